@@ -1,0 +1,261 @@
+"""What a published fact is: the model it is declared with, and the CloudEvents 1.0.2 envelope it travels in."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar, Generic, TypeVar, cast
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+NAMESPACE = "org.homeward"
+HEAD_SUFFIX = "feed.head"
+
+
+class Audience(StrEnum):
+    """Who outside a service may be shown an event of a returnee they take part in."""
+
+    REFERRER = "referrer"
+    """The host-country service that referred the person."""
+    PARTNER = "partner"
+    """The organisation that implements the reintegration, and those it was shared with."""
+    PROGRAMME = "programme"
+    """The programme office."""
+
+
+EVERYBODY = frozenset(Audience)
+IMPLEMENTERS = frozenset({Audience.PARTNER, Audience.PROGRAMME})
+
+
+class EventData(BaseModel):
+    """Base of every event payload. A subclass declares its type, its subject and its audience:
+
+        class ArrivalReceived(EventData, name="reception.arrival.received", subject="returnee_id", audience=EVERYBODY):
+            returnee_id: UUID
+
+    A reader ignores members it does not know, so that adding one breaks nobody.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    event_type: ClassVar[str]
+    """`org.homeward.<service>.<aggregate>.<past tense>.v<n>`."""
+    service: ClassVar[str]
+    aggregate: ClassVar[str]
+    subject_field: ClassVar[str]
+    """The member whose value is the event's subject and Kafka key."""
+    audience: ClassVar[frozenset[Audience]]
+
+    @classmethod
+    def __pydantic_init_subclass__(
+        cls,
+        *,
+        name: str | None = None,
+        subject: str | None = None,
+        audience: Iterable[Audience] = (),
+        version: int = 1,
+        **kwargs: Any,
+    ) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        if name is None:
+            return
+        if subject not in cls.model_fields:
+            raise TypeError(f"{cls.__name__}: the subject {subject!r} is not one of its members")
+        cls.service, cls.aggregate, _ = name.split(".")
+        cls.event_type = f"{NAMESPACE}.{name}.v{version}"
+        cls.subject_field = subject
+        cls.audience = frozenset(audience)
+        if REGISTRY.setdefault(cls.event_type, cls) is not cls:
+            raise TypeError(f"two models are declared as {cls.event_type}")
+
+    @property
+    def subject(self) -> str:
+        """Whom or what the fact is about: the returnee where one is meant, else the aggregate."""
+        return str(getattr(self, self.subject_field))
+
+
+REGISTRY: dict[str, type[EventData]] = {}
+"""Every event type that a loaded contract declares."""
+
+
+def topic_of(service: str) -> str:
+    """The Kafka topic of a service."""
+    return f"homeward.{service}"
+
+
+def head_type(service: str) -> str:
+    """The type of the record by which a service says how far its log goes."""
+    return f"{NAMESPACE}.{service}.{HEAD_SUFFIX}.v1"
+
+
+class MalformedEvent(ValueError):
+    """Bytes that are not one of our events. The message never holds the bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A fact as it travels: CloudEvents attributes, our extensions, and the payload as a mapping."""
+
+    id: UUID
+    service: str
+    """Who published it; the CloudEvents `source` is `/<service>`."""
+    type: str
+    subject: str
+    occurred_at: datetime
+    """When it happened, as claimed; the CloudEvents `time`."""
+    data: Mapping[str, Any]
+    position: int | None = None
+    """Place in the service's log, contiguous from 1. None on a head record."""
+    previous: int | None = None
+    """Position of the event before it about the same subject."""
+    epoch: UUID | None = None
+    """Changes when the service's database was restored from a backup."""
+    recorded_at: datetime | None = None
+    traceparent: str | None = None
+
+    def attributes(self) -> dict[str, str]:
+        """CloudEvents context attributes as strings, absent ones left out."""
+        values: dict[str, Any] = {
+            "specversion": "1.0",
+            "id": self.id,
+            "source": f"/{self.service}",
+            "type": self.type,
+            "subject": self.subject,
+            "time": self.occurred_at.isoformat(),
+            "datacontenttype": "application/json",
+            "dataschema": f"/schemas/{self.type}",
+            "position": self.position,
+            "previous": self.previous,
+            "epoch": self.epoch,
+            "recordedat": self.recorded_at.isoformat() if self.recorded_at else None,
+            "traceparent": self.traceparent,
+        }
+        return {name: str(value) for name, value in values.items() if value is not None}
+
+    def kafka_headers(self) -> list[tuple[str, bytes]]:
+        """Headers of the Kafka protocol binding in binary mode."""
+        return [
+            ("content-type" if name == "datacontenttype" else f"ce_{name}", value.encode())
+            for name, value in self.attributes().items()
+        ]
+
+    def kafka_key(self) -> bytes:
+        """The record key: the subject, so that one subject's facts stay in order in one partition."""
+        return self.subject.encode()
+
+    def kafka_value(self) -> bytes:
+        """The record value: the payload alone."""
+        return json.dumps(self.data, separators=(",", ":"), ensure_ascii=False).encode()
+
+    def to_json(self) -> dict[str, Any]:
+        """The event in CloudEvents structured JSON, as the feed and the gateway show it."""
+        attributes: dict[str, Any] = dict(self.attributes())
+        for name in ("position", "previous"):
+            if name in attributes:
+                attributes[name] = int(attributes[name])
+        return attributes | {"data": dict(self.data)}
+
+    @property
+    def is_head(self) -> bool:
+        """Whether this is a head record, which has no position of its own."""
+        return self.type == head_type(self.service)
+
+
+def from_attributes(attributes: Mapping[str, Any], data: Any) -> Envelope:
+    """Read an envelope from CloudEvents attributes and a decoded payload.
+
+    Raises:
+        MalformedEvent: An attribute is missing or wrong.
+    """
+    try:
+        if attributes["specversion"] != "1.0" or not isinstance(data, dict):
+            raise MalformedEvent("not a CloudEvent 1.0 with a JSON object")
+        optional = attributes.get
+        previous, position, epoch, recorded = (optional(n) for n in ("previous", "position", "epoch", "recordedat"))
+        return Envelope(
+            id=UUID(str(attributes["id"])),
+            service=str(attributes["source"]).removeprefix("/"),
+            type=str(attributes["type"]),
+            subject=str(attributes["subject"]),
+            occurred_at=datetime.fromisoformat(attributes["time"]),
+            data=data,
+            position=int(position) if position is not None else None,
+            previous=int(previous) if previous is not None else None,
+            epoch=UUID(str(epoch)) if epoch is not None else None,
+            recorded_at=datetime.fromisoformat(recorded) if recorded is not None else None,
+            traceparent=optional("traceparent"),
+        )
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise MalformedEvent(f"not one of our events: {type(error).__name__}") from None
+
+
+def from_kafka(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Envelope:
+    """Read an envelope from a Kafka record in binary mode.
+
+    Raises:
+        MalformedEvent: The record is not one of our events.
+    """
+    try:
+        attributes = {name.removeprefix("ce_"): raw.decode() for name, raw in headers if name.startswith("ce_")}
+        data = json.loads(value or b"")
+    except (ValueError, AttributeError) as error:
+        raise MalformedEvent(f"not one of our events: {type(error).__name__}") from None
+    return from_attributes(attributes, data)
+
+
+def from_json(document: Mapping[str, Any]) -> Envelope:
+    """Read an envelope from CloudEvents structured JSON."""
+    return from_attributes(document, document.get("data"))
+
+
+D = TypeVar("D", bound=EventData)
+
+
+@dataclass(frozen=True, slots=True)
+class Event(Generic[D]):
+    """What a handler is given: the payload as its model, and the envelope."""
+
+    data: D
+    envelope: Envelope
+
+
+def parse(envelope: Envelope, model: type[D]) -> Event[D]:
+    """Give the payload of an envelope its model.
+
+    Raises:
+        MalformedEvent: The payload is not of that model.
+    """
+    try:
+        return Event(model.model_validate(envelope.data), envelope)
+    except ValueError as error:
+        fields = [".".join(map(str, e["loc"])) for e in getattr(error, "errors", list)()]
+        raise MalformedEvent(f"the payload is not a {model.event_type}: {', '.join(fields)}") from None
+
+
+def payload_of(data: EventData) -> dict[str, Any]:
+    """The payload as JSON values, without members that are None."""
+    return cast("dict[str, Any]", data.model_dump(mode="json", exclude_none=True))
+
+
+__all__ = [
+    "EVERYBODY",
+    "HEAD_SUFFIX",
+    "IMPLEMENTERS",
+    "NAMESPACE",
+    "REGISTRY",
+    "Audience",
+    "Envelope",
+    "Event",
+    "EventData",
+    "MalformedEvent",
+    "from_attributes",
+    "from_json",
+    "from_kafka",
+    "head_type",
+    "parse",
+    "payload_of",
+    "replace",
+    "topic_of",
+]

@@ -1,0 +1,111 @@
+"""What a process is told from outside: one class of settings for every role, read from `HOMEWARD_*`."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import AnyHttpUrl, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEVELOPMENT_KEY_PREFIX = "dev-"
+
+
+class Settings(BaseSettings):
+    """Settings of a process. Every field is the environment variable `HOMEWARD_<NAME>`.
+
+    Raises:
+        pydantic.ValidationError: A value is missing or wrong, or production was given a development key.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="HOMEWARD_", extra="ignore", frozen=True)
+
+    environment: Literal["development", "production"] = "development"
+    """`production` refuses development keys, plain-text secrets that ship with the code and http issuers."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+
+    database_url: SecretStr
+    """The service's own database as its least-privilege role: `postgresql://user:password@host:port/name`."""
+    migration_database_url: SecretStr | None = None
+    """The same database as the role that owns the tables; only `homeward migrate` uses it."""
+    database_pool_size: int = 10
+
+    kafka_bootstrap: str = "127.0.0.1:9092"
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    kafka_username: str | None = None
+    kafka_password: SecretStr | None = None
+    kafka_ca_file: Path | None = None
+    kafka_partitions: int = Field(default=6, ge=1)
+    """Partitions of a topic when it is created. Never changed afterwards: the key decides the partition."""
+    kafka_replication: int = Field(default=1, ge=1)
+
+    gateway_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8080")
+    cases_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8081")
+    reception_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8082")
+
+    issuer: str = "http://127.0.0.1:8080"
+    """`iss` of the tokens that the gateway issues."""
+    audience: str = "homeward"
+    oidc_issuer: str | None = None
+    """An external OpenID provider whose tokens are accepted beside the gateway's own."""
+    jwks_url: AnyHttpUrl | None = None
+    """Where the keys of the issuer are; the gateway's `/.well-known/jwks.json` when empty."""
+
+    client_id: str | None = None
+    """The process's own client, for calls to other services (identity, feed)."""
+    client_secret: SecretStr | None = None
+
+    encryption_keys: tuple[SecretStr, ...] = ()
+    """Keys for stored answers and identity copies, newest first: 32 bytes each, base64. Old ones still decrypt."""
+    audit_key: SecretStr | None = None
+    """Key of the seal over the audit trail, base64: who can write the database cannot forge the seal without it."""
+    signing_key_file: Path | None = None
+    """The gateway's private key for tokens (PEM, EC P-256)."""
+
+    idempotency_retention_hours: int = Field(default=72, ge=1)
+    requests_per_minute: int = Field(default=1200, ge=1)
+    """Rate limit of a client at one gateway process."""
+    max_body_bytes: int = 10 * 1024 * 1024
+    programmes_path: Path = Path(__file__).resolve().parent.parent / "programmes"
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @model_validator(mode="after")
+    def production_has_its_own_keys(self) -> Self:
+        """Refuse to start in production on keys that anybody could know."""
+        if self.environment != "production":
+            return self
+        problems: list[str] = []
+        if not self.encryption_keys:
+            problems.append("HOMEWARD_ENCRYPTION_KEYS is empty")
+        for name, values in (
+            ("HOMEWARD_ENCRYPTION_KEYS", self.encryption_keys),
+            ("HOMEWARD_AUDIT_KEY", (self.audit_key,)),
+            ("HOMEWARD_CLIENT_SECRET", (self.client_secret,)),
+        ):
+            if any(value is None for value in values):
+                problems.append(f"{name} is not set")
+            elif any(value.get_secret_value().startswith(DEVELOPMENT_KEY_PREFIX) for value in values if value):
+                problems.append(f"{name} is a development key")
+        for name, issuer in (("HOMEWARD_ISSUER", self.issuer), ("HOMEWARD_OIDC_ISSUER", self.oidc_issuer)):
+            if issuer is not None and not issuer.startswith("https://"):
+                problems.append(f"{name} must be an https address")
+        if problems:
+            raise ValueError("production refuses to start: " + "; ".join(problems))
+        return self
+
+    @cached_property
+    def sqlalchemy_url(self) -> str:
+        """`database_url` for SQLAlchemy's asyncpg driver."""
+        return async_url(self.database_url.get_secret_value())
+
+    def service_url(self, service: str) -> str:
+        """Base address of a service or of the gateway, without a trailing slash."""
+        return str(getattr(self, f"{service}_url")).rstrip("/")
+
+
+def async_url(url: str) -> str:
+    """Give a `postgresql://` address SQLAlchemy's asyncpg driver."""
+    return url.replace("postgresql://", "postgresql+asyncpg://", 1)
