@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -30,7 +30,9 @@ IMPLEMENTERS = frozenset({Audience.PARTNER, Audience.PROGRAMME})
 
 
 class EventData(BaseModel):
-    """Base of every event payload. A subclass declares its type, its subject and its audience:
+    """Base of every event payload. A subclass declares its type, its subject and its audience.
+
+    For example:
 
         class ArrivalReceived(EventData, name="reception.arrival.received", subject="returnee_id", audience=EVERYBODY):
             returnee_id: UUID
@@ -44,16 +46,20 @@ class EventData(BaseModel):
     """`org.homeward.<service>.<aggregate>.<past tense>.v<n>`."""
     service: ClassVar[str]
     aggregate: ClassVar[str]
-    subject_field: ClassVar[str]
-    """The member whose value is the event's subject and Kafka key."""
+    subject_fields: ClassVar[tuple[str, ...]]
+    """The member whose value is the event's subject and Kafka key; of several, the first that is set."""
     audience: ClassVar[frozenset[Audience]]
+
+    def __init_subclass__(cls, **_: Any) -> None:
+        """Drop the declaration's keywords: pydantic gives them to both hooks, and the one below reads them."""
+        super().__init_subclass__()
 
     @classmethod
     def __pydantic_init_subclass__(
         cls,
         *,
         name: str | None = None,
-        subject: str | None = None,
+        subject: str | tuple[str, ...] = (),
         audience: Iterable[Audience] = (),
         version: int = 1,
         **kwargs: Any,
@@ -61,11 +67,12 @@ class EventData(BaseModel):
         super().__pydantic_init_subclass__(**kwargs)
         if name is None:
             return
-        if subject not in cls.model_fields:
+        subjects = (subject,) if isinstance(subject, str) else subject
+        if not subjects or not set(subjects) <= cls.model_fields.keys():
             raise TypeError(f"{cls.__name__}: the subject {subject!r} is not one of its members")
         cls.service, cls.aggregate, _ = name.split(".")
         cls.event_type = f"{NAMESPACE}.{name}.v{version}"
-        cls.subject_field = subject
+        cls.subject_fields = subjects
         cls.audience = frozenset(audience)
         if REGISTRY.setdefault(cls.event_type, cls) is not cls:
             raise TypeError(f"two models are declared as {cls.event_type}")
@@ -73,7 +80,7 @@ class EventData(BaseModel):
     @property
     def subject(self) -> str:
         """Whom or what the fact is about: the returnee where one is meant, else the aggregate."""
-        return str(getattr(self, self.subject_field))
+        return next(str(value) for name in self.subject_fields if (value := getattr(self, name)) is not None)
 
 
 REGISTRY: dict[str, type[EventData]] = {}
@@ -90,7 +97,7 @@ def head_type(service: str) -> str:
     return f"{NAMESPACE}.{service}.{HEAD_SUFFIX}.v1"
 
 
-class MalformedEvent(ValueError):
+class MalformedEvent(ValueError):  # noqa: N818 - it says what arrived, as NotYet and NotDecryptable do
     """Bytes that are not one of our events. The message never holds the bytes."""
 
 
@@ -236,7 +243,7 @@ def parse(envelope: Envelope, model: type[D]) -> Event[D]:
 
 def payload_of(data: EventData) -> dict[str, Any]:
     """The payload as JSON values, without members that are None."""
-    return cast("dict[str, Any]", data.model_dump(mode="json", exclude_none=True))
+    return data.model_dump(mode="json", exclude_none=True)
 
 
 __all__ = [

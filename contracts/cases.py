@@ -1,0 +1,303 @@
+"""What cases publishes: referrals, travel, returnees, households, cases, plans, deadlines."""
+
+from datetime import date
+from enum import StrEnum
+from uuid import UUID
+
+from chassis.events import EVERYBODY, IMPLEMENTERS, EventData
+from contracts.codes import (
+    CarrierCode,
+    CaseState,
+    ClosureReason,
+    DeadlineKind,
+    FlightNumber,
+    Member,
+    Moment,
+    NeedsPriority,
+    PortCode,
+    RejectionReason,
+    ReturnKind,
+    Slug,
+    Version,
+)
+
+
+class ReferralFact(EventData):
+    """What every fact about a referral before acceptance carries: no returnee exists yet."""
+
+    referral_id: UUID
+    programme: Slug
+    referrer: Slug
+
+
+class ReferralSubmitted(ReferralFact, name="cases.referral.submitted", subject="referral_id", audience=EVERYBODY):
+    """A host-country service referred a person or a family before, or retroactively after, their departure."""
+
+    return_kind: ReturnKind
+    requested_partner: Slug | None = None
+    people: int
+    """How many persons it is for."""
+    revision: Version = 1
+    supersedes: UUID | None = None
+    """The rejected referral that this one corrects."""
+    retroactive: bool = False
+    needs_priority: NeedsPriority
+
+
+class ReferralInformationRequested(
+    ReferralFact, name="cases.referral.information_requested", subject="referral_id", audience=EVERYBODY
+):
+    """Who decides on a referral asked its sender for more; what exactly is in the referral itself."""
+
+
+class ReferralEscalated(ReferralFact, name="cases.referral.escalated", subject="referral_id", audience=EVERYBODY):
+    """The partner did not answer in time, so the programme office decides."""
+
+    office: Slug
+
+
+class ReferralRejected(ReferralFact, name="cases.referral.rejected", subject="referral_id", audience=EVERYBODY):
+    """A referral was rejected, for a coded reason."""
+
+    reason: RejectionReason
+
+
+class ReferralExpired(ReferralFact, name="cases.referral.expired", subject="referral_id", audience=EVERYBODY):
+    """Nobody decided on a referral within the time that the programme gives."""
+
+
+class ReferralWithdrawn(
+    ReferralFact, name="cases.referral.withdrawn", subject=("returnee_id", "referral_id"), audience=EVERYBODY
+):
+    """A referral was withdrawn: one fact about the referral before acceptance, one about each person after it."""
+
+    returnee_id: UUID | None = None
+    case_id: UUID | None = None
+    household_id: UUID | None = None
+
+
+class ReturneeFact(EventData):
+    """What every fact about a returnee carries: the ids that relate it, where they are known."""
+
+    returnee_id: UUID
+    case_id: UUID | None = None
+    referral_id: UUID | None = None
+    household_id: UUID | None = None
+    programme: Slug | None = None
+
+
+class ReferralAccepted(ReturneeFact, name="cases.referral.accepted", subject="returnee_id", audience=EVERYBODY):
+    """A referral was accepted, and this person of it is now followed as a returnee by the implementing organisation."""
+
+    referral_id: UUID
+    programme: Slug
+    programme_version: Version
+    return_kind: ReturnKind
+    member: Member
+    referrer: Slug
+    implementer: Slug
+    needs_priority: NeedsPriority
+
+
+class Itinerary(ReturneeFact):
+    """A person's journey as it stands after the fact."""
+
+    travel_id: UUID
+    revision: Version
+    departs_on: date | None = None
+    arrives_at: Moment | None = None
+    port_of_entry: PortCode | None = None
+    carrier: CarrierCode | None = None
+    flight_number: FlightNumber | None = None
+
+
+class TravelPlanned(Itinerary, name="cases.travel.planned", subject="returnee_id", audience=EVERYBODY):
+    """The person's journey home is planned; it may still move."""
+
+
+class TravelConfirmed(Itinerary, name="cases.travel.confirmed", subject="returnee_id", audience=EVERYBODY):
+    """The person's journey home is booked."""
+
+
+class TravelChanged(Itinerary, name="cases.travel.changed", subject="returnee_id", audience=EVERYBODY):
+    """The person's journey home has another date, flight or port."""
+
+
+class JourneyFact(ReturneeFact):
+    """What happened to a person's journey."""
+
+    travel_id: UUID
+
+
+class TravelDeparted(JourneyFact, name="cases.travel.departed", subject="returnee_id", audience=EVERYBODY):
+    """The host country says that the person has left."""
+
+    departed_on: date
+
+
+class TravelNotDeparted(JourneyFact, name="cases.travel.not_departed", subject="returnee_id", audience=EVERYBODY):
+    """The host country says that the person did not leave as planned."""
+
+
+class TravelCancelled(JourneyFact, name="cases.travel.cancelled", subject="returnee_id", audience=EVERYBODY):
+    """The person's journey was cancelled; another may follow."""
+
+
+class Registration(StrEnum):
+    """How a returnee came to be known."""
+
+    REFERRAL = "referral"
+    WALK_IN = "walk_in"
+
+
+class ReturneeRegistered(ReturneeFact, name="cases.returnee.registered", subject="returnee_id", audience=EVERYBODY):
+    """A person is registered as a returnee for the first time."""
+
+    via: Registration
+
+
+class ReturneeField(StrEnum):
+    """What was changed about a returnee; never to what."""
+
+    NAMES = "names"
+    SEX = "sex"
+    BIRTH = "birth"
+    NATIONALITY = "nationality"
+    DOCUMENTS = "documents"
+    CONTACTS = "contacts"
+    LANGUAGES = "languages"
+    DESTINATION = "destination"
+    HOUSEHOLD = "household"
+
+
+class ReturneeUpdated(ReturneeFact, name="cases.returnee.updated", subject="returnee_id", audience=IMPLEMENTERS):
+    """Particulars of the returnee were corrected; who keeps a copy of the identity fetches it again."""
+
+    changed: tuple[ReturneeField, ...]
+
+
+class ReturneeErased(EventData, name="cases.returnee.erased", subject="returnee_id", audience=EVERYBODY):
+    """What identifies the returnee was erased; everybody scrubs their copies and refuses later facts."""
+
+    returnee_id: UUID
+
+
+class HouseholdChange(StrEnum):
+    """What happened to a person's place in a household."""
+
+    JOINED = "joined"
+    LEFT = "left"
+    MEMBER_CHANGED = "member_changed"
+
+
+class HouseholdChanged(ReturneeFact, name="cases.household.changed", subject="returnee_id", audience=IMPLEMENTERS):
+    """The returnee joined or left a household, or has another place in it."""
+
+    household_id: UUID
+    change: HouseholdChange
+    member: Member
+
+
+class CaseFact(ReturneeFact):
+    """What every fact about a case carries, once for each of its members."""
+
+    case_id: UUID
+    programme: Slug
+
+
+class CaseOpened(CaseFact, name="cases.case.opened", subject="returnee_id", audience=EVERYBODY):
+    """A case was opened for the returnee's return, and these organisations take part in it."""
+
+    programme_version: Version
+    return_kind: ReturnKind
+    member: Member
+    referrer: Slug | None = None
+    """None where a person came without a referral."""
+    implementer: Slug
+    office: Slug
+    """The programme office."""
+    state: CaseState
+    needs_priority: NeedsPriority
+
+
+class CaseAssigned(CaseFact, name="cases.case.assigned", subject="returnee_id", audience=IMPLEMENTERS):
+    """A focal point was given the returnee's case."""
+
+    focal_point: UUID
+    """Opaque: see `contracts.codes.actor_id`."""
+
+
+class CaseProgressed(CaseFact, name="cases.case.progressed", subject="returnee_id", audience=EVERYBODY):
+    """The returnee's case moved on."""
+
+    previous_state: CaseState
+    state: CaseState
+
+
+class CaseClosed(CaseFact, name="cases.case.closed", subject="returnee_id", audience=EVERYBODY):
+    """The returnee's case was closed, for a coded reason."""
+
+    reason: ClosureReason
+    previous_state: CaseState
+    state: CaseState = CaseState.CLOSED
+
+
+class PlanFact(CaseFact):
+    """What every fact about a reintegration plan carries; its lines are read over HTTP."""
+
+    plan_id: UUID
+    plan_version: Version
+
+
+class PlanSubmitted(PlanFact, name="cases.plan.submitted", subject="returnee_id", audience=IMPLEMENTERS):
+    """The returnee's reintegration plan was submitted for approval."""
+
+    preparer: UUID
+    """Opaque: see `contracts.codes.actor_id`."""
+
+
+class PlanAgreed(PlanFact, name="cases.plan.agreed", subject="returnee_id", audience=IMPLEMENTERS):
+    """The returnee agreed to the reintegration plan."""
+
+    agreed_on: date
+
+
+class PlanApproved(PlanFact, name="cases.plan.approved", subject="returnee_id", audience=EVERYBODY):
+    """The returnee's reintegration plan was approved by another person than the one who prepared it."""
+
+    preparer: UUID
+    """Opaque: see `contracts.codes.actor_id`."""
+    approver: UUID
+    """Opaque: see `contracts.codes.actor_id`."""
+
+
+class PlanReturned(PlanFact, name="cases.plan.returned", subject="returnee_id", audience=IMPLEMENTERS):
+    """The returnee's reintegration plan was sent back to who prepared it."""
+
+
+class PlanAmended(PlanFact, name="cases.plan.amended", subject="returnee_id", audience=IMPLEMENTERS):
+    """A new version of the returnee's reintegration plan was begun."""
+
+
+class DeadlineFact(EventData):
+    """What every fact about a deadline carries. Before acceptance it is about the referral."""
+
+    deadline_id: UUID
+    kind: DeadlineKind
+    due_at: Moment
+    programme: Slug
+    referral_id: UUID | None = None
+    returnee_id: UUID | None = None
+    case_id: UUID | None = None
+    household_id: UUID | None = None
+
+
+DEADLINE_SUBJECT = ("returnee_id", "case_id", "referral_id")
+
+
+class DeadlineSet(DeadlineFact, name="cases.deadline.set", subject=DEADLINE_SUBJECT, audience=IMPLEMENTERS):
+    """By this time something must have been done."""
+
+
+class DeadlineMissed(DeadlineFact, name="cases.deadline.missed", subject=DEADLINE_SUBJECT, audience=IMPLEMENTERS):
+    """The time by which something had to be done has passed."""

@@ -1,0 +1,174 @@
+"""The words that events and programmes share: codes, never free text."""
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID, uuid5
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
+"""An organisation, programme or office, as it is registered here."""
+CountryCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+"""ISO 3166-1 alpha-3."""
+PortCode = Annotated[str, StringConstraints(pattern=r"^([A-Z]{3}|[A-Z]{2}[A-Z2-9]{3})$")]
+"""An airport's IATA code, or the UN/LOCODE of a land border or sea port."""
+CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+"""ISO 4217."""
+CarrierCode = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{2}$")]
+"""IATA airline designator."""
+FlightNumber = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{2}[0-9]{1,4}[A-Z]?$")]
+"""Airline designator and number."""
+Moment = AwareDatetime
+"""A time with its offset."""
+Version = Annotated[int, Field(ge=1)]
+"""Counted from 1."""
+
+ACTORS = UUID("6f0a2c3e-8d51-5b5e-9a1d-2b7c40e1f9d3")
+
+
+def actor_id(organisation: str, person: str) -> UUID:
+    """The opaque id under which events name who decided.
+
+    Args:
+        organisation: Slug of the organisation that vouches for the person.
+        person: The person's id within that organisation.
+
+    Returns:
+        The same id every time, so that four-eyes rules can compare it across services, from which the person's id in
+        their organisation is not readable.
+    """
+    return uuid5(ACTORS, f"{organisation}\n{person}")
+
+
+class Money(BaseModel):
+    """An exact amount. On the wire the amount is a string, because a JSON number is not exact everywhere."""
+
+    model_config = ConfigDict(frozen=True)
+
+    amount: Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=3)]
+    currency: CurrencyCode
+
+
+class ReturnKind(StrEnum):
+    """How the person returns; it decides packages and ceilings."""
+
+    VOLUNTARY = "voluntary"
+    FORCED = "forced"
+    FORCED_CHARTER = "forced_charter"
+
+
+class LegalStatus(StrEnum):
+    """Status of stay in the host country. Never part of an event."""
+
+    IRREGULAR_STAY = "irregular_stay"
+    ASYLUM_REJECTED = "asylum_rejected"
+    ASYLUM_WITHDRAWN = "asylum_withdrawn"
+    RETURN_DECISION = "return_decision"
+    REGULAR = "regular"
+    UNKNOWN = "unknown"
+
+
+class ConsentPurpose(StrEnum):
+    """What a person allows their data to be used for."""
+
+    REFERRAL = "referral"
+    ASSISTANCE = "assistance"
+    MONITORING = "monitoring"
+    SHARING = "sharing"
+
+
+class LegalBasis(StrEnum):
+    """On what ground data are processed (GDPR Art. 6)."""
+
+    CONSENT = "consent"
+    PUBLIC_TASK = "public_task"
+    VITAL_INTERESTS = "vital_interests"
+    LEGAL_OBLIGATION = "legal_obligation"
+
+
+class NeedsPriority(StrEnum):
+    """The only trace of needs and vulnerabilities outside their owner."""
+
+    ROUTINE = "routine"
+    RAISED = "raised"
+    URGENT = "urgent"
+
+
+class Member(StrEnum):
+    """Place in the returning household, as coarsely as the work needs."""
+
+    PRINCIPAL = "principal"
+    ADULT = "adult"
+    CHILD = "child"
+
+
+class AssistanceGroup(StrEnum):
+    """Assistance by group, where its kind would disclose health or a child's situation."""
+
+    ECONOMIC = "economic"
+    SOCIAL = "social"
+    CARE = "care"
+
+
+class CaseState(StrEnum):
+    """Where a case stands."""
+
+    PRE_DEPARTURE = "pre_departure"
+    ARRIVED = "arrived"
+    IN_DELIVERY = "in_delivery"
+    MONITORING = "monitoring"
+    SUSPENDED = "suspended"
+    CLOSED = "closed"
+
+
+class ClosureReason(StrEnum):
+    """Why a case was closed."""
+
+    COMPLETED = "completed"
+    LOST_CONTACT = "lost_contact"
+    WITHDRAWN = "withdrawn"
+    NOT_DEPARTED = "not_departed"
+    RE_MIGRATED = "re_migrated"
+    DECEASED = "deceased"
+    DEADLINE_EXPIRED = "deadline_expired"
+    INELIGIBLE = "ineligible"
+    TRANSFERRED = "transferred"
+
+
+class RejectionReason(StrEnum):
+    """Why a referral was rejected; the comment beside it stays in cases."""
+
+    INELIGIBLE = "ineligible"
+    INSUFFICIENT_INFORMATION = "insufficient_information"
+    ALREADY_REFERRED = "already_referred"
+    OUTSIDE_AREA = "outside_area"
+    NO_CAPACITY = "no_capacity"
+    SILENCE = "silence"
+    OTHER = "other"
+
+
+class DeadlineKind(StrEnum):
+    """What a deadline is for. Its length is programme data."""
+
+    REFERRAL_DECISION = "referral_decision"
+    OFFICE_DECISION = "office_decision"
+    INFORMATION = "information"
+    RETROACTIVE_DECISION = "retroactive_decision"
+    DEPARTURE_QUERY = "departure_query"
+    POST_ARRIVAL = "post_arrival"
+    FIRST_CONTACT = "first_contact"
+    PLAN = "plan"
+    POST_RETURN = "post_return"
+
+
+class ArrivalState(StrEnum):
+    """Where an arrival stands. Being held by the authorities is not among them: it is never published."""
+
+    EXPECTED = "expected"
+    MET = "met"
+    COMPLETED = "completed"
+    NO_SHOW = "no_show"
+    NOT_DEPARTED = "not_departed"
+    DIVERTED = "diverted"
+    DECLINED = "declined"

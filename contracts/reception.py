@@ -1,0 +1,132 @@
+"""What reception publishes: who is expected, who was met, and what they were given at the port of entry."""
+
+from datetime import date
+from enum import StrEnum
+from uuid import UUID
+
+from chassis.events import EVERYBODY, IMPLEMENTERS, EventData
+from contracts.codes import ArrivalState, AssistanceGroup, Moment, Money, NeedsPriority, PortCode, Slug
+
+
+class ArrivalFact(EventData):
+    """What every fact about an arrival carries; a walk-in has no referral and no case yet."""
+
+    arrival_id: UUID
+    returnee_id: UUID
+    case_id: UUID | None = None
+    referral_id: UUID | None = None
+    household_id: UUID | None = None
+    programme: Slug | None = None
+
+
+class ArrivalExpected(ArrivalFact, name="reception.arrival.expected", subject="returnee_id", audience=EVERYBODY):
+    """The returnee is expected at a port of entry, or their expected arrival has moved."""
+
+    port_of_entry: PortCode | None = None
+    expected_at: Moment | None = None
+    confirmed: bool
+    """Whether the journey is booked."""
+
+
+class ArrivalReceived(ArrivalFact, name="reception.arrival.received", subject="returnee_id", audience=EVERYBODY):
+    """The returnee was met at the port of entry."""
+
+    port_of_entry: PortCode
+    arrived_on: date
+    """The day in the time zone of the port."""
+    walk_in: bool = False
+
+
+class ArrivalProfiled(ArrivalFact, name="reception.arrival.profiled", subject="returnee_id", audience=IMPLEMENTERS):
+    """The returnee's needs were taken down on arrival; only their urgency is published."""
+
+    needs_priority: NeedsPriority
+
+
+class ArrivalCompleted(ArrivalFact, name="reception.arrival.completed", subject="returnee_id", audience=EVERYBODY):
+    """Everything to be done at the port of entry is done."""
+
+
+class ArrivalNoShow(ArrivalFact, name="reception.arrival.no_show", subject="returnee_id", audience=EVERYBODY):
+    """The returnee was not on the flight, or was not found."""
+
+
+class ArrivalNotDeparted(ArrivalFact, name="reception.arrival.not_departed", subject="returnee_id", audience=EVERYBODY):
+    """The returnee will not arrive: they did not depart."""
+
+
+class ArrivalDeclined(ArrivalFact, name="reception.arrival.declined", subject="returnee_id", audience=EVERYBODY):
+    """The returnee arrived and wants no reception assistance."""
+
+
+class ConfirmationMethod(StrEnum):
+    """How an arrival that nobody saw was established."""
+
+    OFFICE_VISIT = "office_visit"
+    PHONE = "phone"
+    TRAVEL_DOCUMENT = "travel_document"
+    AUTHORITY = "authority"
+
+
+class ArrivalConfirmed(ArrivalFact, name="reception.arrival.confirmed", subject="returnee_id", audience=EVERYBODY):
+    """The office established that the returnee arrived without having been met."""
+
+    arrived_on: date
+    method: ConfirmationMethod
+
+
+class ArrivalReopened(ArrivalFact, name="reception.arrival.reopened", subject="returnee_id", audience=EVERYBODY):
+    """An arrival that had ended was reopened, after a mistake."""
+
+    previous_state: ArrivalState
+    state: ArrivalState
+
+
+class ReceptionAssistance(StrEnum):
+    """Kinds of reception assistance that disclose nothing about health or a child; those that do are `care` only."""
+
+    TEMPORARY_ACCOMMODATION = "temporary_accommodation"
+    NUTRITION = "nutrition"
+    CLOTHING = "clothing"
+    INTERPRETATION = "interpretation"
+    POCKET_MONEY = "pocket_money"
+
+
+class AssistanceProvided(
+    ArrivalFact, name="reception.assistance.provided", subject="returnee_id", audience=IMPLEMENTERS
+):
+    """The returnee was given something at the port of entry."""
+
+    assistance_id: UUID
+    group: AssistanceGroup
+    kind: ReceptionAssistance | None = None
+    """None where the kind would disclose health or a child's situation."""
+    amount: Money | None = None
+    """For pocket money: what was handed over."""
+
+
+class TransportMode(StrEnum):
+    """How somebody travels on."""
+
+    TAXI = "taxi"
+    BUS = "bus"
+    RAIL = "rail"
+    FLIGHT = "flight"
+    VEHICLE = "vehicle"
+    FAMILY = "family"
+
+
+class OnwardTransportArranged(
+    ArrivalFact, name="reception.onward_transport.arranged", subject="returnee_id", audience=IMPLEMENTERS
+):
+    """The returnee's way from the port of entry to where they live is arranged."""
+
+    mode: TransportMode
+    departs_at: Moment | None = None
+    cost: Money | None = None
+
+
+class ReturneeScrubbed(EventData, name="reception.returnee.scrubbed", subject="returnee_id", audience=IMPLEMENTERS):
+    """After an erasure reception holds nothing that identifies the returnee."""
+
+    returnee_id: UUID
