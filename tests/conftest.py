@@ -21,7 +21,7 @@ import chassis
 import chassis.db
 from cli.databases import ensure_database, ensure_group, ensure_role, grant_rows
 from cli.embedded import EmbeddedBroker, EmbeddedPostgres, free_port
-from cli.roles import ROLES
+from cli.kafka import ApacheKafka
 
 OWNER, LOGIN, PASSWORD = "homeward_test_owner", "homeward_test", "only-for-tests"
 
@@ -153,23 +153,27 @@ def new_database(databases: Databases) -> NewDatabase:
     return databases.new
 
 
+Kafka = EmbeddedBroker | ApacheKafka
+
+
 @pytest.fixture(scope="session")
-def kafka() -> Iterator[EmbeddedBroker]:
-    """A broker. Whoever stops, pauses or empties it leaves it running for the next test."""
+def kafka() -> Iterator[Kafka]:
+    """A broker: the embedded one, or Apache Kafka where HOMEWARD_TEST_KAFKA is `apache`.
+
+    Whoever stops, pauses or empties it leaves it running for the next test.
+    """
     folder = Path(tempfile.mkdtemp(prefix="homeward-test-"))
-    broker = EmbeddedBroker(free_port(), log=folder / "broker.log")
+    broker: Kafka
+    if os.environ.get("HOMEWARD_TEST_KAFKA") == "apache":
+        broker = ApacheKafka(folder / "kafka", free_port(), log=folder / "broker.log")
+    else:
+        broker = EmbeddedBroker(free_port(), log=folder / "broker.log")
     try:
         broker.start()
         yield broker
     finally:
         broker.kill()
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture(scope="session")
-def roles() -> list[str]:
-    """Names of all roles."""
-    return list(ROLES)
 
 
 @pytest.fixture
