@@ -2,10 +2,13 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from copy import copy
 from typing import Any
 
+import asyncpg
 from sqlalchemy import MetaData, func
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from chassis.settings import Settings
@@ -28,7 +31,8 @@ now = func.clock_timestamp
 
 CONFLICTS = {"40001", "40P01"}  # serialization_failure, deadlock_detected
 LOCK_NOT_AVAILABLE = "55P03"
-OUTAGES = {"57P01", "57P02", "57P03", "53300", "25006"}  # shutting down, starting up, too many connections, read-only
+OUTAGES = {"57P01", "57P02", "57P03", "25006"}  # shutting down, crashed, starting up, read-only
+OUTAGE_CLASSES = ("08", "53", "58")  # connection lost, resources exhausted, the system below failed
 
 Hook = Callable[[Session], Awaitable[None]]
 
@@ -45,7 +49,7 @@ def is_conflict(error: BaseException) -> bool:
 
 def is_outage(error: BaseException) -> bool:
     """Whether the database could not be reached or was going away, so that nothing is wrong with the work itself."""
-    if isinstance(error, OSError | TimeoutError):
+    if isinstance(error, OSError | TimeoutError | NoConnectionFree):
         return True
     if not isinstance(error, DBAPIError):
         return False
@@ -53,7 +57,7 @@ def is_outage(error: BaseException) -> bool:
         error.connection_invalidated
         or sqlstate(error) in OUTAGES | CONFLICTS | {LOCK_NOT_AVAILABLE}
         or (sqlstate(error) is None and isinstance(error, InterfaceError | OperationalError))
-        or str(sqlstate(error)).startswith("08")
+        or str(sqlstate(error)).startswith(OUTAGE_CLASSES)
     )
 
 
@@ -82,6 +86,20 @@ async def commit(session: Session) -> None:
         callback()
 
 
+@asynccontextmanager
+async def savepoint(session: Session) -> AsyncIterator[None]:
+    """A part of a transaction that is undone alone when it raises, with what it buffered in `session.info`."""
+    buffered = {name: copy(value) if isinstance(value, list | dict) else value for name, value in session.info.items()}
+    try:
+        async with session.begin_nested():
+            yield
+            await session.flush()
+    except BaseException:
+        session.info.clear()
+        session.info.update(buffered)
+        raise
+
+
 class Database:
     """The connections of a process to its own database.
 
@@ -92,13 +110,17 @@ class Database:
         statement_timeout: Milliseconds after which a statement is given up.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 10, application_name: str = "homeward", statement_timeout: int = 30_000):
+    def __init__(
+        self, url: str, *, pool_size: int = 10, application_name: str = "homeward", statement_timeout: int = 30_000
+    ) -> None:
+        self._application_name = application_name
         self.engine: AsyncEngine = create_async_engine(
             url,
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=15,
             pool_pre_ping=True,
+            hide_parameters=True,  # an error message must not carry what was written about a person
             connect_args={
                 "timeout": 5,
                 "server_settings": {
@@ -111,7 +133,11 @@ class Database:
                 },
             },
         )
-        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, close_resets_only=False)
+        self._sessions = async_sessionmaker(
+            self.engine, expire_on_commit=False, close_resets_only=False, info={"database": self}
+        )
+        self.on_close: list[Callable[[], Awaitable[None]]] = []
+        """Awaited by `close`: what holds a connection of its own gives it back here."""
 
     @classmethod
     def from_settings(cls, settings: Settings, application_name: str) -> "Database":
@@ -149,8 +175,24 @@ class Database:
                     raise
         raise AssertionError("unreachable")
 
+    async def dedicated(self) -> asyncpg.Connection:
+        """A connection outside the pool, for LISTEN and for work of one statement, which commits by itself.
+
+        A process that is stopped between two statements of such a connection holds no lock.
+        """
+        address = self.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        settings = {
+            "application_name": f"{self._application_name} relay",
+            "timezone": "UTC",
+            "statement_timeout": "30000",
+        }
+        return await asyncpg.connect(address, timeout=5, server_settings=settings)
+
     async def close(self) -> None:
         """Close every connection."""
+        for close in self.on_close:
+            await close()
+        self.on_close.clear()
         await self.engine.dispose()
 
 
