@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
@@ -36,7 +37,7 @@ class StartError(RuntimeError):
     """A process did not become ready; the message says which and shows the end of its log."""
 
 
-class Child:
+class Child(ABC):
     """One child process in a group of its own. On Linux the kernel ends it when its parent dies, however that dies.
 
     Start it from the main thread: the kernel means the thread, not the process, when it says parent.
@@ -46,6 +47,9 @@ class Child:
         log: File that gets its output, appended.
         death_signal: Sent to it when the parent is gone.
     """
+
+    stop_signal = signal.SIGTERM
+    stop_timeout = 10.0
 
     def __init__(self, name: str, log: Path | None = None, *, death_signal: signal.Signals = signal.SIGTERM) -> None:
         self.name = name
@@ -68,6 +72,42 @@ class Child:
     def running(self) -> bool:
         """Whether the process is there; a paused one is."""
         return self.process is not None and self.process.poll() is None
+
+    @abstractmethod
+    def spawn(self) -> None:
+        """Start it without waiting.
+
+        Raises:
+            StartError: It cannot be started.
+        """
+
+    @abstractmethod
+    def is_ready(self) -> bool:
+        """Whether it takes work."""
+
+    def start(self, timeout: float = 60) -> None:
+        """Start it and wait until it takes work.
+
+        Raises:
+            StartError: It ended first, or did not get there within `timeout` seconds.
+        """
+        self.spawn()
+        self.wait_ready(timeout)
+
+    def wait_ready(self, timeout: float = 60) -> None:
+        """Wait until it takes work.
+
+        Raises:
+            StartError: It ended first, or did not get there within `timeout` seconds.
+        """
+        give_up = time.monotonic() + timeout
+        while not self.is_ready():
+            if not self.running:
+                code = None if self.process is None else self.process.returncode
+                raise StartError(f"{self.name} ended with status {code} before it was ready{self.last_words()}")
+            if time.monotonic() > give_up:
+                raise StartError(f"{self.name} was not ready after {timeout:.0f} s{self.last_words()}")
+            time.sleep(POLL_SECONDS)
 
     def run(
         self,
@@ -120,14 +160,14 @@ class Child:
         """Let a frozen process go on."""
         self.send(signal.SIGCONT)
 
-    def end(self, number: signal.Signals = signal.SIGTERM, *, timeout: float = 10) -> None:
-        """Ask it to stop and wait; after `timeout` seconds it and its group are killed."""
+    def stop(self) -> None:
+        """Ask it to stop and wait; after `stop_timeout` seconds it and its group are killed."""
         if self.process is None:
             return
-        self.send(number)
+        self.send(self.stop_signal)
         self.resume()
         try:
-            self.process.wait(timeout)
+            self.process.wait(self.stop_timeout)
         except subprocess.TimeoutExpired:
             self.kill()
 
@@ -138,25 +178,6 @@ class Child:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-
-    def wait_until(self, ready: Callable[[], bool], *, timeout: float) -> None:
-        """Wait until `ready` says so.
-
-        Args:
-            ready: Asked every few milliseconds.
-            timeout: Seconds.
-
-        Raises:
-            StartError: It ended first, or the time is over.
-        """
-        give_up = time.monotonic() + timeout
-        while not ready():
-            if not self.running:
-                code = None if self.process is None else self.process.returncode
-                raise StartError(f"{self.name} ended with status {code} before it was ready{self.last_words()}")
-            if time.monotonic() > give_up:
-                raise StartError(f"{self.name} was not ready after {timeout:.0f} s{self.last_words()}")
-            time.sleep(POLL_SECONDS)
 
     def last_words(self, lines: int = 15) -> str:
         """The end of its log, for an error message."""
@@ -182,6 +203,9 @@ class EmbeddedPostgres(Child):
         say: Told when the permissions of a directory had to be changed.
     """
 
+    stop_signal = signal.SIGINT  # a fast shutdown: open transactions are rolled back, what is committed is on disk
+    stop_timeout = 20.0
+
     def __init__(
         self,
         data: Path,
@@ -193,7 +217,6 @@ class EmbeddedPostgres(Child):
         settings: Mapping[str, str] | None = None,
         say: Say = print,
     ) -> None:
-        # A fast shutdown (SIGINT) rolls back what is open; the default signal would wait for clients to leave.
         super().__init__("PostgreSQL", log, death_signal=signal.SIGINT)
         self.data = data.absolute()
         self.port = port
@@ -233,27 +256,6 @@ class EmbeddedPostgres(Child):
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]
         self.run(command, uid=uid, gid=gid, cwd=self.data)
-
-    def wait_ready(self, timeout: float = 60) -> None:
-        """Wait until it takes connections, also after a crash that it has to recover from.
-
-        Raises:
-            StartError: It ended first, or the time is over.
-        """
-        self.wait_until(self._is_ready, timeout=timeout)
-
-    def start(self, timeout: float = 60) -> None:
-        """Start it and wait until it takes connections.
-
-        Raises:
-            StartError: It did not get there within `timeout` seconds.
-        """
-        self.spawn()
-        self.wait_ready(timeout)
-
-    def stop(self) -> None:
-        """Fast shutdown: open transactions are rolled back, what is committed is on disk."""
-        self.end(signal.SIGINT, timeout=20)
 
     def _account(self) -> tuple[int | None, int | None]:
         """Account to run as (None: ours), able to reach the programs and the data directory."""
@@ -326,7 +328,7 @@ class EmbeddedPostgres(Child):
             return process.name() == "postgres" and Path(process.cwd()) == self.data.resolve()
         return False
 
-    def _is_ready(self) -> bool:
+    def is_ready(self) -> bool:
         """Whether the lock file, whose last line is the server's state, says so."""
         try:
             lines = (self.data / "postmaster.pid").read_text().splitlines()
@@ -344,8 +346,10 @@ class EmbeddedBroker(Child):
         log: File for its output.
     """
 
+    stop_timeout = 3.0
+
     def __init__(self, port: int, *, log: Path | None = None) -> None:
-        super().__init__("The broker", log, death_signal=signal.SIGKILL)
+        super().__init__("Broker", log, death_signal=signal.SIGKILL)
         self.port = port
 
     @property
@@ -368,26 +372,9 @@ class EmbeddedBroker(Child):
         env = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
         self.run(command, env=env | {"RUST_LOG": "warn"})
 
-    def wait_ready(self, timeout: float = 30) -> None:
-        """Wait until it takes connections.
-
-        Raises:
-            StartError: It ended first, or the time is over.
-        """
-        self.wait_until(lambda: accepts(self.port), timeout=timeout)
-
-    def start(self, timeout: float = 30) -> None:
-        """Start it, empty, and wait until it takes connections.
-
-        Raises:
-            StartError: It did not get there within `timeout` seconds.
-        """
-        self.spawn()
-        self.wait_ready(timeout)
-
-    def stop(self) -> None:
-        """End it; what it held is lost."""
-        self.end(signal.SIGTERM, timeout=3)
+    def is_ready(self) -> bool:
+        """Whether it takes connections."""
+        return accepts(self.port)
 
     def restart_empty(self) -> None:
         """End it at once and start it again without anything it held."""

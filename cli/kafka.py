@@ -21,6 +21,8 @@ class ApacheKafka(Child):
         log: File for its output.
     """
 
+    stop_timeout = 30.0
+
     def __init__(self, data: Path, port: int, *, log: Path | None = None) -> None:
         super().__init__("Apache Kafka", log, death_signal=signal.SIGKILL)
         self.data = data.absolute()
@@ -43,26 +45,9 @@ class ApacheKafka(Child):
             self._format()
         self.run(java("kafka.Kafka", str(self.data / "server.properties")))
 
-    def wait_ready(self, timeout: float = 60) -> None:
-        """Wait until it takes connections.
-
-        Raises:
-            StartError: It ended first, or the time is over.
-        """
-        self.wait_until(lambda: accepts(self.port), timeout=timeout)
-
-    def start(self, timeout: float = 60) -> None:
-        """Start it and wait until it takes connections.
-
-        Raises:
-            StartError: It did not get there within `timeout` seconds.
-        """
-        self.spawn()
-        self.wait_ready(timeout)
-
-    def stop(self) -> None:
-        """Orderly shutdown."""
-        self.end(signal.SIGTERM, timeout=30)
+    def is_ready(self) -> bool:
+        """Whether it takes connections."""
+        return accepts(self.port)
 
     def restart_empty(self) -> None:
         """End it at once and start it again without anything it held."""
