@@ -106,7 +106,10 @@ class Problem(Exception):  # noqa: N818 - it is the RFC's word, and not every pr
 
 
 BAD_REQUEST = ProblemType(
-    "bad-request", 400, "The request could not be read", "The body is not what its Content-Type says, or a header is malformed."
+    "bad-request",
+    400,
+    "The request could not be read",
+    "The body is not what its Content-Type says, or a header is malformed.",
 )
 UNKNOWN_PARAMETER = ProblemType(
     "unknown-parameter",
@@ -122,7 +125,10 @@ IDEMPOTENCY_KEY_REQUIRED = ProblemType(
     "be sent again safely after a broken connection. A UUID is a good one.",
 )
 UNAUTHENTICATED = ProblemType(
-    "unauthenticated", 401, "A valid token is required", "The token is missing, expired, revoked or meant for somebody else."
+    "unauthenticated",
+    401,
+    "A valid token is required",
+    "The token is missing, expired, revoked or meant for somebody else.",
 )
 FORBIDDEN = ProblemType(
     "forbidden", 403, "The token does not allow this", "The client lacks the scope that the problem names."

@@ -1,0 +1,92 @@
+"""To whom: participation. An organisation sees what it takes part in, and nothing says whether the rest exists."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import Column, ColumnElement, DateTime, Index, Table, Text, Uuid, delete, exists, or_, select, true
+from sqlalchemy.dialects.postgresql import insert
+
+from chassis.auth import Caller, OrganisationKind
+from chassis.db import Session, metadata, now
+
+
+class Role(StrEnum):
+    """In what capacity an organisation takes part."""
+
+    REFERRER = "referrer"
+    PARTNER = "partner"
+    PROVIDER = "provider"
+    PROGRAMME = "programme"
+    """The `organisation` of such a row is a programme id; the offices of that programme take part."""
+
+
+participation = Table(
+    "participation",
+    metadata,
+    Column("subject_id", Uuid, primary_key=True, comment="a returnee, or a referral before its people are known"),
+    Column("role", Text, primary_key=True),
+    Column("organisation", Text, primary_key=True),
+    Column("until", DateTime(timezone=True)),
+    Index("ix_participation_organisation", "organisation", "role", "subject_id"),
+)
+
+
+async def grant(
+    session: Session, subject_ids: Sequence[UUID], role: Role, organisation: str, *, until: datetime | None = None
+) -> None:
+    """Let an organisation (or, as `Role.PROGRAMME`, a programme's offices) take part; again only moves the end."""
+    rows = [
+        {"subject_id": s, "role": role, "organisation": organisation, "until": until} for s in sorted(set(subject_ids))
+    ]
+    if rows:
+        statement = insert(participation).values(rows)
+        await session.execute(
+            statement.on_conflict_do_update(
+                index_elements=["subject_id", "role", "organisation"], set_={"until": statement.excluded.until}
+            )
+        )
+
+
+async def revoke(session: Session, subject_id: UUID, role: Role, organisation: str) -> None:
+    """End an organisation's part."""
+    await session.execute(
+        delete(participation).where(
+            participation.c.subject_id == subject_id,
+            participation.c.role == role,
+            participation.c.organisation == organisation,
+        )
+    )
+
+
+def _part_of(caller: Caller) -> ColumnElement[bool]:
+    mine: ColumnElement[bool] = (participation.c.organisation == caller.organisation) & (
+        participation.c.role != Role.PROGRAMME
+    )
+    if caller.kind is OrganisationKind.PROGRAMME_OFFICE and caller.programmes:
+        mine = or_(mine, (participation.c.role == Role.PROGRAMME) & participation.c.organisation.in_(caller.programmes))
+    return mine & or_(participation.c.until.is_(None), participation.c.until > now())
+
+
+def visible(subject_id: ColumnElement[UUID], caller: Caller) -> ColumnElement[bool]:
+    """The predicate that every query about people passes through.
+
+    Args:
+        subject_id: Column with the returnee's or referral's id.
+        caller: Who asks.
+
+    Returns:
+        True in SQL where the caller's organisation takes part now. Our own services see everybody.
+    """
+    if caller.is_internal:
+        return true()
+    return exists(select(1).where(participation.c.subject_id == subject_id, _part_of(caller)))
+
+
+async def roles_of(session: Session, subject_id: UUID, caller: Caller) -> frozenset[Role]:
+    """In what capacities the caller takes part in one person's return; empty means: say that there is nothing."""
+    rows = await session.scalars(
+        select(participation.c.role).where(participation.c.subject_id == subject_id, _part_of(caller))
+    )
+    return frozenset(Role(role) for role in rows)

@@ -1,0 +1,237 @@
+"""Who is calling: a JWT checked against the issuer's keys, and the person that the client acts for."""
+
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import httpx
+import jwt
+from starlette.requests import Request
+
+from chassis.errors import BAD_GATEWAY, FORBIDDEN, PERSON_REQUIRED, UNAUTHENTICATED, Problem
+from chassis.settings import Settings
+
+ALGORITHMS = ("ES256", "RS256", "PS256", "EdDSA")
+INTERNAL = "internal"
+ACT_FOR_USERS = "act-for-users"
+ACTOR_HEADER = "Homeward-Actor"
+ACTOR_FORM = re.compile(r"[A-Za-z0-9._-]{1,64}")
+"""An opaque user id. No `@`: an e-mail address identifies a person."""
+
+KEYS_FRESH_SECONDS = 600
+KEYS_RETRY_SECONDS = 3
+
+
+class OrganisationKind(StrEnum):
+    """What an organisation does in a programme."""
+
+    REFERRER = "referrer"
+    PARTNER = "partner"
+    TRAINING_PROVIDER = "training_provider"
+    PROGRAMME_OFFICE = "programme_office"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who makes a request.
+
+    Attributes:
+        client_id: The registered client.
+        organisation: Slug of its organisation.
+        kind: What the organisation does.
+        scopes: What the client may do.
+        programmes: Ids of the programmes that a programme office runs.
+        person: `<organisation>:<user id>` of the deciding person, if there is one. Four-eyes rules compare it.
+    """
+
+    client_id: str
+    organisation: str
+    kind: OrganisationKind
+    scopes: frozenset[str]
+    programmes: tuple[str, ...] = ()
+    person: str | None = None
+
+    @property
+    def is_internal(self) -> bool:
+        """Whether it is one of our own services, which sees everybody."""
+        return self.kind is OrganisationKind.INTERNAL and INTERNAL in self.scopes
+
+    def require(self, scope: str) -> None:
+        """Refuse a client without the scope.
+
+        Raises:
+            Problem: 403, naming the scope.
+        """
+        if scope not in self.scopes:
+            raise Problem(FORBIDDEN, f"the scope {scope} is needed", scope=scope)
+
+    def require_person(self) -> str:
+        """The deciding person.
+
+        Raises:
+            Problem: 403 `person-required`.
+        """
+        if self.person is None:
+            raise Problem(PERSON_REQUIRED)
+        return self.person
+
+
+FetchKeys = Callable[[str], Awaitable[dict[str, Any]]]
+
+
+async def fetch_keys_over_http(url: str) -> dict[str, Any]:
+    """Get a JWKS document.
+
+    Raises:
+        httpx.HTTPError: It cannot be had.
+    """
+    async with httpx.AsyncClient(timeout=5) as client:
+        response = await client.get(url)
+        response.raise_for_status()
+        document: dict[str, Any] = response.json()
+        return document
+
+
+@dataclass
+class KeySet:
+    """The public keys of one issuer, fetched when needed and kept for ten minutes."""
+
+    url: str
+    fetch: FetchKeys
+    keys: dict[str, jwt.PyJWK] = field(default_factory=dict)
+    fetched_at: float = float("-inf")
+    tried_at: float = float("-inf")
+
+    async def get(self, key_id: str) -> jwt.PyJWK | None:
+        """The key of that id; None if the issuer does not have it.
+
+        Raises:
+            Problem: 503, no keys could be fetched yet.
+        """
+        now = time.monotonic()
+        stale = now - self.fetched_at > KEYS_FRESH_SECONDS or key_id not in self.keys
+        if stale and now - self.tried_at > KEYS_RETRY_SECONDS:
+            self.tried_at = now
+            try:
+                document = await self.fetch(self.url)
+                self.keys = {key.key_id: key for key in jwt.PyJWKSet.from_dict(document).keys if key.key_id}
+                self.fetched_at = time.monotonic()
+                self.tried_at = float("-inf") if not self.keys else self.tried_at
+            except (httpx.HTTPError, OSError, jwt.PyJWTError):
+                if not self.keys:
+                    self.tried_at = float("-inf")
+                    raise Problem(
+                        BAD_GATEWAY, "the keys of the issuer cannot be fetched", headers={"Retry-After": "2"}
+                    ) from None
+        return self.keys.get(key_id)
+
+
+class Revocations:
+    """Clients whose tokens of before a moment are no longer accepted. Kept up to date by polling the gateway."""
+
+    def __init__(self) -> None:
+        self.revoked_before: dict[str, float] = {}
+
+    def replace(self, revoked_before: Mapping[str, float]) -> None:
+        """Take the list as polled: client id to UNIX time."""
+        self.revoked_before = dict(revoked_before)
+
+    def covers(self, client_id: str, issued_at: float) -> bool:
+        """Whether a token issued then to that client is revoked."""
+        return issued_at <= self.revoked_before.get(client_id, float("-inf"))
+
+
+class Authenticator:
+    """Checks tokens of the gateway and, where configured, of an external OpenID provider.
+
+    Args:
+        settings: Issuers, audience and where the keys are.
+        fetch: Gets a JWKS document by its address.
+    """
+
+    def __init__(self, settings: Settings, fetch: FetchKeys = fetch_keys_over_http) -> None:
+        self._audience = settings.audience
+        own = str(settings.jwks_url or settings.service_url("gateway") + "/.well-known/jwks.json")
+        self._issuers = {settings.issuer: KeySet(own, fetch)}
+        if settings.oidc_issuer:
+            self._issuers[settings.oidc_issuer] = KeySet(settings.oidc_issuer.rstrip("/") + "/jwks", fetch)
+        self.revocations = Revocations()
+
+    async def authenticate(self, request: Request) -> Caller:
+        """Who is calling.
+
+        Raises:
+            Problem: 401 for a token that does not hold, 403 for a person named without the right to.
+        """
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise unauthenticated("send Authorization: Bearer <token>")
+        caller = self._caller(await self._claims(token.strip()))
+        actor = request.headers.get(ACTOR_HEADER)
+        if actor is None:
+            return caller
+        caller.require(ACT_FOR_USERS)
+        if not ACTOR_FORM.fullmatch(actor):
+            raise Problem(
+                FORBIDDEN, f"{ACTOR_HEADER} is an opaque user id of letters, digits, dot, dash and underscore"
+            )
+        return Caller(
+            caller.client_id,
+            caller.organisation,
+            caller.kind,
+            caller.scopes,
+            caller.programmes,
+            f"{caller.organisation}:{actor}",
+        )
+
+    async def _claims(self, token: str) -> dict[str, Any]:
+        try:
+            unverified = jwt.decode(token, options={"verify_signature": False})
+            key_id = jwt.get_unverified_header(token).get("kid", "")
+            keys = self._issuers.get(unverified.get("iss", ""))
+            key = await keys.get(str(key_id)) if keys else None
+            if key is None:
+                raise unauthenticated("the issuer of the token is not known here")
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                key,
+                algorithms=list(ALGORITHMS),
+                audience=self._audience,
+                issuer=unverified["iss"],
+                leeway=5,
+                options={"require": ["exp", "iat", "iss", "aud"]},
+            )
+        except jwt.ExpiredSignatureError:
+            raise unauthenticated("the token has expired") from None
+        except jwt.InvalidAudienceError:
+            raise unauthenticated("the token is meant for another audience") from None
+        except (jwt.PyJWTError, ValueError):
+            raise unauthenticated("the token does not hold") from None
+        return claims
+
+    def _caller(self, claims: Mapping[str, Any]) -> Caller:
+        client_id = claims.get("client_id") or claims.get("azp") or claims.get("sub")
+        organisation, kind = claims.get("org"), claims.get("org_kind")
+        if not client_id or not organisation or kind not in set(OrganisationKind):
+            raise unauthenticated("the token does not name its client and organisation")
+        if self.revocations.covers(str(client_id), float(claims["iat"])):
+            raise unauthenticated("the client was revoked")
+        act = claims.get("act")
+        person = act.get("sub") if isinstance(act, Mapping) else act
+        return Caller(
+            client_id=str(client_id),
+            organisation=str(organisation),
+            kind=OrganisationKind(str(kind)),
+            scopes=frozenset(str(claims.get("scope", "")).split()),
+            programmes=tuple(claims.get("programmes", ())),
+            person=f"{organisation}:{person}" if person else None,
+        )
+
+
+def unauthenticated(detail: str) -> Problem:
+    """A 401 that says what to do."""
+    return Problem(UNAUTHENTICATED, detail, headers={"WWW-Authenticate": "Bearer"})

@@ -1,0 +1,188 @@
+"""The people a service may act on: a projection of what cases publishes, and a wait for what has not arrived yet."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol, cast
+from uuid import UUID
+
+from sqlalchemy import Column, DateTime, Index, LargeBinary, Row, Table, Text, Uuid, delete, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from chassis.access import Role, grant, participation, visible
+from chassis.auth import Caller
+from chassis.crypto import Keyring
+from chassis.db import Session, metadata, now
+from chassis.errors import NOT_FOUND, Problem
+from chassis.events import Event, EventData
+from chassis.routing import NotKnownYet
+
+OWNER = "cases"
+
+beneficiary = Table(
+    "beneficiary",
+    metadata,
+    Column("returnee_id", Uuid, primary_key=True),
+    Column("case_id", Uuid),
+    Column("referral_id", Uuid),
+    Column("household_id", Uuid),
+    Column("programme", Text),
+    Column("programme_version", Text),
+    Column("return_kind", Text),
+    Column("referrer", Text),
+    Column("implementer", Text),
+    Column("state", Text, nullable=False, comment="the case's state, or erased"),
+    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=now()),
+    Index("ix_beneficiary_case_id", "case_id"),
+    Index("ix_beneficiary_household_id", "household_id"),
+)
+identity_copy = Table(
+    "identity_copy",
+    metadata,
+    Column("returnee_id", Uuid, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False, comment="encrypted"),
+    Column("fetched_at", DateTime(timezone=True), nullable=False, server_default=now()),
+)
+
+
+class CaseOpened(Protocol):
+    """What the projection reads of `cases.case.opened`, one event a member."""
+
+    returnee_id: UUID
+    case_id: UUID
+    referral_id: UUID | None
+    household_id: UUID | None
+    programme: str
+    programme_version: str
+    return_kind: str
+    referrer: str
+    implementer: str
+
+
+class CaseMoved(Protocol):
+    """What the projection reads of an event that moves a case."""
+
+    returnee_id: UUID
+    state: str
+
+
+class AboutReturnee(Protocol):
+    """What the projection reads of any event about one returnee."""
+
+    returnee_id: UUID
+
+
+async def on_opened(session: Session, event: Event[Any]) -> None:
+    """A case was opened for a person: know them, and who takes part."""
+    data = cast("CaseOpened", event.data)
+    if await _is_erased(session, data.returnee_id):
+        return
+    values = {
+        name: getattr(data, name)
+        for name in (
+            "returnee_id",
+            "case_id",
+            "referral_id",
+            "household_id",
+            "programme",
+            "programme_version",
+            "return_kind",
+            "referrer",
+            "implementer",
+        )
+    }
+    values |= {"state": "pre_departure", "updated_at": now()}
+    statement = insert(beneficiary).values(values)
+    await session.execute(statement.on_conflict_do_update(index_elements=["returnee_id"], set_=values))
+    for role, organisation in (
+        (Role.REFERRER, data.referrer),
+        (Role.PARTNER, data.implementer),
+        (Role.PROGRAMME, data.programme),
+    ):
+        await grant(session, [data.returnee_id], role, organisation)
+
+
+async def on_moved(session: Session, event: Event[Any]) -> None:
+    """A case moved on: its state is known to the people in it."""
+    data = cast("CaseMoved", event.data)
+    await session.execute(
+        update(beneficiary)
+        .where(beneficiary.c.returnee_id == data.returnee_id, beneficiary.c.state != "erased")
+        .values(state=data.state, updated_at=now())
+    )
+
+
+async def on_erased(session: Session, event: Event[Any]) -> None:
+    """A person was erased: a tombstone stays, so that later facts about them are not taken for somebody's."""
+    returnee_id = cast("AboutReturnee", event.data).returnee_id
+    values = {"returnee_id": returnee_id, "state": "erased", "updated_at": now()}
+    statement = insert(beneficiary).values(values)
+    await session.execute(statement.on_conflict_do_update(index_elements=["returnee_id"], set_=values))
+    await session.execute(delete(participation).where(participation.c.subject_id == returnee_id))
+    await session.execute(delete(identity_copy).where(identity_copy.c.returnee_id == returnee_id))
+
+
+def projection(
+    *, opened: type[EventData], moved: tuple[type[EventData], ...], erased: type[EventData]
+) -> Mapping[type[EventData], Any]:
+    """The handlers that keep the projection, for a service's `HANDLERS`.
+
+    Args:
+        opened: The contract's model of `case.opened`.
+        moved: Its models that carry a case's new `state`.
+        erased: Its model of `returnee.erased`.
+    """
+    return {opened: on_opened, erased: on_erased} | dict.fromkeys(moved, on_moved)
+
+
+async def _is_erased(session: Session, returnee_id: UUID) -> bool:
+    state = await session.scalar(select(beneficiary.c.state).where(beneficiary.c.returnee_id == returnee_id))
+    return state == "erased"
+
+
+async def require(session: Session, returnee_id: UUID, caller: Caller, *, caught_up: bool) -> Row[Any]:
+    """The person, if the caller takes part in their return.
+
+    Args:
+        session: The session.
+        returnee_id: Whom.
+        caller: Who asks.
+        caught_up: `CaughtUpDep` of the route: whether this was already waited for.
+
+    Raises:
+        NotKnownYet: Caught by the route, which waits for the projection and runs again.
+        Problem: 404, absent or not for the caller, which look the same.
+    """
+    query = select(beneficiary).where(
+        beneficiary.c.returnee_id == returnee_id,
+        beneficiary.c.state != "erased",
+        visible(beneficiary.c.returnee_id, caller),
+    )
+    row = (await session.execute(query)).first()
+    if row is not None:
+        return row
+    if not caught_up:
+        raise NotKnownYet
+    raise Problem(NOT_FOUND)
+
+
+async def keep_identity(session: Session, returnee_id: UUID, document: bytes, keyring: Keyring) -> bool:
+    """Keep a minimal copy of who somebody is, encrypted, for a desk that works while cases is down.
+
+    Returns:
+        False if the person was erased meanwhile, and nothing was kept.
+    """
+    if await _is_erased(session, returnee_id):
+        return False
+    values = {
+        "returnee_id": returnee_id,
+        "sealed": keyring.encrypt(document, f"identity/{returnee_id}"),
+        "fetched_at": now(),
+    }
+    statement = insert(identity_copy).values(values)
+    await session.execute(statement.on_conflict_do_update(index_elements=["returnee_id"], set_=values))
+    return True
+
+
+async def identities(session: Session, returnee_ids: list[UUID], keyring: Keyring) -> dict[UUID, bytes]:
+    """The copies that are there. The caller of this audits the reading."""
+    rows = await session.execute(select(identity_copy).where(identity_copy.c.returnee_id.in_(returnee_ids)))
+    return {row.returnee_id: keyring.decrypt(row.sealed, f"identity/{row.returnee_id}") for row in rows}

@@ -1,0 +1,124 @@
+"""The OpenAPI document of an application: FastAPI's, with what every route does by itself written into it."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from chassis.auth import ACT_FOR_USERS, ACTOR_HEADER
+from chassis.errors import CATALOGUE, ProblemDocument
+from chassis.idempotency import HEADER as IDEMPOTENCY_HEADER
+from chassis.routing import WRITES, Requirement, Route
+
+TOKEN = "token"  # noqa: S105 - the name of a security scheme
+ALWAYS = (400, 500, 503)
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """The document of an application, made once."""
+    if app.openapi_schema is None:
+        app.openapi_schema = _complete(app)
+    return app.openapi_schema
+
+
+def routes_of(app: FastAPI) -> list[Route]:
+    """Every route of ours, also of included routers."""
+    return [route for route in _walk(app.routes) if isinstance(route, Route)]
+
+
+def _walk(routes: Any) -> Any:
+    for route in routes:
+        inner = getattr(getattr(route, "original_router", None), "routes", None)
+        if inner is not None:
+            yield from _walk(inner)
+        else:
+            yield route
+
+
+def _complete(app: FastAPI) -> dict[str, Any]:
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        openapi_version="3.1.0",
+        description=app.description,
+        routes=app.routes,
+    )
+    components = document.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    problem = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas.update(problem.pop("$defs", {}))
+    schemas["Problem"] = problem
+    components["securitySchemes"] = {
+        TOKEN: {
+            "type": "oauth2",
+            "flows": {"clientCredentials": {"tokenUrl": "/oauth/token", "scopes": {}}},
+        }
+    }
+    scopes: dict[str, str] = components["securitySchemes"][TOKEN]["flows"]["clientCredentials"]["scopes"]
+    for route in routes_of(app):
+        for method in route.methods or ():
+            operation = document["paths"].get(route.path_format, {}).get(method.lower())
+            if operation is not None:
+                _describe_operation(operation, method, route.requirement, "{" in route.path_format)
+                if route.requirement.scope:
+                    scopes.setdefault(route.requirement.scope, "")
+    return document
+
+
+def _header(name: str, description: str, required: bool, pattern: str | None = None) -> dict[str, Any]:
+    schema = {"type": "string", "maxLength": 255} | ({"pattern": pattern} if pattern else {})
+    return {"name": name, "in": "header", "required": required, "description": description, "schema": schema}
+
+
+def _describe_operation(operation: dict[str, Any], method: str, needs: Requirement, names_something: bool) -> None:
+    parameters: list[dict[str, Any]] = operation.setdefault("parameters", [])
+    statuses = set(ALWAYS)
+    if needs.scope is not None:
+        operation["security"] = [{TOKEN: [needs.scope]}]
+        statuses |= {401, 403, 429}
+    else:
+        operation["security"] = []
+    if needs.needs_key({method}):
+        parameters.append(
+            _header(IDEMPOTENCY_HEADER, "A key of your own for this request; a UUID.", True, "^[!-~]{1,255}$")
+        )
+        statuses |= {409, 422}
+    if needs.person:
+        parameters.append(
+            _header(
+                ACTOR_HEADER,
+                f"The deciding person, where the token names none: an opaque user id; needs the scope {ACT_FOR_USERS}.",
+                False,
+                "^[A-Za-z0-9._-]{1,64}$",
+            )
+        )
+    if needs.if_match:
+        parameters.append(_header("If-Match", "The ETag of what you have seen.", False))
+        parameters.append(_header("If-None-Match", "`*` where nothing exists yet.", False))
+        statuses |= {412, 428}
+    if method in WRITES:
+        statuses |= {409, 413, 415, 422}
+    if names_something:
+        statuses.add(404)
+    operation["x-homeward"] = {
+        "scope": needs.scope,
+        "person": needs.person,
+        "if_match": needs.if_match,
+        "idempotency_key": needs.needs_key({method}),
+    }
+    responses: dict[str, Any] = operation["responses"]
+    if any("parameters" in operation and p["in"] != "header" for p in parameters):
+        statuses.add(422)
+    for status in sorted(statuses):
+        slugs = sorted(kind.slug for kind in CATALOGUE.values() if kind.status == status)
+        responses[str(status)] = {
+            "description": "Problem: " + ", ".join(slugs),
+            "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+    if "422" in responses and 422 not in statuses:  # noqa: PLR2004 - HTTP: FastAPI adds it to every route
+        del responses["422"]
+    if method == "GET":
+        responses["304"] = {"description": "Not changed since the ETag in If-None-Match"}

@@ -1,0 +1,89 @@
+"""Lists that can be read while they grow: keyset pages with an opaque cursor."""
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, TypeVar
+
+from fastapi import Query
+from pydantic import BaseModel
+from sqlalchemy import ColumnElement, Select, tuple_
+
+from chassis.db import Session
+from chassis.errors import UNKNOWN_PARAMETER, FieldError, Problem
+
+T = TypeVar("T")
+
+Limit = Annotated[int, Query(ge=1, le=200, description="Items in a page.")]
+Cursor = Annotated[str | None, Query(description="`next` of the page before.", max_length=400)]
+
+
+class Page(BaseModel, Generic[T]):
+    """A page of a list; `next` is null on the last."""
+
+    items: list[T]
+    next: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rows(Generic[T]):
+    """Rows of a page and the cursor of the next."""
+
+    items: Sequence[T]
+    next: str | None
+
+
+def encode_cursor(values: Sequence[Any]) -> str:
+    """An opaque cursor from the sort values of the last row."""
+    return base64.urlsafe_b64encode(json.dumps([str(v) for v in values]).encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, types: Sequence[Any]) -> list[Any]:
+    """The sort values back, each parsed by its type.
+
+    Raises:
+        Problem: It is not a cursor of this list.
+    """
+    try:
+        values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if not isinstance(values, list) or len(values) != len(types):
+            raise ValueError("not the sort values of this list")
+        return [parse(value) for parse, value in zip(types, values, strict=True)]
+    except (ValueError, TypeError, binascii.Error, UnicodeDecodeError):
+        error = FieldError(
+            pointer="#query/after", code="bad_cursor", detail="send `next` of the page before, unchanged"
+        )
+        raise Problem(UNKNOWN_PARAMETER, errors=[error]) from None
+
+
+async def page(
+    session: Session,
+    statement: Select[Any],
+    *,
+    keys: Sequence[ColumnElement[Any]],
+    parsers: Sequence[Any],
+    after: str | None,
+    limit: int,
+    descending: bool = False,
+) -> Rows[Any]:
+    """Read one page of a statement.
+
+    Args:
+        session: The session.
+        statement: Selects one entity; without ORDER BY and LIMIT.
+        keys: Columns that order the list and are unique together.
+        parsers: For each key what makes its value from a string (`UUID`, `datetime.fromisoformat`).
+        after: Cursor of the page before.
+        limit: Rows in a page.
+        descending: Newest first.
+    """
+    if after is not None:
+        mark = tuple_(*decode_cursor(after, parsers))
+        statement = statement.where(tuple_(*keys) < mark if descending else tuple_(*keys) > mark)
+    order = [key.desc() if descending else key.asc() for key in keys]
+    rows = (await session.execute(statement.add_columns(*keys).order_by(*order).limit(limit + 1))).all()
+    more = len(rows) > limit
+    rows = rows[:limit]
+    return Rows([row[0] for row in rows], encode_cursor(rows[-1][1:]) if more else None)
