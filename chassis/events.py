@@ -40,7 +40,7 @@ class EventData(BaseModel):
     A reader ignores members it does not know, so that adding one breaks nobody.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
 
     event_type: ClassVar[str]
     """`org.homeward.<service>.<aggregate>.<past tense>.v<n>`."""

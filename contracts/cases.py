@@ -4,7 +4,7 @@ from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
-from chassis.events import EVERYBODY, IMPLEMENTERS, EventData
+from chassis.events import EVERYBODY, IMPLEMENTERS, REGISTRY, EventData
 from contracts.codes import (
     CarrierCode,
     CaseState,
@@ -301,3 +301,7 @@ class DeadlineSet(DeadlineFact, name="cases.deadline.set", subject=DEADLINE_SUBJ
 
 class DeadlineMissed(DeadlineFact, name="cases.deadline.missed", subject=DEADLINE_SUBJECT, audience=IMPLEMENTERS):
     """The time by which something had to be done has passed."""
+
+
+PUBLISHES = tuple(model for model in REGISTRY.values() if model.service == "cases")
+"""Every event type of this module."""

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID, uuid5
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
 """An organisation, programme or office, as it is registered here."""
@@ -15,6 +15,8 @@ PortCode = Annotated[str, StringConstraints(pattern=r"^([A-Z]{3}|[A-Z]{2}[A-Z2-9
 """An airport's IATA code, or the UN/LOCODE of a land border or sea port."""
 CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 """ISO 4217."""
+PlainAmount = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,15}(\.[0-9]{1,3})?$")]
+"""An amount as it is written: without exponent, sign or separators."""
 CarrierCode = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{2}$")]
 """IATA airline designator."""
 FlightNumber = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{2}[0-9]{1,4}[A-Z]?$")]
@@ -44,9 +46,13 @@ def actor_id(organisation: str, person: str) -> UUID:
 class Money(BaseModel):
     """An exact amount. On the wire the amount is a string, because a JSON number is not exact everywhere."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
-    amount: Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=3)]
+    amount: Annotated[
+        Decimal,
+        Field(ge=0, max_digits=18, decimal_places=3),
+        PlainSerializer(lambda amount: format(amount, "f"), return_type=PlainAmount, when_used="json"),
+    ]
     currency: CurrencyCode
 
 

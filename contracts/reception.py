@@ -4,7 +4,7 @@ from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
-from chassis.events import EVERYBODY, IMPLEMENTERS, EventData
+from chassis.events import EVERYBODY, IMPLEMENTERS, REGISTRY, EventData
 from contracts.codes import ArrivalState, AssistanceGroup, Moment, Money, NeedsPriority, PortCode, Slug
 
 
@@ -130,3 +130,7 @@ class ReturneeScrubbed(EventData, name="reception.returnee.scrubbed", subject="r
     """After an erasure reception holds nothing that identifies the returnee."""
 
     returnee_id: UUID
+
+
+PUBLISHES = tuple(model for model in REGISTRY.values() if model.service == "reception")
+"""Every event type of this module."""
