@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query
@@ -49,18 +49,16 @@ async def read_log(session: Session, service: str, after: int, limit: int) -> Fe
         after: Position after which to begin.
         limit: Events at most.
     """
-    state = (await session.execute(select(relay_state, now().label("time")))).first()
+    time = (await session.execute(select(now()))).scalar_one()
+    state = (await session.execute(select(relay_state))).first()
     rows = await session.execute(
         select(event_log).where(event_log.c.position > after).order_by(event_log.c.position).limit(limit)
     )
     items = [envelope_of(row, service).to_json() for row in rows.mappings()]
-    if state is None:
-        head = Head(position=0, epoch=None, epoch_base=0, epochs=[], time=await session.scalar(select(now())) or now())
-    else:
+    head = Head(position=0, epoch=None, epoch_base=0, epochs=[], time=time)
+    if state is not None:
         position = max(state.head, items[-1]["position"] if items else 0)
-        head = Head(
-            position=position, epoch=state.epoch, epoch_base=state.epoch_base, epochs=state.epochs, time=state.time
-        )
+        head = Head(position=position, epoch=state.epoch, epoch_base=state.epoch_base, epochs=state.epochs, time=time)
     return FeedPage(items=items, next=items[-1]["position"] if items else after, head=head)
 
 
@@ -91,6 +89,3 @@ def feed_of(client: ServiceClient, service: str) -> Feed:
             raise CallFailed(service, None) from None
 
     return feed
-
-
-__all__ = ["MOST", "PATH", "Feed", "FeedPage", "Head", "cast", "feed_of", "feed_router", "read_log"]

@@ -1,8 +1,8 @@
 """The way of an event out of a service: outbox, log, Kafka; one active worker a service, and never past a failure.
 
-The sequencer moves rows from `outbox` to `event_log` and gives each the next position. The publisher sends the log to
-Kafka in order. Both work in single statements that commit by themselves and renew the lease as they go: a worker that is
-stopped anywhere holds no lock, and one that has lost the lease changes nothing.
+The sequencer moves rows from `outbox` to `event_log` and gives each the next position. The publisher sends the log in
+order to Kafka. Both work in single statements that commit by themselves and renew the lease as they go: a worker that
+is stopped anywhere holds no lock, and one that has lost the lease changes nothing.
 """
 
 import asyncio
@@ -83,8 +83,8 @@ lease = Table(
     Column("expires_at", DateTime(timezone=True), nullable=False),
 )
 
-# Every later statement of a worker begins with the same UPDATE, whose row lock makes it wait for, or be seen by, whoever
-# takes the lease over. EvalPlanQual then sees the new holder, and nothing else of the statement happens.
+# Every later statement of a worker begins with the same UPDATE. Its row lock makes it wait for whoever is taking the
+# lease over; PostgreSQL then checks the holder again, and the rest of the statement does nothing.
 ACQUIRE = """
     INSERT INTO lease (name, holder, expires_at)
     VALUES ('relay', $1, clock_timestamp() + make_interval(secs => $2))
@@ -334,7 +334,14 @@ class Relay:
             "time": time.isoformat(),
         }
         head = Envelope(
-            new_id(), self.service, head_type(self.service), self.service, time, data, epoch=row["epoch"], recorded_at=time
+            new_id(),
+            self.service,
+            head_type(self.service),
+            self.service,
+            time,
+            data,
+            epoch=row["epoch"],
+            recorded_at=time,
         )
         value, headers = head.kafka_value(), head.kafka_headers()
         try:
@@ -375,7 +382,7 @@ class Relay:
 
 
 async def new_epoch(session: Session) -> int:
-    """Begin a new epoch, for an operator who restored a backup in a way that PostgreSQL does not show (a disk snapshot).
+    """Begin a new epoch: for an operator who restored a backup that PostgreSQL cannot tell, such as a disk snapshot.
 
     Returns:
         The position up to which the new epoch shares its log with the one before.
