@@ -1,12 +1,8 @@
 """The one table of the roles that a Homeward process can have."""
 
 import importlib
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)
@@ -29,24 +25,14 @@ class Role:
         return f"HOMEWARD_{self.name.upper()}_PORT"
 
     @property
-    def port(self) -> int:
-        """Its HTTP port on one machine."""
-        return int(os.environ.get(self.port_variable, self.default_port))
-
-    @property
-    def worker_port_variable(self) -> str:
-        """The environment variable of the health and metrics port of `homeward work`."""
-        return f"HOMEWARD_{self.name.upper()}_WORKER_PORT"
-
-    @property
     def database(self) -> str:
         """Name of its database, and of the role it logs in with."""
         return f"homeward_{self.name}"
 
     @property
-    def migrations(self) -> Path:
-        """Its Alembic scripts."""
-        return ROOT.joinpath(*self.package.split("."), "migrations")
+    def database_owner(self) -> str:
+        """The role that owns its tables and migrates them."""
+        return f"{self.database}_owner"
 
     def service(self) -> Any:
         """Its `chassis.app.Service`. Imports the service, so only who runs it calls this."""

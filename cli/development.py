@@ -1,0 +1,137 @@
+"""The organisations and clients of one machine: those that its programmes name, and our services' own."""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chassis.auth import OrganisationKind
+from chassis.db import Session
+from cli.machine import Machine
+from cli.roles import ROLES
+from contracts.programmes import Programme
+from contracts.scopes import Scope
+
+INTERNAL = "homeward"
+OPERATOR = "operator"
+SCOPES = {
+    OrganisationKind.REFERRER: (
+        Scope.REFERRALS_READ,
+        Scope.REFERRALS_SUBMIT,
+        Scope.RETURNEES_READ,
+        Scope.RETURNEES_IDENTITY,
+        Scope.CASES_READ,
+        Scope.ARRIVALS_READ,
+        Scope.TIMELINE_READ,
+        Scope.ACT_FOR_USERS,
+    ),
+    OrganisationKind.PARTNER: (
+        Scope.REFERRALS_READ,
+        Scope.REFERRALS_DECIDE,
+        Scope.RETURNEES_READ,
+        Scope.RETURNEES_IDENTITY,
+        Scope.RETURNEES_VULNERABILITIES,
+        Scope.RETURNEES_WRITE,
+        Scope.CASES_READ,
+        Scope.CASES_WRITE,
+        Scope.PLANS_WRITE,
+        Scope.PLANS_APPROVE,
+        Scope.ARRIVALS_READ,
+        Scope.ARRIVALS_WRITE,
+        Scope.TIMELINE_READ,
+        Scope.ACT_FOR_USERS,
+    ),
+    OrganisationKind.PROGRAMME_OFFICE: (
+        Scope.REFERRALS_READ,
+        Scope.REFERRALS_DECIDE,
+        Scope.RETURNEES_READ,
+        Scope.RETURNEES_ERASE,
+        Scope.CASES_READ,
+        Scope.CASES_WRITE,
+        Scope.PLANS_APPROVE,
+        Scope.ARRIVALS_READ,
+        Scope.TIMELINE_READ,
+        Scope.ORGANISATIONS_MANAGE,
+        Scope.ACT_FOR_USERS,
+    ),
+    OrganisationKind.INTERNAL: (Scope.INTERNAL, Scope.ACT_FOR_USERS),
+}
+"""What the one client of an organisation may do on one machine: everything that its kind of organisation does."""
+
+
+@dataclass(frozen=True)
+class Organisation:
+    """An organisation of this machine.
+
+    Attributes:
+        slug: Its id; that of its client too.
+        kind: What it does.
+        programmes: Those that a programme office runs.
+    """
+
+    slug: str
+    kind: OrganisationKind
+    programmes: tuple[str, ...] = ()
+
+
+def organisations(programmes: Mapping[str, Programme]) -> list[Organisation]:
+    """Every organisation that a programme names: referrers, implementers, offices."""
+    offices: dict[str, list[str]] = {}
+    referrers: set[str] = set()
+    partners: set[str] = set()
+    for programme in programmes.values():
+        offices.setdefault(programme.office, []).append(programme.id)
+        for rules in programme.versions:
+            referrers |= rules.referrers.values
+            for country in rules.countries_of_return.values():
+                partners |= set(country.implementers)
+    return [
+        *(Organisation(slug, OrganisationKind.REFERRER) for slug in sorted(referrers)),
+        *(Organisation(slug, OrganisationKind.PARTNER) for slug in sorted(partners - referrers)),
+        *(Organisation(slug, OrganisationKind.PROGRAMME_OFFICE, tuple(ids)) for slug, ids in sorted(offices.items())),
+    ]
+
+
+async def register(session: Session, organisation: Organisation, clients: Mapping[str, str]) -> None:
+    """Register an organisation and clients with the gateway; what is there already is brought up to date.
+
+    Args:
+        session: In the gateway's database.
+        organisation: The organisation.
+        clients: Client id to secret; each may do everything that its kind of organisation does.
+    """
+    identity = importlib.import_module("gateway.identity.service")  # the gateway is imported only where it is needed
+    await identity.ensure_organisation(
+        session,
+        slug=organisation.slug,
+        name=organisation.slug,
+        kind=organisation.kind,
+        programmes=organisation.programmes,
+    )
+    for client_id, secret in clients.items():
+        scopes = (Scope.ORGANISATIONS_MANAGE,) if client_id == OPERATOR else SCOPES[organisation.kind]
+        await identity.ensure_client(
+            session,
+            client_id=client_id,
+            organisation=organisation.slug,
+            secret=secret,
+            scopes=[str(scope) for scope in scopes],
+        )
+
+
+async def register_operators(session: Session, clients: Mapping[str, str]) -> None:
+    """Register our own clients: the services', and whoever registers everybody else."""
+    await register(session, Organisation(INTERNAL, OrganisationKind.INTERNAL), clients)
+
+
+async def register_all(session: Session, machine: Machine, programmes: Mapping[str, Programme]) -> None:
+    """Register every organisation and client of one machine.
+
+    Args:
+        session: In the gateway's database.
+        machine: Where the clients' secrets are kept.
+        programmes: Whose organisations.
+    """
+    ours = [*(f"service-{role}" for role in ROLES), OPERATOR]
+    await register_operators(session, {client: machine.client_secret(client) for client in ours})
+    for organisation in organisations(programmes):
+        await register(session, organisation, {organisation.slug: machine.client_secret(organisation.slug)})

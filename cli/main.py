@@ -1,0 +1,291 @@
+"""`homeward`: runs the platform, and looks after it."""
+
+import asyncio
+import importlib
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+
+from cli.embedded import StartError
+from cli.machine import CannotRun, Machine
+from cli.roles import ROLES
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+events = typer.Typer(no_args_is_help=True, help="What a service has heard from the others.")
+dead_letters = typer.Typer(no_args_is_help=True, help="Events that could not be applied.")
+timeline = typer.Typer(no_args_is_help=True, help="The timelines of the gateway.")
+audit = typer.Typer(no_args_is_help=True, help="The audit trail.")
+for name, group in (("events", events), ("dead-letters", dead_letters), ("timeline", timeline), ("audit", audit)):
+    app.add_typer(group, name=name)
+
+
+def known_role(name: str) -> str:
+    """A role by its name.
+
+    Raises:
+        typer.BadParameter: There is no such role.
+    """
+    if name not in ROLES:
+        raise typer.BadParameter(f"the roles are {', '.join(ROLES)}")
+    return name
+
+
+RoleName = Annotated[str, typer.Argument(help=f"One of {', '.join(ROLES)}.", callback=known_role, metavar="ROLE")]
+Home = Annotated[Path, typer.Option(envvar="HOMEWARD_HOME", help="Folder of what one machine keeps between runs.")]
+HERE = Path(".homeward")
+STOPS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+
+
+@app.command()
+def up(home: Home = HERE) -> None:
+    """Run everything on this machine: PostgreSQL, a broker, the services and the gateway."""
+    from cli.up import up as run_everything  # noqa: PLC0415 - see settings_of
+
+    try:
+        run_everything(Machine(home), lambda line: print(line, flush=True))
+    except (CannotRun, StartError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+
+
+@app.command(hidden=True)
+def prepare(home: Home = HERE) -> None:
+    """Make the databases of one machine ready; `up` runs it."""
+    from cli.prepare import prepare as make_ready  # noqa: PLC0415 - see settings_of
+
+    try:
+        asyncio.run(make_ready(Machine(home)))
+    except CannotRun as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def serve(
+    role: RoleName,
+    with_worker: Annotated[bool, typer.Option(help="Run relay, consumer and jobs in the same process.")] = False,
+    home: Home = HERE,
+) -> None:
+    """Serve a role over HTTP."""
+    from chassis.app import create_app  # noqa: PLC0415 - see settings_of
+
+    settings = settings_of(role, home)
+    run_http(create_app(ROLES[role].service(), settings, with_worker=with_worker), settings)
+
+
+@app.command()
+def work(role: RoleName, home: Home = HERE) -> None:
+    """Run only the relay, consumer and jobs of a role. HOMEWARD_PORT serves its health and metrics."""
+    from chassis.app import create_app  # noqa: PLC0415 - see settings_of
+
+    settings = settings_of(role, home)
+    service = replace(ROLES[role].service(), routers=(), middleware=(), lifespan=None)
+    run_http(create_app(service, settings, with_worker=True), settings)
+
+
+@app.command()
+def migrate(
+    role: Annotated[str | None, typer.Argument(help="All roles of this machine when left out.")] = None,
+    home: Home = HERE,
+) -> None:
+    """Bring a database up to date, as the role that owns its tables (HOMEWARD_MIGRATION_DATABASE_URL)."""
+    from chassis.migrations import upgrade  # noqa: PLC0415 - see settings_of
+
+    for each in [known_role(role)] if role else ROLES:
+        settings = settings_of(each, home)
+        address = settings.migration_database_url or settings.database_url
+        service = ROLES[each].service()
+        asyncio.run(upgrade(address.get_secret_value(), service.migrations, service.metadata))
+        print(f"{each}: up to date")
+
+
+@app.command()
+def bootstrap(home: Home = HERE) -> None:
+    """Register the services' own clients with the gateway, with the secrets in HOMEWARD_<ROLE>_CLIENT_SECRET.
+
+    Also `operator`, who may register everybody else, with the secret in HOMEWARD_OPERATOR_SECRET.
+    """
+    from cli.development import register_operators  # noqa: PLC0415 - see settings_of
+
+    wanted = {f"service-{role}": f"HOMEWARD_{role.upper()}_CLIENT_SECRET" for role in ROLES}
+    wanted["operator"] = "HOMEWARD_OPERATOR_SECRET"
+    missing = [variable for variable in wanted.values() if not os.environ.get(variable)]
+    if missing:
+        typer.echo(f"Set {', '.join(missing)}.", err=True)
+        raise typer.Exit(1)
+    clients = {client: os.environ[variable] for client, variable in wanted.items()}
+    in_database("gateway", home, lambda session: register_operators(session, clients))
+
+
+@app.command()
+def token(client: Annotated[str, typer.Argument(help="A client of this machine.")] = "bamf", home: Home = HERE) -> None:
+    """Print a token of one of this machine's organisations, from the running gateway."""
+    import httpx  # noqa: PLC0415 - see settings_of
+
+    settings = settings_of("gateway", home)
+    try:
+        answer = httpx.post(
+            settings.service_url("gateway") + "/oauth/token",
+            data={"grant_type": "client_credentials"},
+            auth=(client, Machine(home).client_secret(client)),
+        )
+    except httpx.TransportError:
+        typer.echo("The gateway is not running; start it with `make run`.", err=True)
+        raise typer.Exit(1) from None
+    if answer.is_error:
+        typer.echo(f"The gateway gives {client} no token ({answer.status_code}).", err=True)
+        raise typer.Exit(1)
+    print(answer.json()["access_token"])
+
+
+@app.command()
+def kafka(
+    port: Annotated[int, typer.Option(help="TCP port on 127.0.0.1.")] = 19093,
+    home: Home = HERE,
+) -> None:
+    """Run an Apache Kafka on this machine that `make kafka` fetched; HOMEWARD_KAFKA_BOOTSTRAP makes `up` use it."""
+    from cli.kafka import ApacheKafka  # noqa: PLC0415 - see settings_of
+
+    machine = Machine(home)
+    broker = ApacheKafka(machine.home / "kafka" / "data", port, log=machine.log("kafka"))
+    try:
+        broker.start()
+        print(f"Apache Kafka is ready: HOMEWARD_KAFKA_BOOTSTRAP={broker.bootstrap} make run", flush=True)
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+        signal.sigwait(STOPS)
+    except StartError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    finally:
+        broker.stop()
+
+
+@events.command("replay")
+def events_replay(
+    role: RoleName,
+    source: Annotated[str, typer.Argument(help="The service whose events are applied again.")],
+    after: Annotated[int, typer.Option(help="From the position after this one.")] = 0,
+    home: Home = HERE,
+) -> None:
+    """Have a service apply the events of another again; its running worker fetches them."""
+    from chassis.inbox import rewind  # noqa: PLC0415 - see settings_of
+
+    in_database(role, home, lambda session: rewind(session, source, after))
+    print(f"{role} applies what {source} published after position {after} again")
+
+
+@dead_letters.command("list")
+def dead_letters_list(role: RoleName, home: Home = HERE) -> None:
+    """List what a service could not apply and why."""
+    from chassis.inbox import list_dead_letters  # noqa: PLC0415 - see settings_of
+
+    letters = in_database(role, home, list_dead_letters)
+    for letter in letters:
+        where = f"{letter.source} {letter.position}" if letter.position is not None else letter.source
+        print(
+            f"{letter.id}  {letter.failed_at:%Y-%m-%d %H:%M:%S}  {where}  {letter.type or 'malformed'}  {letter.error}"
+        )
+    print(f"{len(letters)} dead letters")
+
+
+@dead_letters.command("replay")
+def dead_letters_replay(role: RoleName, letter: Annotated[UUID, typer.Argument()], home: Home = HERE) -> None:
+    """Have a dead letter tried again by the running worker."""
+    from chassis.inbox import replay_dead_letter  # noqa: PLC0415 - see settings_of
+
+    try:
+        in_database(role, home, lambda session: replay_dead_letter(session, letter))
+    except LookupError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    print(f"{letter} is tried again")
+
+
+@timeline.command("rebuild")
+def timeline_rebuild(home: Home = HERE) -> None:
+    """Build every timeline anew from the services' own logs; the running worker fetches them."""
+    in_database("gateway", home, importlib.import_module("gateway.timeline.service").rebuild)
+    print("the timelines are built anew")
+
+
+@audit.command("verify")
+def audit_verify(role: RoleName, home: Home = HERE) -> None:
+    """Check every seal over a service's audit trail. Exit status 1: something was changed, removed or left unsealed."""
+    from chassis.audit import audit_key, verify  # noqa: PLC0415 - see settings_of
+
+    secret = settings_of(role, home).audit_key
+    if secret is None:
+        typer.echo("HOMEWARD_AUDIT_KEY is not set.", err=True)
+        raise typer.Exit(1)
+    key = audit_key(secret)
+    verdict = in_database(role, home, lambda session: verify(session, key))
+    print(f"{role}: {verdict.rows} rows under {verdict.seals} seals, the newest {verdict.newest or 'none'}")
+    for problem in verdict.problems:
+        print(f"  {problem}")
+    if not verdict.intact:
+        raise typer.Exit(1)
+
+
+def settings_of(role: str, home: Path) -> Any:
+    """The settings of a role: of the environment; where it names no database, of this machine.
+
+    Like the commands it imports what it needs when it runs: the supervisor would otherwise hold every library's memory.
+    """
+    from chassis.settings import Settings  # noqa: PLC0415 - as said above
+
+    if "HOMEWARD_DATABASE_URL" not in os.environ:
+        machine = Machine(home)
+        os.environ.update(machine.environment(role))
+        os.environ["HOMEWARD_MIGRATION_DATABASE_URL"] = machine.database_url(role, owner=True)
+        settings = Settings()
+        del os.environ["HOMEWARD_DATABASE_URL"]
+        return settings
+    return Settings()
+
+
+def in_database(role: str, home: Path, work: Callable[[Any], Awaitable[Any]]) -> Any:
+    """Do something in one transaction of a role's database."""
+    from chassis.db import Database  # noqa: PLC0415 - see settings_of
+
+    async def run() -> Any:
+        database = Database.from_settings(settings_of(role, home), "homeward-cli")
+        try:
+            async with database.transaction() as session:
+                return await work(session)
+        finally:
+            await database.close()
+
+    return asyncio.run(run())
+
+
+def run_http(application: Any, settings: Any) -> None:
+    """Serve an application until told to stop. Exit status 3: it could not start."""
+    import uvicorn  # noqa: PLC0415 - see settings_of
+
+    server = uvicorn.Server(
+        uvicorn.Config(
+            application,
+            host=settings.host,
+            port=settings.port,
+            loop="uvloop",
+            http="httptools",
+            lifespan="on",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=10,
+        )
+    )
+    server.run()
+    if not server.started:
+        raise typer.Exit(3)
+
+
+if __name__ == "__main__":
+    app()
