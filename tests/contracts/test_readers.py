@@ -1,0 +1,126 @@
+"""What the relay publishes, read by programs that share no code with it."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+from cloudevents.core.base import BaseCloudEvent
+from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event
+from confluent_kafka import Consumer, Message
+from jsonschema import Draft202012Validator
+from pydantic import SecretStr
+
+from chassis.db import Database
+from chassis.events import EventData, head_type, payload_of
+from chassis.outbox import publish
+from chassis.relay import Relay
+from chassis.settings import Settings
+from contracts.asyncapi import HEAD_PAYLOAD, asyncapi_document, event_schema
+
+pytestmark = pytest.mark.kafka
+
+PARTITIONS = 3
+
+
+def poll(bootstrap: str, group: str, wanted: int, seconds: float) -> list[Message]:
+    """Records of the topic of cases until `wanted` facts and a head record were read."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": group,
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+        }
+    )
+    consumer.subscribe(["homeward.cases"])
+    records: list[Message] = []
+    deadline = time.monotonic() + seconds
+    try:
+        while time.monotonic() < deadline:
+            records.extend(record for record in consumer.consume(100, 0.2) if record.error() is None)
+            types = [dict(record.headers())["ce_type"].decode() for record in records]
+            heads = types.count(head_type("cases"))
+            if heads and len(types) - heads >= wanted:
+                break
+    finally:
+        consumer.close()
+    return records
+
+
+@pytest_asyncio.fixture
+async def records(
+    facts: list[EventData], new_database: Callable[..., Awaitable[Any]], kafka: Any
+) -> AsyncIterator[list[Message]]:
+    """Every event type of cases, once through the outbox, the relay and the broker, as confluent-kafka reads it."""
+    fresh = await new_database()
+    settings = Settings(database_url=SecretStr(fresh.url), kafka_bootstrap=kafka.bootstrap, kafka_partitions=PARTITIONS)
+    database = Database.from_settings(settings, "test-readers")
+    async with database.transaction() as session:
+        for fact in of_cases(facts):
+            publish(session, fact)
+    relay = asyncio.create_task(Relay(database, settings, "cases").run())
+    try:
+        yield await asyncio.to_thread(
+            poll, kafka.bootstrap, f"readers-{UUID(int=time.time_ns())}", len(of_cases(facts)), 30
+        )
+    finally:
+        relay.cancel()
+        await asyncio.gather(relay, return_exceptions=True)
+        await database.close()
+
+
+def of_cases(facts: list[EventData]) -> list[EventData]:
+    return [fact for fact in facts if fact.service == "cases"]
+
+
+def event_of(record: Message) -> BaseCloudEvent:
+    return from_binary_event(KafkaMessage(headers=dict(record.headers()), key=record.key(), value=record.value()))
+
+
+async def test_published_events_are_read_by_others(records: list[Message], facts: list[EventData]) -> None:
+    read: dict[str, tuple[Message, BaseCloudEvent]] = {}
+    heads: list[tuple[Message, BaseCloudEvent]] = []
+    for record in records:
+        event = event_of(record)
+        if event.get_type() == head_type("cases"):
+            heads.append((record, event))
+        elif event.get_subject() in {fact.subject for fact in of_cases(facts)}:
+            read[event.get_type()] = (record, event)
+    assert set(read) == {fact.event_type for fact in of_cases(facts)}
+    assert heads
+
+    messages = asyncapi_document()["components"]["messages"]
+    for fact in of_cases(facts):
+        record, event = read[fact.event_type]
+        assert event.get_specversion() == "1.0"
+        assert event.get_source() == "/cases"
+        assert event.get_subject() == fact.subject == record.key().decode()
+        assert event.get_datacontenttype() == "application/json"
+        assert event.get_dataschema() == event_schema(type(fact))["$id"]
+        assert event.get_time().tzinfo is not None
+        assert event.get_data() == payload_of(fact)
+        assert int(event.get_extension("position")) >= 1
+        assert_documented(record, messages[fact.event_type])
+    positions = sorted(int(event.get_extension("position")) for _, event in read.values())
+    assert positions == list(range(positions[0], positions[0] + len(positions)))
+
+    for record, event in heads:
+        assert_documented(record, messages[head_type("cases")])
+        validate(HEAD_PAYLOAD | {"additionalProperties": False}, json.loads(record.value()))
+        assert event.get_extension("position") is None
+
+
+def assert_documented(record: Message, message: dict[str, Any]) -> None:
+    """The record has the headers that the AsyncAPI document promises, and no other."""
+    headers = {name: value.decode() for name, value in record.headers()}
+    validate(message["headers"] | {"additionalProperties": False}, headers)
+
+
+def validate(schema: dict[str, Any], value: Any) -> None:
+    errors = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).iter_errors(value)
+    assert not [error.message for error in errors]
