@@ -42,7 +42,7 @@ check: $(INSTALLED) ## Format, lint, types, import rules, contracts, dependencie
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry chassis contracts services gateway cli
-	$(BIN)/python -m contracts.generate --check
+	$(BIN)/python -m cli.contracts --check
 	$(BIN)/python .ci/advisories.py
 
 fmt: $(INSTALLED) ## Format the code and put right what ruff can
@@ -50,7 +50,7 @@ fmt: $(INSTALLED) ## Format the code and put right what ruff can
 	$(BIN)/ruff check --fix $(SOURCES)
 
 contracts: $(INSTALLED) ## Generate OpenAPI, AsyncAPI and the JSON Schemas
-	$(BIN)/python -m contracts.generate
+	$(BIN)/python -m cli.contracts
 
 $(KAFKA): deploy/kafka/pom.xml
 	@command -v java mvn >/dev/null || { echo "Java 17 and Maven are needed for Apache Kafka."; exit 1; }
