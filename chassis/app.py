@@ -20,16 +20,17 @@ from starlette.exceptions import HTTPException
 from chassis import audit, errors, idempotency
 from chassis.auth import Authenticator, FetchKeys, fetch_keys_over_http
 from chassis.beneficiaries import OWNER
-from chassis.consumer import BatchHandler, Consumer, Handlers, inbox_source
+from chassis.consumer import BatchHandler, Consumer, Handlers
 from chassis.crypto import Keyring
 from chassis.db import Database, Session, is_outage, now
 from chassis.errors import NOT_CAUGHT_UP, FieldError, Problem
 from chassis.events import EventData
-from chassis.feed import FeedClient, feed_router
+from chassis.feed import feed_of, feed_router
 from chassis.health import Check, database_answers, health_router
 from chassis.http import CallFailed, ServiceClient
+from chassis.inbox import freshness
 from chassis.jobs import JobKind, JobRunner, Payload
-from chassis.kafka import Kafka
+from chassis.limits import BodyLimit
 from chassis.openapi import PROBLEM_MEDIA_TYPE, describe
 from chassis.relay import Relay
 from chassis.routing import Router
@@ -107,16 +108,12 @@ class Homeward:
             Problem: 503 `not-caught-up`: two seconds were not enough.
         """
         async with self.database.transaction() as session:
-            asked_at = await session.scalar(select(now()))
+            asked_at = (await session.execute(select(now()))).scalar_one()
         deadline = time.monotonic() + CATCH_UP_SECONDS
         while time.monotonic() < deadline:
             async with self.database.transaction() as session:
-                reached = await session.scalar(
-                    select(inbox_source.c.watermark >= inbox_source.c.head).where(
-                        inbox_source.c.source == OWNER, inbox_source.c.heard_at >= asked_at
-                    )
-                )
-            if reached:
+                heard = (await freshness(session)).get(OWNER)
+            if heard is not None and heard.complete and heard.heard_at >= asked_at:
                 return
             await asyncio.sleep(CATCH_UP_POLL_SECONDS)
         raise Problem(NOT_CAUGHT_UP, headers={"Retry-After": "2"})
@@ -150,18 +147,18 @@ class Worker:
 
     def __init__(self, service: Service, settings: Settings, database: Database, client: ServiceClient) -> None:
         self.service = service
-        kafka = Kafka.from_settings(settings)
         self._parts: dict[str, Callable[[], Awaitable[None]]] = {}
         if service.publishes:
-            self._parts["relay"] = Relay(database, kafka, service.name, settings).run
+            self._parts["relay"] = Relay(database, settings, service.name).run
         if service.consumes:
             consumer = Consumer(
                 database,
-                kafka,
+                settings,
                 service.name,
                 handlers=service.handlers,
                 batch_handler=service.batch_handler,
-                feeds={source: FeedClient(client, source) for source in service.consumes},
+                sources=service.sources,
+                feeds={source: feed_of(client, source) for source in service.consumes},
             )
             self._parts["consumer"] = consumer.run
         kinds = [*service.jobs(settings), purge_job()]
@@ -231,7 +228,6 @@ def create_app(service: Service, settings: Settings, *, with_worker: bool = Fals
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        max_body_size=settings.max_body_bytes,
         redirect_slashes=False,
         telemetry={"metrics": False, "logs": False, "operation_spans": False},
     )
@@ -240,7 +236,7 @@ def create_app(service: Service, settings: Settings, *, with_worker: bool = Fals
     checks: Mapping[str, Check] = {"database": lambda: database_answers(homeward.database)}
     app.include_router(health_router(checks))
     if service.publishes:
-        app.include_router(feed_router())
+        app.include_router(feed_router(service.name))
     for router in service.routers:
         app.include_router(router)
     app.add_exception_handler(Problem, _problem)
@@ -249,6 +245,7 @@ def create_app(service: Service, settings: Settings, *, with_worker: bool = Fals
     app.add_exception_handler(DBAPIError, _database)
     for wrap in service.middleware:
         app.add_middleware(wrap)  # type: ignore[arg-type] # Starlette's factory protocol is wider than ours
+    app.add_middleware(BodyLimit, most=settings.max_body_bytes)
     app.add_middleware(RequestContext, service=service.name)
     return app
 

@@ -30,7 +30,6 @@ from sqlalchemy import (
     func,
     insert,
     select,
-    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -219,19 +218,3 @@ def seal_job(key: bytes) -> JobKind:
         await seal(session, key)
 
     return JobKind("audit.seal", apply, every=SEAL_EVERY)
-
-
-APPEND_ONLY = [
-    text(
-        "CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION 'the audit trail is append-only'; END $$"
-    ),
-    *(
-        text(
-            f"CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {name} "
-            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
-        )
-        for name in ("audit", "audit_seal", "audit_sealed")
-    ),
-]
-"""What the migration adds, so that not even a slip of ours changes a row."""

@@ -114,10 +114,9 @@ def _describe_operation(operation: dict[str, Any], method: str, needs: Requireme
         statuses.add(422)
     for status in sorted(statuses):
         slugs = sorted(kind.slug for kind in CATALOGUE.values() if kind.status == status)
-        responses[str(status)] = {
-            "description": "Problem: " + ", ".join(slugs),
-            "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-        }
+        response = responses.setdefault(str(status), {})
+        response["description"] = "Problem: " + ", ".join(slugs)
+        response.setdefault("content", {})[PROBLEM_MEDIA_TYPE] = {"schema": {"$ref": "#/components/schemas/Problem"}}
     if "422" in responses and 422 not in statuses:  # noqa: PLR2004 - HTTP: FastAPI adds it to every route
         del responses["422"]
     if method == "GET":

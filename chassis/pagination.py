@@ -9,7 +9,9 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Query
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, Select, tuple_
+from sqlalchemy import Select, SQLColumnExpression, tuple_
+from starlette.requests import Request
+from starlette.responses import Response
 
 from chassis.db import Session
 from chassis.errors import UNKNOWN_PARAMETER, FieldError, Problem
@@ -25,6 +27,13 @@ class Page(BaseModel, Generic[T]):
 
     items: list[T]
     next: str | None = None
+
+
+def link_next(request: Request, response: Response, cursor: str | None) -> None:
+    """Say in a `Link` header (RFC 8288) where the next page is; without one, nothing."""
+    if cursor is not None:
+        query = request.url.include_query_params(after=cursor).query
+        response.headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +71,7 @@ async def page(
     session: Session,
     statement: Select[Any],
     *,
-    keys: Sequence[ColumnElement[Any]],
+    keys: Sequence[SQLColumnExpression[Any]],
     parsers: Sequence[Any],
     after: str | None,
     limit: int,

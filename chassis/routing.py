@@ -92,6 +92,13 @@ def public(endpoint: Endpoint) -> Endpoint:
     return endpoint
 
 
+def public_form(endpoint: Endpoint) -> Endpoint:
+    """As `public`, for a route whose body is a form."""
+    needs = Requirement(None, media_types=("application/x-www-form-urlencoded",))
+    endpoint.__requirement__ = needs  # type: ignore[attr-defined] # a mark that Route reads
+    return endpoint
+
+
 class NotKnownYet(Exception):  # noqa: N818 - it is no error yet: the request waits and is tried again
     """A returnee is not in the projection; perhaps the news is on its way."""
 

@@ -1,7 +1,6 @@
 """PostgreSQL, databases and a broker for tests: the real ones, a set for every pytest-xdist worker."""
 
 import asyncio
-import importlib
 import os
 import secrets
 import shutil
@@ -14,14 +13,12 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 import pytest_asyncio
-import sqlalchemy
-from sqlalchemy.ext.asyncio import create_async_engine
 
-import chassis
-import chassis.db
+from chassis import migrations
 from cli.databases import ensure_database, ensure_group, ensure_role, grant_rows
 from cli.embedded import EmbeddedBroker, EmbeddedPostgres, free_port
 from cli.kafka import ApacheKafka
+from cli.roles import ROLES
 
 OWNER, LOGIN, PASSWORD = "homeward_test_owner", "homeward_test", "only-for-tests"
 
@@ -97,20 +94,12 @@ class Databases:
 
 
 async def migrate(url: str, role: str) -> None:
-    """Make the tables: by migrations where they exist, from the models while a part is being built."""
-    await create_all(url)
-
-
-async def create_all(url: str) -> None:
-    for path in Path(chassis.__file__).parent.glob("*.py"):
-        if "Table(" in path.read_text():
-            importlib.import_module(f"chassis.{path.stem}")
-    engine = create_async_engine(
-        url.replace("postgresql://", "postgresql+asyncpg://", 1), poolclass=sqlalchemy.NullPool
-    )
-    async with engine.begin() as connection:
-        await connection.run_sync(chassis.db.metadata.create_all)
-    await engine.dispose()
+    """Make the tables, by the migrations."""
+    if role == "chassis":
+        await migrations.upgrade(url, None, None)
+    else:
+        service = ROLES[role].service()
+        await migrations.upgrade(url, service.migrations, service.metadata)
 
 
 @pytest.fixture(scope="session")

@@ -24,12 +24,12 @@ MIGRATION_LOCK = 0x40E3
 Chain = tuple[Path, MetaData, str]
 
 
-def chains(versions: Path, metadata: MetaData) -> list[Chain]:
-    """The chassis' chain, then the service's, as (folder, tables, version table)."""
-    return [
-        (CHASSIS_VERSIONS, chassis_metadata, CHASSIS_VERSION_TABLE),
-        (versions, metadata, SERVICE_VERSION_TABLE),
-    ]
+def chains(versions: Path | None, metadata: MetaData | None) -> list[Chain]:
+    """The chassis' chain, then the service's if there is one, as (folder, tables, version table)."""
+    found: list[Chain] = [(CHASSIS_VERSIONS, chassis_metadata, CHASSIS_VERSION_TABLE)]
+    if versions is not None and metadata is not None:
+        found.append((versions, metadata, SERVICE_VERSION_TABLE))
+    return found
 
 
 def config_of(chain: Chain, connection: Connection | None = None) -> Config:
@@ -49,12 +49,12 @@ def heads(chain: Chain) -> Sequence[str]:
     return ScriptDirectory.from_config(config_of(chain)).get_heads()
 
 
-async def upgrade(url: str, versions: Path, metadata: MetaData) -> None:
+async def upgrade(url: str, versions: Path | None, metadata: MetaData | None) -> None:
     """Bring a database up to date: all of it or nothing, and only one process at a time.
 
     Args:
         url: `postgresql://` address as the role that owns the tables.
-        versions: The service's migrations.
+        versions: The service's migrations; None for the chassis alone.
         metadata: The service's tables.
     """
 
@@ -73,24 +73,40 @@ async def upgrade(url: str, versions: Path, metadata: MetaData) -> None:
         await engine.dispose()
 
 
-async def drift(url: str, versions: Path, metadata: MetaData) -> list[str]:
+async def new_revision(url: str, chain: Chain, message: str) -> None:
+    """Write a revision with what the models have and a migrated database lacks; to be read and completed by hand.
+
+    Args:
+        url: Address of a database that is up to date with the chain, as the owner of its tables.
+        chain: Which chain it belongs to.
+        message: What it does, in a few words; becomes part of the file's name.
+    """
+
+    def write(connection: Connection) -> None:
+        command.revision(config_of(chain, connection), message, autogenerate=True)
+
+    engine = create_async_engine(async_url(url), poolclass=NullPool)
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(write)
+    finally:
+        await engine.dispose()
+
+
+async def drift(url: str, versions: Path | None, metadata: MetaData | None) -> list[str]:
     """What the models say and the migrated database does not, or the other way round; empty when they agree."""
 
     def compare(connection: Connection) -> list[str]:
-        tables = set(chassis_metadata.tables) | set(metadata.tables) | {CHASSIS_VERSION_TABLE, SERVICE_VERSION_TABLE}
         found: list[str] = []
-        for _, tables_of_chain, version_table in chains(versions, metadata):
-            own = set(tables_of_chain.tables)
-            context = MigrationContext.configure(
-                connection,
-                opts={
-                    "compare_type": True,
-                    "compare_server_default": True,
-                    "version_table": version_table,
-                    "include_name": lambda name, kind, _, own=own: kind != "table" or name in own or name not in tables,
-                },
-            )
-            found += [str(change) for change in compare_metadata(context, tables_of_chain)]
+        for _, tables, version_table in chains(versions, metadata):
+            options = {
+                "compare_type": True,
+                "compare_server_default": True,
+                "version_table": version_table,
+                "include_name": lambda name, kind, _, own=tables.tables: kind != "table" or name in own,
+            }
+            context = MigrationContext.configure(connection, opts=options)
+            found += [str(change) for change in compare_metadata(context, tables)]
         return found
 
     engine = create_async_engine(async_url(url), poolclass=NullPool)

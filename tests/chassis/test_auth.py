@@ -1,0 +1,180 @@
+"""Who is calling, and to whom they may be shown."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from pydantic import SecretStr, ValidationError
+from sqlalchemy import literal, select
+
+from chassis.access import Role, grant, revoke, roles_of, visible
+from chassis.auth import Authenticator, Caller, OrganisationKind
+from chassis.settings import Settings
+from tests.chassis.probe import Probe
+from tests.tokens import ISSUER, bearer, fetch_keys, settings, token
+
+READ = "notes:read"
+
+
+async def read(probe: Probe, authorization: dict[str, str]) -> httpx.Response:
+    return await probe.http.get("/v1/notes", headers=authorization)
+
+
+class TestToken:
+    async def test_good_one(self, probe: Probe) -> None:
+        assert (await read(probe, bearer(scopes=READ))).status_code == 200
+
+    @pytest.mark.parametrize(
+        "claims",
+        [
+            {"exp": int(time.time()) - 60},
+            {"aud": "somebody-else"},
+            {"iss": "http://elsewhere.test"},
+            {"exp": None},
+            {"iat": None},
+            {"aud": None},
+            {"org": None},
+            {"org_kind": "king"},
+        ],
+    )
+    async def test_claims_that_do_not_hold(self, probe: Probe, claims: dict[str, Any]) -> None:
+        answer = await read(probe, bearer(scopes=READ, **claims))
+        assert answer.status_code == 401
+        assert answer.json()["type"] == "/problems/unauthenticated"
+        assert answer.headers["www-authenticate"] == "Bearer"
+
+    @pytest.mark.parametrize("header", [{}, {"Authorization": "Basic eDp5"}, {"Authorization": "Bearer x.y.z"}])
+    async def test_no_token(self, probe: Probe, header: dict[str, str]) -> None:
+        assert (await read(probe, header)).status_code == 401
+
+    async def test_signature_of_another_key(self, probe: Probe) -> None:
+        claims = jwt.decode(token(scopes=READ), options={"verify_signature": False})
+        forged = jwt.encode(claims, ec.generate_private_key(ec.SECP256R1()), "ES256", headers={"kid": "tests"})
+        assert (await read(probe, {"Authorization": f"Bearer {forged}"})).status_code == 401
+
+    @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
+    async def test_symmetric_and_unsigned_algorithms(self, probe: Probe) -> None:
+        claims = jwt.decode(token(scopes=READ), options={"verify_signature": False})
+        shared = jwt.encode(claims, "x" * 32, "HS256", headers={"kid": "tests"})
+        none = jwt.encode(claims, None, "none", headers={"kid": "tests"})
+        for forged in (shared, none):
+            assert (await read(probe, {"Authorization": f"Bearer {forged}"})).status_code == 401
+
+    async def test_missing_scope_is_named(self, probe: Probe) -> None:
+        answer = await read(probe, bearer(scopes="notes:write"))
+        assert (answer.status_code, answer.json()["scope"]) == (403, READ)
+
+    async def test_revoked_client(self, probe: Probe) -> None:
+        revocations = probe.homeward.authenticator.revocations
+        revocations.replace({"gone": time.time() + 1})
+        assert (await read(probe, bearer(scopes=READ, client_id="gone"))).status_code == 401
+        assert (await read(probe, bearer(scopes=READ, client_id="here"))).status_code == 200
+        revocations.replace({})
+
+    async def test_external_provider_beside_our_own(self, probe: Probe) -> None:
+        asked: list[str] = []
+
+        async def keys(url: str) -> dict[str, Any]:
+            asked.append(url)
+            return await fetch_keys(url)
+
+        before = probe.homeward.authenticator
+        given = settings("postgresql://unused", oidc_issuer="http://people.test")
+        probe.homeward.authenticator = Authenticator(given, keys)
+        try:
+            answers = [await read(probe, bearer(scopes=READ, iss=issuer)) for issuer in ("http://people.test", ISSUER)]
+        finally:
+            probe.homeward.authenticator = before
+        assert [answer.status_code for answer in answers] == [200, 200]
+        assert asked[0] == "http://people.test/jwks"
+
+    async def test_keys_that_cannot_be_fetched_are_our_trouble_not_the_callers(self, probe: Probe) -> None:
+        async def nothing(_: str) -> dict[str, Any]:
+            raise httpx.ConnectError("down")
+
+        before = probe.homeward.authenticator
+        probe.homeward.authenticator = Authenticator(settings("postgresql://unused"), nothing)
+        try:
+            answer = await read(probe, bearer(scopes=READ))
+        finally:
+            probe.homeward.authenticator = before
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+
+    async def test_public_route_needs_none(self, probe: Probe) -> None:
+        assert (await probe.http.get("/v1/notes/open/door")).status_code == 200
+
+
+class TestProduction:
+    def test_refuses_development_keys(self) -> None:
+        with pytest.raises(ValidationError, match="HOMEWARD_AUDIT_KEY is a development key"):
+            settings("postgresql://x", environment="production", issuer="https://gateway.example")
+
+    @pytest.mark.parametrize(
+        ("missing", "says"),
+        [
+            ({"encryption_keys": ()}, "HOMEWARD_ENCRYPTION_KEYS is empty"),
+            ({"audit_key": None}, "HOMEWARD_AUDIT_KEY is not set"),
+            ({"client_secret": SecretStr("dev-1")}, "HOMEWARD_CLIENT_SECRET is a development key"),
+            ({"issuer": "http://gateway.example"}, "HOMEWARD_ISSUER must be an https address"),
+        ],
+    )
+    def test_refuses(self, missing: dict[str, Any], says: str) -> None:
+        with pytest.raises(ValidationError, match=says):
+            production(**missing)
+
+    def test_starts_on_its_own_keys(self) -> None:
+        assert production().environment == "production"
+
+
+def production(**values: Any) -> Settings:
+    good = {
+        "environment": "production",
+        "issuer": "https://gateway.example",
+        "audit_key": SecretStr("YXVkaXQ="),
+        "client_secret": SecretStr("c2VjcmV0"),
+    }
+    return settings("postgresql://x", **(good | values))
+
+
+def caller(organisation: str, kind: OrganisationKind, *programmes: str, scopes: str = "") -> Caller:
+    return Caller("client", organisation, kind, frozenset(scopes.split()), programmes)
+
+
+class TestParticipation:
+    async def test_who_sees_whom(self, probe: Probe) -> None:
+        person, stranger = uuid4(), uuid4()
+        partner = caller("partner-a", OrganisationKind.PARTNER)
+        shared = caller("partner-b", OrganisationKind.PARTNER)
+        ended = caller("partner-c", OrganisationKind.PARTNER)
+        referrer = caller("referrer-a", OrganisationKind.REFERRER)
+        office = caller("office", OrganisationKind.PROGRAMME_OFFICE, "eurp")
+        other_office = caller("office-2", OrganisationKind.PROGRAMME_OFFICE, "another")
+        imposter = caller("eurp", OrganisationKind.PARTNER)
+        service = caller("homeward", OrganisationKind.INTERNAL, scopes="internal")
+        unscoped = caller("homeward", OrganisationKind.INTERNAL)
+        soon = datetime.now(UTC) + timedelta(minutes=5)
+        async with probe.homeward.database.transaction() as session:
+            await grant(session, [person], Role.PARTNER, "partner-a")
+            await grant(session, [person], Role.PARTNER, "partner-b", until=soon)
+            await grant(session, [person], Role.PARTNER, "partner-c", until=datetime.now(UTC) - timedelta(seconds=1))
+            await grant(session, [person], Role.REFERRER, "referrer-a")
+            await grant(session, [person], Role.PROGRAMME, "eurp")
+        async with probe.homeward.database.transaction() as session:
+
+            async def sees(who: Caller, whom: Any) -> bool:
+                return bool(await session.scalar(select(visible(literal(whom), who))))
+
+            assert [
+                await sees(who, person)
+                for who in (partner, shared, ended, referrer, office, other_office, imposter, service, unscoped)
+            ] == [True, True, False, True, True, False, False, True, False]
+            assert not await sees(partner, stranger)
+            assert await roles_of(session, person, partner) == {Role.PARTNER}
+            assert await roles_of(session, person, office) == {Role.PROGRAMME}
+            await revoke(session, person, Role.PARTNER, "partner-a")
+            assert not await sees(partner, person)

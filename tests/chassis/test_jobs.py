@@ -1,0 +1,217 @@
+"""Jobs: done once in effect, by any replica, also when one dies in the middle."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, insert, select, text, update
+
+from chassis import jobs
+from chassis.db import Database, Session, now
+from chassis.http import CallFailed
+from chassis.jobs import JobKind, JobRunner, Payload, job, schedule
+from tests.chassis.probe import note
+from tests.conftest import FreshDatabase
+from chassis.ids import new_id
+
+Work = Callable[[Session, Payload, Any], Awaitable[None]]
+
+
+async def write_note(session: Session, payload: Payload, _: Any) -> None:
+    await session.execute(insert(note).values(id=new_id(), words=payload["words"]))
+
+
+@pytest.fixture
+async def database(probe_database: FreshDatabase):
+    made = Database(probe_database.url.replace("postgresql://", "postgresql+asyncpg://"))
+    async with made.transaction() as session:
+        await session.execute(text("DELETE FROM job"))
+        await session.execute(text("DELETE FROM note"))
+    yield made
+    await made.close()
+
+
+@asynccontextmanager
+async def runners(database: Database, *kinds: JobKind, replicas: int = 1):
+    tasks = [asyncio.create_task(JobRunner(database, kinds, None).run()) for _ in range(replicas)]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 8) -> None:
+    for _ in range(int(seconds / 0.05)):
+        if await condition():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("it did not happen")
+
+
+async def notes(database: Database) -> list[str]:
+    async with database.transaction() as session:
+        return sorted((await session.scalars(select(note.c.words))).all())
+
+
+async def waiting(database: Database) -> int:
+    async with database.transaction() as session:
+        return await session.scalar(select(func.count()).select_from(job)) or 0
+
+
+async def test_a_hundred_jobs_by_three_replicas_each_once(database: Database) -> None:
+    async with database.transaction() as session:
+        for number in range(100):
+            await schedule(session, "note", {"words": f"{number:03}"})
+    async with runners(database, JobKind("note", write_note), replicas=3):
+        await until(lambda: none_left(database))
+    assert await notes(database) == [f"{number:03}" for number in range(100)]
+
+
+async def none_left(database: Database) -> bool:
+    return await waiting(database) == 0
+
+
+async def test_job_of_a_rolled_back_transaction_never_was(database: Database) -> None:
+    with pytest.raises(RuntimeError):
+        async with database.transaction() as session:
+            await schedule(session, "note", {"words": "never"})
+            raise RuntimeError
+    assert await waiting(database) == 0
+
+
+async def test_due_time_and_key(database: Database) -> None:
+    async with database.transaction() as session:
+        later = await session.scalar(select(now() + timedelta(hours=1)))
+        await schedule(session, "note", {"words": "first"}, due_at=later, key="one")
+        await schedule(session, "note", {"words": "moved"}, key="one")
+        await schedule(session, "note", {"words": "later"}, due_at=later, key="two")
+        await schedule(session, "note", {"words": "cancelled"}, key="three")
+        await jobs.cancel(session, "note", "three")
+    async with runners(database, JobKind("note", write_note)):
+        await until(lambda: wrote(database, ["moved"]))
+        await asyncio.sleep(0.7)
+    assert await notes(database) == ["moved"]
+
+
+async def wrote(database: Database, words: list[str]) -> bool:
+    return await notes(database) == words
+
+
+async def test_call_is_made_outside_a_transaction_and_tried_again(database: Database) -> None:
+    calls = 0
+
+    async def call(_: Any, payload: Payload) -> str:
+        nonlocal calls
+        calls += 1
+        async with database.transaction() as session:
+            busy = await session.scalar(
+                text(
+                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+                    "AND state = 'idle in transaction'"
+                )
+            )
+        assert busy == 0
+        if calls == 1:
+            raise CallFailed("cases", 503)
+        return str(payload["words"]).upper()
+
+    async def apply(session: Session, _: Payload, outcome: Any) -> None:
+        await session.execute(insert(note).values(id=new_id(), words=outcome))
+
+    async with database.transaction() as session:
+        await schedule(session, "call", {"words": "fetched"})
+    async with runners(database, JobKind("call", apply, call)):
+        await until(lambda: wrote(database, ["FETCHED"]))
+    assert calls == 2
+
+
+async def test_effect_that_fails_leaves_nothing_and_comes_again(database: Database) -> None:
+    tries = 0
+
+    async def apply(session: Session, payload: Payload, outcome: Any) -> None:
+        nonlocal tries
+        tries += 1
+        await write_note(session, payload, outcome)
+        if tries == 1:
+            raise RuntimeError("after the write")
+
+    async with database.transaction() as session:
+        await schedule(session, "fails", {"words": "once"})
+    async with runners(database, JobKind("fails", apply)):
+        await until(lambda: none_left(database))
+    assert (tries, await notes(database)) == (2, ["once"])
+
+
+async def test_replica_that_lost_its_lease_has_no_effect(database: Database) -> None:
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    async def call(_: Any, __: Payload) -> None:
+        started.set()
+        await go_on.wait()
+
+    async def apply(session: Session, payload: Payload, outcome: Any) -> None:
+        await write_note(session, payload, outcome)
+
+    async with database.transaction() as session:
+        await schedule(session, "slow", {"words": "once"})
+    async with runners(database, JobKind("slow", apply, call)):
+        await started.wait()
+        async with database.transaction() as session:  # its lease runs out
+            await session.execute(update(job).values(leased_until=text("now() - interval '1 s'")))
+        async with runners(database, JobKind("slow", apply)):
+            await until(lambda: wrote(database, ["once"]))
+        go_on.set()
+        await asyncio.sleep(0.3)
+    assert await notes(database) == ["once"]
+
+
+WORKER = """
+import asyncio, sys
+from chassis.db import Database
+from chassis.jobs import JobKind, JobRunner
+async def call(_, __):
+    print("calling", flush=True)
+    await asyncio.sleep(60)
+async def apply(session, payload, outcome):
+    raise AssertionError("never reached")
+asyncio.run(JobRunner(Database(sys.argv[1]), [JobKind("killed", apply, call)], None).run())
+"""
+
+
+async def test_worker_killed_in_the_middle_leaves_its_job_to_the_next(database: Database) -> None:
+    async with database.transaction() as session:
+        await schedule(session, "killed", {"words": "survived"})
+    url = database.engine.url.render_as_string(hide_password=False)
+    process = subprocess.Popen([sys.executable, "-c", WORKER, url], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert await asyncio.to_thread(process.stdout.readline) == "calling\n"
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+    async with database.transaction() as session:  # the lease of the dead: a minute later
+        await session.execute(update(job).values(leased_until=text("now() - interval '1 s'")))
+    async with runners(database, JobKind("killed", write_note)):
+        await until(lambda: wrote(database, ["survived"]))
+
+
+async def test_periodic_job_comes_again_and_is_one_among_replicas(database: Database) -> None:
+    kind = JobKind("tick", lambda session, _, __: write_note(session, {"words": "tick"}, None), every=timedelta(0))
+    async with runners(database, kind, replicas=3):
+        await until(lambda: at_least(database, 3))
+    async with database.transaction() as session:
+        assert await session.scalar(select(func.count()).select_from(job)) == 1
+
+
+async def at_least(database: Database, number: int) -> bool:
+    return len(await notes(database)) >= number

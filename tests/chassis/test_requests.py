@@ -1,0 +1,310 @@
+"""One request: who, may they, one transaction, once, and only then the answer."""
+
+import ast
+import asyncio
+import json
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import func, select, text, update
+from sqlalchemy.exc import InvalidRequestError
+
+import chassis
+from chassis.audit import audit
+from chassis.idempotency import idempotency, purge
+from chassis.routing import Router
+from tests.chassis import probe as probing
+from tests.chassis.probe import Probe, note
+from tests.tokens import bearer
+
+ROOT = Path(chassis.__file__).parent.parent
+READ, WRITE = "notes:read", "notes:write"
+
+
+def headers(scopes: str = f"{READ} {WRITE}", *, key: str | None = None, organisation: str = "iom-iraq", **more: str):
+    return bearer(organisation, scopes=scopes) | {"Idempotency-Key": key or str(uuid4())} | more
+
+
+async def count(probe: Probe, words: str) -> int:
+    async with probe.homeward.database.transaction() as session:
+        return await session.scalar(select(func.count()).select_from(note).where(note.c.words == words)) or 0
+
+
+async def stored(probe: Probe, key: str):
+    async with probe.homeward.database.transaction() as session:
+        return (await session.execute(select(idempotency).where(idempotency.c.key == key))).first()
+
+
+class TestTransaction:
+    async def test_what_was_answered_is_committed(self, probe: Probe) -> None:
+        answer = await probe.http.post("/v1/notes", json={"words": "kept"}, headers=headers())
+        assert answer.status_code == 201
+        assert await count(probe, "kept") == 1
+
+    async def test_commit_that_fails_is_a_500_and_nothing_is_kept(self, probe: Probe) -> None:
+        answer = await probe.http.post("/v1/notes", json={"words": "fails at commit"}, headers=headers(key="late"))
+        assert answer.status_code == 500
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert await count(probe, "fails at commit") == 0
+        assert await stored(probe, "late") is None
+
+    @pytest.mark.parametrize("words", ["refused", "refused by answer", "breaks"])
+    async def test_refusal_rolls_back(self, probe: Probe, words: str) -> None:
+        key = str(uuid4())
+        answer = await probe.http.post("/v1/notes", json={"words": words}, headers=headers(key=key))
+        assert answer.status_code in {404, 409, 500}
+        assert await count(probe, words) == 0
+        assert await stored(probe, key) is None
+        async with probe.homeward.database.transaction() as session:
+            left = await session.scalar(select(func.count()).select_from(audit).where(audit.c.action == words))
+        assert left == 0
+
+    async def test_closed_session_refuses_writes(self, probe: Probe) -> None:
+        async with probe.homeward.database.transaction() as session:
+            await session.execute(text("SELECT 1"))
+        with pytest.raises(InvalidRequestError):
+            await session.execute(text("SELECT 1"))
+
+    async def test_deadlock_is_retried(self, probe: Probe) -> None:
+        first, second = [
+            (await probe.http.post("/v1/notes", json={"words": "pair"}, headers=headers())).json()["id"]
+            for _ in range(2)
+        ]
+        answers = await asyncio.gather(
+            probe.http.post(f"/v1/notes/swap/{first}/{second}", headers=headers()),
+            probe.http.post(f"/v1/notes/swap/{second}/{first}", headers=headers()),
+        )
+        assert [answer.status_code for answer in answers] == [200, 200]
+        async with probe.homeward.database.transaction() as session:
+            versions = (await session.scalars(select(note.c.version).where(note.c.words == "pair"))).all()
+        assert versions == [3, 3]
+
+    def test_only_the_database_module_commits(self) -> None:
+        guilty = []
+        for folder in ("chassis", "services", "gateway", "contracts", "cli"):
+            for path in (ROOT / folder).rglob("*.py"):
+                if path == ROOT / "chassis" / "db.py":
+                    continue
+                guilty += [
+                    f"{path.relative_to(ROOT)}:{node.lineno}"
+                    for node in ast.walk(ast.parse(path.read_text()))
+                    if isinstance(node, ast.Call)
+                    and isinstance(node.func, ast.Attribute)
+                    and node.func.attr == "commit"
+                    and not (isinstance(node.func.value, ast.Attribute) and "consumer" in node.func.value.attr)
+                    and not (isinstance(node.func.value, ast.Name) and "consumer" in node.func.value.id)
+                ]
+        assert guilty == []
+
+    def test_route_that_declares_nothing_cannot_be_made(self) -> None:
+        async def forgotten() -> None: ...
+
+        with pytest.raises(TypeError, match="declares neither"):
+            Router().get("/v1/forgotten")(forgotten)
+
+
+class TestIdempotency:
+    async def test_same_request_replays_the_answer(self, probe: Probe) -> None:
+        sent = headers(key="twice")
+        first = await probe.http.post("/v1/notes", json={"words": "twice"}, headers=sent)
+        again = await probe.http.post("/v1/notes", json={"words": "twice"}, headers=sent)
+        assert (first.status_code, again.status_code) == (201, 201)
+        assert again.content == first.content
+        assert again.headers["etag"] == first.headers["etag"]
+        assert "idempotency-replayed" not in first.headers
+        assert again.headers["idempotency-replayed"] == "true"
+        assert await count(probe, "twice") == 1
+
+    async def test_other_body_is_refused(self, probe: Probe) -> None:
+        await probe.http.post("/v1/notes", json={"words": "one"}, headers=headers(key="reused"))
+        answer = await probe.http.post("/v1/notes", json={"words": "other"}, headers=headers(key="reused"))
+        assert answer.status_code == 422
+        assert answer.json()["type"] == "/problems/idempotency-key-reused"
+        assert await count(probe, "other") == 0
+
+    async def test_concurrent_twin_waits_and_gets_the_same_answer(self, probe: Probe) -> None:
+        sent = headers(key="twins")
+        answers = await asyncio.gather(
+            *(probe.http.post("/v1/notes", json={"words": "slow"}, headers=sent) for _ in range(5))
+        )
+        assert {answer.status_code for answer in answers} == {201}
+        assert len({answer.content for answer in answers}) == 1
+        assert sum("idempotency-replayed" in answer.headers for answer in answers) == 4
+        assert await count(probe, "slow") == 1
+
+    async def test_failed_attempt_can_be_made_again(self, probe: Probe) -> None:
+        sent = headers(key="again")
+        first = await probe.http.post("/v1/notes", json={"words": "breaks once"}, headers=sent)
+        second = await probe.http.post("/v1/notes", json={"words": "breaks once"}, headers=sent)
+        assert (first.status_code, second.status_code) == (500, 201)
+        assert await count(probe, "breaks once") == 1
+
+    async def test_key_belongs_to_its_organisation_and_client(self, probe: Probe) -> None:
+        answers = [
+            await probe.http.post(
+                "/v1/notes",
+                json={"words": "mine"},
+                headers=bearer(organisation, scopes=WRITE, client_id=client) | {"Idempotency-Key": "shared"},
+            )
+            for organisation, client in (("bamf", "a"), ("fedasil", "b"), ("fedasil", "c"))
+        ]
+        assert {answer.status_code for answer in answers} == {201}
+        assert len({answer.json()["id"] for answer in answers}) == 3
+
+    async def test_key_does_not_open_what_the_scope_forbids(self, probe: Probe) -> None:
+        await probe.http.post("/v1/notes", json={"words": "secret"}, headers=headers(key="closed"))
+        answer = await probe.http.post("/v1/notes", json={"words": "secret"}, headers=headers(READ, key="closed"))
+        assert answer.status_code == 403
+
+    async def test_stored_answer_is_encrypted(self, probe: Probe) -> None:
+        await probe.http.post("/v1/notes", json={"words": "Zaynab Al-Example"}, headers=headers(key="sealed"))
+        row = await stored(probe, "sealed")
+        assert b"Zaynab" not in row.body
+        assert "Zaynab" not in json.dumps(row.headers)
+
+    async def test_stored_answer_expires(self, probe: Probe) -> None:
+        sent = headers(key="old")
+        await probe.http.post("/v1/notes", json={"words": "old"}, headers=sent)
+        async with probe.homeward.database.transaction() as session:
+            await session.execute(
+                update(idempotency).where(idempotency.c.key == "old").values(expires_at=text("now() - interval '1 s'"))
+            )
+        again = await probe.http.post("/v1/notes", json={"words": "old"}, headers=sent)
+        assert "idempotency-replayed" not in again.headers
+        assert await count(probe, "old") == 2
+        async with probe.homeward.database.transaction() as session:
+            await session.execute(
+                update(idempotency).where(idempotency.c.key == "old").values(expires_at=text("now() - interval '1 s'"))
+            )
+            assert await purge(session) == 1
+
+    @pytest.mark.parametrize("key", [None, "", "with space", "é", "x" * 256])
+    async def test_key_is_required(self, probe: Probe, key: str | None) -> None:
+        sent = bearer(scopes=WRITE) | ({} if key is None else {"Idempotency-Key": key.encode()})
+        answer = await probe.http.post("/v1/notes", json={"words": "keyless"}, headers=sent)
+        assert answer.status_code == 400
+        assert answer.json()["type"] == "/problems/idempotency-key-required"
+        assert await count(probe, "keyless") == 0
+
+    async def test_a_search_needs_no_key(self, probe: Probe) -> None:
+        answer = await probe.http.post("/v1/notes/search", json={"words": "kept"}, headers=bearer(scopes=READ))
+        assert answer.status_code == 200
+
+
+class TestPreconditions:
+    async def test_edit_needs_what_was_seen(self, probe: Probe) -> None:
+        made = await probe.http.post("/v1/notes", json={"words": "draft"}, headers=headers())
+        path = f"/v1/notes/{made.json()['id']}"
+        seen = (await probe.http.get(path, headers=headers())).headers["etag"]
+        without = await probe.http.patch(path, json={"words": "x"}, headers=headers())
+        first = await probe.http.patch(path, json={"words": "first"}, headers=headers(**{"If-Match": seen}))
+        second = await probe.http.patch(path, json={"words": "second"}, headers=headers(**{"If-Match": seen}))
+        anything = await probe.http.patch(path, json={"words": "third"}, headers=headers(**{"If-Match": "*"}))
+        assert [a.status_code for a in (without, first, second, anything)] == [428, 200, 412, 412]
+        assert (await probe.http.get(path, headers=headers())).json()["words"] == "first"
+
+    async def test_unchanged_is_304(self, probe: Probe) -> None:
+        made = await probe.http.post("/v1/notes", json={"words": "still"}, headers=headers())
+        path = f"/v1/notes/{made.json()['id']}"
+        tag = made.headers["etag"]
+        answer = await probe.http.get(path, headers=headers(**{"If-None-Match": tag}))
+        assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", tag)
+
+    async def test_decision_needs_a_person(self, probe: Probe) -> None:
+        made = await probe.http.post("/v1/notes", json={"words": "decide"}, headers=headers())
+        path, tag = f"/v1/notes/{made.json()['id']}/approve", made.headers["etag"]
+        nobody = await probe.http.post(path, headers=headers(**{"If-Match": tag}))
+        claimed = await probe.http.post(path, headers=headers(**{"If-Match": tag, "Homeward-Actor": "u-1"}))
+        allowed = headers(f"{WRITE} act-for-users", **{"If-Match": tag, "Homeward-Actor": "u-1"})
+        vouched = await probe.http.post(path, headers=allowed)
+        mail = headers(f"{WRITE} act-for-users", **{"If-Match": tag, "Homeward-Actor": "zaynab@example.org"})
+        named = await probe.http.post(path, headers=mail)
+        signed_in = bearer(scopes=WRITE, person="u-2") | {"If-Match": tag, "Idempotency-Key": str(uuid4())}
+        person = await probe.http.post(path, headers=signed_in)
+        assert nobody.json()["type"] == "/problems/person-required"
+        assert [a.status_code for a in (nobody, claimed, vouched, named, person)] == [403, 403, 200, 403, 200]
+        assert vouched.json() == {"approved_by": "iom-iraq:u-1"}
+        assert person.json() == {"approved_by": "iom-iraq:u-2"}
+        assert "zaynab" not in named.text
+
+
+class TestRefusals:
+    async def test_unknown_parameter_never_widens_a_result(self, probe: Probe) -> None:
+        answer = await probe.http.get("/v1/notes?word=x", headers=headers())
+        assert answer.status_code == 400
+        assert answer.json()["type"] == "/problems/unknown-parameter"
+        assert answer.json()["errors"][0]["detail"] == "known here: after, limit, words"
+
+    async def test_unknown_field_is_refused_where_it_is(self, probe: Probe) -> None:
+        answer = await probe.http.post("/v1/notes", json={"words": "a", "colour": "b"}, headers=headers())
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["pointer"] == "/colour"
+        assert answer.json()["errors"][0]["code"] == "extra_forbidden"
+
+    async def test_problem_never_repeats_what_was_sent(self, probe: Probe) -> None:
+        for body in ({"words": 7, "Zaynab Al-Example": "x"}, {"words": {"Zaynab": "Zaynab"}}, ["Zaynab"]):
+            answer = await probe.http.post("/v1/notes", json=body, headers=headers())
+            assert answer.status_code == 422
+            assert "Zaynab" not in answer.text
+        answer = await probe.http.post("/v1/notes", json={"words": "breaks"}, headers=headers())
+        assert answer.status_code == 500
+        assert "Zaynab" not in answer.text
+
+    async def test_not_json(self, probe: Probe) -> None:
+        sent = headers(**{"Content-Type": "application/json"})
+        answer = await probe.http.post("/v1/notes", content=b"{nope", headers=sent)
+        assert (answer.status_code, answer.json()["type"]) == (400, "/problems/bad-request")
+        sent = headers(**{"Content-Type": "text/plain"})
+        answer = await probe.http.post("/v1/notes", content=b"{}", headers=sent)
+        assert (answer.status_code, answer.json()["type"]) == (415, "/problems/unsupported-media-type")
+
+    async def test_problem_names_the_request(self, probe: Probe) -> None:
+        sent = headers(**{"Homeward-Request-Id": "0199f7a0-0000-7000-8000-000000000001"})
+        answer = await probe.http.get(f"/v1/notes/{uuid4()}", headers=sent)
+        assert answer.headers["homeward-request-id"] == "0199f7a0-0000-7000-8000-000000000001"
+        assert answer.json()["instance"] == "urn:uuid:0199f7a0-0000-7000-8000-000000000001"
+        named = await probe.http.get("/v1/notes/open/door", headers={"Homeward-Request-Id": "Zaynab"})
+        assert "Zaynab" not in named.headers["homeward-request-id"]
+
+    async def test_paths_and_methods_that_are_not_there(self, probe: Probe) -> None:
+        missing = await probe.http.get("/v1/nothing", headers=headers())
+        method = await probe.http.delete("/v1/notes", headers=headers())
+        assert (missing.status_code, missing.json()["type"]) == (404, "/problems/not-found")
+        assert (method.status_code, method.json()["type"]) == (405, "/problems/method-not-allowed")
+
+    async def test_body_that_is_too_large(self, probe_database) -> None:
+        async with probing.running(probe_database.url, max_body_bytes=1000) as small:
+            answer = await small.http.post("/v1/notes", json={"words": "x" * 2000}, headers=headers())
+            chunks = (b"x" * 600 for _ in range(2))
+
+            async def unsaid():
+                for chunk in chunks:
+                    yield chunk
+
+            sent = headers(**{"Content-Type": "application/json"})
+            streamed = await small.http.post("/v1/notes", content=unsaid(), headers=sent)
+        assert (answer.status_code, answer.json()["type"]) == (413, "/problems/too-large")
+        assert (streamed.status_code, streamed.json()["type"]) == (413, "/problems/too-large")
+
+
+class TestPages:
+    async def test_pages_hold_everything_once(self, probe: Probe) -> None:
+        made = [
+            (await probe.http.post("/v1/notes", json={"words": "paged"}, headers=headers())).json()["id"]
+            for _ in range(7)
+        ]
+        seen, cursor = [], None
+        while True:
+            params = {"limit": 3, "words": "paged"} | ({"after": cursor} if cursor else {})
+            body = (await probe.http.get("/v1/notes", params=params, headers=headers())).json()
+            seen += body["items"]
+            cursor = body["next"]
+            if cursor is None:
+                break
+        assert seen == sorted(made)
+
+    @pytest.mark.parametrize("cursor", ["x", "W10", "WyJub3QgYSB1dWlkIl0"])
+    async def test_cursor_that_is_none(self, probe: Probe, cursor: str) -> None:
+        answer = await probe.http.get("/v1/notes", params={"after": cursor}, headers=headers())
+        assert answer.status_code == 400
