@@ -146,7 +146,7 @@ class Consumer:
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
                 fetch_max_wait_ms=FETCH_WAIT_MS,
-                metadata_max_age_ms=5_000,
+                metadata_max_age_ms=2_000,
                 session_timeout_ms=10_000,
                 heartbeat_interval_ms=1_000,
                 max_poll_interval_ms=600_000,

@@ -20,7 +20,7 @@ from prometheus_client import Counter, Gauge
 from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Index, SmallInteger, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from chassis.db import Database, Session, metadata
+from chassis.db import Database, Session, metadata, sqlstate
 from chassis.events import Envelope, head_type, topic_of
 from chassis.ids import new_id
 from chassis.kafka import client_options, ensure_topic
@@ -101,13 +101,13 @@ IDENTITY = """
 """
 FIRST_STATE = """
     INSERT INTO relay_state (epoch, epochs, database_identity)
-    VALUES ($1, jsonb_build_array(jsonb_build_array(CAST($1 AS text), 0)), $2) ON CONFLICT DO NOTHING
+    VALUES (CAST($1 AS uuid), jsonb_build_array(jsonb_build_array(CAST($1 AS uuid), 0)), $2) ON CONFLICT DO NOTHING
 """
 NEW_EPOCH = """
     UPDATE relay_state
-    SET epoch = $1, epoch_base = head, database_identity = $2,
-        epochs = epochs || jsonb_build_array(jsonb_build_array(CAST($1 AS text), head))
-    WHERE id = 1 AND ($3 OR database_identity <> $2)
+    SET epoch = CAST($1 AS uuid), epoch_base = head, database_identity = $2,
+        epochs = epochs || jsonb_build_array(jsonb_build_array(CAST($1 AS uuid), head))
+    WHERE id = 1 AND (database_identity <> $2)
     RETURNING epoch_base
 """
 
@@ -233,7 +233,7 @@ class Relay:
     async def _check_identity(self, connection: asyncpg.Connection) -> None:
         identity = await connection.fetchval(IDENTITY)
         await connection.execute(FIRST_STATE, new_id(), identity)
-        base = await connection.fetchval(NEW_EPOCH, new_id(), identity, False)
+        base = await connection.fetchval(NEW_EPOCH, new_id(), identity)
         if base is not None:
             log.error("the database is another one than before: a new epoch begins", service=self.service, base=base)
 
@@ -390,8 +390,8 @@ async def new_epoch(session: Session) -> int:
     row = await session.execute(
         text("""
             UPDATE relay_state
-            SET epoch = :epoch, epoch_base = head,
-                epochs = epochs || jsonb_build_array(jsonb_build_array(CAST(:epoch AS text), head))
+            SET epoch = CAST(:epoch AS uuid), epoch_base = head,
+                epochs = epochs || jsonb_build_array(jsonb_build_array(CAST(:epoch AS uuid), head))
             WHERE id = 1 RETURNING epoch_base
         """).bindparams(epoch=new_id())
     )
@@ -437,4 +437,4 @@ async def release(connection: asyncpg.Connection, holder: UUID | None) -> None:
 
 def names(errors: BaseExceptionGroup[BaseException]) -> str:
     """The types of several errors; their messages may hold what somebody typed."""
-    return ", ".join(sorted({type(error).__name__ for error in errors.exceptions}))
+    return ", ".join(sorted({f"{type(error).__name__} {sqlstate(error) or ''}".strip() for error in errors.exceptions}))
