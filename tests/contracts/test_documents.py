@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,19 +33,22 @@ console.log(JSON.stringify({
 
 
 @pytest.fixture(scope="session")
-def current() -> dict[str, dict[str, Any]]:
-    return command.documents()
+def openapi() -> dict[str, Any]:
+    committed: dict[str, Any] = json.loads((command.FOLDER / "openapi.json").read_text("utf-8"))
+    return committed
 
 
-class TestCommitted:
-    def test_they_are_what_the_code_makes(self, current: dict[str, dict[str, Any]]) -> None:
-        assert command.drift(command.FOLDER, current) == []
-
-    def test_nothing_that_is_published_breaks(self, current: dict[str, dict[str, Any]]) -> None:
-        assert command.breaks(command.FOLDER, current) == []
-
-    def test_generating_twice_gives_the_same(self, current: dict[str, dict[str, Any]]) -> None:
-        assert command.documents() == current
+def test_they_are_what_the_code_makes_and_nothing_published_breaks() -> None:
+    # In a process of its own: other tests declare routes' problems that are no part of the platform.
+    check = subprocess.run(
+        [sys.executable, "-m", "cli.contracts", "--check"],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=ROOT,
+    )
+    assert (check.returncode, check.stdout, check.stderr) == (0, "", "")
 
 
 @pytest.fixture(scope="session")
@@ -117,20 +121,19 @@ class TestAsyncApi:
 
 
 class TestOpenApi:
-    def test_it_is_valid(self, current: dict[str, dict[str, Any]]) -> None:
-        assert [error.message for error in OpenAPIV31SpecValidator(current["openapi.json"]).iter_errors()] == []
+    def test_it_is_valid(self, openapi: dict[str, Any]) -> None:
+        assert [error.message for error in OpenAPIV31SpecValidator(openapi).iter_errors()] == []
 
-    def test_every_reference_leads_somewhere(self, current: dict[str, dict[str, Any]]) -> None:
-        document = current["openapi.json"]
-        for reference in set(references(document)):
-            assert reference.rpartition("/")[2] in document["components"]["schemas"]
+    def test_every_reference_leads_somewhere(self, openapi: dict[str, Any]) -> None:
+        for reference in set(references(openapi)):
+            assert reference.rpartition("/")[2] in openapi["components"]["schemas"]
 
-    def test_operations_have_ids_of_their_own(self, current: dict[str, dict[str, Any]]) -> None:
-        ids = [op["operationId"] for path in current["openapi.json"]["paths"].values() for op in path.values()]
+    def test_operations_have_ids_of_their_own(self, openapi: dict[str, Any]) -> None:
+        ids = [op["operationId"] for path in openapi["paths"].values() for op in path.values()]
         assert len(ids) == len(set(ids))
 
-    def test_every_scope_that_is_asked_for_is_described(self, current: dict[str, dict[str, Any]]) -> None:
-        operations = [op for path in current["openapi.json"]["paths"].values() for op in path.values()]
+    def test_every_scope_that_is_asked_for_is_described(self, openapi: dict[str, Any]) -> None:
+        operations = [op for path in openapi["paths"].values() for op in path.values()]
         asked = {scope for op in operations for need in op["security"] for scopes in need.values() for scope in scopes}
         assert asked <= set(Scope)
         assert all(scope.description.endswith(".") for scope in Scope)

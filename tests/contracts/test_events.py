@@ -1,5 +1,6 @@
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,6 +8,8 @@ from jsonschema import Draft202012Validator
 
 from chassis.events import REGISTRY, Audience, EventData, payload_of
 from contracts.asyncapi import EVENTS, event_schema
+
+ROOT = Path(__file__).parents[2]
 
 FORBIDDEN_WORDS = {
     *(
@@ -126,6 +129,12 @@ class TestEveryEvent:
     def test_is_named_as_a_fact_of_its_service(self, model: type[EventData]) -> None:
         assert re.fullmatch(r"org\.homeward\.(cases|reception)\.[a-z_]+\.[a-z_]+\.v[0-9]+", model.event_type)
         assert model.__module__ == f"contracts.{model.service}"
+
+
+@pytest.mark.parametrize("model", EVENTS, ids=lambda model: model.event_type)
+def test_somebody_publishes_it(model: type[EventData]) -> None:
+    sources = (ROOT / "services" / model.service).rglob("*.py")
+    assert any(re.search(rf"\b{model.__name__}\b", file.read_text("utf-8")) for file in sources)
 
 
 def test_nothing_is_declared_that_is_not_published() -> None:
