@@ -112,6 +112,12 @@ def _describe_operation(operation: dict[str, Any], method: str, needs: Requireme
     responses: dict[str, Any] = operation["responses"]
     if any("parameters" in operation and p["in"] != "header" for p in parameters):
         statuses.add(422)
+    if method == "GET":
+        responses["304"] = {"description": "Not changed since the ETag in If-None-Match"}
+    _describe_problems(responses, statuses)
+
+
+def _describe_problems(responses: dict[str, Any], statuses: set[int]) -> None:
     if "HTTPValidationError" in str(responses.get("422")):
         del responses["422"]  # FastAPI's own, which we never answer
     for status in sorted(statuses):
@@ -119,5 +125,3 @@ def _describe_operation(operation: dict[str, Any], method: str, needs: Requireme
         response = responses.setdefault(str(status), {})
         response["description"] = "Problem: " + ", ".join(slugs)
         response.setdefault("content", {})[PROBLEM_MEDIA_TYPE] = {"schema": {"$ref": "#/components/schemas/Problem"}}
-    if method == "GET":
-        responses["304"] = {"description": "Not changed since the ETag in If-None-Match"}
