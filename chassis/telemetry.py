@@ -1,6 +1,7 @@
 """Logs, traces and metrics: what happened, never to whom."""
 
 import logging
+import os
 import sys
 import time
 import traceback
@@ -96,8 +97,8 @@ def configure_logging(service: str, level: str = "INFO") -> None:
 
 def configure_tracing(service: str) -> None:
     """Trace ids for every request; spans are exported where `OTEL_EXPORTER_OTLP_ENDPOINT` says, if it says."""
-    import os  # noqa: PLC0415 - the OpenTelemetry variables are the SDK's own, not settings of ours
-
+    if isinstance(trace.get_tracer_provider(), TracerProvider):
+        return  # several applications in one process share it
     provider = TracerProvider(resource=Resource.create({"service.name": f"homeward-{service}"}))
     if os.environ.get(OTEL_EXPORTER_OTLP_ENDPOINT) or os.environ.get(OTEL_EXPORTER_OTLP_TRACES_ENDPOINT):
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))

@@ -20,7 +20,7 @@ from chassis.ids import new_id
 from chassis.pagination import Cursor, Limit, Page, page
 from chassis.routing import Body, CallerDep, CaughtUpDep, PreconditionDep, Router, SessionDep, public, requires
 from chassis.settings import async_url
-from chassis.telemetry import configure_logging
+from chassis.telemetry import configure_logging, configure_tracing
 from tests.tokens import settings, trust
 
 tables = MetaData()
@@ -187,6 +187,7 @@ async def make_tables(owner_url: str) -> None:
 async def running(database_url: str, **values: Any) -> AsyncIterator[Probe]:
     """The probe, called in process."""
     configure_logging("probe", "ERROR")
+    configure_tracing("probe")
     app = create_app(service, settings(database_url, **values))
     homeward: Homeward = app.state.homeward
     trust(homeward)
