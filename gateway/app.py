@@ -1,0 +1,61 @@
+"""The gateway: one door for partners, and one timeline per returnee."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+from fastapi import FastAPI
+from sqlalchemy.exc import SQLAlchemyError
+
+from chassis.app import Homeward, Service
+from chassis.db import is_outage
+from gateway.identity import routes as identity
+from gateway.identity.keys import fetch_keys
+from gateway.identity.service import revocations
+from gateway.limits import RateLimit
+from gateway.models import Base
+
+REVOCATIONS_EVERY_SECONDS = 2.0
+"""Other replicas of the gateway revoke too."""
+
+log = structlog.get_logger("homeward.gateway")
+
+
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """What runs beside the application."""
+    here: Homeward = app.state.homeward
+    polling = asyncio.create_task(poll_revocations(here), name="revocations")
+    try:
+        yield
+    finally:
+        polling.cancel()
+        with suppress(asyncio.CancelledError):
+            await polling
+
+
+async def poll_revocations(here: Homeward) -> None:
+    """Keep the list of revoked clients up to date from our own table, for ever."""
+    while True:
+        try:
+            async with here.database.transaction() as session:
+                here.authenticator.revocations.replace(await revocations(session))
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            if not is_outage(error):
+                raise
+            log.warning("revocations could not be read", error=type(error).__name__)
+        await asyncio.sleep(REVOCATIONS_EVERY_SECONDS)
+
+
+service = Service(
+    name="gateway",
+    title="Homeward",
+    description="The API platform of return and reintegration programmes: one door, one timeline per returnee.",
+    routers=[identity.oauth, identity.organisations, identity.clients],
+    metadata=Base.metadata,
+    migrations=Path(__file__).parent / "migrations" / "versions",
+    fetch_keys=fetch_keys,
+    lifespan=lifespan,
+    middleware=[RateLimit],
+)

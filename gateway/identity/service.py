@@ -1,0 +1,232 @@
+"""Organisations, clients and the tokens that they get."""
+
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import jwt
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from chassis import audit
+from chassis.auth import Caller, OrganisationKind
+from chassis.db import Session, now
+from chassis.errors import CONFLICT, NOT_FOUND, FieldError, Problem, invalid, state_conflict
+from chassis.ids import new_id
+from chassis.settings import Settings
+from gateway.identity.keys import signing_keys
+from gateway.identity.schemas import ClientIn, OrganisationIn, TokenErrorCode
+from gateway.identity.secrets import hash_secret, matches, new_secret
+from gateway.models import Client, Organisation
+
+TOKEN_SECONDS = 600
+REVOKED_KNOWN_FOR = timedelta(seconds=2 * TOKEN_SECONDS)
+"""How long a revocation is announced: no token that it concerns lives longer."""
+GRANT = "client_credentials"
+
+
+class TokenRefused(Exception):  # noqa: N818 - a refusal, answered as RFC 6749 says
+    """No token for this request."""
+
+    def __init__(self, code: TokenErrorCode, description: str) -> None:
+        super().__init__(code)
+        self.code = code
+        self.description = description
+
+
+async def issue(
+    session: Session, settings: Settings, client_id: str, secret: str, requested: str | None
+) -> tuple[str, str]:
+    """Sign a token for a client that knows its secret.
+
+    Args:
+        session: The session.
+        settings: Issuer, audience and key.
+        client_id: Which client.
+        secret: What it says its secret is.
+        requested: Scopes to narrow to, separated by spaces; all of the client's if None.
+
+    Returns:
+        The token and its scopes.
+
+    Raises:
+        TokenRefused: Unknown or revoked client, wrong secret, or a scope that the client does not have.
+    """
+    row = (
+        await session.execute(
+            select(Client, Organisation)
+            .join(Organisation, Organisation.slug == Client.organisation)
+            .where(Client.client_id == client_id, Client.revoked_at.is_(None))
+        )
+    ).first()
+    known = await matches(secret, row.Client.secret_hashes if row else [])
+    if row is None or not known:
+        raise TokenRefused(TokenErrorCode.INVALID_CLIENT, "the client is unknown or revoked, or the secret is wrong")
+    client, organisation = row.Client, row.Organisation
+    scopes = set(client.scopes) if requested is None else set(requested.split())
+    if not scopes or not scopes <= set(client.scopes):
+        raise TokenRefused(TokenErrorCode.INVALID_SCOPE, "the client has: " + " ".join(sorted(client.scopes)))
+    scope = " ".join(sorted(scopes))
+    issued_at = time.time()
+    claims = {
+        "iss": settings.issuer,
+        "aud": settings.audience,
+        "iat": issued_at,
+        "exp": int(issued_at) + TOKEN_SECONDS,
+        "jti": str(new_id()),
+        "sub": client.client_id,
+        "client_id": client.client_id,
+        "org": organisation.slug,
+        "org_kind": organisation.kind,
+        "programmes": organisation.programmes,
+        "scope": scope,
+    }
+    key = signing_keys(settings)[0]
+    return jwt.encode(claims, key.private, algorithm="ES256", headers={"kid": key.id}), scope
+
+
+async def revocations(session: Session) -> dict[str, float]:
+    """Clients revoked lately, and when."""
+    statement = select(Client.client_id, Client.revoked_at).where(Client.revoked_at > now() - REVOKED_KNOWN_FOR)
+    rows = await session.execute(statement)
+    return {client_id: revoked_at.timestamp() for client_id, revoked_at in rows if revoked_at is not None}
+
+
+async def register_organisation(session: Session, caller: Caller, body: OrganisationIn) -> Organisation:
+    """Register an organisation.
+
+    Raises:
+        Problem: 409, the slug is taken.
+    """
+    statement = (
+        insert(Organisation)
+        .values(slug=body.slug, kind=body.kind, name=body.name, programmes=body.programmes)
+        .on_conflict_do_nothing()
+        .returning(Organisation)
+    )
+    row = (await session.scalars(statement)).first()
+    if row is None:
+        raise Problem(CONFLICT, "an organisation with this slug is registered")
+    audit.record(session, caller, "register", "organisation", row.slug, {"kind": row.kind})
+    return row
+
+
+async def get_organisation(session: Session, slug: str) -> Organisation:
+    """An organisation.
+
+    Raises:
+        Problem: 404.
+    """
+    row = await session.get(Organisation, slug)
+    if row is None:
+        raise Problem(NOT_FOUND)
+    return row
+
+
+async def register_client(session: Session, caller: Caller, body: ClientIn) -> tuple[Client, str]:
+    """Register a client of a registered organisation.
+
+    Returns:
+        The client and its secret, which is not kept.
+
+    Raises:
+        Problem: 409, the id is taken; 422, no such organisation.
+    """
+    organisation = await session.get(Organisation, body.organisation)
+    if organisation is None or organisation.kind == OrganisationKind.INTERNAL:
+        raise invalid(
+            FieldError(pointer="/organisation", code="unknown_organisation", detail="register the organisation first")
+        )
+    secret = new_secret()
+    statement = (
+        insert(Client)
+        .values(
+            client_id=body.id,
+            organisation=body.organisation,
+            secret_hashes=[await hash_secret(secret)],
+            scopes=sorted(set(body.scopes)),
+        )
+        .on_conflict_do_nothing()
+        .returning(Client)
+    )
+    row = (await session.scalars(statement)).first()
+    if row is None:
+        raise Problem(CONFLICT, "a client with this id is registered")
+    audit.record(session, caller, "register", "client", row.client_id, {"scopes": row.scopes})
+    return row, secret
+
+
+async def get_client(session: Session, client_id: str, *, lock: bool = False) -> Client:
+    """A client.
+
+    Raises:
+        Problem: 404.
+    """
+    row = await session.get(Client, client_id, with_for_update=lock)
+    if row is None:
+        raise Problem(NOT_FOUND)
+    return row
+
+
+async def rotate(session: Session, caller: Caller, client_id: str) -> tuple[Client, str]:
+    """Give a client a new secret; the one before holds until the next rotation, so that it can be changed in peace.
+
+    Raises:
+        Problem: 404; 409 for a revoked client.
+    """
+    row = await get_client(session, client_id, lock=True)
+    if row.revoked_at is not None:
+        raise state_conflict("revoked", [], "rotate")
+    secret = new_secret()
+    row.secret_hashes = [await hash_secret(secret), row.secret_hashes[0]]
+    await _changed(session, row)
+    audit.record(session, caller, "rotate", "client", client_id)
+    return row, secret
+
+
+async def revoke(session: Session, caller: Caller, client_id: str) -> Client:
+    """Take a client's access away for good: no new token, and the ones it has are void within seconds.
+
+    Raises:
+        Problem: 404; 409 if it was revoked before.
+    """
+    row = await get_client(session, client_id, lock=True)
+    if row.revoked_at is not None:
+        raise state_conflict("revoked", [], "revoke")
+    await session.execute(update(Client).where(Client.client_id == client_id).values(revoked_at=now()))
+    await _changed(session, row)
+    audit.record(session, caller, "revoke", "client", client_id)
+    return row
+
+
+async def _changed(session: Session, row: Client) -> None:
+    row.version += 1
+    row.updated_at = now()
+    await session.flush()
+    await session.refresh(row)
+
+
+async def ensure_organisation(
+    session: Session, slug: str, kind: str, name: str, programmes: Sequence[str] = ()
+) -> None:
+    """Have an organisation registered as described; for setting up an installation."""
+    values: dict[str, Any] = {"kind": kind, "name": name, "programmes": list(programmes)}
+    statement = insert(Organisation).values(slug=slug, **values)
+    await session.execute(statement.on_conflict_do_update(index_elements=["slug"], set_=values))
+
+
+async def ensure_client(
+    session: Session, client_id: str, organisation: str, secret: str, scopes: Sequence[str]
+) -> None:
+    """Have a client registered with this secret and these scopes; for setting up an installation.
+
+    A client that has the secret keeps it as it is kept, and its other secret too.
+    """
+    row = await session.get(Client, client_id, with_for_update=True)
+    hashes = row.secret_hashes if row else []
+    if not hashes or not await matches(secret, hashes):
+        hashes = [await hash_secret(secret)]
+    values = {"organisation": organisation, "secret_hashes": hashes, "scopes": sorted(set(scopes))}
+    statement = insert(Client).values(client_id=client_id, **values)
+    await session.execute(statement.on_conflict_do_update(index_elements=["client_id"], set_=values))
