@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol, cast
 from uuid import UUID
 
-from sqlalchemy import Column, DateTime, Index, LargeBinary, Row, Table, Text, Uuid, delete, select, update
+from sqlalchemy import Column, DateTime, Index, Integer, LargeBinary, Row, Table, Text, Uuid, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis.access import Role, grant, participation, visible
@@ -25,7 +25,7 @@ beneficiary = Table(
     Column("referral_id", Uuid),
     Column("household_id", Uuid),
     Column("programme", Text),
-    Column("programme_version", Text),
+    Column("programme_version", Integer),
     Column("return_kind", Text),
     Column("referrer", Text),
     Column("implementer", Text),
@@ -51,9 +51,9 @@ class CaseOpened(Protocol):
     referral_id: UUID | None
     household_id: UUID | None
     programme: str
-    programme_version: str
+    programme_version: int
     return_kind: str
-    referrer: str
+    referrer: str | None
     implementer: str
 
 
@@ -97,7 +97,8 @@ async def on_opened(session: Session, event: Event[Any]) -> None:
         (Role.PARTNER, data.implementer),
         (Role.PROGRAMME, data.programme),
     ):
-        await grant(session, [data.returnee_id], role, organisation)
+        if organisation is not None:
+            await grant(session, [data.returnee_id], role, organisation)
 
 
 async def on_moved(session: Session, event: Event[Any]) -> None:

@@ -477,7 +477,8 @@ class Consumer:
             except Exception as error:
                 if not blameless(error):
                     raise
-                log.warning("consumer waits", service=self.service, error=describe(error))
+                say = log.warning if is_outage(error.__cause__ or error) else log.error
+                say("consumer waits", service=self.service, error=describe(error))
                 await asyncio.sleep(wait)
                 wait = min(LAST_RETRY_SECONDS, wait * 2)
             else:

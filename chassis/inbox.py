@@ -315,13 +315,13 @@ async def note(session: Session, envelopes: Sequence[Envelope]) -> list[Envelope
     """
     unique = {(e.service, e.position or 0): e for e in envelopes}
     locked = await session.execute(LOCK, {"sources": sorted({source for source, _ in unique})})
-    epochs: dict[str, Any] = dict(locked.tuples().all())
+    epochs: dict[str, Any] = {row.source: row.epochs for row in locked}
     wanted = sorted(key for key, e in unique.items() if belongs(epochs.get(key[0], []), e.epoch, key[1]))
     if not wanted:
         return []
     noted = {(source, position) for source, position in await session.execute(NOTE, columns(wanted))}
     reread = await session.execute(WATERMARKS, {"sources": sorted(epochs)})
-    watermarks: dict[str, int] = dict(reread.tuples().all())
+    watermarks: dict[str, int] = {row.source: row.watermark for row in reread}
     return [unique[key] for key in wanted if key in noted and key[1] > watermarks[key[0]]]
 
 

@@ -35,7 +35,7 @@ def opened(returnee_id: UUID) -> Told:
         referral_id=uuid4(),
         household_id=uuid4(),
         programme="eurp",
-        programme_version="2022-04-01",
+        programme_version=1,
         return_kind="voluntary",
         referrer="bamf",
         implementer="iom-iraq",

@@ -59,7 +59,7 @@ def upgrade() -> None:
         sa.Column("referral_id", sa.Uuid(), nullable=True),
         sa.Column("household_id", sa.Uuid(), nullable=True),
         sa.Column("programme", sa.Text(), nullable=True),
-        sa.Column("programme_version", sa.Text(), nullable=True),
+        sa.Column("programme_version", sa.Integer(), nullable=True),
         sa.Column("return_kind", sa.Text(), nullable=True),
         sa.Column("referrer", sa.Text(), nullable=True),
         sa.Column("implementer", sa.Text(), nullable=True),
