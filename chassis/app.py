@@ -244,7 +244,7 @@ def create_app(service: Service, settings: Settings, *, with_worker: bool = Fals
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(DBAPIError, _database)
     for wrap in service.middleware:
-        app.add_middleware(wrap)  # type: ignore[arg-type] # Starlette's factory protocol is wider than ours
+        app.add_middleware(wrap)
     app.add_middleware(BodyLimit, most=settings.max_body_bytes)
     app.add_middleware(RequestContext, service=service.name)
     return app

@@ -1,13 +1,13 @@
 """Run by Alembic: migrates over the connection that it is handed, inside the transaction that is open on it."""
 
-from collections.abc import MutableMapping
+from typing import Any
 
 from alembic import context
 
 tables = context.config.attributes["metadata"].tables
 
 
-def only_this_chain(name: str | None, kind: str, _: MutableMapping[str, str | None]) -> bool:
+def only_this_chain(name: str | None, kind: str, _: Any) -> bool:
     """The other chain's tables are in the same database, and none of this one's business."""
     return kind != "table" or name in tables
 

@@ -1,4 +1,4 @@
-"""what every service stands on"""
+"""What every service stands on."""
 
 import sqlalchemy as sa
 from alembic import op
