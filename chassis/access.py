@@ -5,7 +5,21 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import Column, ColumnElement, DateTime, Index, Table, Text, Uuid, delete, exists, or_, select, true
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    DateTime,
+    Index,
+    SQLColumnExpression,
+    Table,
+    Text,
+    Uuid,
+    delete,
+    exists,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis.auth import Caller, OrganisationKind
@@ -69,7 +83,7 @@ def _part_of(caller: Caller) -> ColumnElement[bool]:
     return mine & or_(participation.c.until.is_(None), participation.c.until > now())
 
 
-def visible(subject_id: ColumnElement[UUID], caller: Caller) -> ColumnElement[bool]:
+def visible(subject_id: SQLColumnExpression[UUID], caller: Caller) -> ColumnElement[bool]:
     """The predicate that every query about people passes through.
 
     Args:

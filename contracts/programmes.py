@@ -423,6 +423,19 @@ def last_day(start: date, length: int, unit: Unit, country: Country) -> date:
     return day
 
 
+def load_countries(path: Path) -> dict[str, Country]:
+    """Read the countries of return, by ISO 3166-1 alpha-3.
+
+    Args:
+        path: The folder of the programmes.
+
+    Raises:
+        ValueError: The file does not say what a country of return says.
+        FileNotFoundError: There is no `countries.yaml`.
+    """
+    return {code: Country.model_validate(data) for code, data in read(path / COUNTRIES_FILE).items()}
+
+
 def load_programmes(path: Path) -> dict[str, Programme]:
     """Read every programme of a folder.
 
@@ -436,7 +449,7 @@ def load_programmes(path: Path) -> dict[str, Programme]:
         ValueError: A file does not say what a programme says, or its name is not the programme's id.
         FileNotFoundError: There is no `countries.yaml`.
     """
-    countries = {code: Country.model_validate(data) for code, data in read(path / COUNTRIES_FILE).items()}
+    countries = load_countries(path)
     programmes: dict[str, Programme] = {}
     for file in sorted(path.glob("*.yaml")):
         if file.name == COUNTRIES_FILE:

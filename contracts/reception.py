@@ -13,6 +13,8 @@ class ArrivalFact(EventData):
 
     arrival_id: UUID
     returnee_id: UUID
+    travel_id: UUID | None = None
+    """The journey that the arrival ends."""
     case_id: UUID | None = None
     referral_id: UUID | None = None
     household_id: UUID | None = None

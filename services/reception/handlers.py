@@ -1,0 +1,203 @@
+"""What reception does when cases tells something."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from sqlalchemy import ColumnElement, delete, select, update
+
+from chassis import beneficiaries
+from chassis.consumer import Handlers
+from chassis.db import Session, now
+from chassis.events import Event
+from chassis.ids import new_id
+from chassis.outbox import publish
+from contracts.cases import (
+    CaseClosed,
+    CaseOpened,
+    CaseProgressed,
+    Itinerary,
+    JourneyFact,
+    ReferralWithdrawn,
+    ReturneeErased,
+    ReturneeUpdated,
+    TravelCancelled,
+    TravelChanged,
+    TravelConfirmed,
+    TravelNotDeparted,
+    TravelPlanned,
+)
+from contracts.codes import ArrivalState
+from contracts.reception import ArrivalExpected, ArrivalNotDeparted, ReturneeScrubbed
+from services.reception import identities
+from services.reception.arrivals.rules import ON_JOURNEY_OFF, ON_JOURNEY_SET
+from services.reception.arrivals.service import ids_of
+from services.reception.models import Arrival, OnwardTransport, Profile
+
+log = structlog.get_logger("homeward.reception")
+
+RELATED = ("case_id", "referral_id", "household_id", "programme")
+
+
+async def case_opened(session: Session, event: Event[CaseOpened]) -> None:
+    """Know the person and who takes part, relate what is expected of them, and fetch who they are."""
+    await beneficiaries.on_opened(session, event)
+    data = event.data
+    if await _erased(session, event):
+        return
+    await session.execute(
+        update(Arrival)
+        .where(Arrival.returnee_id == data.returnee_id, Arrival.case_id.is_(None))
+        .values({name: getattr(data, name) for name in RELATED})
+    )
+    await identities.fetch_later(session, data.returnee_id)
+
+
+async def returnee_updated(session: Session, event: Event[ReturneeUpdated]) -> None:
+    """Fetch who the person is again."""
+    if not await _erased(session, event):
+        await identities.fetch_later(session, event.data.returnee_id)
+
+
+async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> None:
+    """Keep what was counted, without the person: no identity, no profile, no place they went to."""
+    returnee_id = event.data.returnee_id
+    await beneficiaries.on_erased(session, event)
+    await identities.forget(session, returnee_id)
+    theirs = select(Arrival.id).where(Arrival.returnee_id == returnee_id)
+    await session.execute(delete(Profile).where(Profile.arrival_id.in_(theirs)))
+    await session.execute(update(OnwardTransport).where(OnwardTransport.arrival_id.in_(theirs)).values(district=None))
+    publish(session, ReturneeScrubbed(returnee_id=returnee_id))
+
+
+async def travel_planned(session: Session, event: Event[TravelPlanned]) -> None:
+    """Expect the person; their journey may still move."""
+    await _expect(session, event, booked=False)
+
+
+async def travel_changed(session: Session, event: Event[TravelChanged]) -> None:
+    """Expect the person at another time or port."""
+    await _expect(session, event, booked=None)
+
+
+async def travel_confirmed(session: Session, event: Event[TravelConfirmed]) -> None:
+    """Expect the person: their journey is booked."""
+    await _expect(session, event, booked=True)
+
+
+async def travel_off(session: Session, event: Event[JourneyFact]) -> None:
+    """Expect the person no more: the journey does not take place."""
+    data = event.data
+    await _expect_no_more(
+        session, event, [Arrival.returnee_id == data.returnee_id, Arrival.travel_id == data.travel_id]
+    )
+
+
+async def referral_withdrawn(session: Session, event: Event[ReferralWithdrawn]) -> None:
+    """Expect the person no more: they stay. Before acceptance nobody was expected."""
+    data = event.data
+    if data.returnee_id is not None:
+        await _expect_no_more(
+            session, event, [Arrival.returnee_id == data.returnee_id, Arrival.referral_id == data.referral_id]
+        )
+
+
+async def _erased(session: Session, event: Event[Any]) -> bool:
+    known = beneficiaries.beneficiary.c
+    state = await session.scalar(select(known.state).where(known.returnee_id == event.data.returnee_id))
+    return state == "erased"
+
+
+async def _expect(session: Session, event: Event[Any], *, booked: bool | None) -> None:
+    """One arrival a person and journey: expected where it is new, moved where the journey moved.
+
+    Cases tells about the person before it tells about their journey; should it ever be the other way round, the arrival
+    waits here, seen by nobody, until the case is opened.
+    """
+    data: Itinerary = event.data
+    if await _erased(session, event):
+        return
+    query = select(Arrival).where(Arrival.returnee_id == data.returnee_id, Arrival.travel_id == data.travel_id)
+    arrival = await session.scalar(query.with_for_update())
+    journey = {
+        "port_of_entry": data.port_of_entry,
+        "expected_at": data.arrives_at,
+        "departs_on": data.departs_on,
+        "carrier": data.carrier,
+        "flight_number": data.flight_number,
+        "confirmed": booked if booked is not None else bool(arrival and arrival.confirmed),
+    }
+    at = event.envelope.occurred_at
+    if arrival is None:
+        arrival = Arrival(
+            id=new_id(),
+            returnee_id=data.returnee_id,
+            travel_id=data.travel_id,
+            state=ArrivalState.EXPECTED,
+            state_at=at,
+            **await _relations(session, data),
+            **journey,
+        )
+        session.add(arrival)
+    elif arrival.state not in ON_JOURNEY_SET:
+        log.info("a journey moved after its end", arrival=str(arrival.id), state=arrival.state)
+        return
+    elif arrival.state == ArrivalState.EXPECTED and all(getattr(arrival, name) == journey[name] for name in journey):
+        return
+    else:
+        changes = journey | {"version": Arrival.version + 1, "updated_at": now()}
+        if arrival.state != ArrivalState.EXPECTED:
+            changes |= _reached(ON_JOURNEY_SET[arrival.state], at)
+        await session.execute(update(Arrival).where(Arrival.id == arrival.id).values(changes))
+    fact = ArrivalExpected(
+        **ids_of(arrival),
+        port_of_entry=data.port_of_entry,
+        expected_at=data.arrives_at,
+        confirmed=journey["confirmed"],
+    )
+    publish(session, fact, occurred_at=at)
+
+
+async def _relations(session: Session, data: Itinerary) -> dict[str, Any]:
+    known = beneficiaries.beneficiary.c
+    columns = [getattr(known, name) for name in RELATED]
+    row = (await session.execute(select(*columns).where(known.returnee_id == data.returnee_id))).one_or_none()
+    return {name: getattr(data, name) or getattr(row, name, None) for name in RELATED}
+
+
+async def _expect_no_more(session: Session, event: Event[Any], which: Sequence[ColumnElement[bool]]) -> None:
+    at = event.envelope.occurred_at
+    query = select(Arrival).where(*which).order_by(Arrival.id).with_for_update()
+    for arrival in await session.scalars(query):
+        target = ON_JOURNEY_OFF.get(arrival.state)
+        if target is None:
+            log.info("a journey is off after its end", arrival=str(arrival.id), state=arrival.state)
+            continue
+        changes = _reached(target, at) | {"version": Arrival.version + 1, "updated_at": now()}
+        await session.execute(update(Arrival).where(Arrival.id == arrival.id).values(changes))
+        publish(session, ArrivalNotDeparted(**ids_of(arrival)), occurred_at=at)
+
+
+def _reached(state: ArrivalState, at: Any) -> dict[str, Any]:
+    return {
+        "state": state,
+        "state_at": at,
+        "state_recorded_at": now(),
+        "state_by": None,
+        "state_by_person": None,
+        "clock_suspect": False,
+    }
+
+
+HANDLERS: Handlers = {
+    **beneficiaries.projection(opened=CaseOpened, moved=(CaseProgressed, CaseClosed), erased=ReturneeErased),
+    CaseOpened: case_opened,
+    ReturneeUpdated: returnee_updated,
+    ReturneeErased: returnee_erased,
+    TravelPlanned: travel_planned,
+    TravelChanged: travel_changed,
+    TravelConfirmed: travel_confirmed,
+    TravelNotDeparted: travel_off,
+    TravelCancelled: travel_off,
+    ReferralWithdrawn: referral_withdrawn,
+}

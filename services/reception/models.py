@@ -1,0 +1,164 @@
+"""Reception's own tables: arrivals, and what was done at the port of entry."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    CheckConstraint,
+    Computed,
+    DateTime,
+    Enum,
+    ForeignKey,
+    Index,
+    MetaData,
+    Numeric,
+    Text,
+    false,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from chassis.db import NAMING, now
+from contracts.codes import ArrivalState, NeedsPriority
+from contracts.reception import ConfirmationMethod, TransportMode
+from services.reception.arrivals.rules import AssistanceKind
+
+
+def one_of(name: str, words: type[StrEnum]) -> Enum:
+    """A column type that holds one of a list of words, which a CHECK constraint of that name holds too."""
+    return Enum(
+        words,
+        name=name,
+        native_enum=False,
+        create_constraint=True,
+        length=32,
+        values_callable=lambda members: [member.value for member in members],
+    )
+
+
+class Base(DeclarativeBase):
+    """Base of reception's tables."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's declarative attribute, read once
+        str: Text,
+        datetime: DateTime(timezone=True),
+        dict[str, Any]: JSONB,
+        list[str]: ARRAY(Text),
+        Decimal: Numeric(),  # keeps the decimals that were given
+    }
+
+
+class Arrival(Base):
+    """One person's arrival at the end of one journey."""
+
+    __tablename__ = "arrival"
+    __table_args__ = (
+        CheckConstraint("met_at IS NULL OR (arrived_on IS NOT NULL AND port_of_entry IS NOT NULL)", name="met"),
+        CheckConstraint("state <> 'met' OR met_at IS NOT NULL", name="met_when"),
+        CheckConstraint("state <> 'completed' OR arrived_on IS NOT NULL", name="completed"),
+        CheckConstraint("confirmation_method IS NULL OR arrived_on IS NOT NULL", name="confirmed_when"),
+        CheckConstraint("(confirmation_method IS NULL) = (confirmation_evidence IS NULL)", name="confirmation"),
+        Index("uq_arrival_journey", "returnee_id", "travel_id", unique=True),
+        Index("ix_arrival_port_of_entry_listed_at", "port_of_entry", "listed_at", "id"),
+        Index("ix_arrival_listed_at", "listed_at", "id"),
+        Index("ix_arrival_updated_at", "updated_at"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    returnee_id: Mapped[UUID]
+    travel_id: Mapped[UUID]
+    case_id: Mapped[UUID | None]
+    referral_id: Mapped[UUID | None]
+    household_id: Mapped[UUID | None]
+    programme: Mapped[str | None]
+    state: Mapped[ArrivalState] = mapped_column(one_of("state", ArrivalState))
+    state_at: Mapped[datetime] = mapped_column(comment="when the state was reached, as claimed")
+    state_recorded_at: Mapped[datetime] = mapped_column(server_default=now())
+    state_by: Mapped[str | None] = mapped_column(comment="organisation; none where a journey's news did it")
+    state_by_person: Mapped[str | None]
+    clock_suspect: Mapped[bool] = mapped_column(server_default=false())
+    port_of_entry: Mapped[str | None]
+    expected_at: Mapped[datetime | None]
+    departs_on: Mapped[date | None]
+    carrier: Mapped[str | None]
+    flight_number: Mapped[str | None]
+    confirmed: Mapped[bool] = mapped_column(comment="whether the journey is booked")
+    met_at: Mapped[datetime | None]
+    arrived_on: Mapped[date | None] = mapped_column(comment="the day in the time zone of the port")
+    confirmation_method: Mapped[ConfirmationMethod | None] = mapped_column(
+        one_of("confirmation_method", ConfirmationMethod)
+    )
+    confirmation_evidence: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=now())
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+    listed_at: Mapped[datetime] = mapped_column(
+        Computed("coalesce(met_at, expected_at, departs_on::timestamp AT TIME ZONE 'UTC', created_at)", persisted=True),
+        comment="orders the board",
+    )
+
+
+class Profile(Base):
+    """What was taken down about a person's needs and skills on arrival; taken again, it replaces the one before."""
+
+    __tablename__ = "arrival_profile"
+
+    arrival_id: Mapped[UUID] = mapped_column(ForeignKey("arrival.id"), primary_key=True)
+    household: Mapped[dict[str, Any]]
+    skills: Mapped[list[str]]
+    reasons_for_return: Mapped[list[str]]
+    immediate_needs: Mapped[list[str]]
+    needs_priority: Mapped[NeedsPriority] = mapped_column(one_of("needs_priority", NeedsPriority))
+    occurred_at: Mapped[datetime]
+    recorded_at: Mapped[datetime] = mapped_column(server_default=now())
+    clock_suspect: Mapped[bool]
+    recorded_by: Mapped[str]
+
+
+class Assistance(Base):
+    """Something that was given at the port of entry."""
+
+    __tablename__ = "arrival_assistance"
+    __table_args__ = (
+        CheckConstraint("(amount IS NULL) = (currency IS NULL)", name="money"),
+        CheckConstraint("amount > 0", name="amount"),
+        CheckConstraint("(kind = 'pocket_money') = (amount IS NOT NULL)", name="pocket_money"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    arrival_id: Mapped[UUID] = mapped_column(ForeignKey("arrival.id"), index=True)
+    kind: Mapped[AssistanceKind] = mapped_column(one_of("kind", AssistanceKind))
+    amount: Mapped[Decimal | None]
+    currency: Mapped[str | None]
+    occurred_at: Mapped[datetime]
+    recorded_at: Mapped[datetime] = mapped_column(server_default=now())
+    clock_suspect: Mapped[bool]
+    recorded_by: Mapped[str]
+
+
+class OnwardTransport(Base):
+    """How a person travels on from the port of entry."""
+
+    __tablename__ = "arrival_onward_transport"
+    __table_args__ = (
+        CheckConstraint("(cost IS NULL) = (currency IS NULL)", name="money"),
+        CheckConstraint("cost >= 0", name="cost"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    arrival_id: Mapped[UUID] = mapped_column(ForeignKey("arrival.id"), index=True)
+    mode: Mapped[TransportMode] = mapped_column(one_of("mode", TransportMode))
+    governorate: Mapped[str]
+    district: Mapped[str | None]
+    departs_at: Mapped[datetime | None]
+    cost: Mapped[Decimal | None]
+    currency: Mapped[str | None]
+    occurred_at: Mapped[datetime]
+    recorded_at: Mapped[datetime] = mapped_column(server_default=now())
+    clock_suspect: Mapped[bool]
+    recorded_by: Mapped[str]
