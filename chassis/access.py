@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -96,6 +97,20 @@ def visible(subject_id: SQLColumnExpression[UUID], caller: Caller) -> ColumnElem
     if caller.is_internal:
         return true()
     return exists(select(1).where(participation.c.subject_id == subject_id, _part_of(caller)))
+
+
+def shown(subject_id: ColumnElement[UUID], audience: ColumnElement[Any], caller: Caller) -> ColumnElement[bool]:
+    """As `visible`, for facts that are meant for some roles only.
+
+    Args:
+        subject_id: Column with the returnee's or referral's id.
+        audience: Array column with the roles that the fact is for.
+        caller: Who asks.
+    """
+    if caller.is_internal:
+        return true()
+    meant = participation.c.role == any_(audience)
+    return exists(select(1).where(participation.c.subject_id == subject_id, meant, _part_of(caller)))
 
 
 async def roles_of(session: Session, subject_id: UUID, caller: Caller) -> frozenset[Role]:

@@ -16,6 +16,7 @@ from gateway.identity.keys import fetch_keys
 from gateway.identity.service import revocations
 from gateway.limits import RateLimit
 from gateway.models import Base
+from gateway.proxy import routes as proxy
 
 REVOCATIONS_EVERY_SECONDS = 2.0
 """Other replicas of the gateway revoke too."""
@@ -26,6 +27,7 @@ log = structlog.get_logger("homeward.gateway")
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """What runs beside the application."""
     here: Homeward = app.state.homeward
+    app.state.proxy = proxy.new_client()
     polling = asyncio.create_task(poll_revocations(here), name="revocations")
     try:
         yield
@@ -33,6 +35,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         polling.cancel()
         with suppress(asyncio.CancelledError):
             await polling
+        await app.state.proxy.aclose()
 
 
 async def poll_revocations(here: Homeward) -> None:
@@ -52,7 +55,7 @@ service = Service(
     name="gateway",
     title="Homeward",
     description="The API platform of return and reintegration programmes: one door, one timeline per returnee.",
-    routers=[identity.oauth, identity.organisations, identity.clients],
+    routers=[identity.oauth, identity.organisations, identity.clients, proxy.router],
     metadata=Base.metadata,
     migrations=Path(__file__).parent / "migrations" / "versions",
     fetch_keys=fetch_keys,

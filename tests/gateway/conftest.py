@@ -12,6 +12,7 @@ from chassis.db import Database
 from gateway.app import service
 from gateway.identity.service import ensure_client, ensure_organisation
 from tests import tokens
+from tests.conftest import NewDatabase
 
 SECRET = "correct-horse-battery-staple"
 CLIENTS = {
@@ -49,9 +50,9 @@ class Gateway:
 
 
 @pytest_asyncio.fixture
-async def gateway(new_database) -> AsyncIterator[Gateway]:
+async def gateway(new_database: NewDatabase) -> AsyncIterator[Gateway]:
     database = await new_database("gateway")
-    async with running(database.url) as made:
+    async with Running(database.url) as made:
         async with made.database.transaction() as session:
             for client, (organisation, kind, programmes, scopes) in CLIENTS.items():
                 await ensure_organisation(session, organisation, kind, organisation, programmes)
@@ -59,7 +60,7 @@ async def gateway(new_database) -> AsyncIterator[Gateway]:
         yield made
 
 
-class running:
+class Running:
     """The application with its lifespan, and a client that calls it."""
 
     def __init__(self, url: str, **settings: object) -> None:

@@ -1,5 +1,6 @@
 import time
 import uuid
+from pathlib import Path
 
 import jwt
 import pytest
@@ -10,7 +11,8 @@ from gateway.identity.keys import jwks, signing_keys
 from gateway.identity.service import ensure_client
 from gateway.limits import TOKENS_PER_MINUTE, Window
 from tests import tokens
-from tests.gateway.conftest import SECRET, Gateway, running
+from tests.conftest import NewDatabase
+from tests.gateway.conftest import SECRET, Gateway, Running
 
 
 def key() -> dict[str, str]:
@@ -61,7 +63,9 @@ async def test_scopes_can_be_narrowed_and_never_widened(gateway: Gateway) -> Non
         ({"grant_type": "client_credentials", "client_secret": SECRET}, ("bamf", SECRET), 400, "invalid_request"),
     ],
 )
-async def test_a_refusal_is_as_oauth_says(gateway: Gateway, form, auth, status, error) -> None:
+async def test_a_refusal_is_as_oauth_says(
+    gateway: Gateway, form: dict[str, str], auth: tuple[str, str] | None, status: int, error: str
+) -> None:
     answer = await gateway.http.post("/oauth/token", data=form, auth=auth)
     assert (answer.status_code, answer.json()["error"]) == (status, error)
     assert SECRET not in answer.text
@@ -177,7 +181,9 @@ async def test_setting_up_again_keeps_a_rotated_secret(gateway: Gateway) -> None
     assert (await gateway.token("bamf")).json()["scope"] == "timeline:read"
 
 
-async def test_too_many_attempts_from_one_address_are_refused(gateway: Gateway, monkeypatch) -> None:
+async def test_too_many_attempts_from_one_address_are_refused(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("gateway.identity.service.matches", never)
     answers = [await gateway.token("bamf", "guess") for _ in range(TOKENS_PER_MINUTE - 20)]
     assert {answer.status_code for answer in answers} == {401}
@@ -191,9 +197,9 @@ async def never(*_: object) -> bool:
     return False
 
 
-async def test_a_client_is_limited_and_no_other_with_it(new_database) -> None:
+async def test_a_client_is_limited_and_no_other_with_it(new_database: NewDatabase) -> None:
     database = await new_database("gateway")
-    async with running(database.url, requests_per_minute=5) as made:
+    async with Running(database.url, requests_per_minute=5) as made:
         tokens.trust(made.here)
         mine, other = (tokens.bearer("bamf", "referrer", client_id=name) for name in ("one", "two"))
         statuses = [(await made.http.get("/v1/clients", headers=mine)).status_code for _ in range(7)]
@@ -216,7 +222,7 @@ def test_the_window_slides() -> None:
     assert window.hit("a", 4, 300.0) == 0.0
 
 
-def test_the_key_file_may_hold_the_next_key_too(tmp_path) -> None:
+def test_the_key_file_may_hold_the_next_key_too(tmp_path: Path) -> None:
     def pem(private: ec.EllipticCurvePrivateKey) -> str:
         return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 

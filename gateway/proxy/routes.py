@@ -1,0 +1,126 @@
+"""Everything under `/v1` that the gateway does not answer itself goes to its owner, body by body as it comes."""
+
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from typing import cast
+
+import httpx
+import structlog
+from opentelemetry import propagate
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from chassis.app import Homeward
+from chassis.errors import BAD_GATEWAY, NOT_FOUND, Problem
+from chassis.routing import Router
+from chassis.telemetry import REQUEST_ID_HEADER, bind_caller
+from gateway.limits import caller_of
+from gateway.proxy.owners import OWNERS
+
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+ANSWER_SECONDS = 30.0
+CONNECT_SECONDS = 3.0
+KEEP_ALIVE_SECONDS = 3.0
+"""Shorter than our services keep an idle connection, so that none is used just as it is closed."""
+
+HOP_BY_HOP = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+OURS = frozenset({"host", REQUEST_ID_HEADER.lower(), "traceparent", "tracestate"})
+THEIRS = frozenset({"server", "date", REQUEST_ID_HEADER.lower()})
+
+log = structlog.get_logger("homeward.proxy")
+
+router = Router(include_in_schema=False)
+
+
+@dataclass(frozen=True)
+class Label:
+    """What logs and metrics call a forwarded request: never its path, which a caller may have filled with anything."""
+
+    path: str
+
+
+LABELS = {owner: Label(f"(forwarded to {owner})") for owner in OWNERS.values()}
+
+
+def new_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
+    """The connections to our services; kept in `app.state.proxy`."""
+    return httpx.AsyncClient(
+        timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+        limits=httpx.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=KEEP_ALIVE_SECONDS),
+        transport=transport,
+    )
+
+
+async def forward(request: Request) -> Response:
+    """Send a request on to the owner of its path, and its answer back.
+
+    Raises:
+        Problem: 401 for a token that does not hold, 404 where nobody owns the path, 503 if the owner does not answer.
+    """
+    here = cast("Homeward", request.app.state.homeward)
+    caller = await caller_of(request, here)
+    bind_caller(caller.client_id, caller.organisation)
+    owner = OWNERS.get(request.path_params["segment"])
+    if owner is None:
+        raise Problem(NOT_FOUND)
+    request.scope["route"] = LABELS[owner]
+    client = cast("httpx.AsyncClient", request.app.state.proxy)
+    path = request.scope["raw_path"].partition(b"?")[0]
+    query = request.scope["query_string"]
+    has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
+    outgoing = httpx.Request(
+        request.method,
+        httpx.URL(here.settings.service_url(owner)).copy_with(raw_path=path + (b"?" + query if query else b"")),
+        headers=_headers(request),
+        content=request.stream() if has_body else None,
+        extensions={"timeout": client.timeout.as_dict()},
+    )
+    try:
+        answer = await client.send(outgoing, stream=True)
+    except httpx.HTTPError as error:
+        log.warning("a service does not answer", owner=owner, error=type(error).__name__)
+        raise Problem(BAD_GATEWAY, headers={"Retry-After": "2"}) from None
+    response = StreamingResponse(_body(answer), answer.status_code)
+    response.raw_headers = list(_without(answer.headers.raw, HOP_BY_HOP | THEIRS, answer.headers.get("connection")))
+    return response
+
+
+async def _body(answer: httpx.Response) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in answer.aiter_raw():
+            yield chunk
+    finally:
+        await answer.aclose()
+
+
+def _headers(request: Request) -> list[tuple[bytes, bytes]]:
+    headers = list(_without(request.headers.raw, HOP_BY_HOP | OURS, request.headers.get("connection")))
+    carrier: dict[str, str] = {REQUEST_ID_HEADER: request.state.request_id}
+    propagate.inject(carrier)
+    return headers + [(name.encode(), value.encode()) for name, value in carrier.items()]
+
+
+def _without(
+    headers: Iterable[tuple[bytes, bytes]], dropped: frozenset[str], connection: str | None
+) -> Iterable[tuple[bytes, bytes]]:
+    """Headers without those that concern one connection only, also what `Connection` names (RFC 9110, 7.6.1)."""
+    named = {name.strip().lower() for name in (connection or "").split(",")}
+    for name, value in headers:
+        if name.decode("latin-1").lower() not in dropped | named:
+            yield name.lower(), value
+
+
+for path in ("/v1/{segment}", "/v1/{segment}/{rest:path}"):
+    router.add_route(path, forward, methods=METHODS)
