@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    any_,
     delete,
     exists,
     or_,
@@ -99,7 +100,9 @@ def visible(subject_id: SQLColumnExpression[UUID], caller: Caller) -> ColumnElem
     return exists(select(1).where(participation.c.subject_id == subject_id, _part_of(caller)))
 
 
-def shown(subject_id: ColumnElement[UUID], audience: ColumnElement[Any], caller: Caller) -> ColumnElement[bool]:
+def shown(
+    subject_id: SQLColumnExpression[UUID], audience: SQLColumnExpression[Any], caller: Caller
+) -> ColumnElement[bool]:
     """As `visible`, for facts that are meant for some roles only.
 
     Args:
