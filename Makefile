@@ -9,7 +9,7 @@ SOURCES := chassis contracts services gateway cli tests benchmarks .ci
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test test-kafka check fmt contracts kafka kafka-jars lock clean
+.PHONY: help install run demo test test-kafka check fmt contracts kafka kafka-jars migration lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ kafka-jars: $(KAFKA) ## Fetch Apache Kafka from Maven Central
 
 kafka: $(KAFKA) $(INSTALLED) ## Fetch Apache Kafka and run it; `make run` uses it if HOMEWARD_KAFKA_BOOTSTRAP says so
 	@exec $(BIN)/homeward kafka
+
+migration: $(INSTALLED) ## Draft a revision: make migration ROLE=cases M="what it does"
+	$(BIN)/homeward migration $(ROLE) "$(M)"
 
 lock: ## Pin again what pyproject.toml asks for, in a venv of its own
 	rm -rf .homeward/lock

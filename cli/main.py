@@ -105,6 +105,17 @@ def migrate(
         print(f"{each}: up to date")
 
 
+@app.command(hidden=True)
+def migration(
+    role: Annotated[str, typer.Argument(help=f"chassis, or one of {', '.join(ROLES)}.")],
+    message: Annotated[str, typer.Argument(help="What it does, in a few words.")],
+) -> None:
+    """Draft the next revision from what the models have and a migrated database lacks; for developers."""
+    from cli.migration import CHASSIS, draft  # noqa: PLC0415 - see settings_of
+
+    draft(role if role == CHASSIS else known_role(role), message)
+
+
 @app.command()
 def bootstrap(home: Home = HERE) -> None:
     """Register the services' own clients with the gateway, with the secrets in HOMEWARD_<ROLE>_CLIENT_SECRET.
