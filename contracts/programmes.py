@@ -8,10 +8,10 @@ from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from contracts.codes import (
     ConsentPurpose,
@@ -30,6 +30,16 @@ END_OF_DAY = time(23, 59, 59)
 
 LanguageCode = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 """ISO 639-1, or ISO 639-3 where there is no shorter one (`ckb`, `kmr`, `prs`)."""
+
+
+def _known_time_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("not a time zone of the IANA database")
+    return name
+
+
+TimeZoneName = Annotated[str, AfterValidator(_known_time_zone)]
+"""A name of the IANA time zone database."""
 
 
 class Data(BaseModel):
@@ -51,7 +61,7 @@ class Country(Data):
     """A country of return: its clock, its week and its ports of entry."""
 
     alpha_2: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
-    time_zone: str
+    time_zone: TimeZoneName
     weekend: frozenset[Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]]
     holidays: frozenset[date] = frozenset()
     """Public holidays on which no working day is counted."""

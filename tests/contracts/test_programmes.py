@@ -228,6 +228,13 @@ class TestLoading:
         with pytest.raises(ValueError, match=r"eurp\.yaml holds the programme eurp-2"):
             load_programmes(tmp_path)
 
+    def test_a_time_zone_that_does_not_exist_is_a_mistake(self, tmp_path: Path) -> None:
+        self.write(tmp_path, {})
+        countries = tmp_path / "countries.yaml"
+        countries.write_text(countries.read_text("utf-8").replace("Asia/Baghdad", "Asia/Bagdad"), "utf-8")
+        with pytest.raises(ValidationError, match="time zone"):
+            load_programmes(tmp_path)
+
     def test_every_figure_has_its_source(self) -> None:
         for programme in PROGRAMMES.values():
             for rules in programme.versions:
