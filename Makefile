@@ -41,7 +41,7 @@ check: $(INSTALLED) ## Format, lint, types, import rules, contracts, dependencie
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/deptry chassis contracts services gateway cli
+	$(BIN)/deptry .
 	$(BIN)/python -m cli.contracts --check
 	$(BIN)/python .ci/advisories.py
 
