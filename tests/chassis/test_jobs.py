@@ -16,10 +16,10 @@ from sqlalchemy import func, insert, select, text, update
 from chassis import jobs
 from chassis.db import Database, Session, now
 from chassis.http import CallFailed
+from chassis.ids import new_id
 from chassis.jobs import JobKind, JobRunner, Payload, job, schedule
 from tests.chassis.probe import note
 from tests.conftest import FreshDatabase
-from chassis.ids import new_id
 
 Work = Callable[[Session, Payload, Any], Awaitable[None]]
 
