@@ -5,11 +5,12 @@ import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Generic, TypeVar
+from datetime import datetime
+from typing import Annotated, Any, Generic, TypeVar, cast
 
 from fastapi import Query
 from pydantic import BaseModel
-from sqlalchemy import Select, SQLColumnExpression, tuple_
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, tuple_
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -59,12 +60,25 @@ def decode_cursor(cursor: str, types: Sequence[Any]) -> list[Any]:
         values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if not isinstance(values, list) or len(values) != len(types):
             raise ValueError("not the sort values of this list")
-        return [parse(value) for parse, value in zip(types, values, strict=True)]
+        return [storable(parse(value)) for parse, value in zip(types, values, strict=True)]
     except (ValueError, TypeError, binascii.Error, UnicodeDecodeError):
         error = FieldError(
             pointer="#query/after", code="bad_cursor", detail="send `next` of the page before, unchanged"
         )
         raise Problem(UNKNOWN_PARAMETER, errors=[error]) from None
+
+
+def storable(value: Any) -> Any:
+    """A value that came out of a cursor, which anybody may have made up, if PostgreSQL could hold it.
+
+    Raises:
+        ValueError: It could not.
+    """
+    naive = isinstance(value, datetime) and value.tzinfo is None
+    large = isinstance(value, int) and not -(2**63) <= value < 2**63
+    if naive or large or (isinstance(value, str) and "\0" in value):
+        raise ValueError("no such value can be in a list")
+    return value
 
 
 async def page(
@@ -89,7 +103,7 @@ async def page(
         descending: Newest first.
     """
     if after is not None:
-        mark = tuple_(*decode_cursor(after, parsers))
+        mark = tuple_(*decode_cursor(after, parsers), types=[cast("ColumnElement[Any]", key).type for key in keys])
         statement = statement.where(tuple_(*keys) < mark if descending else tuple_(*keys) > mark)
     order = [key.desc() if descending else key.asc() for key in keys]
     rows = (await session.execute(statement.add_columns(*keys).order_by(*order).limit(limit + 1))).all()
