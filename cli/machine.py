@@ -42,6 +42,21 @@ class Machine:
         self.logs.mkdir(mode=0o700, exist_ok=True)
         self.secrets = Secrets(self.home / "secrets.json")
 
+    def ports(self) -> dict[str, int]:
+        """Every port in use: as the environment says, else as the last `up` was told, else the usual one.
+
+        Raises:
+            CannotRun: One is not a port, or two are the same.
+        """
+        noted: dict[str, int] = {}
+        with contextlib.suppress(FileNotFoundError):
+            noted = json.loads((self.home / "ports.json").read_text())
+        return ports(noted)
+
+    def note_ports(self, chosen: Mapping[str, int]) -> None:
+        """Remember the ports, so that commands in another terminal need not be told."""
+        write_private(self.home / "ports.json", json.dumps(chosen))
+
     @property
     def postgres_data(self) -> Path:
         """PostgreSQL's data directory."""
@@ -60,7 +75,7 @@ class Machine:
         database = ROLES[role].database
         user = ROLES[role].database_owner if owner else database
         password = self.database_password(user)
-        return f"postgresql://{user}:{password}@127.0.0.1:{ports()[POSTGRES_PORT_VARIABLE]}/{database}"
+        return f"postgresql://{user}:{password}@127.0.0.1:{self.ports()[POSTGRES_PORT_VARIABLE]}/{database}"
 
     def superuser_password(self) -> str:
         """Password of the database server's superuser."""
@@ -68,7 +83,7 @@ class Machine:
 
     def admin_url(self) -> str:
         """Address of the database server as its superuser."""
-        return f"postgresql://postgres:{self.superuser_password()}@127.0.0.1:{ports()[POSTGRES_PORT_VARIABLE]}/postgres"
+        return f"postgresql://postgres:{self.superuser_password()}@127.0.0.1:{self.ports()[POSTGRES_PORT_VARIABLE]}/postgres"
 
     def client_secret(self, client_id: str) -> str:
         """Secret of a registered client of this machine."""
@@ -84,13 +99,14 @@ class Machine:
 
     def environment(self, role: str) -> dict[str, str]:
         """The environment of a role's process: ours, with its settings and without the other roles' secrets."""
-        given = ports()
+        given = self.ports()
         gateway = f"http://127.0.0.1:{given[ROLES['gateway'].port_variable]}"
         settings = {
             "HOMEWARD_HOST": "127.0.0.1",
             "HOMEWARD_PORT": str(given[ROLES[role].port_variable]),
             "HOMEWARD_DATABASE_URL": self.database_url(role),
-            "HOMEWARD_KAFKA_BOOTSTRAP": kafka_bootstrap(),
+            "HOMEWARD_KAFKA_BOOTSTRAP": os.environ.get("HOMEWARD_KAFKA_BOOTSTRAP")
+            or f"127.0.0.1:{given[KAFKA_PORT_VARIABLE]}",
             "HOMEWARD_ISSUER": gateway,
             "HOMEWARD_CLIENT_ID": f"service-{role}",
             "HOMEWARD_CLIENT_SECRET": self.client_secret(f"service-{role}"),
@@ -184,14 +200,18 @@ def write_private(path: Path, text: str) -> None:
     new.replace(path)
 
 
-def ports() -> dict[str, int]:
+def ports(otherwise: Mapping[str, int] | None = None) -> dict[str, int]:
     """Every port that one machine uses, by the variable that sets it.
+
+    Args:
+        otherwise: Ports instead of the usual ones, where the environment names none.
 
     Raises:
         CannotRun: One is not a port, or two are the same.
     """
     defaults = {POSTGRES_PORT_VARIABLE: POSTGRES_PORT, KAFKA_PORT_VARIABLE: KAFKA_PORT}
     defaults |= {role.port_variable: role.default_port for role in ROLES.values()}
+    defaults |= otherwise or {}
     chosen: dict[str, int] = {}
     for variable, default in defaults.items():
         text = os.environ.get(variable) or str(default)
@@ -204,19 +224,17 @@ def ports() -> dict[str, int]:
     return chosen
 
 
-def kafka_bootstrap() -> str:
-    """The broker that HOMEWARD_KAFKA_BOOTSTRAP names, or the embedded one."""
-    return os.environ.get("HOMEWARD_KAFKA_BOOTSTRAP") or f"127.0.0.1:{ports()[KAFKA_PORT_VARIABLE]}"
-
-
-def check_ports() -> None:
+def check_ports(chosen: Mapping[str, int]) -> None:
     """Make sure that every port is free.
+
+    Args:
+        chosen: Ports by the variable that sets them.
 
     Raises:
         CannotRun: Some are not; it names each, what holds it, and the variable that chooses another.
     """
     taken = []
-    for variable, port in ports().items():
+    for variable, port in chosen.items():
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

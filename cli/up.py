@@ -186,7 +186,8 @@ def up(machine: Machine, say: Say = print) -> None:
     begun = time.monotonic()
     chosen = ports()
     with machine.hold():
-        check_ports()
+        check_ports(chosen)
+        machine.note_ports(chosen)
         supervisor = Supervisor(machine, say)
         supervisor.listen()
         try:
@@ -254,7 +255,8 @@ def welcome(machine: Machine, chosen: Mapping[str, int], seconds: float) -> str:
     gateway = f"http://127.0.0.1:{chosen[ROLES['gateway'].port_variable]}"
     command = Path(sys.executable).parent / "homeward"
     here = Path.cwd()
-    shown = command.relative_to(here) if command.is_relative_to(here) else command
+    shown = str(command.relative_to(here) if command.is_relative_to(here) else command)
+    options = "" if machine.home == here / ".homeward" else f" --home {machine.home}"
     return f"""
 Homeward is ready after {seconds:.1f} s.
 
@@ -264,6 +266,6 @@ Homeward is ready after {seconds:.1f} s.
 
 Try it in another terminal:
 
-  curl -H "Authorization: Bearer $({shown} token bamf)" {gateway}/v1/referrals
+  curl -H "Authorization: Bearer $({shown} token bamf{options})" {gateway}/v1/referrals
 
 Ctrl-C stops everything."""
