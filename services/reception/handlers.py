@@ -16,6 +16,7 @@ from contracts.cases import (
     CaseClosed,
     CaseOpened,
     CaseProgressed,
+    CaseReopened,
     Itinerary,
     JourneyFact,
     ReferralWithdrawn,
@@ -190,7 +191,7 @@ def _reached(state: ArrivalState, at: Any) -> dict[str, Any]:
 
 
 HANDLERS: Handlers = {
-    **beneficiaries.projection(opened=CaseOpened, moved=(CaseProgressed, CaseClosed), erased=ReturneeErased),
+    **beneficiaries.projection(opened=CaseOpened, moved=(CaseProgressed, CaseClosed, CaseReopened), erased=ReturneeErased),
     CaseOpened: case_opened,
     ReturneeUpdated: returnee_updated,
     ReturneeErased: returnee_erased,

@@ -1,7 +1,6 @@
 """`/v1/arrivals`: the board, the desk, and the office that confirms afterwards."""
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Annotated
 from urllib.parse import urlencode
 from uuid import UUID
@@ -29,6 +28,7 @@ from services.reception.arrivals.schemas import (
     Claimed,
     ConfirmationOut,
     ConfirmIn,
+    Day,
     Destination,
     Evidence,
     FamilyCheckIn,
@@ -68,7 +68,7 @@ async def read_board(
     ports: PortsDep,
     keyring: KeyringDep,
     port: PortCode | None = None,
-    day: Annotated[date | None, Query(alias="date", description="A day in the time zone of the port.")] = None,
+    day: Annotated[Day | None, Query(alias="date", description="A day in the time zone of the port.")] = None,
     state: ArrivalState | None = None,
     returnee_id: UUID | None = None,
     updated_since: Claimed | None = None,

@@ -16,6 +16,8 @@ from services.reception.identities import Identity
 
 Claimed = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2100, 1, 1, tzinfo=UTC))]
 """When something happened by the clock of whoever tells it."""
+Day = Annotated[date, Field(ge=date(2000, 1, 1), lt=date(2100, 1, 1))]
+"""A day in the time zone of the port."""
 IscoCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,4}$")]
 """ISCO-08, from a major group to a unit group."""
 Governorate = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}-[A-Z0-9]{1,3}$")]
@@ -154,8 +156,7 @@ class TransportIn(Happened):
 class ConfirmIn(Body):
     """The office established that somebody arrived who was not met."""
 
-    arrived_on: Annotated[date, Field(ge=date(2000, 1, 1), lt=date(2100, 1, 1))]
-    """The day in the time zone of the port."""
+    arrived_on: Day
     method: ConfirmationMethod
     evidence: Evidence
 

@@ -1,0 +1,71 @@
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.codes import ArrivalState, AssistanceGroup
+from contracts.reception import ReceptionAssistance
+from services.reception.arrivals import rules
+from services.reception.arrivals.rules import Action, AssistanceKind, transitions
+from services.reception.ports import load_ports
+
+PROGRAMMES = Path(__file__).parents[2] / "programmes"
+ENDED = {state for state in ArrivalState if state not in (ArrivalState.EXPECTED, ArrivalState.MET)}
+
+
+def test_every_state_has_its_row():
+    assert set(rules.TRANSITIONS) == set(ArrivalState)
+
+
+@given(st.lists(st.sampled_from(Action)))
+def test_nobody_is_completed_without_having_been_met_or_confirmed(actions):
+    state, met, confirmed = ArrivalState.EXPECTED, False, False
+    for action in actions:
+        allowed = transitions(state, met=met)
+        if action not in allowed:
+            continue
+        state = allowed[action]
+        met = met or action is Action.CHECK_IN
+        confirmed = action is Action.CONFIRM or (confirmed and action is not Action.REOPEN)
+        assert state is not ArrivalState.MET or met
+        assert state is not ArrivalState.COMPLETED or met or confirmed
+        assert not (met and state is ArrivalState.EXPECTED)
+
+
+def test_reopening_leads_back_to_where_the_person_was():
+    assert transitions(ArrivalState.COMPLETED, met=True)[Action.REOPEN] is ArrivalState.MET
+    assert transitions(ArrivalState.DECLINED, met=False)[Action.REOPEN] is ArrivalState.EXPECTED
+    assert Action.CONFIRM not in transitions(ArrivalState.COMPLETED, met=True)
+    assert transitions(ArrivalState.COMPLETED, met=False)[Action.CONFIRM] is ArrivalState.COMPLETED
+
+
+def test_news_of_a_journey_moves_nobody_who_has_arrived():
+    arrived = {ArrivalState.MET, ArrivalState.COMPLETED, ArrivalState.DECLINED, ArrivalState.DIVERTED}
+    assert not arrived & rules.ON_JOURNEY_SET.keys()
+    assert set(rules.ON_JOURNEY_OFF) == {ArrivalState.EXPECTED}
+
+
+@pytest.mark.parametrize("kind", AssistanceKind)
+def test_a_kind_that_discloses_health_or_a_child_is_only_a_group(kind):
+    published = rules.published_kind(kind)
+    if kind in (AssistanceKind.MEDICAL, AssistanceKind.FAMILY_TRACING):
+        assert published is None
+        assert rules.GROUPS[kind] is AssistanceGroup.CARE
+    else:
+        assert published == ReceptionAssistance(kind)
+
+
+def test_a_clock_is_suspect_from_five_minutes_ahead():
+    clock = datetime(2026, 1, 1, tzinfo=UTC)
+    assert not rules.clock_suspect(clock + timedelta(minutes=5), clock)
+    assert rules.clock_suspect(clock + timedelta(minutes=5, seconds=1), clock)
+    assert not rules.clock_suspect(clock - timedelta(days=900), clock)
+
+
+@pytest.mark.parametrize(
+    ("port", "zone"), [("EBL", "Asia/Baghdad"), ("IQTRB", "Asia/Baghdad"), ("KBL", "Asia/Kabul"), ("LHR", "UTC")]
+)
+def test_the_day_begins_where_the_port_is(port, zone):
+    assert load_ports(PROGRAMMES).zone(port).key == zone
