@@ -35,6 +35,8 @@ from chassis.settings import Settings
 BATCH = 500
 FETCH_WAIT_MS = 20
 """How long the broker holds an empty fetch. The embedded broker does not end it early when a record arrives."""
+SESSION_MS = 6_000
+"""The least that Apache Kafka allows. The embedded broker lets the first member of a group wait for half of it."""
 POLL_MS = 200
 TICK_SECONDS = 0.5
 GAP_SECONDS = 1.0
@@ -147,7 +149,7 @@ class Consumer:
                 auto_offset_reset="earliest",
                 fetch_max_wait_ms=FETCH_WAIT_MS,
                 metadata_max_age_ms=2_000,
-                session_timeout_ms=10_000,
+                session_timeout_ms=SESSION_MS,
                 heartbeat_interval_ms=1_000,
                 max_poll_interval_ms=600_000,
             )
@@ -391,14 +393,14 @@ class Consumer:
             try:
                 if self._is_quiet(source, state):
                     await self._ask(source)
-                elif state is not None and self._is_missing(source, state):
+                if state is not None and self._is_missing(source, state):
                     await self._fill(source, state.watermark)
             except CallFailed as error:
                 log.warning("the feed is not there", service=self.service, source=source, status=error.status)
 
     def _is_quiet(self, source: str, known: inbox.Source | None) -> bool:
         """Whether no head was heard for a while, and the feed was not asked either."""
-        asked = self._asked.setdefault(source, time.monotonic())
+        asked = self._asked.get(source, -SILENCE_SECONDS)
         quiet = known is None or known.quiet.total_seconds() > SILENCE_SECONDS
         return quiet and source in self._feeds and time.monotonic() - asked >= SILENCE_SECONDS
 

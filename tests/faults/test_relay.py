@@ -41,7 +41,7 @@ async def test_positions_are_contiguous_under_concurrent_writers(world: World) -
                     await session.rollback()
                     session.info.clear()
 
-    async with running(world.relay().run(), world.consumer().run()):
+    async with running(world.relay().run(), world.consumer(feed=world.no_feed).run()):
         await asyncio.gather(*(write(writer) for writer in range(8)))
         await world.all_applied(8 * 23 * 2)
     contiguous(await world.log())
@@ -50,7 +50,7 @@ async def test_positions_are_contiguous_under_concurrent_writers(world: World) -
 async def test_crash_between_commit_and_sequencing_loses_nothing(world: World) -> None:
     await world.publish([("s", n) for n in range(20)])
     assert await world.count("outbox", "writer") == 20
-    async with running(world.relay().run(), world.consumer().run()):
+    async with running(world.relay().run(), world.consumer(feed=world.no_feed).run()):
         await world.all_applied(20)
     contiguous(await world.log())
 
@@ -64,7 +64,7 @@ async def test_crash_between_publishing_and_mark_publishes_again_and_applies_onc
     await world.publish([(f"s{n % 3}", n) for n in range(30)])
     with pytest.raises(ExceptionGroup):
         await Dying(world.writer, world.settings, world.service).run()
-    async with running(world.relay().run(), world.consumer().run()):
+    async with running(world.relay().run(), world.consumer(feed=world.no_feed).run()):
         await world.published(30)
         await world.all_applied(30)
         await asyncio.sleep(0.5)
@@ -76,7 +76,7 @@ async def test_broker_paused_in_the_middle_of_a_batch_keeps_the_order_per_subjec
     world: World, kafka: Kafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relaying, "BATCH", 50)
-    async with running(world.relay().run(), world.consumer().run()):
+    async with running(world.relay().run(), world.consumer(feed=world.no_feed).run()):
         await world.publish([("warm", 0)])
         await world.all_applied(1)
         await world.publish([(f"s{n % 5}", n) for n in range(600)], at_once=True)
@@ -92,7 +92,7 @@ async def test_broker_paused_in_the_middle_of_a_batch_keeps_the_order_per_subjec
 async def test_broker_that_starts_late_gets_everything(world: World, kafka: Kafka) -> None:
     kafka.stop()
     try:
-        async with running(world.relay().run(), world.consumer().run()):
+        async with running(world.relay().run(), world.consumer(feed=world.no_feed).run()):
             await world.publish([(f"s{n % 3}", n) for n in range(30)])
             await world.logged(30)
             await asyncio.sleep(1)
@@ -131,7 +131,7 @@ async def test_two_workers_one_waits_and_takes_over_when_the_other_ends(world: W
     first = asyncio.create_task(world.relay().run())
     await world.publish([("s", 1)])
     await world.published(1)
-    async with running(world.relay().run(), world.consumer().run()):
+    async with running(world.relay().run(), world.consumer(feed=world.no_feed).run()):
         await world.publish([("s", n) for n in range(2, 30)])
         holder = await lease_holder(world)
         first.cancel()
@@ -153,7 +153,7 @@ async def test_worker_stopped_while_it_holds_the_lease_is_replaced_and_changes_n
         writing = asyncio.create_task(world.publish([(f"s{n % 4}", n) for n in range(1, 300)]))
         await asyncio.sleep(0.15)
         stopped.send_signal(signal.SIGSTOP)
-        async with running(world.relay(lease_seconds=2).run(), world.consumer().run()):
+        async with running(world.relay(lease_seconds=2).run(), world.consumer(feed=world.no_feed).run()):
             await writing
             await world.published(300)
             assert await lease_holder(world) != holder
@@ -178,7 +178,7 @@ async def test_worker_killed_while_it_publishes_loses_nothing(world: World) -> N
     finally:
         killed.kill()
         killed.wait()
-    async with running(world.relay(lease_seconds=2).run(), world.consumer().run()):
+    async with running(world.relay(lease_seconds=2).run(), world.consumer(feed=world.no_feed).run()):
         await world.all_applied(3000)
     contiguous(await world.log())
 

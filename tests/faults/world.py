@@ -23,6 +23,7 @@ from chassis.consumer import BatchHandler, Consumer, NotYet
 from chassis.db import Database, Session
 from chassis.events import EVERYBODY, REGISTRY, Envelope, Event, EventData, topic_of
 from chassis.feed import Feed, FeedPage, read_log
+from chassis.http import CallFailed
 from chassis.outbox import publish
 from chassis.relay import Relay, envelope_of
 from chassis.settings import Settings, async_url
@@ -106,6 +107,10 @@ class World:
     async def feed(self, after: int, limit: int) -> FeedPage:
         async with self.writer.transaction() as session:
             return await read_log(session, self.service, after, limit)
+
+    async def no_feed(self, after: int, limit: int) -> FeedPage:
+        """A feed that is not there, so that all that is applied came through Kafka."""
+        raise CallFailed(self.service, None)
 
     async def apply(self, session: Session, event: Event[Any]) -> None:
         """The handler: writes a row, and then fails where it was told to."""
