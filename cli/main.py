@@ -156,6 +156,37 @@ def token(client: Annotated[str, typer.Argument(help="A client of this machine."
 
 
 @app.command()
+def demo(
+    file: Annotated[Path, typer.Option(help="Referrals, one JSON object a line.")] = Path("examples/referrals.jsonl"),
+    home: Home = HERE,
+) -> None:
+    """Lead referrals through the running platform, to approved plans, and print one returnee's timeline."""
+    from rich.console import Console  # noqa: PLC0415 - see settings_of
+
+    from cli.client import GatewayClient, Refused  # noqa: PLC0415 - see settings_of
+    from cli.demo import Stuck  # noqa: PLC0415 - see settings_of
+    from cli.demo import demo as walk  # noqa: PLC0415 - see settings_of
+    from contracts.programmes import load_programmes  # noqa: PLC0415 - see settings_of
+
+    settings, machine = settings_of("gateway", home), Machine(home)
+    clients: dict[tuple[str, str | None], GatewayClient] = {}
+
+    def client(client_id: str, person: str | None) -> GatewayClient:
+        key = client_id, person
+        if key not in clients:
+            secret = machine.client_secret(client_id)
+            clients[key] = GatewayClient(settings.service_url("gateway"), client_id, secret, person)
+        return clients[key]
+
+    offices = {programme.id: programme.office for programme in load_programmes(settings.programmes_path).values()}
+    try:
+        asyncio.run(walk(client, offices, file, Console()))
+    except (Refused, Stuck) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+
+
+@app.command()
 def kafka(
     port: Annotated[int, typer.Option(help="TCP port on 127.0.0.1.")] = 19093,
     home: Home = HERE,

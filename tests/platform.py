@@ -15,11 +15,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-import httpx
 import psutil
 
+from cli.client import GatewayClient
 from cli.embedded import free_port
 from cli.machine import Machine
 from cli.roles import ROLES
@@ -28,79 +27,6 @@ ROOT = Path(__file__).resolve().parent.parent
 READY_SECONDS = 60
 FRESH_SECONDS = 30
 PORTS = ["HOMEWARD_POSTGRES_PORT", "HOMEWARD_KAFKA_PORT", *(role.port_variable for role in ROLES.values())]
-
-
-class Client:
-    """One organisation's client: gets its token, sends idempotency keys, sends again what did not get through.
-
-    Args:
-        platform: The platform.
-        client_id: Its id.
-        person: Opaque id of the person it acts for.
-    """
-
-    def __init__(self, platform: "Platform", client_id: str, person: str | None = None) -> None:
-        self.platform = platform
-        self.client_id = client_id
-        self.person = person
-
-    async def headers(self) -> dict[str, str]:
-        """Authorization and the person."""
-        token = await self.platform.token(self.client_id)
-        return {"Authorization": f"Bearer {token}"} | ({"Homeward-Actor": self.person} if self.person else {})
-
-    async def call(self, method: str, path: str, *, base: str | None = None, **options: Any) -> httpx.Response:
-        """Send a request once."""
-        headers = await self.headers() | options.pop("headers", {})
-        if method == "POST":
-            headers.setdefault("Idempotency-Key", str(uuid4()))
-        return await self.platform.http.request(
-            method, (base or self.platform.gateway) + path, headers=headers, **options
-        )
-
-    async def get(self, path: str, **params: Any) -> Any:
-        """GET a document; fails loudly."""
-        return await self._until_through("GET", path, params=params or None)
-
-    async def post(self, path: str, body: Any = None, *, if_match: str | None = None) -> Any:
-        """POST with one key for all attempts, as a careful client does on a bad connection."""
-        headers = {"Idempotency-Key": str(uuid4())} | ({"If-Match": if_match} if if_match else {})
-        return await self._until_through("POST", path, json=body, headers=headers)
-
-    async def put(self, path: str, body: Any, *, if_match: str | None = None) -> Any:
-        """PUT what is new, or in the place of what was seen."""
-        seen = {"If-Match": if_match} if if_match else {"If-None-Match": "*"}
-        return await self._until_through("PUT", path, json=body, headers=seen)
-
-    async def decide(self, path: str, word: str, body: Any = None) -> Any:
-        """A person's decision about what was just read."""
-        for _ in range(5):
-            seen = await self._send("GET", path)
-            try:
-                return await self.post(
-                    f"{path}/{word}", body if body is not None else {}, if_match=seen.headers["etag"]
-                )
-            except AssertionError as error:
-                if "412" not in str(error):
-                    raise
-        raise AssertionError(f"{path}/{word} was always changed in between")
-
-    async def _until_through(self, method: str, path: str, **options: Any) -> Any:
-        return (await self._send(method, path, **options)).json()
-
-    async def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
-        deadline = time.monotonic() + self.platform.patience
-        while True:
-            try:
-                answer = await self.call(method, path, **options)
-            except httpx.TransportError:
-                answer = None
-            if answer is not None and answer.status_code < 500:
-                assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text[:600]}"
-                return answer
-            said = f"{answer.status_code} {answer.text[:300]}" if answer is not None else "no answer"
-            assert time.monotonic() < deadline, f"{method} {path}: still {said}"
-            await asyncio.sleep(0.2)
 
 
 class Platform:
@@ -123,10 +49,9 @@ class Platform:
         self.bootstrap = (
             self.environment.get("HOMEWARD_KAFKA_BOOTSTRAP") or f"127.0.0.1:{chosen['HOMEWARD_KAFKA_PORT']}"
         )
-        self.http = httpx.AsyncClient(timeout=15)
         self.output = home / "up.log"
         self.process: subprocess.Popen[bytes] | None = None
-        self._tokens: dict[str, tuple[str, float]] = {}
+        self._clients: dict[tuple[str, str | None], GatewayClient] = {}
 
     async def start(self) -> None:
         """Start it and wait until it says that it is ready."""
@@ -152,7 +77,8 @@ class Platform:
 
     async def stop(self) -> None:
         """Ctrl-C."""
-        await self.http.aclose()
+        for client in self._clients.values():
+            await client.close()
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             try:
@@ -171,28 +97,6 @@ class Platform:
         for process in with_children:
             process.kill()
 
-    async def token(self, client_id: str) -> str:
-        """A token of one of this machine's clients."""
-        token, until = self._tokens.get(client_id, ("", 0.0))
-        if time.monotonic() < until:
-            return token
-        secret = self.machine.client_secret(client_id)
-        deadline = time.monotonic() + self.patience
-        while True:
-            try:
-                answer = await self.http.post(
-                    self.gateway + "/oauth/token", data={"grant_type": "client_credentials"}, auth=(client_id, secret)
-                )
-                if answer.status_code < 500:
-                    break
-            except httpx.TransportError:
-                pass
-            assert time.monotonic() < deadline, "the gateway gives no token"
-            await asyncio.sleep(0.2)
-        assert answer.is_success, answer.text
-        self._tokens[client_id] = (answer.json()["access_token"], time.monotonic() + 240)
-        return self._tokens[client_id][0]
-
     @property
     def machine(self) -> Machine:
         """Its folder, with the secrets."""
@@ -203,15 +107,20 @@ class Platform:
         name = ROLES[role].database
         return f"postgresql://{name}:{self.machine.database_password(name)}@127.0.0.1:{self.postgres_port}/{name}"
 
-    def client(self, client_id: str, person: str | None = None) -> Client:
+    def client(self, client_id: str, person: str | None = None) -> GatewayClient:
         """A client of it."""
-        return Client(self, client_id, person)
+        made = self._clients.get((client_id, person))
+        if made is None:
+            secret = self.machine.client_secret(client_id)
+            made = GatewayClient(self.gateway, client_id, secret, person, patience=self.patience)
+            self._clients[client_id, person] = made
+        return made
 
     async def log(self, service: str) -> list[dict[str, Any]]:
         """A service's own event log, from its feed."""
         reader, items, after = self.client("service-gateway"), [], 0
         while True:
-            answer = await reader.call("GET", "/v1/events", base=self.urls[service], params={"after": after})
+            answer = await reader.call("GET", self.urls[service] + "/v1/events", params={"after": after})
             assert answer.is_success, answer.text
             page = answer.json()
             items += page["items"]
@@ -219,7 +128,9 @@ class Platform:
                 return items
             after = page["next"]
 
-    async def fresh_timeline(self, reader: Client, returnee_id: str, *, up_to: dict[str, int] | None = None) -> Any:
+    async def fresh_timeline(
+        self, reader: GatewayClient, returnee_id: str, *, up_to: dict[str, int] | None = None
+    ) -> Any:
         """A timeline once it is complete, up to given positions if there are any."""
 
         async def complete() -> Any:

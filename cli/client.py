@@ -1,0 +1,123 @@
+"""A careful client of the gateway: one key for all attempts of a request, and patience while something is restarted."""
+
+import asyncio
+import time
+from contextlib import suppress
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+RENEW_SECONDS = 240
+AGAIN_SECONDS = 0.2
+SEEN_AGAIN = 5
+
+
+class Refused(Exception):  # noqa: N818 - a refusal is an answer
+    """The gateway refused, or did not answer in time.
+
+    Attributes:
+        answer: Its answer; None if there was none.
+    """
+
+    def __init__(self, method: str, path: str, answer: httpx.Response | None) -> None:
+        said = f"{answer.status_code} {answer.text[:600]}" if answer is not None else "no answer"
+        super().__init__(f"{method} {path}: {said}")
+        self.answer = answer
+
+    @property
+    def status(self) -> int | None:
+        """HTTP status of the answer."""
+        return self.answer.status_code if self.answer is not None else None
+
+
+class GatewayClient:
+    """One organisation's client.
+
+    Args:
+        gateway: Address of the gateway.
+        client_id: Its id.
+        secret: Its secret.
+        person: Opaque id of the person it acts for.
+        patience: Seconds for which a request is sent again while it does not get through.
+    """
+
+    def __init__(
+        self, gateway: str, client_id: str, secret: str, person: str | None = None, *, patience: float = 30
+    ) -> None:
+        self.gateway = gateway
+        self.client_id = client_id
+        self.person = person
+        self.patience = patience
+        self.http = httpx.AsyncClient(base_url=gateway, timeout=20)
+        self._secret = secret
+        self._token = ""
+        self._until = 0.0
+
+    async def headers(self) -> dict[str, str]:
+        """Authorization, and the person."""
+        if time.monotonic() > self._until:
+            form = {"grant_type": "client_credentials"}
+            answer = await self._persist("POST", "/oauth/token", data=form, auth=(self.client_id, self._secret))
+            self._token, self._until = answer.json()["access_token"], time.monotonic() + RENEW_SECONDS
+        actor = {"Homeward-Actor": self.person} if self.person else {}
+        return {"Authorization": f"Bearer {self._token}"} | actor
+
+    async def call(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Send a request once, whatever is answered."""
+        headers = await self.headers() | options.pop("headers", {})
+        if method == "POST":
+            headers.setdefault("Idempotency-Key", str(uuid4()))
+        return await self.http.request(method, path, headers=headers, **options)
+
+    async def send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Send a request until it gets through.
+
+        Raises:
+            Refused: It was refused, or nothing came for longer than the client's patience.
+        """
+        headers = await self.headers() | options.pop("headers", {})
+        if method == "POST":
+            headers.setdefault("Idempotency-Key", str(uuid4()))
+        return await self._persist(method, path, headers=headers, **options)
+
+    async def get(self, path: str, **params: Any) -> Any:
+        """A document. Raises `Refused`."""
+        asked = {name: value for name, value in params.items() if value is not None}
+        return (await self.send("GET", path, params=asked)).json()
+
+    async def post(self, path: str, body: Any = None) -> Any:
+        """What comes of an action. Raises `Refused`."""
+        return (await self.send("POST", path, json=body)).json()
+
+    async def put_new(self, path: str, body: Any) -> Any:
+        """Put something where nothing is yet. Raises `Refused`."""
+        return (await self.send("PUT", path, json=body, headers={"If-None-Match": "*"})).json()
+
+    async def decide(self, path: str, word: str, body: Any = None) -> Any:
+        """Act on what was just read; read again if it has changed in between. Raises `Refused`."""
+        for attempt in range(SEEN_AGAIN):
+            seen = {"If-Match": (await self.send("GET", path)).headers["etag"]}
+            try:
+                return (await self.send("POST", f"{path}/{word}", json=body or {}, headers=seen)).json()
+            except Refused as refused:
+                if refused.status != httpx.codes.PRECONDITION_FAILED or attempt == SEEN_AGAIN - 1:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.http.aclose()
+
+    async def _persist(self, method: str, path: str, **options: Any) -> httpx.Response:
+        deadline = time.monotonic() + self.patience
+        while True:
+            answer = None
+            with suppress(httpx.TransportError):  # sent again below, under the same key
+                answer = await self.http.request(method, path, **options)
+            if answer is not None and answer.is_success:
+                return answer
+            final = answer is not None and answer.status_code < httpx.codes.INTERNAL_SERVER_ERROR
+            if final or time.monotonic() > deadline:
+                raise Refused(method, path, answer)
+            await asyncio.sleep(AGAIN_SECONDS)

@@ -1,0 +1,253 @@
+"""`homeward demo`: leads referrals from the host country to an approved plan, over HTTP only, as people would.
+
+It reads before it acts, so it may be interrupted and run again: it goes on where it was.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from cli.client import GatewayClient
+
+WAIT_SECONDS = 60.0
+LOOK_SECONDS = 0.15
+
+GetClient = Callable[[str, str | None], GatewayClient]
+"""`get_client(client id, person)`."""
+
+
+class Stuck(Exception):  # noqa: N818 - said to the person at the terminal
+    """Something that should have followed did not."""
+
+
+async def eventually(look: Callable[[], Awaitable[Any]], what: str) -> Any:
+    """Wait for what follows from an event.
+
+    Raises:
+        Stuck: It did not follow within a minute.
+    """
+    deadline = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < deadline:
+        found = await look()
+        if found:
+            return found
+        await asyncio.sleep(LOOK_SECONDS)
+    raise Stuck(f"not within {WAIT_SECONDS:.0f} s: {what}")
+
+
+@dataclass
+class Return:
+    """One referral on its way."""
+
+    content: dict[str, Any]
+    referral_id: str = ""
+    case_id: str = ""
+    returnees: list[str] = field(default_factory=list)
+
+    @property
+    def sender(self) -> str:
+        """The host-country service."""
+        return str(self.content["sender"])
+
+
+class Walk:
+    """The journey, step by step. Each step leaves alone what is done already.
+
+    Args:
+        client: Gives the client of an organisation.
+        offices: Programme id to the organisation of its office.
+        partner: The implementing organisation.
+    """
+
+    def __init__(self, client: GetClient, offices: Mapping[str, str], partner: str = "iom-iraq") -> None:
+        self.client = client
+        self.offices = offices
+        self.partner = partner
+        self.coordinator = client(partner, "coordinator-1")
+        self.focal_point = client(partner, "focal-point-7")
+        self.desk = client(partner, "desk-3")
+
+    async def submit(self, content: dict[str, Any]) -> Return:
+        """The host-country service refers a family."""
+        answer = await self.client(content["sender"], "counsellor-12").post("/v1/referrals", content)
+        return Return(content, answer["id"])
+
+    async def accept(self, walk: Return) -> None:
+        """The partner's coordinator accepts; a case is opened and each person becomes a returnee."""
+        path = f"/v1/referrals/{walk.referral_id}"
+        referral = await self.coordinator.get(path)
+        if referral["state"] == "submitted":
+            await self._decider(walk, referral).decide(path, "accept", {"implementer": self.partner})
+            referral = await self.coordinator.get(path)
+        walk.returnees = [person["returnee_id"] for person in referral["people"]]
+        walk.case_id = referral["people"][0]["case_id"]
+
+    async def confirm_travel(self, walk: Return) -> None:
+        """The host-country service books the journey and says that they have left."""
+        sender = self.client(walk.sender, "counsellor-12")
+        path = f"/v1/referrals/{walk.referral_id}/travel"
+        for journey in (await sender.get(path))["items"]:
+            at, state = f"{path}/{journey['id']}", journey["state"]
+            if state == "planned":
+                state = (await sender.decide(at, "confirm"))["state"]
+            if state == "confirmed":
+                await sender.decide(at, "departed", {"departed_on": journey["departs_on"]})
+
+    async def meet(self, walk: Return) -> None:
+        """The desk meets the family at once, takes down what they need, and sees them off."""
+        arrivals = [await self._arrival(returnee) for returnee in walk.returnees]
+        expected = [arrival for arrival in arrivals if arrival["state"] == "expected"]
+        if expected:
+            together = {"arrivals": [a["id"] for a in expected], "occurred_at": expected[0]["expected_at"]}
+            await self.desk.post("/v1/arrivals/check-in", together)
+        head = (await self._arrival(walk.returnees[0]))["id"]
+        if (await self.desk.get(f"/v1/arrivals/{head}"))["profile"] is None:
+            await self.desk.post(f"/v1/arrivals/{head}/profile", self._profile(walk))
+            await self.desk.post(f"/v1/arrivals/{head}/assistance", {"kind": "nutrition"})
+            destination = {"governorate": walk.content["destination"]["governorate"]}
+            transport = {"mode": "bus", "destination": destination, "cost": {"amount": "45.00", "currency": "EUR"}}
+            await self.desk.post(f"/v1/arrivals/{head}/onward-transport", transport)
+        for arrival in arrivals:
+            now = await self._arrival(arrival["returnee_id"])
+            if now["state"] == "met":
+                await self.desk.decide(f"/v1/arrivals/{now['id']}", "complete")
+
+    async def plan(self, walk: Return) -> None:
+        """The focal point drafts a plan, the returnee agrees, and another person approves it."""
+        path = f"/v1/cases/{walk.case_id}"
+
+        async def arrived() -> Any:
+            case = await self.focal_point.get(path)
+            return case if case["state"] != "pre_departure" else None
+
+        case = await eventually(arrived, "the case has heard of the arrival")
+        if case["focal_point"] is None:
+            await self.focal_point.decide(path, "assign", {"focal_point": "focal-point-7", "office": "erbil"})
+        if case["state"] != "arrived":
+            return
+        existing = await self.focal_point.call("GET", f"{path}/plan")
+        if existing.status_code == 404:  # noqa: PLR2004 - HTTP: no plan yet
+            plan = await self.focal_point.put_new(f"{path}/plan", {"lines": self._lines(walk)})
+        else:
+            plan = existing.json()
+        if plan["state"] == "draft":
+            agreed = {"agreed_on": case["arrived_on"], "language": walk.content["people"][0]["languages"][0]}
+            await self.focal_point.decide(f"{path}/plan", "agree", agreed)
+            await self.focal_point.decide(f"{path}/plan", "submit")
+        if plan["state"] in {"draft", "submitted"}:
+            await self.coordinator.decide(f"{path}/plan", "approve")
+
+    async def timeline(self, reader: GatewayClient, returnee_id: str) -> Any:
+        """The person's timeline, once it is complete and knows of the plan."""
+
+        async def complete() -> Any:
+            page = await reader.get(f"/v1/returnees/{returnee_id}/timeline", limit=200)
+            fresh = all(source["complete"] for source in page["freshness"].values())
+            approved = any(".plan.approved." in entry["type"] for entry in page["items"])
+            return page if fresh and approved else None
+
+        return await eventually(complete, "the timeline is complete")
+
+    def _decider(self, walk: Return, referral: dict[str, Any]) -> GatewayClient:
+        if referral["decided_first_by"] == "programme_office":
+            return self.client(self.offices[walk.content["programme"]], "officer-2")
+        return self.coordinator
+
+    async def _arrival(self, returnee_id: str) -> Any:
+        async def look() -> Any:
+            items = (await self.desk.get("/v1/arrivals", returnee_id=returnee_id))["items"]
+            return items[0] if items else None
+
+        return await eventually(look, "reception expects the person")
+
+    def _profile(self, walk: Return) -> dict[str, Any]:
+        people = walk.content["people"]
+        counts = {
+            "women": sum(p["sex"] == "female" and p["role"] != "child" for p in people),
+            "men": sum(p["sex"] != "female" and p["role"] != "child" for p in people),
+            "girls": sum(p["sex"] == "female" and p["role"] == "child" for p in people),
+            "boys": sum(p["sex"] != "female" and p["role"] == "child" for p in people),
+        }
+        return {
+            "household": counts,
+            "skills": ["7231"],
+            "reasons_for_return": ["family"],
+            "immediate_needs": ["accommodation"],
+            "needs_priority": "raised" if walk.content["vulnerabilities"] else "routine",
+        }
+
+    def _lines(self, walk: Return) -> list[dict[str, Any]]:
+        kinds = [kind for kind in walk.content["requested_assistance"] if kind != "cash"] or ["business"]
+        return [
+            {
+                "kind": kind,
+                "beneficiary": walk.returnees[0],
+                "description": f"{kind.replace('_', ' ').capitalize()}, in kind",
+                "budget": {"amount": "600.00", "currency": "EUR"},
+                "level": "individual",
+            }
+            for kind in kinds[:3]
+        ]
+
+
+def read_referrals(file: Path) -> list[dict[str, Any]]:
+    """The referrals of a JSON lines file."""
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+async def demo(client: GetClient, offices: Mapping[str, str], file: Path, console: Console) -> None:
+    """Lead the referrals of a file through the running platform and print the largest family's timeline.
+
+    Raises:
+        Stuck: Something that should have followed did not.
+        Refused: The gateway refused a step.
+    """
+    walk, begun = Walk(client, offices), time.monotonic()
+    contents = read_referrals(file)
+    with progress(console) as bar:
+        returns = [await walk.submit(content) for content in bar.track(contents, description="Referrals submitted")]
+        steps: Sequence[tuple[str, Callable[[Return], Awaitable[None]]]] = (
+            ("Referrals accepted", walk.accept),
+            ("Journeys under way", walk.confirm_travel),
+            ("Families met at the airport", walk.meet),
+            ("Plans approved", walk.plan),
+        )
+        for title, step in steps:
+            for each in bar.track(returns, description=title):
+                await step(each)
+    largest = max(returns, key=lambda each: len(each.returnees))
+    page = await walk.timeline(walk.coordinator, largest.returnees[0])
+    people = sum(len(each.returnees) for each in returns)
+    console.print(f"{len(returns)} referrals, {people} people, {time.monotonic() - begun:.1f} s\n")
+    show_timeline(page, largest.returnees[0], console)
+
+
+def progress(console: Console) -> Progress:
+    """A progress bar that also reads well where there is no terminal."""
+    columns = (TextColumn("{task.description:28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console)
+
+
+def show_timeline(page: Any, returnee_id: str, console: Console) -> None:
+    """A timeline as a person reads it, oldest first, and how fresh it is."""
+    table = Table(title=f"Timeline of returnee {returnee_id}", title_justify="left", show_edge=False, pad_edge=False)
+    for column in ("When", "Service", "What"):
+        table.add_column(column, no_wrap=column != "What")
+    for entry in reversed(page["items"]):
+        when = datetime.fromisoformat(entry["occurred_at"]).strftime("%d %b %Y %H:%M")
+        table.add_row(when, entry["service"], entry["summary"])
+    console.print(table)
+    console.print()
+    for service, fresh in sorted(page["freshness"].items()):
+        state = "complete" if fresh["complete"] else f"not complete: {fresh['applied']} of {fresh['head']}"
+        heard = datetime.fromisoformat(fresh["heard_at"]).strftime("%H:%M:%S")
+        console.print(f"{service}: {state} up to event {fresh['applied']}, last heard at {heard} UTC")
