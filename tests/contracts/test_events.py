@@ -131,8 +131,14 @@ class TestEveryEvent:
         assert model.__module__ == f"contracts.{model.service}"
 
 
+REACTED_TO = {"org.homeward.cases.returnee.erased.v1"}
+"""Every service must already obey an erasure, which nobody can ask for over HTTP yet."""
+
+
 @pytest.mark.parametrize("model", EVENTS, ids=lambda model: model.event_type)
 def test_somebody_publishes_it(model: type[EventData]) -> None:
+    if model.event_type in REACTED_TO:
+        return
     sources = (ROOT / "services" / model.service).rglob("*.py")
     assert any(re.search(rf"\b{model.__name__}\b", file.read_text("utf-8")) for file in sources)
 
