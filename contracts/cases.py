@@ -242,6 +242,13 @@ class CaseClosed(CaseFact, name="cases.case.closed", subject="returnee_id", audi
     state: CaseState = CaseState.CLOSED
 
 
+class CaseReopened(CaseFact, name="cases.case.reopened", subject="returnee_id", audience=EVERYBODY):
+    """The returnee's closed case was taken up again."""
+
+    state: CaseState
+    """Where it goes on."""
+
+
 class PlanFact(CaseFact):
     """What every fact about a reintegration plan carries; its lines are read over HTTP."""
 

@@ -1,0 +1,137 @@
+"""`/v1/cases`, without the plan."""
+
+from collections.abc import Iterable
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query, Request, Response
+from pydantic import AwareDatetime
+
+from chassis.concurrency import set_etag
+from chassis.db import Session
+from chassis.pagination import Cursor, Limit, Page, link_next, page
+from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
+from contracts.codes import CaseState, NeedsPriority, Slug
+from contracts.scopes import Scope
+from services.cases.cases import service
+from services.cases.cases.schemas import AssignIn, CaseOut, CloseIn, MemberOut, ReopenIn
+from services.cases.models import CaseFile, CaseMember
+
+router = Router(prefix="/v1/cases", tags=["cases"])
+
+
+def render(case: CaseFile, members: Iterable[CaseMember]) -> CaseOut:
+    """A case as it is answered."""
+    return CaseOut(
+        id=case.id,
+        state=case.state,
+        programme=case.programme,
+        programme_version=case.programme_version,
+        programme_office=case.programme_office,
+        return_kind=case.return_kind,
+        country_of_return=case.country_of_return,
+        governorate=case.governorate,
+        referral_id=case.referral_id,
+        household_id=case.household_id,
+        referrer=case.referrer,
+        implementer=case.implementer,
+        office=case.office,
+        focal_point=case.focal_point,
+        needs_priority=case.needs_priority,
+        arrived_on=case.arrived_on,
+        closure_reason=case.closure_reason,
+        members=[
+            MemberOut(
+                returnee_id=m.returnee_id,
+                member=m.member,
+                arrival_id=m.arrival_id,
+                arrival_state=m.arrival_state,
+                arrived_on=m.arrived_on,
+            )
+            for m in members
+        ],
+        created_at=case.created_at,
+        updated_at=case.updated_at,
+    )
+
+
+async def answer(session: Session, case: CaseFile, response: Response) -> CaseOut:
+    """A case with its members and its ETag."""
+    set_etag(response, case.version)
+    return render(case, (await service.members_of(session, [case.id]))[case.id])
+
+
+@router.get("")
+@requires(Scope.CASES_READ)
+async def cases(
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    caller: CallerDep,
+    state: CaseState | None = None,
+    focal_point: Annotated[str | None, Query(max_length=64)] = None,
+    office: Slug | None = None,
+    governorate: Annotated[str | None, Query(max_length=6)] = None,
+    programme: Slug | None = None,
+    priority: NeedsPriority | None = None,
+    overdue: bool | None = None,
+    updated_since: AwareDatetime | None = None,
+    after: Cursor = None,
+    limit: Limit = 50,
+) -> Page[CaseOut]:
+    """Cases of the returnees that the organisation takes part in, oldest first."""
+    filters = {
+        "state": state,
+        "focal_point": focal_point,
+        "office": office,
+        "governorate": governorate,
+        "programme": programme,
+        "needs_priority": priority,
+    }
+    statement = service.listed(caller, filters, overdue=overdue, updated_since=updated_since)
+    rows = await page(session, statement, keys=[CaseFile.id], parsers=[UUID], after=after, limit=limit)
+    members = await service.members_of(session, [case.id for case in rows.items])
+    link_next(request, response, rows.next)
+    return Page(items=[render(case, members[case.id]) for case in rows.items], next=rows.next)
+
+
+@router.get("/{case_id}")
+@requires(Scope.CASES_READ)
+async def case(case_id: UUID, session: SessionDep, caller: CallerDep, response: Response) -> CaseOut:
+    """One case."""
+    return await answer(session, await service.find(session, case_id, caller), response)
+
+
+@router.post("/{case_id}/assign")
+@requires(Scope.CASES_WRITE)
+async def assign(case_id: UUID, body: AssignIn, session: SessionDep, caller: CallerDep, response: Response) -> CaseOut:
+    """Give the case to a focal point of the implementing organisation."""
+    return await answer(session, await service.assign(session, case_id, body, caller), response)
+
+
+@router.post("/{case_id}/close")
+@requires(Scope.CASES_WRITE, person=True, if_match=True)
+async def close(
+    case_id: UUID,
+    body: CloseIn,
+    session: SessionDep,
+    caller: CallerDep,
+    precondition: PreconditionDep,
+    response: Response,
+) -> CaseOut:
+    """Close the case for a coded reason."""
+    return await answer(session, await service.close_by(session, case_id, body, caller, precondition), response)
+
+
+@router.post("/{case_id}/reopen")
+@requires(Scope.CASES_WRITE, person=True, if_match=True)
+async def reopen(
+    case_id: UUID,
+    body: ReopenIn,
+    session: SessionDep,
+    caller: CallerDep,
+    precondition: PreconditionDep,
+    response: Response,
+) -> CaseOut:
+    """Take a closed case up again where it was."""
+    return await answer(session, await service.reopen(session, case_id, body, caller, precondition), response)

@@ -1,0 +1,271 @@
+"""Cases: opened by acceptance, moved by arrivals and plans, assigned, closed and reopened."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, exists, select
+
+from chassis import audit
+from chassis.access import Role, roles_of, visible
+from chassis.auth import Caller
+from chassis.concurrency import Precondition
+from chassis.db import Session, now
+from chassis.errors import FORBIDDEN, NOT_FOUND, Problem
+from chassis.outbox import publish
+from contracts.cases import CaseAssigned, CaseClosed, CaseOpened, CaseProgressed, CaseReopened
+from contracts.codes import CaseState, ClosureReason, Member, actor_id
+from services.cases.cases import rules
+from services.cases.cases.schemas import AssignIn, CloseIn, ReopenIn
+from services.cases.deadlines import service as deadlines
+from services.cases.deadlines.schemas import DeadlineState
+from services.cases.models import CaseFile, CaseMember, Deadline
+
+WORKERS = frozenset({Role.PARTNER, Role.PROGRAMME})
+
+
+def ids_of(case: CaseFile, member: CaseMember) -> dict[str, Any]:
+    """The ids that relate a fact about a member of a case."""
+    return {
+        "returnee_id": member.returnee_id,
+        "case_id": case.id,
+        "referral_id": case.referral_id,
+        "household_id": case.household_id,
+        "programme": case.programme,
+    }
+
+
+def seen_by(caller: Caller) -> ColumnElement[bool]:
+    """Cases of which the caller takes part in a member's return."""
+    return exists(select(1).where(CaseMember.case_id == CaseFile.id, visible(CaseMember.returnee_id, caller)))
+
+
+async def members_of(session: Session, case_ids: Iterable[UUID]) -> dict[UUID, list[CaseMember]]:
+    """The members of cases, each list in the order of their ids."""
+    found: dict[UUID, list[CaseMember]] = {case_id: [] for case_id in case_ids}
+    rows = await session.scalars(
+        select(CaseMember).where(CaseMember.case_id.in_(found)).order_by(CaseMember.returnee_id)
+    )
+    for row in rows:
+        found[row.case_id].append(row)
+    return found
+
+
+async def find(session: Session, case_id: UUID, caller: Caller, *, lock: bool = False) -> CaseFile:
+    """A case that the caller may know of.
+
+    Raises:
+        Problem: 404.
+    """
+    statement = select(CaseFile).where(CaseFile.id == case_id, seen_by(caller))
+    if lock:
+        statement = statement.with_for_update(of=CaseFile)
+    case: CaseFile | None = await session.scalar(statement)
+    if case is None:
+        raise Problem(NOT_FOUND)
+    return case
+
+
+async def to_work_on(session: Session, case_id: UUID, caller: Caller) -> tuple[CaseFile, list[CaseMember]]:
+    """A case, locked, for those who implement it and for the programme office.
+
+    Raises:
+        Problem: 404, or 403 for who only referred the people in it.
+    """
+    case = await find(session, case_id, caller, lock=True)
+    members = (await members_of(session, [case_id]))[case_id]
+    for member in members:
+        if WORKERS & await roles_of(session, member.returnee_id, caller):
+            return case, members
+    raise Problem(FORBIDDEN, "the implementing organisation and the programme office work on cases")
+
+
+async def open_case(
+    session: Session, case: CaseFile, members: Sequence[tuple[UUID, Member]], needs_priority: str
+) -> list[CaseMember]:
+    """Open a case for people who are already known.
+
+    Args:
+        session: The session.
+        case: The case, not yet added.
+        members: Its members and their places in the household.
+        needs_priority: The coarse urgency of their needs.
+    """
+    case.state, case.needs_priority = CaseState.PRE_DEPARTURE, needs_priority
+    session.add(case)
+    await session.flush()
+    rows = [CaseMember(case_id=case.id, returnee_id=person, member=member) for person, member in sorted(members)]
+    session.add_all(rows)
+    await session.flush()
+    for row in rows:
+        publish(
+            session,
+            CaseOpened(
+                **ids_of(case, row),
+                programme_version=case.programme_version,
+                return_kind=case.return_kind,
+                member=row.member,
+                referrer=case.referrer,
+                implementer=case.implementer,
+                office=case.programme_office,
+                state=case.state,
+                needs_priority=case.needs_priority,
+            ),
+        )
+    return rows
+
+
+async def progress(session: Session, case: CaseFile, members: Iterable[CaseMember], state: CaseState) -> None:
+    """Move a case on and tell it of each member; nothing where it is there already."""
+    if case.state == state:
+        return
+    previous, case.state = case.state, state
+    case.changed()
+    for member in members:
+        publish(session, CaseProgressed(**ids_of(case, member), previous_state=previous, state=state))
+    await session.flush()
+
+
+async def note_arrival(
+    session: Session,
+    case_id: UUID,
+    returnee_id: UUID,
+    *,
+    arrival_id: UUID,
+    state: str,
+    arrived_on: date | None,
+) -> bool:
+    """Note what reception says of a member's arrival; the case and its deadlines follow.
+
+    Args:
+        session: The session.
+        case_id: The case.
+        returnee_id: The member.
+        arrival_id: Reception's arrival.
+        state: The arrival's state now.
+        arrived_on: The day of arrival; None where the person has not arrived.
+
+    Returns:
+        False if the person is no member of such a case.
+    """
+    case = await session.scalar(select(CaseFile).where(CaseFile.id == case_id).with_for_update())
+    if case is None:
+        return False
+    members = (await members_of(session, [case_id]))[case_id]
+    member = next((each for each in members if each.returnee_id == returnee_id), None)
+    if member is None:
+        return False
+    member.arrival_id, member.arrival_state, member.arrived_on = arrival_id, state, arrived_on
+    case.changed()
+    await session.flush()
+    days = [each.arrived_on for each in members if each.arrived_on is not None]
+    await progress(session, case, members, rules.on_arrivals(case.state, days))
+    first = min(days, default=None)
+    if case.arrived_on != first:
+        case.arrived_on = first
+        await session.flush()
+        if case.state != CaseState.CLOSED:
+            if first is None:
+                await deadlines.settle(session, DeadlineState.CANCELLED, case_id=case.id)
+            else:
+                await deadlines.set_for_case(session, case, members, first)
+    return True
+
+
+async def assign(session: Session, case_id: UUID, body: AssignIn, caller: Caller) -> CaseFile:
+    """Give a case to a focal point.
+
+    Raises:
+        Problem: 404, 403, 409.
+    """
+    case, members = await to_work_on(session, case_id, caller)
+    case.state = rules.after(case.state, "assign")
+    case.focal_point = body.focal_point
+    case.office = body.office or case.office
+    case.changed()
+    focal_point = actor_id(case.implementer, body.focal_point)
+    for member in members:
+        publish(session, CaseAssigned(**ids_of(case, member), focal_point=focal_point))
+    audit.record(session, caller, "assign", "case", case.id, {"focal_point": str(focal_point)})
+    await session.flush()
+    return case
+
+
+async def close(
+    session: Session, case: CaseFile, members: Iterable[CaseMember], reason: ClosureReason, comment: str = ""
+) -> None:
+    """Close a locked case for a coded reason; its deadlines end.
+
+    Raises:
+        Problem: 409, it is closed already.
+    """
+    previous = case.state
+    case.state = rules.after(case.state, "close")
+    case.state_before, case.closure_reason, case.closure_comment = previous, reason, comment or None
+    case.changed()
+    for member in members:
+        publish(session, CaseClosed(**ids_of(case, member), reason=reason, previous_state=previous))
+    await deadlines.settle(session, DeadlineState.CANCELLED, case_id=case.id)
+
+
+async def close_by(
+    session: Session, case_id: UUID, body: CloseIn, caller: Caller, precondition: Precondition
+) -> CaseFile:
+    """Close a case, as a person decided.
+
+    Raises:
+        Problem: 404, 403, 409, 412, 428.
+    """
+    case, members = await to_work_on(session, case_id, caller)
+    precondition.check(case.version)
+    await close(session, case, members, body.reason, body.comment)
+    audit.record(session, caller, "close", "case", case.id, {"reason": body.reason})
+    return case
+
+
+async def reopen(
+    session: Session, case_id: UUID, body: ReopenIn, caller: Caller, precondition: Precondition
+) -> CaseFile:
+    """Take a closed case up again where it was.
+
+    Raises:
+        Problem: 404, 403, 409, 412, 428.
+    """
+    case, members = await to_work_on(session, case_id, caller)
+    precondition.check(case.version)
+    reason = case.closure_reason
+    case.state = rules.reopened(case.state, case.state_before)
+    case.state_before = case.closure_reason = case.closure_comment = None
+    case.changed()
+    # What arrived while it was closed counts from now on.
+    days = [member.arrived_on for member in members if member.arrived_on is not None]
+    case.state = rules.on_arrivals(case.state, days)
+    for member in members:
+        publish(session, CaseReopened(**ids_of(case, member), state=case.state))
+    await session.flush()
+    await deadlines.reopen(session, case)
+    if days:
+        await deadlines.set_for_case(session, case, members, min(days))
+    audit.record(session, caller, "reopen", "case", case.id, {"reason": body.reason, "closed_for": reason})
+    return case
+
+
+def listed(caller: Caller, filters: Mapping[str, Any], *, overdue: bool | None, updated_since: datetime | None) -> Any:
+    """The statement of a list of cases; see `routes.cases`."""
+    statement = select(CaseFile).where(seen_by(caller))
+    for name, value in filters.items():
+        if value is not None:
+            statement = statement.where(getattr(CaseFile, name) == value)
+    if overdue is not None:
+        late = exists(
+            select(1).where(
+                Deadline.case_id == CaseFile.id,
+                Deadline.state.in_([DeadlineState.OPEN, DeadlineState.MISSED]),
+                Deadline.due_at < now(),
+            )
+        )
+        statement = statement.where(late if overdue else ~late)
+    if updated_since is not None:
+        statement = statement.where(CaseFile.updated_at >= updated_since)
+    return statement

@@ -1,0 +1,128 @@
+"""What cases does when another service tells something. Every event has an outcome in every state of a case."""
+
+from collections.abc import Awaitable, Callable
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+
+from chassis.consumer import Handlers
+from chassis.db import Session
+from chassis.events import Event
+from contracts.codes import ArrivalState, CaseState
+from contracts.reception import (
+    ArrivalCompleted,
+    ArrivalConfirmed,
+    ArrivalDeclined,
+    ArrivalFact,
+    ArrivalNoShow,
+    ArrivalNotDeparted,
+    ArrivalProfiled,
+    ArrivalReceived,
+    ArrivalReopened,
+)
+from services.cases.cases import rules, service
+from services.cases.models import CaseFile, CaseMember
+from services.cases.referrals.rules import higher
+
+Handler = Callable[[Session, Event[Any]], Awaitable[None]]
+
+
+class UnknownArrival(LookupError):  # noqa: N818 - it says what arrived, and becomes a dead letter
+    """Reception speaks of somebody who is in no case here. No later fact would change that."""
+
+
+async def case_of(session: Session, fact: ArrivalFact) -> UUID:
+    """The case that an arrival belongs to: the one it names, else the person's open or last one.
+
+    Raises:
+        UnknownArrival: There is none.
+    """
+    if fact.case_id is not None:
+        return fact.case_id
+    case_id: UUID | None = await session.scalar(
+        select(CaseMember.case_id)
+        .join(CaseFile, CaseFile.id == CaseMember.case_id)
+        .where(CaseMember.returnee_id == fact.returnee_id)
+        .order_by((CaseFile.state == CaseState.CLOSED), CaseMember.case_id.desc())
+        .limit(1)
+    )
+    if case_id is None:
+        raise UnknownArrival(f"returnee {fact.returnee_id} is in no case")
+    return case_id
+
+
+async def _note(session: Session, fact: ArrivalFact, state: ArrivalState, arrived_on: date | None) -> None:
+    case_id = await case_of(session, fact)
+    noted = await service.note_arrival(
+        session, case_id, fact.returnee_id, arrival_id=fact.arrival_id, state=state, arrived_on=arrived_on
+    )
+    if not noted:
+        raise UnknownArrival(f"returnee {fact.returnee_id} is not in case {case_id}")
+
+
+async def _day(session: Session, fact: ArrivalFact) -> date | None:
+    """The day of arrival as it was noted before."""
+    case_id = await case_of(session, fact)
+    day: date | None = await session.scalar(
+        select(CaseMember.arrived_on).where(CaseMember.case_id == case_id, CaseMember.returnee_id == fact.returnee_id)
+    )
+    return day
+
+
+async def received(session: Session, event: Event[ArrivalReceived]) -> None:
+    """Somebody was met: the first arrival moves the case and starts its windows."""
+    await _note(session, event.data, ArrivalState.MET, event.data.arrived_on)
+
+
+async def confirmed(session: Session, event: Event[ArrivalConfirmed]) -> None:
+    """The office established the day of arrival; again corrects it, and the deadlines follow."""
+    await _note(session, event.data, ArrivalState.COMPLETED, event.data.arrived_on)
+
+
+async def completed(session: Session, event: Event[ArrivalCompleted]) -> None:
+    """Everything at the port of entry is done."""
+    await _note(session, event.data, ArrivalState.COMPLETED, await _day(session, event.data))
+
+
+async def declined(session: Session, event: Event[ArrivalDeclined]) -> None:
+    """Somebody wants no reception assistance; whether they had arrived is as it was noted."""
+    await _note(session, event.data, ArrivalState.DECLINED, await _day(session, event.data))
+
+
+def _absent(state: ArrivalState) -> Handler:
+    async def handle(session: Session, event: Event[Any]) -> None:
+        await _note(session, event.data, state, None)
+
+    return handle
+
+
+async def reopened(session: Session, event: Event[ArrivalReopened]) -> None:
+    """An arrival or an absence was a mistake; a day of arrival stays only where somebody is still said to be here."""
+    here = event.data.state in rules.ARRIVED
+    await _note(session, event.data, event.data.state, await _day(session, event.data) if here else None)
+
+
+async def profiled(session: Session, event: Event[ArrivalProfiled]) -> None:
+    """Needs that were found on arrival raise the urgency of a case; they never lower it."""
+    case_id = await case_of(session, event.data)
+    case = await session.scalar(select(CaseFile).where(CaseFile.id == case_id).with_for_update())
+    if case is None:
+        raise UnknownArrival(f"there is no case {case_id}")
+    priority = higher(case.needs_priority, event.data.needs_priority)
+    if priority != case.needs_priority:
+        case.needs_priority = priority
+        case.changed()
+
+
+HANDLERS: Handlers = {
+    ArrivalReceived: received,
+    ArrivalConfirmed: confirmed,
+    ArrivalCompleted: completed,
+    ArrivalDeclined: declined,
+    ArrivalNoShow: _absent(ArrivalState.NO_SHOW),
+    ArrivalNotDeparted: _absent(ArrivalState.NOT_DEPARTED),
+    ArrivalReopened: reopened,
+    ArrivalProfiled: profiled,
+}

@@ -1,0 +1,123 @@
+"""`/v1/cases/{id}/plan`."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query, Response
+
+from chassis.concurrency import set_etag
+from chassis.db import Session
+from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
+from contracts.codes import Money
+from contracts.scopes import Scope
+from services.cases.models import Plan
+from services.cases.plans import service
+from services.cases.plans.schemas import AgreeIn, AmendIn, PlanIn, PlanLineOut, PlanOut, ReturnIn, total
+
+router = Router(prefix="/v1/cases/{case_id}/plan", tags=["plans"])
+
+
+async def answer(session: Session, plan: Plan, response: Response) -> PlanOut:
+    """A plan with its lines and its ETag."""
+    lines = [
+        PlanLineOut(
+            id=line.line_id,
+            kind=line.kind,
+            housing=line.housing,
+            beneficiary=line.beneficiary,
+            description=line.description,
+            budget=Money(amount=line.amount, currency=line.currency),
+            provider=line.provider,
+            level=line.level,
+        )
+        for line in await service.lines_of(session, plan)
+    ]
+    set_etag(response, plan.version)
+    return PlanOut(
+        id=plan.id,
+        case_id=plan.case_id,
+        plan_version=plan.plan_version,
+        state=plan.state,
+        lines=lines,
+        totals=total(lines),
+        submitted_by=plan.submitted_by,
+        approved_by=plan.approved_by,
+        agreed_on=plan.agreed_on,
+        agreed_language=plan.agreed_language,
+        agreed_document=plan.agreed_document,
+        return_reason=plan.return_reason,
+        return_comment=plan.return_comment,
+        created_at=plan.created_at,
+        updated_at=plan.updated_at,
+    )
+
+
+@router.get("")
+@requires(Scope.CASES_READ)
+async def plan(
+    case_id: UUID,
+    session: SessionDep,
+    caller: CallerDep,
+    response: Response,
+    plan_version: Annotated[int | None, Query(ge=1, le=10_000, description="The newest where nothing is said.")] = None,
+) -> PlanOut:
+    """A case's plan."""
+    return await answer(session, await service.find(session, case_id, caller, plan_version), response)
+
+
+@router.put("")
+@requires(Scope.PLANS_WRITE, if_match=True)
+async def write(
+    case_id: UUID,
+    body: PlanIn,
+    session: SessionDep,
+    caller: CallerDep,
+    precondition: PreconditionDep,
+    response: Response,
+) -> PlanOut:
+    """Draft the plan (`If-None-Match: *`), or put other lines in the place of the draft's (`If-Match`)."""
+    return await answer(session, await service.write(session, case_id, body, caller, precondition), response)
+
+
+@router.post("/agree")
+@requires(Scope.PLANS_WRITE)
+async def agree(case_id: UUID, body: AgreeIn, session: SessionDep, caller: CallerDep, response: Response) -> PlanOut:
+    """The returnee agrees to the plan as it is."""
+    return await answer(session, await service.agree(session, case_id, body, caller), response)
+
+
+@router.post("/submit")
+@requires(Scope.PLANS_WRITE, person=True)
+async def submit(case_id: UUID, session: SessionDep, caller: CallerDep, response: Response) -> PlanOut:
+    """Submit the draft; the person who does prepared it."""
+    return await answer(session, await service.submit(session, case_id, caller), response)
+
+
+@router.post("/approve")
+@requires(Scope.PLANS_APPROVE, person=True, if_match=True)
+async def approve(
+    case_id: UUID, session: SessionDep, caller: CallerDep, precondition: PreconditionDep, response: Response
+) -> PlanOut:
+    """Approve the plan, as another person than those who prepared it."""
+    return await answer(session, await service.approve(session, case_id, caller, precondition), response)
+
+
+@router.post("/return")
+@requires(Scope.PLANS_APPROVE, person=True, if_match=True)
+async def send_back(
+    case_id: UUID,
+    body: ReturnIn,
+    session: SessionDep,
+    caller: CallerDep,
+    precondition: PreconditionDep,
+    response: Response,
+) -> PlanOut:
+    """Send the plan back, for a coded reason."""
+    return await answer(session, await service.send_back(session, case_id, body, caller, precondition), response)
+
+
+@router.post("/amend")
+@requires(Scope.PLANS_WRITE)
+async def amend(case_id: UUID, body: AmendIn, session: SessionDep, caller: CallerDep, response: Response) -> PlanOut:
+    """Begin the next version of an approved plan."""
+    return await answer(session, await service.amend(session, case_id, body, caller), response)

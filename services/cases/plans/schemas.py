@@ -1,0 +1,151 @@
+"""Reintegration plans as they are sent and answered."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Self
+from uuid import UUID
+
+from pydantic import AfterValidator, Field, model_validator
+
+from chassis.routing import Body
+from contracts.codes import Money, Slug
+from services.cases.fields import Comment, Date, Language, Line, Note, Out, member_of, refuse
+from services.cases.referrals.schemas import Assistance
+
+MOST_LINES = 100
+
+
+class PlanState(StrEnum):
+    """Where a version of a plan stands."""
+
+    DRAFT = "draft"
+    SUBMITTED = "submitted"
+    APPROVED = "approved"
+    RETURNED = "returned"
+    SUPERSEDED = "superseded"
+
+
+class Level(StrEnum):
+    """For whom a line is."""
+
+    INDIVIDUAL = "individual"
+    COLLECTIVE = "collective"
+    COMMUNITY = "community"
+
+
+class Housing(StrEnum):
+    """What housing help is for."""
+
+    ITEMS = "items"
+    RENT = "rent"
+    MATERIALS = "materials"
+    TEMPORARY = "temporary"
+
+
+class ReturnReason(StrEnum):
+    """Why a plan goes back to who prepared it."""
+
+    NOT_FEASIBLE = "not_feasible"
+    OUTSIDE_PROGRAMME = "outside_programme"
+    BUDGET = "budget"
+    INCOMPLETE = "incomplete"
+    NOT_AGREED = "not_agreed"
+    OTHER = "other"
+
+
+def _whole(money: Money) -> Money:
+    if not money.amount.is_finite():
+        raise refuse("bad_amount", "an amount")
+    return money
+
+
+class PlanLineIn(Body):
+    """What is planned for whom, and what it may cost."""
+
+    id: UUID | None = None
+    """Of a line that is there already, or one's own for a new line."""
+    kind: Annotated[Assistance, member_of("unknown_assistance", Assistance)]
+    housing: Annotated[Housing, member_of("unknown_housing", Housing)] | None = None
+    beneficiary: UUID
+    """A returnee of the case."""
+    description: Line
+    budget: Annotated[Money, AfterValidator(_whole)]
+    provider: Slug | None = None
+    level: Annotated[Level, member_of("unknown_level", Level)] = Level.INDIVIDUAL
+
+    @model_validator(mode="after")
+    def housing_is_specified(self) -> Self:
+        """Housing says what kind, and nothing else does."""
+        if (self.kind is Assistance.HOUSING) != (self.housing is not None):
+            raise refuse("housing_kind", "items, rent, materials or temporary on a housing line, and on no other")
+        return self
+
+
+class PlanIn(Body):
+    """The lines of a plan; they take the place of those that were there."""
+
+    lines: Annotated[list[PlanLineIn], Field(min_length=1, max_length=MOST_LINES)]
+
+
+class AgreeIn(Body):
+    """That the returnee agreed, when, and in what language it was explained."""
+
+    agreed_on: Date
+    language: Language
+    document: UUID | None = None
+
+
+class ReturnIn(Body):
+    """Why the plan goes back."""
+
+    reason: Annotated[ReturnReason, member_of("unknown_reason", ReturnReason)]
+    comment: Comment
+
+
+class AmendIn(Body):
+    """Why an approved plan is taken up again."""
+
+    comment: Note = ""
+
+
+class PlanLineOut(Out):
+    """A line. Its id is the same in every version of the plan that has it."""
+
+    id: UUID
+    kind: Assistance
+    housing: Housing | None
+    beneficiary: UUID
+    description: str
+    budget: Money
+    provider: str | None
+    level: Level
+
+
+class PlanOut(Out):
+    """A version of a plan."""
+
+    id: UUID
+    case_id: UUID
+    plan_version: int
+    state: PlanState
+    lines: list[PlanLineOut]
+    totals: list[Money]
+    """The sum of the budgets in each currency."""
+    submitted_by: str | None
+    approved_by: str | None
+    agreed_on: date | None
+    agreed_language: str | None
+    agreed_document: UUID | None
+    return_reason: ReturnReason | None
+    return_comment: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+def total(lines: list[PlanLineOut]) -> list[Money]:
+    """The sum of the budgets in each currency, exactly."""
+    sums: dict[str, Decimal] = {}
+    for line in lines:
+        sums[line.budget.currency] = sums.get(line.budget.currency, Decimal(0)) + line.budget.amount
+    return [Money(amount=amount, currency=currency) for currency, amount in sorted(sums.items())]

@@ -1,0 +1,247 @@
+"""Plans: drafted, agreed, submitted, approved by another person, returned, amended."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import delete, select
+
+from chassis import audit
+from chassis.auth import Caller
+from chassis.concurrency import Precondition
+from chassis.db import Session
+from chassis.errors import NOT_FOUND, Problem, invalid
+from chassis.ids import new_id
+from chassis.outbox import publish
+from contracts.cases import PlanAgreed, PlanAmended, PlanApproved, PlanReturned, PlanSubmitted
+from contracts.codes import CaseState, DeadlineKind, actor_id
+from services.cases.cases import service as cases
+from services.cases.deadlines import service as deadlines
+from services.cases.deadlines.schemas import DeadlineState
+from services.cases.models import CaseFile, CaseMember, Plan, PlanLine
+from services.cases.plans import rules
+from services.cases.plans.schemas import AgreeIn, AmendIn, PlanIn, PlanState, ReturnIn
+
+
+def person_id(person: str) -> UUID:
+    """The opaque id of `<organisation>:<user id>` for events."""
+    organisation, _, user = person.partition(":")
+    return actor_id(organisation, user)
+
+
+async def newest(session: Session, case_id: UUID, plan_version: int | None = None) -> Plan | None:
+    """A case's plan: the newest version, or the one that is asked for."""
+    statement = select(Plan).where(Plan.case_id == case_id).order_by(Plan.plan_version.desc()).limit(1)
+    if plan_version is not None:
+        statement = statement.where(Plan.plan_version == plan_version)
+    plan: Plan | None = await session.scalar(statement)
+    return plan
+
+
+async def find(session: Session, case_id: UUID, caller: Caller, plan_version: int | None = None) -> Plan:
+    """A case's plan, for who may know of the case.
+
+    Raises:
+        Problem: 404.
+    """
+    await cases.find(session, case_id, caller)
+    plan = await newest(session, case_id, plan_version)
+    if plan is None:
+        raise Problem(NOT_FOUND)
+    return plan
+
+
+async def lines_of(session: Session, plan: Plan) -> Sequence[PlanLine]:
+    """The lines of a version of a plan."""
+    rows = await session.scalars(select(PlanLine).where(PlanLine.plan_id == plan.id).order_by(PlanLine.position))
+    return rows.all()
+
+
+async def _to_change(
+    session: Session, case_id: UUID, caller: Caller, action: str
+) -> tuple[CaseFile, list[CaseMember], Plan]:
+    case, members = await cases.to_work_on(session, case_id, caller)
+    rules.check_case(case.state, action)
+    plan = await newest(session, case_id)
+    if plan is None:
+        raise Problem(NOT_FOUND)
+    return case, members, plan
+
+
+def _facts(case: CaseFile, member: CaseMember, plan: Plan) -> dict[str, object]:
+    return cases.ids_of(case, member) | {"plan_id": plan.id, "plan_version": plan.plan_version}
+
+
+async def write(session: Session, case_id: UUID, body: PlanIn, caller: Caller, precondition: Precondition) -> Plan:
+    """Draft a case's plan, or put other lines in the place of a draft's.
+
+    Raises:
+        Problem: 404, 403, 409, 412, 422, 428.
+    """
+    case, members = await cases.to_work_on(session, case_id, caller)
+    rules.check_case(case.state, "edit")
+    plan = await newest(session, case_id)
+    precondition.check(plan.version if plan else None)
+    errors = rules.line_errors(body.lines, {member.returnee_id for member in members})
+    if errors:
+        raise invalid(*errors)
+    if plan is None:
+        plan = Plan(case_id=case_id, plan_version=1, state=PlanState.DRAFT, preparers=[])
+        session.add(plan)
+    else:
+        plan.state = rules.after(plan.state, "edit")
+        plan.agreed_on = plan.agreed_language = plan.agreed_document = None  # it was agreed to as it was
+        plan.changed()
+    _prepared_by(plan, caller)
+    await session.flush()
+    await session.execute(delete(PlanLine).where(PlanLine.plan_id == plan.id))
+    session.add_all(
+        PlanLine(
+            plan_id=plan.id,
+            line_id=line.id or new_id(),
+            position=position,
+            kind=line.kind,
+            housing=line.housing,
+            beneficiary=line.beneficiary,
+            description=line.description,
+            amount=line.budget.amount,
+            currency=line.budget.currency,
+            provider=line.provider,
+            level=line.level,
+        )
+        for position, line in enumerate(body.lines)
+    )
+    await session.flush()
+    audit.record(session, caller, "edit-plan", "case", case_id, {"plan_version": plan.plan_version})
+    return plan
+
+
+def _prepared_by(plan: Plan, caller: Caller) -> None:
+    if caller.person is not None and caller.person not in plan.preparers:
+        plan.preparers = [*plan.preparers, caller.person]
+
+
+async def agree(session: Session, case_id: UUID, body: AgreeIn, caller: Caller) -> Plan:
+    """Note that the returnee agreed to the plan as it is.
+
+    Raises:
+        Problem: 404, 403, 409.
+    """
+    case, members, plan = await _to_change(session, case_id, caller, "agree")
+    plan.state = rules.after(plan.state, "agree")
+    plan.agreed_on, plan.agreed_language, plan.agreed_document = body.agreed_on, body.language, body.document
+    plan.changed()
+    for member in members:
+        publish(session, PlanAgreed(**_facts(case, member, plan), agreed_on=body.agreed_on))
+    audit.record(session, caller, "agree-plan", "case", case_id, {"plan_version": plan.plan_version})
+    await session.flush()
+    return plan
+
+
+async def submit(session: Session, case_id: UUID, caller: Caller) -> Plan:
+    """Submit the draft for approval by another person.
+
+    Raises:
+        Problem: 404, 403, 409.
+    """
+    case, members, plan = await _to_change(session, case_id, caller, "submit")
+    plan.state = rules.after(plan.state, "submit")
+    plan.submitted_by = caller.require_person()
+    _prepared_by(plan, caller)
+    plan.changed()
+    for member in members:
+        publish(session, PlanSubmitted(**_facts(case, member, plan), preparer=person_id(plan.submitted_by)))
+    audit.record(session, caller, "submit-plan", "case", case_id, {"plan_version": plan.plan_version})
+    await session.flush()
+    return plan
+
+
+async def approve(session: Session, case_id: UUID, caller: Caller, precondition: Precondition) -> Plan:
+    """Approve the submitted plan; the first approval begins the delivery.
+
+    Raises:
+        Problem: 404, 403 (also `four-eyes`), 409, 412, 428.
+    """
+    case, members, plan = await _to_change(session, case_id, caller, "approve")
+    precondition.check(plan.version)
+    state = rules.after(plan.state, "approve")
+    approver = caller.require_person()
+    rules.check_four_eyes(approver, plan.preparers)
+    in_force = await session.scalar(select(Plan).where(Plan.case_id == case_id, Plan.state == PlanState.APPROVED))
+    if in_force is not None:
+        in_force.state = PlanState.SUPERSEDED
+        in_force.changed()
+    plan.state, plan.approved_by = state, approver
+    plan.changed()
+    preparer = person_id(plan.submitted_by or approver)
+    for member in members:
+        fact = PlanApproved(**_facts(case, member, plan), preparer=preparer, approver=person_id(approver))
+        publish(session, fact)
+    audit.record(session, caller, "approve-plan", "case", case_id, {"plan_version": plan.plan_version})
+    await deadlines.settle(session, DeadlineState.MET, case_id=case_id, kinds=[DeadlineKind.PLAN])
+    if case.state == CaseState.ARRIVED:
+        await cases.progress(session, case, members, CaseState.IN_DELIVERY)
+    await session.flush()
+    return plan
+
+
+async def send_back(
+    session: Session, case_id: UUID, body: ReturnIn, caller: Caller, precondition: Precondition
+) -> Plan:
+    """Send the submitted plan back to who prepared it.
+
+    Raises:
+        Problem: 404, 403, 409, 412, 428.
+    """
+    case, members, plan = await _to_change(session, case_id, caller, "return")
+    precondition.check(plan.version)
+    plan.state = rules.after(plan.state, "return")
+    plan.return_reason, plan.return_comment = body.reason, body.comment
+    plan.changed()
+    for member in members:
+        publish(session, PlanReturned(**_facts(case, member, plan)))
+    details = {"plan_version": plan.plan_version, "reason": body.reason}
+    audit.record(session, caller, "return-plan", "case", case_id, details)
+    await session.flush()
+    return plan
+
+
+async def amend(session: Session, case_id: UUID, body: AmendIn, caller: Caller) -> Plan:
+    """Begin the next version of an approved plan with its lines; the approved one stays in force meanwhile.
+
+    Raises:
+        Problem: 404, 403, 409.
+    """
+    case, members, plan = await _to_change(session, case_id, caller, "amend")
+    state = rules.after(plan.state, "amend")
+    draft = Plan(
+        case_id=case_id,
+        plan_version=plan.plan_version + 1,
+        state=state,
+        preparers=[],
+        version=plan.version + 1,  # ETags of a case's plan never come again
+        amend_comment=body.comment or None,
+    )
+    _prepared_by(draft, caller)
+    session.add(draft)
+    await session.flush()
+    session.add_all(
+        PlanLine(
+            plan_id=draft.id,
+            line_id=line.line_id,
+            position=line.position,
+            kind=line.kind,
+            housing=line.housing,
+            beneficiary=line.beneficiary,
+            description=line.description,
+            amount=line.amount,
+            currency=line.currency,
+            provider=line.provider,
+            level=line.level,
+        )
+        for line in await lines_of(session, plan)
+    )
+    for member in members:
+        publish(session, PlanAmended(**_facts(case, member, draft)))
+    audit.record(session, caller, "amend-plan", "case", case_id, {"plan_version": draft.plan_version})
+    await session.flush()
+    return draft

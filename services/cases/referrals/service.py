@@ -1,0 +1,611 @@
+"""Referrals: submitted, completed, decided, withdrawn, and what silence does to them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from chassis import audit
+from chassis.access import Role, grant, revoke, roles_of, visible
+from chassis.auth import Caller
+from chassis.concurrency import Precondition
+from chassis.db import Session, now
+from chassis.errors import CONFLICT, FORBIDDEN, NOT_FOUND, FieldError, Problem, invalid, state_conflict
+from chassis.ids import new_id
+from chassis.outbox import publish
+from contracts.cases import (
+    ReferralAccepted,
+    ReferralEscalated,
+    ReferralExpired,
+    ReferralInformationRequested,
+    ReferralRejected,
+    ReferralSubmitted,
+    ReferralWithdrawn,
+    Registration,
+)
+from contracts.codes import CaseState, ClosureReason, DeadlineKind, RejectionReason
+from contracts.programmes import Decider, Eligibility, Silence
+from services.cases.cases import service as cases
+from services.cases.deadlines import service as deadlines
+from services.cases.deadlines.schemas import DeadlineState
+from services.cases.models import CaseFile, CaseMember, Journey, JourneyPerson, Referral, ReferralPerson, Returnee
+from services.cases.programmes import known_referrers, programmes, rules_of
+from services.cases.referrals import rules
+from services.cases.referrals.schemas import (
+    AcceptIn,
+    BecameOut,
+    InformationRequest,
+    ReferralContent,
+    ReferralIn,
+    ReferralState,
+    RejectIn,
+    WithdrawIn,
+)
+from services.cases.returnees import service as returnees
+from services.cases.travel import service as travel
+from services.cases.travel.schemas import JourneyState
+
+DUPLICATE = "the reference was used with other content: a new reference, or the content first sent with it"
+
+
+@dataclass(frozen=True, slots=True)
+class Assessed:
+    """What a referral that is right amounts to."""
+
+    version: int
+    eligibility: Eligibility
+    first: Decider
+    partners: tuple[str, ...]
+
+
+def assess(content: ReferralContent, caller: Caller, today: date) -> Assessed:
+    """Decide whether a referral can be taken.
+
+    Raises:
+        Problem: 422, with every defect and its place.
+    """
+    result, errors = rules.assess(content, programmes(), known_referrers(), today)
+    if content.sender in known_referrers() and content.sender != caller.organisation:
+        errors.append(FieldError(pointer="/sender", code="sender_not_caller", detail="the organisation of the client"))
+    if errors or result is None or result.version is None:
+        raise invalid(*errors)
+    programme = rules_of(content.programme, result.version)
+    return Assessed(
+        version=result.version,
+        eligibility=result,
+        first=programme.accepted_by.who,
+        partners=rules.partners_asked(content, programme),
+    )
+
+
+def plain(content: ReferralContent) -> dict[str, Any]:
+    """A referral as JSON values, without what is only said about the submission."""
+    return content.model_dump(mode="json", by_alias=True, exclude={"id", "supersedes"})
+
+
+def content_of(referral: Referral) -> ReferralContent:
+    """What a referral says."""
+    return ReferralContent.model_validate(referral.content)
+
+
+async def today(session: Session) -> date:
+    """The day by the database's clock, in UTC."""
+    return (await clock(session)).astimezone(UTC).date()
+
+
+async def clock(session: Session) -> datetime:
+    """The time by the database's clock."""
+    at: datetime = (await session.execute(select(now()))).scalar_one()
+    return at
+
+
+async def submit(
+    session: Session, body: ReferralIn, caller: Caller, *, dry_run: bool
+) -> tuple[Referral | None, Assessed, bool]:
+    """Take a referral; the same again is the first one.
+
+    Args:
+        session: The session.
+        body: The referral.
+        caller: Its sender.
+        dry_run: Only say what would happen.
+
+    Returns:
+        The referral (None on a dry run of a new one), what it amounts to, and whether it is new.
+
+    Raises:
+        Problem: 422 with every defect; 409 where the reference or the id was used for something else.
+    """
+    assessed = assess(body, caller, await today(session))
+    content = plain(body)
+    digest = rules.digest(content)
+    latest = await _latest(session, body)
+    if latest is not None and latest.digest == digest and body.supersedes in {None, latest.supersedes}:
+        return latest, assessed, False
+    revision = _revision(latest, body)
+    if dry_run:
+        return None, assessed, True
+    row = {
+        "id": body.id or new_id(),
+        "version": 1,
+        "state": ReferralState.SUBMITTED,
+        "external_reference": body.external_reference,
+        "sender": body.sender,
+        "revision": revision,
+        "supersedes": body.supersedes,
+        "programme": body.programme,
+        "programme_version": assessed.version,
+        "return_kind": body.return_.kind,
+        "country_of_return": body.return_.country_of_return,
+        "requested_partner": body.requested_partner,
+        "decider": assessed.first,
+        "needs_priority": rules.needs_priority(body),
+        "content": content,
+        "digest": digest,
+    }
+    # Waits for a twin that is being submitted, and then sees it.
+    referral = await session.scalar(insert(Referral).values(row).on_conflict_do_nothing().returning(Referral))
+    if referral is None:
+        twin = await _latest(session, body)
+        if twin is not None and twin.digest == digest:
+            return twin, assessed, False
+        raise _duplicate() if twin is not None else Problem(CONFLICT, "the id is taken")
+    session.add_all(ReferralPerson(referral_id=referral.id, index=index) for index in range(len(body.people)))
+    await session.flush()
+    await grant(session, [referral.id], Role.REFERRER, body.sender)
+    await grant(session, [referral.id], Role.PROGRAMME, body.programme)
+    for partner in assessed.partners:
+        await grant(session, [referral.id], Role.PARTNER, partner)
+    if body.travel is not None:
+        await travel.replace_first(session, referral, body.travel, len(body.people))
+    publish(
+        session,
+        ReferralSubmitted(
+            **_ids(referral),
+            return_kind=referral.return_kind,
+            requested_partner=referral.requested_partner,
+            people=len(body.people),
+            revision=revision,
+            supersedes=body.supersedes,
+            needs_priority=referral.needs_priority,
+        ),
+    )
+    audit.record(session, caller, "submit", "referral", referral.id, {"programme": referral.programme})
+    await _await_decision(session, referral)
+    return referral, assessed, True
+
+
+def _revision(latest: Referral | None, body: ReferralIn) -> int:
+    """The number of a new referral under its reference.
+
+    Raises:
+        Problem: 409, the reference was used and this does not correct it; 422, there is nothing to correct.
+    """
+    if latest is None:
+        if body.supersedes is None:
+            return 1
+        right = "the id of an own referral under this reference that was rejected, withdrawn or has expired"
+        raise invalid(FieldError(pointer="/supersedes", code="unknown_referral", detail=right))
+    if body.supersedes != latest.id:
+        raise _duplicate()
+    if latest.state not in rules.CORRECTABLE:
+        raise state_conflict(latest.state, list(rules.TRANSITIONS[ReferralState(latest.state)]), "supersede")
+    return latest.revision + 1
+
+
+def _duplicate() -> Problem:
+    error = FieldError(pointer="/external_reference", code="duplicate_reference", detail=DUPLICATE)
+    return Problem(CONFLICT, DUPLICATE, errors=[error])
+
+
+async def _latest(session: Session, body: ReferralIn) -> Referral | None:
+    latest: Referral | None = await session.scalar(
+        select(Referral)
+        .where(Referral.sender == body.sender, Referral.external_reference == body.external_reference)
+        .order_by(Referral.revision.desc())
+        .limit(1)
+        .with_for_update()
+    )
+    return latest
+
+
+def _ids(referral: Referral) -> dict[str, Any]:
+    return {"referral_id": referral.id, "programme": referral.programme, "referrer": referral.sender}
+
+
+async def _await_decision(session: Session, referral: Referral) -> None:
+    kind = DeadlineKind.REFERRAL_DECISION if referral.decider == Decider.PARTNER else DeadlineKind.OFFICE_DECISION
+    await deadlines.set_for_referral(session, referral, kind, await clock(session))
+
+
+async def find(session: Session, referral_id: UUID, caller: Caller, *, lock: bool = False) -> Referral:
+    """A referral that the caller may know of.
+
+    Raises:
+        Problem: 404.
+    """
+    statement = select(Referral).where(Referral.id == referral_id, visible(Referral.id, caller))
+    if lock:
+        statement = statement.with_for_update(of=Referral)
+    referral: Referral | None = await session.scalar(statement)
+    if referral is None:
+        raise Problem(NOT_FOUND)
+    return referral
+
+
+async def _to_decide(session: Session, referral_id: UUID, caller: Caller) -> Referral:
+    """A referral, locked, for whose turn it is: the partner's, or the programme office's.
+
+    Raises:
+        Problem: 404, or 403 naming whose turn it is.
+    """
+    referral = await find(session, referral_id, caller, lock=True)
+    turn = Role.PARTNER if referral.decider == Decider.PARTNER else Role.PROGRAMME
+    if turn not in await roles_of(session, referral_id, caller):
+        who = "the partner that was asked" if turn is Role.PARTNER else "the programme office"
+        raise Problem(FORBIDDEN, f"{who} decides on this referral")
+    return referral
+
+
+async def request_information(
+    session: Session, referral_id: UUID, body: InformationRequest, caller: Caller
+) -> Referral:
+    """Ask the sender for more; its clock runs now, not the partner's.
+
+    Raises:
+        Problem: 404, 403, 409.
+    """
+    referral = await _to_decide(session, referral_id, caller)
+    referral.state = rules.after(referral.state, "request-information")
+    referral.question = body.question
+    referral.changed()
+    await deadlines.settle(session, DeadlineState.CANCELLED, referral_id=referral.id)
+    await deadlines.set_for_referral(session, referral, DeadlineKind.INFORMATION, await clock(session))
+    publish(session, ReferralInformationRequested(**_ids(referral)))
+    audit.record(session, caller, "request-information", "referral", referral.id)
+    await session.flush()
+    return referral
+
+
+async def complete(
+    session: Session, referral_id: UUID, body: ReferralContent, caller: Caller, precondition: Precondition
+) -> Referral:
+    """Put a completed referral in the place of what was sent; its partner is asked again.
+
+    Raises:
+        Problem: 404, 403, 409, 412, 422, 428.
+    """
+    referral = await travel.senders_referral(session, referral_id, caller)
+    precondition.check(referral.version)
+    state = rules.after(referral.state, "complete")
+    fixed = {"external_reference": referral.external_reference, "programme": referral.programme}
+    wrong = [
+        FieldError(pointer=f"/{name}", code="fixed", detail="as it was submitted; withdraw it and send another")
+        for name, value in fixed.items()
+        if getattr(body, name) != value
+    ]
+    if wrong:
+        raise invalid(*wrong)
+    assessed = assess(body, caller, await today(session))
+    before = {row.index: row for row in await _people(session, referral.id)}
+    for index in range(max(len(before), len(body.people))):
+        if index not in before:
+            session.add(ReferralPerson(referral_id=referral.id, index=index))
+        elif index >= len(body.people):
+            await session.delete(before[index])
+    for partner in rules.partners_asked(content_of(referral), rules_of(referral.programme, referral.programme_version)):
+        if partner not in assessed.partners:
+            await revoke(session, referral.id, Role.PARTNER, partner)
+    for partner in assessed.partners:
+        await grant(session, [referral.id], Role.PARTNER, partner)
+    referral.state, referral.programme_version = state, assessed.version
+    referral.content = plain(body)
+    referral.return_kind, referral.country_of_return = body.return_.kind, body.return_.country_of_return
+    referral.requested_partner = body.requested_partner
+    referral.needs_priority = rules.needs_priority(body)
+    referral.changed()
+    await session.flush()
+    await travel.replace_first(session, referral, body.travel, len(body.people))
+    await deadlines.settle(session, DeadlineState.MET, referral_id=referral.id, kinds=[DeadlineKind.INFORMATION])
+    await _await_decision(session, referral)
+    publish(
+        session,
+        ReferralSubmitted(
+            **_ids(referral),
+            return_kind=referral.return_kind,
+            requested_partner=referral.requested_partner,
+            people=len(body.people),
+            revision=referral.revision,
+            supersedes=referral.supersedes,
+            needs_priority=referral.needs_priority,
+        ),
+    )
+    audit.record(session, caller, "complete", "referral", referral.id)
+    return referral
+
+
+async def _people(session: Session, referral_id: UUID) -> Sequence[ReferralPerson]:
+    rows = await session.scalars(
+        select(ReferralPerson).where(ReferralPerson.referral_id == referral_id).order_by(ReferralPerson.index)
+    )
+    return rows.all()
+
+
+async def _decided(session: Session, referral: Referral, caller: Caller) -> None:
+    referral.decided_by = caller.require_person()
+    referral.decided_at = now()
+    referral.changed()
+    decision = [DeadlineKind.REFERRAL_DECISION, DeadlineKind.OFFICE_DECISION]
+    await deadlines.settle(session, DeadlineState.MET, referral_id=referral.id, kinds=decision)
+    await deadlines.settle(session, DeadlineState.CANCELLED, referral_id=referral.id)
+
+
+async def accept(
+    session: Session, referral_id: UUID, body: AcceptIn, caller: Caller, precondition: Precondition
+) -> Referral:
+    """Accept a referral: its persons become returnees of a household, and their case opens.
+
+    Raises:
+        Problem: 404, 403, 409, 412, 422, 428.
+    """
+    referral = await _to_decide(session, referral_id, caller)
+    precondition.check(referral.version)
+    referral.state = rules.after(referral.state, "accept")
+    content = content_of(referral)
+    errors = rules.binding_errors([binding.index for binding in body.people], len(content.people))
+    referral.implementer = _implementer(referral, body, caller, errors)
+    bound = {b.index: b.returnee_id for b in body.people if b.returnee_id is not None}
+    known = await _known(session, bound, body, caller, errors)
+    if errors:
+        raise invalid(*errors)
+    referral.comment = body.comment or None
+    await _decided(session, referral, caller)
+    await session.flush()
+
+    rows = await _people(session, referral.id)
+    for row, person in zip(rows, content.people, strict=True):
+        returnee = known.get(row.index) or await returnees.register(
+            session, person, via=Registration.REFERRAL, referral_id=referral.id, programme=referral.programme
+        )
+        row.returnee_id = returnee.id
+    ids = [row.returnee_id for row in rows if row.returnee_id is not None]
+    await grant(session, ids, Role.REFERRER, referral.sender)
+    await grant(session, ids, Role.PROGRAMME, referral.programme)
+    await grant(session, ids, Role.PARTNER, referral.implementer)
+    await _keep_partner(session, referral)
+    await _open(session, referral, content, ids)
+    await travel.tell_all(session, referral)
+    audit.record(
+        session,
+        caller,
+        "accept",
+        "referral",
+        referral.id,
+        {
+            "implementer": referral.implementer,
+            "returnees": [str(i) for i in ids],
+            "known": [str(i) for i in bound.values()],
+        },
+    )
+    return referral
+
+
+def _implementer(referral: Referral, body: AcceptIn, caller: Caller, errors: list[FieldError]) -> str:
+    programme = rules_of(referral.programme, referral.programme_version)
+    possible = programme.implementers(referral.country_of_return)
+    if referral.decider == Decider.PARTNER:
+        possible = tuple(name for name in possible if name == caller.organisation)
+    chosen = body.implementer or (
+        referral.requested_partner if referral.requested_partner in possible else next(iter(possible), "")
+    )
+    if chosen not in possible:
+        right = "an organisation that may implement: " + (", ".join(possible) or "none")
+        errors.append(FieldError(pointer="/implementer", code="implementer_outside_programme", detail=right))
+    return chosen
+
+
+async def _known(
+    session: Session, bound: dict[int, UUID], body: AcceptIn, caller: Caller, errors: list[FieldError]
+) -> dict[int, Returnee]:
+    places = {binding.index: place for place, binding in enumerate(body.people)}
+    statement = (
+        select(Returnee)
+        .where(Returnee.id.in_(bound.values()), visible(Returnee.id, caller))
+        .order_by(Returnee.id)
+        .with_for_update(of=Returnee)
+    )
+    found = {returnee.id: returnee for returnee in await session.scalars(statement)}
+    seen: set[UUID] = set()
+    for index, returnee_id in bound.items():
+        pointer = f"/people/{places[index]}/returnee_id"
+        if returnee_id not in found:
+            errors.append(
+                FieldError(pointer=pointer, code="unknown_returnee", detail="a returnee known to you, or null")
+            )
+        elif returnee_id in seen:
+            errors.append(FieldError(pointer=pointer, code="returnee_twice", detail="each returnee once"))
+        elif await returnees.has_open_case(session, returnee_id):
+            errors.append(
+                FieldError(pointer=pointer, code="case_open", detail="a returnee whose earlier cases are closed")
+            )
+        seen.add(returnee_id)
+    return {index: found[returnee_id] for index, returnee_id in bound.items() if returnee_id in found}
+
+
+async def _keep_partner(session: Session, referral: Referral) -> None:
+    """Of the partners that were asked, only the one that implements goes on seeing the referral."""
+    programme = rules_of(referral.programme, referral.programme_version)
+    for partner in programme.implementers(referral.country_of_return):
+        if partner != referral.implementer:
+            await revoke(session, referral.id, Role.PARTNER, partner)
+    if referral.implementer is not None:
+        await grant(session, [referral.id], Role.PARTNER, referral.implementer)
+
+
+async def _open(session: Session, referral: Referral, content: ReferralContent, ids: Sequence[UUID]) -> None:
+    on = content.travel.departs_on if content.travel else await today(session)
+    members = [rules.member_of_household(person, on) for person in content.people]
+    people = [(i, person.role, member) for i, person, member in zip(ids, content.people, members, strict=True)]
+    household, changes = await returnees.form_household(
+        session, people, referral_id=referral.id, programme=referral.programme
+    )
+    case = CaseFile(
+        id=new_id(),
+        programme=referral.programme,
+        programme_version=referral.programme_version,
+        programme_office=programmes()[referral.programme].office,
+        return_kind=referral.return_kind,
+        country_of_return=referral.country_of_return,
+        referral_id=referral.id,
+        household_id=household.id,
+        referrer=referral.sender,
+        implementer=referral.implementer,
+        governorate=content.destination.governorate,
+        district=content.destination.district,
+        address=content.destination.address,
+    )
+    for returnee_id, member in zip(ids, members, strict=True):
+        publish(
+            session,
+            ReferralAccepted(
+                returnee_id=returnee_id,
+                case_id=case.id,
+                referral_id=referral.id,
+                household_id=household.id,
+                programme=referral.programme,
+                programme_version=referral.programme_version,
+                return_kind=referral.return_kind,
+                member=member,
+                referrer=referral.sender,
+                implementer=case.implementer,
+                needs_priority=referral.needs_priority,
+            ),
+        )
+    await cases.open_case(session, case, list(zip(ids, members, strict=True)), referral.needs_priority)
+    for change in changes:
+        publish(session, change.model_copy(update={"case_id": case.id}))
+
+
+async def reject(
+    session: Session, referral_id: UUID, body: RejectIn, caller: Caller, precondition: Precondition
+) -> Referral:
+    """Reject a referral for a coded reason; it may come back corrected.
+
+    Raises:
+        Problem: 404, 403, 409, 412, 428.
+    """
+    referral = await _to_decide(session, referral_id, caller)
+    precondition.check(referral.version)
+    referral.state = rules.after(referral.state, "reject")
+    referral.rejection_reason, referral.comment = body.reason, body.comment
+    await _decided(session, referral, caller)
+    publish(session, ReferralRejected(**_ids(referral), reason=body.reason))
+    audit.record(session, caller, "reject", "referral", referral.id, {"reason": body.reason})
+    await session.flush()
+    return referral
+
+
+async def withdraw(session: Session, referral_id: UUID, body: WithdrawIn, caller: Caller) -> Referral:
+    """Withdraw a referral, also after acceptance until somebody has left: people may change their mind.
+
+    Raises:
+        Problem: 404, 403, 409.
+    """
+    referral = await travel.senders_referral(session, referral_id, caller)
+    state = rules.after(referral.state, "withdraw")
+    case = await session.scalar(select(CaseFile).where(CaseFile.referral_id == referral.id).with_for_update())
+    journeys = await travel.of_referral(session, referral.id)
+    if any(journey.state == JourneyState.DEPARTED for journey in journeys):
+        raise state_conflict(JourneyState.DEPARTED, [], "withdraw")
+    if case is not None and case.state not in {CaseState.PRE_DEPARTURE, CaseState.CLOSED}:
+        raise state_conflict(case.state, [], "withdraw")
+    referral.state, referral.comment = state, body.comment or referral.comment
+    referral.changed()
+    await deadlines.settle(session, DeadlineState.CANCELLED, referral_id=referral.id)
+    await travel.cancel_all(session, referral)
+    if case is None:
+        publish(session, ReferralWithdrawn(**_ids(referral)))
+    else:
+        members = (await cases.members_of(session, [case.id]))[case.id]
+        for member in members:
+            publish(session, ReferralWithdrawn(**_ids(referral) | cases.ids_of(case, member)))
+        if case.state != CaseState.CLOSED:
+            await cases.close(session, case, members, ClosureReason.WITHDRAWN)
+    audit.record(session, caller, "withdraw", "referral", referral.id)
+    await session.flush()
+    return referral
+
+
+async def on_silence(session: Session, referral: Referral, kind: str, then: Silence) -> None:
+    """What the programme says happens when nobody answered in time; `referral` is locked.
+
+    Args:
+        session: The session.
+        referral: The referral.
+        kind: The deadline that has passed.
+        then: What the programme's rule says.
+    """
+    state = rules.ON_SILENCE.get(ReferralState(referral.state), {}).get(then)
+    waits_for = {
+        ReferralState.INFORMATION_REQUESTED: {DeadlineKind.INFORMATION},
+        ReferralState.SUBMITTED: {DeadlineKind.REFERRAL_DECISION, DeadlineKind.OFFICE_DECISION},
+    }.get(ReferralState(referral.state), set())
+    if state is None or kind not in waits_for:
+        return
+    referral.state = state
+    match then:
+        case Silence.ESCALATE:
+            referral.decider = Decider.PROGRAMME_OFFICE
+            office = programmes()[referral.programme].office
+            publish(session, ReferralEscalated(**_ids(referral), office=office))
+            await _await_decision(session, referral)
+        case Silence.EXPIRE:
+            publish(session, ReferralExpired(**_ids(referral)))
+        case Silence.REJECT:
+            referral.rejection_reason = RejectionReason.SILENCE
+            publish(session, ReferralRejected(**_ids(referral), reason=RejectionReason.SILENCE))
+    referral.changed()
+    await session.flush()
+
+
+async def became(session: Session, referral: Referral) -> list[BecameOut]:
+    """What became of each person of a referral."""
+    people = await _people(session, referral.id)
+    case = await session.scalar(select(CaseFile).where(CaseFile.referral_id == referral.id))
+    members: dict[UUID, CaseMember] = {}
+    if case is not None:
+        members = {member.returnee_id: member for member in (await cases.members_of(session, [case.id]))[case.id]}
+    journeys = await _last_journeys(session, referral.id)
+    roles = [person["role"] for person in referral.content["people"]]
+    found = []
+    for row in people:
+        journey, member = journeys.get(row.index), members.get(row.returnee_id) if row.returnee_id else None
+        found.append(
+            BecameOut(
+                index=row.index,
+                role=roles[row.index],
+                returnee_id=row.returnee_id,
+                travel_state=journey.state if journey else None,
+                departs_on=travel.legs_of(journey)[0].departs_on if journey else None,
+                arrival_state=member.arrival_state if member else None,
+                arrived_on=member.arrived_on if member else None,
+                case_id=case.id if case else None,
+                case_state=case.state if case else None,
+                closure_reason=case.closure_reason if case else None,
+            )
+        )
+    return found
+
+
+async def _last_journeys(session: Session, referral_id: UUID) -> dict[int, Journey]:
+    rows: Iterable[Any] = await session.execute(
+        select(JourneyPerson.index, Journey)
+        .join(Journey, Journey.id == JourneyPerson.journey_id)
+        .where(Journey.referral_id == referral_id)
+        .order_by(Journey.id)
+    )
+    return {row[0]: row[1] for row in rows}

@@ -1,0 +1,131 @@
+"""`/v1/returnees` and `/v1/households`."""
+
+from uuid import UUID
+
+from fastapi import Response
+
+from chassis import audit
+from chassis.auth import Caller
+from chassis.concurrency import set_etag
+from chassis.db import Session
+from chassis.pagination import Page
+from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
+from contracts.scopes import Scope
+from services.cases.models import Returnee
+from services.cases.returnees import service
+from services.cases.returnees.schemas import (
+    FoundOut,
+    HouseholdMemberOut,
+    HouseholdOut,
+    IdentityOut,
+    ReturneeOut,
+    ReturneePatch,
+    SafeContact,
+    SearchIn,
+)
+
+router = Router(prefix="/v1/returnees", tags=["returnees"])
+households = Router(prefix="/v1/households", tags=["households"])
+
+
+async def answer(session: Session, returnee: Returnee, caller: Caller, response: Response) -> ReturneeOut:
+    """A returnee as this client may read them; reading an identity is audited."""
+    reads_identity = Scope.RETURNEES_IDENTITY in caller.scopes
+    if reads_identity:
+        audit.record(session, caller, "read-identity", "returnee", returnee.id)
+    place = (await service.current_households(session, [returnee.id])).get(returnee.id)
+    set_etag(response, returnee.version)
+    return ReturneeOut(
+        id=returnee.id,
+        household_id=place.household_id if place else None,
+        case_ids=await service.cases_of(session, returnee.id),
+        identity=service.person_of(returnee) if reads_identity else None,
+        created_at=returnee.created_at,
+        updated_at=returnee.updated_at,
+    )
+
+
+@router.post("/search")
+@requires(Scope.RETURNEES_IDENTITY, query=True)
+async def search(body: SearchIn, session: SessionDep, caller: CallerDep) -> Page[FoundOut]:
+    """People by any part of a name, in any script and transliteration; best first, in one page."""
+    found = await service.search(session, body.q, body.limit, caller)
+    places = await service.current_households(session, [returnee.id for returnee, _ in found])
+    return Page(
+        items=[
+            FoundOut(
+                id=returnee.id,
+                score=round(score, 3),
+                names=service.person_of(returnee).names,
+                sex=returnee.sex,
+                birth=service.birth_of(returnee),
+                nationality=returnee.nationality,
+                household_id=places[returnee.id].household_id if returnee.id in places else None,
+                created_at=returnee.created_at,
+                updated_at=returnee.updated_at,
+            )
+            for returnee, score in found
+        ]
+    )
+
+
+@router.get("/{returnee_id}")
+@requires(Scope.RETURNEES_READ)
+async def returnee(returnee_id: UUID, session: SessionDep, caller: CallerDep, response: Response) -> ReturneeOut:
+    """A returnee; who they are only with the scope `returnees:identity`."""
+    return await answer(session, await service.find(session, returnee_id, caller), caller, response)
+
+
+@router.patch("/{returnee_id}")
+@requires(Scope.RETURNEES_WRITE, if_match=True)
+async def correct(
+    returnee_id: UUID,
+    body: ReturneePatch,
+    session: SessionDep,
+    caller: CallerDep,
+    precondition: PreconditionDep,
+    response: Response,
+) -> ReturneeOut:
+    """Correct who somebody is."""
+    row = await service.correct(session, returnee_id, body, caller, precondition)
+    return await answer(session, row, caller, response)
+
+
+@router.get("/{returnee_id}/identity")
+@requires(Scope.INTERNAL)
+async def identity(returnee_id: UUID, session: SessionDep, caller: CallerDep, response: Response) -> IdentityOut:
+    """The minimum by which a desk recognises somebody; for the copies that our own services keep."""
+    row = await service.find(session, returnee_id, caller)
+    person = service.person_of(row)
+    place = (await service.current_households(session, [row.id])).get(row.id)
+    audit.record(session, caller, "read-identity", "returnee", row.id)
+    set_etag(response, row.version)
+    return IdentityOut(
+        id=row.id,
+        names=person.names,
+        sex=person.sex,
+        birth=person.birth,
+        nationality=person.nationality,
+        household_id=place.household_id if place else None,
+        languages=person.languages,
+        contacts=[SafeContact(kind=c.kind, owner=c.owner, safe_hours=c.safe_hours) for c in person.contacts],
+    )
+
+
+@households.get("/{household_id}")
+@requires(Scope.RETURNEES_READ)
+async def household(household_id: UUID, session: SessionDep, caller: CallerDep, response: Response) -> HouseholdOut:
+    """A household and those of its members whom the organisation may know of."""
+    row, members = await service.household(session, household_id, caller)
+    set_etag(response, row.version)
+    return HouseholdOut(
+        id=row.id,
+        members=[
+            HouseholdMemberOut(
+                returnee_id=m.returnee_id, relationship=m.relationship, member=m.member, since=m.since, until=m.until
+            )
+            for m in members
+        ],
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )

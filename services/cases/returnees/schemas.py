@@ -1,0 +1,294 @@
+"""The shape of a person, as it is sent and as it is answered."""
+
+import re
+import unicodedata
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+import phonenumbers
+from pydantic import AfterValidator, Field, model_validator
+
+from chassis.routing import Body
+from contracts.codes import Member
+from services.cases.fields import Date, Language, Line, NamePart, Nationality, Out, coded, member_of, refuse
+
+SENTINEL_BIRTH_DATE = date(1900, 1, 1)
+"""What forms hold where nobody knew (RIAT's charter cases). Never somebody's date of birth here."""
+SAFE_HOURS = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d")
+
+
+class Script(StrEnum):
+    """ISO 15924."""
+
+    LATN = "Latn"
+    ARAB = "Arab"
+    CYRL = "Cyrl"
+    GREK = "Grek"
+    SYRC = "Syrc"
+    HEBR = "Hebr"
+    ARMN = "Armn"
+    GEOR = "Geor"
+    ETHI = "Ethi"
+
+
+UNICODE_NAMES = {
+    Script.LATN: "LATIN",
+    Script.ARAB: "ARABIC",
+    Script.CYRL: "CYRILLIC",
+    Script.GREK: "GREEK",
+    Script.SYRC: "SYRIAC",
+    Script.HEBR: "HEBREW",
+    Script.ARMN: "ARMENIAN",
+    Script.GEOR: "GEORGIAN",
+    Script.ETHI: "ETHIOPIC",
+}
+
+
+class Sex(StrEnum):
+    """As the person, or their document, says."""
+
+    MALE = "male"
+    FEMALE = "female"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+
+
+class Precision(StrEnum):
+    """How much of a date of birth is known."""
+
+    DAY = "day"
+    MONTH = "month"
+    YEAR = "year"
+    ESTIMATED = "estimated"
+
+
+class DocumentKind(StrEnum):
+    """What shows who somebody is."""
+
+    PASSPORT = "passport"
+    LAISSEZ_PASSER = "laissez_passer"
+    NATIONAL_ID = "national_id"
+    FAMILY_BOOK = "family_book"
+
+
+class ContactKind(StrEnum):
+    """How somebody is reached."""
+
+    PHONE = "phone"
+
+
+class ContactOwner(StrEnum):
+    """Whose number it is."""
+
+    SELF = "self"
+    RELATIVE = "relative"
+
+
+class Name(Body):
+    """A person's name in one script, kept as written; a part that is not known is an empty string."""
+
+    script: Annotated[Script, member_of("unknown_script", Script)]
+    given: NamePart = ""
+    father: NamePart = ""
+    grandfather: NamePart = ""
+    family: NamePart = ""
+
+    @property
+    def parts(self) -> tuple[str, str, str, str]:
+        """Given, father's, grandfather's and family name."""
+        return self.given, self.father, self.grandfather, self.family
+
+    @model_validator(mode="after")
+    def in_its_script(self) -> Self:
+        """Refuse letters of another script."""
+        for character in "".join(self.parts):
+            if character.isalpha() and not unicodedata.name(character, "").startswith(
+                (UNICODE_NAMES[self.script], "MODIFIER LETTER")
+            ):
+                raise refuse("wrong_script", "letters of the script that is named")
+        return self
+
+
+def _some_name(names: list[Name]) -> list[Name]:
+    if not any(part.strip() for name in names for part in (name.given, name.family)):
+        raise refuse("no_name", "at least one name in one script")
+    if len({name.script for name in names}) < len(names):
+        raise refuse("script_twice", "one name in each script")
+    return names
+
+
+Names = Annotated[list[Name], Field(max_length=len(Script)), AfterValidator(_some_name)]
+
+
+def _not_sentinel(day: date) -> date:
+    if day == SENTINEL_BIRTH_DATE:
+        raise refuse("sentinel_birth_date", "the real date, or a year with precision year")
+    return day
+
+
+class Birth(Body):
+    """Date of birth, and how much of it is known."""
+
+    date: Annotated[Date, AfterValidator(_not_sentinel)]
+    precision: Annotated[Precision, member_of("unknown_precision", Precision)]
+
+
+def _document_number(number: str) -> str:
+    plain = number.replace(" ", "").replace("-", "")
+    if not plain.isalnum() or len(number) > 40:  # noqa: PLR2004 - longer than any travel document's
+        raise refuse("bad_document_number", "letters and digits")
+    return number
+
+
+class Document(Body):
+    """A document, its number kept as written."""
+
+    kind: Annotated[DocumentKind, member_of("unknown_document_kind", DocumentKind)]
+    number: Annotated[str, AfterValidator(_document_number)]
+    issuer: Nationality
+    expires: Date | None = None
+
+
+def _phone(value: str) -> str:
+    try:
+        parsed = phonenumbers.parse(value)
+    except phonenumbers.NumberParseException:
+        raise refuse("bad_phone", "a number in E.164 form") from None
+    if not phonenumbers.is_possible_number(parsed) or not re.fullmatch(r"\s*\+[\d\s().-]+", value):
+        raise refuse("bad_phone", "a number in E.164 form")
+    return value
+
+
+def _safe_hours(value: str) -> str:
+    if not SAFE_HOURS.fullmatch(value):
+        raise refuse("bad_safe_hours", "HH:MM-HH:MM")
+    return value
+
+
+class Contact(Body):
+    """How a person is reached, and when that is safe."""
+
+    kind: Annotated[ContactKind, member_of("unknown_contact_kind", ContactKind)]
+    value: Annotated[str, Field(max_length=40), AfterValidator(_phone)]
+    owner: Annotated[ContactOwner, member_of("unknown_owner", ContactOwner)]
+    safe_hours: Annotated[str, AfterValidator(_safe_hours)] | None = None
+
+
+class Identifier(Body):
+    """The person's number in another system."""
+
+    system: Annotated[
+        str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$"), coded("bad_identifier", "a system's short name")
+    ]
+    value: Line
+
+
+class Person(Body):
+    """Who somebody is."""
+
+    names: Names
+    sex: Annotated[Sex, member_of("unknown_sex", Sex)]
+    birth: Birth
+    nationality: Nationality
+    documents: Annotated[list[Document], Field(max_length=20)] = Field(default=[])
+    languages: Annotated[list[Language], Field(max_length=20)] = Field(default=[])
+    contacts: Annotated[list[Contact], Field(max_length=20)] = Field(default=[])
+    identifiers: Annotated[list[Identifier], Field(max_length=20)] = Field(default=[])
+
+
+class ReturneePatch(Body):
+    """What is corrected; a member that is not sent stays as it is."""
+
+    names: Names | None = None
+    sex: Annotated[Sex, member_of("unknown_sex", Sex)] | None = None
+    birth: Birth | None = None
+    nationality: Nationality | None = None
+    documents: Annotated[list[Document], Field(max_length=20)] | None = None
+    languages: Annotated[list[Language], Field(max_length=20)] | None = None
+    contacts: Annotated[list[Contact], Field(max_length=20)] | None = None
+
+    @model_validator(mode="after")
+    def no_null(self) -> Self:
+        """Refuse null: it would mean nothing."""
+        if any(getattr(self, name) is None for name in self.model_fields_set):
+            raise refuse("null", "leave out what stays as it is")
+        return self
+
+
+class SearchIn(Body):
+    """Whom is looked for: any part of a name, in any script and spelling."""
+
+    q: Annotated[str, Field(min_length=2, max_length=200)]
+    limit: Annotated[int, Field(ge=1, le=50)] = 20
+
+
+class ReturneeOut(Out):
+    """A returnee. `identity` is null for a client without the scope `returnees:identity`."""
+
+    id: UUID
+    household_id: UUID | None
+    case_ids: list[UUID]
+    identity: Person | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class FoundOut(Out):
+    """A returnee that was found, and how well the name agrees (0 to 1)."""
+
+    id: UUID
+    score: float
+    names: list[Name]
+    sex: Sex
+    birth: Birth
+    nationality: str
+    household_id: UUID | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class SafeContact(Out):
+    """When somebody may safely be reached, without the number."""
+
+    kind: ContactKind
+    owner: ContactOwner
+    safe_hours: str | None
+
+
+class IdentityOut(Out):
+    """The minimum by which a desk recognises somebody, for our own services."""
+
+    id: UUID
+    names: list[Name]
+    sex: Sex
+    birth: Birth
+    nationality: str
+    household_id: UUID | None
+    languages: list[str]
+    contacts: list[SafeContact]
+
+
+class HouseholdMemberOut(Out):
+    """A person's place in a household."""
+
+    returnee_id: UUID
+    relationship: str
+    member: Member
+    since: datetime
+    until: datetime | None
+
+
+class HouseholdOut(Out):
+    """A household with its members, past ones too."""
+
+    id: UUID
+    members: list[HouseholdMemberOut]
+    created_at: datetime
+    updated_at: datetime
+
+
+def stored(values: list[Any]) -> list[dict[str, Any]]:
+    """Models as JSON values for a column."""
+    return [value.model_dump(mode="json") for value in values]

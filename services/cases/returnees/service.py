@@ -1,0 +1,281 @@
+"""People and households: registered, found, read and corrected."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import exists, func, or_, select
+
+from chassis import audit
+from chassis.access import Role, roles_of, visible
+from chassis.auth import Caller
+from chassis.concurrency import Precondition
+from chassis.db import Session, now
+from chassis.errors import FORBIDDEN, NOT_FOUND, Problem
+from chassis.outbox import publish
+from contracts.cases import (
+    HouseholdChange,
+    HouseholdChanged,
+    Registration,
+    ReturneeField,
+    ReturneeRegistered,
+    ReturneeUpdated,
+)
+from contracts.codes import Member
+from services.cases.models import CaseFile, CaseMember, Household, HouseholdMember, Returnee
+from services.cases.returnees import rules
+from services.cases.returnees.schemas import Birth, Person, ReturneePatch, stored
+
+ALIKE = 0.45
+"""Least part of what is looked for that a name must share (`word_similarity` of pg_trgm)."""
+
+COLUMNS: Mapping[str, ReturneeField] = {
+    "names": ReturneeField.NAMES,
+    "sex": ReturneeField.SEX,
+    "birth": ReturneeField.BIRTH,
+    "nationality": ReturneeField.NATIONALITY,
+    "documents": ReturneeField.DOCUMENTS,
+    "languages": ReturneeField.LANGUAGES,
+    "contacts": ReturneeField.CONTACTS,
+}
+
+
+def person_of(returnee: Returnee) -> Person:
+    """Who a returnee is, as it was written."""
+    return Person.model_validate(
+        {
+            "names": returnee.names,
+            "sex": returnee.sex,
+            "birth": birth_of(returnee).model_dump(),
+            "nationality": returnee.nationality,
+            "documents": returnee.documents,
+            "languages": returnee.languages,
+            "contacts": returnee.contacts,
+            "identifiers": returnee.identifiers,
+        }
+    )
+
+
+def birth_of(returnee: Returnee) -> Birth:
+    """Date of birth and its precision."""
+    return Birth.model_validate({"date": returnee.birth_date, "precision": returnee.birth_precision})
+
+
+def write(returnee: Returnee, person: Mapping[str, Any]) -> None:
+    """Put particulars into a returnee's columns; `person` holds models of `schemas` by name."""
+    for name, value in person.items():
+        match name:
+            case "names":
+                returnee.names = stored(value)
+                returnee.search = rules.search_text(each.parts for each in value)
+            case "birth":
+                returnee.birth_date, returnee.birth_precision = value.date, value.precision
+            case "documents" | "contacts" | "identifiers":
+                setattr(returnee, name, stored(value))
+            case _:
+                setattr(returnee, name, value)
+
+
+async def register(
+    session: Session, person: Person, *, via: Registration, referral_id: UUID | None, programme: str | None
+) -> Returnee:
+    """Register somebody who is not known yet."""
+    returnee = Returnee()
+    write(returnee, {name: getattr(person, name) for name in Person.model_fields})
+    session.add(returnee)
+    await session.flush()
+    publish(
+        session,
+        ReturneeRegistered(returnee_id=returnee.id, referral_id=referral_id, programme=programme, via=via),
+    )
+    return returnee
+
+
+async def find(session: Session, returnee_id: UUID, caller: Caller, *, lock: bool = False) -> Returnee:
+    """A returnee whom the caller may know of.
+
+    Raises:
+        Problem: 404.
+    """
+    statement = select(Returnee).where(Returnee.id == returnee_id, visible(Returnee.id, caller))
+    if lock:
+        statement = statement.with_for_update(of=Returnee)
+    returnee: Returnee | None = await session.scalar(statement)
+    if returnee is None:
+        raise Problem(NOT_FOUND)
+    return returnee
+
+
+async def search(session: Session, q: str, limit: int, caller: Caller) -> list[tuple[Returnee, float]]:
+    """People whose name, in any script and spelling, resembles what is looked for, best first."""
+    plain, skeleton = rules.queries(q)
+    forms = [form for form in (plain, skeleton) if form]
+    if not forms:
+        return []
+    await session.execute(select(func.set_config("pg_trgm.word_similarity_threshold", str(ALIKE), True)))
+    # The skeleton of a short name is nearly nothing and would match everybody, so the plain form weighs more.
+    score = func.greatest(
+        func.word_similarity(plain, Returnee.search), func.word_similarity(skeleton, Returnee.search) * 0.9
+    )
+    statement = (
+        select(Returnee, score)
+        .where(or_(*(Returnee.search.op("%>")(form) for form in forms)), visible(Returnee.id, caller))
+        .order_by(score.desc(), Returnee.id)
+        .limit(limit)
+    )
+    found = [(row[0], float(row[1])) for row in await session.execute(statement)]
+    audit.record(session, caller, "search-identity", "returnee", "-", {"found": [str(r.id) for r, _ in found]})
+    return found
+
+
+async def current_households(session: Session, returnee_ids: Iterable[UUID]) -> dict[UUID, HouseholdMember]:
+    """Where each person belongs now."""
+    rows = await session.scalars(
+        select(HouseholdMember).where(
+            HouseholdMember.returnee_id.in_(list(returnee_ids)), HouseholdMember.until.is_(None)
+        )
+    )
+    return {row.returnee_id: row for row in rows}
+
+
+async def cases_of(session: Session, returnee_id: UUID) -> list[UUID]:
+    """The person's cases, oldest first."""
+    return list(
+        await session.scalars(
+            select(CaseMember.case_id).where(CaseMember.returnee_id == returnee_id).order_by(CaseMember.case_id)
+        )
+    )
+
+
+async def correct(
+    session: Session, returnee_id: UUID, patch: ReturneePatch, caller: Caller, precondition: Precondition
+) -> Returnee:
+    """Correct particulars of a returnee; who keeps a copy is told to fetch it again.
+
+    Raises:
+        Problem: 404, 403 for who only referred them, 412, 428.
+    """
+    returnee = await find(session, returnee_id, caller, lock=True)
+    precondition.check(returnee.version)
+    if not {Role.PARTNER, Role.PROGRAMME} & await roles_of(session, returnee_id, caller):
+        raise Problem(FORBIDDEN, "the implementing organisation and the programme office correct returnees")
+    sent = {name: getattr(patch, name) for name in sorted(patch.model_fields_set)}
+    before = person_of(returnee)
+    changed = {name: value for name, value in sent.items() if value != getattr(before, name)}
+    if not changed:
+        return returnee
+    write(returnee, changed)
+    returnee.changed()
+    case = await session.scalar(
+        select(CaseFile)
+        .join(CaseMember, CaseMember.case_id == CaseFile.id)
+        .where(CaseMember.returnee_id == returnee_id)
+        .order_by(CaseFile.id.desc())
+        .limit(1)
+    )
+    publish(
+        session,
+        ReturneeUpdated(
+            returnee_id=returnee_id,
+            case_id=case.id if case else None,
+            referral_id=case.referral_id if case else None,
+            household_id=case.household_id if case else None,
+            programme=case.programme if case else None,
+            changed=tuple(COLUMNS[name] for name in changed),
+        ),
+    )
+    audit.record(session, caller, "correct", "returnee", returnee_id, {"changed": list(changed)})
+    await session.flush()
+    return returnee
+
+
+async def form_household(
+    session: Session, people: Sequence[tuple[UUID, str, Member]], *, referral_id: UUID | None, programme: str
+) -> tuple[Household, list[HouseholdChanged]]:
+    """Bring people together in a household: the principal's present one, or a new one.
+
+    Args:
+        session: The session.
+        people: Returnee, relationship to the principal, and coarse place; the principal among them.
+        referral_id: The referral by which they return.
+        programme: Its programme.
+
+    Returns:
+        The household, and what is to be published of it once the case is open.
+    """
+    current = await current_households(session, [returnee_id for returnee_id, _, _ in people])
+    principal = next(returnee_id for returnee_id, _, member in people if member is Member.PRINCIPAL)
+    known = current.get(principal)
+    household = await session.get(Household, known.household_id, with_for_update=True) if known else None
+    if household is None:
+        household = Household()
+        session.add(household)
+    else:
+        household.changed()
+    await session.flush()
+    facts = []
+    for returnee_id, relationship, member in people:
+        here = current.get(returnee_id)
+
+        def fact(
+            household_id: UUID, change: HouseholdChange, returnee_id: UUID = returnee_id, member: Member = member
+        ) -> HouseholdChanged:
+            return HouseholdChanged(
+                returnee_id=returnee_id,
+                household_id=household_id,
+                referral_id=referral_id,
+                programme=programme,
+                change=change,
+                member=member,
+            )
+
+        if here is not None and here.household_id == household.id:
+            if (here.relationship, here.member) != (relationship, member):
+                here.relationship, here.member = relationship, member
+                facts.append(fact(household.id, HouseholdChange.MEMBER_CHANGED))
+            continue
+        if here is not None:
+            here.until = now()
+            facts.append(fact(here.household_id, HouseholdChange.LEFT))
+            await session.flush()
+        session.add(
+            HouseholdMember(
+                household_id=household.id, returnee_id=returnee_id, relationship=relationship, member=member
+            )
+        )
+        facts.append(fact(household.id, HouseholdChange.JOINED))
+    await session.flush()
+    return household, facts
+
+
+async def household(session: Session, household_id: UUID, caller: Caller) -> tuple[Household, list[HouseholdMember]]:
+    """A household with those of its members, now and before, whom the caller may know of.
+
+    Raises:
+        Problem: 404.
+    """
+    seen = (
+        select(HouseholdMember)
+        .where(HouseholdMember.household_id == household_id, visible(HouseholdMember.returnee_id, caller))
+        .order_by(HouseholdMember.since, HouseholdMember.id)
+    )
+    members = list(await session.scalars(seen))
+    row = await session.get(Household, household_id)
+    if row is None or not members:
+        raise Problem(NOT_FOUND)
+    return row, members
+
+
+async def has_open_case(session: Session, returnee_id: UUID) -> bool:
+    """Whether the person is in a case that is not closed."""
+    return bool(
+        await session.scalar(
+            select(
+                exists().where(
+                    CaseMember.returnee_id == returnee_id,
+                    CaseFile.id == CaseMember.case_id,
+                    CaseFile.state != "closed",
+                )
+            )
+        )
+    )
