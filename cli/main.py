@@ -281,14 +281,18 @@ def settings_of(role: str, home: Path) -> Any:
     """
     from chassis.settings import Settings  # noqa: PLC0415 - as said above
 
-    if "HOMEWARD_DATABASE_URL" not in os.environ:
-        machine = Machine(home)
-        os.environ.update(machine.environment(role))
-        os.environ["HOMEWARD_MIGRATION_DATABASE_URL"] = machine.database_url(role, owner=True)
-        settings = Settings()
-        del os.environ["HOMEWARD_DATABASE_URL"]
-        return settings
-    return Settings()
+    if "HOMEWARD_DATABASE_URL" in os.environ:
+        return Settings()
+    machine, before = Machine(home), dict(os.environ)
+    os.environ.update(machine.environment(role))
+    os.environ["HOMEWARD_MIGRATION_DATABASE_URL"] = machine.database_url(role, owner=True)
+    if "HOMEWARD_PORT" in before:  # a second process of a role needs another port than the first
+        os.environ["HOMEWARD_PORT"] = before["HOMEWARD_PORT"]
+    try:
+        return Settings()
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def in_database(role: str, home: Path, work: Callable[[Any], Awaitable[Any]]) -> Any:

@@ -127,6 +127,15 @@ def test_ready_then_whatever_dies_comes_back_and_ctrl_c_leaves_nothing(up: Up) -
     assert again.returncode == 1
     assert "running here already" in again.stderr
 
+    assert up.run("migrate").stdout.splitlines() == [f"{role}: up to date" for role in ROLES]
+    assert up.run("audit", "verify", "gateway").returncode == 0
+    assert up.run("dead-letters", "list", "cases").stdout == "0 dead letters\n"
+    nothing = up.run("dead-letters", "replay", "cases", "00000000-0000-0000-0000-000000000000")
+    assert nothing.returncode == 1
+    assert "no dead letter" in nothing.stderr
+    assert up.run("events", "replay", "reception", "cases").returncode == 0
+    assert "the roles are" in up.run("migrate", "kitchen").stderr
+
     before = up.children()
     assert set(before) == {*ROLES, "postgres", "broker"}
     for name, said in (("cases", "cases"), ("broker", "Broker"), ("postgres", "PostgreSQL")):
@@ -146,6 +155,29 @@ def test_ready_then_whatever_dies_comes_back_and_ctrl_c_leaves_nothing(up: Up) -
     assert up.process.returncode == 0, up.said
     assert up.said[-1] == "Stopped. Nothing is running any more."
     assert gone(everything, 2), "something is still running"
+
+
+def test_a_worker_alone_has_health_and_metrics(up: Up) -> None:
+    up.wait_for("Homeward is ready")
+    port = free_port()
+    worker = subprocess.Popen(
+        up.command("work", "cases"), env=up.env | {"HOMEWARD_PORT": str(port)}, stdout=subprocess.DEVNULL
+    )
+    try:
+        give_up = time.monotonic() + 20
+        ready = None
+        while ready != 200:
+            assert time.monotonic() < give_up
+            with contextlib.suppress(httpx.TransportError):
+                ready = httpx.get(f"http://127.0.0.1:{port}/health/ready").status_code
+            time.sleep(0.05)
+        assert "homeward_relay_backlog" in httpx.get(f"http://127.0.0.1:{port}/metrics").text
+        assert httpx.get(f"http://127.0.0.1:{port}/v1/referrals").status_code == 404
+    finally:
+        worker.terminate()
+        assert worker.wait(15) in (0, -signal.SIGTERM)
+    up.stop(signal.SIGTERM)
+    assert up.process.returncode == 0
 
 
 def test_it_starts_on_the_same_data_after_everything_was_killed(up: Up, home: Path, chosen: dict[str, str]) -> None:
