@@ -5,7 +5,7 @@ import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar, cast
 
 from fastapi import Query
@@ -61,7 +61,7 @@ def decode_cursor(cursor: str, types: Sequence[Any]) -> list[Any]:
         if not isinstance(values, list) or len(values) != len(types):
             raise ValueError("not the sort values of this list")
         return [storable(parse(value)) for parse, value in zip(types, values, strict=True)]
-    except (ValueError, TypeError, binascii.Error, UnicodeDecodeError):
+    except (ValueError, TypeError, OverflowError, binascii.Error, UnicodeDecodeError):
         error = FieldError(
             pointer="#query/after", code="bad_cursor", detail="send `next` of the page before, unchanged"
         )
@@ -73,7 +73,10 @@ def storable(value: Any) -> Any:
 
     Raises:
         ValueError: It could not.
+        OverflowError: It is a time that has no equal in UTC.
     """
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        value = value.astimezone(UTC)  # overflows within a day of the first and the last year
     naive = isinstance(value, datetime) and value.tzinfo is None
     large = isinstance(value, int) and not -(2**63) <= value < 2**63
     if naive or large or (isinstance(value, str) and "\0" in value):

@@ -191,7 +191,9 @@ def _reached(state: ArrivalState, at: Any) -> dict[str, Any]:
 
 
 HANDLERS: Handlers = {
-    **beneficiaries.projection(opened=CaseOpened, moved=(CaseProgressed, CaseClosed, CaseReopened), erased=ReturneeErased),
+    **beneficiaries.projection(
+        opened=CaseOpened, moved=(CaseProgressed, CaseClosed, CaseReopened), erased=ReturneeErased
+    ),
     CaseOpened: case_opened,
     ReturneeUpdated: returnee_updated,
     ReturneeErased: returnee_erased,

@@ -99,8 +99,9 @@ class Desk:
         return (await self.arrivals_of(person))[0]
 
     async def arrivals_of(self, person: Person) -> list[UUID]:
+        """Their arrivals; none while the person is not known yet."""
         answer = await self.get("", returnee_id=person.id, organisation=None)
-        return [UUID(item["id"]) for item in answer.json()["items"]]
+        return [UUID(item["id"]) for item in answer.json().get("items", ())]
 
     def headers(self, organisation: str | None, person: str | None = None) -> dict[str, str]:
         scopes = "arrivals:read arrivals:write"

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from chassis.audit import audit
+from chassis.pagination import encode_cursor
 from contracts import cases
 from tests.reception.desk import LANDS_AT, Desk, Person
 from tests.tokens import bearer
@@ -91,6 +92,8 @@ async def test_the_board_needs_its_scope(desk: Desk):
         ({"date": "2026-02-30"}, 422),
         ({"harbour": "EBL"}, 400),
         ({"after": "x"}, 400),
+        ({"after": encode_cursor(["0001-01-01T00:00:00+14:00", uuid4()])}, 400),
+        ({"after": encode_cursor(["2026-01-01T00:00:00", uuid4()])}, 400),
         ({"updated_since": "0001-01-01T00:00:00+14:00"}, 422),
         ({"date": "9999-12-31"}, 422),
         ({"date": "0001-01-01"}, 422),

@@ -12,6 +12,7 @@ from tests.reception.desk import LANDS_AT, Desk, Person
 
 HOUSEHOLD = {"women": 1, "men": 1, "girls": 2, "boys": 0}
 CATS = HOUSEHOLD | {"cats": 1}
+TO_NOWHERE = {"mode": "bus", "destination": {"governorate": "IQ-AR", "district": "So\x00ran"}}
 NOTHING = {"amount": "0", "currency": "EUR"}
 CONFIRMED = {"arrived_on": "2026-03-16", "method": "office_visit", "evidence": "entry_stamp"}
 
@@ -237,13 +238,14 @@ async def test_assistance_told_again_is_given_once(desk: Desk):
         ("profile", {"household": HOUSEHOLD}, "/needs_priority", "missing"),
         ("check-in", {"occurred_at": "2026-03-14T01:00:00"}, "/occurred_at", "timezone_aware"),
         ("check-in", {"occurred_at": "0001-01-01T00:00:00+14:00"}, "/occurred_at", "greater_than_equal"),
+        ("onward-transport", TO_NOWHERE, "/destination/district", "string_pattern_mismatch"),
         ("check-in", {"port_of_entry": "Erbil"}, "/port_of_entry", "string_pattern_mismatch"),
         ("confirm", CONFIRMED | {"arrived_on": "2099-01-01"}, "/arrived_on", "in_future"),
     ],
 )  # fmt: skip
 async def test_what_is_wrong_is_said_and_nothing_is_done(desk: Desk, path, body, pointer, code):
     arrival = await desk.expect()
-    if path in ("assistance", "profile"):
+    if path in ("assistance", "profile", "onward-transport"):
         await desk.post(f"/{arrival}/check-in")
     before = (await desk.get(f"/{arrival}")).json()
     answer = await desk.post(f"/{arrival}/{path}", **body)

@@ -22,6 +22,7 @@ IscoCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,4}$")]
 """ISCO-08, from a major group to a unit group."""
 Governorate = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}-[A-Z0-9]{1,3}$")]
 """ISO 3166-2."""
+PlaceName = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=100)]
 People = Annotated[int, Field(ge=0, le=99)]
 
 
@@ -139,7 +140,7 @@ class Destination(Body):
     """Where somebody travels on to; no address."""
 
     governorate: Governorate
-    district: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
+    district: PlaceName | None = None
 
 
 class TransportIn(Happened):
