@@ -110,6 +110,8 @@ def _describe_operation(operation: dict[str, Any], method: str, needs: Requireme
         "idempotency_key": needs.needs_key({method}),
     }
     responses: dict[str, Any] = operation["responses"]
+    # What a route says it also refuses with, without saying how, is a problem too.
+    statuses |= {int(code) for code, said in responses.items() if code >= "400" and "content" not in said}
     if any("parameters" in operation and p["in"] != "header" for p in parameters):
         statuses.add(422)
     if method == "GET":

@@ -1,7 +1,7 @@
 """`/v1/arrivals`: the board, the desk, and the office that confirms afterwards."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -43,6 +43,8 @@ from services.reception.ports import PortsDep
 
 router = Router(prefix="/v1/arrivals", tags=["arrivals"])
 
+UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"description": "Somebody named is not known, or not for you"}}
+
 
 def _keyring(request: Request) -> Keyring:
     keyring: Keyring = request.app.state.homeward.keyring
@@ -57,7 +59,7 @@ def _audit_reading(session: SessionDep, caller: CallerDep, resource_id: object, 
         audit.record(session, caller, "read-identity", "arrivals", resource_id, {"returnees": [str(who) for who in of]})
 
 
-@router.get("")
+@router.get("", responses=UNKNOWN)
 @requires(Scope.ARRIVALS_READ)
 async def read_board(
     request: Request,
@@ -127,7 +129,7 @@ async def read_arrival(
     )
 
 
-@router.post("/check-in")
+@router.post("/check-in", responses=UNKNOWN)
 @requires(Scope.ARRIVALS_WRITE)
 async def check_in_family(body: FamilyCheckIn, session: SessionDep, caller: CallerDep, ports: PortsDep) -> ArrivalsOut:
     """Check in several persons at once: all of them, or none.
