@@ -9,7 +9,7 @@ import base64
 import hashlib
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NoReturn
@@ -50,6 +50,7 @@ TRIES = 3
 TRY_AGAIN_SECONDS = 0.05
 TOO_LONG_SECONDS = 3600
 ALARM_SECONDS = 600.0
+MOST_LINKS = 100
 
 APPLIED = Counter("homeward_consumer_applied_total", "Events applied", ["service", "source"])
 LAG = Gauge(
@@ -125,6 +126,7 @@ class Consumer:
         self._busy = asyncio.Lock()
         self._known: set[str] = set()
         self._gaps: dict[str, _Gap] = {}
+        self._catching_up_until = 0.0
         self._asked: dict[str, float] = {}
         self._alarmed = -ALARM_SECONDS
 
@@ -179,6 +181,9 @@ class Consumer:
             heard = time.monotonic()
             try:
                 await consumer.commit({partition: records[-1].offset + 1 for partition, records in batches.items()})
+                behind = [(consumer.highwater(p) or 0) - await consumer.position(p) for p in consumer.assignment()]
+                if sum(behind) > BATCH:
+                    self._catching_up_until = time.monotonic() + GAP_SECONDS
             except KafkaError as error:
                 # Another replica has the partition now, or the broker is away: it comes again, and the inbox drops it.
                 log.info("offsets not committed", service=self.service, error=type(error).__name__)
@@ -338,8 +343,7 @@ class Consumer:
                 not_yet.append(envelope)
         if self._batch_handler is not None and applied:
             try:
-                with tracer.start_as_current_span("consume batch") as span:
-                    span.set_attribute("events", len(applied))
+                with tracer.start_as_current_span("handle batch", links=links_to(applied.values())):
                     async with savepoint(session):
                         await self._batch_handler(session, list(applied.values()))
             except NotYet:
@@ -405,10 +409,10 @@ class Consumer:
         return quiet and source in self._feeds and time.monotonic() - asked >= SILENCE_SECONDS
 
     def _is_missing(self, source: str, known: inbox.Source) -> bool:
-        """Whether the next event of a source should have come by now."""
+        """Whether the next event of a source should have come by now: not while there is more of it in Kafka."""
         clock = time.monotonic()
         gap = self._gaps.get(source)
-        if known.watermark >= known.head:
+        if known.watermark >= known.head or clock < self._catching_up_until:
             self._gaps.pop(source, None)
         elif gap is None or gap.position != known.watermark:
             self._gaps[source] = _Gap(known.watermark, clock)
@@ -490,6 +494,13 @@ class Consumer:
 def key_of(envelope: Envelope) -> Key:
     """Source and position of an event."""
     return envelope.service, envelope.position or 0
+
+
+def links_to(envelopes: Iterable[Envelope]) -> list[trace.Link]:
+    """Links to the traces that events come from; of many events to some."""
+    parents = {envelope.traceparent for envelope in envelopes if envelope.traceparent}
+    contexts = [propagate.extract({"traceparent": parent}) for parent in list(parents)[:MOST_LINKS]]
+    return [trace.Link(trace.get_current_span(context).get_span_context()) for context in contexts]
 
 
 async def observe(session: Session, source: str, head: Head) -> None:

@@ -10,6 +10,8 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+import structlog
+from opentelemetry import trace
 from sqlalchemy import text
 
 from chassis import consumer as consuming
@@ -201,6 +203,26 @@ async def test_what_a_handler_published_before_it_said_not_yet_is_not_published(
     assert await world.count("outbox") == 2
     async with running(consumer._keep_house()):
         await until(lambda: has_count(world, "outbox", 3))
+
+
+async def test_a_handler_works_in_the_trace_of_the_event_and_its_log_lines_name_it(world: World) -> None:
+    seen: list[tuple[int, dict[str, Any]]] = []
+
+    async def handle(session: Session, event: Event[Any]) -> None:
+        context = trace.get_current_span().get_span_context()
+        seen.append((context.trace_id, structlog.contextvars.get_contextvars()))
+        publish(session, event.data)
+
+    [event] = await world.make_log([("s", 1)])
+    traced = replace(event, traceparent=f"00-{0xABC:032x}-{0xDEF:016x}-01")
+    consumer = Consumer(world.reader, world.settings, "traced", handlers={world.Noted: handle})
+    await hear(world, consumer, [traced])
+    [(trace_id, bound)] = seen
+    assert trace_id == 0xABC
+    assert bound.items() >= {"event_id": str(event.id), "type": event.type, "position": 1}.items()
+    async with world.reader.transaction() as session:
+        assert (await session.scalar(text("SELECT traceparent FROM outbox"))).split("-")[1] == f"{0xABC:032x}"
+    assert "event_id" not in structlog.contextvars.get_contextvars()
 
 
 async def test_events_without_a_handler_are_noted_and_skipped(world: World) -> None:

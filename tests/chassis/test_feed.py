@@ -1,0 +1,93 @@
+"""The feed over HTTP, as another service reads it."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import MetaData
+
+from chassis.app import Homeward, Service, create_app
+from chassis.events import EVERYBODY, REGISTRY, EventData, from_json
+from chassis.feed import feed_of
+from chassis.http import CallFailed, ServiceClient
+from chassis.outbox import publish
+from chassis.relay import Relay
+from tests.conftest import Kafka, NewDatabase
+from tests.faults.world import running, until
+from tests.tokens import bearer, settings, token, trust
+
+
+class Told(EventData, name="feedtest.thing.told", subject="thing", audience=EVERYBODY):
+    thing: str
+
+
+REGISTRY.pop(Told.event_type)  # it is no contract
+
+
+async def test_the_feed_is_read_over_http_by_who_holds_the_internal_scope(
+    new_database: NewDatabase, kafka: Kafka
+) -> None:
+    given = settings((await new_database()).url, kafka_bootstrap=kafka.bootstrap, kafka_partitions=1)
+    app = create_app(
+        Service("feedtest", "Feed", "A feed.", metadata=MetaData(), migrations=Path(__file__).parent, publishes=[Told]),
+        given,
+    )
+    homeward: Homeward = app.state.homeward
+    trust(homeward)
+    scopes = {"": 403, "returnees:read": 403, "internal": 200}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.url.path == "/oauth/token"
+        return httpx.Response(200, json={"access_token": token(scopes="internal"), "expires_in": 600})
+
+    inside = httpx.ASGITransport(app)
+
+    class Network(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            return answer(request) if request.url.path == "/oauth/token" else await inside.handle_async_request(request)
+
+    client = ServiceClient(given, Network())
+    try:
+        async with httpx.AsyncClient(transport=inside, base_url="http://feed") as http:
+            for scope, status in scopes.items():
+                assert (await http.get("/v1/events", headers=bearer(scopes=scope))).status_code == status
+            refused = await http.get("/v1/events", params={"since": 1}, headers=bearer(scopes="internal"))
+            assert refused.status_code == 400
+            empty = (await http.get("/v1/events", headers=bearer(scopes="internal"))).json()
+            assert (empty["items"], empty["next"], empty["head"]["position"], empty["head"]["epoch"]) == (
+                [],
+                0,
+                0,
+                None,
+            )
+        async with homeward.database.transaction() as session:
+            for n in range(7):
+                publish(session, Told(thing=f"s{n}"))
+        feed = feed_of(client, "cases")
+        async with running(Relay(homeward.database, given, "feedtest").run()):
+
+            async def logged() -> bool:
+                return (await feed(0, 1)).head.position == 7
+
+            await until(logged)
+        first = await feed(0, 5)
+        rest = await feed(first.next, 5)
+        events = [from_json(item) for item in [*first.items, *rest.items]]
+        assert [event.position for event in events] == list(range(1, 8))
+        assert {event.type for event in events} == {Told.event_type}
+        assert all(event.epoch == first.head.epoch for event in events)
+    finally:
+        await client.close()
+        await homeward.close()
+
+
+async def test_a_feed_that_answers_something_else_is_a_failed_call(new_database: NewDatabase) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/oauth/token":
+            return httpx.Response(200, json={"access_token": "t", "expires_in": 600})
+        return httpx.Response(200, json={"items": "none"})
+
+    client = ServiceClient(settings("postgresql://nobody@nowhere/none"), httpx.MockTransport(answer))
+    with pytest.raises(CallFailed):
+        await feed_of(client, "cases")(0, 5)
+    await client.close()
