@@ -156,6 +156,8 @@ async def note_arrival(
     member = next((each for each in members if each.returnee_id == returnee_id), None)
     if member is None:
         return False
+    if member.arrived_on is not None and arrived_on is None and member.arrival_id != arrival_id:
+        return True  # a journey of theirs that comes to nothing does not undo that they are here by another
     member.arrival_id, member.arrival_state, member.arrived_on = arrival_id, state, arrived_on
     case.changed()
     await session.flush()
