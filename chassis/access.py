@@ -101,7 +101,7 @@ def visible(subject_id: SQLColumnExpression[UUID], caller: Caller) -> ColumnElem
 
 
 def shown(
-    subject_id: SQLColumnExpression[UUID], audience: SQLColumnExpression[Any], caller: Caller
+    subject_id: SQLColumnExpression[Any], audience: SQLColumnExpression[Any], caller: Caller
 ) -> ColumnElement[bool]:
     """As `visible`, for facts that are meant for some roles only.
 

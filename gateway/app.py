@@ -11,12 +11,16 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from chassis.app import Homeward, Service
 from chassis.db import is_outage
+from gateway.events import routes as events
+from gateway.handlers import SOURCES, on_events
 from gateway.identity import routes as identity
 from gateway.identity.keys import fetch_keys
 from gateway.identity.service import revocations
 from gateway.limits import RateLimit
 from gateway.models import Base
 from gateway.proxy import routes as proxy
+from gateway.timeline import routes as timeline
+from gateway.timeline.stream import Closing
 
 REVOCATIONS_EVERY_SECONDS = 2.0
 """Other replicas of the gateway revoke too."""
@@ -28,6 +32,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """What runs beside the application."""
     here: Homeward = app.state.homeward
     app.state.proxy = proxy.new_client()
+    app.state.closing = closing = Closing()
     polling = asyncio.create_task(poll_revocations(here), name="revocations")
     try:
         yield
@@ -35,6 +40,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         polling.cancel()
         with suppress(asyncio.CancelledError):
             await polling
+        closing.end()
         await app.state.proxy.aclose()
 
 
@@ -55,9 +61,11 @@ service = Service(
     name="gateway",
     title="Homeward",
     description="The API platform of return and reintegration programmes: one door, one timeline per returnee.",
-    routers=[identity.oauth, identity.organisations, identity.clients, proxy.router],
+    routers=[identity.oauth, identity.organisations, identity.clients, timeline.router, events.router, proxy.router],
     metadata=Base.metadata,
     migrations=Path(__file__).parent / "migrations" / "versions",
+    batch_handler=on_events,
+    sources=SOURCES,
     fetch_keys=fetch_keys,
     lifespan=lifespan,
     middleware=[RateLimit],

@@ -68,7 +68,9 @@ class TimelineEntry(Base):
     position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     epoch: Mapped[UUID]
     id: Mapped[UUID]
-    subject: Mapped[UUID] = mapped_column(comment="the returnee, or what concerns several: a referral, a case")
+    subject: Mapped[UUID | None] = mapped_column(
+        comment="the returnee, or what concerns several: a referral, a case; null of an erased person"
+    )
     type: Mapped[str] = mapped_column(Text)
     occurred_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     recorded_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))

@@ -1,10 +1,10 @@
-"""clients and timeline"""
+"""Clients and timeline.."""
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "c8756ebc4f83"
+revision = "26a6ea3615cc"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -48,7 +48,10 @@ def upgrade() -> None:
         sa.Column("epoch", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column(
-            "subject", sa.Uuid(), nullable=False, comment="the returnee, or what concerns several: a referral, a case"
+            "subject",
+            sa.Uuid(),
+            nullable=True,
+            comment="the returnee, or what concerns several: a referral, a case; null of an erased person",
         ),
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),

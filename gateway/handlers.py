@@ -1,0 +1,242 @@
+"""What the gateway does with every event of every service: one entry of a timeline, and who may see it."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+
+from chassis import beneficiaries
+from chassis.access import Role
+from chassis.db import Session
+from chassis.events import REGISTRY, Envelope, parse
+from contracts import cases, reception
+
+SOURCES = ("cases", "reception")
+"""The services whose facts make the timeline."""
+EVENTS = {model.event_type: model for model in REGISTRY.values() if model.service in SOURCES}
+CONTRACTS = (cases, reception)
+
+OPENED = cases.CaseOpened.event_type
+ACCEPTED = cases.ReferralAccepted.event_type
+SUBMITTED = cases.ReferralSubmitted.event_type
+MOVED = frozenset(model.event_type for model in (cases.CaseProgressed, cases.CaseClosed, cases.CaseReopened))
+ERASED = cases.ReturneeErased.event_type
+
+BENEFICIARY = {
+    "returnee_id": "uuid",
+    "case_id": "uuid",
+    "referral_id": "uuid",
+    "household_id": "uuid",
+    "programme": "text",
+    "programme_version": "integer",
+    "return_kind": "text",
+    "referrer": "text",
+    "implementer": "text",
+    "state": "text",
+}
+PARTICIPATION = {"subject_id": "uuid", "role": "text", "organisation": "text"}
+ENTRY = {
+    "source": "text",
+    "position": "bigint",
+    "epoch": "uuid",
+    "id": "uuid",
+    "subject": "uuid",
+    "type": "text",
+    "occurred_at": "timestamptz",
+    "recorded_at": "timestamptz",
+    "data": "text",
+    "audience": "text",
+}
+RELATION = {"subject": "uuid", "returnee_id": "uuid"}
+
+Row = Mapping[str, Any]
+
+
+def unnest(columns: Mapping[str, str]) -> str:
+    """Rows as one array a column, which costs one round trip however many they are."""
+    arrays = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in columns.items())
+    return f"unnest({arrays}) AS e ({', '.join(columns)})"
+
+
+def names(columns: Iterable[str], prefix: str = "") -> str:
+    """Column names of a statement."""
+    return ", ".join(prefix + name for name in columns)
+
+
+# A position is taken again only in a new epoch: what it held was lost at its source.
+INSERT_ENTRIES = text(f"""
+    INSERT INTO timeline ({names(ENTRY)})
+    SELECT source, position, epoch, id, subject, type, occurred_at, recorded_at,
+           CAST(data AS jsonb), CAST(audience AS text[])
+    FROM {unnest(ENTRY)} ORDER BY source, position
+    ON CONFLICT (source, position) DO UPDATE SET
+        {", ".join(f"{name} = excluded.{name}" for name in ENTRY if name not in {"source", "position"})}
+    WHERE timeline.epoch <> excluded.epoch
+""")  # noqa: S608 - only names of our own columns are filled in
+EPOCHS = text("""
+    SELECT source, epochs FROM inbox_source
+    WHERE source = ANY(CAST(:sources AS text[])) AND jsonb_array_length(epochs) > 1
+""")
+FORGET_LOST = text("""
+    DELETE FROM timeline WHERE source = :source AND position > :position AND epoch = ANY(CAST(:earlier AS uuid[]))
+""")
+INSERT_RELATIONS = text(f"""
+    INSERT INTO relation ({names(RELATION)}) SELECT {names(RELATION)} FROM {unnest(RELATION)}
+    ORDER BY {names(RELATION)} ON CONFLICT DO NOTHING
+""")  # noqa: S608 - only names of our own columns are filled in
+PEOPLE = text(f"""
+    INSERT INTO beneficiary ({names(BENEFICIARY)}, updated_at)
+    SELECT {names(BENEFICIARY)}, clock_timestamp() FROM {unnest(BENEFICIARY)} ORDER BY returnee_id
+    ON CONFLICT (returnee_id) DO UPDATE SET
+        {", ".join(f"{name} = excluded.{name}" for name in BENEFICIARY if name != "returnee_id")},
+        updated_at = excluded.updated_at
+    WHERE beneficiary.state <> 'erased'
+""")  # noqa: S608 - only names of our own columns are filled in
+STATES = text("""
+    UPDATE beneficiary SET state = e.state, updated_at = clock_timestamp()
+    FROM unnest(CAST(:returnee_id AS uuid[]), CAST(:state AS text[])) AS e (returnee_id, state)
+    WHERE beneficiary.returnee_id = e.returnee_id AND beneficiary.state <> 'erased'
+""")
+TAKE_PART = text(f"""
+    INSERT INTO participation ({names(PARTICIPATION)})
+    SELECT {names(PARTICIPATION)} FROM {unnest(PARTICIPATION)}
+    WHERE NOT EXISTS (SELECT FROM beneficiary b WHERE b.returnee_id = e.subject_id AND b.state = 'erased')
+    ORDER BY {names(PARTICIPATION)}
+    ON CONFLICT (subject_id, role, organisation) DO UPDATE SET until = NULL
+""")  # noqa: S608 - only names of our own columns are filled in
+# Who must hear that a person was erased takes part no more as soon as that is noted.
+REMEMBER = text("""
+    UPDATE timeline SET still_for = ARRAY(
+        SELECT role || '/' || organisation FROM participation
+        WHERE subject_id = :subject AND (until IS NULL OR until > clock_timestamp()) ORDER BY role, organisation)
+    WHERE source = :source AND position = :position AND still_for IS NULL
+""")
+TOMBSTONES = text("""
+    SELECT returnee_id FROM beneficiary WHERE returnee_id = ANY(CAST(:subjects AS uuid[])) AND state = 'erased'
+""")
+# Amounts, codes and dates stay, to be counted; whom they are about does not.
+SCRUB = text(r"""
+    UPDATE timeline SET subject = NULL, data = coalesce(
+        (SELECT jsonb_object_agg(key, value) FROM jsonb_each(data) WHERE key NOT LIKE '%\_id'), '{}')
+    WHERE subject = ANY(CAST(:subjects AS uuid[])) AND still_for IS NULL
+""")
+SCRUB_RELATIONS = text("DELETE FROM relation WHERE returnee_id = ANY(CAST(:subjects AS uuid[]))")
+
+
+async def on_events(session: Session, envelopes: Sequence[Envelope]) -> None:
+    """Put events on the timelines, and keep what says who may see them; all in a few statements.
+
+    Args:
+        session: The session.
+        envelopes: Events in the order of each subject. One that is on its timeline already changes nothing.
+    """
+    await _forget_lost(session, envelopes)
+    await session.execute(INSERT_ENTRIES, _columns(ENTRY, [_entry(e) for e in envelopes]))
+    relations = {relation for e in envelopes for relation in _relations(e)}
+    if relations:
+        rows = [{"subject": subject, "returnee_id": returnee} for subject, returnee in sorted(relations)]
+        await session.execute(INSERT_RELATIONS, _columns(RELATION, rows))
+    await _project(session, envelopes)
+    await _scrub(session, {UUID(e.subject) for e in envelopes})
+
+
+async def _forget_lost(session: Session, envelopes: Sequence[Envelope]) -> None:
+    """After a source began a new epoch: what it had lost is beyond what it says now."""
+    last = {e.service: e for e in envelopes}
+    for source, epochs in await session.execute(EPOCHS, {"sources": sorted(last)}):
+        order = [epoch for epoch, _ in epochs]
+        newest = last[source]
+        earlier = order[: order.index(str(newest.epoch))] if str(newest.epoch) in order else []
+        if earlier:
+            await session.execute(
+                FORGET_LOST, {"source": source, "position": newest.position, "earlier": list(map(UUID, earlier))}
+            )
+
+
+def _entry(envelope: Envelope) -> Row:
+    model = EVENTS.get(envelope.type)
+    return {
+        "source": envelope.service,
+        "position": envelope.position,
+        "epoch": envelope.epoch,
+        "id": envelope.id,
+        "subject": UUID(envelope.subject),
+        "type": envelope.type,
+        "occurred_at": envelope.occurred_at,
+        "recorded_at": envelope.recorded_at,
+        "data": json.dumps(envelope.data, ensure_ascii=False),
+        # A type that is newer than this process is for our own services until its audience is known.
+        "audience": "{" + ",".join(sorted(model.audience if model else ())) + "}",
+    }
+
+
+def _relations(envelope: Envelope) -> list[tuple[UUID, UUID]]:
+    returnee = envelope.data.get("returnee_id")
+    if returnee is None or envelope.type == ERASED:
+        return []
+    others = (envelope.data.get(name) for name in ("referral_id", "case_id"))
+    return [(UUID(other), UUID(returnee)) for other in others if other is not None]
+
+
+async def _project(session: Session, envelopes: Sequence[Envelope]) -> None:
+    """Keep the chassis' projection of people and participation, as `chassis.beneficiaries` does one by one."""
+    people: dict[UUID, dict[str, Any]] = {}
+    states: dict[UUID, str] = {}
+    parts: set[tuple[UUID, str, str]] = set()
+    for e in envelopes:
+        parts |= _parts(e)
+        if e.type == OPENED:
+            returnee = UUID(e.data["returnee_id"])
+            people[returnee] = {name: _value(e.data.get(name), kind) for name, kind in BENEFICIARY.items()}
+            states.pop(returnee, None)
+        elif e.type in MOVED:
+            returnee = UUID(e.data["returnee_id"])
+            if returnee in people:
+                people[returnee]["state"] = e.data["state"]
+            else:
+                states[returnee] = e.data["state"]
+    if people:
+        await session.execute(PEOPLE, _columns(BENEFICIARY, list(people.values())))
+    if states:
+        await session.execute(STATES, {"returnee_id": list(states), "state": list(states.values())})
+    if parts:
+        rows = [dict(zip(PARTICIPATION, part, strict=True)) for part in sorted(parts)]
+        await session.execute(TAKE_PART, _columns(PARTICIPATION, rows))
+    for e in envelopes:
+        if e.type == ERASED:
+            subject = {"subject": UUID(e.subject), "source": e.service, "position": e.position}
+            await session.execute(REMEMBER, subject)
+            await beneficiaries.on_erased(session, parse(e, cases.ReturneeErased))
+
+
+def _parts(envelope: Envelope) -> set[tuple[UUID, str, str]]:
+    """Who takes part from this event on: (subject, role, organisation)."""
+    data = envelope.data
+    if envelope.type == SUBMITTED:
+        subjects, partner = [data["referral_id"]], data.get("requested_partner")
+    elif envelope.type in {ACCEPTED, OPENED}:
+        subjects = [data[name] for name in ("returnee_id", "case_id", "referral_id") if data.get(name)]
+        partner = data["implementer"]
+    else:
+        return set()
+    found = ((Role.REFERRER, data.get("referrer")), (Role.PARTNER, partner), (Role.PROGRAMME, data["programme"]))
+    return {(UUID(subject), str(role), who) for subject in subjects for role, who in found if who}
+
+
+async def _scrub(session: Session, subjects: set[UUID]) -> None:
+    erased = (await session.scalars(TOMBSTONES, {"subjects": sorted(subjects)})).all()
+    if erased:
+        await session.execute(SCRUB, {"subjects": erased})
+        await session.execute(SCRUB_RELATIONS, {"subjects": erased})
+
+
+def _value(value: Any, kind: str) -> Any:
+    if value is None:
+        return None
+    return UUID(value) if kind == "uuid" else value
+
+
+def _columns(columns: Iterable[str], rows: Sequence[Row]) -> dict[str, list[Any]]:
+    return {name: [row[name] for row in rows] for name in columns}

@@ -1,0 +1,101 @@
+"""One sentence per fact, in the language asked for."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from babel.dates import format_date, format_datetime
+from babel.numbers import format_currency
+
+FOLDER = Path(__file__).parent / "summaries"
+LANGUAGES = {
+    "en": "en",
+    "fr": "fr",
+    "nl": "nl",
+    "de": "de",
+    "fi": "fi",
+    "ar": "ar",
+    "ckb": "ckb",
+    "kmr": "ku",
+}
+"""Language tags and the locales of their dates and amounts."""
+DEFAULT = "en"
+ALSO = {"ku": "kmr", "ku-latn": "kmr", "ku-arab": "ckb"}
+
+OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
+PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+
+
+@dataclass(frozen=True)
+class Language:
+    """The sentences of one language.
+
+    Attributes:
+        tag: Its BCP 47 tag.
+        events: Event type, without namespace and version, to sentence. `{member}` stands for a member of the payload;
+            what is in brackets is left out where a member in it is absent.
+        codes: Codes to words.
+    """
+
+    tag: str
+    events: Mapping[str, str]
+    codes: Mapping[str, str]
+
+    def sentence(self, event_type: str, data: Mapping[str, Any]) -> str:
+        """What happened. A type without a sentence of its own is said by its name."""
+        name = short(event_type)
+        template = self.events.get(name)
+        if template is None:
+            return name
+        values = {member: self._said(value) for member, value in data.items() if value is not None}
+        whole = OPTIONAL.sub(
+            lambda part: part[1] if set(PLACEHOLDER.findall(part[1])) <= values.keys() else "", template
+        )
+        return PLACEHOLDER.sub(lambda placeholder: values.get(placeholder[1], "…"), whole)
+
+    def _said(self, value: Any) -> str:
+        locale = LANGUAGES[self.tag]
+        if isinstance(value, dict) and {"amount", "currency"} <= value.keys():
+            return str(format_currency(Decimal(value["amount"]), value["currency"], locale=locale))
+        if not isinstance(value, str):
+            return str(value)
+        try:
+            if len(value) == len("2026-01-31"):
+                return str(format_date(date.fromisoformat(value), "long", locale=locale))
+            moment = datetime.fromisoformat(value)
+            return str(format_datetime(moment, "d MMMM y HH:mm", tzinfo=moment.tzinfo, locale=locale))
+        except ValueError:
+            return self.codes.get(value, value)
+
+
+def short(event_type: str) -> str:
+    """An event type without namespace and version: `cases.referral.accepted`."""
+    return event_type.removeprefix("org.homeward.").rpartition(".")[0]
+
+
+@lru_cache
+def language(tag: str) -> Language:
+    """A language by its tag."""
+    document = yaml.safe_load((FOLDER / f"{tag}.yaml").read_text(encoding="utf-8"))
+    return Language(tag, document["events"], document["codes"])
+
+
+def preferred(accept_language: str | None) -> Language:
+    """The first language of an Accept-Language header (RFC 9110, section 12.5.4) that we speak; English otherwise."""
+    wishes = []
+    for index, wish in enumerate((accept_language or "").split(",")):
+        tag, _, weight = wish.strip().partition(";")
+        quality = re.fullmatch(r"\s*q=([01](?:\.\d{0,3})?)\s*", weight)
+        if not weight or quality:
+            wishes.append((-float(quality[1]) if quality else -1.0, index, tag.strip().lower()))
+    for quality_, _, tag in sorted(wishes):
+        for candidate in (ALSO.get(tag), tag, ALSO.get(tag.partition("-")[0]), tag.partition("-")[0]):
+            if candidate in LANGUAGES and quality_ < 0:
+                return language(candidate)
+    return language(DEFAULT)

@@ -1,0 +1,236 @@
+"""Timelines and summaries, from what the services have published."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, and_, delete, or_, select
+
+from chassis import inbox
+from chassis.access import participation, roles_of
+from chassis.auth import Caller
+from chassis.beneficiaries import beneficiary
+from chassis.db import Session
+from chassis.pagination import Rows, page
+from contracts import cases, reception
+from gateway.handlers import SOURCES
+from gateway.models import Relation, TimelineEntry
+from gateway.positions import Positions
+from gateway.timeline.schemas import ArrivalNow, CaseNow, DeadlineNow, PlanNow, TravelNow
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Whose timeline is read, by whom.
+
+    Attributes:
+        returnee_id: Whose.
+        roles: In what capacities the caller takes part; None for our own services, which see everything.
+    """
+
+    returnee_id: UUID
+    roles: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which entries.
+
+    Attributes:
+        happened_from: From this moment on, as claimed.
+        happened_to: Before this moment, as claimed.
+        as_of: As the timeline was known then.
+        services: Of these services; all if empty.
+        types: Of these event types; all if empty.
+    """
+
+    happened_from: datetime | None = None
+    happened_to: datetime | None = None
+    as_of: datetime | None = None
+    services: Collection[str] = ()
+    types: Collection[str] = ()
+
+
+async def reader(session: Session, returnee_id: UUID, caller: Caller) -> Reader:
+    """The caller as a reader of a timeline; `beneficiaries.require` has let them in."""
+    if caller.is_internal:
+        return Reader(returnee_id, None)
+    roles = await roles_of(session, returnee_id, caller)
+    return Reader(returnee_id, tuple(sorted(str(role) for role in roles)))
+
+
+def entries(who: Reader) -> Select[TimelineEntry]:
+    """The facts about a returnee, and about their referral and case as a whole, that the reader may see."""
+    related = select(Relation.subject).where(Relation.returnee_id == who.returnee_id)
+    statement = select(TimelineEntry).where(
+        or_(TimelineEntry.subject == who.returnee_id, TimelineEntry.subject.in_(related))
+    )
+    return statement if who.roles is None else statement.where(TimelineEntry.audience.overlap(list(who.roles)))
+
+
+async def read(
+    session: Session, who: Reader, filters: Filters, *, after: str | None, limit: int, descending: bool
+) -> Rows[TimelineEntry]:
+    """A page of a timeline, by when things happened, then by when they were recorded."""
+    statement = entries(who)
+    if filters.happened_from is not None:
+        statement = statement.where(TimelineEntry.occurred_at >= filters.happened_from)
+    if filters.happened_to is not None:
+        statement = statement.where(TimelineEntry.occurred_at < filters.happened_to)
+    if filters.as_of is not None:
+        statement = statement.where(TimelineEntry.recorded_at <= filters.as_of)
+    if filters.services:
+        statement = statement.where(TimelineEntry.source.in_(filters.services))
+    if filters.types:
+        statement = statement.where(TimelineEntry.type.in_(filters.types))
+    return await page(
+        session,
+        statement,
+        keys=[TimelineEntry.occurred_at, TimelineEntry.recorded_at, TimelineEntry.source, TimelineEntry.position],
+        parsers=[datetime.fromisoformat, datetime.fromisoformat, str, int],
+        after=after,
+        limit=limit,
+        descending=descending,
+    )
+
+
+async def since(session: Session, who: Reader, positions: Positions) -> Sequence[TimelineEntry]:
+    """What came after these positions, in the order of recording."""
+    beyond = [and_(TimelineEntry.source == source, TimelineEntry.position > positions[source]) for source in SOURCES]
+    statement = entries(who).where(or_(*beyond))
+    order = (TimelineEntry.recorded_at, TimelineEntry.source, TimelineEntry.position)
+    return (await session.scalars(statement.order_by(*order))).all()
+
+
+CASE = {model.event_type for model in (cases.CaseOpened, cases.CaseProgressed, cases.CaseClosed, cases.CaseReopened)}
+TRAVEL = {
+    model.event_type
+    for model in (
+        cases.TravelPlanned,
+        cases.TravelConfirmed,
+        cases.TravelChanged,
+        cases.TravelDeparted,
+        cases.TravelNotDeparted,
+        cases.TravelCancelled,
+    )
+}
+PLAN = {
+    model.event_type
+    for model in (cases.PlanSubmitted, cases.PlanAgreed, cases.PlanApproved, cases.PlanReturned, cases.PlanAmended)
+}
+DEADLINE = {cases.DeadlineSet.event_type, cases.DeadlineMissed.event_type}
+ARRIVAL = {
+    model.event_type
+    for model in (
+        reception.ArrivalExpected,
+        reception.ArrivalReceived,
+        reception.ArrivalProfiled,
+        reception.ArrivalCompleted,
+        reception.ArrivalNoShow,
+        reception.ArrivalNotDeparted,
+        reception.ArrivalDeclined,
+        reception.ArrivalConfirmed,
+        reception.ArrivalReopened,
+    )
+}
+
+
+async def standing(session: Session, who: Reader) -> dict[str, Any]:
+    """Where a returnee stands with each service, from the last facts that the reader may see."""
+    statement = entries(who).where(TimelineEntry.type.in_(CASE | TRAVEL | PLAN | DEADLINE | ARRIVAL))
+    order = (TimelineEntry.recorded_at, TimelineEntry.source, TimelineEntry.position)
+    rows = (await session.scalars(statement.order_by(*order))).all()
+    return {
+        "case": _case([row for row in rows if row.type in CASE]),
+        "travel": _travel([row for row in rows if row.type in TRAVEL]),
+        "plan": _plan([row for row in rows if row.type in PLAN]),
+        "arrival": _arrival([row for row in rows if row.type in ARRIVAL]),
+        "deadlines": _deadlines([row for row in rows if row.type in DEADLINE]),
+        "updated_at": rows[-1].recorded_at if rows else None,
+    }
+
+
+def _word(row: TimelineEntry) -> str:
+    """What happened, by the last word of the type: `no_show`."""
+    return row.type.rsplit(".", 2)[1]
+
+
+def _together(rows: Sequence[TimelineEntry], identity: str) -> dict[str, Any] | None:
+    """What was said of the last of several journeys, arrivals or plans, later words replacing earlier ones."""
+    if not rows:
+        return None
+    last = rows[-1].data[identity]
+    known: dict[str, Any] = {}
+    for row in rows:
+        if row.data[identity] == last:
+            known |= row.data
+    return known
+
+
+def _case(rows: Sequence[TimelineEntry]) -> CaseNow | None:
+    known = _together(rows, "case_id")
+    if known is None:
+        return None
+    reason = known.get("reason") if known["state"] == "closed" else None
+    return CaseNow(id=known["case_id"], state=known["state"], since=rows[-1].occurred_at, reason=reason)
+
+
+def _travel(rows: Sequence[TimelineEntry]) -> TravelNow | None:
+    known = _together(rows, "travel_id")
+    if known is None:
+        return None
+    return TravelNow(
+        id=known["travel_id"],
+        state=_word(rows[-1]),
+        departs_on=known.get("departed_on") or known.get("departs_on"),
+        arrives_at=known.get("arrives_at"),
+        port_of_entry=known.get("port_of_entry"),
+    )
+
+
+def _plan(rows: Sequence[TimelineEntry]) -> PlanNow | None:
+    known = _together(rows, "plan_id")
+    if known is None:
+        return None
+    return PlanNow(id=known["plan_id"], version=known["plan_version"], state=_word(rows[-1]))
+
+
+def _arrival(rows: Sequence[TimelineEntry]) -> ArrivalNow | None:
+    known = _together(rows, "arrival_id")
+    if known is None:
+        return None
+    told = [row for row in rows if row.type != reception.ArrivalProfiled.event_type] or rows
+    reopened = told[-1].type == reception.ArrivalReopened.event_type
+    return ArrivalNow(
+        id=known["arrival_id"],
+        state=told[-1].data["state"] if reopened else _word(told[-1]),
+        port_of_entry=known.get("port_of_entry"),
+        expected_at=known.get("expected_at"),
+        arrived_on=known.get("arrived_on"),
+        needs_priority=known.get("needs_priority"),
+    )
+
+
+def _deadlines(rows: Sequence[TimelineEntry]) -> list[DeadlineNow]:
+    known = {
+        row.data["deadline_id"]: DeadlineNow(
+            id=row.data["deadline_id"],
+            kind=row.data["kind"],
+            due_at=row.data["due_at"],
+            missed=row.type == cases.DeadlineMissed.event_type,
+        )
+        for row in rows
+    }
+    now = datetime.now(UTC)
+    open_or_missed = [deadline for deadline in known.values() if deadline.missed or deadline.due_at > now]
+    return sorted(open_or_missed, key=lambda deadline: deadline.due_at)
+
+
+async def rebuild(session: Session) -> None:
+    """Forget every timeline and who may see it, and have the worker fetch all of it again from the services' logs."""
+    for source in sorted(SOURCES):
+        await inbox.rewind(session, source)
+    for table in (TimelineEntry, Relation, beneficiary, participation):
+        await session.execute(delete(table))

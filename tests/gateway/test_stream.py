@@ -1,0 +1,242 @@
+"""What goes on: the stream of one timeline, and the feed of all events."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from contracts import cases
+from gateway.timeline import stream
+from tests import tokens
+from tests.gateway.conftest import Gateway
+from tests.gateway.facts import Person, Sources, hearing
+from tests.gateway.test_proxy import serving
+from tests.gateway.test_timeline import SEES
+
+
+@pytest_asyncio.fixture
+async def sources(gateway: Gateway) -> Sources:
+    tokens.trust(gateway.here)
+    return Sources(gateway.database)
+
+
+@pytest_asyncio.fixture
+async def address(gateway: Gateway) -> AsyncIterator[str]:
+    async with serving(gateway.app) as at:
+        yield at
+        gateway.app.state.closing.end()
+
+
+@dataclass
+class Heard:
+    """Server-sent events as they come."""
+
+    lines: AsyncIterator[str]
+
+    async def next(self, seconds: float = 5.0) -> tuple[str, dict[str, Any]]:
+        """The next event: its id and its data."""
+        found: dict[str, str] = {}
+        async with asyncio.timeout(seconds):
+            async for line in self.lines:
+                if line.startswith(":"):
+                    continue
+                if not line and "data" in found:
+                    assert found["event"] == "entry"
+                    return found["id"], json.loads(found["data"])
+                name, _, value = line.partition(": ")
+                found[name] = value
+        raise AssertionError("the stream ended")
+
+
+@asynccontextmanager
+async def listening(address: str, person: Person, who: str = "iom-iraq", **options: Any) -> AsyncIterator[Heard]:
+    headers = SEES[who] | options.pop("headers", {})
+    path = f"{address}/v1/returnees/{person.id}/timeline/stream"
+    async with httpx.AsyncClient() as client, client.stream("GET", path, headers=headers, **options) as answer:
+        assert answer.status_code == 200, await answer.aread()
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        yield Heard(answer.aiter_lines())
+
+
+async def known(sources: Sources) -> Person:
+    person = Person(sources)
+    await sources.tell(person.submitted(), person.accepted(), person.opened())
+    return person
+
+
+async def test_entries_come_as_they_happen(address: str, sources: Sources) -> None:
+    person, other = await known(sources), await known(sources)
+    async with listening(address, person) as heard, listening(address, person, "bamf") as referrer:
+        await asyncio.sleep(0.3)
+        await sources.tell(other.met(), person.profiled(), person.met())
+        _, profiled = await heard.next()
+        _, met = await heard.next()
+        assert [profiled["type"].split(".")[4], met["type"].split(".")[4]] == ["profiled", "received"]
+        assert met["summary"].startswith("Met on arrival")
+        _, theirs = await referrer.next()
+        assert theirs["id"] == met["id"], "the profile is not for the referrer"
+
+
+async def test_whoever_comes_back_misses_nothing(address: str, gateway: Gateway, sources: Sources) -> None:
+    person = await known(sources)
+    answer = await gateway.http.get(f"/v1/returnees/{person.id}/timeline", headers=SEES["iom-iraq"])
+    live = answer.json()["live"]
+    facts = [person.met(), person.progressed("arrived"), person.deadline()]
+    await sources.tell(facts[0], facts[1])
+    async with listening(address, person, params={"after": live}) as heard:
+        first = [await heard.next() for _ in range(2)]
+    await sources.tell(facts[2])
+    async with listening(address, person, headers={"Last-Event-ID": first[-1][0]}) as heard:
+        _, entry = await heard.next()
+    assert [e["id"] for _, e in first] + [entry["id"]] == [str(fact.id) for fact in facts]
+
+
+async def test_a_cursor_does_not_pass_what_is_missing(address: str, sources: Sources) -> None:
+    person, other = await known(sources), await known(sources)
+    late, early = person.deadline(), other.progressed("arrived")
+    async with listening(address, other) as heard:
+        await asyncio.sleep(0.3)
+        await sources.tell(early)  # the position before is missing
+        cursor, entry = await heard.next()
+        assert entry["id"] == str(early.id), "an entry waits for nobody else's"
+    async with listening(address, other, headers={"Last-Event-ID": cursor}) as heard:
+        again, entry = await heard.next()
+        assert (again, entry["id"]) == (cursor, str(early.id))
+        await sources.tell(late)
+        await sources.tell(last := other.deadline())
+        moved, entry = await heard.next()
+        assert entry["id"] == str(last.id)
+        assert moved != cursor
+
+
+async def test_a_stream_that_may_not_be_is_refused_before_it_begins(
+    gateway: Gateway, address: str, sources: Sources
+) -> None:
+    person = await known(sources)
+    path = f"/v1/returnees/{person.id}/timeline/stream"
+    async with hearing(sources):
+        assert (await gateway.http.get(path, headers=SEES["fedasil"])).status_code == 404
+    bad = await gateway.http.get(path, headers=SEES["iom-iraq"] | {"Last-Event-ID": "x"})
+    assert (bad.status_code, bad.json()["errors"][0]["pointer"]) == (400, "#header/last-event-id")
+    assert (await gateway.http.get(path)).status_code == 401
+
+
+async def test_it_ends_when_the_part_ends_and_when_the_process_does(
+    gateway: Gateway, address: str, sources: Sources
+) -> None:
+    person = await known(sources)
+    async with listening(address, person) as heard:
+        await asyncio.sleep(0.3)
+        await sources.tell(person.erased())
+        assert [line async for line in heard.lines if line.startswith("data")] == []
+    other = await known(sources)
+    async with listening(address, other) as heard:
+        await asyncio.sleep(0.3)
+        began = time.monotonic()
+        gateway.app.state.closing.end()
+        assert [line async for line in heard.lines if line.startswith("data")] == []
+        assert time.monotonic() - began < 2
+
+
+async def test_it_ends_with_the_token(address: str, sources: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "STREAM_SECONDS", 0.5)
+    person = await known(sources)
+    async with listening(address, person) as heard:
+        assert [line async for line in heard.lines if line.startswith("data")] == []
+
+
+async def feed(gateway: Gateway, who: str = "iom-iraq", **query: object) -> dict[str, Any]:
+    answer = await gateway.http.get("/v1/events", headers=SEES[who], params=query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def short(body: dict[str, Any]) -> list[str]:
+    return [item["type"].removeprefix("org.homeward.").removesuffix(".v1") for item in body["items"]]
+
+
+async def test_the_feed_holds_what_one_takes_part_in_and_is_meant_for(gateway: Gateway, sources: Sources) -> None:
+    person = Person(sources)
+    person.submitted()
+    person.accepted()
+    person.opened()
+    person.profiled()
+    await sources.tell_all()
+    whole = ["cases.referral.submitted", "cases.referral.accepted", "cases.case.opened", "reception.arrival.profiled"]
+    assert short(await feed(gateway, "iom-iraq")) == whole
+    assert short(await feed(gateway, "eurp")) == whole
+    assert short(await feed(gateway, "ours")) == whole
+    assert short(await feed(gateway, "bamf")) == whole[:3]
+    for stranger in ("fedasil", "goal", "other office", "school"):
+        assert short(await feed(gateway, stranger)) == []
+    item = (await feed(gateway, "bamf"))["items"][1]
+    assert item["subject"] == str(person.id)
+    assert (item["specversion"], item["source"], item["position"]) == ("1.0", "/cases", 2)
+    assert "previous" not in item
+
+
+async def test_only_the_partner_who_was_asked_sees_a_referral(gateway: Gateway, sources: Sources) -> None:
+    await sources.tell(Person(sources).submitted(requested_partner="goal"))
+    assert short(await feed(gateway, "goal")) == ["cases.referral.submitted"]
+    assert short(await feed(gateway, "iom-iraq")) == []
+
+
+async def test_the_feed_can_be_read_to_the_end_in_any_pages(gateway: Gateway, sources: Sources) -> None:
+    people = [Person(sources) for _ in range(4)]
+    for person in people:
+        for fact in (person.submitted, person.accepted, person.opened, person.met, person.profiled):
+            fact()
+    await sources.tell_all()
+    whole = await feed(gateway)
+    for limit in (1, 3, 20):
+        read, cursor = [], {}
+        while True:
+            page = await feed(gateway, limit=limit, **cursor)
+            read += page["items"]
+            cursor = {"after": page["next"]}
+            if not page["more"]:
+                break
+        assert read == whole["items"]
+        assert len(read) == 20
+        assert (await feed(gateway, **cursor))["items"] == []
+    await sources.tell(last := people[0].deadline())
+    assert [item["id"] for item in (await feed(gateway, **cursor))["items"]] == [str(last.id)]
+    only = await feed(gateway, type=cases.CaseOpened.event_type)
+    assert short(only) == ["cases.case.opened"] * 4
+    assert (await feed(gateway, after=only["next"]))["items"] == [], "what was filtered out is behind the cursor too"
+
+
+async def test_the_feed_never_passes_a_gap(gateway: Gateway, sources: Sources) -> None:
+    person = await known(sources)
+    missing, beyond = person.deadline(), person.progressed("arrived")
+    await sources.tell(beyond)
+    page = await feed(gateway)
+    assert str(beyond.id) not in [item["id"] for item in page["items"]]
+    assert len(page["items"]) == 3
+    await sources.tell(missing)
+    after = await feed(gateway, after=page["next"])
+    assert [item["id"] for item in after["items"]] == [str(missing.id), str(beyond.id)]
+
+
+async def test_whoever_took_part_hears_of_an_erasure_and_of_nothing_else(gateway: Gateway, sources: Sources) -> None:
+    person = await known(sources)
+    await sources.tell(person.erased())
+    for who in ("bamf", "iom-iraq", "eurp"):
+        page = await feed(gateway, who)
+        assert "cases.returnee.erased" in short(page)
+        assert all(str(person.id) not in json.dumps(item) for item in page["items"][:-1])
+        assert page["items"][-1]["data"] == {"returnee_id": str(person.id)}
+    assert short(await feed(gateway, "fedasil")) == []
+
+
+@pytest.mark.parametrize("cursor", ["x", "bnVsbA", "WzFd", "eyJjYXNlcyI6LTF9", "eyJjYXNlcyI6MWUzMDB9", "e30="])
+async def test_a_made_up_cursor_is_refused(gateway: Gateway, sources: Sources, cursor: str) -> None:
+    answer = await gateway.http.get("/v1/events", headers=SEES["bamf"], params={"after": cursor})
+    assert answer.status_code == (200 if cursor == "e30=" else 400)

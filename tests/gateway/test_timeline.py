@@ -1,0 +1,308 @@
+import json
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import httpx
+import pytest
+import pytest_asyncio
+from sqlalchemy import func, select
+
+from chassis.access import participation
+from chassis.beneficiaries import beneficiary
+from chassis.inbox import inbox_source
+from gateway.models import Relation, TimelineEntry
+from gateway.timeline.service import rebuild
+from tests import tokens
+from tests.gateway.conftest import Gateway
+from tests.gateway.facts import START, Person, Sources, hearing, rows
+
+SEES = {
+    "bamf": tokens.bearer("bamf", "referrer", "timeline:read"),
+    "fedasil": tokens.bearer("fedasil", "referrer", "timeline:read"),
+    "iom-iraq": tokens.bearer("iom-iraq", "partner", "timeline:read"),
+    "goal": tokens.bearer("goal", "partner", "timeline:read"),
+    "eurp": tokens.bearer("frontex", "programme_office", "timeline:read", programmes=("eurp",)),
+    "other office": tokens.bearer("bosa", "programme_office", "timeline:read", programmes=("amif-be-2018",)),
+    "school": tokens.bearer("school", "training_provider", "timeline:read"),
+    "ours": tokens.bearer("homeward", "internal", "internal timeline:read"),
+}
+
+
+@pytest_asyncio.fixture
+async def sources(gateway: Gateway) -> Sources:
+    tokens.trust(gateway.here)
+    return Sources(gateway.database)
+
+
+async def timeline(gateway: Gateway, person: Person, who: str = "iom-iraq", **query: object) -> httpx.Response:
+    return await gateway.http.get(f"/v1/returnees/{person.id}/timeline", headers=SEES[who], params=query)
+
+
+def words(answer: httpx.Response) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [item["type"].removeprefix("org.homeward.").removesuffix(".v1") for item in answer.json()["items"]]
+
+
+JOURNEY = [
+    "cases.referral.submitted",
+    "cases.referral.accepted",
+    "cases.case.opened",
+    "reception.arrival.received",
+    "cases.case.progressed",
+]
+
+
+async def journey(sources: Sources) -> Person:
+    person = Person(sources)
+    for fact in (person.submitted, person.accepted, person.opened, person.met):
+        fact()
+    person.progressed("arrived")
+    await sources.tell_all()
+    return person
+
+
+async def test_facts_of_all_services_stand_in_one_order(gateway: Gateway, sources: Sources) -> None:
+    person = await journey(sources)
+    assert words(await timeline(gateway, person)) == JOURNEY[::-1]
+    answer = await timeline(gateway, person, order="asc")
+    assert words(answer) == JOURNEY
+    said = [envelope for log in sources.logs.values() for envelope in log]
+    items = answer.json()["items"]
+    assert {(item["service"], item["position"], item["id"]) for item in items} == {
+        (envelope.service, envelope.position, str(envelope.id)) for envelope in said
+    }
+    met = items[3]
+    assert met["summary"] == "Met on arrival on November 3, 2026, port of entry EBL."
+    assert met["data"]["port_of_entry"] == "EBL"
+    assert met["links"]["case"] == f"/v1/cases/{person.case_id}"
+    assert met["links"]["arrival"] == f"/v1/arrivals/{met['data']['arrival_id']}"
+
+
+async def test_what_happened_earlier_stands_earlier_however_late_it_was_recorded(
+    gateway: Gateway, sources: Sources
+) -> None:
+    person = await journey(sources)
+    await sources.tell(person.met(occurred_at=START))
+    answer = await timeline(gateway, person, order="asc")
+    assert words(answer)[0] == "reception.arrival.received"
+
+
+async def test_freshness_says_what_is_missing(gateway: Gateway, sources: Sources) -> None:
+    person = Person(sources)
+    first = [person.submitted(), person.accepted(), person.opened()]
+    await sources.tell(*first)
+    fresh = (await timeline(gateway, person)).json()["freshness"]
+    assert (fresh["cases"]["applied"], fresh["cases"]["head"], fresh["cases"]["complete"]) == (3, 3, True)
+    assert fresh["reception"] == {"applied": 0, "head": 0, "complete": False, "heard_at": None}
+    person.progressed("arrived")
+    last = person.deadline()
+    await sources.tell(last)  # the one before is missing
+    fresh = (await timeline(gateway, person)).json()["freshness"]["cases"]
+    assert (fresh["applied"], fresh["head"], fresh["complete"]) == (3, 5, False)
+
+
+@pytest.mark.parametrize(
+    ("who", "status", "sees_profile"),
+    [
+        ("bamf", 200, False),
+        ("iom-iraq", 200, True),
+        ("eurp", 200, True),
+        ("ours", 200, True),
+        ("fedasil", 404, None),
+        ("goal", 404, None),
+        ("other office", 404, None),
+        ("school", 404, None),
+    ],
+)
+async def test_everybody_sees_what_is_meant_for_them(
+    gateway: Gateway, sources: Sources, who: str, status: int, sees_profile: bool | None
+) -> None:
+    person = await journey(sources)
+    await sources.tell(person.profiled())
+    async with hearing(sources):
+        answer = await timeline(gateway, person, who)
+    assert answer.status_code == status
+    if status == 200:
+        assert ("reception.arrival.profiled" in words(answer)) is sees_profile
+        assert ("needs_priority" in json.dumps(answer.json()["items"][0])) is sees_profile
+
+
+async def test_who_is_absent_and_who_is_for_others_look_the_same(gateway: Gateway, sources: Sources) -> None:
+    person = await journey(sources)
+
+    async with hearing(sources):
+        answers = [await timeline(gateway, whom, "fedasil") for whom in (person, Person(sources))]
+    documents = [answer.json() for answer in answers]
+    for document in documents:
+        document.pop("instance")
+    assert documents[0] == documents[1]
+    assert documents[0]["type"] == "/problems/not-found"
+
+
+async def test_an_unknown_person_waits_for_cases_and_is_not_denied_before(gateway: Gateway, sources: Sources) -> None:
+    answer = await timeline(gateway, Person(sources))
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/not-caught-up")
+    assert answer.headers["retry-after"]
+
+
+async def test_pages_hold_every_entry_once(gateway: Gateway, sources: Sources) -> None:
+    person = await journey(sources)
+    same = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    await sources.tell(*[person.met(occurred_at=same) for _ in range(7)])
+    for order in ("asc", "desc"):
+        seen, cursor = [], None
+        while True:
+            page = await timeline(gateway, person, order=order, limit=3, **({"after": cursor} if cursor else {}))
+            body = page.json()
+            seen += [item["id"] for item in body["items"]]
+            cursor = body["next"]
+            if cursor is None:
+                assert "link" not in page.headers
+                break
+            assert page.headers["link"].endswith('rel="next"')
+            assert f"after={cursor}" in page.headers["link"]
+        assert len(seen) == len(set(seen)) == 12
+
+
+async def test_filters_narrow(gateway: Gateway, sources: Sources) -> None:
+    person = await journey(sources)
+    assert words(await timeline(gateway, person, service="reception")) == ["reception.arrival.received"]
+    kind = "org.homeward.cases.case.opened.v1"
+    assert words(await timeline(gateway, person, type=kind)) == ["cases.case.opened"]
+    assert len(words(await timeline(gateway, person, type=[kind, "org.homeward.cases.case.progressed.v1"]))) == 2
+    third = (START + timedelta(minutes=3)).isoformat()
+    assert words(await timeline(gateway, person, **{"from": third, "order": "asc"})) == JOURNEY[2:]
+    assert words(await timeline(gateway, person, to=third, order="asc")) == JOURNEY[:2]
+    assert words(await timeline(gateway, person, as_of=third, order="asc")) == JOURNEY[:3]
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ({"service": "grants"}, 422),
+        ({"type": "cases"}, 422),
+        ({"order": "up"}, 422),
+        ({"from": "2026-01-01T00:00:00"}, 422),
+        ({"limit": 0}, 422),
+        ({"after": "nonsense"}, 400),
+        ({"after": "WyIyMDI2LTAxLTAxIiwiMjAyNi0wMS0wMSIsImEiLCIxIl0"}, 400),
+        ({"colour": "red"}, 400),
+    ],
+)
+async def test_what_is_not_understood_is_refused(
+    gateway: Gateway, sources: Sources, query: dict[str, object], status: int
+) -> None:
+    person = await journey(sources)
+    answer = await timeline(gateway, person, **query)
+    assert answer.status_code == status, answer.text
+    assert all(str(value) not in answer.text for value in query.values() if isinstance(value, str) and len(value) > 5)
+
+
+async def test_a_family_shares_what_concerns_their_referral_and_nothing_else(
+    gateway: Gateway, sources: Sources
+) -> None:
+    one = Person(sources)
+    two = Person(sources, referral_id=one.referral_id, case_id=one.case_id)
+    one.submitted(people=2)
+    one.deadline("referral_decision", returnee_id=None, case_id=None)
+    for person in (one, two):
+        person.accepted()
+        person.opened()
+    two.progressed("arrived")
+    await sources.tell_all()
+    shared = ["cases.referral.submitted", "cases.deadline.set", "cases.referral.accepted", "cases.case.opened"]
+    assert words(await timeline(gateway, one, order="asc")) == shared
+    assert words(await timeline(gateway, two, order="asc")) == [*shared, "cases.case.progressed"]
+
+
+async def test_the_same_facts_in_any_batches_make_the_same_timeline(gateway: Gateway, sources: Sources) -> None:
+    person = Person(sources)
+    facts = [person.submitted(), person.accepted(), person.opened(), person.met(), person.progressed("arrived")]
+    for fact in facts:
+        await sources.tell(fact)
+    await sources.tell(*facts)
+    assert words(await timeline(gateway, person, order="asc")) == JOURNEY
+    state = await rows(gateway.database, select(beneficiary.c.state, beneficiary.c.implementer))
+    assert state == [("arrived", "iom-iraq")]
+
+
+async def test_a_new_epoch_replaces_what_its_source_has_lost(gateway: Gateway, sources: Sources) -> None:
+    person = await journey(sources)
+    await sources.tell(person.deadline(), person.deadline())
+    log = sources.logs["cases"]
+    del log[4:]  # restored from a backup of before the deadlines
+    sources.epochs["cases"].append((uuid4(), 4))
+    sources.minutes += 60
+    await sources.tell(person.progressed("in_delivery", "arrived"))
+    positions = await rows(
+        gateway.database,
+        select(TimelineEntry.position, TimelineEntry.type)
+        .where(TimelineEntry.source == "cases", TimelineEntry.position >= 4)
+        .order_by(TimelineEntry.position),
+    )
+    assert positions == [(4, "org.homeward.cases.case.progressed.v1"), (5, "org.homeward.cases.case.progressed.v1")]
+
+
+async def test_after_an_erasure_the_timeline_is_gone_and_only_amounts_and_codes_stay(
+    gateway: Gateway, sources: Sources
+) -> None:
+    person = await journey(sources)
+    await sources.tell(person.erased())
+    async with hearing(sources):
+        assert (await timeline(gateway, person)).status_code == 404
+        assert (await timeline(gateway, person, "ours")).status_code == 404
+    await sources.tell(person.met())  # a device was offline
+    kept = await rows(gateway.database, select(TimelineEntry.subject, TimelineEntry.type, TimelineEntry.data))
+    about = [row for row in kept if str(person.id) in str(row)]
+    assert [row.type for row in about] == ["org.homeward.cases.returnee.erased.v1"]
+    assert sum("arrived_on" in row.data for row in kept) == 2
+    assert await rows(gateway.database, select(Relation)) == []
+    left = select(participation.c.role).where(participation.c.subject_id == person.id)
+    assert await rows(gateway.database, left) == []
+
+
+async def test_a_rebuild_begins_from_nothing(gateway: Gateway, sources: Sources) -> None:
+    person = await journey(sources)
+    before = (await timeline(gateway, person)).json()["items"]
+    async with gateway.database.transaction() as session:
+        await rebuild(session)
+    for table in (TimelineEntry, Relation, beneficiary, participation):
+        assert await rows(gateway.database, select(func.count()).select_from(table)) == [(0,)]
+    assert {w for (w,) in await rows(gateway.database, select(inbox_source.c.watermark))} == {0}
+    await sources.tell_all()
+    assert (await timeline(gateway, person)).json()["items"] == before
+
+
+async def test_the_summary_says_where_they_stand(gateway: Gateway, sources: Sources) -> None:
+    person = await journey(sources)
+    past = person.deadline("first_contact", "2026-01-01T12:00:00+03:00")
+    await sources.tell(person.profiled(), past, person.deadline("plan"))
+    path = f"/v1/returnees/{person.id}/summary"
+    body = (await gateway.http.get(path, headers=SEES["iom-iraq"])).json()
+    assert (body["state"], body["programme"], body["implementer"]) == ("arrived", "eurp", "iom-iraq")
+    assert body["case"]["state"] == "arrived"
+    assert [deadline["kind"] for deadline in body["deadlines"]] == ["plan"]
+    assert body["plan"] is None
+    assert body["freshness"]["cases"]["complete"] is True
+    theirs = (await gateway.http.get(path, headers=SEES["bamf"])).json()
+    assert theirs["deadlines"] == []
+    assert theirs["arrival"]["state"] == "received"
+    assert theirs["arrival"]["needs_priority"] is None
+    async with hearing(sources):
+        assert (await gateway.http.get(path, headers=SEES["fedasil"])).status_code == 404
+
+
+async def test_the_language_asked_for(gateway: Gateway, sources: Sources) -> None:
+    person = await journey(sources)
+    path = f"/v1/returnees/{person.id}/timeline"
+    for wish, tag, starts in (
+        ("ar", "ar", None),
+        ("sv, fr;q=0.8, en;q=0.1", "fr", "Le dossier"),
+        ("de-AT", "de", "Der Fall"),
+        ("sv", "en", "The case"),
+    ):
+        answer = await gateway.http.get(path, headers=SEES["iom-iraq"] | {"Accept-Language": wish})
+        assert answer.headers["content-language"] == tag
+        first = answer.json()["items"][0]["summary"]
+        assert starts is None or first.startswith(starts)
+        assert "arrived" not in first or tag == "en"
