@@ -158,7 +158,7 @@ class Walk:
         return await eventually(complete, "the timeline is complete")
 
     def _decider(self, walk: Return, referral: dict[str, Any]) -> GatewayClient:
-        if referral["decided_first_by"] == "programme_office":
+        if referral["decider"] == "programme_office":
             return self.client(self.offices[walk.content["programme"]], "officer-2")
         return self.coordinator
 
@@ -191,6 +191,7 @@ class Walk:
             {
                 "kind": kind,
                 "beneficiary": walk.returnees[0],
+                **({"housing": "rent"} if kind == "housing" else {}),
                 "description": f"{kind.replace('_', ' ').capitalize()}, in kind",
                 "budget": {"amount": "600.00", "currency": "EUR"},
                 "level": "individual",

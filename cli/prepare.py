@@ -5,6 +5,7 @@ import importlib
 import time
 
 import asyncpg
+from alembic.util.exc import CommandError
 from pydantic import SecretStr
 
 from chassis.db import Database
@@ -28,7 +29,7 @@ async def prepare(machine: Machine) -> None:
         machine: Whose PostgreSQL it is; it may still be starting.
 
     Raises:
-        CannotRun: The secrets do not belong to the data.
+        CannotRun: The secrets do not belong to the data, or a newer version has been here.
     """
     for role in ROLES.values():
         importlib.import_module(f"{role.package}.app")  # while PostgreSQL is starting
@@ -46,7 +47,10 @@ async def prepare(machine: Machine) -> None:
         await grant_rows(owner)
         await owner.close()
         service = role.service()
-        await upgrade(machine.database_url(name, owner=True), service.migrations, service.metadata)
+        try:
+            await upgrade(machine.database_url(name, owner=True), service.migrations, service.metadata)
+        except CommandError as error:
+            raise CannotRun(f"The database of {name} cannot be migrated by this version: {error}") from None
     settings = Settings(database_url=SecretStr(machine.database_url("gateway")))
     database = Database(async_url(machine.database_url("gateway")), application_name="homeward-prepare")
     try:
