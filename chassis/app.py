@@ -269,7 +269,7 @@ async def _problem(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _database(request: Request, error: Exception) -> JSONResponse:
-    log.exception("database failed", exc_info=error)
+    log.error("database failed", exc_info=error)
     kind = errors.BAD_GATEWAY if is_outage(error) else errors.INTERNAL
     headers = {"Retry-After": "2"} if is_outage(error) else None
     return _answer(request, Problem(kind, headers=headers))

@@ -1,9 +1,9 @@
 """The audit trail: who changed what and who read whose identity, sealed so that tampering shows.
 
-A row is written in the transaction of what it records, and waits for nobody. A job seals the rows that have arrived since:
-a keyed digest over them and over the seal before. Whoever can write the database but does not have the key cannot
-change or remove a sealed row without `homeward audit verify` saying so. The newest seal also goes to the log, so that
-cutting off the end shows too.
+A row is written in the transaction of what it records, and waits for nobody. A job seals the rows that have arrived
+since: a keyed digest over them and over the seal before. Whoever can write the database but does not have the key
+cannot change or remove a sealed row without `homeward audit verify` saying so. The newest seal also goes to the log,
+so that cutting off the end shows too.
 """
 
 import base64
@@ -118,7 +118,7 @@ async def _write(session: Session) -> None:
 
 
 def _canonical(row: Row[Any]) -> bytes:
-    values = dict(row._mapping)
+    values = row._asdict()
     values["at"] = row.at.isoformat()
     return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 

@@ -15,7 +15,7 @@ NONCE_BYTES = 12
 KEY_ID_BYTES = 4
 
 
-class NotDecryptable(ValueError):
+class NotDecryptable(ValueError):  # noqa: N818 - it says what is the matter
     """The key it was encrypted with is not in the keyring, or the bytes were changed."""
 
 

@@ -200,7 +200,7 @@ NOT_CAUGHT_UP = ProblemType(
     "not-caught-up",
     503,
     "This service has not heard yet",
-    "The returnee may have been registered a moment ago and the news is on its way. Try again after Retry-After seconds.",
+    "The returnee may have been registered a moment ago and the news is on its way. Try again after Retry-After.",
 )
 
 

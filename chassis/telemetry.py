@@ -54,11 +54,17 @@ def _where_not_what(_: Any, __: str, event: MutableMapping[str, Any]) -> Mutable
         code = getattr(getattr(error, "orig", error), "sqlstate", None)
         if code:
             event["sqlstate"] = code
-        frames = traceback.extract_tb(error.__traceback__)
-        event["frames"] = [
-            f"{frame.filename.rpartition('/site-packages/')[2]}:{frame.lineno}" for frame in frames[-12:]
-        ]
+        event["frames"] = _frames(error)
     return event
+
+
+def _frames(error: BaseException) -> list[str]:
+    """Our own frames of a traceback and the last two of whatever they called, as file and line."""
+    stack = traceback.extract_tb(error.__traceback__)
+    ours = [
+        frame for frame in stack[:-2] if "site-packages" not in frame.filename and "/lib/python" not in frame.filename
+    ]
+    return [f"{'/'.join(frame.filename.split('/')[-3:])}:{frame.lineno}" for frame in [*ours[-10:], *stack[-2:]]]
 
 
 class _Foreign(logging.Handler):

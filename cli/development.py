@@ -20,7 +20,6 @@ SCOPES = {
         Scope.RETURNEES_READ,
         Scope.RETURNEES_IDENTITY,
         Scope.CASES_READ,
-        Scope.ARRIVALS_READ,
         Scope.TIMELINE_READ,
         Scope.ACT_FOR_USERS,
     ),

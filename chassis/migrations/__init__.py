@@ -1,4 +1,4 @@
-"""Migrations by Alembic: one chain for the chassis' own tables, one for the service's, both in the service's database."""
+"""Migrations by Alembic: a chain for the chassis' own tables and one for the service's, both in its database."""
 
 from collections.abc import Sequence
 from pathlib import Path
