@@ -1,5 +1,6 @@
 """Who is calling: a JWT checked against the issuer's keys, and the person that the client acts for."""
 
+import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -9,6 +10,7 @@ from typing import Any
 
 import httpx
 import jwt
+import structlog
 from starlette.requests import Request
 
 from chassis.errors import BAD_GATEWAY, FORBIDDEN, PERSON_REQUIRED, UNAUTHENTICATED, Problem
@@ -23,6 +25,9 @@ ACTOR_FORM = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 KEYS_FRESH_SECONDS = 600
 KEYS_RETRY_SECONDS = 3
+FIRST_KEYS_RETRY_SECONDS = 0.2
+
+log = structlog.get_logger("homeward.auth")
 
 
 class OrganisationKind(StrEnum):
@@ -61,12 +66,12 @@ class Caller:
         return self.kind is OrganisationKind.INTERNAL and INTERNAL in self.scopes
 
     def require(self, scope: str) -> None:
-        """Refuse a client without the scope.
+        """Refuse a client without the scope; `internal` is worth nothing in the hands of anybody else.
 
         Raises:
             Problem: 403, naming the scope.
         """
-        if scope not in self.scopes:
+        if scope not in self.scopes or (scope == INTERNAL and not self.is_internal):
             raise Problem(FORBIDDEN, f"the scope {scope} is needed", scope=scope)
 
     def require_person(self) -> str:
@@ -105,6 +110,7 @@ class KeySet:
     keys: dict[str, jwt.PyJWK] = field(default_factory=dict)
     fetched_at: float = float("-inf")
     tried_at: float = float("-inf")
+    _fetching: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def get(self, key_id: str) -> jwt.PyJWK | None:
         """The key of that id; None if the issuer does not have it.
@@ -112,22 +118,27 @@ class KeySet:
         Raises:
             Problem: 503, no keys could be fetched yet.
         """
-        now = time.monotonic()
-        stale = now - self.fetched_at > KEYS_FRESH_SECONDS or key_id not in self.keys
-        if stale and now - self.tried_at > KEYS_RETRY_SECONDS:
-            self.tried_at = now
-            try:
-                document = await self.fetch(self.url)
-                self.keys = {key.key_id: key for key in jwt.PyJWKSet.from_dict(document).keys if key.key_id}
-                self.fetched_at = time.monotonic()
-                self.tried_at = float("-inf") if not self.keys else self.tried_at
-            except (httpx.HTTPError, OSError, jwt.PyJWTError):
-                if not self.keys:
-                    self.tried_at = float("-inf")
-                    raise Problem(
-                        BAD_GATEWAY, "the keys of the issuer cannot be fetched", headers={"Retry-After": "2"}
-                    ) from None
+        if self._is_fresh(key_id) or (key_id in self.keys and self._fetching.locked()):
+            return self.keys[key_id]
+        async with self._fetching:  # who comes while they are fetched waits for them
+            pause = KEYS_RETRY_SECONDS if self.keys else FIRST_KEYS_RETRY_SECONDS
+            if not self._is_fresh(key_id) and time.monotonic() - self.tried_at > pause:
+                await self._fetch()
+        if not self.keys:
+            raise Problem(BAD_GATEWAY, "the keys of the issuer cannot be fetched", headers={"Retry-After": "2"})
         return self.keys.get(key_id)
+
+    def _is_fresh(self, key_id: str) -> bool:
+        return key_id in self.keys and time.monotonic() - self.fetched_at <= KEYS_FRESH_SECONDS
+
+    async def _fetch(self) -> None:
+        self.tried_at = time.monotonic()
+        try:
+            document = await self.fetch(self.url)
+            self.keys = {key.key_id: key for key in jwt.PyJWKSet.from_dict(document).keys if key.key_id}
+            self.fetched_at = time.monotonic()
+        except (httpx.HTTPError, OSError, jwt.PyJWTError) as error:
+            log.warning("the keys of an issuer could not be fetched", error=type(error).__name__)
 
 
 class Revocations:

@@ -1,5 +1,6 @@
 """Who is calling, and to whom they may be shown."""
 
+import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +14,8 @@ from pydantic import SecretStr, ValidationError
 from sqlalchemy import literal, select
 
 from chassis.access import Role, grant, revoke, roles_of, visible
-from chassis.auth import Authenticator, Caller, OrganisationKind
+from chassis.auth import Authenticator, Caller, KeySet, OrganisationKind
+from chassis.errors import BAD_GATEWAY, Problem
 from chassis.settings import Settings
 from tests.chassis.probe import Probe
 from tests.tokens import ISSUER, bearer, fetch_keys, settings, token
@@ -178,3 +180,38 @@ class TestParticipation:
             assert await roles_of(session, person, office) == {Role.PROGRAMME}
             await revoke(session, person, Role.PARTNER, "partner-a")
             assert not await sees(partner, person)
+
+
+class TestKeys:
+    async def test_who_comes_while_they_are_fetched_waits(self) -> None:
+        asked = 0
+
+        async def fetch(url: str) -> dict[str, Any]:
+            nonlocal asked
+            asked += 1
+            await asyncio.sleep(0.02)
+            return await fetch_keys(url)
+
+        keys = KeySet("http://issuer.test/jwks", fetch)
+        found = await asyncio.gather(*(keys.get("tests") for _ in range(5)))
+        assert all(found)
+        assert asked == 1
+
+    async def test_when_they_cannot_be_had_nobody_is_told_that_a_token_is_wrong(self) -> None:
+        asked = 0
+
+        async def fetch(_: str) -> dict[str, Any]:
+            nonlocal asked
+            asked += 1
+            raise httpx.ConnectError("nobody there")
+
+        keys = KeySet("http://issuer.test/jwks", fetch)
+        answers = await asyncio.gather(*(keys.get("tests") for _ in range(5)), return_exceptions=True)
+        assert [getattr(answer, "kind", None) for answer in answers] == [BAD_GATEWAY] * 5
+        assert asked == 1
+
+
+def test_the_internal_scope_is_worth_nothing_in_other_hands() -> None:
+    partner = Caller("c", "iom-iraq", OrganisationKind.PARTNER, frozenset({"internal"}))
+    with pytest.raises(Problem):
+        partner.require("internal")
