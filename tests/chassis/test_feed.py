@@ -38,7 +38,7 @@ async def test_the_feed_is_read_over_http_by_who_holds_the_internal_scope(
 
     def answer(request: httpx.Request) -> httpx.Response:
         assert request.url.path == "/oauth/token"
-        return httpx.Response(200, json={"access_token": token(scopes="internal"), "expires_in": 600})
+        return httpx.Response(200, json={"access_token": token(kind="internal", scopes="internal"), "expires_in": 600})
 
     inside = httpx.ASGITransport(app)
 
@@ -50,10 +50,14 @@ async def test_the_feed_is_read_over_http_by_who_holds_the_internal_scope(
     try:
         async with httpx.AsyncClient(transport=inside, base_url="http://feed") as http:
             for scope, status in scopes.items():
-                assert (await http.get("/v1/events", headers=bearer(scopes=scope))).status_code == status
-            refused = await http.get("/v1/events", params={"since": 1}, headers=bearer(scopes="internal"))
+                assert (
+                    await http.get("/v1/events", headers=bearer(kind="internal", scopes=scope))
+                ).status_code == status
+            refused = await http.get(
+                "/v1/events", params={"since": 1}, headers=bearer(kind="internal", scopes="internal")
+            )
             assert refused.status_code == 400
-            empty = (await http.get("/v1/events", headers=bearer(scopes="internal"))).json()
+            empty = (await http.get("/v1/events", headers=bearer(kind="internal", scopes="internal"))).json()
             assert (empty["items"], empty["next"], empty["head"]["position"], empty["head"]["epoch"]) == (
                 [],
                 0,
