@@ -53,6 +53,8 @@ async def test_the_feed_is_read_over_http_by_who_holds_the_internal_scope(
                 assert (
                     await http.get("/v1/events", headers=bearer(kind="internal", scopes=scope))
                 ).status_code == status
+            outsider = bearer("iom-iraq", "partner", scopes="internal")
+            assert (await http.get("/v1/events", headers=outsider)).status_code == 403
             refused = await http.get(
                 "/v1/events", params={"since": 1}, headers=bearer(kind="internal", scopes="internal")
             )
