@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import (
     CheckConstraint,
     DateTime,
+    FetchedValue,
     ForeignKey,
     Index,
     LargeBinary,
@@ -49,7 +50,7 @@ class Resource(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id, sort_order=-2)
     version: Mapped[int] = mapped_column(default=1, sort_order=-1)
     created_at: Mapped[datetime] = mapped_column(server_default=now(), sort_order=1)
-    updated_at: Mapped[datetime] = mapped_column(server_default=now(), sort_order=1)
+    updated_at: Mapped[datetime] = mapped_column(server_default=now(), server_onupdate=FetchedValue(), sort_order=1)
 
     def changed(self) -> None:
         """Count the change: another ETag, and a new `updated_at` by the database's clock."""

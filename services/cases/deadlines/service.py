@@ -56,12 +56,19 @@ async def set_for_case(session: Session, case: CaseFile, members: Iterable[CaseM
     for kind in OF_A_RETURN:
         due_at = rules.due(kind, case.country_of_return, arrived_on)
         before = existing.get(kind)
-        if due_at is None or (before and (before.state == DeadlineState.MET or before.due_at == due_at)):
+        if due_at is None or (before and _stands(before, due_at)):
             continue
         rule = rules.deadlines[kind].model_dump(mode="json")
         deadline = await _put(session, before, kind, due_at, case.programme, rule, case_id=case.id)
         for member in members:
             publish(session, DeadlineSet(**_ids(deadline), **_member_ids(case, member)))
+
+
+def _stands(deadline: Deadline, due_at: datetime) -> bool:
+    """Whether a deadline is as it should be: met, or due then and not cancelled meanwhile."""
+    if deadline.state == DeadlineState.CANCELLED:
+        return False
+    return deadline.state == DeadlineState.MET or deadline.due_at == due_at
 
 
 async def _put(

@@ -264,8 +264,8 @@ async def request_information(
     referral.question = body.question
     referral.changed()
     await deadlines.settle(session, DeadlineState.CANCELLED, referral_id=referral.id)
-    await deadlines.set_for_referral(session, referral, DeadlineKind.INFORMATION, await clock(session))
     publish(session, ReferralInformationRequested(**_ids(referral)))
+    await deadlines.set_for_referral(session, referral, DeadlineKind.INFORMATION, await clock(session))
     audit.record(session, caller, "request-information", "referral", referral.id)
     await session.flush()
     return referral
@@ -311,7 +311,6 @@ async def complete(
     await session.flush()
     await travel.replace_first(session, referral, body.travel, len(body.people))
     await deadlines.settle(session, DeadlineState.MET, referral_id=referral.id, kinds=[DeadlineKind.INFORMATION])
-    await _await_decision(session, referral)
     publish(
         session,
         ReferralSubmitted(
@@ -324,6 +323,7 @@ async def complete(
             needs_priority=referral.needs_priority,
         ),
     )
+    await _await_decision(session, referral)
     audit.record(session, caller, "complete", "referral", referral.id)
     return referral
 
@@ -337,7 +337,7 @@ async def _people(session: Session, referral_id: UUID) -> Sequence[ReferralPerso
 
 async def _decided(session: Session, referral: Referral, caller: Caller) -> None:
     referral.decided_by = caller.require_person()
-    referral.decided_at = now()
+    referral.decided_at = await clock(session)
     referral.changed()
     decision = [DeadlineKind.REFERRAL_DECISION, DeadlineKind.OFFICE_DECISION]
     await deadlines.settle(session, DeadlineState.MET, referral_id=referral.id, kinds=decision)

@@ -51,20 +51,24 @@ DIGRAPHS = (
 )
 LETTERS = str.maketrans({"q": "k", "c": "k", "x": "k", "g": "j", "v": "", "w": "", "z": "s", "p": "b", "h": ""})
 VOWELS = re.compile(r"[aeiouy]")
+APOSTROPHES = re.compile(r"['`]")
 ARTICLE = re.compile(r"^(al|el|ul|as|ad|ar|an|at|az)[-\s]+")
+ARABIC_ARTICLE = re.compile(r"\bال(?=\w{3})")
 
 
 def plain(text: str) -> str:
     """Text in lower-case ASCII letters, words apart: one form for every script, code point and spelling mark."""
     folded = unicodedata.normalize("NFKC", text).translate(FOLDED)
     bare = "".join(c for c in unicodedata.normalize("NFD", folded) if not unicodedata.combining(c))
-    return " ".join(re.sub(r"[^a-z]+", " ", anyascii(bare).lower()).split())
+    # A glottal stop is written as an apostrophe or not at all: it parts no words.
+    ascii_only = APOSTROPHES.sub("", anyascii(bare).lower())
+    return " ".join(re.sub(r"[^a-z]+", " ", ascii_only).split())
 
 
 def skeleton(text: str) -> str:
     """The consonants of each word, so that Oebaidi, Obeidi and العبيدي meet."""
     words = []
-    for word in ARTICLE.sub("", plain(text)).split():
+    for word in ARTICLE.sub("", plain(ARABIC_ARTICLE.sub("", text))).split():
         bare = word
         for digraph, letter in DIGRAPHS:
             bare = bare.replace(digraph, letter)

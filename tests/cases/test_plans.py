@@ -1,0 +1,212 @@
+"""Plans: nobody loses work, nobody approves their own, the approved one stays in force while it is amended."""
+
+import asyncio
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chassis.errors import Problem
+from services.cases.plans import rules
+from services.cases.plans.schemas import PlanState
+from tests.cases.house import Accepted, House, alone
+
+
+def line(beneficiary: str, amount: str = "1500.00", **values: Any) -> dict[str, Any]:
+    return {
+        "kind": "business",
+        "beneficiary": beneficiary,
+        "description": "Tools for a barber shop",
+        "budget": {"amount": amount, "currency": "EUR"},
+    } | values
+
+
+def path(accepted: Accepted) -> str:
+    return f"/cases/{accepted.case_id}/plan"
+
+
+async def drafted(house: House, accepted: Accepted, *lines: dict[str, Any], person: str | None = "anna") -> Any:
+    body = {"lines": list(lines) or [line(accepted.people[0])]}
+    answer = await house.call("PUT", path(accepted), body, new=True, person=person)
+    assert answer.status_code == 200, answer.text
+    return answer
+
+
+async def submitted(house: House, accepted: Accepted) -> str:
+    await drafted(house, accepted)
+    answer = await house.post(f"{path(accepted)}/submit", person="anna")
+    assert answer.status_code == 200, answer.text
+    return str(answer.headers["etag"])
+
+
+async def approved(house: House, accepted: Accepted) -> Any:
+    etag = await submitted(house, accepted)
+    answer = await house.post(f"{path(accepted)}/approve", person="bert", etag=etag)
+    assert answer.status_code == 200, answer.text
+    return answer
+
+
+class TestDraft:
+    async def test_amounts_are_exact(self, house: House) -> None:
+        accepted = await house.arrived()
+        principal, child = accepted.people
+        answer = await drafted(
+            house,
+            accepted,
+            line(principal, "0.10"),
+            line(principal, "0.20"),
+            line(child, "250000.125", kind="education", budget={"amount": "250000.125", "currency": "IQD"}),
+            line(principal, "99.99", kind="housing", housing="rent"),
+        )
+        totals = {money["currency"]: money["amount"] for money in answer.json()["totals"]}
+        assert {currency: float(amount) for currency, amount in totals.items()} == {"EUR": 100.29, "IQD": 250000.125}
+        assert all(isinstance(amount, str) for amount in totals.values())
+
+    @pytest.mark.parametrize(
+        ("values", "code"),
+        [
+            ({"beneficiary": str(uuid4())}, "not_in_case"),
+            ({"kind": "yacht"}, "unknown_assistance"),
+            ({"kind": "housing"}, "housing_kind"),
+            ({"housing": "rent"}, "housing_kind"),
+            ({"description": "=1+1"}, "formula_injection"),
+        ],
+    )
+    async def test_a_line_that_is_wrong_is_refused(self, house: House, values: dict[str, Any], code: str) -> None:
+        accepted = await house.arrived(alone())
+        body = {"lines": [line(accepted.people[0]) | values]}
+        answer = await house.call("PUT", path(accepted), body, new=True)
+        assert answer.status_code == 422
+        assert code in {error["code"] for error in answer.json()["errors"]}
+
+    async def test_two_case_workers_and_neither_loses_work(self, house: House) -> None:
+        accepted = await house.arrived(alone())
+        first = await drafted(house, accepted)
+        body = {"lines": [line(accepted.people[0], "700.00")]}
+        answers = await asyncio.gather(
+            *(
+                house.call("PUT", path(accepted), body, etag=first.headers["etag"], person=person)
+                for person in ("anna", "cara")
+            )
+        )
+        assert sorted(answer.status_code for answer in answers) == [200, 412]
+        assert (await house.call("PUT", path(accepted), body, new=True)).status_code == 412
+        assert (await house.call("PUT", path(accepted), body)).status_code == 428
+
+    async def test_nothing_is_there_before(self, house: House) -> None:
+        accepted = await house.arrived(alone())
+        assert (await house.get(path(accepted))).status_code == 404
+        assert (await house.post(f"{path(accepted)}/submit")).status_code == 404
+
+
+class TestApproval:
+    async def test_the_first_approval_begins_the_delivery(self, house: House) -> None:
+        accepted = await house.arrived()
+        await approved(house, accepted)
+        case = (await house.get(f"/cases/{accepted.case_id}")).json()
+        assert case["state"] == "in_delivery"
+        for person in accepted.people:
+            facts = await house.published(person)
+            assert [name for name, _ in facts][-3:] == ["plan.submitted", "plan.approved", "case.progressed"]
+            payload = facts[-2][1]
+            assert payload["preparer"] != payload["approver"]
+            assert "anna" not in str(payload)
+        due = (await house.get("/deadlines", case_id=accepted.case_id)).json()["items"]
+        assert {item["kind"]: item["state"] for item in due}["plan"] == "met"
+
+    async def test_nobody_approves_what_they_prepared(self, house: House) -> None:
+        accepted = await house.arrived(alone())
+        etag = await submitted(house, accepted)
+        own = await house.post(f"{path(accepted)}/approve", person="anna", etag=etag)
+        assert own.status_code == 403
+        assert own.json()["type"] == "/problems/four-eyes"
+
+    async def test_who_edited_it_prepared_it_too(self, house: House) -> None:
+        accepted = await house.arrived(alone())
+        first = await drafted(house, accepted, person="cara")
+        body = {"lines": [line(accepted.people[0], "10.00")]}
+        await house.call("PUT", path(accepted), body, etag=first.headers["etag"], person="anna")
+        etag = (await house.post(f"{path(accepted)}/submit", person="anna")).headers["etag"]
+        assert (await house.post(f"{path(accepted)}/approve", person="cara", etag=etag)).status_code == 403
+        assert (await house.post(f"{path(accepted)}/approve", person="bert", etag=etag)).status_code == 200
+
+    async def test_nobody_approves_what_they_have_not_seen(self, house: House) -> None:
+        accepted = await house.arrived(alone())
+        await submitted(house, accepted)
+        assert (await house.post(f"{path(accepted)}/approve", person="bert", etag='"1"')).status_code == 412
+        assert (await house.post(f"{path(accepted)}/approve", person="bert")).status_code == 428
+
+    async def test_not_before_the_arrival(self, house: House) -> None:
+        accepted = await house.accepted(alone())
+        await drafted(house, accepted)
+        answer = await house.post(f"{path(accepted)}/submit")
+        assert answer.status_code == 409
+        assert answer.json()["state"] == "pre_departure"
+
+    async def test_it_goes_back_for_a_reason(self, house: House) -> None:
+        accepted = await house.arrived(alone())
+        etag = await submitted(house, accepted)
+        back = await house.post(
+            f"{path(accepted)}/return", {"reason": "budget", "comment": "Too dear"}, person="bert", etag=etag
+        )
+        assert (back.json()["state"], back.json()["return_reason"]) == ("returned", "budget")
+        early = await house.post(f"{path(accepted)}/submit")
+        assert (early.status_code, early.json()["allowed"]) == (409, ["edit"])
+        body = {"lines": [line(accepted.people[0], "900.00")]}
+        again = await house.call("PUT", path(accepted), body, etag=back.headers["etag"])
+        assert again.json()["state"] == "draft"
+        assert (await house.post(f"{path(accepted)}/submit")).json()["state"] == "submitted"
+
+    async def test_it_is_agreed_as_it_is(self, house: House) -> None:
+        accepted = await house.arrived(alone())
+        await drafted(house, accepted)
+        agreed = await house.post(f"{path(accepted)}/agree", {"agreed_on": "2026-03-20", "language": "ckb"})
+        assert agreed.json()["agreed_on"] == "2026-03-20"
+        assert (await house.published(accepted.people[0]))[-1][0] == "plan.agreed"
+        body = {"lines": [line(accepted.people[0], "1.00")]}
+        edited = await house.call("PUT", path(accepted), body, etag=agreed.headers["etag"])
+        assert edited.json()["agreed_on"] is None
+
+
+class TestAmendment:
+    async def test_the_approved_one_stays_in_force(self, house: House) -> None:
+        accepted = await house.arrived(alone())
+        first = await approved(house, accepted)
+        draft = await house.post(f"{path(accepted)}/amend", {"comment": "Prices rose"}, person="anna")
+        assert (draft.json()["plan_version"], draft.json()["state"]) == (2, "draft")
+        assert draft.headers["etag"] != first.headers["etag"]
+        assert [entry["id"] for entry in draft.json()["lines"]] == [entry["id"] for entry in first.json()["lines"]]
+        old = (await house.get(path(accepted), plan_version=1)).json()
+        assert old["state"] == "approved"
+        assert (await house.post(f"{path(accepted)}/amend", {})).status_code == 409
+        await house.post(f"{path(accepted)}/submit", person="anna")
+        etag = await house.etag(path(accepted))
+        assert (await house.post(f"{path(accepted)}/approve", person="bert", etag=etag)).status_code == 200
+        assert (await house.get(path(accepted), plan_version=1)).json()["state"] == "superseded"
+        assert (await house.types(accepted.people[0])).count("case.progressed") == 2
+
+    async def test_a_referrer_reads_it_and_writes_nothing(self, house: House) -> None:
+        accepted = await house.arrived(alone())
+        await approved(house, accepted)
+        assert (await house.get(path(accepted), "fedasil")).status_code == 200
+        assert (await house.post(f"{path(accepted)}/amend", {}, who="fedasil")).status_code == 403
+        assert (await house.get(path(accepted), "other-ngo")).status_code == 404
+
+
+ACTIONS = sorted({action for allowed in rules.TRANSITIONS.values() for action in allowed})
+
+
+@given(st.lists(st.sampled_from(ACTIONS), max_size=15))
+def test_no_sequence_of_actions_leads_outside_the_table(actions: list[str]) -> None:
+    state = PlanState.DRAFT
+    refusals: list[tuple[str, Problem]] = []
+    for action in actions:
+        try:
+            state = rules.after(state, action)
+        except Problem as problem:
+            refusals.append((action, problem))
+    assert state in rules.TRANSITIONS
+    assert all(problem.kind.status == 409 for _, problem in refusals)
+    assert all(action not in problem.extensions["allowed"] for action, problem in refusals)

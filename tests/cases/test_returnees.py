@@ -1,0 +1,184 @@
+"""People: found in any script and spelling, read only by who may, corrected by who has seen them."""
+
+# ruff: noqa: RUF001 - letters that look alike are what these tests are about
+
+from typing import Any
+
+import pytest
+
+from services.cases.returnees import rules
+from tests.cases.house import House, alone
+
+
+def named(*parts: str, script: str = "Latn") -> dict[str, Any]:
+    given, father, family = parts
+    return {"script": script, "given": given, "father": father, "grandfather": "", "family": family}
+
+
+async def registered(house: House, *names: dict[str, Any]) -> str:
+    body = alone()
+    body["people"][0]["names"] = list(names)
+    return (await house.accepted(body)).people[0]
+
+
+class TestSearch:
+    @pytest.mark.parametrize(
+        "q",
+        ["Zozan Akreji", "zozan", "زوزان", "ئاکرەیی", "زوزان ئاكرەیی", "Zôzan  AKREJI", "Akrejî"],
+    )
+    async def test_a_name_is_found_from_any_script(self, house: House, q: str) -> None:
+        person = await registered(
+            house, named("Zozan", "", "Akreji"), named("زوزان", "بەندەوار", "ئاکرەیی", script="Arab")
+        )
+        answer = await house.post("/returnees/search", {"q": q})
+        assert answer.status_code == 200, answer.text
+        assert person in {item["id"] for item in answer.json()["items"]}
+
+    @pytest.mark.parametrize("q", ["Obeidi", "العبيدي", "Al-Oubaidi", "Al Obaydi"])
+    async def test_a_name_is_found_from_another_spelling(self, house: House, q: str) -> None:
+        person = await registered(house, named("Nabiel", "", "Al  Oebaidi"))
+        answer = await house.post("/returnees/search", {"q": q})
+        assert person in {item["id"] for item in answer.json()["items"]}
+
+    async def test_somebody_else_is_not_found(self, house: House) -> None:
+        person = await registered(house, named("Dilovan", "Heval", "Doskie"))
+        answer = await house.post("/returnees/search", {"q": "Mustafa Jaberi"})
+        assert person not in {item["id"] for item in answer.json()["items"]}
+
+    async def test_it_finds_only_whom_the_organisation_may_know(self, house: House) -> None:
+        person = await registered(house, named("Unmistakeable", "", "Qahtani"))
+        for who, found in (("iom-iraq", True), ("fedasil", True), ("other-ngo", False), ("bamf", False)):
+            answer = await house.post("/returnees/search", {"q": "Unmistakeable"}, who=who)
+            assert (person in {item["id"] for item in answer.json()["items"]}) is found
+
+    async def test_it_needs_no_key_and_is_audited(self, house: House) -> None:
+        before = await house.audited("search-identity", "-")
+        headers = house.headers("iom-iraq")
+        answer = await house.http.post("/v1/returnees/search", json={"q": "Zozan"}, headers=headers)
+        assert answer.status_code == 200
+        assert await house.audited("search-identity", "-") == before + 1
+
+
+class TestRead:
+    async def test_names_are_kept_to_the_letter(self, house: House) -> None:
+        names = [
+            named("  Al  Oebaidi", "", "Noe\u0308ri"),
+            named("ك\u0640ريم", "ه\u200cوشيار", "ئاکرەیی", script="Arab"),
+        ]
+        person = await registered(house, *names)
+        answer = (await house.get(f"/returnees/{person}")).json()
+        assert answer["identity"]["names"] == names
+
+    async def test_without_the_scope_there_is_no_identity(self, house: House) -> None:
+        person = await registered(house, named("Zozan", "", "Akreji"))
+        answer = await house.get(f"/returnees/{person}", scopes="returnees:read")
+        assert answer.json()["identity"] is None
+        assert "Zozan" not in answer.text
+        assert await house.audited("read-identity", person) == 0
+        await house.get(f"/returnees/{person}")
+        assert await house.audited("read-identity", person) == 1
+
+    @pytest.mark.parametrize("who", ["other-ngo", "bamf"])
+    async def test_absent_and_forbidden_look_the_same(self, house: House, who: str) -> None:
+        accepted = await house.accepted(alone())
+        forbidden = await house.get(f"/returnees/{accepted.people[0]}", who)
+        absent = await house.get(f"/returnees/{accepted.case_id}", who)
+        for answer in (forbidden, absent):
+            assert answer.status_code == 404
+            answer.json().pop("instance")
+        assert forbidden.json() | {"instance": ""} == absent.json() | {"instance": ""}
+        assert (await house.get(f"/households/{accepted.household_id}", who)).status_code == 404
+
+    async def test_the_desk_gets_the_minimum(self, house: House) -> None:
+        accepted = await house.accepted()
+        answer = await house.get(f"/returnees/{accepted.people[0]}/identity", "internal", scopes="internal")
+        assert answer.status_code == 200
+        assert set(answer.json()) == {
+            "id",
+            "names",
+            "sex",
+            "birth",
+            "nationality",
+            "household_id",
+            "languages",
+            "contacts",
+        }
+        assert answer.json()["contacts"] == [{"kind": "phone", "owner": "self", "safe_hours": "09:00-12:00"}]
+        assert "0433111" not in answer.text
+        partner = await house.get(f"/returnees/{accepted.people[0]}/identity")
+        assert partner.status_code == 403
+
+
+class TestCorrect:
+    async def test_it_is_told_without_what_it_was(self, house: House) -> None:
+        person = await registered(house, named("Zozan", "", "Akreji"))
+        path = f"/returnees/{person}"
+        etag = await house.etag(path)
+        changed = {"names": [named("Zozana", "", "Akreyi")], "birth": {"date": "1989-07-01", "precision": "day"}}
+        answer = await house.call("PATCH", path, changed, etag=etag)
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["etag"] != etag
+        name, payload = (await house.published(person))[-1]
+        assert name == "returnee.updated"
+        assert sorted(payload["changed"]) == ["birth", "names"]
+        assert "Zozana" not in str(payload)
+        found = await house.post("/returnees/search", {"q": "Zozana Akreyi"})
+        assert found.json()["items"][0]["id"] == person
+
+    async def test_nothing_changed_is_nothing_told(self, house: House) -> None:
+        person = await registered(house, named("Zozan", "", "Akreji"))
+        etag = await house.etag(f"/returnees/{person}")
+        answer = await house.call("PATCH", f"/returnees/{person}", {"sex": "male"}, etag=etag)
+        assert answer.headers["etag"] == etag
+        assert "returnee.updated" not in await house.types(person)
+
+    async def test_two_at_once_and_neither_loses_work(self, house: House) -> None:
+        person = await registered(house, named("Zozan", "", "Akreji"))
+        path = f"/returnees/{person}"
+        etag = await house.etag(path)
+        assert (await house.call("PATCH", path, {"sex": "other"}, etag=etag)).status_code == 200
+        assert (await house.call("PATCH", path, {"sex": "female"}, etag=etag)).status_code == 412
+        assert (await house.call("PATCH", path, {"sex": "female"})).status_code == 428
+
+    async def test_a_sentinel_is_refused_and_null_means_nothing(self, house: House) -> None:
+        person = await registered(house, named("Zozan", "", "Akreji"))
+        etag = await house.etag(f"/returnees/{person}")
+        for body in ({"birth": {"date": "1900-01-01", "precision": "year"}}, {"sex": None}):
+            assert (await house.call("PATCH", f"/returnees/{person}", body, etag=etag)).status_code == 422
+
+    async def test_who_referred_them_does_not_correct_them(self, house: House) -> None:
+        person = await registered(house, named("Zozan", "", "Akreji"))
+        etag = await house.etag(f"/returnees/{person}")
+        answer = await house.call("PATCH", f"/returnees/{person}", {"sex": "other"}, etag=etag, who="fedasil")
+        assert answer.status_code == 403
+
+
+class TestNames:
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            ("العبيدي", "العبیدی"),
+            ("كريم", "کـریم"),
+            ("هه\u200cڤال", "ههڤال"),
+            ("Noëri", "Noe\u0308ri"),
+            ("AL  OEBAIDI", "Al Oebaidi"),
+        ],
+    )
+    def test_spelled_alike(self, one: str, other: str) -> None:
+        assert rules.plain(one) == rules.plain(other)
+
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            ("Oebaidi", "Obeidi"),
+            ("Oebaidi", "العبيدي"),
+            ("Sherzad", "شێرزاد"),
+            ("Mohammed", "Muhamad"),
+            ("Qasim", "Kasem"),
+        ],
+    )
+    def test_consonants_agree(self, one: str, other: str) -> None:
+        assert rules.skeleton(one) == rules.skeleton(other)
+
+    def test_other_people_differ(self) -> None:
+        assert len({rules.skeleton(name) for name in ("Karim", "Salim", "Hamid", "Rashid", "Dilovan")}) == 5
