@@ -11,21 +11,24 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from chassis.events import Audience
 from cli.client import GatewayClient
+from cli.demo import Return, Walk, eventually
 from cli.embedded import free_port
 from cli.machine import Machine
 from cli.roles import ROLES
+from contracts.asyncapi import EVENTS
+from contracts.programmes import load_programmes
 
 ROOT = Path(__file__).resolve().parent.parent
 READY_SECONDS = 60
-FRESH_SECONDS = 30
 PORTS = ["HOMEWARD_POSTGRES_PORT", "HOMEWARD_KAFKA_PORT", *(role.port_variable for role in ROLES.values())]
 
 
@@ -139,18 +142,7 @@ class Platform:
             reached = all(fresh.get(s, {}).get("applied", 0) >= p for s, p in (up_to or {}).items())
             return page if reached and fresh and all(f["complete"] for f in fresh.values()) else None
 
-        return await eventually(complete, "the timeline is complete", seconds=FRESH_SECONDS + self.patience)
-
-
-async def eventually(look: Callable[[], Awaitable[Any]], what: str, *, seconds: float = 20) -> Any:
-    """Wait for something that is true sooner or later."""
-    deadline = time.monotonic() + seconds
-    while True:
-        found = await look()
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        await asyncio.sleep(0.1)
+        return await eventually(complete, "the timeline is complete")
 
 
 @asynccontextmanager
@@ -176,3 +168,24 @@ def example(reference: str | None = None, **replace: Any) -> dict[str, Any]:
     found = next(r for r in referrals if reference is None or r["external_reference"] == reference)
     stem = re.sub(r"[^A-Z0-9-]", "", found["external_reference"])
     return found | {"external_reference": f"{stem}-{secrets.token_hex(4)}"} | replace
+
+
+def shown_to(audience: Audience, event: dict[str, Any]) -> bool:
+    """Whether the contract lets somebody in that capacity see an event."""
+    (model,) = [model for model in EVENTS if model.event_type == event["type"]]
+    return audience in model.audience
+
+
+def walk_of(platform: Platform) -> Walk:
+    """The steps of the journey, through this platform's gateway."""
+    programmes = load_programmes(ROOT / "programmes").values()
+    return Walk(platform.client, {programme.id: programme.office for programme in programmes})
+
+
+async def walked(platform: Platform, content: dict[str, Any]) -> Return:
+    """A referral that went all the way to an approved plan."""
+    walk = walk_of(platform)
+    way = await walk.submit(content)
+    for step in (walk.accept, walk.confirm_travel, walk.meet, walk.plan):
+        await step(way)
+    return way

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from chassis.events import Audience
 from cli.demo import Return
-from tests.platform import ROOT, Platform, example, running_platform, walked
+from tests.platform import ROOT, Platform, example, running_platform, shown_to, walked
 
 REFERENCES = [
     json.loads(line)["external_reference"] for line in (ROOT / "examples" / "referrals.jsonl").read_text().splitlines()
@@ -30,17 +31,21 @@ async def lost(platform: Platform, ways: list[Return]) -> dict[str, int]:
     """How many events of these people are missing from their timelines, and how many cases did not move."""
     logs = {service: await platform.log(service) for service in ("cases", "reception")}
     heads = {service: log[-1]["position"] for service, log in logs.items()}
-    reader = platform.client("service-gateway")
     partner = platform.client("iom-iraq")
     missing = unmoved = people = 0
     for way in ways:
         unmoved += (await partner.get(f"/v1/cases/{way.case_id}"))["state"] != "in_delivery"
         for returnee in way.returnees:
             people += 1
-            page = await platform.fresh_timeline(reader, returnee, up_to=heads)
+            page = await platform.fresh_timeline(partner, returnee, up_to=heads)
             shown = {entry["id"] for entry in page["items"]}
             about = {returnee, way.referral_id}
-            recorded = {event["id"] for log in logs.values() for event in log if event["subject"] in about}
+            recorded = {
+                event["id"]
+                for log in logs.values()
+                for event in log
+                if event["subject"] in about and shown_to(Audience.PARTNER, event)
+            }
             assert len(recorded) > 8
             missing += len(recorded ^ shown)
     for log in logs.values():
