@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from chassis.app import Homeward, Service
 from chassis.db import is_outage
+from gateway.docs import routes as docs
 from gateway.events import routes as events
 from gateway.handlers import SOURCES, on_events
 from gateway.identity import routes as identity
@@ -61,7 +62,16 @@ service = Service(
     name="gateway",
     title="Homeward",
     description="The API platform of return and reintegration programmes: one door, one timeline per returnee.",
-    routers=[identity.oauth, identity.organisations, identity.clients, timeline.router, events.router, proxy.router],
+    routers=[
+        identity.oauth,
+        identity.organisations,
+        identity.clients,
+        timeline.router,
+        events.router,
+        docs.documents,
+        docs.pages,
+        proxy.router,
+    ],
     metadata=Base.metadata,
     migrations=Path(__file__).parent / "migrations" / "versions",
     batch_handler=on_events,

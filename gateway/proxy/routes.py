@@ -15,7 +15,7 @@ from chassis.errors import BAD_GATEWAY, NOT_FOUND, Problem
 from chassis.routing import Router
 from chassis.telemetry import REQUEST_ID_HEADER, bind_caller
 from gateway.limits import caller_of
-from gateway.proxy.owners import OWNERS
+from gateway.proxy.owners import owners
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 ANSWER_SECONDS = 30.0
@@ -51,9 +51,6 @@ class Label:
     path: str
 
 
-LABELS = {owner: Label(f"(forwarded to {owner})") for owner in OWNERS.values()}
-
-
 def new_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
     """The connections to our services; kept in `app.state.proxy`."""
     return httpx.AsyncClient(
@@ -72,10 +69,10 @@ async def forward(request: Request) -> Response:
     here = cast("Homeward", request.app.state.homeward)
     caller = await caller_of(request, here)
     bind_caller(caller.client_id, caller.organisation)
-    owner = OWNERS.get(request.path_params["segment"])
+    owner = owners().get(request.path_params["segment"])
     if owner is None:
         raise Problem(NOT_FOUND)
-    request.scope["route"] = LABELS[owner]
+    request.scope["route"] = Label(f"(forwarded to {owner})")
     client = cast("httpx.AsyncClient", request.app.state.proxy)
     path = request.scope["raw_path"].partition(b"?")[0]
     query = request.scope["query_string"]

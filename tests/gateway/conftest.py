@@ -53,11 +53,17 @@ class Gateway:
 async def gateway(new_database: NewDatabase) -> AsyncIterator[Gateway]:
     database = await new_database("gateway")
     async with Running(database.url) as made:
-        async with made.database.transaction() as session:
-            for client, (organisation, kind, programmes, scopes) in CLIENTS.items():
-                await ensure_organisation(session, organisation, kind, organisation, programmes)
-                await ensure_client(session, client, organisation, SECRET, scopes)
         yield made
+
+
+@pytest_asyncio.fixture
+async def registered(gateway: Gateway) -> Gateway:
+    """With organisations and clients."""
+    async with gateway.database.transaction() as session:
+        for client, (organisation, kind, programmes, scopes) in CLIENTS.items():
+            await ensure_organisation(session, organisation, kind, organisation, programmes)
+            await ensure_client(session, client, organisation, SECRET, scopes)
+    return gateway
 
 
 class Running:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import jwt
 import pytest
+import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -13,6 +14,11 @@ from gateway.limits import TOKENS_PER_MINUTE, Window
 from tests import tokens
 from tests.conftest import NewDatabase
 from tests.gateway.conftest import SECRET, Gateway, Running
+
+
+@pytest_asyncio.fixture(name="gateway")
+async def with_clients(registered: Gateway) -> Gateway:
+    return registered
 
 
 def key() -> dict[str, str]:

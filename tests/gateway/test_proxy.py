@@ -19,7 +19,7 @@ from starlette.routing import Route
 from chassis.errors import BAD_GATEWAY
 from chassis.routing import Route as OurRoute
 from cli.roles import ROLES
-from gateway.proxy.owners import OWNERS
+from gateway.proxy.owners import owners
 from tests import tokens
 from tests.conftest import NewDatabase
 from tests.gateway.conftest import Gateway, Running
@@ -183,4 +183,4 @@ def test_the_owners_are_the_services_that_answer() -> None:
         for route in router.routes
         if isinstance(route, OurRoute) and route.path.startswith("/v1/")
     }
-    assert {(segment, owner) for segment, owner in serves if owner != "gateway"} == set(OWNERS.items())
+    assert {(segment, owner) for segment, owner in serves if owner != "gateway"} == set(owners().items())
