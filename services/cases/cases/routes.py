@@ -40,6 +40,7 @@ def render(case: CaseFile, members: Iterable[CaseMember]) -> CaseOut:
         needs_priority=case.needs_priority,
         arrived_on=case.arrived_on,
         closure_reason=case.closure_reason,
+        closure_comment=case.closure_comment,
         members=[
             MemberOut(
                 returnee_id=m.returnee_id,
