@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from itertools import count, cycle
+from itertools import count, cycle, product
 from typing import Any
 from uuid import uuid4
 
@@ -28,7 +28,7 @@ from contracts.scopes import Scope
 from tests.guards.operations import BODIES, Operation, applications, door, operations
 from tests.guards.world import NOT_INTERNAL, World
 
-EXAMPLES = 10
+EXAMPLES = 8
 """Of valid and of invalid requests, for an operation."""
 ODD_FOR_EACH = 3
 """Odd values for each part of a body."""
@@ -61,6 +61,15 @@ ODD = [
     {"\0": 1},
 ]
 """What somebody may send where something else belongs."""
+ODD_TEXTS = [
+    "\0",
+    "x" * 400,
+    "9" * 400,
+    "2024-03-05T10:00:00",
+    "0001-01-01T00:00:00+14:00",
+    "9999-12-31T23:59:59-12:00",
+]
+"""The same in a URL."""
 
 
 def is_ours_to_answer(_: Any, response: Response, case: Case) -> None:
@@ -126,6 +135,9 @@ class Fuzz:
     def run(self) -> None:
         """Valid requests for things that exist, the same with one part replaced by something odd, invalid ones."""
         self._many(self._made_up(GenerationMode.POSITIVE), own_key=True)
+        for place in ("query", "path"):
+            for parameter, odd in product(self.operation.parameters(place), ODD_TEXTS):
+                self._send(self._with_parameter(place, parameter["name"], odd), own_key=True)
         for body in self._spoiled():
             self._send(self._with_body(body), own_key=True)
         with suppress(Unsatisfiable):  # an operation that takes nothing has no invalid request
@@ -151,6 +163,14 @@ class Fuzz:
             for place in every[:: len(every) // MOST_PLACES + 1]:
                 for _ in range(ODD_FOR_EACH):
                     yield replaced(body, place, next(odd))
+
+    def _with_parameter(self, place: str, name: str, value: str) -> Case:
+        media_type = (self.operation.body() or (None,))[0]
+        body = {"body": self.operation.content_to_send(self.ids, "dtv"), "media_type": media_type} if media_type else {}
+        path = self.known | ({name: value} if place == "path" else {})
+        query = {name: value} if place == "query" else {}
+        case: Case = self.described.Case(path_parameters=path, query=query, **body)
+        return case
 
     def _with_body(self, body: Any) -> Case:
         media_type, _ = self.operation.body() or ("", {})
