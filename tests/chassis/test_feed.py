@@ -97,3 +97,17 @@ async def test_a_feed_that_answers_something_else_is_a_failed_call(new_database:
     with pytest.raises(CallFailed):
         await feed_of(client, "cases")(0, 5)
     await client.close()
+
+
+async def test_an_answer_that_is_no_json_is_a_failed_call() -> None:
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/oauth/token":
+            return httpx.Response(200, json={"access_token": "t", "expires_in": 600})
+        return httpx.Response(200, text="<html>sign in</html>")
+
+    client = ServiceClient(settings("postgresql://nobody@nowhere/none"), httpx.MockTransport(answer))
+    with pytest.raises(CallFailed):
+        await client.get("cases", "/v1/events")
+    page = httpx.MockTransport(lambda _: httpx.Response(200, text="<html>sign in</html>"))
+    with pytest.raises(CallFailed):
+        await ServiceClient(settings("postgresql://nobody@nowhere/none"), page).get("cases", "/v1/events")

@@ -1,3 +1,4 @@
+import asyncio
 import time
 import uuid
 from pathlib import Path
@@ -7,8 +8,10 @@ import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
+from gateway.app import poll_revocations
 from gateway.identity.keys import jwks, signing_keys
 from gateway.identity.service import ensure_client
 from gateway.limits import TOKENS_PER_MINUTE, Window
@@ -285,3 +288,23 @@ def test_production_needs_a_key_file() -> None:
     settings = tokens.settings("postgresql://localhost/none")
     with pytest.raises(ValueError, match="SIGNING_KEY_FILE"):
         signing_keys(settings.model_copy(update={"environment": "production"}))
+
+
+async def test_polling_of_revocations_survives_a_statement_that_was_given_up(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = [DBAPIError("SELECT", None, Exception("canceling statement due to statement timeout"))]
+    again = asyncio.Event()
+
+    async def read(_: object) -> dict[str, float]:
+        if failures:
+            raise failures.pop()
+        again.set()
+        return {}
+
+    monkeypatch.setattr("gateway.app.revocations", read)
+    monkeypatch.setattr("gateway.app.REVOCATIONS_EVERY_SECONDS", 0.01)
+    polling = asyncio.create_task(poll_revocations(gateway.here))
+    async with asyncio.timeout(5):
+        await again.wait()
+    polling.cancel()
