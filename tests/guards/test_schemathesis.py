@@ -28,9 +28,9 @@ from contracts.scopes import Scope
 from tests.guards.operations import BODIES, Operation, applications, door, operations
 from tests.guards.world import NOT_INTERNAL, World
 
-EXAMPLES = 8
+EXAMPLES = 6
 """Of valid and of invalid requests, for an operation."""
-ODD_FOR_EACH = 3
+ODD_FOR_EACH = 2
 """Odd values for each part of a body."""
 MOST_PLACES = 60
 """Parts of a body that are replaced, spread over all of it."""
