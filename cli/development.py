@@ -49,7 +49,6 @@ SCOPES = {
         Scope.PLANS_APPROVE,
         Scope.ARRIVALS_READ,
         Scope.TIMELINE_READ,
-        Scope.ORGANISATIONS_MANAGE,
         Scope.ACT_FOR_USERS,
     ),
     OrganisationKind.INTERNAL: (Scope.INTERNAL, Scope.ACT_FOR_USERS),
