@@ -14,6 +14,7 @@ import chassis
 from chassis.audit import audit
 from chassis.idempotency import idempotency, purge
 from chassis.routing import Router
+from cli.embedded import free_port
 from tests.chassis import probe as probing
 from tests.chassis.probe import Probe, note
 from tests.tokens import bearer
@@ -286,6 +287,20 @@ class TestRefusals:
             streamed = await small.http.post("/v1/notes", content=unsaid(), headers=sent)
         assert (answer.status_code, answer.json()["type"]) == (413, "/problems/too-large")
         assert (streamed.status_code, streamed.json()["type"]) == (413, "/problems/too-large")
+
+    async def test_a_database_that_is_away_or_busy_is_said_to_be(
+        self, probe_database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        away = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
+        async with probing.running(away) as lost:
+            answers = [await lost.http.get("/v1/notes", headers=headers())]
+        async with probing.running(probe_database.url, database_pool_size=1) as small:
+            monkeypatch.setattr(small.homeward.database.engine.pool, "_timeout", 0.1)
+            async with small.homeward.database.engine.connect(), small.homeward.database.engine.connect():
+                answers.append(await small.http.get("/v1/notes", headers=headers()))
+        for answer in answers:
+            assert (answer.status_code, answer.headers.get("retry-after")) == (503, "2")
+            assert answer.json()["type"] == "/problems/service-unavailable"
 
 
 class TestPages:
