@@ -125,6 +125,7 @@ class Database:
             hide_parameters=True,  # an error message must not carry what was written about a person
             connect_args={
                 "timeout": 5,
+                "command_timeout": SILENT_SECONDS,
                 "server_settings": {
                     "application_name": application_name,
                     "timezone": "UTC",

@@ -4,6 +4,7 @@ import ast
 import asyncio
 import json
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import pytest
@@ -80,6 +81,33 @@ class TestTransaction:
         async with probe.homeward.database.transaction() as session:
             versions = (await session.scalars(select(note.c.version).where(note.c.words == "pair"))).all()
         assert versions == [3, 3]
+
+    async def test_a_way_to_the_database_that_swallows_everything_is_given_up(
+        self, probe_database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("chassis.db.SILENT_SECONDS", 0.5)
+        real, swallows = urlsplit(probe_database.url), False
+
+        async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while content := await reader.read(65536):
+                if not swallows:
+                    writer.write(content)
+            writer.close()
+
+        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            inside, outside = await asyncio.open_connection(real.hostname, real.port)
+            await asyncio.gather(carry(reader, outside), carry(inside, writer))
+
+        async with await asyncio.start_server(accept, "127.0.0.1", 0) as way:
+            port = way.sockets[0].getsockname()[1]
+            through = urlunsplit(real._replace(netloc=real.netloc.replace(f":{real.port}", f":{port}")))
+            async with probing.running(through) as probe:
+                assert (await probe.http.get("/v1/notes", headers=headers())).status_code == 200
+                swallows = True
+                async with asyncio.timeout(10):
+                    assert (await probe.http.get("/v1/notes", headers=headers())).status_code == 503
+                swallows = False
+                assert (await probe.http.get("/v1/notes", headers=headers())).status_code == 200
 
     def test_only_the_database_module_commits(self) -> None:
         guilty = []
