@@ -142,6 +142,7 @@ class Cohort(Resource):
     __table_args__ = (
         CheckConstraint("state IN ('scheduled', 'cancelled')", name="state"),
         CheckConstraint("seats_taken BETWEEN 0 AND capacity", name="seats"),
+        CheckConstraint("waiting BETWEEN 0 AND last_queue", name="waiting"),
         CheckConstraint("starts_on <= ends_on", name="dates"),
     )
 
@@ -159,6 +160,7 @@ class Cohort(Resource):
     online: Mapped[bool]
     capacity: Mapped[int]
     seats_taken: Mapped[int] = mapped_column(default=0)
+    waiting: Mapped[int] = mapped_column(default=0, comment="how many are on the waiting list")
     last_queue: Mapped[int] = mapped_column(default=0, comment="the last number given out on the waiting list")
     languages: Mapped[list[str]]
     lecturers: Mapped[list[str]]

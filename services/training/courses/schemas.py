@@ -199,6 +199,8 @@ class CohortOut(ResourceOut):
     capacity: int
     seats_taken: int
     """Places that are held or kept for somebody."""
+    waiting: int
+    """How many are on the waiting list."""
     languages: list[str]
     lecturers: list[str]
 

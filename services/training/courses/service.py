@@ -298,6 +298,7 @@ async def schedule(session: Session, caller: Caller, body: CohortIn) -> Cohort:
         "online": online,
         "capacity": body.capacity or course.capacity,
         "seats_taken": 0,
+        "waiting": 0,
         "last_queue": 0,
         "languages": body.languages or course.languages,
         "lecturers": body.lecturers,

@@ -35,7 +35,7 @@ from services.training.courses.service import (
     sessions_of,
 )
 from services.training.enrolments.rules import HOLDS_A_SEAT, NOT_BEGUN, Action, EnrolmentState, after, percent_left
-from services.training.fields import check_owner
+from services.training.fields import check_owner, found
 from services.training.models import Cohort, CohortSession, Course, Enrolment, Provider
 from services.training.programmes import rules_of
 
@@ -165,10 +165,15 @@ async def _refuse_clash(session: Session, returnee_id: UUID, cohort_id: UUID, *,
         raise Problem(CLASH, errors=errors)
 
 
-async def _offer_of(session: Session, cohort: Cohort) -> tuple[Course, Offer, str]:
-    query = select(Course, Provider.slug).join(Provider, Provider.id == Course.provider_id)
-    course, slug = (await session.execute(query.where(Course.id == cohort.course_id))).one()
-    return course, Offer(course.programmes, course.phase, cohort.country, cohort.online), slug
+async def _offer_of(session: Session, cohort_id: UUID) -> tuple[Course, Offer, str]:
+    query = (
+        select(Course, Cohort.country, Cohort.online, Provider.slug)
+        .join(Cohort, Cohort.course_id == Course.id)
+        .join(Provider, Provider.id == Cohort.provider_id)
+        .where(Cohort.id == cohort_id)
+    )
+    course, country, online, slug = found((await session.execute(query)).one_or_none())
+    return course, Offer(course.programmes, course.phase, country, online), slug
 
 
 async def request(
@@ -204,7 +209,6 @@ async def request(
                 raise Problem(CONFLICT, "the id is taken by something else")
             return there
     await one_at_a_time(session, returnee_id)
-    cohort = await lock_cohort(session, cohort_id)
     values = person_of(person) | {
         "id": id or new_id(),
         "version": 1,
@@ -215,7 +219,7 @@ async def request(
         "requested_by": caller.organisation,
     }
     enrolment = Enrolment(**values)
-    await _seat(session, caller, person, enrolment, cohort, despite_clash=despite_clash, new=True)
+    await _seat(session, caller, person, enrolment, cohort_id, despite_clash=despite_clash, new=True)
     return enrolment
 
 
@@ -237,12 +241,11 @@ async def place(
     seen = await find(session, caller, enrolment_id)
     person = await beneficiaries.require(session, seen.returnee_id, caller, caught_up=caught_up)
     await one_at_a_time(session, seen.returnee_id)
-    cohort = await lock_cohort(session, cohort_id)
     query = select(Enrolment).where(Enrolment.id == enrolment_id).with_for_update()
     enrolment = (await session.scalars(query, execution_options={"populate_existing": True})).one()
     precondition.check(enrolment.version)
     after(enrolment.state, Action.PLACE)
-    await _seat(session, caller, person, enrolment, cohort, despite_clash=despite_clash, new=False)
+    await _seat(session, caller, person, enrolment, cohort_id, despite_clash=despite_clash, new=False)
     return enrolment
 
 
@@ -251,53 +254,54 @@ async def _seat(
     caller: Caller,
     person: Row[Any],
     enrolment: Enrolment,
-    cohort: Cohort,
+    cohort_id: UUID,
     *,
     despite_clash: bool,
     new: bool,
 ) -> None:
-    if cohort.state != CohortState.SCHEDULED:
-        raise state_conflict(cohort.state, [], Action.PLACE)
-    course, offer, provider = await _offer_of(session, cohort)
+    """Decide about the person first, with nobody else waiting; then lock the cohort and take the place, or a number."""
+    course, offer, provider = await _offer_of(session, cohort_id)
     _refuse_ineligible(person, offer)
     active = (
-        Enrolment.cohort_id == cohort.id,
+        Enrolment.cohort_id == cohort_id,
         Enrolment.returnee_id == person.returnee_id,
         Enrolment.state.not_in(OVER),
     )
     if await session.scalar(select(Enrolment.id).where(*active)) is not None:
         raise Problem(CONFLICT, "the person is enrolled in this cohort, or on its waiting list")
-    await _refuse_clash(session, person.returnee_id, cohort.id, despite=despite_clash)
+    await _refuse_clash(session, person.returnee_id, cohort_id, despite=despite_clash)
+    await grant(session, [person.returnee_id], Role.PROVIDER, provider)
+    if not await identities.is_kept(session, person.returnee_id):
+        await identities.fetch_later(session, person.returnee_id)
     rules = rules_of(person.programme, person.programme_version).training
-    enrolment.cohort_id, enrolment.course_id = cohort.id, course.id
+    enrolment.cohort_id, enrolment.course_id = cohort_id, course.id
     enrolment.kind, enrolment.phase = course.kind, course.phase
     enrolment.stipend = course.stipend
     enrolment.attendance_percent = course.attendance_percent or rules.attendance_percent
-    free = cohort.seats_taken < cohort.capacity and not await _waiting(session, cohort.id)
+    cohort = await lock_cohort(session, cohort_id)
+    if cohort.state != CohortState.SCHEDULED:
+        raise state_conflict(cohort.state, [], Action.PLACE)
+    free = cohort.seats_taken < cohort.capacity and not cohort.waiting
     if free:
         enrolment.state = EnrolmentState.ENROLLED
         cohort.seats_taken += 1
     else:
         enrolment.state = EnrolmentState.WAITLISTED
         cohort.last_queue += 1
+        cohort.waiting += 1
         enrolment.queue = cohort.last_queue
     cohort.changed()
     if new:
         session.add(enrolment)
+        publish(session, facts.EnrolmentRequested(**fact_of(enrolment)))
     else:
         enrolment.changed()
-    await session.flush()
-    if new:
-        publish(session, facts.EnrolmentRequested(**fact_of(enrolment)))
     if free:
         publish(session, facts.EnrolmentConfirmed(**fact_of(enrolment), stipend=enrolment.stipend))
     else:
-        ahead = await _waiting(session, cohort.id)
-        publish(session, facts.EnrolmentWaitlisted(**fact_of(enrolment), queue=ahead))
+        publish(session, facts.EnrolmentWaitlisted(**fact_of(enrolment), queue=cohort.waiting))
     audit.record(session, caller, Action.PLACE, RESOURCE, enrolment.id, {"state": enrolment.state})
-    await grant(session, [person.returnee_id], Role.PROVIDER, provider)
-    if new and not await identities.is_kept(session, person.returnee_id):
-        await identities.fetch_later(session, person.returnee_id)
+    await session.flush()
 
 
 def _refuse_ineligible(person: Row[Any], offer: Offer) -> None:
@@ -312,11 +316,6 @@ def _refuse_ineligible(person: Row[Any], offer: Offer) -> None:
     if found:
         errors = [FieldError(pointer="/cohort_id", code=each.code, detail=each.right) for each in found]
         raise Problem(NOT_FOR_THEM, errors=errors)
-
-
-async def _waiting(session: Session, cohort_id: UUID) -> int:
-    waiting = (Enrolment.cohort_id == cohort_id, Enrolment.state == EnrolmentState.WAITLISTED)
-    return (await session.execute(select(func.count()).select_from(Enrolment).where(*waiting))).scalar_one()
 
 
 async def fill(session: Session, cohort: Cohort) -> None:
@@ -349,6 +348,7 @@ async def fill(session: Session, cohort: Cohort) -> None:
         enrolment.offered_until = at + timedelta(days=days)
         enrolment.changed()
         cohort.seats_taken += 1
+        cohort.waiting -= 1
         await jobs.schedule(
             session, LAPSE, {"enrolment_id": str(enrolment.id)}, due_at=enrolment.offered_until, key=str(enrolment.id)
         )
@@ -362,6 +362,9 @@ async def leave(
 ) -> None:
     """End a locked enrolment; its place, if it held one, goes to the first on the waiting list."""
     held = enrolment.state in HOLDS_A_SEAT
+    if enrolment.state == EnrolmentState.WAITLISTED and cohort is not None:
+        cohort.waiting -= 1
+        cohort.changed()
     if enrolment.state == EnrolmentState.OFFERED:
         await jobs.cancel(session, LAPSE, str(enrolment.id))
     enrolment.state, enrolment.offered_until = state, None
