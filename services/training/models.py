@@ -33,7 +33,7 @@ class Base(DeclarativeBase):
         datetime: DateTime(timezone=True),
         dict[str, Any]: JSONB,
         list[str]: ARRAY(Text),
-        Decimal: Numeric(18, 3),
+        Decimal: Numeric(),  # keeps the decimals that were given
     }
     # What the database's clock writes is read back with the statement that wrote it.
     __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012 - SQLAlchemy's own name, read once

@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.codes import CaseState
@@ -198,33 +198,32 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(capacity=st.integers(1, 3), steps=STEPS)
-def test_a_waiting_list_under_random_cancellations(databases: Any, capacity: int, steps: list[tuple[str, int]]) -> None:
-    WAY.append((capacity, steps))
+async def test_a_waiting_list_under_random_cancellations(school: School) -> None:
+    """Every step against the real thing and against the model, on the session's own loop."""
+    loop, course = asyncio.get_running_loop(), await school.course()
+
+    @settings(max_examples=20, deadline=None, derandomize=True, database=None)
+    @given(capacity=st.integers(1, 3), steps=STEPS)
+    def holds(capacity: int, steps: list[tuple[str, int]]) -> None:
+        asyncio.run_coroutine_threadsafe(_walk(school, course, capacity, steps), loop).result(60)
+
+    await asyncio.to_thread(holds)
 
 
-WAY: list[tuple[int, list[tuple[str, int]]]] = []
-
-
-async def test_every_way_leads_where_the_model_says(school: School) -> None:
-    """Runs what was drawn above on the session's own loop, with every step against the real thing."""
-    assert WAY
-    course = await school.course()
-    for capacity, steps in WAY:
-        model, cohort = Model(capacity), await school.cohort(course, capacity=capacity)
-        ids: list[str] = []
-        for step, number in steps:
-            if step == "request":
-                ids.append((await school.enrol(cohort))["id"])
-                model.request(ids[-1])
-            elif step == "grow":
-                model.capacity += 1
-                assert (await school.patch(f"/v1/cohorts/{cohort}", capacity=model.capacity)).status_code == 200
-                model.fill()
-            elif ids:
-                await _act(school, model, step, ids[number % len(ids)])
-            await _compare(school, model, cohort, ids)
+async def _walk(school: School, course: dict[str, Any], capacity: int, steps: list[tuple[str, int]]) -> None:
+    model, cohort = Model(capacity), await school.cohort(course, capacity=capacity)
+    ids: list[str] = []
+    for step, number in steps:
+        if step == "request":
+            ids.append((await school.enrol(cohort))["id"])
+            model.request(ids[-1])
+        elif step == "grow":
+            model.capacity += 1
+            assert (await school.patch(f"/v1/cohorts/{cohort}", capacity=model.capacity)).status_code == 200
+            model.fill()
+        elif ids:
+            await _act(school, model, step, ids[number % len(ids)])
+        await _compare(school, model, cohort, ids)
 
 
 async def _act(school: School, model: Model, step: str, who: str) -> None:

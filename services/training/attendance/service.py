@@ -54,7 +54,8 @@ async def sheet(session: Session, caller: Caller, cohort_id: UUID, number: int) 
         .where(Attendance.cohort_id == cohort_id, Attendance.number == number, mine(caller))
         .order_by(Attendance.enrolment_id)
     )
-    return [(row[0], row[1]) for row in await session.execute(query)]
+    rows = await session.execute(query, execution_options={"populate_existing": True})
+    return [(row[0], row[1]) for row in rows]
 
 
 async def attended(session: Session, enrolment_ids: Iterable[UUID]) -> dict[UUID, int]:
@@ -117,7 +118,7 @@ async def record(
     await _follow(session, cohort, meeting, people, {row.enrolment_id: row for row in changed}, before, at)
     meeting.sheet_version += 1
     meeting.capture_id = body.capture_id
-    meeting.occurred_at, meeting.recorded_at = at, now()
+    meeting.occurred_at, meeting.recorded_at = at, clock
     meeting.recorded_by = caller.person or caller.organisation
     meeting.clock_suspect = at > clock + CLOCK_TOLERANCE
     details: dict[str, Any] = {"session": number}

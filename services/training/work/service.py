@@ -349,7 +349,7 @@ async def start(session: Session, caller: Caller, placement_id: UUID, started_on
         Problem: 404; 409, the state does not allow it or every position is taken; 422, the day has not come.
     """
     placement, vacancy = await _lock(session, caller, placement_id)
-    placement.state = after(placement.state, "start")
+    state = after(placement.state, "start")
     await _has_come(session, started_on, "/started_on")
     if vacancy.taken >= vacancy.positions:
         raise Problem(CONFLICT, "every position of the vacancy is taken")
@@ -357,7 +357,7 @@ async def start(session: Session, caller: Caller, placement_id: UUID, started_on
     if vacancy.taken == vacancy.positions and vacancy.state == VacancyState.OPEN:
         vacancy.state = VacancyState.FILLED
     vacancy.changed()
-    placement.started_on = started_on
+    placement.state, placement.started_on = state, started_on
     placement.changed()
     months = rules_of(placement.programme, placement.programme_version).training.retention_months
     session.add_all(

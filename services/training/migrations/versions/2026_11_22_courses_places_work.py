@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "077a86f174b1"
+revision = "3191d7a46da0"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -74,7 +74,7 @@ def upgrade() -> None:
         sa.Column("country", sa.Text(), nullable=False),
         sa.Column("governorate", sa.Text(), nullable=True),
         sa.Column("may_move", sa.Boolean(), nullable=False),
-        sa.Column("wage", sa.Numeric(precision=18, scale=3), nullable=True, comment="expected, a month"),
+        sa.Column("wage", sa.Numeric(), nullable=True, comment="expected, a month"),
         sa.Column("currency", sa.Text(), nullable=True),
         sa.Column("available_from", sa.Date(), nullable=True),
         sa.Column("looking", sa.Boolean(), nullable=False),
@@ -98,7 +98,7 @@ def upgrade() -> None:
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("phase", sa.Text(), nullable=False),
-        sa.Column("hours", sa.Numeric(precision=18, scale=3), nullable=False),
+        sa.Column("hours", sa.Numeric(), nullable=False),
         sa.Column("days", sa.Integer(), nullable=False),
         sa.Column("country", sa.Text(), nullable=False),
         sa.Column("city", sa.Text(), nullable=True),
@@ -140,7 +140,7 @@ def upgrade() -> None:
         sa.Column("governorate", sa.Text(), nullable=True),
         sa.Column("remote", sa.Boolean(), nullable=False),
         sa.Column("languages", postgresql.ARRAY(sa.Text()), nullable=False),
-        sa.Column("wage", sa.Numeric(precision=18, scale=3), nullable=True, comment="a month"),
+        sa.Column("wage", sa.Numeric(), nullable=True, comment="a month"),
         sa.Column("currency", sa.Text(), nullable=True),
         sa.Column("positions", sa.Integer(), nullable=False),
         sa.Column("taken", sa.Integer(), nullable=False),
@@ -379,7 +379,7 @@ def upgrade() -> None:
         sa.Column("code", sa.Text(), nullable=False),
         sa.Column("issued_on", sa.Date(), nullable=False),
         sa.Column("title", sa.Text(), nullable=False),
-        sa.Column("hours", sa.Numeric(precision=18, scale=3), nullable=False),
+        sa.Column("hours", sa.Numeric(), nullable=False),
         sa.Column("provider", sa.Text(), nullable=False),
         sa.Column("starts_on", sa.Date(), nullable=False),
         sa.Column("ends_on", sa.Date(), nullable=False),
