@@ -60,7 +60,6 @@ SCOPES = {
         Scope.TRAINING_READ,
         Scope.WORK_READ,
         Scope.TIMELINE_READ,
-        Scope.ORGANISATIONS_MANAGE,
         Scope.ACT_FOR_USERS,
     ),
     OrganisationKind.INTERNAL: (Scope.INTERNAL, Scope.CASES_READ, Scope.ACT_FOR_USERS),
