@@ -11,7 +11,7 @@ from chassis.events import EVERYBODY, IMPLEMENTERS, REGISTRY, EventData
 from contracts.codes import AssistanceGroup, CountryCode, Moment, Slug, Version
 
 Minutes = Annotated[int, Field(ge=0)]
-Occupation = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", min_length=4, max_length=4)]
+Occupation = Annotated[str, Field(pattern=r"^[0-9]{4}$")]
 """An ISCO-08 unit group."""
 
 
@@ -49,16 +49,21 @@ class CourseUpdated(CourseFact, name="training.course.updated", subject="course_
 
 
 class CohortFact(CourseFact):
-    """What every fact about a cohort carries: told once of the cohort, and once of each person who has a place."""
+    """What every fact about a cohort carries."""
 
     cohort_id: UUID
+    starts_on: date
+    ends_on: date
+
+
+class CohortNews(CohortFact):
+    """What is told once of the cohort, and once of each person who has a place in it or waits for one."""
+
     returnee_id: UUID | None = None
     case_id: UUID | None = None
     referral_id: UUID | None = None
     household_id: UUID | None = None
     programme: Slug | None = None
-    starts_on: date
-    ends_on: date
 
 
 COHORT_SUBJECT = ("returnee_id", "cohort_id")
@@ -82,13 +87,13 @@ class CohortField(StrEnum):
     LANGUAGES = "languages"
 
 
-class CohortUpdated(CohortFact, name="training.cohort.updated", subject=COHORT_SUBJECT, audience=EVERYBODY):
+class CohortUpdated(CohortNews, name="training.cohort.updated", subject=COHORT_SUBJECT, audience=EVERYBODY):
     """A cohort has other dates, another place or another size; the calendar file has been brought up to date."""
 
     changed: tuple[CohortField, ...]
 
 
-class CohortCancelled(CohortFact, name="training.cohort.cancelled", subject=COHORT_SUBJECT, audience=EVERYBODY):
+class CohortCancelled(CohortNews, name="training.cohort.cancelled", subject=COHORT_SUBJECT, audience=EVERYBODY):
     """A cohort does not take place."""
 
 
