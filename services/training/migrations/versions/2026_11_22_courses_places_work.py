@@ -318,7 +318,8 @@ def upgrade() -> None:
             "state IN ('requested', 'cancelled') OR cohort_id IS NOT NULL", name=op.f("ck_enrolment_cohort")
         ),
         sa.CheckConstraint(
-            "state IN ('requested', 'waitlisted', 'offered', 'enrolled', 'attending', 'completed', 'dropped_out', 'no_show', 'cancelled')",
+            "state IN ('requested', 'waitlisted', 'offered', 'enrolled', 'attending', 'completed', 'dropped_out',"
+            " 'no_show', 'cancelled')",
             name=op.f("ck_enrolment_state"),
         ),
         sa.ForeignKeyConstraint(["cohort_id"], ["cohort.id"], name=op.f("fk_enrolment_cohort_id")),
