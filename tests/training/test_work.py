@@ -1,6 +1,7 @@
 """Work: who fits and why, placements within positions, checks, mentors within what they can carry."""
 
 import asyncio
+import random
 from dataclasses import fields, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -9,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from services.training.work.rules import Skills, Work, best_people, month_after, percents
+from services.training.work.rules import Skills, Work, best_people, month_after
 from tests.training.school import Person, School
 
 BARBER = Skills(
@@ -75,7 +76,26 @@ def test_the_best_come_first_and_alike_ones_in_a_fixed_order() -> None:
     people = [replace(BARBER, id=UUID(int=n), occupations=("5142",) if n % 2 else ("5141",)) for n in range(20, 0, -1)]
     ranked = best_people(SHOP, people, 5)
     assert [match.id.int for match in ranked] == [2, 4, 6, 8, 10]
-    assert percents(replace(BARBER, occupations=()), SHOP) is None
+    assert best_people(SHOP, [replace(BARBER, occupations=())], 5) == []
+
+
+def test_nobody_better_is_passed_over_for_a_nearer_occupation() -> None:
+    chance = random.Random(11)
+    people = [
+        replace(
+            BARBER,
+            id=UUID(int=number),
+            occupations=(chance.choice(["5141", "5142", "5151", "5411", "7231"]),),
+            languages=frozenset(chance.sample(["ar", "ckb", "en"], chance.randint(0, 3))),
+            wage=Decimal(chance.randint(300, 3000)),
+        )
+        for number in range(1, 400)
+    ]
+    everyone = best_people(SHOP, people, len(people))
+    ordered = sorted(everyone, key=lambda match: (-match.score, match.id))
+    assert everyone == ordered
+    for most in (1, 5, 40):
+        assert best_people(SHOP, people, most) == ordered[:most]
 
 
 def test_months_end_on_days_that_exist() -> None:

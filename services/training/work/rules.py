@@ -209,13 +209,16 @@ def total(percents: Sequence[int]) -> int:
     return sum(weight * percent for weight, percent in zip(WEIGHTS.values(), percents, strict=True)) // 100
 
 
-def percents(person: Skills, work: Work) -> tuple[int, int, int, int, int] | None:
-    """The percentages in the order of `WEIGHTS`; None where the kind of work or the place rules a match out."""
-    shared = nearest(person.occupations, work.occupation)
-    if not shared:
-        return None
+def percents(person: Skills, work: Work, shared: int) -> tuple[int, int, int, int, int] | None:
+    """The percentages in the order of `WEIGHTS`; None where the kind of work or the place rules a match out.
+
+    Args:
+        person: The person.
+        work: The vacancy.
+        shared: Digits that the nearest of their occupations shares with the vacancy's.
+    """
     place = place_percent(person, work)
-    if not place:
+    if not shared or not place:
         return None
     return (
         BY_SHARED_DIGITS[shared],
@@ -234,10 +237,11 @@ def explained(person: Skills, work: Work, of: UUID) -> Match:
         work: The vacancy.
         of: Id of the other side.
     """
-    values = percents(person, work)
+    shared = nearest(person.occupations, work.occupation)
+    values = percents(person, work, shared)
     assert values is not None
     words = (
-        OCCUPATION_WORDS[nearest(person.occupations, work.occupation)],
+        OCCUPATION_WORDS[shared],
         _place_words(person, work),
         _language_words(person, work),
         _wage_words(values[3], person, work),
@@ -280,24 +284,35 @@ def _availability_words(percent: int) -> str:
     return "available within a month of the start" if percent else "available more than a month after the start"
 
 
+Pair = tuple[UUID, Skills, Work]
+
+
+def _best(pairs: Iterable[Pair], most: int) -> list[Match]:
+    """The pairs that fit best, the nearest occupations first: those too far to get among the best are not looked at."""
+    by_shared: tuple[list[Pair], ...] = ([], [], [], [], [])
+    for pair in pairs:
+        by_shared[nearest(pair[1].occupations, pair[2].occupation)].append(pair)
+    ranked: list[tuple[int, UUID, Skills, Work]] = []
+    for shared in range(len(by_shared) - 1, 0, -1):
+        reachable = total((BY_SHARED_DIGITS[shared], 100, 100, 100, 100))
+        if len(ranked) == most and reachable < -ranked[-1][0]:
+            break
+        for of, person, work in by_shared[shared]:
+            values = percents(person, work, shared)
+            if values is not None:
+                ranked.append((-total(values), of, person, work))
+        ranked = heapq.nsmallest(most, ranked, key=lambda each: each[:2])
+    return [explained(person, work, of) for _, of, person, work in ranked]
+
+
 def best_people(work: Work, people: Iterable[Skills], most: int) -> list[Match]:
     """The people who fit a vacancy best, best first; of two alike, the one with the lower id."""
-    ranked = heapq.nsmallest(
-        most,
-        ((-total(values), person.id, person) for person in people if (values := percents(person, work)) is not None),
-        key=lambda each: each[:2],
-    )
-    return [explained(person, work, person.id) for _, _, person in ranked]
+    return _best(((person.id, person, work) for person in people), most)
 
 
 def best_work(person: Skills, vacancies: Iterable[Work], most: int) -> list[Match]:
     """The vacancies that fit a person best, best first; of two alike, the one with the lower id."""
-    ranked = heapq.nsmallest(
-        most,
-        ((-total(values), work.id, work) for work in vacancies if (values := percents(person, work)) is not None),
-        key=lambda each: each[:2],
-    )
-    return [explained(person, work, work.id) for _, _, work in ranked]
+    return _best(((work.id, person, work) for work in vacancies), most)
 
 
 def month_after(start: date, months: int) -> date:
