@@ -44,6 +44,7 @@ class Settings(BaseSettings):
     gateway_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8080")
     cases_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8081")
     reception_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8082")
+    grants_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8083")
 
     issuer: str = "http://127.0.0.1:8080"
     """`iss` of the tokens that the gateway issues."""

@@ -33,6 +33,18 @@ class Scope(StrEnum):
     PLANS_APPROVE = "plans:approve", "Approve and return reintegration plans that another person prepared."
     ARRIVALS_READ = "arrivals:read", "Read the arrivals board."
     ARRIVALS_WRITE = "arrivals:write", "Check in, profile, assist and complete arrivals."
+    PROGRAMMES_READ = "programmes:read", "Read programmes, and ask whether a described return is for one."
+    BUDGETS_READ = "budgets:read", "Read budgets and their postings."
+    BUDGETS_WRITE = "budgets:write", "Set up budgets."
+    GRANTS_READ = "grants:read", "Read grants and payments."
+    GRANTS_WRITE = "grants:write", "Request, quote, order, deliver, amend, cancel and close grants; schedule payments."
+    GRANTS_APPROVE = "grants:approve", "Approve and reject grants that another person requested."
+    PAYMENTS_RELEASE = "payments:release", "Release payments as a third person."
+    PAYMENTS_WRITE = "payments:write", "Confirm, fail, reverse and recover payments, and book statements."
+    PAYEES_READ = "payees:read", "Read payees; reading an account is audited."
+    PAYEES_WRITE = "payees:write", "Propose payees and their accounts, and verify what another person proposed."
+    FLOATS_READ = "floats:read", "Read cash floats."
+    FLOATS_WRITE = "floats:write", "Open, hand in and count cash floats."
     TIMELINE_READ = (
         "timeline:read",
         "Read timelines and summaries of the returnees that the organisation takes part in.",
