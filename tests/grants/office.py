@@ -200,7 +200,8 @@ class Office:
 
     async def proved(self) -> None:
         """The books are right."""
-        proof = await verify(self.homeward.database)
+        async with self.homeward.database.transaction() as session:
+            proof = await verify(session)
         assert proof.findings == ()
 
     async def published(self, person: Person) -> list[str]:
@@ -213,7 +214,19 @@ class Office:
         return UUID(str(value))
 
 
-DECISIONS = {"approve", "reject", "amend", "close", "verify", "refuse", "release", "fail", "reverse", "recover", "reconcile"}
+DECISIONS = {
+    "approve",
+    "reject",
+    "amend",
+    "close",
+    "verify",
+    "refuse",
+    "release",
+    "fail",
+    "reverse",
+    "recover",
+    "reconcile",
+}
 
 
 @asynccontextmanager

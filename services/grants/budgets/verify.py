@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from chassis.db import Database
+from chassis.db import Session
 
 
 @dataclass(frozen=True)
@@ -75,14 +75,17 @@ CHECKS = {
 }
 
 
-async def verify(database: Database) -> Proof:
-    """Prove the books in one snapshot; nothing is changed and nobody waits."""
+async def verify(session: Session) -> Proof:
+    """Prove the books in one snapshot; nothing is changed and nobody waits.
+
+    Args:
+        session: A session of which this is the first statement.
+    """
     findings: list[str] = []
-    async with database.transaction() as session:
-        await session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
-        entries = (await session.execute(text("SELECT count(*) FROM journal_entry"))).scalar_one()
-        postings = (await session.execute(text("SELECT count(*) FROM posting"))).scalar_one()
-        for finding, query in CHECKS.items():
-            rows: list[Any] = list(await session.execute(text(query)))
-            findings += [finding.format(*row) for row in rows]
+    await session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+    entries = (await session.execute(text("SELECT count(*) FROM journal_entry"))).scalar_one()
+    postings = (await session.execute(text("SELECT count(*) FROM posting"))).scalar_one()
+    for finding, query in CHECKS.items():
+        rows: list[Any] = list(await session.execute(text(query)))
+        findings += [finding.format(*row) for row in rows]
     return Proof(entries, postings, tuple(findings))
