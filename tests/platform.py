@@ -28,7 +28,7 @@ from contracts.asyncapi import EVENTS
 from contracts.programmes import load_programmes
 
 ROOT = Path(__file__).resolve().parent.parent
-READY_SECONDS = 60
+READY_SECONDS = 240
 PORTS = ["HOMEWARD_POSTGRES_PORT", "HOMEWARD_KAFKA_PORT", *(role.port_variable for role in ROLES.values())]
 
 

@@ -85,7 +85,9 @@ class Office:
 
     def headers(self, person: str | None, organisation: str = PARTNER) -> dict[str, str]:
         if organisation == OFFICE:
-            return bearer(organisation, "programme_office", SCOPES, person=person, programmes=(PROGRAMME,))
+            return bearer(
+                organisation, "programme_office", SCOPES, person=person, programmes=(PROGRAMME, "errin-iraq-2021")
+            )
         kind = "referrer" if organisation == "bamf" else "partner"
         return bearer(organisation, kind, SCOPES, person=person)
 
