@@ -67,7 +67,6 @@ SCOPES = {
         Scope.GRANTS_APPROVE,
         Scope.PAYMENTS_RELEASE,
         Scope.TIMELINE_READ,
-        Scope.ORGANISATIONS_MANAGE,
         Scope.ACT_FOR_USERS,
     ),
     OrganisationKind.INTERNAL: (Scope.INTERNAL, Scope.CASES_READ, Scope.ACT_FOR_USERS),

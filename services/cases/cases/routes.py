@@ -8,13 +8,13 @@ from fastapi import Query, Request, Response
 
 from chassis.concurrency import set_etag
 from chassis.db import Session
-from chassis.pagination import Cursor, Limit, Page, link_next, page
+from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
 from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
 from contracts.codes import CaseState, NeedsPriority, Slug
 from contracts.scopes import Scope
 from services.cases.cases import service
 from services.cases.cases.schemas import AssignIn, CaseOut, CloseIn, MemberOut, ReopenIn
-from services.cases.fields import Since, UserIdFilter
+from services.cases.fields import UserIdFilter
 from services.cases.models import CaseFile, CaseMember
 
 router = Router(prefix="/v1/cases", tags=["cases"])

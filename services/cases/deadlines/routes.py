@@ -7,13 +7,13 @@ from fastapi import Request, Response
 from pydantic import TypeAdapter
 
 from chassis.concurrency import set_etag
-from chassis.pagination import Cursor, Limit, Page, link_next, page
+from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
 from chassis.routing import CallerDep, Router, SessionDep, requires
 from contracts.codes import Slug
 from contracts.scopes import Scope
 from services.cases.deadlines import service
 from services.cases.deadlines.schemas import DeadlineOut, DeadlineState, RuleOut
-from services.cases.fields import Since, UserIdFilter
+from services.cases.fields import UserIdFilter
 from services.cases.models import CaseFile, Deadline
 
 MOMENT: TypeAdapter[datetime] = TypeAdapter(Since)
