@@ -1,6 +1,6 @@
 """A process that pays until it is killed: releases and confirms scheduled payments, several at once.
 
-    python -m tests.grants.payer DATABASE_URL < payment ids
+python -m tests.grants.payer DATABASE_URL < payment ids
 """
 
 import asyncio

@@ -54,11 +54,11 @@ async def set_up(session: Session, body: BudgetIn, caller: Caller) -> Budget:
     Raises:
         Problem: 403 for who does not run the programme, 409, 422.
     """
-    if body.programme not in caller.programmes or caller.kind is not OrganisationKind.PROGRAMME_OFFICE:
-        raise Problem(FORBIDDEN, "the programme's office sets up its budgets")
     programme = programmes().get(body.programme)
     if programme is None:
         raise invalid(FieldError(pointer="/programme", code="unknown_programme", detail="one of /v1/programmes"))
+    if programme.id not in caller.programmes or caller.kind is not OrganisationKind.PROGRAMME_OFFICE:
+        raise Problem(FORBIDDEN, "the programme's office sets up its budgets")
     if body.id is not None:
         there = await session.get(Budget, body.id)
         if there is not None:

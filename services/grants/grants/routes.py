@@ -30,7 +30,7 @@ from services.grants.grants.schemas import (
 )
 from services.grants.models import Approval, Delivery, Grant, Quote
 from services.grants.payees import service as payees
-from services.grants.schemas import LONGEST, Claimed, Format, as_csv, money
+from services.grants.schemas import LONGEST, UNKNOWN, Claimed, Format, as_csv, money
 
 router = Router(prefix="/v1/grants", tags=["grants"])
 
@@ -94,7 +94,7 @@ async def answer(session: Session, grant: Grant, response: Response) -> GrantDet
     )
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses=UNKNOWN)
 @requires(Scope.GRANTS_WRITE, person=True)
 async def request_grant(
     body: GrantIn, session: SessionDep, caller: CallerDep, caught_up: CaughtUpDep, response: Response

@@ -14,7 +14,7 @@ from services.grants.keyring import KeyringDep
 from services.grants.models import Payee
 from services.grants.payees import service
 from services.grants.payees.schemas import AccountOut, DetailsIn, PayeeIn, PayeeKind, PayeeOut
-from services.grants.schemas import Claimed
+from services.grants.schemas import UNKNOWN, Claimed
 
 router = Router(prefix="/v1/payees", tags=["payees"])
 
@@ -25,7 +25,7 @@ def answer(payee: Payee, response: Response) -> PayeeOut:
     return PayeeOut.model_validate(payee)
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses=UNKNOWN)
 @requires(Scope.PAYEES_WRITE, person=True)
 async def propose(
     body: PayeeIn,

@@ -24,7 +24,7 @@ from services.grants.payments.schemas import (
     ReleaseIn,
     ReleaseManyIn,
 )
-from services.grants.schemas import LONGEST, Claimed, Format, as_csv, money
+from services.grants.schemas import CHANGED, LONGEST, UNKNOWN, Claimed, Format, as_csv, money
 
 router = Router(tags=["payments"])
 
@@ -137,7 +137,7 @@ async def read_payments(
     return Page(items=[shown(row) for row in found.items], next=found.next)
 
 
-@router.post("/v1/payments/release")
+@router.post("/v1/payments/release", responses=UNKNOWN | CHANGED)
 @requires(Scope.PAYMENTS_RELEASE, person=True)
 async def release_many(body: ReleaseManyIn, session: SessionDep, caller: CallerDep) -> PaymentsOut:
     """Let the money of several payments go, as a third person: of all, or of none."""
