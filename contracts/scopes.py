@@ -33,11 +33,13 @@ class Scope(StrEnum):
     PLANS_APPROVE = "plans:approve", "Approve and return reintegration plans that another person prepared."
     ARRIVALS_READ = "arrivals:read", "Read the arrivals board."
     ARRIVALS_WRITE = "arrivals:write", "Check in, profile, assist and complete arrivals."
-    TRAINING_READ = "training:read", "Read courses, cohorts, enrolments, attendance, placements and mentors."
-    TRAINING_WRITE = "training:write", "Enrol, record attendance, assess and complete."
+    COURSES_READ = "courses:read", "Read training providers, courses and cohorts."
     COURSES_MANAGE = "courses:manage", "Register training providers, offer courses and schedule cohorts."
-    WORK_READ = "work:read", "Read employers and vacancies."
-    WORK_WRITE = "work:write", "Register employers and vacancies, place people in work and pair mentors."
+    TRAINING_READ = "training:read", "Read enrolments, attendance, placements and mentors."
+    TRAINING_WRITE = "training:write", "Enrol, record attendance, assess and complete."
+    VACANCIES_READ = "vacancies:read", "Read employers and vacancies."
+    VACANCIES_WRITE = "vacancies:write", "Register employers and vacancies."
+    PLACEMENTS_WRITE = "placements:write", "Match people with vacancies, place them in work and pair mentors."
     TIMELINE_READ = (
         "timeline:read",
         "Read timelines and summaries of the returnees that the organisation takes part in.",
