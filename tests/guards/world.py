@@ -35,7 +35,7 @@ SHARED = {
 """Scopes whose resources are not about a person: whoever has the scope sees them."""
 
 NOBODYS = {"course_id", "cohort_id", "number", "capture_id", "employer_id", "vacancy_id", "code"}
-"""What everybody with the scope may know: courses, cohorts, employers and vacancies; a code tells nobody whose it is."""
+"""What everybody with the scope may know: courses, cohorts, employers, vacancies; a code tells nobody whose it is."""
 SESSION = "2"
 """The number of a session that the return's cohort has, and that of the other return has not."""
 
