@@ -161,17 +161,17 @@ async def build(platform: Platform) -> World:
     reader = walk.coordinator
     for each in (way, theirs):
         await walk.timeline(reader, each.returnees[0])
-    everything = await ids_of(reader, way)
+    everything, other_ids = await ids_of(reader, way), await ids_of(reader, theirs)
     about_people = {name: value for name, value in everything.items() if name not in NOBODYS}
     programme, other = way.content["programme"], theirs.content["programme"]
     office, other_office = walk.offices[programme], walk.offices[other]
     assert way.sender != theirs.sender
     assert office != other_office
     kinds = [
-        Kind("another referrer", theirs.sender, REFERRER, own=await ids_of(reader, theirs)),
+        Kind("another referrer", theirs.sender, REFERRER, own=other_ids),
         Kind("another partner", "another-partner", PARTNER),
         Kind("training provider", "another-provider", OrganisationKind.TRAINING_PROVIDER),
-        Kind("office of another programme", other_office, OFFICE, (other,), own=await ids_of(reader, theirs)),
+        Kind("office of another programme", other_office, OFFICE, (other,), own=other_ids),
         Kind("referrer", way.sender, REFERRER, takes_part=True),
         Kind("partner", walk.partner, PARTNER, takes_part=True),
         Kind("programme office", office, OFFICE, (programme,), takes_part=True),
