@@ -45,11 +45,13 @@ class Scope(StrEnum):
     PAYEES_WRITE = "payees:write", "Propose payees and their accounts, and verify what another person proposed."
     FLOATS_READ = "floats:read", "Read cash floats."
     FLOATS_WRITE = "floats:write", "Open, hand in and count cash floats."
-    TRAINING_READ = "training:read", "Read courses, cohorts, enrolments, attendance, placements and mentors."
-    TRAINING_WRITE = "training:write", "Enrol, record attendance, assess and complete."
+    COURSES_READ = "courses:read", "Read training providers, courses and cohorts."
     COURSES_MANAGE = "courses:manage", "Register training providers, offer courses and schedule cohorts."
-    WORK_READ = "work:read", "Read employers and vacancies."
-    WORK_WRITE = "work:write", "Register employers and vacancies, place people in work and pair mentors."
+    TRAINING_READ = "training:read", "Read enrolments, attendance, placements and mentors."
+    TRAINING_WRITE = "training:write", "Enrol, record attendance, assess and complete."
+    VACANCIES_READ = "vacancies:read", "Read employers and vacancies."
+    VACANCIES_WRITE = "vacancies:write", "Register employers and vacancies."
+    PLACEMENTS_WRITE = "placements:write", "Match people with vacancies, place them in work and pair mentors."
     TIMELINE_READ = (
         "timeline:read",
         "Read timelines and summaries of the returnees that the organisation takes part in.",

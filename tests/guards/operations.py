@@ -24,6 +24,7 @@ BODIES: dict[str, Callable[[Ids, str], Any]] = {
     "POST /v1/referrals": lambda ids, sender: example(sender=sender, supersedes=ids["supersedes"]),
     "PUT /v1/referrals/{referral_id}": lambda _, sender: example(sender=sender),
     "POST /v1/cases/{case_id}/plan/agree": lambda *_: {"agreed_on": "2024-03-05", "language": "ar"},
+    "PUT /v1/enrolments/{enrolment_id}/profile": lambda *_: {"country": "IRQ"},
     "POST /oauth/token": lambda *_: {"grant_type": "client_credentials", "client_id": "nobody", "client_secret": "x"},
 }
 """Where the smallest body that fits the schema is not valid: what makes one from the world's ids and the sender."""

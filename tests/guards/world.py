@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from chassis.auth import OrganisationKind
 from cli.client import GatewayClient
-from cli.demo import Return
+from cli.demo import Return, eventually, held_today
 from cli.development import OPERATOR, SCOPES
 from contracts.scopes import Scope
 from gateway.identity.keys import SigningKey
@@ -25,8 +25,20 @@ FAMILY, ANOTHER = "DTV-2014-00005", "BAMF-2022-00009"
 REFERRER, PARTNER = OrganisationKind.REFERRER, OrganisationKind.PARTNER
 OFFICE = OrganisationKind.PROGRAMME_OFFICE
 NOT_INTERNAL = [scope for scope in Scope if scope is not Scope.INTERNAL]
-SHARED = {Scope.ORGANISATIONS_MANAGE, Scope.PROGRAMMES_READ}
+SHARED = {
+    Scope.ORGANISATIONS_MANAGE,
+    Scope.PROGRAMMES_READ,
+    Scope.COURSES_READ,
+    Scope.COURSES_MANAGE,
+    Scope.VACANCIES_READ,
+    Scope.VACANCIES_WRITE,
+}
 """Scopes whose resources are not about a person: whoever has the scope sees them."""
+
+NOBODYS = {"course_id", "cohort_id", "number", "capture_id", "employer_id", "vacancy_id", "code"}
+"""What everybody with the scope may know: courses, cohorts, employers, vacancies; a code tells nobody whose it is."""
+SESSION = "2"
+"""The number of a session that the return's cohort has, and that of the other return has not."""
 
 
 @dataclass(frozen=True)
@@ -150,23 +162,24 @@ async def build(platform: Platform) -> World:
     reader = walk.coordinator
     for each in (way, theirs):
         await walk.timeline(reader, each.returnees[0])
-    about_people = await ids_of(reader, way)
+    everything, other_ids = await ids_of(reader, way), await ids_of(reader, theirs)
+    about_people = {name: value for name, value in everything.items() if name not in NOBODYS}
     programme, other = way.content["programme"], theirs.content["programme"]
     office, other_office = walk.offices[programme], walk.offices[other]
     assert way.sender != theirs.sender
     assert office != other_office
     kinds = [
-        Kind("another referrer", theirs.sender, REFERRER, own=await ids_of(reader, theirs)),
+        Kind("another referrer", theirs.sender, REFERRER, own=other_ids),
         Kind("another partner", "another-partner", PARTNER),
         Kind("training provider", "another-provider", OrganisationKind.TRAINING_PROVIDER),
-        Kind("office of another programme", other_office, OFFICE, (other,), own=await ids_of(reader, theirs)),
+        Kind("office of another programme", other_office, OFFICE, (other,), own=other_ids),
         Kind("referrer", way.sender, REFERRER, takes_part=True),
         Kind("partner", walk.partner, PARTNER, takes_part=True),
         Kind("programme office", office, OFFICE, (programme,), takes_part=True),
         Kind("internal", "homeward", OrganisationKind.INTERNAL, takes_part=True),
     ]
     everyone = frozenset({*about_people.values(), *way.returnees, way.content["external_reference"]})
-    return World(platform, about_people | await not_about_people(platform), everyone, kinds)
+    return World(platform, everything | await not_about_people(platform), everyone, kinds)
 
 
 async def ids_of(reader: GatewayClient, way: Return) -> dict[str, str]:
@@ -195,6 +208,65 @@ async def ids_of(reader: GatewayClient, way: Return) -> dict[str, str]:
         "arrival_id": arrivals[0]["id"],
         "arrivals": arrivals[0]["id"],
         "deadline_id": deadlines[0]["id"],
+    } | await taught(reader, way)
+
+
+async def taught(reader: GatewayClient, way: Return) -> dict[str, str]:
+    """A course that the head of the family completed, their work, and whom they accompany."""
+    returnee, stem = way.returnees[0], secrets.token_hex(4)
+    provider = {"slug": f"provider-{stem}", "name": "Nobody's school", "country": "IRQ"}
+    await reader.post("/v1/providers", provider)
+    course = {
+        "code": stem,
+        "title": "Barbering",
+        "kind": "vocational",
+        "phase": "post_arrival",
+        "hours": "2",
+        "days": 1,
+        "country": "IRQ",
+        "city": "Erbil",
+        "capacity": 5,
+        "provider": provider["slug"],
+        "languages": ["ar"],
+        "isced_f": "1012",
+        "isco_08": "5141",
+    }
+    course_id = (await reader.post("/v1/courses", course))["id"]
+    count = int(SESSION) if len(way.returnees) > 1 else 1
+    cohort = (await reader.post("/v1/cohorts", {"course_id": course_id, "sessions": held_today(count)}))["id"]
+    enrolment = await reader.post("/v1/enrolments", {"returnee_id": returnee, "cohort_id": cohort})
+    for number in range(1, count + 1):
+        sheet = f"/v1/cohorts/{cohort}/sessions/{number}/attendance"
+        await reader.put_new(sheet, {"entries": [{"enrolment_id": enrolment["id"], "status": "present"}]})
+    done = await reader.decide(f"/v1/enrolments/{enrolment['id']}", "complete")
+
+    async def printed() -> bool:
+        answer = await reader.call("GET", f"/v1/enrolments/{enrolment['id']}/certificate")
+        return answer.status_code == 200
+
+    await eventually(printed, "training has the name for the certificate")
+    employer = (await reader.post("/v1/employers", {"name": "Salon", "country": "IRQ"}))["id"]
+    work = {"employer_id": employer, "title": "Barber", "kind": "job", "occupation": "5141", "country": "IRQ"}
+    vacancy = (await reader.post("/v1/vacancies", work))["id"]
+    placement = (await reader.post("/v1/placements", {"vacancy_id": vacancy, "returnee_id": returnee}))["id"]
+    agreed = {"enrolment_id": enrolment["id"], "agreed_on": "2026-01-05", "capacity": 2}
+    mentor = (await reader.post("/v1/mentors", agreed))["id"]
+    mentorship = ""
+    if len(way.returnees) > 1:
+        pair = {"returnee_id": way.returnees[1], "started_on": "2026-01-05"}
+        mentorship = (await reader.post(f"/v1/mentors/{mentor}/mentorships", pair))["id"]
+    return {
+        "course_id": course_id,
+        "cohort_id": cohort,
+        "number": SESSION,
+        "capture_id": str(uuid4()),
+        "enrolment_id": enrolment["id"],
+        "code": done["certificate_code"],
+        "employer_id": employer,
+        "vacancy_id": vacancy,
+        "placement_id": placement,
+        "mentor_id": mentor,
+        "mentorship_id": mentorship,
     }
 
 

@@ -18,6 +18,7 @@ from chassis.events import Envelope, Event, EventData
 from chassis.outbox import outbox
 from contracts import cases
 from contracts.codes import CaseState, Member, NeedsPriority, ReturnKind
+from contracts.scopes import Scope
 from services.training import identities, plans
 from services.training.app import service
 from services.training.enrolments.service import LAPSE_JOB
@@ -25,7 +26,9 @@ from services.training.handlers import HANDLERS
 from services.training.models import Enrolment
 from tests.tokens import bearer, settings, trust
 
-SCOPES = "training:read training:write courses:manage work:read work:write"
+SCOPES = " ".join(
+    scope for scope in Scope if scope.partition(":")[0] in {"courses", "training", "vacancies", "placements"}
+)
 HOUR = timedelta(hours=1)
 
 

@@ -3,11 +3,12 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Path, Response
+from fastapi import Depends, Path, Response
 
 from chassis.auth import Caller
 from chassis.concurrency import set_etag
 from chassis.db import Session
+from chassis.errors import NOT_FOUND, Problem
 from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
 from contracts.scopes import Scope
 from services.training.attendance import service
@@ -16,7 +17,16 @@ from services.training.models import CohortSession
 
 router = Router(prefix="/v1/cohorts/{cohort_id}/sessions/{number}/attendance", tags=["training"])
 
-Number = Annotated[int, Path(ge=1, le=1000, description="Number of the session.")]
+
+def _number(number: Annotated[str, Path(description="Number of the session.")]) -> int:
+    """A session's number; what is none is not there."""
+    if not number.isdecimal() or not number.isascii() or len(number) > MOST_DIGITS:
+        raise Problem(NOT_FOUND)
+    return int(number)
+
+
+MOST_DIGITS = 4
+Number = Annotated[int, Depends(_number)]
 
 
 async def _answer(session: Session, caller: Caller, meeting: CohortSession, response: Response) -> SheetOut:
@@ -45,7 +55,7 @@ async def read_sheet(
     cohort_id: UUID, number: Number, session: SessionDep, caller: CallerDep, response: Response
 ) -> SheetOut:
     """The attendance sheet of a session."""
-    return await _answer(session, caller, await service.session_of(session, cohort_id, number), response)
+    return await _answer(session, caller, await service.session_of(session, caller, cohort_id, number), response)
 
 
 @router.put("")

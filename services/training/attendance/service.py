@@ -27,7 +27,7 @@ from services.training.enrolments.rules import (
     minutes_of,
 )
 from services.training.enrolments.schemas import SheetIn
-from services.training.enrolments.service import fact_of, mine
+from services.training.enrolments.service import fact_of, in_sight, mine
 from services.training.fields import found
 from services.training.models import Attendance, Certificate, Cohort, CohortSession, Enrolment
 
@@ -36,12 +36,13 @@ CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far ahead of the database's clock a claim may be; a convention of the whole API."""
 
 
-async def session_of(session: Session, cohort_id: UUID, number: int) -> CohortSession:
+async def session_of(session: Session, caller: Caller, cohort_id: UUID, number: int) -> CohortSession:
     """A session of a cohort.
 
     Raises:
         Problem: 404.
     """
+    await in_sight(session, caller, cohort_id)
     meeting: CohortSession = found(await session.get(CohortSession, (cohort_id, number)))
     return meeting
 
@@ -93,6 +94,7 @@ async def record(
     Raises:
         Problem: 404; 409 the cohort was cancelled; 412, 428; 422 not a participant, or not held yet.
     """
+    await in_sight(session, caller, cohort_id)
     cohort = await lock_cohort(session, cohort_id)
     query = select(CohortSession).where(CohortSession.cohort_id == cohort_id, CohortSession.number == number)
     meeting: CohortSession = found(await session.scalar(query.with_for_update()))

@@ -57,7 +57,7 @@ async def register_provider(
 
 
 @providers.get("")
-@requires(Scope.TRAINING_READ)
+@requires(Scope.COURSES_READ)
 async def list_providers(
     request: Request,
     response: Response,
@@ -93,7 +93,7 @@ async def import_courses(request: Request, session: SessionDep, caller: CallerDe
 
 
 @courses.get("")
-@requires(Scope.TRAINING_READ)
+@requires(Scope.COURSES_READ)
 async def list_courses(
     request: Request,
     response: Response,
@@ -119,7 +119,7 @@ async def list_courses(
 
 
 @courses.get("/{course_id}")
-@requires(Scope.TRAINING_READ)
+@requires(Scope.COURSES_READ)
 async def read_course(course_id: UUID, session: SessionDep, response: Response) -> CourseOut:
     """A course as it is now."""
     course: Course = found(await session.get(Course, course_id))
@@ -162,7 +162,7 @@ async def schedule_cohort(body: CohortIn, session: SessionDep, caller: CallerDep
 
 
 @cohorts.get("")
-@requires(Scope.TRAINING_READ)
+@requires(Scope.COURSES_READ)
 async def list_cohorts(
     request: Request,
     response: Response,
@@ -192,7 +192,7 @@ async def list_cohorts(
     response_class=Response,
     responses={200: {"content": {MEDIA_TYPE: {"schema": {"type": "string"}}}}},
 )
-@requires(Scope.TRAINING_READ)
+@requires(Scope.COURSES_READ)
 async def read_calendar(cohort_id: UUID, session: SessionDep) -> Response:
     """The sessions of a cohort as a calendar file; names nobody."""
     cohort: Cohort = found(await session.get(Cohort, cohort_id))
@@ -204,7 +204,7 @@ async def read_calendar(cohort_id: UUID, session: SessionDep) -> Response:
 
 
 @cohorts.get("/{cohort_id}")
-@requires(Scope.TRAINING_READ)
+@requires(Scope.COURSES_READ)
 async def read_cohort(cohort_id: UUID, session: SessionDep, response: Response) -> CohortDetail:
     """A cohort with its sessions."""
     return await _detail(session, found(await session.get(Cohort, cohort_id)), response)

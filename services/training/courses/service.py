@@ -193,9 +193,10 @@ async def import_courses(session: Session, caller: Caller, file: bytes) -> Impor
         raise invalid(*errors, detail="nothing was taken over")
     done = Imported()
     providers: dict[str, Provider] = {}
-    for body, name in sorted(bodies, key=lambda item: item[0].code):  # in one order, so that two imports never deadlock
+    for body, wanted in sorted(
+        bodies, key=lambda item: item[0].code
+    ):  # in one order, so that two imports never deadlock
         if body.provider not in providers:
-            wanted = ProviderIn(slug=body.provider, name=name, country=body.country)
             providers[body.provider], new = await _provider(session, caller, wanted)
             done.providers += new
         provider = providers[body.provider]
@@ -206,8 +207,8 @@ async def import_courses(session: Session, caller: Caller, file: bytes) -> Impor
     return done
 
 
-def read_courses(file: bytes) -> tuple[list[tuple[CourseIn, str]], list[FieldError]]:
-    """The courses of a list with the names of their providers, and what is wrong with its rows."""
+def read_courses(file: bytes) -> tuple[list[tuple[CourseIn, ProviderIn]], list[FieldError]]:
+    """The courses of a list with their providers, and what is wrong with its rows."""
     try:
         rows = list(csv.DictReader(io.StringIO(file.decode("utf-8-sig"), newline=""), strict=True))
     except (UnicodeDecodeError, csv.Error):
@@ -215,7 +216,7 @@ def read_courses(file: bytes) -> tuple[list[tuple[CourseIn, str]], list[FieldErr
     if not rows or tuple(rows[0]) != COLUMNS or len(rows) > MOST_ROWS:
         detail = f"a header with {', '.join(COLUMNS)}, then 1 to {MOST_ROWS} rows"
         return [], [FieldError(pointer="", code="columns", detail=detail)]
-    bodies: list[tuple[CourseIn, str]] = []
+    bodies: list[tuple[CourseIn, ProviderIn]] = []
     errors: list[FieldError] = []
     codes: set[str] = set()
     for number, row in enumerate(rows, start=2):
@@ -226,7 +227,8 @@ def read_courses(file: bytes) -> tuple[list[tuple[CourseIn, str]], list[FieldErr
             errors.append(FieldError(pointer="/code", code="duplicate_code", detail="each code once", row=number))
         codes.add(row["code"])
         try:
-            bodies.append((_course_of(row), row["provider"]))
+            body = _course_of(row)
+            bodies.append((body, ProviderIn(slug=body.provider, name=row["provider"], country=body.country)))
         except ValidationError as error:
             items = [field_error({**item, "loc": ("body", *item["loc"])}) for item in error.errors()]
             errors += [item.model_copy(update={"row": number}) for item in items]

@@ -294,7 +294,7 @@ async def write_profile(
 
 
 @router.get("/{enrolment_id}/vacancies")
-@requires(Scope.WORK_READ)
+@requires(Scope.TRAINING_READ)
 async def suggest_vacancies(
     enrolment_id: UUID, session: SessionDep, caller: CallerDep, limit: Most = 20
 ) -> SuggestionsOut:

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Date, Row, cast, func, select
+from sqlalchemy import ColumnElement, Date, Row, cast, func, select, true
 from sqlalchemy.orm import aliased
 
 from chassis import audit, beneficiaries, jobs
@@ -644,13 +644,31 @@ async def listed(
     return await newest_first(session, query, Enrolment, updated_since=updated_since, after=after_, limit=limit)
 
 
+async def in_sight(session: Session, caller: Caller, cohort_id: UUID) -> None:
+    """Let who runs a cohort, and who takes part in a participant's return, know of its people.
+
+    Raises:
+        Problem: 404, there is no such cohort, or nobody in it is for the caller.
+    """
+    runs = (Cohort.organisation == caller.organisation) | (Provider.slug == caller.organisation)
+    theirs = (
+        select(Cohort.id)
+        .join(Provider, Provider.id == Cohort.provider_id)
+        .where(Cohort.id == cohort_id, true() if caller.is_internal else runs)
+    )
+    if await session.scalar(theirs) is not None:
+        return
+    known = select(Enrolment.id).where(Enrolment.cohort_id == cohort_id, mine(caller)).limit(1)
+    if await session.scalar(known) is None:
+        raise Problem(NOT_FOUND)
+
+
 async def roster(session: Session, caller: Caller, cohort_id: UUID) -> Sequence[Enrolment]:
     """Who takes part in a cohort, of those in whose return the caller takes part.
 
     Raises:
         Problem: 404, there is no such cohort.
     """
-    if await session.get(Cohort, cohort_id) is None:
-        raise Problem(NOT_FOUND)
+    await in_sight(session, caller, cohort_id)
     query = select(Enrolment).where(Enrolment.cohort_id == cohort_id, Enrolment.state.not_in(OVER), mine(caller))
     return (await session.scalars(query.order_by(Enrolment.id))).all()

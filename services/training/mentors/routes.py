@@ -37,7 +37,7 @@ def _pair(response: Response, mentorship: Mentorship) -> MentorshipOut:
 
 
 @router.post("", status_code=201, responses=UNKNOWN)
-@requires(Scope.WORK_WRITE)
+@requires(Scope.PLACEMENTS_WRITE)
 async def agree(body: MentorIn, session: SessionDep, caller: CallerDep, response: Response) -> MentorOut:
     """A graduate agrees to accompany others."""
     return _mentor(response, await service.agree(session, caller, body))
@@ -69,7 +69,7 @@ async def read_mentor(mentor_id: UUID, session: SessionDep, caller: CallerDep, r
 
 
 @router.post("/{mentor_id}/end")
-@requires(Scope.WORK_WRITE)
+@requires(Scope.PLACEMENTS_WRITE)
 async def stop(mentor_id: UUID, session: SessionDep, caller: CallerDep, response: Response) -> MentorOut:
     """A graduate accompanies nobody any more."""
     today = (await session.execute(select(cast(now(), Date)))).scalar_one()
@@ -77,7 +77,7 @@ async def stop(mentor_id: UUID, session: SessionDep, caller: CallerDep, response
 
 
 @router.post("/{mentor_id}/mentorships", status_code=201)
-@requires(Scope.WORK_WRITE)
+@requires(Scope.PLACEMENTS_WRITE)
 async def pair(
     mentor_id: UUID,
     body: MentorshipIn,
@@ -99,7 +99,7 @@ async def read_pairs(mentor_id: UUID, session: SessionDep, caller: CallerDep) ->
 
 
 @router.post("/{mentor_id}/mentorships/{mentorship_id}/end")
-@requires(Scope.WORK_WRITE)
+@requires(Scope.PLACEMENTS_WRITE)
 async def end_pair(
     mentor_id: UUID,
     mentorship_id: UUID,

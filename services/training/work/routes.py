@@ -43,7 +43,7 @@ Most = Annotated[int, Query(ge=1, le=100, description="The best so many.")]
 
 
 @employers.post("", status_code=201)
-@requires(Scope.WORK_WRITE)
+@requires(Scope.VACANCIES_WRITE)
 async def register_employer(
     body: EmployerIn, session: SessionDep, caller: CallerDep, response: Response
 ) -> EmployerOut:
@@ -54,7 +54,7 @@ async def register_employer(
 
 
 @employers.get("")
-@requires(Scope.WORK_READ)
+@requires(Scope.VACANCIES_READ)
 async def list_employers(
     request: Request,
     response: Response,
@@ -71,7 +71,7 @@ async def list_employers(
 
 
 @employers.get("/{employer_id}")
-@requires(Scope.WORK_READ)
+@requires(Scope.VACANCIES_READ)
 async def read_employer(employer_id: UUID, session: SessionDep, response: Response) -> EmployerOut:
     """An employer."""
     employer: Employer = found(await session.get(Employer, employer_id))
@@ -85,14 +85,14 @@ def _vacancy(response: Response, vacancy: Vacancy) -> VacancyOut:
 
 
 @vacancies.post("", status_code=201)
-@requires(Scope.WORK_WRITE)
+@requires(Scope.VACANCIES_WRITE)
 async def advertise(body: VacancyIn, session: SessionDep, caller: CallerDep, response: Response) -> VacancyOut:
     """Register a vacancy."""
     return _vacancy(response, await service.advertise(session, caller, body))
 
 
 @vacancies.get("")
-@requires(Scope.WORK_READ)
+@requires(Scope.VACANCIES_READ)
 async def list_vacancies(
     request: Request,
     response: Response,
@@ -115,14 +115,14 @@ async def list_vacancies(
 
 
 @vacancies.get("/{vacancy_id}")
-@requires(Scope.WORK_READ)
+@requires(Scope.VACANCIES_READ)
 async def read_vacancy(vacancy_id: UUID, session: SessionDep, response: Response) -> VacancyOut:
     """A vacancy."""
     return _vacancy(response, found(await session.get(Vacancy, vacancy_id)))
 
 
 @vacancies.post("/{vacancy_id}/close")
-@requires(Scope.WORK_WRITE, person=True, if_match=True)
+@requires(Scope.VACANCIES_WRITE, person=True, if_match=True)
 async def close_vacancy(
     vacancy_id: UUID, session: SessionDep, caller: CallerDep, precondition: PreconditionDep, response: Response
 ) -> VacancyOut:
@@ -131,7 +131,7 @@ async def close_vacancy(
 
 
 @vacancies.get("/{vacancy_id}/matches")
-@requires(Scope.WORK_WRITE)
+@requires(Scope.PLACEMENTS_WRITE)
 async def match(vacancy_id: UUID, session: SessionDep, caller: CallerDep, limit: Most = 20) -> CandidatesOut:
     """Who fits the vacancy best, with the reasons: skills, place, language, wage and availability, nothing else."""
     items = [
@@ -157,7 +157,7 @@ async def _detail(session: Session, response: Response, placement: Placement) ->
 
 
 @placements.post("", status_code=201, responses=UNKNOWN)
-@requires(Scope.WORK_WRITE)
+@requires(Scope.PLACEMENTS_WRITE)
 async def propose(
     body: PlacementIn, session: SessionDep, caller: CallerDep, caught_up: CaughtUpDep, response: Response
 ) -> PlacementOut:
@@ -206,7 +206,7 @@ async def read_placement(
 
 
 @placements.post("/{placement_id}/start")
-@requires(Scope.WORK_WRITE)
+@requires(Scope.PLACEMENTS_WRITE)
 async def start(
     placement_id: UUID, body: StartIn, session: SessionDep, caller: CallerDep, response: Response
 ) -> PlacementDetail:
@@ -215,7 +215,7 @@ async def start(
 
 
 @placements.post("/{placement_id}/end")
-@requires(Scope.WORK_WRITE)
+@requires(Scope.PLACEMENTS_WRITE)
 async def end(
     placement_id: UUID, body: EndIn, session: SessionDep, caller: CallerDep, response: Response
 ) -> PlacementDetail:
@@ -225,7 +225,7 @@ async def end(
 
 
 @placements.post("/{placement_id}/retention")
-@requires(Scope.WORK_WRITE)
+@requires(Scope.PLACEMENTS_WRITE)
 async def check_retention(
     placement_id: UUID, body: RetentionIn, session: SessionDep, caller: CallerDep, response: Response
 ) -> PlacementDetail:

@@ -166,7 +166,10 @@ async def matches(session: Session, caller: Caller, vacancy_id: UUID, most: int)
     if not vacancy.remote:
         query = query.where(Seeker.country == vacancy.country)
     seekers = await session.scalars(query.order_by(Seeker.updated_at.desc(), Seeker.id).limit(MOST_COMPARED))
-    return best_people(work_of(vacancy), map(skills_of, seekers), most)
+    best = best_people(work_of(vacancy), map(skills_of, seekers), most)
+    if not best and vacancy.registered_by != caller.organisation and not caller.is_internal:
+        raise Problem(NOT_FOUND)  # who has nobody to place is not told of the people of others
+    return best
 
 
 async def suggestions(session: Session, caller: Caller, enrolment_id: UUID, most: int) -> list[tuple[Match, Vacancy]]:
