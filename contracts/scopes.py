@@ -45,6 +45,11 @@ class Scope(StrEnum):
     PAYEES_WRITE = "payees:write", "Propose payees and their accounts, and verify what another person proposed."
     FLOATS_READ = "floats:read", "Read cash floats."
     FLOATS_WRITE = "floats:write", "Open, hand in and count cash floats."
+    TRAINING_READ = "training:read", "Read courses, cohorts, enrolments, attendance, placements and mentors."
+    TRAINING_WRITE = "training:write", "Enrol, record attendance, assess and complete."
+    COURSES_MANAGE = "courses:manage", "Register training providers, offer courses and schedule cohorts."
+    WORK_READ = "work:read", "Read employers and vacancies."
+    WORK_WRITE = "work:write", "Register employers and vacancies, place people in work and pair mentors."
     TIMELINE_READ = (
         "timeline:read",
         "Read timelines and summaries of the returnees that the organisation takes part in.",
