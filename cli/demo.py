@@ -1,4 +1,4 @@
-"""`homeward demo`: leads referrals from the host country to the last payment and to work, over HTTP only, as people do.
+"""`homeward demo`: leads referrals from the host country to work and the last payment, over HTTP only, as people do.
 
 It reads before it acts, so it may be interrupted and run again: it goes on where it was.
 """

@@ -12,12 +12,7 @@ from contracts import cases, grants, reception, training
 ASYNCAPI = "3.1.0"
 JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 MODE: JsonSchemaMode = "serialization"
-EVENTS: tuple[type[EventData], ...] = (
-    *cases.PUBLISHES,
-    *reception.PUBLISHES,
-    *grants.PUBLISHES,
-    *training.PUBLISHES,
-)
+EVENTS: tuple[type[EventData], ...] = (*cases.PUBLISHES, *reception.PUBLISHES, *grants.PUBLISHES, *training.PUBLISHES)
 """Every event type that the platform publishes."""
 
 DESCRIPTION = """\
