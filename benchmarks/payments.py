@@ -2,8 +2,8 @@
 
     python benchmarks/payments.py [payments]
 
-Both run on the same throw-away PostgreSQL, eight at once, one after the other. The bare baseline writes the rows that an
-approval and a confirmation write (business, entry, postings, audit, outbox, stored answer), and checks nothing.
+Both run on the same throw-away PostgreSQL, eight at once, one after the other. The bare baseline writes the rows that
+an approval and a confirmation write (business, entry, postings, audit, outbox, stored answer), and checks nothing.
 """
 
 import asyncio
@@ -81,7 +81,8 @@ async def bare(url: str, count: int) -> float:
         entry, key = uuid4(), secrets.token_hex(16)
         async with pool.acquire() as connection, connection.transaction():
             await connection.execute(
-                "INSERT INTO idempotency (organisation, client_id, key, fingerprint, status, headers, body, expires_at) "
+                "INSERT INTO idempotency "
+                "(organisation, client_id, key, fingerprint, status, headers, body, expires_at) "
                 "VALUES ('x', 'x', $1, $2, 200, '{}', $3, now() + interval '1 day')",
                 key,
                 answer[:32],
@@ -124,7 +125,7 @@ async def bare(url: str, count: int) -> float:
 async def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 200
     folder = Path(tempfile.mkdtemp(prefix="homeward-benchmark-"))
-    folder.chmod(0o711)
+    folder.chmod(0o711)  # noqa: ASYNC240 - nothing else runs yet
     server = EmbeddedPostgres(folder / "data", free_port(), password=secrets.token_hex(), log=folder / "log")
     try:
         server.start()

@@ -1,4 +1,4 @@
-"""The office in which money is granted: grants' application over HTTP, what cases and reception tell it, and its people."""
+"""The office in which money is granted: the application over HTTP, what others tell it, and its people."""
 
 import json
 from collections.abc import AsyncIterator

@@ -32,7 +32,7 @@ BODIES: dict[str, Any] = {
     "delivery": {"delivered_on": "2026-11-20"},
     "confirm": {"confirmed_on": "2026-11-20"},
     "release": {},
-    **dict.fromkeys(("fail", "reverse", "recover"), {"reason": "other"}),
+    **{name: {"reason": "other"} for name in ("fail", "reverse", "recover")},
 }
 OF_PAYMENTS = {"release", "confirm", "fail", "reverse", "recover"}
 DECIDED = {"approve", "reject", "amend", "close", "release", "fail", "reverse", "recover"}
@@ -176,19 +176,19 @@ async def test_twenty_releases_and_confirmations_at_once_pay_once(office: Office
         ("a posting is changed", "UPDATE posting SET amount = amount + 1"),
         ("a posting is removed", "DELETE FROM posting"),
         ("an entry is changed", "UPDATE journal_entry SET kind = 'pay'"),
-        ("one side is added", "INSERT INTO posting (entry_id, budget_id, account, amount) "
-         "SELECT id, budget_id, 'available', 5 FROM journal_entry LIMIT 1"),
-        ("an entry has no side", "INSERT INTO journal_entry (id, budget_id, kind) "
-         "SELECT gen_random_uuid(), id, 'fund' FROM budget"),
-        ("more is taken than there is", "WITH e AS (INSERT INTO journal_entry (id, budget_id, kind) "
+        ("one side is added", ("INSERT INTO posting (entry_id, budget_id, account, amount) "
+         "SELECT id, budget_id, 'available', 5 FROM journal_entry LIMIT 1")),
+        ("an entry has no side", ("INSERT INTO journal_entry (id, budget_id, kind) "
+         "SELECT gen_random_uuid(), id, 'fund' FROM budget")),
+        ("more is taken than there is", ("WITH e AS (INSERT INTO journal_entry (id, budget_id, kind) "
          "SELECT gen_random_uuid(), id, 'reserve' FROM budget RETURNING id, budget_id) "
          "INSERT INTO posting (entry_id, budget_id, account, amount) "
          "SELECT id, budget_id, v.account, v.amount FROM e, "
-         "(VALUES ('available', -9999999.0), ('reserved', 9999999.0)) v (account, amount)"),
-        ("the requester approves", "INSERT INTO approval (grant_id, round, actor) "
-         "SELECT id, 9, requester FROM assistance_grant"),
-        ("the requester releases", "UPDATE payment p SET state = 'released', released_by = g.requester "
-         "FROM assistance_grant g WHERE g.id = p.grant_id"),
+         "(VALUES ('available', -9999999.0), ('reserved', 9999999.0)) v (account, amount)")),
+        ("the requester approves", ("INSERT INTO approval (grant_id, round, actor) "
+         "SELECT id, 9, requester FROM assistance_grant")),
+        ("the requester releases", ("UPDATE payment p SET state = 'released', released_by = g.requester "
+         "FROM assistance_grant g WHERE g.id = p.grant_id")),
         ("the papers are missing", "UPDATE payment SET papers_there = '{}', released_by = gen_random_uuid()"),
         ("more is paid than granted", "UPDATE payment SET amount = 901"),
     ],
