@@ -33,6 +33,15 @@ class Scope(StrEnum):
     PLANS_APPROVE = "plans:approve", "Approve and return reintegration plans that another person prepared."
     ARRIVALS_READ = "arrivals:read", "Read the arrivals board."
     ARRIVALS_WRITE = "arrivals:write", "Check in, profile, assist and complete arrivals."
+    ARRIVALS_RESTRICTED = (
+        "arrivals:restricted",
+        "Read and record that somebody is held by the authorities; every read is audited.",
+    )
+    FLIGHTS_READ = "flights:read", "Read flights and their manifests; every read of a manifest is audited."
+    FLIGHTS_WRITE = (
+        "flights:write",
+        "Announce flights, send their manifests, and say that they landed or were diverted.",
+    )
     TIMELINE_READ = (
         "timeline:read",
         "Read timelines and summaries of the returnees that the organisation takes part in.",

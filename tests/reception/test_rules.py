@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.codes import ArrivalState, AssistanceGroup
+from contracts.codes import ArrivalState, AssistanceGroup, AssistanceKind
 from contracts.reception import ReceptionAssistance
 from services.reception.arrivals import rules
-from services.reception.arrivals.rules import Action, AssistanceKind, transitions
+from services.reception.arrivals.rules import Action, transitions
 from services.reception.ports import load_ports
 
 PROGRAMMES = Path(__file__).parents[2] / "programmes"
