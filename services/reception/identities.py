@@ -53,7 +53,7 @@ class SafeContact(Part):
     """When somebody may safely be reached, without the number."""
 
     kind: str
-    owner: str
+    owner: str | None = None
     safe_hours: str | None = None
 
 

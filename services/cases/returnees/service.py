@@ -170,7 +170,7 @@ async def references_of(session: Session, returnee_id: UUID) -> list[tuple[str, 
         .where(ReferralPerson.returnee_id == returnee_id)
         .order_by(Referral.id)
     )
-    return [(reference, index) for reference, index in rows.tuples()]
+    return [(reference, index) for reference, index in rows]
 
 
 async def correct(

@@ -205,7 +205,7 @@ async def guidance(session: Session, house: House, arrival: Arrival) -> Guidance
     """What may be done with somebody, and what their programme says."""
     rules, return_kind = await rules_of(session, house, arrival)
     counted = select(Assistance.kind, func.count()).where(Assistance.arrival_id == arrival.id).group_by(Assistance.kind)
-    given = dict((await session.execute(counted)).tuples().all())
+    given = dict((await session.execute(counted)).all())
     left = [
         Entitled(
             kind=kind,
@@ -221,7 +221,7 @@ async def guidance(session: Session, house: House, arrival: Arrival) -> Guidance
         reasons = frozenset()
     contact = rules.reception.safe_contact if rules else None
     return Guidance(
-        allowed=sorted(allowed_now(arrival)),
+        allowed=words_now(arrival),
         assistance=left,
         handover_required=sorted(reasons),
         post_arrival_until=post_arrival_until(house, rules, arrival) if rules else None,
@@ -240,13 +240,18 @@ def allowed_now(arrival: Arrival) -> Mapping[Action, ArrivalState]:
     return transitions(arrival.state, met=arrival.met_at is not None, held=arrival.held_at is not None)
 
 
+def words_now(arrival: Arrival) -> list[str]:
+    """What may be posted to an arrival now; a correction is no word, it is a PATCH."""
+    return sorted(action for action in allowed_now(arrival) if action is not Action.CORRECT)
+
+
 def _since(arrival: Arrival) -> str:
     by = arrival.state_by_person or arrival.state_by
     return f"{arrival.state} since {arrival.state_at.isoformat()}" + (f" by {by}" if by else "")
 
 
 def _conflict(arrival: Arrival, action: Action, errors: Sequence[FieldError] = ()) -> Problem:
-    allowed = sorted(allowed_now(arrival))
+    allowed = words_now(arrival)
     said: dict[str, Any] = {
         "since": arrival.state_at.isoformat(),
         "by": arrival.state_by,

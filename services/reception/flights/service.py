@@ -455,7 +455,7 @@ async def read_manifest(
         .where(Passenger.flight_id == flight.id)
         .order_by(func.length(Passenger.seat), Passenger.seat, Passenger.id)
     )
-    return flight, (await session.execute(query)).tuples().all()
+    return flight, (await session.execute(query)).all()
 
 
 def record_disclosure(
