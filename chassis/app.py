@@ -127,6 +127,8 @@ class Homeward:
                 )
             except CallFailed as error:
                 log.warning("revocations could not be polled", status=error.status)
+            except Exception:  # whatever it was: who no longer looks would accept revoked clients for ever
+                log.exception("revocations could not be polled")
             await asyncio.sleep(REVOCATIONS_EVERY_SECONDS)
 
     async def close(self) -> None:

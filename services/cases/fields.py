@@ -8,6 +8,7 @@ from functools import cache
 from typing import Annotated, Any
 
 import pycountry
+from fastapi import Query
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, StrictBool, WrapValidator
 from pydantic import ValidationError as Invalid
 from pydantic_core import PydanticCustomError
@@ -160,6 +161,8 @@ def _moment(value: Any) -> Any:
 
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
+UserIdFilter = Annotated[str, Query(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+"""An opaque user id in a filter."""
 Flag = Annotated[StrictBool, coded("not_a_boolean", "true or false")]
 
 

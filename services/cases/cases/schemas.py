@@ -42,7 +42,6 @@ class ReopenIn(Body):
     """Why it goes on."""
 
     reason: ReopenReason
-    comment: Note = ""
 
 
 class MemberOut(Out):
@@ -75,6 +74,7 @@ class CaseOut(Out):
     needs_priority: NeedsPriority
     arrived_on: date | None
     closure_reason: ClosureReason | None
+    closure_comment: str | None
     members: list[MemberOut]
     created_at: datetime
     updated_at: datetime

@@ -8,11 +8,10 @@ from fastapi import Query, Response
 from chassis.concurrency import set_etag
 from chassis.db import Session
 from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
-from contracts.codes import Money
 from contracts.scopes import Scope
 from services.cases.models import Plan
 from services.cases.plans import service
-from services.cases.plans.schemas import AgreeIn, AmendIn, PlanIn, PlanLineOut, PlanOut, ReturnIn, total
+from services.cases.plans.schemas import AgreeIn, AmendIn, Amount, PlanIn, PlanLineOut, PlanOut, ReturnIn, total
 
 router = Router(prefix="/v1/cases/{case_id}/plan", tags=["plans"])
 
@@ -26,7 +25,7 @@ async def answer(session: Session, plan: Plan, response: Response) -> PlanOut:
             housing=line.housing,
             beneficiary=line.beneficiary,
             description=line.description,
-            budget=Money(amount=line.amount, currency=line.currency),
+            budget=Amount.of(line.amount, line.currency),
             provider=line.provider,
             level=line.level,
         )
@@ -47,6 +46,7 @@ async def answer(session: Session, plan: Plan, response: Response) -> PlanOut:
         agreed_document=plan.agreed_document,
         return_reason=plan.return_reason,
         return_comment=plan.return_comment,
+        amend_comment=plan.amend_comment,
         created_at=plan.created_at,
         updated_at=plan.updated_at,
     )
