@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from chassis.auth import OrganisationKind
 from cli.client import GatewayClient
-from cli.demo import Return
+from cli.demo import Return, Walk
 from cli.development import OPERATOR, SCOPES
 from contracts.scopes import Scope
 from gateway.identity.keys import SigningKey
@@ -150,16 +150,17 @@ async def build(platform: Platform) -> World:
     reader = walk.coordinator
     for each in (way, theirs):
         await walk.timeline(reader, each.returnees[0])
-    about_people = await ids_of(reader, way)
+    about_people = await ids_of(walk, way)
+    others = await ids_of(walk, theirs)
     programme, other = way.content["programme"], theirs.content["programme"]
     office, other_office = walk.offices[programme], walk.offices[other]
     assert way.sender != theirs.sender
     assert office != other_office
     kinds = [
-        Kind("another referrer", theirs.sender, REFERRER, own=await ids_of(reader, theirs)),
+        Kind("another referrer", theirs.sender, REFERRER, own=others),
         Kind("another partner", "another-partner", PARTNER),
         Kind("training provider", "another-provider", OrganisationKind.TRAINING_PROVIDER),
-        Kind("office of another programme", other_office, OFFICE, (other,), own=await ids_of(reader, theirs)),
+        Kind("office of another programme", other_office, OFFICE, (other,), own=others),
         Kind("referrer", way.sender, REFERRER, takes_part=True),
         Kind("partner", walk.partner, PARTNER, takes_part=True),
         Kind("programme office", office, OFFICE, (programme,), takes_part=True),
@@ -169,8 +170,27 @@ async def build(platform: Platform) -> World:
     return World(platform, about_people | await not_about_people(platform), everyone, kinds)
 
 
-async def ids_of(reader: GatewayClient, way: Return) -> dict[str, str]:
+async def flight_of(walk: Walk, way: Return, arrival: dict[str, Any]) -> str:
+    """A flight that the sender announced, with the principal of the return on it."""
+    flight = {
+        "charter": True,
+        "origin": "BRU",
+        "port_of_entry": arrival["port_of_entry"],
+        "scheduled_at": arrival["expected_at"],
+        "receiver": walk.partner,
+        "programme": way.content["programme"],
+    }
+    sender = walk.client(way.sender, "counsellor-12")
+    announced: str = (await sender.post("/v1/flights", flight))["id"]
+    passenger = {"seat": "3A", "nationality": "IRQ", "given_names": "SOMEBODY"}
+    reference = {"external_reference": way.content["external_reference"], "person": 0}
+    await sender.put_new(f"/v1/flights/{announced}/manifest", {"passengers": [passenger | reference]})
+    return announced
+
+
+async def ids_of(walk: Walk, way: Return) -> dict[str, str]:
     """An id of the return for each name that a path, a query or a body gives one."""
+    reader = walk.coordinator
     journeys = (await reader.get(f"/v1/referrals/{way.referral_id}/travel"))["items"]
     returnee = await reader.get(f"/v1/returnees/{way.returnees[0]}")
     arrivals = (await reader.get("/v1/arrivals", returnee_id=way.returnees[0]))["items"]
@@ -185,6 +205,7 @@ async def ids_of(reader: GatewayClient, way: Return) -> dict[str, str]:
         "household_id": returnee["household_id"],
         "arrival_id": arrivals[0]["id"],
         "arrivals": arrivals[0]["id"],
+        "flight_id": await flight_of(walk, way, arrivals[0]),
         "deadline_id": deadlines[0]["id"],
     }
 
@@ -199,6 +220,7 @@ async def not_about_people(platform: Platform) -> dict[str, str]:
         "organisation_id": scrap,
         "event_type": "org.homeward.cases.case.opened.v1",
         "slug": "not-found",
+        "device": str(uuid4()),  # a tablet, by the id that it gives itself
         "document": str(uuid4()),  # a scan of what was agreed, by the id that its sender gave it
     }
 

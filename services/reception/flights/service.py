@@ -343,6 +343,7 @@ async def take_manifest(
     flight = await find(session, caller, flight_id, lock=True)
     precondition.check(flight.version if flight.manifest_version else None)
     _next(flight, FlightAction.MANIFEST)
+    at: datetime = (await session.execute(select(now()))).scalar_one()
     rows = (
         await session.execute(
             select(Passenger, Arrival)
@@ -362,7 +363,7 @@ async def take_manifest(
         if known is None and passenger.seat in seats:
             known = before.pop(seats.pop(passenger.seat), None)
         if known is None:
-            added.append(_new(flight, passenger, marks, keyring))
+            added.append(_new(flight, passenger, at, marks, keyring))
             continue
         row, _ = known
         columns = _columns(passenger, row.id, marks, keyring)
@@ -401,7 +402,7 @@ async def take_manifest(
 
 
 def _new(
-    flight: Flight, passenger: PassengerIn, marks: Marks, keyring: Keyring
+    flight: Flight, passenger: PassengerIn, at: datetime, marks: Marks, keyring: Keyring
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     passenger_id, arrival_id = new_id(), new_id()
     arrival = {
@@ -410,7 +411,7 @@ def _new(
         "programme": flight.programme,
         "return_kind": flight.return_kind,
         "state": ArrivalState.EXPECTED,
-        "state_at": now(),
+        "state_at": at,
         "port_of_entry": flight.port_of_entry,
         "expected_at": flight.scheduled_at,
         "carrier": flight.carrier,
