@@ -277,7 +277,7 @@ async def synchronise(body: SyncIn, request: Request, caller: CallerDep, house: 
     resolved silently. No Idempotency-Key is needed.
     """
     here = cast("Homeward", request.app.state.homeward)
-    return await sync.synchronise(here.database, caller, house, body)
+    return await sync.synchronise(here.database, request.app.state.lanes, caller, house, body)
 
 
 @router.get("/{arrival_id}")

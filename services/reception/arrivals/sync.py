@@ -11,11 +11,12 @@ from uuid import UUID
 from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError
 
 from chassis.app import field_error
 from chassis.auth import Caller
-from chassis.db import Database, Session, now
-from chassis.errors import CONFLICT, Problem, invalid
+from chassis.db import LOCK_NOT_AVAILABLE, Database, Session, is_conflict, now, sqlstate
+from chassis.errors import BUSY, CONFLICT, Problem, invalid
 from chassis.routing import Body
 from contracts.scopes import Scope
 from services.reception.arrivals import service
@@ -40,9 +41,8 @@ from services.reception.arrivals.schemas import (
 from services.reception.house import House
 from services.reception.models import Arrival, Assistance, Handover, Mutation, OnwardTransport, Profile
 
-LANES = 4
-"""Arrivals that are worked on at once; the entries of one arrival follow one another."""
-SETTLED = 400
+LANES = 6
+"""Arrivals that a process works on at once, of all logs together; the entries of one arrival follow one another."""
 INVALID = frozenset({403, 422})
 
 Apply = Callable[..., Awaitable[Any]]
@@ -230,7 +230,9 @@ class _Log:
     doubtful: bool
 
 
-async def synchronise(database: Database, caller: Caller, house: House, body: SyncIn) -> SyncOut:
+async def synchronise(
+    database: Database, lanes: asyncio.Semaphore, caller: Caller, house: House, body: SyncIn
+) -> SyncOut:
     """Apply a device's log.
 
     The entries of one arrival are tried in the order of the device's clock, and again as long as one of them made
@@ -238,6 +240,7 @@ async def synchronise(database: Database, caller: Caller, house: House, body: Sy
 
     Args:
         database: Each entry is a transaction.
+        lanes: How many arrivals this process works on at once, so that other requests find a connection too.
         caller: Whose device.
         house: Keys, ports and programmes.
         body: The log.
@@ -253,7 +256,6 @@ async def synchronise(database: Database, caller: Caller, house: House, body: Sy
     for place, mutation in enumerate(body.mutations):
         by_arrival.setdefault(mutation.arrival_id, []).append((place, mutation))
     results: dict[int, SyncResult] = {}
-    lanes = asyncio.Semaphore(LANES)
 
     async def work(entries: Sequence[tuple[int, MutationIn]]) -> None:
         async with lanes:
@@ -294,6 +296,10 @@ async def _one(database: Database, log: _Log, mutation: MutationIn) -> SyncResul
     except Problem as problem:
         outcome = Outcome.INVALID if problem.kind.status in INVALID else Outcome.CONFLICT
         return SyncResult(id=mutation.id, outcome=outcome, problem=problem.document())
+    except DBAPIError as error:
+        if not is_conflict(error) and sqlstate(error) != LOCK_NOT_AVAILABLE:
+            raise
+        return SyncResult(id=mutation.id, outcome=Outcome.CONFLICT, problem=Problem(BUSY).document())
     return SyncResult(id=mutation.id, outcome=Outcome.APPLIED if applied else Outcome.ALREADY_APPLIED)
 
 
