@@ -13,7 +13,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from chassis.auth import OrganisationKind
-from cli.client import GatewayClient
 from cli.demo import Return, Walk
 from cli.development import OPERATOR, SCOPES
 from contracts.scopes import Scope

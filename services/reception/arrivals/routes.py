@@ -97,12 +97,9 @@ async def entries(
     held = [str(arrival.id) for arrival in arrivals if _shows_held(arrival, caller)]
     if held:
         audit.record(session, caller, "read-restricted", service.RESOURCE, where, {"arrivals": held})
-    seats = {
-        row.arrival_id: row
-        for row in await session.scalars(
-            select(Passenger).where(Passenger.arrival_id.in_([a.id for a in arrivals if a.flight_id is not None]))
-        )
-    }
+    seated = [arrival.id for arrival in arrivals if arrival.flight_id is not None]
+    rows = await session.scalars(select(Passenger).where(Passenger.arrival_id.in_(seated))) if seated else ()
+    seats = {row.arrival_id: row for row in rows}
     shown = []
     for arrival in arrivals:
         seat = seats.get(arrival.id)

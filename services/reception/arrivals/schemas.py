@@ -550,6 +550,7 @@ class SyncResult(BaseModel):
     """What became of an entry."""
 
     id: UUID
+    arrival_id: UUID
     outcome: Outcome
     problem: dict[str, Any] | None = None
     """Problem details, as the action itself would have answered."""

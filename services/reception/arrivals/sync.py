@@ -295,12 +295,16 @@ async def _one(database: Database, log: _Log, mutation: MutationIn) -> SyncResul
         applied = await database.run(lambda session: _apply(session, log, mutation, body))
     except Problem as problem:
         outcome = Outcome.INVALID if problem.kind.status in INVALID else Outcome.CONFLICT
-        return SyncResult(id=mutation.id, outcome=outcome, problem=problem.document())
+        return SyncResult(id=mutation.id, arrival_id=mutation.arrival_id, outcome=outcome, problem=problem.document())
     except DBAPIError as error:
         if not is_conflict(error) and sqlstate(error) != LOCK_NOT_AVAILABLE:
             raise
-        return SyncResult(id=mutation.id, outcome=Outcome.CONFLICT, problem=Problem(BUSY).document())
-    return SyncResult(id=mutation.id, outcome=Outcome.APPLIED if applied else Outcome.ALREADY_APPLIED)
+        return SyncResult(
+            id=mutation.id, arrival_id=mutation.arrival_id, outcome=Outcome.CONFLICT, problem=Problem(BUSY).document()
+        )
+    return SyncResult(
+        id=mutation.id, arrival_id=mutation.arrival_id, outcome=Outcome.APPLIED if applied else Outcome.ALREADY_APPLIED
+    )
 
 
 def _body_of(mutation: MutationIn) -> Body:
