@@ -157,6 +157,7 @@ class Simulation:
         passengers: list[dict[str, Any]] = []
         while len(passengers) < self.flight.passengers:
             family = min(self.random.choice([1, 1, 1, 1, 2, 3, 4, 6]), self.flight.passengers - len(passengers))
+            group = f"F{len(passengers)}"
             nameless = family == 1 and self.random.random() < ANONYMOUS * 2
             for member in range(family):
                 number = len(passengers)
@@ -173,7 +174,7 @@ class Simulation:
                         "birth_date": f"{born}-07-01",
                         "document_kind": "laissez_passer",
                         "document_number": f"SIM{uuid4().hex[:10].upper()}",
-                        **({"family_group": f"F{number}"} if family > 1 else {}),
+                        **({"family_group": group} if family > 1 else {}),
                     }
                 passengers.append(passenger)
         return passengers

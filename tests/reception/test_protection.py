@@ -133,3 +133,21 @@ async def test_who_missed_a_connection_comes_later_and_who_is_redirected_comes_e
     assert elsewhere.json()["state"] == "diverted"
     assert (await desk.post(f"/{arrival}/redirect", port_of_entry="BSR")).status_code == 422
     assert [kind for kind, _ in await desk.published(person)] == ["arrival.expected"] * 2 + ["arrival.diverted"]
+
+
+async def test_a_child_of_a_family_on_the_manifest_is_with_its_adults(desk: Desk):
+    flight = await desk.announce()
+    family = {"family_name": "EXAMPLE", "nationality": "IRQ", "family_group": "F1"}
+    passengers = [
+        family | {"seat": "3A", "given_names": "MOTHER", "birth_date": "1980-07-01"},
+        family | {"seat": "3B", "given_names": "CHILD", "birth_date": "2015-07-01"},
+        family | {"seat": "4A", "given_names": "ANOTHER", "birth_date": "2015-07-01", "family_group": "F2"},
+    ]
+    await desk.manifest(flight, passengers)
+    seats = {seat: passenger["arrival_id"] for seat, passenger in (await desk.passengers(flight)).items()}
+    for seat in ("3B", "4A"):
+        assert (await desk.post(f"/{seats[seat]}/check-in")).status_code == 200
+        assert (await desk.post(f"/{seats[seat]}/complete")).status_code == 409
+    await desk.post(f"/{seats['3A']}/check-in")
+    assert (await desk.post(f"/{seats['3B']}/complete")).status_code == 200
+    assert (await desk.post(f"/{seats['4A']}/complete")).status_code == 409
