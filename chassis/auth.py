@@ -4,7 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -203,14 +203,10 @@ class Authenticator:
             raise Problem(
                 FORBIDDEN, f"{ACTOR_HEADER} is an opaque user id of letters, digits, dot, dash and underscore"
             )
-        return Caller(
-            caller.client_id,
-            caller.organisation,
-            caller.kind,
-            caller.scopes,
-            caller.programmes,
-            f"{caller.organisation}:{actor}",
-        )
+        person = f"{caller.organisation}:{actor}"
+        if caller.person not in {None, person}:
+            raise Problem(FORBIDDEN, f"the token names its person; {ACTOR_HEADER} may name no other")
+        return replace(caller, person=person)
 
     async def _claims(self, token: str) -> dict[str, Any]:
         try:

@@ -96,6 +96,8 @@ class Settings(BaseSettings):
         for name, issuer in (("HOMEWARD_ISSUER", self.issuer), ("HOMEWARD_OIDC_ISSUER", self.oidc_issuer)):
             if issuer is not None and not issuer.startswith("https://"):
                 problems.append(f"{name} must be an https address")
+        if self.kafka_security_protocol == "SASL_PLAINTEXT":
+            problems.append("HOMEWARD_KAFKA_SECURITY_PROTOCOL would send the password in the clear")
         if problems:
             raise ValueError("production refuses to start: " + "; ".join(problems))
         return self

@@ -55,7 +55,6 @@ SCOPES = {
         Scope.ARRIVALS_READ,
         Scope.FLIGHTS_READ,
         Scope.TIMELINE_READ,
-        Scope.ORGANISATIONS_MANAGE,
         Scope.ACT_FOR_USERS,
     ),
     OrganisationKind.INTERNAL: (Scope.INTERNAL, Scope.ACT_FOR_USERS),

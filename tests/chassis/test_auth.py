@@ -92,6 +92,11 @@ class TestToken:
         assert (await read(probe, bearer(scopes=READ, client_id="here"))).status_code == 200
         revocations.replace({})
 
+    async def test_who_signed_in_is_nobody_else(self, probe: Probe) -> None:
+        signed_in = bearer(scopes=f"{READ} act-for-users", person="u-1")
+        answers = {name: await read(probe, signed_in | {"Homeward-Actor": name}) for name in ("u-1", "u-2")}
+        assert {name: answer.status_code for name, answer in answers.items()} == {"u-1": 200, "u-2": 403}
+
     async def test_external_provider_beside_our_own(self, probe: Probe) -> None:
         asked: list[str] = []
         found = {
@@ -149,6 +154,7 @@ class TestProduction:
             ({"client_secret": SecretStr("")}, "HOMEWARD_CLIENT_SECRET is not set"),
             ({"client_secret": SecretStr("dev-1")}, "HOMEWARD_CLIENT_SECRET is a development key"),
             ({"issuer": "http://gateway.example"}, "HOMEWARD_ISSUER must be an https address"),
+            ({"kafka_security_protocol": "SASL_PLAINTEXT"}, "would send the password in the clear"),
         ],
     )
     def test_refuses(self, missing: dict[str, Any], says: str) -> None:

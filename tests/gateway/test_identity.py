@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
+from cli.development import SCOPES
+from contracts.scopes import Scope
 from gateway.app import poll_revocations
 from gateway.identity.keys import jwks, signing_keys
 from gateway.identity.service import ensure_client
@@ -191,6 +193,10 @@ async def test_nobody_is_given_the_secret_of_one_of_our_own_processes(
     answer = await gateway.http.post(f"/v1/clients/{client}/{action}", headers=headers | key())
     assert (answer.status_code, answer.json()["type"]) == (403, "/problems/forbidden")
     assert (await gateway.token(client)).status_code == 200
+
+
+def test_no_organisation_of_a_programme_may_register_clients_of_others() -> None:
+    assert not [kind for kind, scopes in SCOPES.items() if Scope.ORGANISATIONS_MANAGE in scopes]
 
 
 async def test_setting_up_again_keeps_a_rotated_secret(gateway: Gateway) -> None:
