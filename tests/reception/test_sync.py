@@ -155,3 +155,13 @@ async def test_walk_ins_and_bindings_come_by_log_too(desk: Desk):
         rows = (await session.scalars(select(Arrival).where(Arrival.id.in_([UUID(met), UUID(seat)])))).all()
     assert {(row.walk_in, row.state) for row in rows} == {(True, "met")}
     assert len({row.returnee_id for row in rows}) == 2
+
+
+async def test_what_was_done_before_the_end_may_be_told_after_it(desk: Desk):
+    arrival = await desk.expect()
+    log = a_whole_reception(arrival)
+    assert set(outcomes(await send(desk, [log[0], log[4]]))) == {"applied"}
+    assert set(outcomes(await send(desk, log[1:4]))) == {"applied"}
+    assert (await desk.get(f"/{arrival}")).json()["state"] == "completed"
+    afterwards = mutation("assistance", arrival, 30, kind="nutrition")
+    assert outcomes(await send(desk, [afterwards])) == ["conflict"]

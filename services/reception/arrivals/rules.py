@@ -74,7 +74,9 @@ TRANSITIONS: Mapping[ArrivalState, Mapping[Action, ArrivalState]] = MappingProxy
 """What each state allows, and where it leads. Two rows depend on whether the person was met: see `transitions`."""
 
 
-def transitions(state: ArrivalState, *, met: bool, held: bool = False) -> Mapping[Action, ArrivalState]:
+def transitions(
+    state: ArrivalState, *, met: bool, held: bool = False, before_end: bool = False
+) -> Mapping[Action, ArrivalState]:
     """What may be done now, and where it leads.
 
     Args:
@@ -83,6 +85,7 @@ def transitions(state: ArrivalState, *, met: bool, held: bool = False) -> Mappin
             nothing to confirm; without it, a confirmation is corrected by confirming again, and nothing else about a
             meeting can be. Reopening somebody who is `met` undoes the check-in.
         held: Whether the authorities hold the person. Then only what shows that they do not any more is possible.
+        before_end: Whether the action was done before the arrival ended, and only its news comes later.
     """
     allowed = dict(TRANSITIONS[state])
     if met:
@@ -91,11 +94,16 @@ def transitions(state: ArrivalState, *, met: bool, held: bool = False) -> Mappin
             allowed[Action.REOPEN] = MET
     else:
         allowed.pop(Action.CORRECT, None)
+    if before_end and met and state in ENDED_AT_THE_DESK:
+        allowed |= dict.fromkeys(STEPS, state)
     if held:
         allowed = {action: target for action, target in allowed.items() if action in ENDS_HOLD}
     return allowed
 
 
+STEPS = (Action.PROFILE, Action.ASSIST, Action.ARRANGE_TRANSPORT, Action.HANDOVER)
+"""What is done at the desk in any order. A tablet's news of it may come after that of the end."""
+ENDED_AT_THE_DESK = frozenset({COMPLETED, ArrivalState.DECLINED})
 ENDS_HOLD = frozenset({Action.CHECK_IN, Action.COMPLETE, Action.DECLINE, Action.REOPEN, Action.CONFIRM})
 """What is done with somebody whom the authorities have let go."""
 

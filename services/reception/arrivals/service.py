@@ -235,9 +235,14 @@ def _now_called(arrival_id: UUID) -> Any:
     return func.coalesce(select(Alias.arrival_id).where(Alias.id == arrival_id).scalar_subquery(), arrival_id)
 
 
-def allowed_now(arrival: Arrival) -> Mapping[Action, ArrivalState]:
-    """What may be done with an arrival now, and where it leads."""
-    return transitions(arrival.state, met=arrival.met_at is not None, held=arrival.held_at is not None)
+def allowed_now(arrival: Arrival, done_at: datetime | None = None) -> Mapping[Action, ArrivalState]:
+    """What may be done with an arrival now, and where it leads; or what may be told that was done at another time."""
+    return transitions(
+        arrival.state,
+        met=arrival.met_at is not None,
+        held=arrival.held_at is not None,
+        before_end=done_at is not None and done_at <= arrival.state_at,
+    )
 
 
 def words_now(arrival: Arrival) -> list[str]:
@@ -432,7 +437,9 @@ def _refuse_check_in(found: Sequence[Arrival], asked: Sequence[UUID], port: str 
         raise invalid(FieldError(pointer="/port_of_entry", code="port_required", detail=detail))
 
 
-async def _lock(session: Session, caller: Caller, arrival_id: UUID, action: Action) -> tuple[Arrival, datetime]:
+async def _lock(
+    session: Session, caller: Caller, arrival_id: UUID, action: Action, done_at: datetime | None = None
+) -> tuple[Arrival, datetime]:
     """The arrival, locked, and the database's clock; refused unless the state allows the action."""
     query = (
         select(Arrival, now())
@@ -443,7 +450,7 @@ async def _lock(session: Session, caller: Caller, arrival_id: UUID, action: Acti
     if row is None:
         raise Problem(NOT_FOUND)
     arrival, clock = row
-    if action not in allowed_now(arrival):
+    if action not in allowed_now(arrival, done_at):
         raise _conflict(arrival, action)
     if arrival.returnee_id is None and action not in OF_A_SEAT:
         raise Problem(PARTICULARS_REQUIRED)
@@ -909,7 +916,7 @@ async def hand_over(
     Raises:
         Problem: 404; 409, the state does not allow it or the id is taken by something else.
     """
-    arrival, clock = await _lock(session, caller, arrival_id, Action.HANDOVER)
+    arrival, clock = await _lock(session, caller, arrival_id, Action.HANDOVER, occurred_at)
     chosen = id or new_id()
     sealed = house.keyring.encrypt(json.dumps(dict(to), ensure_ascii=False).encode(), f"handover/{chosen}")
     values = {"id": chosen, "arrival_id": arrival.id, "sealed": sealed}
@@ -953,7 +960,7 @@ async def profile(
     Raises:
         Problem: 404; 409 with the state, since when and by whom.
     """
-    arrival, clock = await _lock(session, caller, arrival_id, Action.PROFILE)
+    arrival, clock = await _lock(session, caller, arrival_id, Action.PROFILE, occurred_at)
     sealed = house.keyring.encrypt(json.dumps(sorted(restricted)).encode(), f"profile/{arrival.id}")
     values = _when(caller, occurred_at, clock, clock_doubtful) | {
         "restricted": sealed if restricted else None,
@@ -992,7 +999,7 @@ async def assist(
         Problem: 404; 409, the state does not allow it, the programme does not give it, or the id is taken by something
             else.
     """
-    arrival, clock = await _lock(session, caller, arrival_id, Action.ASSIST)
+    arrival, clock = await _lock(session, caller, arrival_id, Action.ASSIST, occurred_at)
     if id is None or await session.get(Assistance, id) is None:
         await _refuse_beyond_the_programme(session, house, arrival, kind, occurred_at or clock)
     content = {
@@ -1029,7 +1036,7 @@ async def arrange_transport(
     Raises:
         Problem: 404; 409, the state does not allow it or the id is taken by something else.
     """
-    arrival, clock = await _lock(session, caller, arrival_id, Action.ARRANGE_TRANSPORT)
+    arrival, clock = await _lock(session, caller, arrival_id, Action.ARRANGE_TRANSPORT, occurred_at)
     content = {
         "arrival_id": arrival.id,
         "mode": mode,
