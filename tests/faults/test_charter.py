@@ -25,5 +25,7 @@ async def test_reception_is_killed_twice_while_tablets_send_their_logs():
         report = await running
         assert report.lost == []
         assert report.double == []
-        assert report.outcomes["applied"] >= 5 * flight.passengers
+        assert report.outcomes["invalid"] == 0
+        # What was applied as its answer was cut off is known already when it is sent again.
+        assert report.outcomes["applied"] <= report.entries <= sum(report.outcomes.values())
         assert report.outcomes["already_applied"] > 0
