@@ -42,6 +42,11 @@ class Scope(StrEnum):
         "flights:write",
         "Announce flights, send their manifests, and say that they landed or were diverted.",
     )
+    TRAINING_READ = "training:read", "Read courses, cohorts, enrolments, attendance, placements and mentors."
+    TRAINING_WRITE = "training:write", "Enrol, record attendance, assess and complete."
+    COURSES_MANAGE = "courses:manage", "Register training providers, offer courses and schedule cohorts."
+    WORK_READ = "work:read", "Read employers and vacancies."
+    WORK_WRITE = "work:write", "Register employers and vacancies, place people in work and pair mentors."
     TIMELINE_READ = (
         "timeline:read",
         "Read timelines and summaries of the returnees that the organisation takes part in.",

@@ -18,6 +18,7 @@ router = Router(prefix="/v1/cases/{case_id}/plan", tags=["plans"])
 
 async def answer(session: Session, plan: Plan, response: Response) -> PlanOut:
     """A plan with its lines and its ETag."""
+    delivered = await service.delivered(session, plan)
     lines = [
         PlanLineOut(
             id=line.line_id,
@@ -28,6 +29,7 @@ async def answer(session: Session, plan: Plan, response: Response) -> PlanOut:
             budget=Amount.of(line.amount, line.currency),
             provider=line.provider,
             level=line.level,
+            delivered_at=delivered.get(line.line_id),
         )
         for line in await service.lines_of(session, plan)
     ]

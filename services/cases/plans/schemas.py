@@ -128,6 +128,8 @@ class PlanLineOut(Out):
     budget: Amount
     provider: str | None
     level: Level
+    delivered_at: datetime | None
+    """When who delivers it said that it was; null until then."""
 
 
 class PlanOut(Out):
