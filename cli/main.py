@@ -23,12 +23,14 @@ dead_letters = typer.Typer(no_args_is_help=True, help="Events that could not be 
 timeline = typer.Typer(no_args_is_help=True, help="The timelines of the gateway.")
 audit = typer.Typer(no_args_is_help=True, help="The audit trail.")
 ledger = typer.Typer(no_args_is_help=True, help="The books of grants.")
+simulate = typer.Typer(no_args_is_help=True, help="Play what happens at an airport against the running platform.")
 for name, group in (
     ("events", events),
     ("dead-letters", dead_letters),
     ("timeline", timeline),
     ("audit", audit),
     ("ledger", ledger),
+    ("simulate", simulate),
 ):
     app.add_typer(group, name=name)
 
@@ -195,6 +197,41 @@ def demo(
     except (Refused, Stuck) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
+
+
+@simulate.command("flight")
+def simulate_flight(
+    passengers: Annotated[int, typer.Option(min=1, max=1000, help="How many are on the flight.")] = 430,
+    devices: Annotated[int, typer.Option(min=1, max=50, help="How many tablets receive them.")] = 10,
+    duplicates: Annotated[float, typer.Option(min=0, max=1, help="Share of entries that are sent twice.")] = 0.3,
+    shuffle: Annotated[bool, typer.Option(help="Send the logs in no order.")] = False,
+    batch: Annotated[int, typer.Option(min=1, max=1000, help="Entries in a request.")] = 100,
+    seed: Annotated[int, typer.Option(help="Of the random numbers.")] = 1,
+    home: Home = HERE,
+) -> None:
+    """Receive a charter with tablets that have no connection, send their logs, and count what is on record."""
+    from rich.console import Console  # noqa: PLC0415 - see settings_of
+
+    from cli.client import GatewayClient, Refused  # noqa: PLC0415 - see settings_of
+    from cli.demo import Stuck  # noqa: PLC0415 - see settings_of
+    from cli.simulate import Flight, Simulation, feed, show  # noqa: PLC0415 - see settings_of
+
+    settings, machine, console = settings_of("gateway", home), Machine(home), Console()
+    gateway, reception = settings.service_url("gateway"), settings.service_url("reception")
+
+    def client(client_id: str, person: str | None) -> GatewayClient:
+        return GatewayClient(gateway, client_id, machine.client_secret(client_id), person)
+
+    flight = Flight(passengers, devices, duplicates, shuffle, batch, seed)
+    simulation = Simulation(client, lambda: feed(client("service-gateway", None), reception), flight)
+    try:
+        report = asyncio.run(simulation.run(console))
+    except (Refused, Stuck) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    show(report, console)
+    if not report.whole:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -117,6 +117,18 @@ class AssistanceGroup(StrEnum):
     CARE = "care"
 
 
+class AssistanceKind(StrEnum):
+    """What is given at the port of entry. Events name only the kinds that disclose nothing."""
+
+    TEMPORARY_ACCOMMODATION = "temporary_accommodation"
+    NUTRITION = "nutrition"
+    CLOTHING = "clothing"
+    MEDICAL = "medical"
+    INTERPRETATION = "interpretation"
+    POCKET_MONEY = "pocket_money"
+    FAMILY_TRACING = "family_tracing"
+
+
 class CaseState(StrEnum):
     """Where a case stands."""
 

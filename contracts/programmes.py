@@ -14,6 +14,7 @@ import yaml
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from contracts.codes import (
+    AssistanceKind,
     ConsentPurpose,
     CountryCode,
     DeadlineKind,
@@ -166,6 +167,54 @@ class Deadline(Sourced):
     then: Silence
 
 
+class Per(StrEnum):
+    """Among whom an entitlement is counted."""
+
+    PERSON = "person"
+    HOUSEHOLD = "household"
+
+
+class Entitlement(Sourced):
+    """Who may be given a kind of reception assistance, and how often."""
+
+    return_kinds: frozenset[ReturnKind] | None = None
+    """None: by any kind of return."""
+    at_most: int | None = Field(default=None, ge=1)
+    """How often on one arrival; None: as often as it is needed."""
+    per: Per = Per.PERSON
+
+
+class HandoverReason(StrEnum):
+    """Why somebody may not simply walk out of the port. It discloses a child's situation or health."""
+
+    UNACCOMPANIED_CHILD = "unaccompanied_child"
+    MEDICAL_ESCORT = "medical_escort"
+
+
+class HandoverRule(Sourced):
+    """Who is handed over to somebody who signs for it, before their reception is completed."""
+
+    reasons: frozenset[HandoverReason]
+    adult_at: int = Field(ge=1)
+    """The age, in years, from which nobody is a child."""
+
+
+class SafeContactRule(Sourced):
+    """How those who were met may be contacted afterwards."""
+
+    relatives: Literal["allowed", "with_consent", "never"]
+    only_in_safe_hours: bool
+
+
+class Reception(Data):
+    """What a programme says about the port of entry."""
+
+    assistance: Mapping[AssistanceKind, Entitlement]
+    """A kind that is not named is not given."""
+    handover: HandoverRule
+    safe_contact: SafeContactRule
+
+
 class Training(Sourced):
     """What a programme asks of courses, and for how long it follows those who work."""
 
@@ -196,6 +245,7 @@ class Rules(Data):
     deadlines: Mapping[DeadlineKind, Deadline]
     assistance: Assistance
     """What may be granted and paid."""
+    reception: Reception
 
     def implementers(self, country_of_return: str) -> tuple[str, ...]:
         """Organisations that may implement in a country of return; none where it is not of the programme."""

@@ -5,7 +5,58 @@ from enum import StrEnum
 from uuid import UUID
 
 from chassis.events import EVERYBODY, IMPLEMENTERS, REGISTRY, EventData
-from contracts.codes import ArrivalState, AssistanceGroup, Moment, Money, NeedsPriority, PortCode, Slug
+from contracts.codes import (
+    ArrivalState,
+    AssistanceGroup,
+    CarrierCode,
+    FlightNumber,
+    Moment,
+    Money,
+    NeedsPriority,
+    PortCode,
+    Slug,
+)
+
+
+class FlightFact(EventData):
+    """What every fact about a flight carries; who is on it stands in its manifest only."""
+
+    flight_id: UUID
+    port_of_entry: PortCode
+    charter: bool
+    programme: Slug | None = None
+
+
+class Schedule(FlightFact):
+    """A flight as it is planned after the fact."""
+
+    scheduled_at: Moment
+    carrier: CarrierCode | None = None
+    flight_number: FlightNumber | None = None
+
+
+class FlightAnnounced(Schedule, name="reception.flight.announced", subject="flight_id", audience=EVERYBODY):
+    """A flight with returnees was announced."""
+
+
+class FlightUpdated(Schedule, name="reception.flight.updated", subject="flight_id", audience=EVERYBODY):
+    """A flight has another time, number or port."""
+
+
+class FlightLanded(FlightFact, name="reception.flight.landed", subject="flight_id", audience=EVERYBODY):
+    """A flight landed."""
+
+    landed_at: Moment
+
+
+class FlightCancelled(FlightFact, name="reception.flight.cancelled", subject="flight_id", audience=EVERYBODY):
+    """A flight was cancelled; whoever was expected on it is not expected until another journey is told."""
+
+
+class FlightDiverted(FlightFact, name="reception.flight.diverted", subject="flight_id", audience=EVERYBODY):
+    """A flight goes to another port, the one that this fact names."""
+
+    previous_port: PortCode
 
 
 class ArrivalFact(EventData):
@@ -59,6 +110,25 @@ class ArrivalNotDeparted(ArrivalFact, name="reception.arrival.not_departed", sub
 
 class ArrivalDeclined(ArrivalFact, name="reception.arrival.declined", subject="returnee_id", audience=EVERYBODY):
     """The returnee arrived and wants no reception assistance."""
+
+
+class ArrivalDiverted(ArrivalFact, name="reception.arrival.diverted", subject="returnee_id", audience=EVERYBODY):
+    """The returnee arrives at another port than they were expected at, the one that this fact names."""
+
+    port_of_entry: PortCode
+    expected_at: Moment | None = None
+
+
+class ArrivalBound(ArrivalFact, name="reception.arrival.bound", subject="returnee_id", audience=IMPLEMENTERS):
+    """It became known who sits on a seat that a manifest gave without saying whose."""
+
+
+class ArrivalCorrected(ArrivalFact, name="reception.arrival.corrected", subject="returnee_id", audience=EVERYBODY):
+    """Where or when the returnee was met was corrected; deadlines follow."""
+
+    port_of_entry: PortCode
+    arrived_on: date
+    """The day in the time zone of the port."""
 
 
 class ConfirmationMethod(StrEnum):
@@ -126,6 +196,13 @@ class OnwardTransportArranged(
     mode: TransportMode
     departs_at: Moment | None = None
     cost: Money | None = None
+
+
+class HandoverRecorded(ArrivalFact, name="reception.handover.recorded", subject="returnee_id", audience=IMPLEMENTERS):
+    """The returnee was handed over to somebody who signed for it; to whom and why stays in reception."""
+
+    handover_id: UUID
+    group: AssistanceGroup
 
 
 class ReturneeScrubbed(EventData, name="reception.returnee.scrubbed", subject="returnee_id", audience=IMPLEMENTERS):

@@ -46,6 +46,15 @@ class Scope(StrEnum):
     FLOATS_READ = "floats:read", "Read cash floats."
     FLOATS_WRITE = "floats:write", "Open, hand in and count cash floats."
     COURSES_READ = "courses:read", "Read training providers, courses and cohorts."
+    ARRIVALS_RESTRICTED = (
+        "arrivals:restricted",
+        "Read and record that somebody is held by the authorities; every read is audited.",
+    )
+    FLIGHTS_READ = "flights:read", "Read flights and their manifests; every read of a manifest is audited."
+    FLIGHTS_WRITE = (
+        "flights:write",
+        "Announce flights, send their manifests, and say that they landed or were diverted.",
+    )
     COURSES_MANAGE = "courses:manage", "Register training providers, offer courses and schedule cohorts."
     TRAINING_READ = "training:read", "Read enrolments, attendance, placements and mentors."
     TRAINING_WRITE = "training:write", "Enrol, record attendance, assess and complete."

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from chassis.app import Homeward, Service
 from chassis.db import is_outage
+from chassis.streams import Closing
 from gateway.docs import routes as docs
 from gateway.events import routes as events
 from gateway.handlers import SOURCES, on_events
@@ -20,7 +21,6 @@ from gateway.limits import RateLimit
 from gateway.models import Base
 from gateway.proxy import routes as proxy
 from gateway.timeline import routes as timeline
-from gateway.timeline.stream import Closing
 
 REVOCATIONS_EVERY_SECONDS = 2.0
 """Other replicas of the gateway revoke too."""

@@ -1,12 +1,7 @@
 """A timeline as it goes on: server-sent events, each with the cursor from which to continue."""
 
-import asyncio
-import signal
 import time
 from collections.abc import AsyncIterator
-from contextlib import suppress
-from types import FrameType
-from typing import Any
 
 from fastapi.sse import ServerSentEvent
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from chassis.auth import Caller
 from chassis.db import Database, is_outage
 from chassis.inbox import freshness
+from chassis.streams import Closing
 from gateway import positions
 from gateway.positions import Positions
 from gateway.timeline import service
@@ -25,41 +21,6 @@ LOOK_EVERY_SECONDS = 0.25
 LOOK_AGAIN_SECONDS = 2.0
 STREAM_SECONDS = 600.0
 """As long as a token lasts: whoever listens on has to show that they still may."""
-
-
-class Closing:
-    """Says when the process is about to end: the server waits for open answers, and a stream would never end."""
-
-    def __init__(self) -> None:
-        self._event = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        self._before: dict[signal.Signals, Any] = {}
-
-        def handle(number: int, frame: FrameType | None) -> None:
-            loop.call_soon_threadsafe(self._event.set)
-            before = self._before[signal.Signals(number)]
-            if callable(before):
-                before(number, frame)
-
-        with suppress(ValueError):  # signals belong to the main thread; a server elsewhere is ended by its owner
-            for number in (signal.SIGINT, signal.SIGTERM):
-                before = signal.getsignal(number)
-                if callable(before):
-                    self._before[number] = before
-                    signal.signal(number, handle)
-
-    def end(self) -> None:
-        """End the streams, and give the signals back."""
-        self._event.set()
-        for number, before in self._before.items():
-            signal.signal(number, before)
-
-    async def wait(self, seconds: float) -> bool:
-        """Wait so long, or until the process is about to end; whether it is."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._event.wait()
-        return self._event.is_set()
 
 
 async def follow(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from chassis.app import Service
 from contracts import cases as facts
+from services.cases import walk_ins
 from services.cases.cases.routes import router as cases
 from services.cases.deadlines.job import JOB
 from services.cases.deadlines.routes import router as deadlines
@@ -53,5 +54,5 @@ service = Service(
         facts.DeadlineMissed,
     ],
     handlers=HANDLERS,
-    jobs=lambda _: [JOB],
+    jobs=lambda _: [JOB, walk_ins.JOB],
 )

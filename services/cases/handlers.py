@@ -14,7 +14,9 @@ from contracts.codes import ArrivalState, CaseState
 from contracts.reception import (
     ArrivalCompleted,
     ArrivalConfirmed,
+    ArrivalCorrected,
     ArrivalDeclined,
+    ArrivalDiverted,
     ArrivalFact,
     ArrivalNoShow,
     ArrivalNotDeparted,
@@ -23,8 +25,9 @@ from contracts.reception import (
     ArrivalReopened,
 )
 from contracts.training import EnrolmentCompleted, PlacementStarted
+from services.cases import walk_ins
 from services.cases.cases import rules, service
-from services.cases.models import CaseFile, CaseMember
+from services.cases.models import CaseFile, CaseMember, Returnee
 from services.cases.plans.service import deliver
 from services.cases.referrals.rules import higher
 
@@ -35,11 +38,14 @@ class UnknownArrival(LookupError):  # noqa: N818 - it says what arrived, and bec
     """Reception speaks of somebody who is in no case here. No later fact would change that."""
 
 
-async def case_of(session: Session, fact: ArrivalFact) -> UUID:
+async def case_of(session: Session, fact: ArrivalFact) -> UUID | None:
     """The case that an arrival belongs to: the one it names, else the person's open or last one.
 
+    Returns:
+        The case; None for somebody whom a desk met without a referral, and who has no case, or none yet.
+
     Raises:
-        UnknownArrival: There is none.
+        UnknownArrival: Nobody knows the person.
     """
     if fact.case_id is not None:
         return fact.case_id
@@ -50,13 +56,27 @@ async def case_of(session: Session, fact: ArrivalFact) -> UUID:
         .order_by((CaseFile.state == CaseState.CLOSED), CaseMember.case_id.desc())
         .limit(1)
     )
-    if case_id is None:
+    if case_id is None and not await _is_walk_in(session, fact):
         raise UnknownArrival(f"returnee {fact.returnee_id} is in no case")
     return case_id
 
 
+async def _is_walk_in(session: Session, fact: ArrivalFact) -> bool:
+    """Whether the person came without a referral: adopted, or waiting to be."""
+    if isinstance(fact, ArrivalReceived) and fact.walk_in:
+        return True
+    return (
+        await session.get(Returnee, fact.returnee_id) is not None
+        or await walk_ins.waiting(session, fact.returnee_id) is not None
+    )
+
+
 async def _note(session: Session, fact: ArrivalFact, state: ArrivalState, arrived_on: date | None) -> None:
     case_id = await case_of(session, fact)
+    if case_id is None:
+        if await session.get(Returnee, fact.returnee_id) is None:
+            await walk_ins.adopt_later(session, fact, state, arrived_on)
+        return
     noted = await service.note_arrival(
         session, case_id, fact.returnee_id, arrival_id=fact.arrival_id, state=state, arrived_on=arrived_on
     )
@@ -67,6 +87,9 @@ async def _note(session: Session, fact: ArrivalFact, state: ArrivalState, arrive
 async def _day(session: Session, fact: ArrivalFact) -> date | None:
     """The day of arrival as it was noted before."""
     case_id = await case_of(session, fact)
+    if case_id is None:
+        pending = await walk_ins.waiting(session, fact.returnee_id)
+        return date.fromisoformat(pending["arrived_on"]) if pending and pending["arrived_on"] else None
     day: date | None = await session.scalar(
         select(CaseMember.arrived_on).where(CaseMember.case_id == case_id, CaseMember.returnee_id == fact.returnee_id)
     )
@@ -76,6 +99,20 @@ async def _day(session: Session, fact: ArrivalFact) -> date | None:
 async def received(session: Session, event: Event[ArrivalReceived]) -> None:
     """Somebody was met: the first arrival moves the case and starts its windows."""
     await _note(session, event.data, ArrivalState.MET, event.data.arrived_on)
+
+
+async def corrected(session: Session, event: Event[ArrivalCorrected]) -> None:
+    """The desk corrected the day of arrival; what was done since stays, and the deadlines follow."""
+    case_id = await case_of(session, event.data)
+    pending = await walk_ins.waiting(session, event.data.returnee_id) if case_id is None else None
+    state = pending["state"] if pending else None
+    if case_id is not None:
+        state = await session.scalar(
+            select(CaseMember.arrival_state).where(
+                CaseMember.case_id == case_id, CaseMember.returnee_id == event.data.returnee_id
+            )
+        )
+    await _note(session, event.data, ArrivalState(state or ArrivalState.MET), event.data.arrived_on)
 
 
 async def confirmed(session: Session, event: Event[ArrivalConfirmed]) -> None:
@@ -109,6 +146,8 @@ async def reopened(session: Session, event: Event[ArrivalReopened]) -> None:
 async def profiled(session: Session, event: Event[ArrivalProfiled]) -> None:
     """Needs that were found on arrival raise the urgency of a case; they never lower it."""
     case_id = await case_of(session, event.data)
+    if case_id is None:
+        return  # whoever opens a case for them later looks at their needs then
     case = await session.scalar(select(CaseFile).where(CaseFile.id == case_id).with_for_update())
     if case is None:
         raise UnknownArrival(f"there is no case {case_id}")
@@ -133,6 +172,8 @@ HANDLERS: Handlers = {
     ArrivalDeclined: declined,
     ArrivalNoShow: _absent(ArrivalState.NO_SHOW),
     ArrivalNotDeparted: _absent(ArrivalState.NOT_DEPARTED),
+    ArrivalDiverted: _absent(ArrivalState.DIVERTED),
+    ArrivalCorrected: corrected,
     ArrivalReopened: reopened,
     ArrivalProfiled: profiled,
     EnrolmentCompleted: line_delivered,

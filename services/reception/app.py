@@ -1,35 +1,41 @@
 """Reception as one object."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
+from fastapi import FastAPI
+
 from chassis.app import Service
-from contracts import reception as facts
+from chassis.streams import Closing
+from contracts.reception import PUBLISHES
 from services.reception.arrivals.routes import router as arrivals
+from services.reception.arrivals.sync import LANES
+from services.reception.flights.routes import router as flights
 from services.reception.handlers import HANDLERS
 from services.reception.identities import fetch_job
 from services.reception.models import Base
+
+
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """What runs beside the application."""
+    app.state.closing = closing = Closing()
+    app.state.lanes = asyncio.Semaphore(LANES)
+    try:
+        yield
+    finally:
+        closing.end()
+
 
 service = Service(
     name="reception",
     title="Homeward reception",
     description="Who is expected at a port of entry, who was met there, and what they were given.",
-    routers=[arrivals],
+    routers=[flights, arrivals],
     metadata=Base.metadata,
     migrations=Path(__file__).parent / "migrations" / "versions",
-    publishes=[
-        facts.ArrivalExpected,
-        facts.ArrivalReceived,
-        facts.ArrivalProfiled,
-        facts.ArrivalCompleted,
-        facts.ArrivalNoShow,
-        facts.ArrivalNotDeparted,
-        facts.ArrivalDeclined,
-        facts.ArrivalConfirmed,
-        facts.ArrivalReopened,
-        facts.AssistanceProvided,
-        facts.OnwardTransportArranged,
-        facts.ReturneeScrubbed,
-    ],
+    publishes=PUBLISHES,
     handlers=HANDLERS,
     jobs=lambda settings: [fetch_job(settings)],
+    lifespan=lifespan,
 )

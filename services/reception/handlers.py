@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, delete, or_, select, update
 
 from chassis import beneficiaries
 from chassis.consumer import Handlers
@@ -32,8 +32,10 @@ from contracts.codes import ArrivalState
 from contracts.reception import ArrivalExpected, ArrivalNotDeparted, ReturneeScrubbed
 from services.reception import identities
 from services.reception.arrivals.rules import ON_JOURNEY_OFF, ON_JOURNEY_SET
-from services.reception.arrivals.service import ids_of
-from services.reception.models import Arrival, OnwardTransport, Profile
+from services.reception.facts import ids_of
+from services.reception.flights.rules import same_journey
+from services.reception.models import Arrival, Flight, Handover, Mark, OnwardTransport, Passenger, Profile
+from services.reception.uniting import unite_known
 
 log = structlog.get_logger("homeward.reception")
 
@@ -67,6 +69,13 @@ async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> Non
     await identities.forget(session, returnee_id)
     theirs = select(Arrival.id).where(Arrival.returnee_id == returnee_id)
     await session.execute(delete(Profile).where(Profile.arrival_id.in_(theirs)))
+    await session.execute(delete(Mark).where(Mark.returnee_id == returnee_id))
+    await session.execute(update(Handover).where(Handover.arrival_id.in_(theirs)).values(sealed=None))
+    await session.execute(
+        update(Passenger)
+        .where(Passenger.arrival_id.in_(theirs))
+        .values(sealed=None, reference_digest=None, document_digest=None, family_group=None)
+    )
     await session.execute(update(OnwardTransport).where(OnwardTransport.arrival_id.in_(theirs)).values(district=None))
     publish(session, ReturneeScrubbed(returnee_id=returnee_id))
 
@@ -118,8 +127,7 @@ async def _expect(session: Session, event: Event[Any], *, booked: bool | None) -
     data: Itinerary = event.data
     if await _erased(session, event):
         return
-    query = select(Arrival).where(Arrival.returnee_id == data.returnee_id, Arrival.travel_id == data.travel_id)
-    arrival = await session.scalar(query.with_for_update())
+    arrival = await _arrival_of(session, data)
     journey = {
         "port_of_entry": data.port_of_entry,
         "expected_at": data.arrives_at,
@@ -140,13 +148,15 @@ async def _expect(session: Session, event: Event[Any], *, booked: bool | None) -
             **journey,
         )
         session.add(arrival)
+        await session.flush()
+        await unite_known(session, returnee_id=data.returnee_id)
     elif arrival.state not in ON_JOURNEY_SET:
         log.info("a journey moved after its end", arrival=str(arrival.id), state=arrival.state)
         return
     elif arrival.state == ArrivalState.EXPECTED and all(getattr(arrival, name) == journey[name] for name in journey):
         return
     else:
-        changes = journey | {"version": Arrival.version + 1, "updated_at": now()}
+        changes = journey | {"travel_id": data.travel_id, "version": Arrival.version + 1, "updated_at": now()}
         if arrival.state != ArrivalState.EXPECTED:
             changes |= _reached(ON_JOURNEY_SET[arrival.state], at)
         await session.execute(update(Arrival).where(Arrival.id == arrival.id).values(changes))
@@ -157,6 +167,28 @@ async def _expect(session: Session, event: Event[Any], *, booked: bool | None) -
         confirmed=journey["confirmed"],
     )
     publish(session, fact, occurred_at=at)
+
+
+async def _arrival_of(session: Session, data: Itinerary) -> Arrival | None:
+    """The arrival of a journey; or the one that a manifest made of this person's, if no journey was told of it yet."""
+    query = (
+        select(Arrival)
+        .where(
+            Arrival.returnee_id == data.returnee_id,
+            or_(Arrival.travel_id == data.travel_id, Arrival.travel_id.is_(None)),
+        )
+        .order_by(Arrival.travel_id.is_(None), Arrival.id)
+        .with_for_update()
+    )
+    for arrival in await session.scalars(query):
+        if arrival.travel_id is not None:
+            return arrival
+        flight = await session.get(Flight, arrival.flight_id) if arrival.flight_id is not None else None
+        at = flight.scheduled_at if flight is not None else arrival.met_at
+        if at is not None and data.arrives_at is not None and same_journey(data.arrives_at, at):
+            await session.execute(update(Arrival).where(Arrival.id == arrival.id).values(travel_id=data.travel_id))
+            return arrival
+    return None
 
 
 async def _relations(session: Session, data: Itinerary) -> dict[str, Any]:

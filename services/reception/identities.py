@@ -1,11 +1,13 @@
 """The desk's own copies of who is expected: fetched from cases by a job, kept encrypted, there while cases is down."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
 from uuid import UUID
 
 import structlog
+from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import update
+from sqlalchemy import delete, insert, update
 
 from chassis import beneficiaries, jobs
 from chassis.crypto import Keyring
@@ -13,7 +15,9 @@ from chassis.db import Session, now
 from chassis.http import CallFailed, ServiceClient
 from chassis.jobs import JobKind, Payload
 from chassis.settings import Settings
-from services.reception.models import Arrival
+from services.reception.marks import Marks
+from services.reception.models import Arrival, Mark
+from services.reception.uniting import unite_known
 
 FETCH_IDENTITY = "reception.identity.fetch"
 NOT_FOUND = 404
@@ -45,6 +49,29 @@ class Birth(Part):
     precision: str
 
 
+class SafeContact(Part):
+    """When somebody may safely be reached, without the number."""
+
+    kind: str
+    owner: str | None = None
+    safe_hours: str | None = None
+
+
+class Document(Part):
+    """A document that shows who somebody is."""
+
+    kind: str
+    number: str
+    issuer: str
+
+
+class Reference(Part):
+    """A person's place in a referral, under its sender's reference."""
+
+    external_reference: str
+    person: int
+
+
 class Identity(Part):
     """By what the desk recognises a person."""
 
@@ -53,6 +80,48 @@ class Identity(Part):
     birth: Birth | None = None
     nationality: str | None = None
     languages: list[str] = []
+    contacts: list[SafeContact] = []
+
+
+class Copy(Identity):
+    """What reception keeps, of which the board shows less."""
+
+    documents: list[Document] = []
+
+
+class Fetched(Copy):
+    """What cases says; the references become marks and are not kept."""
+
+    references: list[Reference] = []
+
+
+def _keyring(request: Request) -> Keyring:
+    keyring: Keyring = request.app.state.homeward.keyring
+    return keyring
+
+
+KeyringDep = Annotated[Keyring, Depends(_keyring)]
+"""Encrypts and decrypts what identifies a person."""
+
+
+async def keep(session: Session, returnee_id: UUID, copy: Copy, keyring: Keyring) -> bool:
+    """Keep who somebody is, encrypted; False if the person was erased meanwhile."""
+    document = Copy.model_validate(copy.model_dump()).model_dump_json().encode()
+    return await beneficiaries.keep_identity(session, returnee_id, document, keyring)
+
+
+async def read_copy(session: Session, returnee_id: UUID, keyring: Keyring) -> Copy | None:
+    """All that is kept of somebody. The caller of this audits the reading."""
+    copies = await beneficiaries.identities(session, [returnee_id], keyring)
+    return Copy.model_validate_json(copies[returnee_id]) if returnee_id in copies else None
+
+
+async def mark(session: Session, returnee_id: UUID, digests: Iterable[bytes]) -> None:
+    """Note by what a person is recognised in manifests, instead of what was noted before."""
+    await session.execute(delete(Mark).where(Mark.returnee_id == returnee_id))
+    rows: list[Mapping[str, Any]] = [{"returnee_id": returnee_id, "digest": digest} for digest in sorted(set(digests))]
+    if rows:
+        await session.execute(insert(Mark), rows)
 
 
 async def fetch_later(session: Session, returnee_id: UUID) -> None:
@@ -73,9 +142,9 @@ async def read(session: Session, returnee_ids: Iterable[UUID], keyring: Keyring)
 
 def fetch_job(settings: Settings) -> JobKind:
     """The job that fetches an identity from cases and keeps a minimal copy."""
-    keyring = Keyring.from_settings(settings)
+    keyring, marks = Keyring.from_settings(settings), Marks(settings)
 
-    async def call(client: ServiceClient, payload: Payload) -> Identity | None:
+    async def call(client: ServiceClient, payload: Payload) -> Fetched | None:
         try:
             document = await client.get("cases", f"/v1/returnees/{payload['returnee_id']}/identity")
         except CallFailed as failed:
@@ -83,17 +152,19 @@ def fetch_job(settings: Settings) -> JobKind:
                 raise
             log.info("no identity to keep: cases does not have the returnee any more")
             return None
-        return Identity.model_validate(document)
+        return Fetched.model_validate(document)
 
-    async def apply(session: Session, payload: Payload, identity: Identity | None) -> None:
+    async def apply(session: Session, payload: Payload, found: Fetched | None) -> None:
         returnee_id = UUID(payload["returnee_id"])
-        if identity is None:
+        if found is None or not await keep(session, returnee_id, found, keyring):
             return
-        if await beneficiaries.keep_identity(session, returnee_id, identity.model_dump_json().encode(), keyring):
-            await session.execute(
-                update(Arrival)
-                .where(Arrival.returnee_id == returnee_id)
-                .values(version=Arrival.version + 1, updated_at=now())
-            )
+        digests = [marks.reference(each.external_reference, each.person) for each in found.references]
+        await mark(session, returnee_id, digests + [marks.document(each.number) for each in found.documents])
+        await session.execute(
+            update(Arrival)
+            .where(Arrival.returnee_id == returnee_id)
+            .values(version=Arrival.version + 1, updated_at=now())
+        )
+        await unite_known(session, returnee_id=returnee_id)
 
     return JobKind(FETCH_IDENTITY, apply, call)

@@ -25,6 +25,27 @@ BODIES: dict[str, Callable[[Ids, str], Any]] = {
     "PUT /v1/referrals/{referral_id}": lambda _, sender: example(sender=sender),
     "POST /v1/cases/{case_id}/plan/agree": lambda *_: {"agreed_on": "2024-03-05", "language": "ar"},
     "PUT /v1/enrolments/{enrolment_id}/profile": lambda *_: {"country": "IRQ"},
+    "PATCH /v1/flights/{flight_id}": lambda *_: {"carrier": "TK"},
+    "POST /v1/arrivals/{arrival_id}/bind": lambda ids, _: {"returnee_id": ids["returnee_id"]},
+    "POST /v1/arrivals/{arrival_id}/handover": lambda *_: {
+        "reason": "unaccompanied_child",
+        "receiver": "relative",
+        "name": "Nobody",
+        "relationship": "aunt",
+        "signature": "c2lnbmF0dXJlc2lnbmF0dXJl",
+    },
+    "POST /v1/arrivals/sync": lambda ids, _: {
+        "device": ids["device"],
+        "sent_at": "2024-03-05T10:00:00Z",
+        "mutations": [
+            {
+                "id": "01a201ca-0000-7000-8000-000000000001",
+                "kind": "check-in",
+                "arrival_id": ids["arrival_id"],
+                "occurred_at": "2024-03-05T10:00:00Z",
+            }
+        ],
+    },
     "POST /oauth/token": lambda *_: {"grant_type": "client_credentials", "client_id": "nobody", "client_secret": "x"},
 }
 """Where the smallest body that fits the schema is not valid: what makes one from the world's ids and the sender."""

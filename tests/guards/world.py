@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from chassis.auth import OrganisationKind
 from cli.client import GatewayClient
-from cli.demo import Return, eventually, held_today
+from cli.demo import Return, Walk, eventually, held_today
 from cli.development import OPERATOR, SCOPES
 from contracts.scopes import Scope
 from gateway.identity.keys import SigningKey
@@ -162,7 +162,7 @@ async def build(platform: Platform) -> World:
     reader = walk.coordinator
     for each in (way, theirs):
         await walk.timeline(reader, each.returnees[0])
-    everything, other_ids = await ids_of(reader, way), await ids_of(reader, theirs)
+    everything, other_ids = await ids_of(walk, way), await ids_of(walk, theirs)
     about_people = {name: value for name, value in everything.items() if name not in NOBODYS}
     programme, other = way.content["programme"], theirs.content["programme"]
     office, other_office = walk.offices[programme], walk.offices[other]
@@ -182,8 +182,27 @@ async def build(platform: Platform) -> World:
     return World(platform, everything | await not_about_people(platform), everyone, kinds)
 
 
-async def ids_of(reader: GatewayClient, way: Return) -> dict[str, str]:
+async def flight_of(walk: Walk, way: Return, arrival: dict[str, Any]) -> str:
+    """A flight that the sender announced, with the principal of the return on it."""
+    flight = {
+        "charter": True,
+        "origin": "BRU",
+        "port_of_entry": arrival["port_of_entry"],
+        "scheduled_at": arrival["expected_at"],
+        "receiver": walk.partner,
+        "programme": way.content["programme"],
+    }
+    sender = walk.client(way.sender, "counsellor-12")
+    announced: str = (await sender.post("/v1/flights", flight))["id"]
+    passenger = {"seat": "3A", "nationality": "IRQ", "given_names": "SOMEBODY"}
+    reference = {"external_reference": way.content["external_reference"], "person": 0}
+    await sender.put_new(f"/v1/flights/{announced}/manifest", {"passengers": [passenger | reference]})
+    return announced
+
+
+async def ids_of(walk: Walk, way: Return) -> dict[str, str]:
     """An id of the return for each name that a path, a query or a body gives one."""
+    reader = walk.coordinator
     journeys = (await reader.get(f"/v1/referrals/{way.referral_id}/travel"))["items"]
     returnee = await reader.get(f"/v1/returnees/{way.returnees[0]}")
     arrivals = (await reader.get("/v1/arrivals", returnee_id=way.returnees[0]))["items"]
@@ -207,6 +226,7 @@ async def ids_of(reader: GatewayClient, way: Return) -> dict[str, str]:
         "household_id": returnee["household_id"],
         "arrival_id": arrivals[0]["id"],
         "arrivals": arrivals[0]["id"],
+        "flight_id": await flight_of(walk, way, arrivals[0]),
         "deadline_id": deadlines[0]["id"],
     } | await taught(reader, way)
 
@@ -294,6 +314,7 @@ async def not_about_people(platform: Platform) -> dict[str, str]:
         "slug": "not-found",
         "certificate": str(uuid4()),
         "receipt": str(uuid4()),
+        "device": str(uuid4()),  # a tablet, by the id that it gives itself
         "document": str(uuid4()),  # a scan of what was agreed, by the id that its sender gave it
     }
 

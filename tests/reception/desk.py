@@ -76,6 +76,7 @@ class Desk:
     def __init__(self, http: httpx.AsyncClient, homeward: Homeward) -> None:
         self.http = http
         self.homeward = homeward
+        self.scopes = "arrivals:read arrivals:write flights:read flights:write"
         self.keys = (f"key-{number}" for number in range(1, 1_000_000))
 
     async def tell(self, *told: EventData, at: datetime | None = None) -> None:
@@ -104,7 +105,7 @@ class Desk:
         return [UUID(item["id"]) for item in answer.json().get("items", ())]
 
     def headers(self, organisation: str | None, person: str | None = None) -> dict[str, str]:
-        scopes = "arrivals:read arrivals:write"
+        scopes = self.scopes
         if organisation is None:
             return bearer("homeward", "internal", f"{scopes} internal")
         if organisation == "frontex":
@@ -132,6 +133,49 @@ class Desk:
         return await self.http.post(
             f"/v1/arrivals{path}", json=json.loads(json.dumps(body, default=str)), headers=headers
         )
+
+    async def call(
+        self, method: str, path: str, *, organisation: str | None = "iom-iraq", scopes: str = "", **options: Any
+    ) -> httpx.Response:
+        """Any request; `scopes` beside those of every desk."""
+        headers = self.headers(organisation)
+        if scopes:
+            headers = bearer(organisation or "homeward", "partner", f"{self.scopes} {scopes}")
+        if method == "POST":
+            headers["Idempotency-Key"] = next(self.keys)
+        return await self.http.request(method, path, headers=headers | options.pop("headers", {}), **options)
+
+    async def announce(self, organisation: str = "iom-iraq", **values: Any) -> str:
+        """A charter to Erbil."""
+        flight = {
+            "charter": True,
+            "origin": "LEJ",
+            "port_of_entry": "EBL",
+            "scheduled_at": LANDS_AT.isoformat(),
+            "programme": "eurp",
+            "return_kind": "forced_charter",
+        } | values
+        answer = await self.call("POST", "/v1/flights", organisation=organisation, json=flight)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+    async def manifest(
+        self, flight: str, passengers: Any, *, version: str | None = None, organisation: str = "iom-iraq"
+    ) -> httpx.Response:
+        """Send a manifest: a list as JSON, bytes as CSV."""
+        headers = {"If-None-Match": "*"} if version is None else {"If-Match": version}
+        path = f"/v1/flights/{flight}/manifest"
+        if isinstance(passengers, bytes):
+            headers["Content-Type"] = "text/csv"
+            return await self.call("PUT", path, content=passengers, headers=headers, organisation=organisation)
+        body = {"passengers": passengers}
+        return await self.call("PUT", path, json=body, headers=headers, organisation=organisation)
+
+    async def passengers(self, flight: str) -> dict[str, dict[str, Any]]:
+        """The manifest by seat."""
+        answer = await self.call("GET", f"/v1/flights/{flight}/manifest")
+        assert answer.status_code == 200, answer.text
+        return {passenger["seat"]: passenger for passenger in answer.json()["passengers"]}
 
     async def published(self, person: Person) -> list[tuple[str, dict[str, Any]]]:
         """What was published about somebody: (short type, payload), oldest first."""

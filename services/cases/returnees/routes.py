@@ -18,6 +18,7 @@ from services.cases.returnees.schemas import (
     HouseholdMemberOut,
     HouseholdOut,
     IdentityOut,
+    PlaceInReferral,
     ReturneeOut,
     ReturneePatch,
     SafeContact,
@@ -109,6 +110,11 @@ async def identity(returnee_id: UUID, session: SessionDep, caller: CallerDep, re
         household_id=place.household_id if place else None,
         languages=person.languages,
         contacts=[SafeContact(kind=c.kind, owner=c.owner, safe_hours=c.safe_hours) for c in person.contacts],
+        documents=person.documents,
+        references=[
+            PlaceInReferral(external_reference=reference, person=index)
+            for reference, index in await service.references_of(session, row.id)
+        ],
     )
 
 

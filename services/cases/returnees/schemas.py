@@ -257,6 +257,13 @@ class SafeContact(Out):
     safe_hours: str | None
 
 
+class PlaceInReferral(Out):
+    """A person's place in a referral, under its sender's reference."""
+
+    external_reference: str
+    person: int
+
+
 class IdentityOut(Out):
     """The minimum by which a desk recognises somebody, for our own services."""
 
@@ -268,6 +275,9 @@ class IdentityOut(Out):
     household_id: UUID | None
     languages: list[str]
     contacts: list[SafeContact]
+    documents: list[Document]
+    references: list[PlaceInReferral]
+    """By which an airline's manifest names the person."""
 
 
 class HouseholdMemberOut(Out):

@@ -12,6 +12,7 @@ from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
 from chassis.errors import FORBIDDEN, NOT_FOUND, Problem
+from chassis.ids import new_id
 from chassis.outbox import publish
 from contracts.cases import (
     HouseholdChange,
@@ -22,7 +23,15 @@ from contracts.cases import (
     ReturneeUpdated,
 )
 from contracts.codes import Member
-from services.cases.models import CaseFile, CaseMember, Household, HouseholdMember, Returnee
+from services.cases.models import (
+    CaseFile,
+    CaseMember,
+    Household,
+    HouseholdMember,
+    Referral,
+    ReferralPerson,
+    Returnee,
+)
 from services.cases.returnees import rules
 from services.cases.returnees.schemas import Birth, Person, ReturneePatch, stored
 
@@ -77,10 +86,16 @@ def write(returnee: Returnee, person: Mapping[str, Any]) -> None:
 
 
 async def register(
-    session: Session, person: Person, *, via: Registration, referral_id: UUID | None, programme: str | None
+    session: Session,
+    person: Person,
+    *,
+    via: Registration,
+    referral_id: UUID | None,
+    programme: str | None,
+    returnee_id: UUID | None = None,
 ) -> Returnee:
-    """Register somebody who is not known yet."""
-    returnee = Returnee()
+    """Register somebody who is not known yet, under the id that an airport's desk gave them if there is one."""
+    returnee = Returnee(id=returnee_id or new_id())
     write(returnee, {name: getattr(person, name) for name in Person.model_fields})
     session.add(returnee)
     await session.flush()
@@ -145,6 +160,17 @@ async def cases_of(session: Session, returnee_id: UUID) -> list[UUID]:
             select(CaseMember.case_id).where(CaseMember.returnee_id == returnee_id).order_by(CaseMember.case_id)
         )
     )
+
+
+async def references_of(session: Session, returnee_id: UUID) -> list[tuple[str, int]]:
+    """The person's places in referrals, under their senders' references."""
+    rows = await session.execute(
+        select(Referral.external_reference, ReferralPerson.index)
+        .join(ReferralPerson, ReferralPerson.referral_id == Referral.id)
+        .where(ReferralPerson.returnee_id == returnee_id)
+        .order_by(Referral.id)
+    )
+    return [(reference, index) for reference, index in rows]
 
 
 async def correct(

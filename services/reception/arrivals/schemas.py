@@ -1,27 +1,33 @@
 """The HTTP shape of arrivals."""
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError
 
 from chassis.routing import Body
-from contracts.codes import ArrivalState, Money, NeedsPriority, PortCode
+from contracts.codes import AssistanceKind, Money, NeedsPriority, PortCode, ReturnKind, Slug
+from contracts.programmes import HandoverReason
 from contracts.reception import ConfirmationMethod, TransportMode
-from services.reception.arrivals.rules import AssistanceKind
-from services.reception.identities import Identity
+from services.reception.fields import (
+    ArabicName,
+    BirthDate,
+    Claimed,
+    Day,
+    Governorate,
+    LatinName,
+    NamePart,
+    Nationality,
+    refuse,
+)
+from services.reception.flights.schemas import DocumentKind, DocumentNumber, Sex
+from services.reception.identities import Copy, Identity
 
-Claimed = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2100, 1, 1, tzinfo=UTC))]
-"""When something happened by the clock of whoever tells it."""
-Day = Annotated[date, Field(ge=date(2000, 1, 1), lt=date(2100, 1, 1))]
-"""A day in the time zone of the port."""
 IscoCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,4}$")]
 """ISCO-08, from a major group to a unit group."""
-Governorate = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}-[A-Z0-9]{1,3}$")]
-"""ISO 3166-2."""
 PlaceName = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=100)]
 People = Annotated[int, Field(ge=0, le=99)]
 
@@ -79,6 +85,19 @@ class ExactMoney(Money):
         return self
 
 
+class ShownState(StrEnum):
+    """Where an arrival stands, as it is shown: that somebody is held by the authorities only to few."""
+
+    EXPECTED = "expected"
+    MET = "met"
+    COMPLETED = "completed"
+    NO_SHOW = "no_show"
+    NOT_DEPARTED = "not_departed"
+    DIVERTED = "diverted"
+    DECLINED = "declined"
+    HELD_BY_AUTHORITIES = "held_by_authorities"
+
+
 class Happened(Body):
     """When it happened; left out, it is now."""
 
@@ -90,12 +109,17 @@ class CheckIn(Happened):
 
     port_of_entry: PortCode | None = None
     """Where the desk is; needed where the journey did not say, and right where it said another."""
+    identity_doubtful: bool = False
+    """Whether it is not sure that this is who was expected."""
 
 
 class FamilyCheckIn(CheckIn):
     """Several persons were met at once: all of them are checked in, or none."""
 
     arrivals: Annotated[list[UUID], Field(min_length=1, max_length=50)]
+
+
+LATIN, ARABIC = TypeAdapter(LatinName), TypeAdapter(ArabicName)
 
 
 class Composition(Body):
@@ -115,6 +139,8 @@ class ProfileIn(Happened):
     reasons_for_return: Annotated[tuple[ReturnReason, ...], Field(max_length=len(ReturnReason))] = ()
     immediate_needs: Annotated[tuple[ImmediateNeed, ...], Field(max_length=len(ImmediateNeed))] = ()
     needs_priority: NeedsPriority
+    restricted: Annotated[tuple[HandoverReason, ...], Field(max_length=len(HandoverReason))] = ()
+    """What only few may read, and what decides whether somebody has to sign for the person."""
 
 
 class AssistanceIn(Happened):
@@ -154,6 +180,145 @@ class TransportIn(Happened):
     cost: ExactMoney | None = None
 
 
+class EnteredName(Body):
+    """A name as the person writes or says it, in one script."""
+
+    script: Annotated[str, StringConstraints(pattern=r"^(Latn|Arab)$")]
+    """ISO 15924: Latn or Arab."""
+    given: NamePart = ""
+    father: NamePart = ""
+    grandfather: NamePart = ""
+    family: NamePart = ""
+
+    @model_validator(mode="after")
+    def in_its_script(self) -> Self:
+        """Refuse letters of another script."""
+        checked = LATIN if self.script == "Latn" else ARABIC
+        for part in (self.given, self.father, self.grandfather, self.family):
+            checked.validate_python(part)
+        return self
+
+
+class EnteredBirth(Body):
+    """A date of birth, as precise as it is known."""
+
+    date: BirthDate
+    precision: Annotated[str, StringConstraints(pattern=r"^(day|month|year|estimated)$")]
+
+
+class EnteredDocument(Body):
+    """A document that the person shows."""
+
+    kind: DocumentKind
+    number: DocumentNumber
+    issuer: Nationality
+
+
+class Particulars(Body):
+    """Who somebody is, as entered at the desk."""
+
+    names: Annotated[list[EnteredName], Field(min_length=1, max_length=2)]
+    sex: Sex
+    birth: EnteredBirth
+    nationality: Nationality
+    languages: Annotated[list[Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]], Field(max_length=10)] = (
+        Field(default=[])
+    )
+    """ISO 639."""
+    documents: Annotated[list[EnteredDocument], Field(max_length=5)] = Field(default=[])
+
+    @model_validator(mode="after")
+    def some_name(self) -> Self:
+        """Refuse a person without a name, and two names in one script."""
+        if not any(part.strip() for name in self.names for part in (name.given, name.family)):
+            raise refuse("no_name", "at least one name in one script")
+        if len({name.script for name in self.names}) < len(self.names):
+            raise refuse("script_twice", "one name in each script")
+        return self
+
+    def copy_of(self) -> Copy:
+        """As reception keeps it."""
+        return Copy.model_validate(self.model_dump(mode="json"))
+
+
+class BindIn(Body):
+    """Who sits on a seat: a returnee who is known, or somebody whose particulars are entered."""
+
+    returnee_id: UUID | None = None
+    particulars: Particulars | None = None
+
+    @model_validator(mode="after")
+    def one_of_both(self) -> Self:
+        """Refuse both and neither."""
+        if (self.returnee_id is None) == (self.particulars is None):
+            raise refuse("returnee_or_particulars", "returnee_id or particulars")
+        return self
+
+
+class WalkIn(Happened):
+    """Somebody is at the desk whom nobody expected."""
+
+    id: UUID | None = None
+    """Chosen by the client, so that it can be told again after a broken connection."""
+    port_of_entry: PortCode
+    flight_id: UUID | None = None
+    programme: Slug | None = None
+    """The programme that they return with, if they say so: a case is then opened in it."""
+    return_kind: ReturnKind | None = None
+    particulars: Particulars
+    identity_doubtful: bool = False
+
+
+class RedirectIn(Happened):
+    """The person arrives elsewhere, or later after a missed connection."""
+
+    port_of_entry: PortCode
+    expected_at: Claimed | None = None
+
+
+class Receiver(StrEnum):
+    """To whom somebody is handed over."""
+
+    RELATIVE = "relative"
+    GUARDIAN = "guardian"
+    AUTHORITY = "authority"
+    MEDICAL_SERVICE = "medical_service"
+
+
+class HandoverIn(Happened):
+    """A child or a patient is handed over."""
+
+    id: UUID | None = None
+    """Chosen by the client, so that it can be told again after a broken connection."""
+    reason: HandoverReason
+    receiver: Receiver
+    name: Annotated[NamePart, Field(min_length=2)]
+    """The receiving adult, also where they act for an authority."""
+    relationship: Annotated[NamePart, Field(min_length=2)] | None = None
+    """Who a relative is to the person."""
+    authority: Annotated[NamePart, Field(min_length=2)] | None = None
+    """The authority or service that the receiving adult acts for."""
+    signature: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]+={0,2}$", min_length=16, max_length=100_000)]
+    """The signature as an image, base64."""
+
+    @model_validator(mode="after")
+    def relationship_or_authority(self) -> Self:
+        """Refuse a receiver without what makes them one."""
+        private = self.receiver in {Receiver.RELATIVE, Receiver.GUARDIAN}
+        if (self.relationship is None) == private or (self.authority is None) != private:
+            right = "a relationship for a relative or guardian, an authority for the others"
+            raise refuse("relationship_or_authority", right)
+        return self
+
+
+class ArrivalPatch(Body):
+    """Where or when somebody was met, corrected; a member that is not sent stays as it is."""
+
+    met_at: Claimed | None = None
+    port_of_entry: PortCode | None = None
+    identity_doubtful: bool | None = None
+
+
 class ConfirmIn(Body):
     """The office established that somebody arrived who was not met."""
 
@@ -166,14 +331,20 @@ class ArrivalOut(BaseModel):
     """An arrival, without who it is."""
 
     id: UUID
-    returnee_id: UUID
+    returnee_id: UUID | None
+    """Null while a manifest gives only a seat."""
     case_id: UUID | None
     referral_id: UUID | None
     household_id: UUID | None
     """The same for those who return together."""
     programme: str | None
-    travel_id: UUID
-    state: ArrivalState
+    travel_id: UUID | None
+    """The journey of a referral; null for who came without one."""
+    flight_id: UUID | None
+    walk_in: bool
+    """Whether nobody referred the person: the returnee id was made here."""
+    identity_doubtful: bool
+    state: ShownState
     state_at: datetime
     """When the state was reached, as claimed."""
     state_recorded_at: datetime
@@ -206,7 +377,9 @@ class BoardEntry(ArrivalOut):
     """An arrival as the board shows it."""
 
     identity: Identity | None = None
-    """Null until the copy has been fetched from cases."""
+    """Null until the copy has been fetched from cases, and where nobody is bound to a seat."""
+    seat: str | None = None
+    family_group: str | None = None
 
 
 class Recorded(BaseModel):
@@ -226,6 +399,8 @@ class ProfileOut(Recorded):
     reasons_for_return: list[ReturnReason]
     immediate_needs: list[ImmediateNeed]
     needs_priority: NeedsPriority
+    restricted: list[HandoverReason] | None = None
+    """Null for who may not read it."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -258,10 +433,135 @@ class ConfirmationOut(BaseModel):
     evidence: Evidence
 
 
+class HandoverOut(Recorded):
+    """To whom somebody was handed over."""
+
+    id: UUID
+    arrival_id: UUID
+    reason: HandoverReason | None
+    """Null, as are the others, after an erasure."""
+    receiver: Receiver | None
+    name: str | None
+    relationship: str | None
+    authority: str | None
+
+
+class Entitled(BaseModel):
+    """A kind of assistance that the programme gives to this person."""
+
+    kind: AssistanceKind
+    left: int | None
+    """How often it may still be given; null where there is no limit."""
+    source: str
+    verified: bool
+
+
+class Guidance(BaseModel):
+    """What the programme says about this person at the port of entry."""
+
+    allowed: list[str]
+    """What may be done now: the last segments of the paths."""
+    assistance: list[Entitled]
+    handover_required: list[HandoverReason]
+    """Why somebody has to sign for the person before their reception is completed; empty once somebody has."""
+    post_arrival_until: datetime | None
+    relatives: str | None
+    """Whether relatives may be contacted: allowed, with_consent or never."""
+    only_in_safe_hours: bool | None
+
+
 class ArrivalDetail(BoardEntry):
     """An arrival with all that was done."""
+
+    guidance: Guidance | None = None
+    handovers: list[HandoverOut] = []
 
     profile: ProfileOut | None = None
     assistance: list[AssistanceOut] = []
     onward_transport: list[TransportOut] = []
     confirmation: ConfirmationOut | None = None
+
+
+class AdoptedOut(Copy):
+    """Who somebody is whom the desk met without a referral, for the service that adopts them."""
+
+    returnee_id: UUID
+    organisation: str
+    """Whose desk met them."""
+    programme: str | None
+    return_kind: ReturnKind | None
+    country_of_return: str | None
+    """In which the port lies, ISO 3166-1 alpha-3."""
+
+
+class MutationKind(StrEnum):
+    """What a device can do without a connection."""
+
+    WALK_IN = "walk-in"
+    BIND = "bind"
+    CHECK_IN = "check-in"
+    HOLD = "hold"
+    PROFILE = "profile"
+    ASSISTANCE = "assistance"
+    ONWARD_TRANSPORT = "onward-transport"
+    HANDOVER = "handover"
+    REDIRECT = "redirect"
+    COMPLETE = "complete"
+    NO_SHOW = "no-show"
+    NOT_DEPARTED = "not-departed"
+    DECLINE = "decline"
+    REOPEN = "reopen"
+
+
+class MutationIn(Body):
+    """One entry of a device's log."""
+
+    id: UUID
+    """The entry's own; sent again, it is applied once."""
+    kind: MutationKind
+    arrival_id: UUID
+    """The arrival; for a walk-in the id that the device gives it."""
+    occurred_at: Claimed
+    """By the device's clock."""
+    data: dict[str, Any] = Field(default={})
+    """What the body of the same action would hold, without `id` and `occurred_at`."""
+
+
+class SyncIn(Body):
+    """What a device did while it had no connection."""
+
+    device: UUID
+    sent_at: Claimed
+    """The device's clock as it sends: from it a wrong clock is noticed."""
+    mutations: Annotated[list[MutationIn], Field(min_length=1, max_length=1000)]
+
+
+class Outcome(StrEnum):
+    """What became of an entry."""
+
+    APPLIED = "applied"
+    ALREADY_APPLIED = "already_applied"
+    CONFLICT = "conflict"
+    """Nothing was applied; `problem` says what stands in the way, since when and by whom. It may be sent again."""
+    INVALID = "invalid"
+
+
+class SyncResult(BaseModel):
+    """What became of an entry."""
+
+    id: UUID
+    arrival_id: UUID
+    outcome: Outcome
+    problem: dict[str, Any] | None = None
+    """Problem details, as the action itself would have answered."""
+
+
+class SyncOut(BaseModel):
+    """What became of each entry, in the order in which they were sent."""
+
+    received_at: datetime
+    clock_ahead_seconds: int
+    """By how much the device's clock is ahead of ours; negative where it is behind."""
+    clock_doubtful: bool
+    """Whether that is more than five minutes: the entries are marked, and both times are kept."""
+    items: list[SyncResult]

@@ -1,0 +1,136 @@
+"""The arrivals board with 10,000 arrivals beside an empty one, and a tablet's log of 1,000 entries.
+
+    python -m benchmarks.arrivals [arrivals] [requests]
+
+Reception is called in process on an embedded PostgreSQL of its own. Beside the board, in the same run, a bare SELECT 1
+through the same application's pool. Figures of two runs on one machine compare; figures of two machines do not.
+"""
+
+import asyncio
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+from sqlalchemy import text
+
+from cli.embedded import EmbeddedPostgres, free_port
+from tests.conftest import Databases
+from tests.reception.desk import Desk, running
+
+ARRIVALS, REQUESTS, PAGE = 10_000, 300, 50
+DAY = datetime(2026, 3, 15, tzinfo=UTC)
+
+FILL = """
+    WITH people AS (
+        INSERT INTO arrival (id, returnee_id, travel_id, state, state_at, port_of_entry, expected_at, confirmed)
+        SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'expected', clock_timestamp(),
+               (ARRAY['BGW', 'BSR', 'EBL', 'ISU'])[1 + n % 4], $2::timestamptz + (n % 365 - 182) * interval '1 day',
+               true
+        FROM generate_series(1, $1) AS n RETURNING returnee_id
+    )
+    INSERT INTO participation (subject_id, role, organisation)
+    SELECT returnee_id, 'partner', 'iom-iraq' FROM people
+"""
+
+
+async def times(work: Callable[[], Awaitable[object]], count: int) -> list[float]:
+    took = []
+    for _ in range(count):
+        begun = time.perf_counter()
+        await work()
+        took.append((time.perf_counter() - begun) * 1000)
+    return took[count // 10 :]  # the first ones warm up
+
+
+def said(milliseconds: list[float]) -> str:
+    cuts = statistics.quantiles(milliseconds, n=100)
+    return f"p50 {cuts[49]:6.1f} ms   p99 {cuts[98]:6.1f} ms"
+
+
+async def show(what: str, work: Callable[[], Awaitable[object]], count: int) -> None:
+    print(f"{what:38} {said(await times(work, count))}")
+
+
+async def bare(desk: Desk) -> None:
+    async with desk.homeward.database.transaction() as session:
+        await session.execute(text("SELECT 1"))
+
+
+async def board(desk: Desk, **query: str) -> None:
+    answer = await desk.get("", **{"limit": str(PAGE), "date": "2026-03-15", **query})
+    assert answer.status_code == 200, answer.text
+
+
+async def log_of(desk: Desk, entries: int) -> float:
+    """Send one log of so many check-ins, profiles and completions; seconds."""
+    flight = await desk.announce(programme=None, return_kind=None)
+    passengers = [
+        {
+            "seat": f"{n}A",
+            "nationality": "IRQ",
+            "given_names": "SIMULATED",
+            "birth_date": "1980-07-01",
+            "document_kind": "passport",
+            "document_number": f"B{n:06}",
+        }
+        for n in range(entries // 4)
+    ]
+    assert (await desk.manifest(flight, passengers)).status_code == 200
+    household = {"women": 0, "men": 1, "girls": 0, "boys": 0}
+    log = []
+    for arrival in [passenger["arrival_id"] for passenger in (await desk.passengers(flight)).values()]:
+        for minute, (kind, data) in enumerate(
+            [
+                ("check-in", {}),
+                ("profile", {"household": household, "needs_priority": "routine"}),
+                ("assistance", {"kind": "nutrition"}),
+                ("complete", {}),
+            ]
+        ):
+            at = (DAY + timedelta(minutes=minute)).isoformat()
+            log.append({"id": str(uuid4()), "kind": kind, "arrival_id": arrival, "occurred_at": at, "data": data})
+    body = {"device": str(uuid4()), "sent_at": datetime.now(UTC).isoformat(), "mutations": log}
+    begun = time.perf_counter()
+    answer = await desk.call("POST", "/v1/arrivals/sync", json=body)
+    took = time.perf_counter() - begun
+    assert {item["outcome"] for item in answer.json()["items"]} == {"applied"}, answer.text[:400]
+    return took
+
+
+async def main(folder: Path, arrivals: int, requests: int) -> None:
+    server = EmbeddedPostgres(folder / "data", free_port(), password="benchmark", log=folder / "log", durable=False)
+    try:
+        server.start()
+        fresh = await Databases(server.url()).new("reception")
+        async with running(fresh.url) as desk:
+            print(f"SELECT 1 through the pool             {said(await times(lambda: bare(desk), requests))}")
+            print(
+                f"board of a port and day, empty table  {said(await times(lambda: board(desk, port='EBL'), requests))}"
+            )
+            admin = await asyncpg.connect(fresh.admin_url)
+            await admin.execute(FILL, arrivals, DAY)
+            await admin.execute("ANALYZE arrival, participation")
+            await admin.close()
+            await show(f"the same with {arrivals:,} arrivals", lambda: board(desk, port="EBL"), requests)
+            await show("a day at all ports", lambda: board(desk), requests)
+            took = await log_of(desk, 1000)
+            print(f"a log of 1,000 entries                {took:.2f} s, {1000 / took:.0f} entries a second")
+    finally:
+        server.kill()
+
+
+if __name__ == "__main__":
+    given = [int(word) for word in sys.argv[1:]]
+    home = Path(tempfile.mkdtemp(prefix="homeward-benchmark-"))
+    home.chmod(0o711)  # as root, PostgreSQL runs as another account and must pass through
+    try:
+        asyncio.run(main(home, *(given + [ARRIVALS, REQUESTS][len(given) :])))
+    finally:
+        shutil.rmtree(home, ignore_errors=True)

@@ -1,0 +1,150 @@
+"""People whom an airport's desk met without a referral: adopted under the id that reception gave them."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import select
+
+from chassis import jobs
+from chassis.access import Role, grant
+from chassis.db import Session
+from chassis.http import CallFailed, ServiceClient
+from chassis.ids import new_id
+from chassis.jobs import JobKind, Payload
+from chassis.outbox import publish
+from contracts.cases import Registration
+from contracts.codes import ArrivalState, Member, NeedsPriority
+from contracts.programmes import Rules
+from contracts.reception import ArrivalFact
+from services.cases.cases import service as cases
+from services.cases.models import CaseFile, Returnee
+from services.cases.programmes import programmes
+from services.cases.returnees import service as returnees
+from services.cases.returnees.schemas import Birth, Document, DocumentKind, Name, Person, Precision, Script, Sex
+
+ADOPT = "cases.walk_in.adopt"
+NOT_FOUND = 404
+
+log = structlog.get_logger("homeward.cases")
+
+
+async def adopt_later(session: Session, fact: ArrivalFact, state: ArrivalState, arrived_on: date | None) -> None:
+    """Have somebody fetched from reception and adopted, with what is known of their arrival by then."""
+    payload = {
+        "returnee_id": str(fact.returnee_id),
+        "arrival_id": str(fact.arrival_id),
+        "state": state,
+        "arrived_on": arrived_on.isoformat() if arrived_on else None,
+    }
+    await jobs.schedule(session, ADOPT, payload, key=str(fact.returnee_id))
+
+
+async def waiting(session: Session, returnee_id: UUID) -> Payload | None:
+    """What is noted for somebody who is still to be adopted; None where nobody is."""
+    query = select(jobs.job.c.payload).where(jobs.job.c.kind == ADOPT, jobs.job.c.key == str(returnee_id))
+    payload: Payload | None = await session.scalar(query.with_for_update())
+    return payload
+
+
+def _person(document: Mapping[str, Any]) -> Person:
+    """Who somebody is, as the desk took it down: it happened, so nothing of it is refused any more."""
+    return Person.model_construct(
+        names=[Name.model_construct(**{**name, "script": Script(name["script"])}) for name in document["names"]],
+        sex=Sex(document["sex"]),
+        birth=Birth.model_construct(
+            date=date.fromisoformat(document["birth"]["date"]), precision=Precision(document["birth"]["precision"])
+        ),
+        nationality=document["nationality"],
+        documents=[
+            Document.model_construct(
+                kind=DocumentKind(each["kind"]), number=each["number"], issuer=each["issuer"], expires=None
+            )
+            for each in document["documents"]
+        ],
+        languages=document["languages"],
+        contacts=[],
+        identifiers=[],
+    )
+
+
+async def call(client: ServiceClient, payload: Payload) -> Any:
+    """Ask reception who it is; None where it does not know them any more."""
+    try:
+        return await client.get("reception", f"/v1/arrivals/{payload['arrival_id']}/identity")
+    except CallFailed as failed:
+        if failed.status != NOT_FOUND:
+            raise
+        return None
+
+
+async def apply(session: Session, payload: Payload, document: Any) -> None:
+    """Register the person and, where their programme can be told, open their case."""
+    returnee_id = UUID(payload["returnee_id"])
+    if document is None or await session.get(Returnee, returnee_id) is not None:
+        log.info("nobody to adopt", returnee=str(returnee_id))
+        return
+    await returnees.register(
+        session,
+        _person(document),
+        via=Registration.WALK_IN,
+        referral_id=None,
+        programme=document["programme"],
+        returnee_id=returnee_id,
+    )
+    await grant(session, [returnee_id], Role.PARTNER, document["organisation"])
+    arrived_on = date.fromisoformat(payload["arrived_on"]) if payload["arrived_on"] else None
+    rules = _rules(document, arrived_on)
+    if rules is None:
+        log.info("a walk-in without a programme: no case is opened", returnee=str(returnee_id))
+        return
+    case = await _open(session, returnee_id, document, rules)
+    await cases.note_arrival(
+        session,
+        case.id,
+        returnee_id,
+        arrival_id=UUID(payload["arrival_id"]),
+        state=payload["state"],
+        arrived_on=arrived_on,
+    )
+
+
+def _rules(document: Mapping[str, Any], arrived_on: date | None) -> Rules | None:
+    programme = programmes().get(document["programme"] or "")
+    if programme is None or arrived_on is None or document["return_kind"] is None:
+        return None
+    rules = programme.version_at(arrived_on)
+    return rules if rules is not None and rules.implementers(document["country_of_return"] or "") else None
+
+
+async def _open(session: Session, returnee_id: UUID, document: Mapping[str, Any], rules: Rules) -> CaseFile:
+    programme = programmes()[document["programme"]]
+    possible = rules.implementers(document["country_of_return"])
+    implementer = document["organisation"] if document["organisation"] in possible else possible[0]
+    await grant(session, [returnee_id], Role.PARTNER, implementer)
+    await grant(session, [returnee_id], Role.PROGRAMME, programme.id)
+    alone = [(returnee_id, Member.PRINCIPAL.value, Member.PRINCIPAL)]
+    household, changes = await returnees.form_household(session, alone, referral_id=None, programme=programme.id)
+    case = CaseFile(
+        id=new_id(),
+        programme=programme.id,
+        programme_version=rules.version,
+        programme_office=programme.office,
+        return_kind=document["return_kind"],
+        country_of_return=document["country_of_return"],
+        household_id=household.id,
+        implementer=implementer,
+        governorate="",
+        district="",
+        address="",
+        needs_priority=NeedsPriority.ROUTINE,
+    )
+    await cases.open_case(session, case, [(returnee_id, Member.PRINCIPAL)], NeedsPriority.ROUTINE)
+    for change in changes:
+        publish(session, change.model_copy(update={"case_id": case.id}))
+    return case
+
+
+JOB = JobKind(ADOPT, apply, call)

@@ -1,0 +1,148 @@
+"""The arrivals board as it changes: server-sent events, from polling what was touched since."""
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from fastapi.sse import ServerSentEvent
+from pydantic import BaseModel
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from chassis.access import visible
+from chassis.auth import Caller
+from chassis.db import Database, Session, is_outage, now
+from chassis.errors import UNKNOWN_PARAMETER, FieldError, Problem
+from chassis.streams import Closing
+from services.reception.arrivals import service
+from services.reception.models import Arrival
+from services.reception.ports import Ports
+
+LOOK_EVERY_SECONDS = 0.5
+LOOK_AGAIN_SECONDS = 2.0
+STREAM_SECONDS = 600.0
+"""As long as a token lasts: whoever listens on has to show that they still may."""
+OVERLAP = timedelta(seconds=15)
+"""A transaction may commit this long after it touched a row; longer ones are seen when the row is touched again."""
+AT_ONCE = 1000
+
+
+class Left(BaseModel):
+    """An arrival that is not on the watched board any more."""
+
+    id: UUID
+
+
+@dataclass(frozen=True)
+class Watched:
+    """Which board is watched; see `service.board`."""
+
+    port: str | None
+    day: date | None
+    state: str | None
+    restricted: bool
+    ports: Ports
+
+    async def of(self, session: Session, caller: Caller, since: datetime | None) -> list[Arrival]:
+        """Those on the board; since a time, those of them that were touched."""
+        found: list[Arrival] = []
+        after = None
+        while True:
+            rows = await service.board(
+                session,
+                caller,
+                ports=self.ports,
+                port=self.port,
+                day=self.day,
+                state=self.state,
+                returnee_id=None,
+                restricted=self.restricted,
+                updated_since=since,
+                after=after,
+                limit=AT_ONCE,
+            )
+            found += rows.items
+            if rows.next is None:
+                return found
+            after = rows.next
+
+
+Show = Callable[[Session, Sequence[Arrival]], Awaitable[Sequence[BaseModel]]]
+"""Makes entries of arrivals, in the same order."""
+
+
+def parse(last_event_id: str | None) -> datetime | None:
+    """From when to continue.
+
+    Raises:
+        Problem: 400, it is no id of this stream.
+    """
+    if not last_event_id:
+        return None
+    try:
+        at = datetime.fromisoformat(last_event_id)
+        if at.tzinfo is None:
+            raise ValueError("no offset")
+        return at - OVERLAP
+    except (ValueError, OverflowError):
+        error = FieldError(pointer="#header/Last-Event-ID", code="bad_cursor", detail="the id of the last event")
+        raise Problem(UNKNOWN_PARAMETER, errors=[error]) from None
+
+
+async def follow(
+    database: Database, closing: Closing, caller: Caller, watched: Watched, start: datetime | None, show: Show
+) -> AsyncIterator[ServerSentEvent]:
+    """Entries of the board as they come, change and leave.
+
+    Args:
+        database: Read in transactions of its own.
+        closing: Ends the stream.
+        caller: Who listens.
+        watched: Which board.
+        start: Only what was touched since; None: everybody on it first.
+        show: Makes entries.
+    """
+    sent: dict[UUID, int] = {}
+    since = start
+    give_up = time.monotonic() + STREAM_SECONDS
+    wait = 0.0
+    while time.monotonic() < give_up and not await closing.wait(wait):
+        wait = LOOK_EVERY_SECONDS
+        try:
+            async with database.transaction() as session:
+                at: datetime = (await session.execute(select(now()))).scalar_one()
+                rows = await watched.of(session, caller, since)
+                fresh = [row for row in rows if sent.get(row.id) != row.version]
+                entries = await show(session, fresh) if fresh else []
+                left = await _left(session, caller, sent, rows, since)
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            if not is_outage(error):
+                raise
+            wait = LOOK_AGAIN_SECONDS
+            continue
+        for row, entry in zip(fresh, entries, strict=True):
+            sent[row.id] = row.version
+            yield ServerSentEvent(id=at.isoformat(), event="arrival", data=entry)
+        for gone in left:
+            del sent[gone]
+            yield ServerSentEvent(id=at.isoformat(), event="left", data=Left(id=gone))
+        since = at - OVERLAP
+
+
+async def _left(
+    session: Session, caller: Caller, sent: dict[UUID, int], there: Sequence[Arrival], since: datetime | None
+) -> list[UUID]:
+    """Those who were sent and are touched, but not on the board any more; also whose arrival became another's."""
+    if since is None or not sent:
+        return []
+    here = {row.id for row in there}
+    away = [who for who in sent if who not in here]
+    touched = {
+        row.id: row
+        for row in await session.scalars(
+            select(Arrival).where(Arrival.id.in_(away), visible(Arrival.seen_through, caller))
+        )
+    }
+    return [who for who in away if who not in touched or touched[who].version != sent[who]]

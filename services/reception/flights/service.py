@@ -1,0 +1,482 @@
+"""What is done with flights and manifests: each function is one step of a request's transaction."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel
+from sqlalchemy import Date, Select, cast, delete, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from chassis import audit
+from chassis.access import Role, grant, visible
+from chassis.auth import Caller, OrganisationKind
+from chassis.concurrency import Precondition
+from chassis.crypto import Keyring
+from chassis.db import Session, now
+from chassis.errors import CONFLICT, NOT_FOUND, Problem, state_conflict
+from chassis.ids import new_id
+from chassis.outbox import publish
+from chassis.pagination import Rows, page
+from contracts import reception as told
+from contracts.codes import ArrivalState, PortCode
+from services.reception.facts import ids_of
+from services.reception.flights.rules import TRANSITIONS, FlightAction, FlightState
+from services.reception.flights.schemas import FlightIn, FlightPatch, ManifestTaken, PassengerIn, Purpose
+from services.reception.marks import Marks
+from services.reception.models import Alias, Arrival, Flight, Passenger
+from services.reception.ports import Ports
+from services.reception.uniting import unite_known
+
+RESOURCE = "flight"
+TO_COME = (ArrivalState.EXPECTED, ArrivalState.DIVERTED)
+
+
+class Details(BaseModel):
+    """What a manifest says about a passenger and is kept encrypted."""
+
+    external_reference: str | None = None
+    person: int | None = None
+    family_name: str | None = None
+    given_names: str | None = None
+    name_arab: str | None = None
+    sex: str | None = None
+    birth_date: date | None = None
+    document_kind: str | None = None
+    document_number: str | None = None
+    destination: str | None = None
+    remarks: list[str] = []
+
+
+def seal(details: Details, passenger_id: UUID, keyring: Keyring) -> bytes:
+    """Encrypt what is known of a passenger."""
+    return keyring.encrypt(details.model_dump_json().encode(), f"passenger/{passenger_id}")
+
+
+def details_of(passenger: Passenger, keyring: Keyring) -> Details:
+    """What is known of a passenger; nothing of a seat. The caller of this audits the reading."""
+    if passenger.sealed is None:
+        return Details()
+    return Details.model_validate_json(keyring.decrypt(passenger.sealed, f"passenger/{passenger.id}"))
+
+
+def _fact(flight: Flight) -> dict[str, Any]:
+    return {
+        "flight_id": flight.id,
+        "port_of_entry": flight.port_of_entry,
+        "charter": flight.charter,
+        "programme": flight.programme,
+    }
+
+
+def _schedule(flight: Flight) -> dict[str, Any]:
+    return _fact(flight) | {
+        "scheduled_at": flight.scheduled_at,
+        "carrier": flight.carrier,
+        "flight_number": flight.flight_number,
+    }
+
+
+async def flights(
+    session: Session,
+    caller: Caller,
+    *,
+    ports: Ports,
+    port: str | None,
+    day: date | None,
+    state: FlightState | None,
+    updated_since: datetime | None,
+    after: str | None,
+    limit: int,
+) -> Rows[Flight]:
+    """The flights that the caller's organisation announced, meets, or runs the programme of, in the order of landing.
+
+    Args:
+        session: The session.
+        caller: Who asks.
+        ports: The time zones of ports.
+        port: Only those to this port of entry.
+        day: Only those of this day in the time zone of their port.
+        state: Only those in this state.
+        updated_since: Only those changed since.
+        after: Cursor of the page before.
+        limit: How many in a page.
+    """
+    query: Select[Any] = select(Flight).where(visible(Flight.id, caller))
+    if port is not None:
+        query = query.where(Flight.port_of_entry == port)
+    if state is not None:
+        query = query.where(Flight.state == state)
+    if updated_since is not None:
+        query = query.where(Flight.updated_at >= updated_since)
+    if day is not None and port is not None:
+        begins, ends = (datetime.combine(d, time(), ports.zone(port)) for d in (day, day + timedelta(days=1)))
+        query = query.where(Flight.scheduled_at >= begins, Flight.scheduled_at < ends)
+    elif day is not None:
+        there = func.timezone(ports.zone_in_sql(Flight.port_of_entry), Flight.scheduled_at)
+        query = query.where(cast(there, Date) == day)
+    keys, parsers = [Flight.scheduled_at, Flight.id], [datetime.fromisoformat, UUID]
+    return await page(session, query, keys=keys, parsers=parsers, after=after, limit=limit)
+
+
+async def find(session: Session, caller: Caller, flight_id: UUID, *, lock: bool = False) -> Flight:
+    """A flight that the caller may know of.
+
+    Raises:
+        Problem: 404.
+    """
+    query = select(Flight).where(Flight.id == flight_id, visible(Flight.id, caller))
+    flight = await session.scalar(query.with_for_update(of=Flight) if lock else query)
+    if flight is None:
+        raise Problem(NOT_FOUND)
+    return flight
+
+
+async def announce(session: Session, caller: Caller, body: FlightIn) -> Flight:
+    """Announce a flight; the announcing organisation, the receiver and the programme's office take part in it.
+
+    Raises:
+        Problem: 409, the id is taken by something else.
+    """
+    receiver = body.receiver or (caller.organisation if caller.kind is OrganisationKind.PARTNER else None)
+    values = body.model_dump(exclude={"id"}) | {"receiver": receiver, "announced_by": caller.organisation}
+    row = values | {"id": body.id or new_id(), "state": FlightState.ANNOUNCED}
+    made: Flight | None = await session.scalar(upsert(Flight).values(row).on_conflict_do_nothing().returning(Flight))
+    if made is None:
+        there = await session.scalar(select(Flight).where(Flight.id == body.id, visible(Flight.id, caller)))
+        if there is None or any(getattr(there, name) != value for name, value in values.items()):
+            raise Problem(CONFLICT, "the id is taken by something else")
+        return there
+    role = Role.REFERRER if caller.kind is OrganisationKind.REFERRER else Role.PARTNER
+    await grant(session, [made.id], role, caller.organisation)
+    if receiver is not None:
+        await grant(session, [made.id], Role.PARTNER, receiver)
+    if body.programme is not None:
+        await grant(session, [made.id], Role.PROGRAMME, body.programme)
+    publish(session, told.FlightAnnounced(**_schedule(made)))
+    audit.record(session, caller, "announce", RESOURCE, made.id)
+    return made
+
+
+def _next(flight: Flight, action: FlightAction) -> FlightState:
+    allowed = TRANSITIONS[flight.state]
+    if action not in allowed:
+        raise state_conflict(flight.state, list(allowed), action)
+    return allowed[action]
+
+
+async def _change(session: Session, flight: Flight, **values: Any) -> Flight:
+    changes = values | {"version": Flight.version + 1, "updated_at": now()}
+    await session.execute(update(Flight).where(Flight.id == flight.id).values(changes))
+    await session.refresh(flight)
+    return flight
+
+
+async def change(
+    session: Session, caller: Caller, flight_id: UUID, body: FlightPatch, precondition: Precondition
+) -> Flight:
+    """Note a delay or another number; whoever is expected on it is expected then.
+
+    Raises:
+        Problem: 404, 409, 412, 428.
+    """
+    flight = await find(session, caller, flight_id, lock=True)
+    precondition.check(flight.version)
+    _next(flight, FlightAction.CHANGE)
+    sent = {name: getattr(body, name) for name in body.model_fields_set}
+    changed = {name: value for name, value in sent.items() if getattr(flight, name) != value}
+    if not changed:
+        return flight
+    flight = await _change(session, flight, **changed)
+    publish(session, told.FlightUpdated(**_schedule(flight)))
+    moved = {"expected_at": flight.scheduled_at, "carrier": flight.carrier, "flight_number": flight.flight_number}
+    for arrival in await _move(session, flight, (ArrivalState.EXPECTED,), moved):
+        _publish_expected(session, arrival)
+    audit.record(session, caller, FlightAction.CHANGE, RESOURCE, flight.id, {"changed": sorted(changed)})
+    return flight
+
+
+async def land(session: Session, caller: Caller, flight_id: UUID, landed_at: datetime | None) -> Flight:
+    """Note that a flight is on the ground.
+
+    Raises:
+        Problem: 404, 409.
+    """
+    flight = await find(session, caller, flight_id, lock=True)
+    state = _next(flight, FlightAction.LANDED)
+    flight = await _change(session, flight, state=state, landed_at=landed_at or now())
+    assert flight.landed_at is not None
+    publish(session, told.FlightLanded(**_fact(flight), landed_at=flight.landed_at), occurred_at=flight.landed_at)
+    audit.record(session, caller, FlightAction.LANDED, RESOURCE, flight.id)
+    return flight
+
+
+async def cancel(session: Session, caller: Caller, flight_id: UUID) -> Flight:
+    """Note that a flight does not take place: nobody is expected on it; another journey makes them expected again.
+
+    Raises:
+        Problem: 404, 409.
+    """
+    flight = await find(session, caller, flight_id, lock=True)
+    flight = await _change(session, flight, state=_next(flight, FlightAction.CANCELLED))
+    publish(session, told.FlightCancelled(**_fact(flight)))
+    for arrival in await _move(session, flight, TO_COME, {"state": ArrivalState.NOT_DEPARTED}, caller):
+        publish(session, told.ArrivalNotDeparted(**ids_of(arrival)))
+    audit.record(session, caller, FlightAction.CANCELLED, RESOURCE, flight.id)
+    return flight
+
+
+async def divert(
+    session: Session, caller: Caller, flight_id: UUID, port: PortCode, scheduled_at: datetime | None
+) -> Flight:
+    """Note that a flight goes to another port; whoever is on it is met there.
+
+    Raises:
+        Problem: 404, 409.
+    """
+    flight = await find(session, caller, flight_id, lock=True)
+    state, before = _next(flight, FlightAction.DIVERTED), flight.port_of_entry
+    at = scheduled_at or flight.scheduled_at
+    flight = await _change(session, flight, state=state, port_of_entry=port, previous_port=before, scheduled_at=at)
+    publish(session, told.FlightDiverted(**_fact(flight), previous_port=before))
+    moved = {"state": ArrivalState.DIVERTED, "port_of_entry": port, "expected_at": at}
+    for arrival in await _move(session, flight, TO_COME, moved, caller):
+        publish(session, told.ArrivalDiverted(**ids_of(arrival), port_of_entry=port, expected_at=at))
+    audit.record(session, caller, FlightAction.DIVERTED, RESOURCE, flight.id)
+    return flight
+
+
+async def _move(
+    session: Session,
+    flight: Flight,
+    states: Sequence[ArrivalState],
+    values: Mapping[str, Any],
+    caller: Caller | None = None,
+) -> list[Arrival]:
+    """Change those of a flight who are still to come; those who are known to be somebody, in the order of their ids."""
+    to_come = select(Arrival.id).where(Arrival.flight_id == flight.id, Arrival.state.in_(states))
+    ids = (await session.scalars(to_come.order_by(Arrival.id).with_for_update())).all()
+    changes = dict(values) | {"version": Arrival.version + 1, "updated_at": now()}
+    if caller is not None:
+        changes |= {
+            "state_at": now(),
+            "state_recorded_at": now(),
+            "state_by": caller.organisation,
+            "state_by_person": caller.person,
+            "clock_suspect": False,
+            "held_at": None,
+            "held_by": None,
+        }
+    rows = await session.scalars(
+        update(Arrival).where(Arrival.id.in_(ids)).values(changes).returning(Arrival),
+        execution_options={"synchronize_session": False, "populate_existing": True},
+    )
+    return sorted((row for row in rows if row.returnee_id is not None), key=lambda row: row.id)
+
+
+def _publish_expected(session: Session, arrival: Arrival) -> None:
+    fact = told.ArrivalExpected(
+        **ids_of(arrival),
+        port_of_entry=arrival.port_of_entry,
+        expected_at=arrival.expected_at,
+        confirmed=arrival.confirmed,
+    )
+    publish(session, fact)
+
+
+def _key(passenger: PassengerIn, marks: Marks) -> bytes:
+    """By what the same passenger is known in the next version of a manifest: the surest thing that is said."""
+    if passenger.external_reference is not None and passenger.person is not None:
+        return marks.reference(passenger.external_reference, passenger.person)
+    if passenger.document_number is not None:
+        return marks.document(passenger.document_number)
+    if not passenger.named:
+        return marks.of("seat", str(passenger.seat))
+    names = (passenger.family_name, passenger.given_names, passenger.name_arab, passenger.birth_date)
+    return marks.of("name", *(str(word or "").upper() for word in names), passenger.seat or "")
+
+
+def _columns(passenger: PassengerIn, passenger_id: UUID, marks: Marks, keyring: Keyring) -> dict[str, Any]:
+    reference = None
+    if passenger.external_reference is not None and passenger.person is not None:
+        reference = marks.reference(passenger.external_reference, passenger.person)
+    details = Details.model_validate(passenger.model_dump(mode="json"))
+    return {
+        "key": _key(passenger, marks),
+        "seat": passenger.seat,
+        "family_group": passenger.family_group,
+        "nationality": passenger.nationality,
+        "reference_digest": reference,
+        "document_digest": marks.document(passenger.document_number) if passenger.document_number else None,
+        "sealed": seal(details, passenger_id, keyring) if passenger.named or passenger.remarks else None,
+    }
+
+
+async def take_manifest(
+    session: Session,
+    caller: Caller,
+    flight_id: UUID,
+    passengers: Sequence[PassengerIn],
+    *,
+    precondition: Precondition,
+    marks: Marks,
+    keyring: Keyring,
+) -> tuple[Flight, ManifestTaken]:
+    """Put a manifest in the place of the one before, without losing what was done with anybody.
+
+    A passenger is the same one by reference, else by travel document, else by name and seat; a seat that had no name
+    and now has one stays the same arrival.
+
+    Args:
+        session: The session.
+        caller: Who sends it.
+        flight_id: Whose.
+        passengers: Everybody on the flight, checked.
+        precondition: What the caller has seen: the flight's version, or that there is no manifest yet.
+        marks: Makes digests.
+        keyring: Encrypts.
+
+    Raises:
+        Problem: 404, 409, 412, 428.
+    """
+    flight = await find(session, caller, flight_id, lock=True)
+    precondition.check(flight.version if flight.manifest_version else None)
+    _next(flight, FlightAction.MANIFEST)
+    at: datetime = (await session.execute(select(now()))).scalar_one()
+    rows = (
+        await session.execute(
+            select(Passenger, Arrival)
+            .join(Arrival, Arrival.id == Passenger.arrival_id)
+            .where(Passenger.flight_id == flight.id)
+            .order_by(Arrival.id)
+            .with_for_update()
+        )
+    ).all()
+    before = {passenger.key: (passenger, arrival) for passenger, arrival in rows}
+    wanted = {_key(passenger, marks): passenger for passenger in passengers}
+    seats = {p.seat: p.key for p, a in rows if p.seat and a.returnee_id is None and p.key not in wanted}
+    added: list[tuple[dict[str, Any], dict[str, Any]]] = []
+    changed = 0
+    for key, passenger in wanted.items():
+        known = before.pop(key, None)
+        if known is None and passenger.seat in seats:
+            known = before.pop(seats.pop(passenger.seat), None)
+        if known is None:
+            added.append(_new(flight, passenger, at, marks, keyring))
+            continue
+        row, _ = known
+        columns = _columns(passenger, row.id, marks, keyring)
+        new = Details.model_validate(passenger.model_dump(mode="json"))
+        bound_meanwhile = not passenger.named and row.sealed is not None  # particulars were entered at the desk
+        if bound_meanwhile or details_of(row, keyring) == new:
+            del columns["sealed"]
+        if any(getattr(row, name) != value for name, value in columns.items()):
+            changed += 1
+            await session.execute(update(Passenger).where(Passenger.id == row.id).values(columns))
+    removed, kept = await _take_off(session, list(before.values()))
+    if added:
+        await session.execute(insert(Arrival), [arrival for arrival, _ in added])
+        await session.execute(insert(Passenger), [passenger for _, passenger in added])
+    flight = await _change(session, flight, manifest_version=flight.manifest_version + 1)
+    await unite_known(session, flight_id=flight.id)
+    recognised = await session.scalar(
+        select(func.count())
+        .select_from(Passenger)
+        .join(Arrival, Arrival.id == Passenger.arrival_id)
+        .where(Passenger.flight_id == flight.id, Arrival.returnee_id.is_not(None), ~Arrival.walk_in)
+    )
+    taken = ManifestTaken(
+        flight_id=flight.id,
+        manifest_version=flight.manifest_version,
+        passengers=len(wanted),
+        anonymous=sum(not passenger.named for passenger in passengers),
+        recognised=recognised or 0,
+        added=len(added),
+        changed=changed,
+        removed=removed,
+        kept=kept,
+    )
+    audit.record(session, caller, FlightAction.MANIFEST, RESOURCE, flight.id, taken.model_dump(mode="json"))
+    return flight, taken
+
+
+def _new(
+    flight: Flight, passenger: PassengerIn, at: datetime, marks: Marks, keyring: Keyring
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    passenger_id, arrival_id = new_id(), new_id()
+    arrival = {
+        "id": arrival_id,
+        "flight_id": flight.id,
+        "programme": flight.programme,
+        "return_kind": flight.return_kind,
+        "state": ArrivalState.EXPECTED,
+        "state_at": at,
+        "port_of_entry": flight.port_of_entry,
+        "expected_at": flight.scheduled_at,
+        "carrier": flight.carrier,
+        "flight_number": flight.flight_number,
+        "confirmed": True,
+    }
+    columns = _columns(passenger, passenger_id, marks, keyring)
+    return arrival, {"id": passenger_id, "flight_id": flight.id, "arrival_id": arrival_id} | columns
+
+
+async def _take_off(session: Session, gone: Sequence[tuple[Passenger, Arrival]]) -> tuple[int, int]:
+    """Take passengers off a manifest; those with whom something was done stay on it."""
+    removed = 0
+    for passenger, arrival in gone:
+        if arrival.state not in TO_COME or arrival.walk_in:
+            continue
+        removed += 1
+        await session.execute(delete(Passenger).where(Passenger.id == passenger.id))
+        if arrival.returnee_id is None:
+            await session.execute(delete(Alias).where(Alias.arrival_id == arrival.id))
+            await session.execute(delete(Arrival).where(Arrival.id == arrival.id))
+            continue
+        changes = {"flight_id": None, "version": Arrival.version + 1, "updated_at": now()}
+        await session.execute(update(Arrival).where(Arrival.id == arrival.id).values(changes))
+    return removed, len(gone) - removed
+
+
+async def read_manifest(
+    session: Session, caller: Caller, flight_id: UUID
+) -> tuple[Flight, Sequence[tuple[Passenger, Arrival, bool]]]:
+    """A manifest: each passenger, their arrival, and whether that is for the caller.
+
+    Raises:
+        Problem: 404, also where there is no manifest yet.
+    """
+    flight = await find(session, caller, flight_id)
+    if not flight.manifest_version:
+        raise Problem(NOT_FOUND)
+    query = (
+        select(Passenger, Arrival, visible(Arrival.seen_through, caller))
+        .join(Arrival, Arrival.id == Passenger.arrival_id)
+        .where(Passenger.flight_id == flight.id)
+        .order_by(func.length(Passenger.seat), Passenger.seat, Passenger.id)
+    )
+    return flight, (await session.execute(query)).all()
+
+
+def record_disclosure(
+    session: Session,
+    caller: Caller,
+    flight: Flight,
+    passengers: int,
+    *,
+    form: str,
+    recipient: str | None = None,
+    purpose: Purpose | None = None,
+) -> None:
+    """Note who was given a manifest, in which form, and for what."""
+    details = {
+        "manifest_version": flight.manifest_version,
+        "passengers": passengers,
+        "form": form,
+        "view": "desk" if recipient is None else "authority",
+        "recipient": recipient,
+        "purpose": purpose,
+    }
+    said = {name: value for name, value in details.items() if value is not None}
+    audit.record(session, caller, "disclose-manifest", RESOURCE, flight.id, said)

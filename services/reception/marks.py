@@ -1,0 +1,44 @@
+"""By what a manifest and a referral are found to name the same person: keyed digests, never the words themselves."""
+
+import hashlib
+import hmac
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from chassis.crypto import key_bytes
+from chassis.settings import Settings
+
+PURPOSE = b"homeward reception marks"
+LENGTH = 16
+
+
+class Marks:
+    """Makes digests under the oldest key that is kept: they change when that one is dropped, not when one is added.
+
+    Args:
+        settings: With the encryption keys.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._key = hmac.digest(key_bytes(settings.encryption_keys[-1]), PURPOSE, hashlib.sha256)
+
+    def of(self, kind: str, *words: str) -> bytes:
+        """The digest of some words for one kind of use."""
+        return hmac.digest(self._key, "\x1f".join((kind, *words)).encode(), hashlib.sha256)[:LENGTH]
+
+    def reference(self, external_reference: str, person: int) -> bytes:
+        """A person's place in a referral."""
+        return self.of("reference", external_reference.strip().upper(), str(person))
+
+    def document(self, number: str) -> bytes:
+        """A travel document, however its number is spaced."""
+        return self.of("document", "".join(filter(str.isalnum, number)).upper())
+
+
+def _marks(request: Request) -> Marks:
+    return Marks(request.app.state.homeward.settings)
+
+
+MarksDep = Annotated[Marks, Depends(_marks)]
+"""Makes the digests of this process's keys."""

@@ -1,0 +1,153 @@
+"""Who is held, who has to be signed for, and what the programme gives."""
+
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from chassis.audit import audit
+from tests.reception.desk import LANDS_AT, Desk, Person
+
+ADULT = {"birth": {"date": "1980-05-05", "precision": "day"}}
+CHILD = {"birth": {"date": "2012-05-05", "precision": "day"}}
+SIGNED = {
+    "reason": "unaccompanied_child",
+    "receiver": "relative",
+    "name": "Zaynab Example",
+    "relationship": "aunt",
+    "signature": "c2lnbmF0dXJlc2lnbmF0dXJl",
+}
+
+
+async def test_a_child_alone_is_not_completed_before_a_named_adult_has_signed(desk: Desk):
+    child = Person()
+    arrival = await desk.expect(child)
+    await desk.recognise(child, **CHILD)
+    await desk.post(f"/{arrival}/check-in", occurred_at=LANDS_AT)
+    assert (await desk.get(f"/{arrival}")).json()["guidance"]["handover_required"] == ["unaccompanied_child"]
+    refused = await desk.post(f"/{arrival}/complete")
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/handover-required")
+    nameless = {name: value for name, value in SIGNED.items() if name != "name"}
+    assert (await desk.post(f"/{arrival}/handover", **nameless)).status_code == 422
+    signed = await desk.post(f"/{arrival}/handover", **SIGNED)
+    assert signed.status_code == 201, signed.text
+    assert (await desk.post(f"/{arrival}/complete")).json()["state"] == "completed"
+    kind, data = (await desk.published(child))[2]
+    assert (kind, data["group"]) == ("handover.recorded", "care")
+    assert "Zaynab" not in str(await desk.published(child))
+    assert (await desk.get(f"/{arrival}")).json()["handovers"][0]["name"] == "Zaynab Example"
+
+
+async def test_a_child_with_an_adult_of_the_family_is(desk: Desk):
+    child, mother = Person(), Person()
+    mother.household_id = child.household_id
+    arrivals = [await desk.expect(person) for person in (child, mother)]
+    await desk.recognise(child, **CHILD)
+    await desk.recognise(mother, **ADULT)
+    await desk.post("/check-in", arrivals=arrivals, occurred_at=LANDS_AT)
+    assert (await desk.post(f"/{arrivals[0]}/complete")).status_code == 200
+
+
+async def test_a_patient_with_an_escort_is_handed_over_and_why_is_read_by_few(desk: Desk):
+    person = Person()
+    arrival = await desk.expect(person)
+    await desk.recognise(person, **ADULT)
+    await desk.post(f"/{arrival}/check-in", occurred_at=LANDS_AT)
+    household = {"women": 0, "men": 1, "girls": 0, "boys": 0}
+    body = {"household": household, "needs_priority": "raised", "restricted": ["medical_escort"]}
+    assert (await desk.post(f"/{arrival}/profile", **body)).json()["restricted"] is None
+    assert (await desk.post(f"/{arrival}/complete")).status_code == 409
+    assert (await desk.get(f"/{arrival}")).json()["profile"]["restricted"] is None
+    few = await desk.call("GET", f"/v1/arrivals/{arrival}", scopes="returnees:vulnerabilities")
+    assert few.json()["profile"]["restricted"] == ["medical_escort"]
+    assert "medical" not in str(await desk.published(person))
+
+
+async def test_that_somebody_is_held_is_published_to_nobody_and_shown_to_few(desk: Desk):
+    person = Person()
+    arrival = await desk.expect(person, port_of_entry="NJF", arrives_at=LANDS_AT + timedelta(days=90))
+    restricted = {"scopes": "arrivals:restricted"}
+    assert (await desk.post(f"/{arrival}/hold")).status_code == 403
+    before = len(await desk.published(person))
+    held = await desk.call("POST", f"/v1/arrivals/{arrival}/hold", json={}, **restricted)
+    assert held.json()["state"] == "held_by_authorities"
+    assert len(await desk.published(person)) == before
+    assert (await desk.get(f"/{arrival}")).json()["state"] == "expected"
+    assert "held" not in (await desk.get("", port="NJF")).text
+    assert (await desk.get("", port="NJF", state="held_by_authorities")).status_code == 403
+    query = {"port": "NJF", "state": "held_by_authorities"}
+    listed = (await desk.call("GET", "/v1/arrivals", params=query, **restricted)).json()["items"]
+    assert [item["id"] for item in listed] == [str(arrival)]
+    refused = await desk.post(f"/{arrival}/no-show")
+    assert (refused.status_code, refused.json()["state"]) == (409, "expected")
+    assert "held" not in refused.text
+    assert (await desk.post(f"/{arrival}/check-in")).json()["state"] == "met"
+    listed = (await desk.call("GET", "/v1/arrivals", params=query, **restricted)).json()["items"]
+    assert listed == []
+    async with desk.homeward.database.transaction() as session:
+        actions = await session.scalars(select(audit.c.action).where(audit.c.action == "read-restricted"))
+        assert actions.all()
+
+
+async def test_what_the_programme_gives_once_is_given_once(desk: Desk):
+    arrival = await desk.expect()
+    await desk.post(f"/{arrival}/check-in", occurred_at=LANDS_AT)
+    money = {"kind": "pocket_money", "amount": {"amount": "50.00", "currency": "EUR"}}
+    left = {e["kind"]: e["left"] for e in (await desk.get(f"/{arrival}")).json()["guidance"]["assistance"]}
+    assert (left["pocket_money"], left["nutrition"]) == (1, None)
+    assert (await desk.post(f"/{arrival}/assistance", **money)).status_code == 201
+    again = await desk.post(f"/{arrival}/assistance", **money)
+    assert (again.status_code, again.json()["type"]) == (409, "/problems/not-entitled")
+    assert again.json()["code"] == "entitlement_used"
+    for _ in range(4):
+        assert (await desk.post(f"/{arrival}/assistance", kind="nutrition")).status_code == 201
+    until = (await desk.get(f"/{arrival}")).json()["guidance"]["post_arrival_until"]
+    assert until == "2026-04-02T23:59:59+03:00"  # 14 working days after the 15th, with weekends on Friday and Saturday
+
+
+async def test_a_check_in_is_undone_and_a_time_corrected(desk: Desk):
+    person = Person()
+    arrival = await desk.expect(person)
+    await desk.post(f"/{arrival}/check-in", occurred_at=LANDS_AT)
+    undone = (await desk.post(f"/{arrival}/reopen")).json()
+    assert (undone["state"], undone["met_at"], undone["arrived_on"]) == ("expected", None, None)
+    met = await desk.post(f"/{arrival}/check-in", occurred_at=LANDS_AT)
+    corrected = await desk.call(
+        "PATCH",
+        f"/v1/arrivals/{arrival}",
+        json={"met_at": (LANDS_AT - timedelta(hours=3)).isoformat(), "identity_doubtful": True},
+        headers={"If-Match": met.headers["etag"]},
+    )
+    assert (corrected.json()["arrived_on"], corrected.json()["identity_doubtful"]) == ("2026-03-14", True)
+    kinds = [kind for kind, _ in await desk.published(person)]
+    assert kinds[1:] == ["arrival.received", "arrival.reopened", "arrival.received", "arrival.corrected"]
+    assert (await desk.published(person))[-1][1]["arrived_on"] == "2026-03-14"
+
+
+async def test_who_missed_a_connection_comes_later_and_who_is_redirected_comes_elsewhere(desk: Desk):
+    person = Person()
+    arrival = await desk.expect(person)
+    later = (LANDS_AT + timedelta(days=1)).isoformat()
+    same = await desk.post(f"/{arrival}/redirect", port_of_entry="EBL", expected_at=later)
+    assert (same.json()["state"], same.json()["port_of_entry"]) == ("expected", "EBL")
+    elsewhere = await desk.post(f"/{arrival}/redirect", port_of_entry="BSR")
+    assert elsewhere.json()["state"] == "diverted"
+    assert (await desk.post(f"/{arrival}/redirect", port_of_entry="BSR")).status_code == 422
+    assert [kind for kind, _ in await desk.published(person)] == ["arrival.expected"] * 2 + ["arrival.diverted"]
+
+
+async def test_a_child_of_a_family_on_the_manifest_is_with_its_adults(desk: Desk):
+    flight = await desk.announce()
+    family = {"family_name": "EXAMPLE", "nationality": "IRQ", "family_group": "F1"}
+    passengers = [
+        family | {"seat": "3A", "given_names": "MOTHER", "birth_date": "1980-07-01"},
+        family | {"seat": "3B", "given_names": "CHILD", "birth_date": "2015-07-01"},
+        family | {"seat": "4A", "given_names": "ANOTHER", "birth_date": "2015-07-01", "family_group": "F2"},
+    ]
+    await desk.manifest(flight, passengers)
+    seats = {seat: passenger["arrival_id"] for seat, passenger in (await desk.passengers(flight)).items()}
+    for seat in ("3B", "4A"):
+        assert (await desk.post(f"/{seats[seat]}/check-in")).status_code == 200
+        assert (await desk.post(f"/{seats[seat]}/complete")).status_code == 409
+    await desk.post(f"/{seats['3A']}/check-in")
+    assert (await desk.post(f"/{seats['3B']}/complete")).status_code == 200
+    assert (await desk.post(f"/{seats['4A']}/complete")).status_code == 409
