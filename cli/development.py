@@ -21,6 +21,8 @@ SCOPES = {
         Scope.RETURNEES_IDENTITY,
         Scope.CASES_READ,
         Scope.TIMELINE_READ,
+        Scope.DOCUMENTS_READ,
+        Scope.DOCUMENTS_WRITE,
         Scope.ACT_FOR_USERS,
     ),
     OrganisationKind.PARTNER: (
@@ -37,6 +39,8 @@ SCOPES = {
         Scope.ARRIVALS_READ,
         Scope.ARRIVALS_WRITE,
         Scope.TIMELINE_READ,
+        Scope.DOCUMENTS_READ,
+        Scope.DOCUMENTS_WRITE,
         Scope.ACT_FOR_USERS,
     ),
     OrganisationKind.PROGRAMME_OFFICE: (
@@ -50,6 +54,8 @@ SCOPES = {
         Scope.ARRIVALS_READ,
         Scope.TIMELINE_READ,
         Scope.ORGANISATIONS_MANAGE,
+        Scope.DOCUMENTS_READ,
+        Scope.DOCUMENTS_WRITE,
         Scope.ACT_FOR_USERS,
     ),
     OrganisationKind.INTERNAL: (Scope.INTERNAL, Scope.ACT_FOR_USERS),

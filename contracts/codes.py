@@ -154,6 +154,32 @@ class RejectionReason(StrEnum):
     OTHER = "other"
 
 
+class Phase(StrEnum):
+    """On which side of the journey something was done."""
+
+    PRE_DEPARTURE = "pre_departure"
+    POST_ARRIVAL = "post_arrival"
+
+
+class ContactMethod(StrEnum):
+    """How somebody was reached, or was to be."""
+
+    VISIT = "visit"
+    PHONE = "phone"
+    OFFICE = "office"
+    VIDEO = "video"
+    MESSAGE = "message"
+
+
+class SurveyRound(StrEnum):
+    """When a survey was taken, counted from the return."""
+
+    BASELINE = "baseline"
+    MIDLINE = "midline"
+    ENDLINE = "endline"
+    FOLLOW_UP = "follow_up"
+
+
 class DeadlineKind(StrEnum):
     """What a deadline is for. Its length is programme data."""
 
@@ -166,6 +192,10 @@ class DeadlineKind(StrEnum):
     FIRST_CONTACT = "first_contact"
     PLAN = "plan"
     POST_RETURN = "post_return"
+    VISIT = "visit"
+    """A monitoring visit that a case worker agreed."""
+    VISIT_AFTER_DELIVERY = "visit_after_delivery"
+    VISIT_AFTER_PAYMENT = "visit_after_payment"
 
 
 class ArrivalState(StrEnum):

@@ -28,7 +28,12 @@ class Scope(StrEnum):
     RETURNEES_WRITE = "returnees:write", "Correct returnees and households."
     RETURNEES_ERASE = "returnees:erase", "Erase what identifies a person, where no legal hold stands against it."
     CASES_READ = "cases:read", "Read cases and their deadlines."
-    CASES_WRITE = "cases:write", "Assign, suspend, resume, close and reopen cases."
+    CASES_WRITE = (
+        "cases:write",
+        "Work on cases: assign, screen, counsel, visit, refer, transfer, suspend, close, reopen.",
+    )
+    DOCUMENTS_READ = "documents:read", "Open documents of the returnees that the organisation takes part in; audited."
+    DOCUMENTS_WRITE = "documents:write", "Upload documents."
     PLANS_WRITE = "plans:write", "Draft, agree, submit and amend reintegration plans."
     PLANS_APPROVE = "plans:approve", "Approve and return reintegration plans that another person prepared."
     ARRIVALS_READ = "arrivals:read", "Read the arrivals board."

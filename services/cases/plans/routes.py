@@ -12,13 +12,23 @@ from contracts.codes import Money
 from contracts.scopes import Scope
 from services.cases.models import Plan
 from services.cases.plans import service
-from services.cases.plans.schemas import AgreeIn, AmendIn, PlanIn, PlanLineOut, PlanOut, ReturnIn, total
+from services.cases.plans.schemas import (
+    AgreeIn,
+    AmendIn,
+    LineStatus,
+    PlanIn,
+    PlanLineOut,
+    PlanOut,
+    ReturnIn,
+    total,
+)
 
 router = Router(prefix="/v1/cases/{case_id}/plan", tags=["plans"])
 
 
 async def answer(session: Session, plan: Plan, response: Response) -> PlanOut:
     """A plan with its lines and its ETag."""
+    statuses = await service.statuses_of(session, plan.case_id)
     lines = [
         PlanLineOut(
             id=line.line_id,
@@ -29,6 +39,8 @@ async def answer(session: Session, plan: Plan, response: Response) -> PlanOut:
             budget=Money(amount=line.amount, currency=line.currency),
             provider=line.provider,
             level=line.level,
+            feasibility=line.feasibility,
+            status=statuses.get(line.line_id, LineStatus.PLANNED),
         )
         for line in await service.lines_of(session, plan)
     ]
