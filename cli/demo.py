@@ -6,9 +6,9 @@ It reads before it acts, so it may be interrupted and run again: it goes on wher
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -107,8 +107,10 @@ class Walk:
         arrivals = [await self._arrival(returnee) for returnee in walk.returnees]
         expected = [arrival for arrival in arrivals if arrival["state"] == "expected"]
         if expected:
-            together = {"arrivals": [a["id"] for a in expected], "occurred_at": expected[0]["expected_at"]}
-            await self.desk.post("/v1/arrivals/check-in", together)
+            landed = datetime.fromisoformat(expected[0]["expected_at"])
+            long_ago = abs(datetime.now(UTC) - landed) > timedelta(days=2)
+            at = {"occurred_at": expected[0]["expected_at"]} if long_ago else {}
+            await self.desk.post("/v1/arrivals/check-in", {"arrivals": [each["id"] for each in expected]} | at)
         head = (await self._arrival(walk.returnees[0]))["id"]
         if (await self.desk.get(f"/v1/arrivals/{head}"))["profile"] is None:
             await self.desk.post(f"/v1/arrivals/{head}/profile", self._profile(walk))
@@ -205,15 +207,52 @@ def read_referrals(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
-async def demo(client: GetClient, offices: Mapping[str, str], file: Path, console: Console) -> None:
-    """Lead the referrals of a file through the running platform and print the largest family's timeline.
+def moved_to(day: date, content: dict[str, Any]) -> dict[str, Any]:
+    """A referral as it would be with a departure on another day: every date of the journey and the consents moves.
+
+    A sender's reference stands for one content, so the day becomes part of it.
+    """
+    travel = content["travel"]
+    by = day - date.fromisoformat(travel["departs_on"])
+
+    def later(text: str) -> str:
+        return str(date.fromisoformat(text) + by)
+
+    moved = travel | {"departs_on": later(travel["departs_on"])}
+    if travel["arrives_at"]:
+        moved["arrives_at"] = (datetime.fromisoformat(travel["arrives_at"]) + by).isoformat()
+    return content | {
+        "external_reference": f"{content['external_reference']}-{day:%y%m%d}",
+        "travel": moved,
+        "consents": [consent | {"given_on": later(consent["given_on"])} for consent in content["consents"]],
+    }
+
+
+async def demo(
+    client: GetClient, offices: Mapping[str, str], running: Collection[str], file: Path, console: Console
+) -> None:
+    """Lead the referrals of a file through the running platform and print a timeline.
+
+    The examples are of past years, and most of their programmes have ended. Those of a programme that still runs are
+    moved to today, so that one family comes home now, with deadlines that are still ahead; its timeline is printed.
+
+    Args:
+        client: Gives the client of an organisation.
+        offices: Programme id to the organisation of its office.
+        running: Ids of the programmes that take referrals today.
+        file: Referrals, one JSON object a line.
+        console: Where to.
 
     Raises:
         Stuck: Something that should have followed did not.
         Refused: The gateway refused a step.
     """
     walk, begun = Walk(client, offices), time.monotonic()
-    contents = read_referrals(file)
+    today = datetime.now(UTC).date()
+    contents = [
+        moved_to(today, content) if content["programme"] in running and content["travel"] else content
+        for content in read_referrals(file)
+    ]
     with progress(console) as bar:
         returns = [await walk.submit(content) for content in bar.track(contents, description="Referrals submitted")]
         steps: Sequence[tuple[str, Callable[[Return], Awaitable[None]]]] = (
@@ -225,7 +264,7 @@ async def demo(client: GetClient, offices: Mapping[str, str], file: Path, consol
         for title, step in steps:
             for each in bar.track(returns, description=title):
                 await step(each)
-    largest = max(returns, key=lambda each: len(each.returnees))
+    largest = max(returns, key=lambda each: (each.content["programme"] in running, len(each.returnees)))
     page = await walk.timeline(walk.coordinator, largest.returnees[0])
     people = sum(len(each.returnees) for each in returns)
     console.print(f"{len(returns)} referrals, {people} people, {time.monotonic() - begun:.1f} s\n")

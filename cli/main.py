@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
@@ -178,9 +179,12 @@ def demo(
             clients[key] = GatewayClient(settings.service_url("gateway"), client_id, secret, person)
         return clients[key]
 
-    offices = {programme.id: programme.office for programme in load_programmes(settings.programmes_path).values()}
+    programmes = load_programmes(settings.programmes_path)
+    offices = {programme.id: programme.office for programme in programmes.values()}
+    today = datetime.now(UTC).date()
+    running = [programme.id for programme in programmes.values() if programme.version_at(today) is not None]
     try:
-        asyncio.run(walk(client, offices, file, Console()))
+        asyncio.run(walk(client, offices, running, file, Console()))
     except (Refused, Stuck) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
@@ -220,6 +224,18 @@ def events_replay(
 
     in_database(role, home, lambda session: rewind(session, source, after))
     print(f"{role} applies what {source} published after position {after} again")
+
+
+@events.command("new-epoch")
+def events_new_epoch(role: RoleName, home: Home = HERE) -> None:
+    """Say that a service's database was set back to an earlier copy in a way that PostgreSQL cannot know of.
+
+    A restored dump or a point-in-time recovery is noticed without this; a disk that was rolled back in place is not.
+    """
+    from chassis.relay import new_epoch  # noqa: PLC0415 - see settings_of
+
+    base = in_database(role, home, new_epoch)
+    print(f"{role} begins a new epoch; it shares positions up to {base} with the one before")
 
 
 @dead_letters.command("list")

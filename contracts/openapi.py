@@ -16,6 +16,22 @@ programme offices. Requests carry a token; every POST that changes something car
 an `ETag`, and decisions the `If-Match` of what was seen. What is wrong is said as RFC 9457 problems.
 """
 
+TAGS = {
+    "referrals": "What a host-country service submits, and what becomes of it.",
+    "travel": "The journeys of the people of a referral.",
+    "returnees": "Who they are, to those who take part in their return.",
+    "households": "Who returns with whom.",
+    "arrivals": "The port of entry: who is expected, who was met, what they were given.",
+    "cases": "One a return, from acceptance to closure.",
+    "plans": "The reintegration plan: drafted, agreed, submitted, approved by another person.",
+    "deadlines": "By when what must be done.",
+    "timeline": "Everything that happened to a returnee, from all services.",
+    "events": "The same as a feed, for a system.",
+    "identity": "Tokens, organisations and their clients.",
+    "documents": "What this API says about itself, for machines.",
+}
+"""What the operations are grouped by, in the order in which a reader meets them."""
+
 
 def merge(documents: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """Make one OpenAPI document of several.
@@ -55,9 +71,17 @@ def merge(documents: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "Homeward", "version": version("homeward"), "description": DESCRIPTION},
         "servers": [{"url": "/"}],
+        "tags": _tags(paths),
         "paths": dict(sorted(paths.items())),
         "components": {kind: dict(sorted(members.items())) for kind, members in sorted(components.items())},
     }
+
+
+def _tags(paths: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The tags in use, those that nobody has described yet at the end."""
+    used = {tag for operations in paths.values() for operation in operations.values() for tag in operation["tags"]}
+    ordered = [tag for tag in TAGS if tag in used] + sorted(used - TAGS.keys())
+    return [{"name": tag} | ({"description": TAGS[tag]} if tag in TAGS else {}) for tag in ordered]
 
 
 def _clashes(documents: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, str]]:

@@ -105,6 +105,7 @@ TAKE_PART = text(f"""
     WHERE NOT EXISTS (SELECT FROM beneficiary b WHERE b.returnee_id = e.subject_id AND b.state = 'erased')
     ORDER BY {names(PARTICIPATION)}
     ON CONFLICT (subject_id, role, organisation) DO UPDATE SET until = NULL
+    WHERE participation.until IS NOT NULL
 """)  # noqa: S608 - only names of our own columns are filled in
 # Who must hear that a person was erased takes part no more as soon as that is noted.
 REMEMBER = text("""
@@ -139,7 +140,7 @@ async def on_events(session: Session, envelopes: Sequence[Envelope]) -> None:
         rows = [{"subject": subject, "returnee_id": returnee} for subject, returnee in sorted(relations)]
         await session.execute(INSERT_RELATIONS, _columns(RELATION, rows))
     await _project(session, envelopes)
-    await _scrub(session, {UUID(e.subject) for e in envelopes})
+    await _scrub(session, {e.subject for e in envelopes})
 
 
 async def _forget_lost(session: Session, envelopes: Sequence[Envelope]) -> None:
@@ -162,7 +163,7 @@ def _entry(envelope: Envelope) -> Row:
         "position": envelope.position,
         "epoch": envelope.epoch,
         "id": envelope.id,
-        "subject": UUID(envelope.subject),
+        "subject": envelope.subject,
         "type": envelope.type,
         "occurred_at": envelope.occurred_at,
         "recorded_at": envelope.recorded_at,
@@ -172,27 +173,27 @@ def _entry(envelope: Envelope) -> Row:
     }
 
 
-def _relations(envelope: Envelope) -> list[tuple[UUID, UUID]]:
+def _relations(envelope: Envelope) -> list[tuple[str, str]]:
     returnee = envelope.data.get("returnee_id")
     if returnee is None or envelope.type == ERASED:
         return []
     others = (envelope.data.get(name) for name in ("referral_id", "case_id"))
-    return [(UUID(other), UUID(returnee)) for other in others if other is not None]
+    return [(other, returnee) for other in others if other is not None]
 
 
 async def _project(session: Session, envelopes: Sequence[Envelope]) -> None:
     """Keep the chassis' projection of people and participation, as `chassis.beneficiaries` does one by one."""
-    people: dict[UUID, dict[str, Any]] = {}
-    states: dict[UUID, str] = {}
-    parts: set[tuple[UUID, str, str]] = set()
+    people: dict[str, dict[str, Any]] = {}
+    states: dict[str, str] = {}
+    parts: set[tuple[str, str, str]] = set()
     for e in envelopes:
-        parts |= _parts(e)
+        parts.update(_parts(e))
         if e.type == OPENED:
-            returnee = UUID(e.data["returnee_id"])
-            people[returnee] = {name: _value(e.data.get(name), kind) for name, kind in BENEFICIARY.items()}
+            returnee = e.data["returnee_id"]
+            people[returnee] = {name: e.data.get(name) for name in BENEFICIARY}
             states.pop(returnee, None)
         elif e.type in MOVED:
-            returnee = UUID(e.data["returnee_id"])
+            returnee = e.data["returnee_id"]
             if returnee in people:
                 people[returnee]["state"] = e.data["state"]
             else:
@@ -211,7 +212,7 @@ async def _project(session: Session, envelopes: Sequence[Envelope]) -> None:
             await beneficiaries.on_erased(session, parse(e, cases.ReturneeErased))
 
 
-def _parts(envelope: Envelope) -> set[tuple[UUID, str, str]]:
+def _parts(envelope: Envelope) -> list[tuple[str, str, str]]:
     """Who takes part from this event on: (subject, role, organisation)."""
     data = envelope.data
     if envelope.type == SUBMITTED:
@@ -220,22 +221,16 @@ def _parts(envelope: Envelope) -> set[tuple[UUID, str, str]]:
         subjects = [data[name] for name in ("returnee_id", "case_id", "referral_id") if data.get(name)]
         partner = data["implementer"]
     else:
-        return set()
+        return []
     found = ((Role.REFERRER, data.get("referrer")), (Role.PARTNER, partner), (Role.PROGRAMME, data["programme"]))
-    return {(UUID(subject), str(role), who) for subject in subjects for role, who in found if who}
+    return [(subject, role, who) for subject in subjects for role, who in found if who]
 
 
-async def _scrub(session: Session, subjects: set[UUID]) -> None:
+async def _scrub(session: Session, subjects: set[str]) -> None:
     erased = (await session.scalars(TOMBSTONES, {"subjects": sorted(subjects)})).all()
     if erased:
         await session.execute(SCRUB, {"subjects": erased})
         await session.execute(SCRUB_RELATIONS, {"subjects": erased})
-
-
-def _value(value: Any, kind: str) -> Any:
-    if value is None:
-        return None
-    return UUID(value) if kind == "uuid" else value
 
 
 def _columns(columns: Iterable[str], rows: Sequence[Row]) -> dict[str, list[Any]]:

@@ -19,6 +19,7 @@ from cli.databases import ensure_database, ensure_group, ensure_role, grant_rows
 from cli.embedded import EmbeddedBroker, EmbeddedPostgres, free_port
 from cli.kafka import ApacheKafka
 from cli.roles import ROLES
+from tests.platform import Platform, running_platform
 
 OWNER, LOGIN, PASSWORD = "homeward_test_owner", "homeward_test", "only-for-tests"
 
@@ -172,3 +173,13 @@ def postgres_folder() -> Iterator[Path]:
     folder.chmod(0o711)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest_asyncio.fixture(scope="session")
+async def platform(request: pytest.FixtureRequest) -> AsyncIterator[Platform]:
+    """The whole platform, started once; on Apache Kafka where HOMEWARD_TEST_KAFKA is `apache`."""
+    environment = {"HOMEWARD_REQUESTS_PER_MINUTE": "1000000"}
+    if os.environ.get("HOMEWARD_TEST_KAFKA") == "apache":
+        environment["HOMEWARD_KAFKA_BOOTSTRAP"] = request.getfixturevalue("kafka").bootstrap
+    async with running_platform(environment) as started:
+        yield started

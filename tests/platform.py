@@ -90,15 +90,13 @@ class Platform:
                 self.process.kill()
 
     def pid(self, name: str) -> int:
-        """Process id of a role, of `postgres` or of the `broker`."""
+        """Process id of a role, of `PostgreSQL` or of the `Broker`."""
         noted = json.loads((self.home / "home" / "processes.json").read_text())
         return int(noted[name][0])
 
     def kill(self, name: str) -> None:
         """`kill -9`; the supervisor starts it again."""
-        with_children = [psutil.Process(self.pid(name))]
-        for process in with_children:
-            process.kill()
+        psutil.Process(self.pid(name)).kill()
 
     @property
     def machine(self) -> Machine:

@@ -203,7 +203,9 @@ class TestWork:
         mine = (await house.get("/deadlines", assignee="late-1", office="mosul", state="missed")).json()["items"]
         assert [(item["kind"], item["assignee"]) for item in mine] == [("plan", "late-1")]
         one = await house.get(f"/deadlines/{mine[0]['id']}")
-        assert one.headers["etag"] == '"2"'
+        await house.post(f"/cases/{accepted.case_id}/assign", {"focal_point": "late-1", "office": "duhok"})
+        moved = await house.get(f"/deadlines/{mine[0]['id']}")
+        assert (moved.json()["office"], moved.headers["etag"] == one.headers["etag"]) == ("duhok", False)
         assert (await house.get(f"/deadlines/{mine[0]['id']}", "other-ngo")).status_code == 404
         soon = await house.get(
             "/deadlines", assignee="late-1", due_before=(datetime.now(UTC) + timedelta(days=60)).isoformat()

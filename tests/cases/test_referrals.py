@@ -166,13 +166,13 @@ class TestDecide:
         path = f"/referrals/{document['id']}/accept"
         assert (await house.post(path, {})).status_code == 428
         assert (await house.post(path, {}, etag='"9"')).status_code == 412
-        assert (await house.post(path, {}, etag='"1"', person=None)).status_code == 403
+        assert (await house.post(path, {}, etag='"2"', person=None)).status_code == 403
         assert (await house.get(f"/referrals/{document['id']}")).json()["state"] == "submitted"
 
     async def test_it_is_decided_once(self, house: House) -> None:
         document = await house.submit()
         answers = await asyncio.gather(
-            *(house.post(f"/referrals/{document['id']}/accept", {}, etag='"1"', person=p) for p in ("anna", "bert"))
+            *(house.post(f"/referrals/{document['id']}/accept", {}, etag='"2"', person=p) for p in ("anna", "bert"))
         )
         assert sorted(answer.status_code for answer in answers) == [200, 412]
         again = await house.accept(document["id"])
@@ -198,7 +198,7 @@ class TestDecide:
         document = await house.submit(body)
         path = f"/referrals/{document['id']}"
         answer = await house.post(
-            f"{path}/reject", {"reason": "insufficient_information", "comment": "No passport"}, etag='"1"'
+            f"{path}/reject", {"reason": "insufficient_information", "comment": "No passport"}, etag='"2"'
         )
         assert answer.status_code == 200
         name, payload = (await house.published(document["id"]))[-1]
@@ -222,7 +222,7 @@ class TestDecide:
         body = referral()
         document = await house.submit(body)
         path = f"/referrals/{document['id']}"
-        early = await house.call("PUT", path, body, who="fedasil", etag='"1"')
+        early = await house.call("PUT", path, body, who="fedasil", etag='"2"')
         assert early.status_code == 409
         asked = await house.post(f"{path}/request-information", {"question": "Who is the child's mother?"})
         assert asked.json()["state"] == "information_requested"
@@ -412,3 +412,23 @@ async def test_the_sender_sees_what_became_of_each_person(house: House) -> None:
         ("met", "2026-03-15", "arrived"),
         ("no_show", None, "arrived"),
     ]
+
+
+async def test_what_became_of_them_is_another_etag(house: House) -> None:
+    accepted = await house.accepted(alone())
+    path = f"/referrals/{accepted.id}"
+    etags = [await house.etag(path)]
+    await house.post(f"{path}/travel/{accepted.journey_id}/confirm", who="fedasil")
+    etags.append(await house.etag(path))
+    await house.tell(received(accepted, accepted.people[0]))
+    etags.append(await house.etag(path))
+    assert len(set(etags)) == 3
+
+
+async def test_a_changed_journey_must_be_seen_before_it_is_accepted(house: House) -> None:
+    document = await house.submit(alone())
+    path = f"/referrals/{document['id']}"
+    etag = await house.etag(path)
+    [journey] = (await house.get(f"{path}/travel")).json()["items"]
+    await house.post(f"{path}/travel/{journey['id']}/cancel", who="fedasil")
+    assert (await house.post(f"{path}/accept", {}, etag=etag)).status_code == 412

@@ -58,15 +58,15 @@ async def test_broker_that_lost_its_memory_in_the_middle(own_platform: Platform)
     coming = asyncio.create_task(come_home(own_platform, REFERENCES))
     for _ in range(2):
         await asyncio.sleep(1.5)
-        own_platform.kill("broker")
+        own_platform.kill("Broker")
     ways = await coming
-    own_platform.kill("broker")  # also what nobody will talk about again: the last events
+    own_platform.kill("Broker")  # also what nobody will talk about again: the last events
     found = await lost(own_platform, ways)
     assert found == {"people": found["people"], "events missing": 0, "cases not moved": 0}
     assert found["people"] >= 33
 
 
-@pytest.mark.parametrize("name", ["cases", "reception", "gateway", "postgres"])
+@pytest.mark.parametrize("name", ["cases", "reception", "gateway", "PostgreSQL"])
 async def test_process_killed_in_the_middle(own_platform: Platform, name: str) -> None:
     """Breaks: one process, twice."""
     coming = asyncio.create_task(come_home(own_platform, REFERENCES[:6]))

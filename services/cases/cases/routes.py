@@ -5,7 +5,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query, Request, Response
-from pydantic import AwareDatetime
 
 from chassis.concurrency import set_etag
 from chassis.db import Session
@@ -15,6 +14,7 @@ from contracts.codes import CaseState, NeedsPriority, Slug
 from contracts.scopes import Scope
 from services.cases.cases import service
 from services.cases.cases.schemas import AssignIn, CaseOut, CloseIn, MemberOut, ReopenIn
+from services.cases.fields import Since, UserIdFilter
 from services.cases.models import CaseFile, CaseMember
 
 router = Router(prefix="/v1/cases", tags=["cases"])
@@ -69,13 +69,13 @@ async def cases(
     session: SessionDep,
     caller: CallerDep,
     state: CaseState | None = None,
-    focal_point: Annotated[str | None, Query(max_length=64)] = None,
+    focal_point: UserIdFilter | None = None,
     office: Slug | None = None,
-    governorate: Annotated[str | None, Query(max_length=6)] = None,
+    governorate: Annotated[str, Query(pattern=r"^[A-Z]{2}-[A-Z0-9]{1,3}$")] | None = None,
     programme: Slug | None = None,
     priority: NeedsPriority | None = None,
     overdue: bool | None = None,
-    updated_since: AwareDatetime | None = None,
+    updated_since: Since | None = None,
     after: Cursor = None,
     limit: Limit = 50,
 ) -> Page[CaseOut]:

@@ -1,11 +1,10 @@
 """`/v1/deadlines`."""
 
 from datetime import datetime
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query, Request, Response
-from pydantic import AwareDatetime
+from fastapi import Request, Response
+from pydantic import TypeAdapter
 
 from chassis.concurrency import set_etag
 from chassis.pagination import Cursor, Limit, Page, link_next, page
@@ -14,7 +13,10 @@ from contracts.codes import Slug
 from contracts.scopes import Scope
 from services.cases.deadlines import service
 from services.cases.deadlines.schemas import DeadlineOut, DeadlineState, RuleOut
+from services.cases.fields import Since, UserIdFilter
 from services.cases.models import CaseFile, Deadline
+
+MOMENT: TypeAdapter[datetime] = TypeAdapter(Since)
 
 router = Router(prefix="/v1/deadlines", tags=["deadlines"])
 
@@ -45,11 +47,11 @@ async def deadlines(
     session: SessionDep,
     caller: CallerDep,
     office: Slug | None = None,
-    assignee: Annotated[str | None, Query(max_length=64)] = None,
-    due_before: AwareDatetime | None = None,
+    assignee: UserIdFilter | None = None,
+    due_before: Since | None = None,
     state: DeadlineState | None = None,
     case_id: UUID | None = None,
-    updated_since: AwareDatetime | None = None,
+    updated_since: Since | None = None,
     after: Cursor = None,
     limit: Limit = 50,
 ) -> Page[DeadlineOut]:
@@ -71,7 +73,7 @@ async def deadlines(
         session,
         statement,
         keys=[Deadline.due_at, Deadline.id],
-        parsers=[datetime.fromisoformat, UUID],
+        parsers=[MOMENT.validate_python, UUID],
         after=after,
         limit=limit,
     )
@@ -86,5 +88,7 @@ async def deadline(deadline_id: UUID, response: Response, session: SessionDep, c
     """One deadline."""
     row = await service.find(session, deadline_id, caller)
     cases = await service.cases_of(session, [row])
-    set_etag(response, row.version)
-    return answer(row, cases.get(row.case_id))  # type: ignore[arg-type] # None is no key of it
+    case = cases.get(row.case_id) if row.case_id else None
+    # The office and the assignee are the case's. Neither version ever counts down.
+    set_etag(response, row.version + (case.version if case else 0))
+    return answer(row, case)

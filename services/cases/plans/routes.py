@@ -8,13 +8,13 @@ from fastapi import Query, Response
 from chassis.concurrency import set_etag
 from chassis.db import Session
 from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
-from contracts.codes import Money
 from contracts.scopes import Scope
 from services.cases.models import Plan
 from services.cases.plans import service
 from services.cases.plans.schemas import (
     AgreeIn,
     AmendIn,
+    Amount,
     LineStatus,
     PlanIn,
     PlanLineOut,
@@ -36,7 +36,7 @@ async def answer(session: Session, plan: Plan, response: Response) -> PlanOut:
             housing=line.housing,
             beneficiary=line.beneficiary,
             description=line.description,
-            budget=Money(amount=line.amount, currency=line.currency),
+            budget=Amount.of(line.amount, line.currency),
             provider=line.provider,
             level=line.level,
             feasibility=line.feasibility,

@@ -6,14 +6,15 @@ from enum import StrEnum
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from chassis.routing import Body
-from contracts.codes import Money, Slug
+from contracts.codes import CurrencyCode, Money, Slug
 from services.cases.fields import Comment, Date, Language, Line, Note, Out, member_of, refuse
 from services.cases.referrals.schemas import Assistance
 
 MOST_LINES = 100
+HUNDREDTH = Decimal("0.01")
 
 
 class PlanState(StrEnum):
@@ -85,12 +86,6 @@ class ReturnReason(StrEnum):
     OTHER = "other"
 
 
-def _whole(money: Money) -> Money:
-    if not money.amount.is_finite():
-        raise refuse("bad_amount", "an amount")
-    return money
-
-
 class Feasibility(Body):
     """What was found on one criterion."""
 
@@ -109,7 +104,7 @@ class PlanLineIn(Body):
     beneficiary: UUID
     """A returnee of the case."""
     description: Line
-    budget: Annotated[Money, AfterValidator(_whole)]
+    budget: Money
     provider: Slug | None = None
     level: Annotated[Level, member_of("unknown_level", Level)] = Level.INDIVIDUAL
     feasibility: Annotated[list[Feasibility], Field(max_length=len(Criterion))] = Field(default=[])
@@ -156,6 +151,19 @@ class AmendIn(Body):
     comment: Note = ""
 
 
+class Amount(Out):
+    """An exact amount, in hundredths, or thousandths where there are any."""
+
+    amount: Decimal
+    currency: CurrencyCode
+
+    @classmethod
+    def of(cls, amount: Decimal, currency: str) -> Self:
+        """An amount as it is written."""
+        hundredths = amount.quantize(HUNDREDTH)
+        return cls(amount=hundredths if hundredths == amount else amount, currency=currency)
+
+
 class PlanLineOut(Out):
     """A line. Its id is the same in every version of the plan that has it."""
 
@@ -164,7 +172,7 @@ class PlanLineOut(Out):
     housing: Housing | None
     beneficiary: UUID
     description: str
-    budget: Money
+    budget: Amount
     provider: str | None
     level: Level
     feasibility: list[Feasibility]
@@ -179,7 +187,7 @@ class PlanOut(Out):
     plan_version: int
     state: PlanState
     lines: list[PlanLineOut]
-    totals: list[Money]
+    totals: list[Amount]
     """The sum of the budgets in each currency."""
     submitted_by: str | None
     approved_by: str | None
@@ -192,9 +200,9 @@ class PlanOut(Out):
     updated_at: datetime
 
 
-def total(lines: list[PlanLineOut]) -> list[Money]:
+def total(lines: list[PlanLineOut]) -> list[Amount]:
     """The sum of the budgets in each currency, exactly."""
     sums: dict[str, Decimal] = {}
     for line in lines:
         sums[line.budget.currency] = sums.get(line.budget.currency, Decimal(0)) + line.budget.amount
-    return [Money(amount=amount, currency=currency) for currency, amount in sorted(sums.items())]
+    return [Amount.of(amount, currency) for currency, amount in sorted(sums.items())]

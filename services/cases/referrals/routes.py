@@ -4,7 +4,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query, Request, Response
-from pydantic import AwareDatetime
 from sqlalchemy import select
 
 from chassis import audit
@@ -16,6 +15,7 @@ from chassis.pagination import Cursor, Limit, Page, link_next, page
 from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
 from contracts.codes import Slug
 from contracts.scopes import Scope
+from services.cases.fields import Since
 from services.cases.models import Referral
 from services.cases.referrals import rules, service
 from services.cases.referrals.schemas import (
@@ -77,7 +77,7 @@ def readable(session: Session, referral: Referral, caller: Caller) -> ReferralCo
 
 async def answer(session: Session, referral: Referral, caller: Caller, response: Response) -> ReferralDetail:
     """A referral with what became of its persons, and its ETag."""
-    set_etag(response, referral.version)
+    set_etag(response, await service.version_of(session, referral))
     return ReferralDetail(
         **render(referral),
         people=await service.became(session, referral),
@@ -140,7 +140,7 @@ async def referrals(
     caller: CallerDep,
     state: ReferralState | None = None,
     programme: Slug | None = None,
-    updated_since: AwareDatetime | None = None,
+    updated_since: Since | None = None,
     after: Cursor = None,
     limit: Limit = 50,
 ) -> Page[ReferralOut]:

@@ -144,7 +144,11 @@ class PersonIn(Person):
 class Destination(Body):
     """Where the household goes; a part that is not known is an empty string."""
 
-    governorate: Annotated[str, Field(max_length=6)]
+    governorate: Annotated[
+        str,
+        Field(pattern=r"^[A-Z]{2}-[A-Z0-9]{1,3}$"),
+        coded("unknown_governorate", "an ISO 3166-2 code of the country of return"),
+    ]
     district: Line = ""
     address: Line = ""
 
@@ -246,7 +250,7 @@ class WithdrawIn(Body):
 class SearchIn(Body):
     """Which of one's referrals."""
 
-    external_reference: Annotated[str, Field(max_length=REFERENCE_LENGTH)] | None = None
+    external_reference: Annotated[str, AfterValidator(_reference)] | None = None
     state: ReferralState | None = None
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis import audit
@@ -280,7 +280,7 @@ async def complete(
         Problem: 404, 403, 409, 412, 422, 428.
     """
     referral = await travel.senders_referral(session, referral_id, caller)
-    precondition.check(referral.version)
+    precondition.check(await version_of(session, referral))
     state = rules.after(referral.state, "complete")
     fixed = {"external_reference": referral.external_reference, "programme": referral.programme}
     wrong = [
@@ -328,6 +328,17 @@ async def complete(
     return referral
 
 
+async def version_of(session: Session, referral: Referral) -> int:
+    """The version of a referral together with what is shown of its journeys and its case.
+
+    None of them ever counts down, so that every change of any of them is another sum.
+    """
+    journeys = select(func.coalesce(func.sum(Journey.version), 0)).where(Journey.referral_id == referral.id)
+    case = select(CaseFile.version).where(CaseFile.referral_id == referral.id)
+    row = (await session.execute(select(journeys.scalar_subquery(), case.scalar_subquery()))).one()
+    return referral.version + int(row[0]) + int(row[1] or 0)
+
+
 async def _people(session: Session, referral_id: UUID) -> Sequence[ReferralPerson]:
     rows = await session.scalars(
         select(ReferralPerson).where(ReferralPerson.referral_id == referral_id).order_by(ReferralPerson.index)
@@ -353,7 +364,7 @@ async def accept(
         Problem: 404, 403, 409, 412, 422, 428.
     """
     referral = await _to_decide(session, referral_id, caller)
-    precondition.check(referral.version)
+    precondition.check(await version_of(session, referral))
     referral.state = rules.after(referral.state, "accept")
     content = content_of(referral)
     errors = rules.binding_errors([binding.index for binding in body.people], len(content.people))
@@ -368,9 +379,13 @@ async def accept(
 
     rows = await _people(session, referral.id)
     for row, person in zip(rows, content.people, strict=True):
-        returnee = known.get(row.index) or await returnees.register(
-            session, person, via=Registration.REFERRAL, referral_id=referral.id, programme=referral.programme
-        )
+        returnee = known.get(row.index)
+        if returnee is None:
+            returnee = await returnees.register(
+                session, person, via=Registration.REFERRAL, referral_id=referral.id, programme=referral.programme
+            )
+        else:
+            returnee.changed()  # another case, perhaps another household
         row.returnee_id = returnee.id
     ids = [row.returnee_id for row in rows if row.returnee_id is not None]
     await grant(session, ids, Role.REFERRER, referral.sender)
@@ -499,7 +514,7 @@ async def reject(
         Problem: 404, 403, 409, 412, 428.
     """
     referral = await _to_decide(session, referral_id, caller)
-    precondition.check(referral.version)
+    precondition.check(await version_of(session, referral))
     referral.state = rules.after(referral.state, "reject")
     referral.rejection_reason, referral.comment = body.reason, body.comment
     await _decided(session, referral, caller)

@@ -236,6 +236,9 @@ async def form_household(
             continue
         if here is not None:
             here.until = now()
+            left = await session.get(Household, here.household_id, with_for_update=True)
+            if left is not None:
+                left.changed()
             facts.append(fact(here.household_id, HouseholdChange.LEFT))
             await session.flush()
         session.add(

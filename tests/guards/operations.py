@@ -1,0 +1,226 @@
+"""Every operation as the applications describe it themselves, and a request for each, made from its own schema."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import FastAPI
+from hypothesis import find, settings
+from hypothesis import strategies as st
+
+from chassis.app import create_app
+from cli.roles import ROLES
+from contracts.openapi import OF_A_PROCESS
+from tests.platform import Platform, example
+from tests.tokens import settings as app_settings
+
+METHODS = ("get", "post", "put", "patch", "delete")
+STREAM = "text/event-stream"
+Ids = Mapping[str, str]
+BODIES: dict[str, Callable[[Ids, str], Any]] = {
+    "POST /v1/referrals": lambda ids, sender: example(sender=sender, supersedes=ids["supersedes"]),
+    "PUT /v1/referrals/{referral_id}": lambda _, sender: example(sender=sender),
+    "POST /v1/cases/{case_id}/plan/agree": lambda *_: {"agreed_on": "2024-03-05", "language": "ar"},
+    "POST /oauth/token": lambda *_: {"grant_type": "client_credentials", "client_id": "nobody", "client_secret": "x"},
+}
+"""Where the smallest body that fits the schema is not valid: what makes one from the world's ids and the sender."""
+
+
+@cache
+def applications() -> dict[str, FastAPI]:
+    """The application of every role; connected to nothing."""
+    nowhere = app_settings("postgresql://nobody@127.0.0.1/none")
+    return {name: create_app(role.service(), nowhere) for name, role in ROLES.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Operation:
+    """One method of one path.
+
+    Attributes:
+        role: Who answers it.
+        method: Upper case.
+        path: As in the document, with its parameters in braces.
+        content: The operation object of the document.
+        document: The whole document, for references.
+    """
+
+    role: str
+    method: str
+    path: str
+    content: dict[str, Any] = field(repr=False)
+    document: dict[str, Any] = field(repr=False)
+
+    @property
+    def label(self) -> str:
+        return f"{self.method} {self.path}"
+
+    @property
+    def needs(self) -> dict[str, Any]:
+        """Its `x-homeward`: scope, person, if_match, idempotency_key."""
+        needs: dict[str, Any] = self.content["x-homeward"]
+        return needs
+
+    @property
+    def scope(self) -> str | None:
+        """The scope that it needs; None for a public one."""
+        scope: str | None = self.needs["scope"]
+        return scope
+
+    @property
+    def changes(self) -> bool:
+        """Whether it may change something."""
+        return self.method != "GET" and not (self.method == "POST" and self.scope and not self.needs["idempotency_key"])
+
+    @property
+    def lists(self) -> bool:
+        """Whether it answers with a list that names nothing in its path."""
+        ok = self.content["responses"].get("200", {}).get("content", {}).get("application/json", {}).get("schema", {})
+        return "{" not in self.path and "items" in self.resolved(ok).get("properties", {})
+
+    @property
+    def streams(self) -> bool:
+        """Whether its answer goes on."""
+        return STREAM in self.content["responses"].get("200", {}).get("content", {})
+
+    def parameters(self, place: str) -> list[dict[str, Any]]:
+        """Its parameters in the `path`, the `query` or a `header`."""
+        return [p for p in map(self.resolved, self.content.get("parameters", [])) if p["in"] == place]
+
+    def resolved(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """What a reference refers to."""
+        while "$ref" in schema:
+            found: Any = self.document
+            for step in schema["$ref"].removeprefix("#/").split("/"):
+                found = found[step]
+            schema = found | {key: value for key, value in schema.items() if key != "$ref"}
+        return schema
+
+    def body(self) -> tuple[str, dict[str, Any]] | None:
+        """Media type and schema of its body; None if it takes none."""
+        for media_type, content in self.content.get("requestBody", {}).get("content", {}).items():
+            return media_type, content["schema"]
+        return None
+
+    @cached_property
+    def names(self) -> set[str]:
+        """Every parameter and every member of its body that names something by an id, and must be in the world."""
+        named = {p["name"] for p in self.parameters("path")}
+        named |= {p["name"] for p in self.parameters("query") if self._is_id(p["schema"])}
+        body = self.body()
+        return named | (self._ids_within(body[1], set()) if body else set())
+
+    def url(self, ids: Ids) -> str:
+        """Its path with real ids, and what its query needs."""
+        query = {}
+        for parameter in self.parameters("query"):
+            name, schema = parameter["name"], self.resolved(parameter["schema"])
+            if self._is_id(schema):
+                query[name] = ids[name]
+            elif parameter.get("required"):
+                query[name] = str(Maker(self, ids).make(schema, name))
+            elif name == "limit":
+                query[name] = str(schema["maximum"])
+        path = self.path.format_map({p["name"]: quote(ids[p["name"]], safe="") for p in self.parameters("path")})
+        return path + ("?" + "&".join(f"{name}={quote(value)}" for name, value in query.items()) if query else "")
+
+    def content_to_send(self, ids: Ids, sender: str) -> Any:
+        """The smallest valid body; None if it takes none."""
+        body = self.body()
+        if body is None:
+            return None
+        return BODIES[self.label](ids, sender) if self.label in BODIES else Maker(self, ids).make(body[1], "")
+
+    def _is_id(self, schema: dict[str, Any]) -> bool:
+        schema = self.resolved(schema)
+        return schema.get("format") == "uuid" or any(map(self._is_id, schema.get("anyOf", [])))
+
+    def _ids_within(self, schema: dict[str, Any], seen: set[str], name: str = "") -> set[str]:
+        reference = schema.get("$ref")
+        if reference in seen:
+            return set()
+        seen = seen | {reference} if reference else seen
+        schema = self.resolved(schema)
+        # `id` is chosen by the client for what is new.
+        found = {name} if schema.get("format") == "uuid" and name != "id" else set()
+        for key, inner in schema.get("properties", {}).items():
+            found |= self._ids_within(inner, seen, key)
+        for inner in [*schema.get("anyOf", []), *schema.get("oneOf", []), *schema.get("allOf", [])]:
+            found |= self._ids_within(inner, seen, name)
+        return found | (self._ids_within(schema["items"], seen, name) if "items" in schema else set())
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Makes the smallest value that fits a schema, with real ids where it names something."""
+
+    operation: Operation
+    ids: Ids
+
+    def make(self, schema: dict[str, Any], name: str) -> Any:
+        """A value for a member of that name."""
+        schema = self.operation.resolved(schema)
+        for key in ("const", "default"):
+            if key in schema:
+                return schema[key]
+        if "enum" in schema:
+            return schema["enum"][0]
+        for key in ("anyOf", "oneOf"):
+            if key in schema:
+                return self.make(next(s for s in schema[key] if s.get("type") != "null"), name)
+        make = {"object": self._object, "array": self._array, "string": self._string}.get(schema.get("type", ""))
+        if make is not None:
+            return make(schema, name)
+        if schema.get("type") in {"integer", "number"}:
+            return max(schema.get("minimum", 1), schema.get("exclusiveMinimum", 0) + 1)
+        return False if schema.get("type") == "boolean" else None
+
+    def _object(self, schema: dict[str, Any], _: str) -> Any:
+        wanted = set(schema.get("required", []))
+        return {name: self.make(inner, name) for name, inner in schema.get("properties", {}).items() if name in wanted}
+
+    def _array(self, schema: dict[str, Any], name: str) -> Any:
+        return [self.make(schema["items"], name) for _ in range(schema.get("minItems", 0))]
+
+    def _string(self, schema: dict[str, Any], name: str) -> str:
+        made = {
+            "uuid": self.ids.get(name, ""),
+            "date": "2024-03-05",
+            "date-time": "2024-03-05T10:00:00Z",
+        }.get(schema.get("format", ""))
+        if made is not None:
+            return made
+        if "pattern" in schema:
+            long_enough = max(schema.get("minLength", 0), 3) if schema.get("maxLength", 3) >= 3 else 0
+            return fitting(schema["pattern"], long_enough)
+        return "x" * max(schema.get("minLength", 0), 3)
+
+
+@cache
+def fitting(pattern: str, least: int) -> str:
+    """A simple text that a pattern allows."""
+    return find(
+        st.from_regex(pattern, fullmatch=True),
+        lambda text: len(text) >= least,
+        settings=settings(database=None, derandomize=True),
+    )
+
+
+@cache
+def operations() -> list[Operation]:
+    """Every operation of every role."""
+    return [
+        Operation(role, method.upper(), path, content, document)
+        for role, document in ((role, app.openapi()) for role, app in applications().items())
+        for path, methods in document["paths"].items()
+        for method, content in methods.items()
+        if method in METHODS
+    ]
+
+
+def door(platform: Platform, operation: Operation) -> str:
+    """Where partners find it: at the gateway, unless it is a process's own."""
+    own = operation.role != "gateway" and operation.path.startswith(OF_A_PROCESS)
+    return platform.urls[operation.role] if own else platform.gateway

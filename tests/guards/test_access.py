@@ -1,0 +1,291 @@
+"""The access matrix: every operation for every kind of caller, from the OpenAPI documents: a new route is in it."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import jwt
+import pytest_asyncio
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from chassis.errors import CATALOGUE
+from chassis.telemetry import REQUEST_ID_HEADER
+from contracts.scopes import Scope
+from tests.guards.operations import STREAM, Ids, Operation, door, operations
+from tests.guards.world import NOT_INTERNAL, SHARED, Kind, World, as_sent, mentions
+
+AT_ONCE = 8
+TRIES = 4
+PROBLEM = "application/problem+json"
+OF_A_REQUEST = {REQUEST_ID_HEADER.lower(), "date", "content-length", "server"}
+DECIDED_ELSEWHERE = {
+    # In this programme the partner that was asked decides; its office only reads.
+    ("programme office", f"/v1/referrals/{{referral_id}}/{word}")
+    for word in ("accept", "reject", "request-information")
+}
+SEEN_NEVER = '"0"'
+"""An ETag that nothing ever had."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: httpx.Headers
+    text: str
+
+    @property
+    def media_type(self) -> str:
+        return self.headers.get("content-type", "").partition(";")[0]
+
+    def problem(self) -> dict[str, Any]:
+        found = json.loads(self.text) if self.media_type == PROBLEM else {}
+        assert isinstance(found, dict)
+        return found
+
+    def shown(self) -> Any:
+        """All of it that does not differ from one request to the next."""
+        headers = {name: value for name, value in self.headers.items() if name not in OF_A_REQUEST}
+        body = {k: v for k, v in self.problem().items() if k != "instance"} if self.problem() else self.text
+        return self.status, headers, body
+
+
+@dataclass
+class Matrix:
+    """Asks, counts the cells, and collects what is wrong with any."""
+
+    world: World
+    http: httpx.AsyncClient
+    cells: set[tuple[str, str, str]] = field(default_factory=set)
+    requests: int = 0
+    findings: list[str] = field(default_factory=list)
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+
+    async def ask(
+        self,
+        operation: Operation,
+        headers: dict[str, str],
+        ids: Ids | None = None,
+        *,
+        sender: str = "dtv",
+        direct: bool = False,
+    ) -> Answer:
+        """Send the smallest valid request, as often as the answer asks to wait; check that the answer is documented."""
+        known = {name: self.world.id_for(name, operation) for name in operation.names} if ids is None else ids
+        base = self.world.platform.urls[operation.role] if direct else door(self.world.platform, operation)
+        url, content = base + operation.url(known), operation.content_to_send(known, sender)
+        if operation.needs["if_match"]:
+            headers = headers | {"If-Match": SEEN_NEVER}
+        body = operation.body()
+        form = body is not None and "form" in body[0]
+        async with self.slots:
+            for _ in range(TRIES):
+                key = {"Idempotency-Key": str(uuid4())} if operation.needs["idempotency_key"] else {}
+                request = self.http.build_request(
+                    operation.method,
+                    url,
+                    headers=headers | key,
+                    **({} if content is None else {"data": content} if form else {"json": content}),
+                )
+                answer = await self._send(request)
+                if answer.status != 503 or "retry-after" not in answer.headers:
+                    break
+                await asyncio.sleep(float(answer.headers["retry-after"]))
+        self._is_documented(operation, answer)
+        return answer
+
+    async def _send(self, request: httpx.Request) -> Answer:
+        self.requests += 1
+        response = await self.http.send(request, stream=True)
+        try:
+            streams = response.headers.get("content-type", "").startswith(STREAM)
+            text = "" if streams else (await response.aread()).decode()
+        finally:
+            await response.aclose()
+        return Answer(response.status_code, response.headers, text)
+
+    def _is_documented(self, operation: Operation, answer: Answer) -> None:
+        described = operation.content["responses"].get(str(answer.status))
+        if described is None or answer.status >= 500:
+            self.findings.append(f"{operation.label}: answers {answer.status}: {answer.text[:200]}")
+            return
+        if answer.media_type not in described.get("content", {}) and answer.text:
+            self.findings.append(f"{operation.label}: {answer.status} is {answer.media_type}, which is not documented")
+        if answer.media_type == PROBLEM:
+            problem = answer.problem()
+            known = CATALOGUE.get(problem["type"].removeprefix("/problems/"))
+            if known is None or not known.status == problem["status"] == answer.status:
+                self.findings.append(f"{operation.label}: {answer.status} with the undocumented type {problem['type']}")
+
+    def expect(self, operation: Operation, caller: str, answer: Answer, holds: bool, what: str) -> None:
+        """Count a cell, and note what does not hold."""
+        self.cells.add((operation.role, operation.label, caller))
+        if not holds:
+            self.findings.append(f"{operation.label} for {caller}: {what}, not {answer.status} {answer.text[:300]}")
+
+
+@pytest_asyncio.fixture
+async def matrix(world: World) -> AsyncIterator[Matrix]:
+    async with httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=AT_ONCE)) as http:
+        yield Matrix(world, http)
+
+
+async def all_of(work: Callable[..., Awaitable[None]], *arguments: tuple[Any, ...]) -> None:
+    """Do the same for many, some at once."""
+    async with asyncio.TaskGroup() as group:
+        for each in arguments:
+            group.create_task(work(*each))  # type: ignore[arg-type] # an async function's awaitable is a coroutine
+
+
+def bad_tokens(world: World, kind: Kind) -> dict[str, dict[str, str]]:
+    """Headers that must not let anybody in, and what is wrong with each."""
+    held = world.bearer(kind, list(Scope))["Authorization"].removeprefix("Bearer ")
+    head, body, signature = held.split(".")
+    claims = jwt.decode(held, options={"verify_signature": False})
+    unsigned = jwt.encode(claims, None, "none", {"kid": jwt.get_unverified_header(held)["kid"]})
+    other_key = ec.generate_private_key(ec.SECP256R1())
+    return {
+        "no token": {},
+        "no bearer": {"Authorization": f"Basic {held}"},
+        "garbled token": {"Authorization": f"Bearer {head}.{body}.{signature[::-1]}"},
+        "unsigned token": {"Authorization": f"Bearer {unsigned}"},
+        "expired token": world.bearer(kind, list(Scope), iat=claims["iat"] - 900, exp=claims["iat"] - 300),
+        "wrong audience": world.bearer(kind, list(Scope), aud="somebody-else"),
+        "wrong key": world.bearer(kind, list(Scope), key=other_key),
+        "unknown issuer": world.bearer(kind, list(Scope), iss="http://issuer.invalid"),
+        "unknown kind of organisation": world.bearer(kind, list(Scope), org_kind="ministry"),
+    }
+
+
+async def without_a_token(matrix: Matrix) -> None:
+    """Nobody gets in on a token that does not hold, at the gateway and at the service behind it."""
+    partner = next(kind for kind in matrix.world.kinds if kind.name == "partner")
+
+    async def refused(operation: Operation, caller: str, headers: dict[str, str], direct: bool) -> None:
+        answer = await matrix.ask(operation, headers, direct=direct)
+        if operation.scope is None:
+            matrix.expect(operation, caller, answer, "type" not in answer.problem(), "open to all")
+            return
+        right = answer.status == 401 and answer.problem()["type"] == "/problems/unauthenticated"
+        matrix.expect(operation, caller, answer, right and "www-authenticate" in answer.headers, "401")
+
+    await all_of(
+        refused,
+        *(
+            (operation, f"{caller}{' (at the service)' if direct else ''}", headers, direct)
+            for operation in operations()
+            for caller, headers in bad_tokens(matrix.world, partner).items()
+            if operation.scope is not None or not headers
+            for direct in {False, door(matrix.world.platform, operation) == matrix.world.platform.gateway}
+            if not (direct and operation.role == "gateway")
+        ),
+    )
+
+
+async def without_the_scope(matrix: Matrix) -> None:
+    """Whoever lacks the scope is told which; `internal` is worth nothing in anybody else's hands."""
+    partner = next(kind for kind in matrix.world.kinds if kind.name == "partner")
+
+    async def refused(operation: Operation, caller: str, scopes: list[str]) -> None:
+        answer = await matrix.ask(operation, matrix.world.bearer(partner, scopes))
+        right = answer.status == 403 and answer.problem().get("scope") == operation.scope
+        matrix.expect(operation, caller, answer, right, f"403 that names {operation.scope}")
+
+    secured = [operation for operation in operations() if operation.scope is not None]
+    await all_of(
+        refused,
+        *((o, "all scopes but the needed one", [s for s in Scope if s != o.scope]) for o in secured),
+        *((o, "no scope", []) for o in secured),
+        *((o, "partner with the scope internal", list(Scope)) for o in secured if o.scope == Scope.INTERNAL),
+    )
+
+
+async def without_a_person(matrix: Matrix) -> None:
+    """A decision needs a person."""
+
+    async def refused(operation: Operation, kind: Kind) -> None:
+        answer = await matrix.ask(operation, matrix.world.bearer(kind, kind.scopes(), person=False))
+        right = answer.status == 403 and answer.problem()["type"] == "/problems/person-required"
+        matrix.expect(operation, f"{kind.name} without a person", answer, right, "403 person-required")
+
+    decisions = [operation for operation in operations() if operation.needs["person"]]
+    await all_of(refused, *((operation, kind) for operation in decisions for kind in matrix.world.kinds))
+
+
+async def strangers(matrix: Matrix) -> None:
+    """Who does not take part is told nothing: what exists looks exactly like what does not."""
+
+    async def told_nothing(operation: Operation, kind: Kind) -> None:
+        world, headers, caller = matrix.world, matrix.world.bearer(kind, NOT_INTERNAL), kind.name
+        real = {name: world.id_for(name, operation) for name in operation.names}
+        answer = await matrix.ask(operation, headers, real, sender=kind.organisation)
+        sent = as_sent(operation.url(real), operation.content_to_send(real, kind.organisation))
+        told = mentions(answer.text + str(answer.headers), world.people, sent)
+        matrix.expect(operation, caller, answer, not told, f"nothing about others' people, but tells {told}")
+        if operation.scope is None or operation.scope in SHARED or operation.scope == Scope.INTERNAL:
+            return
+        if real:
+            absent = await matrix.ask(operation, headers, world.random_ids(), sender=kind.organisation)
+            same = absent.shown() == answer.shown()
+            matrix.expect(operation, caller, answer, same, f"the same as where nothing is: {absent.shown()}")
+        if "{" in operation.path:
+            matrix.expect(operation, caller, answer, answer.status == 404, "404")
+        *parents, child = [parameter["name"] for parameter in operation.parameters("path")] or [""]
+        if parents and kind.own:
+            under_own = real | {name: kind.own[name] for name in parents}
+            theirs = await matrix.ask(operation, headers, under_own)
+            absent = await matrix.ask(operation, headers, under_own | {child: world.random_ids()[child]})
+            same = absent.shown() == theirs.shown() and theirs.status in {403, 404}
+            matrix.expect(operation, caller, theirs, same, f"with its own {parents} as if there were no such {child}")
+
+    kinds = [kind for kind in matrix.world.kinds if not kind.takes_part]
+    await all_of(told_nothing, *((operation, kind) for operation in operations() for kind in kinds))
+
+
+async def participants(matrix: Matrix) -> None:
+    """Who takes part, and has the scope that its kind is given, is not kept out; reads first, then what changes."""
+    seen: set[str] = set()
+
+    async def let_in(operation: Operation, kind: Kind) -> None:
+        answer = await matrix.ask(operation, matrix.world.bearer(kind, kind.scopes()), sender=kind.organisation)
+        kept_out = answer.status in {401, 403, 404} and kind.may(operation)
+        decided_elsewhere = (kind.name, operation.path) in DECIDED_ELSEWHERE and answer.status == 403
+        matrix.expect(operation, kind.name, answer, not kept_out or decided_elsewhere, "let in")
+        if mentions(answer.text, matrix.world.people, ""):
+            seen.add(operation.label)
+
+    kinds = [kind for kind in matrix.world.kinds if kind.takes_part]
+    every = operations()
+    await all_of(let_in, *((o, kind) for o in every for kind in kinds if not o.changes))
+    for operation in every:
+        if (
+            operation.lists
+            and not operation.changes
+            and operation.scope not in {None, *SHARED}
+            and operation.label not in seen
+        ):
+            matrix.findings.append(
+                f"{operation.label}: nobody saw the return in it, so the strangers' cells prove nothing"
+            )
+    for operation in every:
+        for kind in kinds:
+            if operation.changes:
+                await let_in(operation, kind)
+
+
+async def test_cells(matrix: Matrix, record_property: Callable[[str, object], None]) -> None:
+    for part in (without_a_token, without_the_scope, without_a_person, strangers, participants):
+        await part(matrix)
+    callers = {caller for _, _, caller in matrix.cells}
+    record_property("cells", len(matrix.cells))
+    print(
+        f"\naccess matrix: {len(operations())} operations, {len(callers)} kinds of caller and token, "
+        f"{len(matrix.cells)} cells, {matrix.requests} requests"
+    )
+    assert not matrix.findings, "\n".join(sorted(set(matrix.findings)))
+    assert len(matrix.cells) > 10 * len(operations())

@@ -1,0 +1,213 @@
+"""A return that went all the way to a plan, everybody who may ask about it, and tokens for each of them."""
+
+import json
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from chassis.auth import OrganisationKind
+from cli.client import GatewayClient
+from cli.demo import Return
+from cli.development import OPERATOR, SCOPES
+from contracts.scopes import Scope
+from gateway.identity.keys import SigningKey
+from tests.guards.operations import Operation
+from tests.platform import Platform, example, walk_of
+
+FAMILY, ANOTHER = "DTV-2014-00005", "BAMF-2022-00009"
+REFERRER, PARTNER = OrganisationKind.REFERRER, OrganisationKind.PARTNER
+OFFICE = OrganisationKind.PROGRAMME_OFFICE
+NOT_INTERNAL = [scope for scope in Scope if scope is not Scope.INTERNAL]
+SHARED = {Scope.ORGANISATIONS_MANAGE}
+"""Scopes whose resources are not about a person: whoever has the scope sees them."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of caller.
+
+    Attributes:
+        name: What it is to the return.
+        organisation: Its organisation.
+        kind: What that does.
+        programmes: Those that it runs.
+        takes_part: Whether the organisation takes part in the return.
+        own: Ids of another return, in which it takes part.
+    """
+
+    name: str
+    organisation: str
+    kind: OrganisationKind
+    programmes: tuple[str, ...] = ()
+    takes_part: bool = False
+    own: Mapping[str, str] = field(default_factory=dict)
+
+    def may(self, operation: Operation) -> bool:
+        """Whether organisations of its kind are given the scope that an operation needs."""
+        return operation.scope in set(SCOPES.get(self.kind, ()))
+
+    def scopes(self) -> list[Scope]:
+        """Every scope that there is; `internal` for our own processes only."""
+        return list(Scope) if self.kind is OrganisationKind.INTERNAL else NOT_INTERNAL
+
+
+@dataclass
+class World:
+    """What the guards ask about.
+
+    Attributes:
+        platform: Where it is.
+        ids: A real id for each name that a path, a query or a body gives one.
+        people: Ids that only those who take part may ever see.
+        kinds: Everybody who asks.
+    """
+
+    platform: Platform
+    ids: Mapping[str, str]
+    people: frozenset[str]
+    kinds: Sequence[Kind]
+    _key: SigningKey = field(init=False)
+
+    def __post_init__(self) -> None:
+        private = load_pem_private_key(self.platform.machine.signing_key_file().read_bytes(), password=None)
+        assert isinstance(private, ec.EllipticCurvePrivateKey)
+        self._key = SigningKey.of(private)
+
+    def bearer(
+        self,
+        kind: Kind,
+        scopes: Sequence[str],
+        *,
+        person: bool = True,
+        key: ec.EllipticCurvePrivateKey | None = None,
+        **claims: Any,
+    ) -> dict[str, str]:
+        """The header with a token as the gateway would sign it.
+
+        Args:
+            kind: Whose.
+            scopes: What it may be used for.
+            person: Whether it names one.
+            key: Another key than the gateway's.
+            **claims: Instead of the right ones.
+        """
+        now = int(time.time())
+        content = {
+            "iss": self.platform.gateway,
+            "aud": "homeward",
+            "iat": now,
+            "exp": now + 600,
+            "sub": kind.organisation,
+            "client_id": f"guard-{kind.organisation}",
+            "org": kind.organisation,
+            "org_kind": kind.kind,
+            "scope": " ".join(scopes),
+            "programmes": list(kind.programmes),
+        }
+        if person:
+            content["act"] = {"sub": "guard-1"}
+        token = jwt.encode(content | claims, key or self._key.private, "ES256", {"kid": self._key.id})
+        return {"Authorization": f"Bearer {token}"}
+
+    def id_for(self, name: str, operation: Operation) -> str:
+        """The real id that an operation means by a name."""
+        assert name in self.ids, (
+            f"{operation.label} names something by `{name}`: add an id of the walked return for it to `build` in "
+            "tests/guards/world.py, so that the access matrix covers the operation"
+        )
+        return self.ids[name]
+
+    def random_ids(self) -> dict[str, str]:
+        """Ids of the same form of things that do not exist."""
+        return {
+            name: str(uuid4()) if is_uuid(value) else f"none-{secrets.token_hex(6)}" for name, value in self.ids.items()
+        }
+
+
+def is_uuid(value: str) -> bool:
+    """Whether an id is a UUID."""
+    try:
+        UUID(value)
+    except ValueError:
+        return False
+    return True
+
+
+async def build(platform: Platform) -> World:
+    """Walk a return, and another one of other organisations, and collect what the first is made of."""
+    walk = walk_of(platform)
+    way, theirs = await walk.submit(example(FAMILY)), await walk.submit(example(ANOTHER))
+    for step in (walk.accept, walk.confirm_travel, walk.meet, walk.plan):
+        await step(way)
+        await step(theirs)
+    reader = walk.coordinator
+    for each in (way, theirs):
+        await walk.timeline(reader, each.returnees[0])
+    about_people = await ids_of(reader, way)
+    programme, other = way.content["programme"], theirs.content["programme"]
+    office, other_office = walk.offices[programme], walk.offices[other]
+    assert way.sender != theirs.sender
+    assert office != other_office
+    kinds = [
+        Kind("another referrer", theirs.sender, REFERRER, own=await ids_of(reader, theirs)),
+        Kind("another partner", "another-partner", PARTNER),
+        Kind("training provider", "another-provider", OrganisationKind.TRAINING_PROVIDER),
+        Kind("office of another programme", other_office, OFFICE, (other,), own=await ids_of(reader, theirs)),
+        Kind("referrer", way.sender, REFERRER, takes_part=True),
+        Kind("partner", walk.partner, PARTNER, takes_part=True),
+        Kind("programme office", office, OFFICE, (programme,), takes_part=True),
+        Kind("internal", "homeward", OrganisationKind.INTERNAL, takes_part=True),
+    ]
+    everyone = frozenset({*about_people.values(), *way.returnees, way.content["external_reference"]})
+    return World(platform, about_people | await not_about_people(platform), everyone, kinds)
+
+
+async def ids_of(reader: GatewayClient, way: Return) -> dict[str, str]:
+    """An id of the return for each name that a path, a query or a body gives one."""
+    journeys = (await reader.get(f"/v1/referrals/{way.referral_id}/travel"))["items"]
+    returnee = await reader.get(f"/v1/returnees/{way.returnees[0]}")
+    arrivals = (await reader.get("/v1/arrivals", returnee_id=way.returnees[0]))["items"]
+    deadlines = (await reader.get("/v1/deadlines", case_id=way.case_id))["items"]
+    return {
+        "referral_id": way.referral_id,
+        "supersedes": way.referral_id,
+        "journey_id": journeys[0]["id"],
+        "case_id": way.case_id,
+        "returnee_id": way.returnees[0],
+        "beneficiary": way.returnees[0],
+        "household_id": returnee["household_id"],
+        "arrival_id": arrivals[0]["id"],
+        "arrivals": arrivals[0]["id"],
+        "deadline_id": deadlines[0]["id"],
+    }
+
+
+async def not_about_people(platform: Platform) -> dict[str, str]:
+    """As `ids_of`, for what is nobody's: an organisation and a client that nobody misses, and public names."""
+    operator, scrap = platform.client(OPERATOR), f"guard-{secrets.token_hex(4)}"
+    await operator.post("/v1/organisations", {"slug": scrap, "kind": "partner", "name": "Nobody"})
+    await operator.post("/v1/clients", {"id": scrap, "organisation": scrap, "scopes": [Scope.CASES_READ]})
+    return {
+        "client_id": scrap,
+        "organisation_id": scrap,
+        "event_type": "org.homeward.cases.case.opened.v1",
+        "slug": "not-found",
+        "document": str(uuid4()),  # a scan of what was agreed, by the id that its sender gave it
+    }
+
+
+def mentions(text: str, ids: frozenset[str], sent: str) -> list[str]:
+    """Ids that an answer tells and the request did not."""
+    return sorted(one for one in ids if one in text and one not in sent)
+
+
+def as_sent(url: str, body: Any) -> str:
+    """All that a request says."""
+    return url + json.dumps(body)
