@@ -4,15 +4,17 @@ from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
-from chassis.events import EVERYBODY, IMPLEMENTERS, REGISTRY, EventData
+from chassis.events import EVERYBODY, IMPLEMENTERS, REGISTRY, Audience, EventData
 from contracts.codes import (
-    CarrierCode,
     AssistanceGroup,
+    CarrierCode,
     CaseState,
     ClosureReason,
+    ConsentPurpose,
     ContactMethod,
     DeadlineKind,
     FlightNumber,
+    LegalBasis,
     Member,
     Moment,
     NeedsPriority,
@@ -20,6 +22,8 @@ from contracts.codes import (
     PortCode,
     RejectionReason,
     ReturnKind,
+    SharedCategory,
+    SharingPurpose,
     Slug,
     SurveyRound,
     Version,
@@ -103,6 +107,20 @@ class ReferralAccepted(ReturneeFact, name="cases.referral.accepted", subject="re
     needs_priority: NeedsPriority
 
 
+class Amendment(StrEnum):
+    """What was amended about a referral after its acceptance."""
+
+    ADDED = "added"
+    CORRECTED = "corrected"
+
+
+class ReferralAmended(ReturneeFact, name="cases.referral.amended", subject="returnee_id", audience=EVERYBODY):
+    """The host-country service added the returnee to an accepted referral, or corrected what it said about them."""
+
+    referral_id: UUID
+    change: Amendment
+
+
 class Itinerary(ReturneeFact):
     """A person's journey as it stands after the fact."""
 
@@ -170,6 +188,7 @@ class ReturneeField(StrEnum):
     DOCUMENTS = "documents"
     CONTACTS = "contacts"
     LANGUAGES = "languages"
+    IDENTIFIERS = "identifiers"
     DESTINATION = "destination"
     HOUSEHOLD = "household"
 
@@ -178,6 +197,59 @@ class ReturneeUpdated(ReturneeFact, name="cases.returnee.updated", subject="retu
     """Particulars of the returnee were corrected; who keeps a copy of the identity fetches it again."""
 
     changed: tuple[ReturneeField, ...]
+
+
+class ReturneeMerged(EventData, name="cases.returnee.merged", subject="returnee_id", audience=IMPLEMENTERS):
+    """The returnee is the same person as another; facts stay under the id they were recorded with."""
+
+    returnee_id: UUID
+    into: UUID
+    """The returnee under whom both are found from now on."""
+
+
+class ReturneeUnmerged(EventData, name="cases.returnee.unmerged", subject="returnee_id", audience=IMPLEMENTERS):
+    """The returnee is another person than was thought: the merge is undone."""
+
+    returnee_id: UUID
+    separated_from: UUID
+
+
+class ReturneeShared(EventData, name="cases.returnee.shared", subject="returnee_id", audience=IMPLEMENTERS):
+    """Another organisation may know of the returnee, for a purpose and a time."""
+
+    returnee_id: UUID
+    organisation: Slug
+    purpose: SharingPurpose
+    legal_basis: LegalBasis
+    categories: tuple[SharedCategory, ...]
+    until: Moment
+
+
+class ReturneeUnshared(EventData, name="cases.returnee.unshared", subject="returnee_id", audience=IMPLEMENTERS):
+    """An organisation may know of the returnee no more."""
+
+    returnee_id: UUID
+    organisation: Slug
+
+
+class ReturneeRestricted(
+    EventData, name="cases.returnee.restricted", subject="returnee_id", audience={Audience.PROGRAMME}
+):
+    """An organisation that took part in the return may know of the returnee no more, or may again."""
+
+    returnee_id: UUID
+    organisation: Slug
+    roles: tuple[Slug, ...]
+    """In what capacities it took part."""
+    restricted: bool
+
+
+class ConsentChanged(ReturneeFact, name="cases.consent.changed", subject="returnee_id", audience=IMPLEMENTERS):
+    """The returnee gave or withdrew consent, or the ground on which their data are processed changed."""
+
+    purpose: ConsentPurpose
+    legal_basis: LegalBasis
+    given: bool
 
 
 class ReturneeErased(EventData, name="cases.returnee.erased", subject="returnee_id", audience=EVERYBODY):

@@ -93,6 +93,25 @@ class LegalBasis(StrEnum):
     LEGAL_OBLIGATION = "legal_obligation"
 
 
+class SharingPurpose(StrEnum):
+    """What an organisation is told of somebody for."""
+
+    REFERRED_SERVICE = "referred_service"
+    SAME_PERSON = "same_person"
+    CONTINUED_ASSISTANCE = "continued_assistance"
+    PROTECTION = "protection"
+    FAMILY_TRACING = "family_tracing"
+    AUDIT = "audit"
+
+
+class SharedCategory(StrEnum):
+    """What of somebody is shared beside the course of their return; vulnerabilities never are."""
+
+    IDENTITY = "identity"
+    CONTACTS = "contacts"
+    DOCUMENTS = "documents"
+
+
 class NeedsPriority(StrEnum):
     """The only trace of needs and vulnerabilities outside their owner."""
 

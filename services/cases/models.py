@@ -11,6 +11,7 @@ from sqlalchemy import (
     FetchedValue,
     ForeignKey,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
     Numeric,
@@ -66,7 +67,13 @@ class Referral(Resource):
 
     state: Mapped[str]
     external_reference: Mapped[str]
+    """The submitter's own number for it."""
     sender: Mapped[str]
+    submitter: Mapped[str]
+    """Who sent it: the sender itself, or after the return the partner that asks for its word."""
+    retroactive: Mapped[bool] = mapped_column(server_default=text("false"))
+    arrived_on: Mapped[date | None]
+    """Of a retroactive referral: the day on which they had returned."""
     revision: Mapped[int] = mapped_column(default=1)
     supersedes: Mapped[UUID | None] = mapped_column(ForeignKey("referral.id"), unique=True)
     programme: Mapped[str]
@@ -88,12 +95,13 @@ class Referral(Resource):
     decided_at: Mapped[datetime | None]
 
     __table_args__ = (
-        UniqueConstraint("sender", "external_reference", "revision"),
+        UniqueConstraint("submitter", "external_reference", "revision"),
         CheckConstraint(
             "state IN ('submitted', 'information_requested', 'accepted', 'rejected', 'expired', 'withdrawn')",
             name="state_known",
         ),
-        CheckConstraint("decider IN ('partner', 'programme_office')", name="decider_known"),
+        CheckConstraint("decider IN ('partner', 'programme_office', 'referrer')", name="decider_known"),
+        CheckConstraint("retroactive = (arrived_on IS NOT NULL)", name="retroactive_after_an_arrival"),
         CheckConstraint("state <> 'accepted' OR implementer IS NOT NULL", name="accepted_by_somebody"),
         CheckConstraint("state <> 'rejected' OR rejection_reason IS NOT NULL", name="rejected_for_a_reason"),
         Index("ix_referral_state", "state", "id"),
@@ -108,7 +116,7 @@ class Returnee(Resource):
 
     names: Mapped[list[dict[str, Any]]]
     sex: Mapped[str]
-    birth_date: Mapped[date]
+    birth_date: Mapped[date | None]
     birth_precision: Mapped[str]
     nationality: Mapped[str]
     documents: Mapped[list[dict[str, Any]]]
@@ -116,9 +124,14 @@ class Returnee(Resource):
     contacts: Mapped[list[dict[str, Any]]]
     identifiers: Mapped[list[dict[str, Any]]]
     search: Mapped[str]
+    keys: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    """Where possible duplicates are looked for; see `returnees.matching`."""
+    erased_at: Mapped[datetime | None]
 
     __table_args__ = (
         CheckConstraint("birth_date <> DATE '1900-01-01'", name="birth_date_is_no_sentinel"),
+        CheckConstraint("(erased_at IS NULL) = (birth_date IS NOT NULL)", name="born_unless_erased"),
+        Index("ix_returnee_keys", "keys", postgresql_using="gin"),
         CheckConstraint("birth_precision IN ('day', 'month', 'year', 'estimated')", name="birth_precision_known"),
         Index(SEARCH_INDEX, "search", postgresql_using="gin", postgresql_ops={"search": "gin_trgm_ops"}),
     )
@@ -226,6 +239,8 @@ class CaseMember(Base):
     arrival_state: Mapped[str | None]
     """As reception last said; None while nothing was heard."""
     arrived_on: Mapped[date | None]
+    left_on: Mapped[date | None]
+    """When they left the household for good, or died; what was done for them stays in the case."""
 
     __table_args__ = (CheckConstraint("member IN ('principal', 'adult', 'child')", name="member_known"),)
 
@@ -241,6 +256,8 @@ class Journey(Resource):
     legs: Mapped[list[dict[str, Any]]]
     escorted: Mapped[bool]
     departed_on: Mapped[date | None]
+    queried_at: Mapped[datetime | None]
+    """When the partner asked whether they have left."""
 
     __table_args__ = (
         CheckConstraint(
@@ -424,13 +441,12 @@ class Flag(Base):
     source: Mapped[str]
     reason: Mapped[str]
     readers: Mapped[list[str]]
-    """Organisations that may read it."""
+    """Organisations that may read it; nobody named means all that work on the case."""
     recorded_at: Mapped[datetime] = mapped_column(server_default=now())
 
     __table_args__ = (
         UniqueConstraint("screening_id", "kind"),
         CheckConstraint("status IN ('suspected', 'confirmed', 'resolved')", name="status_known"),
-        CheckConstraint("cardinality(readers) > 0", name="somebody_reads_it"),
     )
 
 
@@ -589,3 +605,167 @@ class StoredDocument(Resource):
         CheckConstraint("scan IN ('not_scanned', 'clean')", name="scan_known"),
         CheckConstraint("size > 0", name="not_empty"),
     )
+
+
+class ReferralMessage(Base):
+    """What counsellor and partner write to one another about a referral. Never changed."""
+
+    __tablename__ = "referral_message"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    referral_id: Mapped[UUID] = mapped_column(ForeignKey("referral.id"), index=True)
+    organisation: Mapped[str]
+    written_by: Mapped[str | None]
+    body: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=now())
+
+
+class ReferralBatch(Resource):
+    """Referrals that were sent together and are taken one after another."""
+
+    __tablename__ = "referral_batch"
+
+    state: Mapped[str]
+    organisation: Mapped[str]
+    caller: Mapped[dict[str, Any]]
+    """On whose behalf the referrals are taken."""
+    media_type: Mapped[str]
+    total: Mapped[int]
+    done: Mapped[int]
+    submitted: Mapped[int]
+    replayed: Mapped[int]
+    refused: Mapped[int]
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        CheckConstraint("state IN ('waiting', 'running', 'done')", name="state_known"),
+        CheckConstraint("done = submitted + replayed + refused AND done <= total", name="adds_up"),
+        Index("ix_referral_batch_organisation", "organisation", "id"),
+    )
+
+
+class BatchItem(Base):
+    """One referral of a batch. What was sent is kept until it was taken, and no longer."""
+
+    __tablename__ = "referral_batch_item"
+
+    batch_id: Mapped[UUID] = mapped_column(ForeignKey("referral_batch.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    rows: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+    external_reference: Mapped[str | None]
+    content: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    outcome: Mapped[str | None]
+    referral_id: Mapped[UUID | None]
+    candidates: Mapped[int | None]
+    """How many people known here one of its persons may be."""
+    problem: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+
+    __table_args__ = (
+        CheckConstraint("outcome IN ('submitted', 'replayed', 'refused')", name="outcome_known"),
+        CheckConstraint("outcome IS NULL OR content IS NULL", name="content_not_kept"),
+    )
+
+
+class Share(Resource):
+    """That an organisation may know of a returnee, for a purpose and a time."""
+
+    __tablename__ = "share"
+
+    returnee_id: Mapped[UUID] = mapped_column(ForeignKey("returnee.id"), index=True)
+    organisation: Mapped[str]
+    purpose: Mapped[str]
+    legal_basis: Mapped[str]
+    categories: Mapped[list[str]]
+    until: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    shared_by: Mapped[str]
+
+    __table_args__ = (
+        Index("uq_share_now", "returnee_id", "organisation", unique=True, postgresql_where=text("ended_at IS NULL")),
+    )
+
+
+class AccessRequest(Resource):
+    """That an organisation asks to know of somebody who may be a person of its own."""
+
+    __tablename__ = "access_request"
+
+    returnee_id: Mapped[UUID] = mapped_column(ForeignKey("returnee.id"), index=True)
+    because_of: Mapped[UUID] = mapped_column(ForeignKey("returnee.id"))
+    state: Mapped[str]
+    organisation: Mapped[str]
+    reason: Mapped[str]
+    requested_by: Mapped[str | None]
+
+    __table_args__ = (
+        UniqueConstraint("returnee_id", "organisation", "because_of"),
+        CheckConstraint("state IN ('requested', 'shared')", name="state_known"),
+    )
+
+
+class PersonConsent(Resource):
+    """What a person agreed to, or on what other ground their data are processed, and until when that held."""
+
+    __tablename__ = "consent"
+
+    returnee_id: Mapped[UUID] = mapped_column(ForeignKey("returnee.id"), index=True)
+    purpose: Mapped[str]
+    consent_version: Mapped[str]
+    given_on: Mapped[date]
+    legal_basis: Mapped[str]
+    withdrawn_on: Mapped[date | None]
+    document_id: Mapped[UUID | None]
+
+    __table_args__ = (
+        CheckConstraint("withdrawn_on >= given_on", name="withdrawn_afterwards"),
+        Index("uq_consent_now", "returnee_id", "purpose", unique=True, postgresql_where=text("withdrawn_on IS NULL")),
+    )
+
+
+class Restriction(Resource):
+    """That an organisation that took part in somebody's return may know of them no more."""
+
+    __tablename__ = "restriction"
+
+    returnee_id: Mapped[UUID] = mapped_column(ForeignKey("returnee.id"), index=True)
+    organisation: Mapped[str]
+    reason: Mapped[str]
+    roles: Mapped[list[str]]
+    """In what capacities it took part; they are given back when the restriction is lifted."""
+    lifted_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index(
+            "uq_restriction_now", "returnee_id", "organisation", unique=True, postgresql_where=text("lifted_at IS NULL")
+        ),
+    )
+
+
+class LegalHold(Resource):
+    """That somebody's data must be kept: nothing is erased while one stands."""
+
+    __tablename__ = "legal_hold"
+
+    returnee_id: Mapped[UUID] = mapped_column(ForeignKey("returnee.id"), index=True)
+    reason: Mapped[str]
+    comment: Mapped[str]
+    organisation: Mapped[str]
+    placed_by: Mapped[str]
+    released_at: Mapped[datetime | None]
+    released_by: Mapped[str | None]
+
+    __table_args__ = (CheckConstraint("(released_at IS NULL) = (released_by IS NULL)", name="released_by_somebody"),)
+
+
+class Erasure(Base):
+    """Proof that somebody was erased, without who they were."""
+
+    __tablename__ = "erasure"
+
+    returnee_id: Mapped[UUID] = mapped_column(ForeignKey("returnee.id"), primary_key=True)
+    erased_at: Mapped[datetime] = mapped_column(server_default=now())
+    reason: Mapped[str]
+    organisation: Mapped[str]
+    decided_by: Mapped[str]
+    scrubbed: Mapped[dict[str, Any]]
+    """How many entries of what kind."""
