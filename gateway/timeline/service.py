@@ -104,7 +104,17 @@ async def since(session: Session, who: Reader, positions: Positions) -> Sequence
     return (await session.scalars(statement.order_by(*order))).all()
 
 
-CASE = {model.event_type for model in (cases.CaseOpened, cases.CaseProgressed, cases.CaseClosed, cases.CaseReopened)}
+CASE = {
+    model.event_type
+    for model in (
+        cases.CaseOpened,
+        cases.CaseProgressed,
+        cases.CaseSuspended,
+        cases.CaseResumed,
+        cases.CaseClosed,
+        cases.CaseReopened,
+    )
+}
 TRAVEL = {
     model.event_type
     for model in (
@@ -120,7 +130,10 @@ PLAN = {
     model.event_type
     for model in (cases.PlanSubmitted, cases.PlanAgreed, cases.PlanApproved, cases.PlanReturned, cases.PlanAmended)
 }
-DEADLINE = {cases.DeadlineSet.event_type, cases.DeadlineMissed.event_type}
+DEADLINE = {
+    model.event_type
+    for model in (cases.DeadlineSet, cases.DeadlineExtended, cases.DeadlineWaived, cases.DeadlineMissed)
+}
 ARRIVAL = {
     model.event_type
     for model in (
@@ -223,6 +236,9 @@ def _deadlines(rows: Sequence[TimelineEntry]) -> list[DeadlineNow]:
         )
         for row in rows
     }
+    for row in rows:
+        if row.type == cases.DeadlineWaived.event_type:
+            known.pop(row.data["deadline_id"], None)
     now = datetime.now(UTC)
     open_or_missed = [deadline for deadline in known.values() if deadline.missed or deadline.due_at > now]
     return sorted(open_or_missed, key=lambda deadline: deadline.due_at)

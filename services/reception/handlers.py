@@ -17,6 +17,9 @@ from contracts.cases import (
     CaseOpened,
     CaseProgressed,
     CaseReopened,
+    CaseResumed,
+    CaseSuspended,
+    CaseTransferred,
     Itinerary,
     JourneyFact,
     ReferralWithdrawn,
@@ -192,7 +195,10 @@ def _reached(state: ArrivalState, at: Any) -> dict[str, Any]:
 
 HANDLERS: Handlers = {
     **beneficiaries.projection(
-        opened=CaseOpened, moved=(CaseProgressed, CaseClosed, CaseReopened), erased=ReturneeErased
+        opened=CaseOpened,
+        moved=(CaseProgressed, CaseSuspended, CaseResumed, CaseClosed, CaseReopened),
+        erased=ReturneeErased,
+        more={CaseTransferred: beneficiaries.on_transferred},
     ),
     CaseOpened: case_opened,
     ReturneeUpdated: returnee_updated,

@@ -136,7 +136,7 @@ LINE_MOVES: Mapping[LineStatus, frozenset[LineStatus]] = {
     LineStatus.DELIVERED: frozenset(),
     LineStatus.CANCELLED: frozenset({LineStatus.REQUESTED, LineStatus.GRANTED}),
 }
-"""Where a line may go. Facts of two services come in any order, so what would lead back is heard and changes nothing."""
+"""Where a line may go. Facts of two services come in any order: what would lead back changes nothing."""
 
 
 def moved(status: str, to: LineStatus) -> LineStatus:

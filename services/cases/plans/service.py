@@ -153,8 +153,10 @@ async def write(session: Session, case_id: UUID, body: PlanIn, caller: Caller, p
     rules.check_case(case.state, "edit")
     plan = await newest(session, case_id)
     precondition.check(plan.version if plan else None)
-    errors = rules.line_errors(body.lines, {member.returnee_id for member in members})
-    errors += rules.granted_errors(body.lines, await _granted(session, case_id))
+    granted = await _granted(session, case_id)
+    # Somebody of whom a granted line is may have gone; the line stays.
+    people = {member.returnee_id for member in members if member.left_on is None} | {g.beneficiary for g in granted}
+    errors = rules.line_errors(body.lines, people) + rules.granted_errors(body.lines, granted)
     if errors:
         raise invalid(*errors)
     if plan is None:
