@@ -17,6 +17,7 @@ SCOPES = {
     OrganisationKind.REFERRER: (
         Scope.REFERRALS_READ,
         Scope.REFERRALS_SUBMIT,
+        Scope.REFERRALS_DECIDE,
         Scope.RETURNEES_READ,
         Scope.RETURNEES_IDENTITY,
         Scope.CASES_READ,
@@ -27,6 +28,7 @@ SCOPES = {
     ),
     OrganisationKind.PARTNER: (
         Scope.REFERRALS_READ,
+        Scope.REFERRALS_SUBMIT,
         Scope.REFERRALS_DECIDE,
         Scope.RETURNEES_READ,
         Scope.RETURNEES_IDENTITY,

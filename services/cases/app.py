@@ -31,10 +31,11 @@ from services.cases.visits.routes import router as visits
 service = Service(
     name="cases",
     title="Homeward cases",
-    description="Referrals, the people in them, their households, and and each return's case, plan and follow-up.",
+    description="Referrals, the people in them, their households, and each return's case, plan and follow-up.",
     routers=[
         travel,
         referrals,
+        batches,
         returnees,
         rights,
         households,
@@ -54,5 +55,5 @@ service = Service(
     migrations=Path(__file__).parent / "migrations" / "versions",
     publishes=list(facts.PUBLISHES),
     handlers=HANDLERS,
-    jobs=lambda settings: [JOB, OF_AGE, *document_jobs(settings)],
+    jobs=lambda settings: [JOB, OF_AGE, BATCH, *document_jobs(settings)],
 )

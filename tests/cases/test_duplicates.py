@@ -92,10 +92,11 @@ class TestFigures:
             assert {row["reference_a"] for row in csv.DictReader(file)} <= known
 
     def test_comparing_is_symmetric(self) -> None:
-        people = []
-        for line in EXAMPLES.read_text().splitlines()[:12]:
-            for person in json.loads(line)["people"]:
-                people.append(Person.model_validate({k: v for k, v in person.items() if k != "role"}))
+        people = [
+            Person.model_validate({key: value for key, value in person.items() if key != "role"})
+            for line in EXAMPLES.read_text().splitlines()[:12]
+            for person in json.loads(line)["people"]
+        ]
         for one, other in combinations(people, 2):
             assert matching.compare(one, other).score == matching.compare(other, one).score
 
@@ -130,7 +131,7 @@ class TestCandidates:
     async def test_who_only_others_know_is_masked_and_may_be_asked_for(self, house: House) -> None:
         family = unlike()
         known = (await house.accepted(somebody(family))).people[0]
-        theirs = somebody(family, **{}) | {"sender": "dtv"}
+        theirs = somebody(family) | {"sender": "dtv"}
         theirs["return"] |= {"host_country": "NLD"}
         mine = await house.submit(theirs)
         answer = await house.get(f"/referrals/{mine['id']}/duplicates", "dtv")

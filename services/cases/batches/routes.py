@@ -40,7 +40,7 @@ def result(item: BatchItem) -> ResultOut:
 FILE = {
     "requestBody": {
         "required": True,
-        "description": "A referral a line as JSON, or a table with a row a person, whose rows of a referral are adjacent.",
+        "description": "A referral a line as JSON, or a table with a row a person; rows of a referral are adjacent.",
         "content": {
             media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in service.MEDIA_TYPES
         },

@@ -1,8 +1,7 @@
-"""Batches: read at once, taken one referral after another by a job, which goes on where it was after any interruption."""
+"""Batches: read at once, taken one after another by a job, which goes on where it was after any interruption."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from chassis import audit, jobs
 from chassis.app import field_error
 from chassis.auth import Caller, OrganisationKind
-from chassis.db import Session, is_outage, now
+from chassis.db import Session, is_outage
 from chassis.errors import INVALID, NOT_FOUND, FieldError, Problem, invalid
 from chassis.jobs import JobKind, Payload
 from services.cases.batches import tabular
@@ -31,7 +30,6 @@ CSV = "text/csv"
 JSON_LINES = ("application/jsonl", "application/x-ndjson")
 MEDIA_TYPES = (*JSON_LINES, CSV)
 JOB = "cases.referral-batch"
-SOON = timedelta(milliseconds=1)
 
 
 async def receive(session: Session, raw: bytes, media_type: str, caller: Caller) -> ReferralBatch:
@@ -138,7 +136,6 @@ async def run(session: Session, payload: Payload, _: Any) -> None:
         .order_by(BatchItem.number)
         .limit(AT_ONCE)
     )
-    taken = 0
     for item in items.all():
         outcome = await _take(session, item, caller, batch.media_type)
         item.outcome, item.content = outcome, None
@@ -146,14 +143,13 @@ async def run(session: Session, payload: Payload, _: Any) -> None:
         batch.replayed += outcome is Outcome.REPLAYED
         batch.refused += outcome is Outcome.REFUSED
         batch.done += 1
-        taken += 1
     batch.state = BatchState.RUNNING if batch.done < batch.total else BatchState.DONE
     if batch.state is BatchState.DONE:
         batch.finished_at = await referrals.clock(session)
     batch.changed()
     await session.flush()
     if batch.state is not BatchState.DONE:
-        await jobs.schedule(session, JOB, payload, due_at=now() + SOON, key=str(batch_id))
+        await jobs.schedule(session, JOB, payload, key=str(batch_id))
 
 
 async def _take(session: Session, item: BatchItem, caller: Caller, media_type: str) -> Outcome:

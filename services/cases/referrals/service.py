@@ -45,7 +45,6 @@ from services.cases.referrals.schemas import (
     RejectIn,
     WithdrawIn,
 )
-from services.cases.returnees import duplicates
 from services.cases.returnees import service as returnees
 from services.cases.rights import service as rights
 from services.cases.travel import service as travel

@@ -189,7 +189,7 @@ async def merge(
         lambda key: select(Returnee).where(Returnee.id == key, Returnee.erased_at.is_(None)).with_for_update(),
         [returnee_id, into],
     )
-    found = {row.id: row for row in rows}
+    found: dict[UUID, Returnee] = {row.id: row for row in rows}
     known = await service.known_ids(session, [returnee_id], caller)
     if returnee_id not in found or not known:
         raise Problem(NOT_FOUND)
@@ -228,7 +228,7 @@ async def unmerge(session: Session, returnee_id: UUID, caller: Caller, precondit
         lambda key: select(Returnee).where(Returnee.id == key, Returnee.erased_at.is_(None)).with_for_update(),
         [returnee_id, root],
     )
-    found = {row.id: row for row in rows}
+    found: dict[UUID, Returnee] = {row.id: row for row in rows}
     ids = await aliases.same_person(session, returnee_id)
     if returnee_id not in found or root not in found or not await service.known_ids(session, ids, caller):
         raise Problem(NOT_FOUND)

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import exists, func, or_, select
+from sqlalchemy import ColumnElement, exists, func, or_, select, true
 
 from chassis import aliases, audit
-from chassis.access import Role, roles_of, visible
+from chassis.access import Role, participation, roles_of, visible
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
@@ -176,6 +176,29 @@ async def to_work_on(session: Session, returnee_id: UUID, caller: Caller) -> tup
     return returnee, ids
 
 
+def named(caller: Caller) -> ColumnElement[bool]:
+    """The predicate on returnees whose names the caller may read: not who was shared with it without them."""
+    if caller.is_internal:
+        return true()
+    more_than_told = exists(
+        select(1).where(
+            participation.c.subject_id == Returnee.id,
+            (participation.c.role == Role.PROGRAMME) & participation.c.organisation.in_(caller.programmes)
+            | (participation.c.role.not_in([Role.PROGRAMME, Role.SHARED]))
+            & (participation.c.organisation == caller.organisation),
+        )
+    )
+    told = exists(
+        select(1).where(
+            Share.returnee_id == Returnee.id,
+            Share.organisation == caller.organisation,
+            Share.ended_at.is_(None),
+            Share.categories.contains([SharedCategory.IDENTITY]),
+        )
+    )
+    return or_(more_than_told, told)
+
+
 async def search(session: Session, q: str, limit: int, caller: Caller) -> list[tuple[Returnee, float]]:
     """People whose name, in any script and spelling, resembles what is looked for, best first."""
     plain, skeleton = rules.queries(q)
@@ -193,6 +216,7 @@ async def search(session: Session, q: str, limit: int, caller: Caller) -> list[t
             or_(*(Returnee.search.op("%>")(form) for form in forms)),
             Returnee.erased_at.is_(None),
             visible(Returnee.id, caller),
+            named(caller),
         )
         .order_by(score.desc(), Returnee.id)
         .limit(limit)

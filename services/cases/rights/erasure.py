@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import CursorResult, delete, select, update
 
 from chassis import aliases, audit
 from chassis.access import participation
@@ -101,6 +101,7 @@ async def _scrub(session: Session, ids: Sequence[UUID]) -> dict[str, int]:
 
     async def count(statement: Any) -> int:
         done = await session.execute(statement.execution_options(synchronize_session=False))
+        assert isinstance(done, CursorResult)
         return int(done.rowcount)
 
     plans = select(Plan.id).where(Plan.case_id.in_(alone))
@@ -109,10 +110,10 @@ async def _scrub(session: Session, ids: Sequence[UUID]) -> dict[str, int]:
         "plan_lines": await count(
             update(PlanLine)
             .where(PlanLine.beneficiary.in_(ids) | PlanLine.plan_id.in_(plans))
-            .values(description=ERASED)
+            .values(description=ERASED, feasibility=[])
         ),
         "plans": await count(
-            update(Plan).where(Plan.case_id.in_(alone)).values(return_comment=None, amend_comment=None, feasibility=[])
+            update(Plan).where(Plan.case_id.in_(alone)).values(return_comment=None, amend_comment=None)
         ),
         "cases": await count(
             update(CaseFile)

@@ -1,4 +1,4 @@
-"""What a person may ask for: with whom they are shared, consents, restrictions, holds, who looked, and all that is held."""
+"""What a person may ask for: sharing, consents, restrictions, holds, who looked, and all that is held."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -373,7 +373,7 @@ async def holdings(session: Session, returnee_id: UUID, caller: Caller) -> tuple
     returnee = await returnees.find(session, returnee_id, caller)
     ids = await aliases.same_person(session, returnee.id)
     tables: dict[str, Any] = {}
-    for mapper in sorted(Base.registry.mappers, key=lambda each: each.local_table.name):
+    for mapper in sorted(Base.registry.mappers, key=lambda each: str(each.local_table)):
         table = inspect(mapper.class_).local_table
         column = table.c.get("returnee_id")
         if column is None and "beneficiary" in table.c:
