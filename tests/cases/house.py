@@ -2,10 +2,12 @@
 
 import copy
 import json
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,6 +18,7 @@ from chassis.app import Homeward, create_app
 from chassis.events import Envelope, Event, EventData
 from chassis.jobs import job
 from chassis.outbox import outbox
+from chassis.settings import Settings
 from contracts import reception
 from services.cases.app import service
 from services.cases.deadlines.job import JOB
@@ -24,7 +27,7 @@ from tests.tokens import bearer, settings, trust
 
 EVERYTHING = (
     "referrals:read referrals:submit referrals:decide returnees:read returnees:identity returnees:vulnerabilities "
-    "returnees:write cases:read cases:write plans:write plans:approve"
+    "returnees:write cases:read cases:write plans:write plans:approve documents:read documents:write"
 )
 
 REFERRAL: dict[str, Any] = {
@@ -156,6 +159,13 @@ class House:
         assert answer.status_code == 200, answer.text
         return str(answer.headers["etag"])
 
+    async def upload(
+        self, content: bytes, who: str = "iom-iraq", media_type: str = "application/pdf", **query: Any
+    ) -> httpx.Response:
+        headers = self.headers(who, "anna") | {"Idempotency-Key": next(self.keys), "Content-Type": media_type}
+        params = {name: str(value) for name, value in query.items()}
+        return await self.http.post("/v1/documents", params=params, content=content, headers=headers)
+
     async def submit(self, body: dict[str, Any] | None = None, **options: Any) -> dict[str, Any]:
         body = body or referral()
         answer = await self.post("/referrals", body, who=body["sender"], **options)
@@ -267,8 +277,16 @@ def received(accepted: Accepted, returnee_id: str, on: date = date(2026, 3, 15))
 
 
 @asynccontextmanager
-async def running(database_url: str) -> AsyncIterator[House]:
-    app = create_app(service, settings(database_url))
+async def running(database_url: str, **values: Any) -> AsyncIterator[House]:
+    with tempfile.TemporaryDirectory() as folder:
+        documents = {"documents_url": Path(folder).as_uri()}
+        async with _running(settings(database_url, **(documents | values))) as house:
+            yield house
+
+
+@asynccontextmanager
+async def _running(given: Settings) -> AsyncIterator[House]:
+    app = create_app(service, given)
     trust(app.state.homeward)
     transport = httpx.ASGITransport(app)
     async with (

@@ -91,7 +91,7 @@ async def to_read(session: Session, case_id: UUID, caller: Caller) -> CaseFile:
         Problem: 404, or 403 for who only referred the people in it.
     """
     case = await find(session, case_id, caller)
-    if not caller.is_internal and not await session.scalar(select(exists().where(worked_on(case_id, caller)))):
+    if not caller.is_internal and not await session.scalar(select(worked_on(case_id, caller))):
         raise Problem(FORBIDDEN, WORK)
     return case
 
@@ -163,6 +163,7 @@ async def take_down(session: Session, row: Kept) -> tuple[Kept, bool]:
         row.id = new_id()
     session.add(row)
     await session.flush()
+    await session.refresh(row)  # answered as it will be read, times in UTC
     return row, True
 
 

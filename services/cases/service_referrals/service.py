@@ -108,9 +108,9 @@ async def move(
     case, members = await cases.to_work_on(session, found.case_id, caller)
     await session.refresh(found, with_for_update=True)
     precondition.check(found.version)
-    found.state = rules.after(found.state, action)
+    state = rules.after(found.state, action)
     await check_documents(session, caller, {"/document_id": document_id})
-    found.reason = reason
+    found.state, found.reason = state, reason
     found.comment = comment or found.comment
     found.document_id = document_id or found.document_id
     found.changed()

@@ -164,7 +164,7 @@ async def record(
     if visit is None:
         raise Problem(NOT_FOUND)
     precondition.check(visit.version)
-    visit.state = rules.after(visit.state, body.outcome)
+    state = rules.after(visit.state, body.outcome)
     await check_documents(session, caller, {"/document_id": body.document_id})
     is_ahead = await cases.is_ahead(session, body.occurred_at)
     if body.finding is None:
@@ -180,7 +180,7 @@ async def record(
         )
     else:
         visit.method, visit.occurred_at, visit.clock_suspect = body.method, body.occurred_at, is_ahead
-        visit.finding = body.finding.model_dump(mode="json")
+        visit.state, visit.finding = state, body.finding.model_dump(mode="json")
         visit.document_id, visit.visited_by, visit.organisation = body.document_id, caller.person, caller.organisation
         await deadlines.visited(session, case, visit.id)
         await reached(session, case)
