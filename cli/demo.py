@@ -20,6 +20,7 @@ from cli.client import GatewayClient
 
 WAIT_SECONDS = 60.0
 LOOK_SECONDS = 0.15
+PAPER = b"%PDF-1.4\n% A page that stands for the signed one.\n%%EOF\n"
 
 GetClient = Callable[[str, str | None], GatewayClient]
 """`get_client(client id, person)`."""
@@ -148,6 +149,34 @@ class Walk:
         if plan["state"] in {"draft", "submitted"}:
             await self.coordinator.decide(f"{path}/plan", "approve")
 
+    async def follow_up(self, walk: Return) -> None:
+        """What a partner takes down afterwards: needs, counselling, a visit, a survey, a referral to a service."""
+        case, person = f"/v1/cases/{walk.case_id}", walk.returnees[0]
+        if (await self.focal_point.get("/v1/surveys", case_id=walk.case_id))["items"]:
+            return
+        arrived_on = (await self.focal_point.get(case))["arrived_on"]
+        at, language = f"{arrived_on}T10:00:00+03:00", walk.content["people"][0]["languages"][0]
+        consent = await self.focal_point.upload(PAPER, kind="consent", referral_id=walk.referral_id)
+        screening = {"returnee_id": person, "phase": "post_arrival", "screened_on": arrived_on}
+        await self.focal_point.post(f"{case}/screening", screening | {"needs_priority": "routine"})
+        session = {"phase": "post_arrival", "method": "office", "topics": ["plan"], "language": language}
+        await self.focal_point.post(f"{case}/sessions", session | {"attended": walk.returnees, "occurred_at": at})
+        attempt = {"returnee_id": person, "method": "phone", "outcome": "reached", "occurred_at": at}
+        await self.focal_point.post(f"{case}/contact-attempts", attempt)
+        service = {"case_id": walk.case_id, "returnee_id": person, "kind": "civil_documents", "occurred_at": at}
+        told = {"provider": "Civil status office", "purpose": "A new identity card", "consent_document": consent["id"]}
+        sent = await self.focal_point.post("/v1/service-referrals", service | told)
+        await self.focal_point.decide(f"/v1/service-referrals/{sent['id']}", "receive")
+        in_a_month = (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
+        visit = await self.focal_point.post(f"{case}/visits", {"returnee_id": person, "due_on": in_a_month})
+        finding = {"received": "partly", "livelihood": "covers_part", "satisfaction": 4}
+        how = {"occurred_at": at, "method": "visit", "outcome": "reached", "finding": finding}
+        await self.focal_point.decide(f"{case}/visits/{visit['id']}", "record", how)
+        survey = {"case_id": walk.case_id, "returnee_id": person, "instrument": "satisfaction", "round": "baseline"}
+        asked = {"taken_on": arrived_on, "method": "office", "language": language}
+        answers = dict.fromkeys(("assistance", "counselling", "social", "community"), "4")
+        await self.focal_point.post("/v1/surveys", survey | asked | {"answers": answers})
+
     async def timeline(self, reader: GatewayClient, returnee_id: str) -> Any:
         """The person's timeline, once it is complete and knows of the plan."""
 
@@ -260,6 +289,7 @@ async def demo(
             ("Journeys under way", walk.confirm_travel),
             ("Families met at the airport", walk.meet),
             ("Plans approved", walk.plan),
+            ("Cases followed up", walk.follow_up),
         )
         for title, step in steps:
             for each in bar.track(returns, description=title):

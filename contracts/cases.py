@@ -249,7 +249,7 @@ class ConsentChanged(ReturneeFact, name="cases.consent.changed", subject="return
 
     purpose: ConsentPurpose
     legal_basis: LegalBasis
-    given: bool
+    in_force: bool
 
 
 class ReturneeErased(EventData, name="cases.returnee.erased", subject="returnee_id", audience=EVERYBODY):

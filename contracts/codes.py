@@ -99,8 +99,6 @@ class SharingPurpose(StrEnum):
     REFERRED_SERVICE = "referred_service"
     SAME_PERSON = "same_person"
     CONTINUED_ASSISTANCE = "continued_assistance"
-    PROTECTION = "protection"
-    FAMILY_TRACING = "family_tracing"
     AUDIT = "audit"
 
 

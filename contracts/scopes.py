@@ -32,6 +32,11 @@ class Scope(StrEnum):
         "cases:write",
         "Work on cases: assign, screen, counsel, visit, refer, transfer, suspend, close, reopen.",
     )
+    FOLLOW_UP_READ = (
+        "follow-up:read",
+        "Read what is for those who work on a case: screenings, counselling, visits, surveys, referrals to services, "
+        "offers to transfer it.",
+    )
     DOCUMENTS_READ = "documents:read", "Open documents of the returnees that the organisation takes part in; audited."
     DOCUMENTS_WRITE = "documents:write", "Upload documents."
     PLANS_WRITE = "plans:write", "Draft, agree, submit and amend reintegration plans."

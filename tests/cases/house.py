@@ -27,7 +27,7 @@ from tests.tokens import bearer, settings, trust
 
 EVERYTHING = (
     "referrals:read referrals:submit referrals:decide returnees:read returnees:identity returnees:vulnerabilities "
-    "returnees:write cases:read cases:write plans:write plans:approve documents:read documents:write"
+    "returnees:write cases:read cases:write plans:write plans:approve follow-up:read documents:read documents:write"
 )
 
 REFERRAL: dict[str, Any] = {

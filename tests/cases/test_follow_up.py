@@ -24,7 +24,7 @@ from tests.cases.test_case_life import deadlines
 from tests.cases.test_plans import approved
 
 NOW = "2026-04-02T10:00:00+03:00"
-WITHOUT = "cases:read cases:write"
+WITHOUT = "cases:read cases:write follow-up:read"
 
 
 def screening(accepted: Accepted, *vulnerabilities: dict[str, Any], **values: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from hypothesis import find, settings
 from hypothesis import strategies as st
 
 from chassis.app import create_app
+from cli.demo import PAPER
 from cli.roles import ROLES
 from contracts.openapi import OF_A_PROCESS
 from tests.platform import Platform, example
@@ -18,6 +19,7 @@ from tests.tokens import settings as app_settings
 
 METHODS = ("get", "post", "put", "patch", "delete")
 STREAM = "text/event-stream"
+BINARY = "application/octet-stream"
 Ids = Mapping[str, str]
 BODIES: dict[str, Callable[[Ids, str], Any]] = {
     "POST /v1/referrals": lambda ids, sender: example(sender=sender, supersedes=ids["supersedes"]),
@@ -108,7 +110,8 @@ class Operation:
     def names(self) -> set[str]:
         """Every parameter and every member of its body that names something by an id, and must be in the world."""
         named = {p["name"] for p in self.parameters("path")}
-        named |= {p["name"] for p in self.parameters("query") if self._is_id(p["schema"])}
+        # `id` is chosen by the client for what is new.
+        named |= {p["name"] for p in self.parameters("query") if self._is_id(p["schema"]) and p["name"] != "id"}
         body = self.body()
         return named | (self._ids_within(body[1], set()) if body else set())
 
@@ -118,7 +121,7 @@ class Operation:
         for parameter in self.parameters("query"):
             name, schema = parameter["name"], self.resolved(parameter["schema"])
             if self._is_id(schema):
-                query[name] = ids[name]
+                query |= {name: ids[name]} if name in self.names else {}
             elif parameter.get("required"):
                 query[name] = str(Maker(self, ids).make(schema, name))
             elif name == "limit":
@@ -131,6 +134,8 @@ class Operation:
         body = self.body()
         if body is None:
             return None
+        if body[0] == BINARY:
+            return PAPER
         return BODIES[self.label](ids, sender) if self.label in BODIES else Maker(self, ids).make(body[1], "")
 
     def _is_id(self, schema: dict[str, Any]) -> bool:

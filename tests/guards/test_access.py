@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from chassis.errors import CATALOGUE
 from chassis.telemetry import REQUEST_ID_HEADER
 from contracts.scopes import Scope
-from tests.guards.operations import STREAM, Ids, Operation, door, operations
+from tests.guards.operations import BINARY, STREAM, Ids, Operation, door, operations
 from tests.guards.world import NOT_INTERNAL, SHARED, Kind, World, as_sent, mentions
 
 AT_ONCE = 8
@@ -82,7 +82,8 @@ class Matrix:
         if operation.needs["if_match"]:
             headers = headers | {"If-Match": SEEN_NEVER}
         body = operation.body()
-        form = body is not None and "form" in body[0]
+        if body is not None and body[0] == BINARY:
+            headers = headers | {"Content-Type": BINARY}
         async with self.slots:
             for _ in range(TRIES):
                 key = {"Idempotency-Key": str(uuid4())} if operation.needs["idempotency_key"] else {}
@@ -90,7 +91,7 @@ class Matrix:
                     operation.method,
                     url,
                     headers=headers | key,
-                    **({} if content is None else {"data": content} if form else {"json": content}),
+                    **sent_as(body, content),
                 )
                 answer = await self._send(request)
                 if answer.status != 503 or "retry-after" not in answer.headers:
@@ -127,6 +128,13 @@ class Matrix:
         self.cells.add((operation.role, operation.label, caller))
         if not holds:
             self.findings.append(f"{operation.label} for {caller}: {what}, not {answer.status} {answer.text[:300]}")
+
+
+def sent_as(body: tuple[str, dict[str, Any]] | None, content: Any) -> dict[str, Any]:
+    """How httpx is given a body."""
+    if body is None:
+        return {}
+    return {"content": content} if body[0] == BINARY else {"data": content} if "form" in body[0] else {"json": content}
 
 
 @pytest_asyncio.fixture

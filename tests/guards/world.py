@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -144,12 +145,13 @@ async def build(platform: Platform) -> World:
     """Walk a return, and another one of other organisations, and collect what the first is made of."""
     walk = walk_of(platform)
     way, theirs = await walk.submit(example(FAMILY)), await walk.submit(example(ANOTHER))
-    for step in (walk.accept, walk.confirm_travel, walk.meet, walk.plan):
+    for step in (walk.accept, walk.confirm_travel, walk.meet, walk.plan, walk.follow_up):
         await step(way)
         await step(theirs)
     reader = walk.coordinator
     for each in (way, theirs):
         await walk.timeline(reader, each.returnees[0])
+    await offer(platform, way, theirs)
     about_people = await ids_of(reader, way)
     programme, other = way.content["programme"], theirs.content["programme"]
     office, other_office = walk.offices[programme], walk.offices[other]
@@ -186,7 +188,49 @@ async def ids_of(reader: GatewayClient, way: Return) -> dict[str, str]:
         "arrival_id": arrivals[0]["id"],
         "arrivals": arrivals[0]["id"],
         "deadline_id": deadlines[0]["id"],
+        **await followed_up(reader, way),
     }
+
+
+async def followed_up(reader: GatewayClient, way: Return) -> dict[str, str]:
+    """As `ids_of`, for what was taken down afterwards."""
+    case, about = f"/v1/cases/{way.case_id}", {"case_id": way.case_id}
+    visit, document, survey, service = (
+        (await reader.get(path, **query))["items"][0]["id"]
+        for path, query in (
+            (f"{case}/visits", {}),
+            ("/v1/documents", {"referral_id": way.referral_id}),
+            ("/v1/surveys", about),
+            ("/v1/service-referrals", about),
+        )
+    )
+    line = (await reader.get(f"{case}/plan"))["lines"][0]["id"]
+    return {
+        "visit_id": visit,
+        "line_id": line,
+        "cooperative_id": str(uuid4()),  # of a service that these do not ask
+        "document_id": document,
+        "consent_document": document,
+        "survey_id": survey,
+        "service_referral_id": service,
+        "principal": way.returnees[0],
+        "successor": way.returnees[-1],
+        "members": way.returnees[-1],
+        "attended": way.returnees[0],
+    }
+
+
+async def offer(platform: Platform, *ways: Return) -> None:
+    """Offer cases to another organisation, as no programme of today has a second implementer to offer one to."""
+    connection = await asyncpg.connect(platform.machine.database_url("cases"))
+    try:
+        await connection.executemany(
+            "INSERT INTO case_transfer (id, version, case_id, state, offered_by, previous_implementer, offered_to, "
+            "reason) VALUES (gen_random_uuid(), 1, $1::uuid, 'offered', 'iom-iraq', 'iom-iraq', 'nobody', 'other')",
+            [(way.case_id,) for way in ways],
+        )
+    finally:
+        await connection.close()
 
 
 async def not_about_people(platform: Platform) -> dict[str, str]:
@@ -210,4 +254,4 @@ def mentions(text: str, ids: frozenset[str], sent: str) -> list[str]:
 
 def as_sent(url: str, body: Any) -> str:
     """All that a request says."""
-    return url + json.dumps(body)
+    return url + (json.dumps(body) if not isinstance(body, bytes) else "")

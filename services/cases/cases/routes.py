@@ -111,7 +111,7 @@ async def cases(
 
 
 @router.get("/transfers")
-@requires(Scope.CASES_READ)
+@requires(Scope.FOLLOW_UP_READ)
 async def transfers_offered(
     request: Request,
     response: Response,
@@ -209,7 +209,7 @@ async def offered(session: Session, row: CaseTransfer, response: Response) -> Tr
 
 
 @router.get("/{case_id}/transfer")
-@requires(Scope.CASES_READ)
+@requires(Scope.FOLLOW_UP_READ)
 async def transfer(case_id: UUID, session: SessionDep, caller: CallerDep, response: Response) -> TransferOut:
     """The last offer of the case to another organisation."""
     return await offered(session, await transfers.newest(session, case_id, caller), response)

@@ -98,10 +98,10 @@ async def _to_answer(
     if case is None:
         raise Problem(NOT_FOUND)
     transfer = await newest(session, case_id, caller, lock=True)
+    precondition.check(transfer.version)
     receives = transfer.offered_to == caller.organisation and caller.kind is OrganisationKind.PARTNER
     if receives == (action == "withdraw"):
         raise Problem(FORBIDDEN, "who is offered a case takes or declines it, who offers it may withdraw the offer")
-    precondition.check(transfer.version)
     transfer.state = rules.transfer_after(transfer.state, action)
     transfer.answered_by = caller.require_person()
     transfer.changed()

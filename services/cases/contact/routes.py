@@ -29,7 +29,7 @@ def render_attempt(row: ContactAttempt) -> AttemptOut:
 
 
 @router.get("/sessions")
-@requires(Scope.CASES_READ)
+@requires(Scope.FOLLOW_UP_READ)
 async def sessions(
     case_id: UUID,
     request: Request,
@@ -62,7 +62,7 @@ async def hold(
 
 
 @router.get("/contact-attempts")
-@requires(Scope.CASES_READ)
+@requires(Scope.FOLLOW_UP_READ)
 async def attempts(
     case_id: UUID,
     request: Request,

@@ -62,7 +62,7 @@ async def rendered(session: Session, screenings: Sequence[Screening], caller: Ca
 
 
 @router.get("")
-@requires(Scope.CASES_READ)
+@requires(Scope.FOLLOW_UP_READ)
 async def screenings(
     case_id: UUID,
     request: Request,

@@ -30,7 +30,7 @@ def answer(row: ServiceReferral, response: Response) -> ServiceReferralOut:
 
 
 @router.get("")
-@requires(Scope.CASES_READ)
+@requires(Scope.FOLLOW_UP_READ)
 async def referrals(
     request: Request,
     response: Response,
@@ -72,7 +72,7 @@ async def send(
 
 
 @router.get("/{service_referral_id}")
-@requires(Scope.CASES_READ)
+@requires(Scope.FOLLOW_UP_READ)
 async def referral(
     service_referral_id: UUID, session: SessionDep, caller: CallerDep, response: Response
 ) -> ServiceReferralOut:

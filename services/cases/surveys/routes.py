@@ -51,7 +51,7 @@ async def render(session: Session, survey: Survey) -> SurveyOut:
 
 
 @router.get("")
-@requires(Scope.CASES_READ)
+@requires(Scope.FOLLOW_UP_READ)
 async def surveys(
     request: Request,
     response: Response,
@@ -85,7 +85,7 @@ async def surveys(
 
 
 @router.get("/instruments")
-@requires(Scope.CASES_READ)
+@requires(Scope.FOLLOW_UP_READ)
 async def versions() -> Page[InstrumentOut]:
     """Every version of every instrument, with its questions, in one page."""
     items = [
@@ -124,7 +124,7 @@ async def take(body: SurveyIn, session: SessionDep, caller: CallerDep, response:
 
 
 @router.get("/{survey_id}")
-@requires(Scope.CASES_READ)
+@requires(Scope.FOLLOW_UP_READ)
 async def survey(survey_id: UUID, session: SessionDep, caller: CallerDep, response: Response) -> SurveyOut:
     """One survey; reading its answers is audited."""
     row = await service.find(session, survey_id, caller)

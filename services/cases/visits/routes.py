@@ -59,7 +59,7 @@ async def answer(session: Session, visit: Visit, response: Response) -> VisitOut
 
 
 @router.get("")
-@requires(Scope.CASES_READ)
+@requires(Scope.FOLLOW_UP_READ)
 async def visits(
     case_id: UUID,
     request: Request,
@@ -103,7 +103,7 @@ async def agree(case_id: UUID, body: VisitIn, session: SessionDep, caller: Calle
 
 
 @router.get("/{visit_id}")
-@requires(Scope.CASES_READ)
+@requires(Scope.FOLLOW_UP_READ)
 async def visit(case_id: UUID, visit_id: UUID, session: SessionDep, caller: CallerDep, response: Response) -> VisitOut:
     """One visit, with the attempts in vain."""
     return await answer(session, await service.find(session, case_id, visit_id, caller), response)
