@@ -1,4 +1,4 @@
-"""How well possible duplicates are found: on the pairs that people judged, and on names that no rule has seen.
+"""How well possible duplicates are found: on judged pairs, and on names that no rule has seen.
 
     python benchmarks/duplicates.py [REFERRALS.jsonl PAIRS.csv]
 

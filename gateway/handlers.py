@@ -10,7 +10,7 @@ from sqlalchemy import text
 from chassis import beneficiaries
 from chassis.access import Role
 from chassis.db import Session
-from chassis.events import REGISTRY, Envelope, parse
+from chassis.events import REGISTRY, Envelope, EventData, parse
 from contracts import cases, reception
 
 SOURCES = ("cases", "reception")
@@ -33,6 +33,17 @@ MOVED = frozenset(
 )
 TRANSFERRED = cases.CaseTransferred.event_type
 ERASED = cases.ReturneeErased.event_type
+SELDOM: Mapping[str, tuple[type[EventData], Any]] = {
+    model.event_type: (model, apply)
+    for model, apply in {
+        cases.ReturneeMerged: beneficiaries.on_merged,
+        cases.ReturneeUnmerged: beneficiaries.on_unmerged,
+        cases.ReturneeShared: beneficiaries.on_shared,
+        cases.ReturneeUnshared: beneficiaries.on_unshared,
+        cases.ReturneeRestricted: beneficiaries.on_restricted,
+    }.items()
+}
+"""What is projected one by one: it happens to a person, not to a plane."""
 
 BENEFICIARY = {
     "returnee_id": "uuid",
@@ -210,6 +221,9 @@ async def _project(session: Session, envelopes: Sequence[Envelope]) -> None:
             subject = {"subject": UUID(e.subject), "source": e.service, "position": e.position}
             await session.execute(REMEMBER, subject)
             await beneficiaries.on_erased(session, parse(e, cases.ReturneeErased))
+        elif e.type in SELDOM:
+            model, apply = SELDOM[e.type]
+            await apply(session, parse(e, model))
 
 
 async def _project_people(session: Session, envelopes: Sequence[Envelope]) -> None:

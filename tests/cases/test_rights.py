@@ -89,12 +89,12 @@ class TestConsents:
         assert answer.json()["withdrawn_on"] == "2026-02-01"
         assert (await house.published(person))[-1] == (
             "consent.changed",
-            {"returnee_id": person, "purpose": "assistance", "legal_basis": "consent", "given": False},
+            {"returnee_id": person, "purpose": "assistance", "legal_basis": "consent", "in_force": False},
         )
         assert (await house.post(path, withdrawn)).status_code == 409
         given = {"purpose": "sharing", "version": "2026-2", "given_on": "2026-02-02", "legal_basis": "consent"}
         assert (await house.post(path, given)).status_code == 201
-        assert (await house.published(person))[-1][1]["given"] is True
+        assert (await house.published(person))[-1][1]["in_force"] is True
 
 
 class TestRestrictions:
@@ -161,7 +161,7 @@ class TestErase:
                 )
             ).all()
             for table in tables:
-                if table in {"idempotency"}:
+                if table == "idempotency":
                     continue
                 rows = await session.scalars(text(f'SELECT t::text FROM "{table}" t'))
                 for row in rows:

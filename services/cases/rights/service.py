@@ -208,7 +208,7 @@ async def record_consent(session: Session, returnee_id: UUID, body: ConsentIn, c
             returnee_id=returnee.id,
             purpose=row.purpose,
             legal_basis=row.legal_basis,
-            given=row.withdrawn_on is None,
+            in_force=row.withdrawn_on is None,
         ),
     )
     details = {"purpose": body.purpose, "given": row.withdrawn_on is None}
