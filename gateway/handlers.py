@@ -33,16 +33,14 @@ MOVED = frozenset(
 )
 TRANSFERRED = cases.CaseTransferred.event_type
 ERASED = cases.ReturneeErased.event_type
-SELDOM: Mapping[str, tuple[type[EventData], Any]] = {
-    model.event_type: (model, apply)
-    for model, apply in {
-        cases.ReturneeMerged: beneficiaries.on_merged,
-        cases.ReturneeUnmerged: beneficiaries.on_unmerged,
-        cases.ReturneeShared: beneficiaries.on_shared,
-        cases.ReturneeUnshared: beneficiaries.on_unshared,
-        cases.ReturneeRestricted: beneficiaries.on_restricted,
-    }.items()
-}
+ONE_BY_ONE: tuple[tuple[type[EventData], Any], ...] = (
+    (cases.ReturneeMerged, beneficiaries.on_merged),
+    (cases.ReturneeUnmerged, beneficiaries.on_unmerged),
+    (cases.ReturneeShared, beneficiaries.on_shared),
+    (cases.ReturneeUnshared, beneficiaries.on_unshared),
+    (cases.ReturneeRestricted, beneficiaries.on_restricted),
+)
+SELDOM = {model.event_type: (model, apply) for model, apply in ONE_BY_ONE}
 """What is projected one by one: it happens to a person, not to a plane."""
 
 BENEFICIARY = {
