@@ -61,9 +61,9 @@ async def measure(platform: Platform, rate: float, seconds: float) -> list[float
 
     async def watch(total: int) -> None:
         while len(took) < total:
-            rows = await gateway.fetch("SELECT returnee_id FROM timeline WHERE returnee_id = ANY($1)", list(committed))
+            rows = await gateway.fetch("SELECT subject FROM timeline WHERE subject = ANY($1)", list(committed))
             seen = time.perf_counter()
-            took.extend((seen - committed.pop(row["returnee_id"])) * 1000 for row in rows)
+            took.extend((seen - committed.pop(row["subject"])) * 1000 for row in rows)
             await asyncio.sleep(0.002)
 
     total = int(rate * seconds) + WARM_UP

@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy import MetaData, select
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from starlette.exceptions import HTTPException
 
 from chassis import audit, errors, idempotency
@@ -127,6 +128,8 @@ class Homeward:
                 )
             except CallFailed as error:
                 log.warning("revocations could not be polled", status=error.status)
+            except Exception:  # whatever it was: who no longer looks would accept revoked clients for ever
+                log.exception("revocations could not be polled")
             await asyncio.sleep(REVOCATIONS_EVERY_SECONDS)
 
     async def close(self) -> None:
@@ -242,7 +245,8 @@ def create_app(service: Service, settings: Settings, *, with_worker: bool = Fals
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(DBAPIError, _database)
+    for error in (DBAPIError, NoConnectionFree, ConnectionError, TimeoutError):
+        app.add_exception_handler(error, _database)
     for wrap in service.middleware:
         app.add_middleware(wrap)
     app.add_middleware(BodyLimit, most=settings.max_body_bytes)

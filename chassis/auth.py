@@ -4,7 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -89,16 +89,19 @@ FetchKeys = Callable[[str], Awaitable[dict[str, Any]]]
 
 
 async def fetch_keys_over_http(url: str) -> dict[str, Any]:
-    """Get a JWKS document.
+    """Get a JWKS document, or the one that says where it is.
 
     Raises:
         httpx.HTTPError: It cannot be had.
+        ValueError: It is no JSON object.
     """
     async with httpx.AsyncClient(timeout=5) as client:
         response = await client.get(url)
         response.raise_for_status()
-        document: dict[str, Any] = response.json()
-        return document
+        document = response.json()
+    if not isinstance(document, dict):
+        raise ValueError("not a JSON object")  # noqa: TRY004 - what is wrong is what was sent
+    return document
 
 
 @dataclass
@@ -106,7 +109,9 @@ class KeySet:
     """The public keys of one issuer, fetched when needed and kept for ten minutes."""
 
     url: str
+    """Of the JWKS document; of an OpenID provider, the issuer, which says where it is."""
     fetch: FetchKeys
+    discover: bool = False
     keys: dict[str, jwt.PyJWK] = field(default_factory=dict)
     fetched_at: float = float("-inf")
     tried_at: float = float("-inf")
@@ -134,11 +139,19 @@ class KeySet:
     async def _fetch(self) -> None:
         self.tried_at = time.monotonic()
         try:
-            document = await self.fetch(self.url)
+            document = await self.fetch(await self._locate() if self.discover else self.url)
             self.keys = {key.key_id: key for key in jwt.PyJWKSet.from_dict(document).keys if key.key_id}
             self.fetched_at = time.monotonic()
-        except (httpx.HTTPError, OSError, jwt.PyJWTError) as error:
+        except (httpx.HTTPError, OSError, jwt.PyJWTError, LookupError, TypeError, ValueError) as error:
             log.warning("the keys of an issuer could not be fetched", error=type(error).__name__)
+
+    async def _locate(self) -> str:
+        """Where an OpenID provider has its keys (OpenID Connect Discovery 1.0, section 4)."""
+        document = await self.fetch(self.url.rstrip("/") + "/.well-known/openid-configuration")
+        url = str(document["jwks_uri"])
+        if document["issuer"] != self.url or (self.url.startswith("https:") and not url.startswith("https:")):
+            raise ValueError("the provider speaks of another issuer, or of keys that anybody could have put there")
+        return url
 
 
 class Revocations:
@@ -169,7 +182,7 @@ class Authenticator:
         own = str(settings.jwks_url or settings.service_url("gateway") + "/.well-known/jwks.json")
         self._issuers = {settings.issuer: KeySet(own, fetch)}
         if settings.oidc_issuer:
-            self._issuers[settings.oidc_issuer] = KeySet(settings.oidc_issuer.rstrip("/") + "/jwks", fetch)
+            self._issuers[settings.oidc_issuer] = KeySet(settings.oidc_issuer, fetch, discover=True)
         self.revocations = Revocations()
 
     async def authenticate(self, request: Request) -> Caller:
@@ -190,20 +203,17 @@ class Authenticator:
             raise Problem(
                 FORBIDDEN, f"{ACTOR_HEADER} is an opaque user id of letters, digits, dot, dash and underscore"
             )
-        return Caller(
-            caller.client_id,
-            caller.organisation,
-            caller.kind,
-            caller.scopes,
-            caller.programmes,
-            f"{caller.organisation}:{actor}",
-        )
+        person = f"{caller.organisation}:{actor}"
+        if caller.person not in {None, person}:
+            raise Problem(FORBIDDEN, f"the token names its person; {ACTOR_HEADER} may name no other")
+        return replace(caller, person=person)
 
     async def _claims(self, token: str) -> dict[str, Any]:
         try:
             unverified = jwt.decode(token, options={"verify_signature": False})
             key_id = jwt.get_unverified_header(token).get("kid", "")
-            keys = self._issuers.get(unverified.get("iss", ""))
+            issuer = unverified.get("iss")
+            keys = self._issuers.get(issuer) if isinstance(issuer, str) else None
             key = await keys.get(str(key_id)) if keys else None
             if key is None:
                 raise unauthenticated("the issuer of the token is not known here")
@@ -212,7 +222,7 @@ class Authenticator:
                 key,
                 algorithms=list(ALGORITHMS),
                 audience=self._audience,
-                issuer=unverified["iss"],
+                issuer=issuer,
                 leeway=5,
                 options={"require": ["exp", "iat", "iss", "aud"]},
             )
@@ -233,6 +243,8 @@ class Authenticator:
             raise unauthenticated("the client was revoked")
         act = claims.get("act")
         person = act.get("sub") if isinstance(act, Mapping) else act
+        if person and not ACTOR_FORM.fullmatch(str(person)):
+            raise unauthenticated("the token names its person otherwise than by an opaque user id")
         return Caller(
             client_id=str(client_id),
             organisation=str(organisation),

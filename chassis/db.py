@@ -32,6 +32,8 @@ now = func.clock_timestamp
 CONFLICTS = {"40001", "40P01"}  # serialization_failure, deadlock_detected
 LOCK_NOT_AVAILABLE = "55P03"
 OUTAGES = {"57P01", "57P02", "57P03", "25006"}  # shutting down, crashed, starting up, read-only
+SILENT_SECONDS = 40.0
+"""Nothing came over a connection although every statement had to end before: the way to the server is broken."""
 OUTAGE_CLASSES = ("08", "53", "58")  # connection lost, resources exhausted, the system below failed
 
 Hook = Callable[[Session], Awaitable[None]]
@@ -123,6 +125,7 @@ class Database:
             hide_parameters=True,  # an error message must not carry what was written about a person
             connect_args={
                 "timeout": 5,
+                "command_timeout": SILENT_SECONDS,
                 "server_settings": {
                     "application_name": application_name,
                     "timezone": "UTC",
@@ -186,7 +189,7 @@ class Database:
             "timezone": "UTC",
             "statement_timeout": "30000",
         }
-        return await asyncpg.connect(address, timeout=5, server_settings=settings)
+        return await asyncpg.connect(address, timeout=5, command_timeout=SILENT_SECONDS, server_settings=settings)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -131,7 +131,10 @@ UNAUTHENTICATED = ProblemType(
     "The token is missing, expired, revoked or meant for somebody else.",
 )
 FORBIDDEN = ProblemType(
-    "forbidden", 403, "The token does not allow this", "The client lacks the scope that the problem names."
+    "forbidden",
+    403,
+    "The token does not allow this",
+    "The client lacks the scope that the problem names, or another organisation decides this; the detail says which.",
 )
 PERSON_REQUIRED = ProblemType(
     "person-required",

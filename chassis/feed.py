@@ -7,10 +7,11 @@ from uuid import UUID
 
 from fastapi import Query
 from pydantic import BaseModel, Field, ValidationError
-from sqlalchemy import select
+from sqlalchemy import func, select
 
-from chassis.db import Session, now
+from chassis.db import Session
 from chassis.http import CallFailed, ServiceClient
+from chassis.outbox import outbox
 from chassis.relay import envelope_of, event_log, relay_state
 from chassis.routing import Router, SessionDep, requires
 
@@ -49,7 +50,9 @@ async def read_log(session: Session, service: str, after: int, limit: int) -> Fe
         after: Position after which to begin.
         limit: Events at most.
     """
-    time = (await session.execute(select(now()))).scalar_one()
+    # Read before the state: a head of that time leaves out nothing that was committed by then.
+    waiting = select(func.min(outbox.c.written_at)).scalar_subquery()
+    time = (await session.execute(select(func.least(func.statement_timestamp(), waiting)))).scalar_one()
     state = (await session.execute(select(relay_state))).first()
     rows = await session.execute(
         select(event_log).where(event_log.c.position > after).order_by(event_log.c.position).limit(limit)

@@ -66,7 +66,10 @@ class ServiceClient:
                 continue
             if response.is_error:
                 raise CallFailed(service, response.status_code)
-            return response.json()
+            try:
+                return response.json()
+            except ValueError:
+                raise CallFailed(service, response.status_code) from None
         raise AssertionError("unreachable")
 
     async def _get_token(self) -> str:
@@ -86,9 +89,12 @@ class ServiceClient:
                 raise CallFailed("gateway", None) from None
             if response.is_error:
                 raise CallFailed("gateway", response.status_code)
-            body = response.json()
-            self._token = body["access_token"]
-            self._valid_until = time.monotonic() + max(5, body["expires_in"] - RENEW_BEFORE_SECONDS)
+            try:
+                body = response.json()
+                self._token, seconds = str(body["access_token"]), float(body["expires_in"])
+            except (ValueError, LookupError, TypeError):
+                raise CallFailed("gateway", response.status_code) from None
+            self._valid_until = time.monotonic() + max(5, seconds - RENEW_BEFORE_SECONDS)
             return self._token
 
     async def close(self) -> None:

@@ -87,7 +87,13 @@ async def schedule(
         statement = statement.on_conflict_do_update(
             index_elements=["kind", "key"],
             index_where=job.c.key.is_not(None),
-            set_={"due_at": statement.excluded.due_at, "payload": statement.excluded.payload, "attempts": 0},
+            set_={
+                "due_at": statement.excluded.due_at,
+                "payload": statement.excluded.payload,
+                "attempts": 0,
+                "leased_by": None,  # who runs it as it was has it no more: neither its end nor its failure counts
+                "leased_until": None,
+            },
         )
     await session.execute(statement)
 

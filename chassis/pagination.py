@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar, cast
 
 from fastapi import Query
-from pydantic import BaseModel
+from pydantic import AfterValidator, AwareDatetime, BaseModel
+from pydantic_core import PydanticCustomError
 from sqlalchemy import ColumnElement, Select, SQLColumnExpression, tuple_
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,7 +21,19 @@ from chassis.errors import UNKNOWN_PARAMETER, FieldError, Problem
 T = TypeVar("T")
 
 Limit = Annotated[int, Query(ge=1, le=200, description="Items in a page.")]
+FIRST_MOMENT, LAST_MOMENT = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 Cursor = Annotated[str | None, Query(description="`next` of the page before.", max_length=400)]
+
+
+def _since(value: datetime) -> datetime:
+    if not FIRST_MOMENT <= value <= LAST_MOMENT:
+        right = "a time between 1970 and 2200"
+        raise PydanticCustomError("time_out_of_range", right, {"code": "time_out_of_range"})
+    return value
+
+
+Since = Annotated[AwareDatetime, AfterValidator(_since)]
+"""A time in a filter, such as PostgreSQL can hold in any time zone."""
 
 
 class Page(BaseModel, Generic[T]):

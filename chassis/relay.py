@@ -150,12 +150,15 @@ MARK = """
     UPDATE relay_state SET published = greatest(published, $3) FROM held WHERE id = 1 RETURNING published
 """
 
+# The time of a head is one at which nothing was committed that it leaves out: the statement may have waited for the
+# sequencer with the view that it began with, and what has no position yet is later than the head.
 BEAT = """
     WITH held AS (
         UPDATE lease SET expires_at = clock_timestamp() + make_interval(secs => $2)
         WHERE name = 'relay' AND holder = $1 RETURNING holder
     )
-    SELECT head, published, epoch, epoch_base, epochs, clock_timestamp() AS time,
+    SELECT head, published, epoch, epoch_base, epochs,
+           least(statement_timestamp(), (SELECT min(written_at) FROM outbox)) AS time,
            head - published + (SELECT count(*) FROM outbox) AS backlog,
            extract(epoch FROM clock_timestamp() - least(
                (SELECT written_at FROM outbox ORDER BY seq LIMIT 1),

@@ -1,5 +1,6 @@
 """What a process is told from outside: one class of settings for every role, read from `HOMEWARD_*`."""
 
+import base64
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
@@ -8,6 +9,7 @@ from pydantic import AnyHttpUrl, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEVELOPMENT_KEY_PREFIX = "dev-"
+KEY_BYTES = 32
 
 
 class Settings(BaseSettings):
@@ -91,10 +93,12 @@ class Settings(BaseSettings):
             ("HOMEWARD_AUDIT_KEY", (self.audit_key,)),
             ("HOMEWARD_CLIENT_SECRET", (self.client_secret,)),
         ):
-            if any(value is None for value in values):
+            if any(value is None or not value.get_secret_value() for value in values):
                 problems.append(f"{name} is not set")
             elif any(value.get_secret_value().startswith(DEVELOPMENT_KEY_PREFIX) for value in values if value):
                 problems.append(f"{name} is a development key")
+        if self.audit_key and not problems and len(decoded(self.audit_key)) < KEY_BYTES:
+            problems.append(f"HOMEWARD_AUDIT_KEY must be at least {KEY_BYTES} bytes in base64")
         for name, issuer in (("HOMEWARD_ISSUER", self.issuer), ("HOMEWARD_OIDC_ISSUER", self.oidc_issuer)):
             if issuer is not None and not issuer.startswith("https://"):
                 problems.append(f"{name} must be an https address")
@@ -110,6 +114,14 @@ class Settings(BaseSettings):
     def service_url(self, service: str) -> str:
         """Base address of a service or of the gateway, without a trailing slash."""
         return str(getattr(self, f"{service}_url")).rstrip("/")
+
+
+def decoded(key: SecretStr) -> bytes:
+    """The bytes of a key in base64; none if it is not base64."""
+    try:
+        return base64.b64decode(key.get_secret_value(), validate=True)
+    except ValueError:
+        return b""
 
 
 def async_url(url: str) -> str:

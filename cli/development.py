@@ -57,7 +57,6 @@ SCOPES = {
         Scope.PLANS_APPROVE,
         Scope.ARRIVALS_READ,
         Scope.TIMELINE_READ,
-        Scope.ORGANISATIONS_MANAGE,
         Scope.DOCUMENTS_READ,
         Scope.DOCUMENTS_WRITE,
         Scope.ACT_FOR_USERS,

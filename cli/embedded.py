@@ -28,6 +28,8 @@ assert PACKAGED.origin is not None
 POSTGRES_BIN = Path(PACKAGED.origin).parent / "pginstall" / "bin"
 POSTGRES_ACCOUNT = "homeward-postgres"
 POLL_SECONDS = 0.01
+LOG_BYTES = 50_000_000
+"""A log that is larger when its process starts makes room; the one before it is kept, and none before that."""
 PR_SET_PDEATHSIG = 1
 
 Say = Callable[[str], None]
@@ -132,6 +134,8 @@ class Child(ABC):
         with contextlib.ExitStack() as files:
             target: int | IO[bytes] = subprocess.DEVNULL if output is None else output
             if self.log is not None:
+                if self.log.exists() and self.log.stat().st_size > LOG_BYTES:
+                    self.log.replace(self.log.with_name(self.log.name + ".1"))
                 target = files.enter_context(self.log.open("ab"))
             self.process = subprocess.Popen(
                 [str(part) for part in command],
@@ -229,6 +233,7 @@ class EmbeddedPostgres(Child):
             "max_wal_size": "512MB",
             "password_encryption": "scram-sha-256",
             "log_line_prefix": "%m [%p] %a ",
+            "log_error_verbosity": "terse",  # the details of an error hold what is in a row
             "log_timezone": "UTC",
             "timezone": "UTC",
         }

@@ -32,6 +32,8 @@ class RoleProcess(Child):
         log: File for its log, JSON lines.
     """
 
+    stop_timeout = 15.0  # it gives open requests ten seconds
+
     def __init__(self, role: str, port: int, env: Mapping[str, str], log: Path) -> None:
         super().__init__(role, log)
         self.port = port

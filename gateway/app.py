@@ -7,7 +7,6 @@ from pathlib import Path
 
 import structlog
 from fastapi import FastAPI
-from sqlalchemy.exc import SQLAlchemyError
 
 from chassis.app import Homeward, Service
 from chassis.db import is_outage
@@ -51,10 +50,9 @@ async def poll_revocations(here: Homeward) -> None:
         try:
             async with here.database.transaction() as session:
                 here.authenticator.revocations.replace(await revocations(session))
-        except (SQLAlchemyError, OSError, TimeoutError) as error:
-            if not is_outage(error):
-                raise
-            log.warning("revocations could not be read", error=type(error).__name__)
+        except Exception as error:  # whatever it was: who no longer looks would accept revoked clients for ever
+            say = log.warning if is_outage(error) else log.error
+            say("revocations could not be read", error=type(error).__name__)
         await asyncio.sleep(REVOCATIONS_EVERY_SECONDS)
 
 

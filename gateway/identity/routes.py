@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-from datetime import datetime
 from typing import Annotated
 from urllib.parse import unquote_plus
 
@@ -12,7 +11,7 @@ from sqlalchemy import select
 
 from chassis.concurrency import set_etag
 from chassis.db import after_commit
-from chassis.pagination import Cursor, Limit, Page, link_next, page
+from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
 from chassis.routing import CallerDep, Router, SessionDep, public, public_form, requires
 from contracts.codes import Slug
 from contracts.scopes import Scope
@@ -131,7 +130,7 @@ async def list_organisations(
     request: Request,
     response: Response,
     session: SessionDep,
-    updated_since: datetime | None = None,
+    updated_since: Since | None = None,
     after: Cursor = None,
     limit: Limit = 50,
 ) -> Page[OrganisationOut]:
@@ -172,7 +171,7 @@ async def list_clients(
     session: SessionDep,
     organisation: Annotated[Slug | None, Query()] = None,
     state: ClientState | None = None,
-    updated_since: datetime | None = None,
+    updated_since: Since | None = None,
     after: Cursor = None,
     limit: Limit = 50,
 ) -> Page[ClientOut]:

@@ -1,10 +1,11 @@
 """The HTTP shapes of organisations, clients and tokens."""
 
+import unicodedata
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from chassis.auth import OrganisationKind
@@ -16,6 +17,12 @@ from gateway.models import Client, Organisation
 ClientId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$", min_length=3, max_length=64)]
 
 
+def _shown(text: str) -> str:
+    if any(unicodedata.category(character) == "Cc" for character in text):
+        raise PydanticCustomError("control_character", "no control characters", {"code": "control_character"})
+    return text
+
+
 class OrganisationIn(Body):
     """An organisation to register."""
 
@@ -23,7 +30,9 @@ class OrganisationIn(Body):
     kind: OrganisationKind = Field(
         description="What it does; `internal` is the platform's own and not registered here."
     )
-    name: str = Field(min_length=1, max_length=200, description="Its name, for people.")
+    name: Annotated[str, AfterValidator(_shown)] = Field(
+        min_length=1, max_length=200, description="Its name, for people."
+    )
     programmes: list[Slug] = Field(
         default=[], max_length=100, description="For a programme office: the programmes that it runs."
     )

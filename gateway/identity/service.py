@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from chassis import audit
 from chassis.auth import Caller, OrganisationKind
 from chassis.db import Session, now
-from chassis.errors import CONFLICT, NOT_FOUND, FieldError, Problem, invalid, state_conflict
+from chassis.errors import CONFLICT, FORBIDDEN, NOT_FOUND, FieldError, Problem, invalid, state_conflict
 from chassis.ids import new_id
 from chassis.settings import Settings
 from gateway.identity.keys import signing_keys
@@ -53,17 +53,17 @@ async def issue(
     Raises:
         TokenRefused: Unknown or revoked client, wrong secret, or a scope that the client does not have.
     """
-    row = (
+    client = (
         await session.execute(
-            select(Client, Organisation)
+            select(Client.secret_hashes, Client.scopes, Organisation.slug, Organisation.kind, Organisation.programmes)
             .join(Organisation, Organisation.slug == Client.organisation)
             .where(Client.client_id == client_id, Client.revoked_at.is_(None))
         )
     ).first()
-    known = await matches(secret, row.Client.secret_hashes if row else [])
-    if row is None or not known:
+    await session.rollback()  # gives the connection back: comparing waits its turn, and anybody may have it wait
+    known = await matches(secret, client.secret_hashes if client else [])
+    if client is None or not known:
         raise TokenRefused(TokenErrorCode.INVALID_CLIENT, "the client is unknown or revoked, or the secret is wrong")
-    client, organisation = row.Client, row.Organisation
     scopes = set(client.scopes) if requested is None else set(requested.split())
     if not scopes or not scopes <= set(client.scopes):
         raise TokenRefused(TokenErrorCode.INVALID_SCOPE, "the client has: " + " ".join(sorted(client.scopes)))
@@ -75,11 +75,11 @@ async def issue(
         "iat": issued_at,
         "exp": int(issued_at) + TOKEN_SECONDS,
         "jti": str(new_id()),
-        "sub": client.client_id,
-        "client_id": client.client_id,
-        "org": organisation.slug,
-        "org_kind": organisation.kind,
-        "programmes": organisation.programmes,
+        "sub": client_id,
+        "client_id": client_id,
+        "org": client.slug,
+        "org_kind": client.kind,
+        "programmes": client.programmes,
         "scope": scope,
     }
     key = signing_keys(settings)[0]
@@ -157,15 +157,30 @@ async def register_client(session: Session, caller: Caller, body: ClientIn) -> t
     return row, secret
 
 
-async def get_client(session: Session, client_id: str, *, lock: bool = False) -> Client:
+async def get_client(session: Session, client_id: str) -> Client:
     """A client.
 
     Raises:
         Problem: 404.
     """
-    row = await session.get(Client, client_id, with_for_update=lock)
+    row = await session.get(Client, client_id)
     if row is None:
         raise Problem(NOT_FOUND)
+    return row
+
+
+async def _to_change(session: Session, client_id: str) -> Client:
+    """A client, locked, if it is none of the platform's own: whoever got the secret of one would see everybody.
+
+    Raises:
+        Problem: 404; 403 for a client of the platform's own.
+    """
+    row = await session.get(Client, client_id, with_for_update=True)
+    if row is None:
+        raise Problem(NOT_FOUND)
+    organisation = await session.get_one(Organisation, row.organisation)
+    if organisation.kind == OrganisationKind.INTERNAL:
+        raise Problem(FORBIDDEN, "the platform's own clients are set up by whoever runs it, not over HTTP")
     return row
 
 
@@ -173,9 +188,9 @@ async def rotate(session: Session, caller: Caller, client_id: str) -> tuple[Clie
     """Give a client a new secret; the one before holds until the next rotation, so that it can be changed in peace.
 
     Raises:
-        Problem: 404; 409 for a revoked client.
+        Problem: 404; 403 for a client of the platform's own; 409 for a revoked client.
     """
-    row = await get_client(session, client_id, lock=True)
+    row = await _to_change(session, client_id)
     if row.revoked_at is not None:
         raise state_conflict("revoked", [], "rotate")
     secret = new_secret()
@@ -189,9 +204,9 @@ async def revoke(session: Session, caller: Caller, client_id: str) -> Client:
     """Take a client's access away for good: no new token, and the ones it has are void within seconds.
 
     Raises:
-        Problem: 404; 409 if it was revoked before.
+        Problem: 404; 403 for a client of the platform's own; 409 if it was revoked before.
     """
-    row = await get_client(session, client_id, lock=True)
+    row = await _to_change(session, client_id)
     if row.revoked_at is not None:
         raise state_conflict("revoked", [], "revoke")
     await session.execute(update(Client).where(Client.client_id == client_id).values(revoked_at=now()))

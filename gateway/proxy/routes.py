@@ -36,6 +36,7 @@ HOP_BY_HOP = frozenset(
         "upgrade",
     }
 )
+DOTS = frozenset({".", ".."})
 OURS = frozenset({"host", REQUEST_ID_HEADER.lower(), "traceparent", "tracestate"})
 THEIRS = frozenset({"server", "date", REQUEST_ID_HEADER.lower()})
 
@@ -75,6 +76,8 @@ async def forward(request: Request) -> Response:
     request.scope["route"] = Label(f"(forwarded to {owner})")
     client = cast("httpx.AsyncClient", request.app.state.proxy)
     path = request.scope["raw_path"].partition(b"?")[0]
+    if DOTS & set(request.path_params.get("rest", "").split("/")):
+        raise Problem(NOT_FOUND)  # what is sent on would be another path than the one whose owner was looked up
     query = request.scope["query_string"]
     has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
     outgoing = httpx.Request(

@@ -7,12 +7,11 @@ from uuid import UUID
 
 from fastapi import Depends, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from pydantic import AwareDatetime
 
 from chassis import beneficiaries
 from chassis.app import Homeward
 from chassis.inbox import freshness
-from chassis.pagination import Cursor, Limit, link_next
+from chassis.pagination import Cursor, Limit, Since, link_next
 from chassis.routing import CallerDep, CaughtUpDep, Router, SessionDep, requires
 from contracts.scopes import Scope
 from gateway import positions
@@ -41,9 +40,9 @@ async def read_timeline(
     caught_up: CaughtUpDep,
     accept_language: AcceptLanguage = None,
     after: Cursor = None,
-    happened_from: Annotated[AwareDatetime | None, Query(alias="from", description="Happened then or later.")] = None,
-    happened_to: Annotated[AwareDatetime | None, Query(alias="to", description="Happened before.")] = None,
-    as_of: Annotated[AwareDatetime | None, Query(description="As it was known then.")] = None,
+    happened_from: Annotated[Since | None, Query(alias="from", description="Happened then or later.")] = None,
+    happened_to: Annotated[Since | None, Query(alias="to", description="Happened before.")] = None,
+    as_of: Annotated[Since | None, Query(description="As it was known then.")] = None,
     service_name: Annotated[list[ServiceName] | None, Query(alias="service", description="Of these services.")] = None,
     event_type: Annotated[list[EventType] | None, Query(alias="type", description="Of these event types.")] = None,
     order: Annotated[Order, Query(description="desc: the newest first.")] = Order.DESC,

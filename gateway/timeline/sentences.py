@@ -15,7 +15,7 @@ from babel.numbers import format_currency
 
 FOLDER = Path(__file__).parent / "summaries"
 LANGUAGES = {
-    "en": "en",
+    "en": "en_GB",
     "fr": "fr",
     "nl": "nl",
     "de": "de",

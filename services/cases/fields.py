@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import cache
 from typing import Annotated, Any
 
@@ -161,17 +161,6 @@ def _moment(value: Any) -> Any:
 
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
-FIRST_MOMENT, LAST_MOMENT = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-
-
-def _since(value: datetime) -> datetime:
-    if not FIRST_MOMENT <= value <= LAST_MOMENT:
-        raise refuse("time_out_of_range", "a time between 1970 and 2200")
-    return value
-
-
-Since = Annotated[AwareDatetime, AfterValidator(_since)]
-"""A time in a filter."""
 UserIdFilter = Annotated[str, Query(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 """An opaque user id in a filter."""
 Flag = Annotated[StrictBool, coded("not_a_boolean", "true or false")]

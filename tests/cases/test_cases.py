@@ -179,6 +179,7 @@ class TestWork:
         ).status_code == 403
         closed = await house.post(f"{path}/close", {"reason": "lost_contact", "comment": "No answer"}, etag=etag)
         assert (closed.json()["state"], closed.json()["closure_reason"]) == ("closed", "lost_contact")
+        assert closed.json()["closure_comment"] == "No answer"
         name, payload = (await house.published(accepted.people[0]))[-1]
         assert (name, payload["reason"], payload["state"]) == ("case.closed", "lost_contact", "closed")
         assert {item["state"] for item in (await deadlines(house, accepted)).values()} == {"cancelled"}

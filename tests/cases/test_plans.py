@@ -177,6 +177,7 @@ class TestAmendment:
         first = await approved(house, accepted)
         draft = await house.post(f"{path(accepted)}/amend", {"comment": "Prices rose"}, person="anna")
         assert (draft.json()["plan_version"], draft.json()["state"]) == (2, "draft")
+        assert draft.json()["amend_comment"] == "Prices rose"
         assert draft.headers["etag"] != first.headers["etag"]
         assert [entry["id"] for entry in draft.json()["lines"]] == [entry["id"] for entry in first.json()["lines"]]
         old = (await house.get(path(accepted), plan_version=1)).json()

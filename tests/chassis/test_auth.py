@@ -1,6 +1,8 @@
 """Who is calling, and to whom they may be shown."""
 
 import asyncio
+import base64
+import json
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -50,6 +52,18 @@ class TestToken:
         assert answer.json()["type"] == "/problems/unauthenticated"
         assert answer.headers["www-authenticate"] == "Bearer"
 
+    @pytest.mark.parametrize("issuer", [["a"], {"a": 1}, 7])
+    async def test_an_issuer_that_is_no_name(self, probe: Probe, issuer: Any) -> None:
+        parts = [{"alg": "ES256", "kid": "tests"}, {"iss": issuer}]
+        head, claims = (base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts)
+        assert (await read(probe, {"Authorization": f"Bearer {head}.{claims}.AAAA"})).status_code == 401
+
+    @pytest.mark.parametrize("person", ["zaynab@partner.example", "Zaynab Al-Example", "x" * 65])
+    async def test_a_person_who_is_not_opaque(self, probe: Probe, person: str) -> None:
+        assert (await read(probe, bearer(scopes=READ, person=person))).status_code == 401
+        assert (await read(probe, bearer(scopes=READ, act=person))).status_code == 401
+        assert (await read(probe, bearer(scopes=READ, act="u-17"))).status_code == 200
+
     @pytest.mark.parametrize("header", [{}, {"Authorization": "Basic eDp5"}, {"Authorization": "Bearer x.y.z"}])
     async def test_no_token(self, probe: Probe, header: dict[str, str]) -> None:
         assert (await read(probe, header)).status_code == 401
@@ -78,12 +92,25 @@ class TestToken:
         assert (await read(probe, bearer(scopes=READ, client_id="here"))).status_code == 200
         revocations.replace({})
 
+    async def test_who_signed_in_is_nobody_else(self, probe: Probe) -> None:
+        signed_in = bearer(scopes=f"{READ} act-for-users", person="u-1")
+        answers = {name: await read(probe, signed_in | {"Homeward-Actor": name}) for name in ("u-1", "u-2")}
+        assert {name: answer.status_code for name, answer in answers.items()} == {"u-1": 200, "u-2": 403}
+
     async def test_external_provider_beside_our_own(self, probe: Probe) -> None:
         asked: list[str] = []
+        found = {
+            "http://people.test/.well-known/openid-configuration": {
+                "issuer": "http://people.test",
+                "jwks_uri": "http://people.test/protocol/certs",
+            },
+            "http://people.test/protocol/certs": await fetch_keys(""),
+            "http://127.0.0.1:8080/.well-known/jwks.json": await fetch_keys(""),
+        }
 
         async def keys(url: str) -> dict[str, Any]:
             asked.append(url)
-            return await fetch_keys(url)
+            return found[url]
 
         before = probe.homeward.authenticator
         given = settings("postgresql://unused", oidc_issuer="http://people.test")
@@ -93,7 +120,7 @@ class TestToken:
         finally:
             probe.homeward.authenticator = before
         assert [answer.status_code for answer in answers] == [200, 200]
-        assert asked[0] == "http://people.test/jwks"
+        assert asked == list(found)
 
     async def test_keys_that_cannot_be_fetched_are_our_trouble_not_the_callers(self, probe: Probe) -> None:
         async def nothing(_: str) -> dict[str, Any]:
@@ -121,6 +148,10 @@ class TestProduction:
         [
             ({"encryption_keys": ()}, "HOMEWARD_ENCRYPTION_KEYS is empty"),
             ({"audit_key": None}, "HOMEWARD_AUDIT_KEY is not set"),
+            ({"audit_key": SecretStr("")}, "HOMEWARD_AUDIT_KEY is not set"),
+            ({"audit_key": SecretStr("c2hvcnQ=")}, "HOMEWARD_AUDIT_KEY must be at least 32 bytes in base64"),
+            ({"audit_key": SecretStr("no base64")}, "HOMEWARD_AUDIT_KEY must be at least 32 bytes in base64"),
+            ({"client_secret": SecretStr("")}, "HOMEWARD_CLIENT_SECRET is not set"),
             ({"client_secret": SecretStr("dev-1")}, "HOMEWARD_CLIENT_SECRET is a development key"),
             ({"issuer": "http://gateway.example"}, "HOMEWARD_ISSUER must be an https address"),
         ],
@@ -137,7 +168,7 @@ def production(**values: Any) -> Settings:
     good = {
         "environment": "production",
         "issuer": "https://gateway.example",
-        "audit_key": SecretStr("YXVkaXQ="),
+        "audit_key": SecretStr("A" * 43 + "="),
         "client_secret": SecretStr("c2VjcmV0"),
     }
     return settings("postgresql://x", **(good | values))
@@ -215,3 +246,23 @@ def test_the_internal_scope_is_worth_nothing_in_other_hands() -> None:
     partner = Caller("c", "iom-iraq", OrganisationKind.PARTNER, frozenset({"internal"}))
     with pytest.raises(Problem):
         partner.require("internal")
+
+
+async def test_polling_of_revocations_survives_an_answer_that_is_none(
+    probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[Any] = [{"unexpected": True}, {"clients": {"gone": 7.0}}]
+    again = asyncio.Event()
+
+    async def get(*_: str) -> Any:
+        if answers:
+            return answers.pop(0)
+        again.set()
+        return {"clients": {}}
+
+    monkeypatch.setattr(probe.homeward.client, "get", get)
+    monkeypatch.setattr("chassis.app.REVOCATIONS_EVERY_SECONDS", 0.01)
+    polling = asyncio.create_task(probe.homeward.poll_revocations())
+    async with asyncio.timeout(2):
+        await again.wait()
+    polling.cancel()

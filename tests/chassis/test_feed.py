@@ -1,5 +1,6 @@
 """The feed over HTTP, as another service reads it."""
 
+import asyncio
 from pathlib import Path
 
 import httpx
@@ -7,11 +8,13 @@ import pytest
 from sqlalchemy import MetaData
 
 from chassis.app import Homeward, Service, create_app
+from chassis.db import Database
 from chassis.events import EVERYBODY, REGISTRY, EventData, from_json
-from chassis.feed import feed_of
+from chassis.feed import feed_of, read_log
 from chassis.http import CallFailed, ServiceClient
+from chassis.ids import new_id
 from chassis.outbox import publish
-from chassis.relay import Relay
+from chassis.relay import ACQUIRE, BEAT, FIRST_STATE, Relay
 from tests.conftest import Kafka, NewDatabase
 from tests.faults.world import running, until
 from tests.tokens import bearer, settings, token, trust
@@ -97,3 +100,48 @@ async def test_a_feed_that_answers_something_else_is_a_failed_call(new_database:
     with pytest.raises(CallFailed):
         await feed_of(client, "cases")(0, 5)
     await client.close()
+
+
+async def test_an_answer_that_is_no_json_is_a_failed_call() -> None:
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/oauth/token":
+            return httpx.Response(200, json={"access_token": "t", "expires_in": 600})
+        return httpx.Response(200, text="<html>sign in</html>")
+
+    client = ServiceClient(settings("postgresql://nobody@nowhere/none"), httpx.MockTransport(answer))
+    with pytest.raises(CallFailed):
+        await client.get("cases", "/v1/events")
+    page = httpx.MockTransport(lambda _: httpx.Response(200, text="<html>sign in</html>"))
+    with pytest.raises(CallFailed):
+        await ServiceClient(settings("postgresql://nobody@nowhere/none"), page).get("cases", "/v1/events")
+
+
+async def test_a_head_is_not_newer_than_what_it_leaves_out(new_database: NewDatabase) -> None:
+    database = Database.from_settings(settings((await new_database()).url), "test")
+    holder, other = new_id(), await database.dedicated()
+    connection = await database.dedicated()
+    try:
+        await connection.fetchval(ACQUIRE, holder, 60.0)
+        await connection.execute(FIRST_STATE, new_id(), "this one")
+
+        # While it waits for the sequencer it has an older view than the clock says.
+        turn = other.transaction()
+        await turn.start()
+        await other.execute("UPDATE lease SET expires_at = expires_at")
+        beat = asyncio.create_task(connection.fetchrow(BEAT, holder, 60.0))
+        await asyncio.sleep(0.2)
+        later = await other.fetchval("SELECT clock_timestamp()")
+        await turn.commit()
+        assert (await beat)["time"] < later
+
+        # An event that is committed and has no position yet is later than the head.
+        async with database.transaction() as session:
+            publish(session, Told(thing="s"))
+        written = await connection.fetchval("SELECT written_at FROM outbox")
+        assert (await connection.fetchrow(BEAT, holder, 60.0))["time"] <= written
+        async with database.transaction() as session:
+            assert (await read_log(session, "feedtest", 0, 5)).head.time <= written
+    finally:
+        await other.close()
+        await connection.close()
+        await database.close()

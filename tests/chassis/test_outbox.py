@@ -108,6 +108,16 @@ async def test_an_event_carries_what_it_is_and_no_empty_members(database: Databa
     assert rows[0].payload == {"thing": "s", "n": 0}
 
 
+async def test_a_connection_that_nothing_comes_over_is_given_up(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chassis.db.SILENT_SECONDS", 0.3)
+    connection = await database.dedicated()
+    with pytest.raises(TimeoutError):
+        await connection.execute("SELECT pg_sleep(20)")
+    connection.terminate()
+
+
 async def test_many_commits_wake_the_relay_few_times(database: Database) -> None:
     woken = asyncio.Event()
     count = 0

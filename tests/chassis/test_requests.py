@@ -4,6 +4,7 @@ import ast
 import asyncio
 import json
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import pytest
@@ -14,6 +15,7 @@ import chassis
 from chassis.audit import audit
 from chassis.idempotency import idempotency, purge
 from chassis.routing import Router
+from cli.embedded import free_port
 from tests.chassis import probe as probing
 from tests.chassis.probe import Probe, note
 from tests.tokens import bearer
@@ -79,6 +81,33 @@ class TestTransaction:
         async with probe.homeward.database.transaction() as session:
             versions = (await session.scalars(select(note.c.version).where(note.c.words == "pair"))).all()
         assert versions == [3, 3]
+
+    async def test_a_way_to_the_database_that_swallows_everything_is_given_up(
+        self, probe_database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("chassis.db.SILENT_SECONDS", 0.5)
+        real, swallows = urlsplit(probe_database.url), False
+
+        async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while content := await reader.read(65536):
+                if not swallows:
+                    writer.write(content)
+            writer.close()
+
+        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            inside, outside = await asyncio.open_connection(real.hostname, real.port)
+            await asyncio.gather(carry(reader, outside), carry(inside, writer))
+
+        async with await asyncio.start_server(accept, "127.0.0.1", 0) as way:
+            port = way.sockets[0].getsockname()[1]
+            through = urlunsplit(real._replace(netloc=real.netloc.replace(f":{real.port}", f":{port}")))
+            async with probing.running(through) as probe:
+                assert (await probe.http.get("/v1/notes", headers=headers())).status_code == 200
+                swallows = True
+                async with asyncio.timeout(10):
+                    assert (await probe.http.get("/v1/notes", headers=headers())).status_code == 503
+                swallows = False
+                assert (await probe.http.get("/v1/notes", headers=headers())).status_code == 200
 
     def test_only_the_database_module_commits(self) -> None:
         guilty = []
@@ -286,6 +315,20 @@ class TestRefusals:
             streamed = await small.http.post("/v1/notes", content=unsaid(), headers=sent)
         assert (answer.status_code, answer.json()["type"]) == (413, "/problems/too-large")
         assert (streamed.status_code, streamed.json()["type"]) == (413, "/problems/too-large")
+
+    async def test_a_database_that_is_away_or_busy_is_said_to_be(
+        self, probe_database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        away = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
+        async with probing.running(away) as lost:
+            answers = [await lost.http.get("/v1/notes", headers=headers())]
+        async with probing.running(probe_database.url, database_pool_size=1) as small:
+            monkeypatch.setattr(small.homeward.database.engine.pool, "_timeout", 0.1)
+            async with small.homeward.database.engine.connect(), small.homeward.database.engine.connect():
+                answers.append(await small.http.get("/v1/notes", headers=headers()))
+        for answer in answers:
+            assert (answer.status_code, answer.headers.get("retry-after")) == (503, "2")
+            assert answer.json()["type"] == "/problems/service-unavailable"
 
 
 class TestPages:

@@ -112,6 +112,12 @@ def test_only_the_gateway_is_reachable_from_outside() -> None:
     assert SERVICES["gateway"]["ports"][0].endswith(":8080")
 
 
+def test_logs_neither_tell_what_was_in_a_row_nor_fill_the_disk() -> None:
+    assert SERVICES["postgres"]["command"] == ["postgres", "-c", "log_error_verbosity=terse"]
+    for name, service in SERVICES.items():
+        assert set(service["logging"]["options"]) == {"max-size", "max-file"}, name
+
+
 def test_our_containers_may_do_little() -> None:
     for name, service in OURS.items():
         assert service["read_only"], name

@@ -111,6 +111,36 @@ async def test_postgres_starts_again_after_it_was_killed(postgres_folder: Path) 
         server.kill()
 
 
+async def test_the_log_of_postgres_says_nothing_of_what_was_in_a_row(postgres_folder: Path) -> None:
+    log = postgres_folder / "log"
+    server = EmbeddedPostgres(postgres_folder / "data", free_port(), password="x", log=log, durable=False)
+    server.start()
+    try:
+        connection = await asyncpg.connect(server.url())
+        await connection.execute("CREATE TABLE person (name text UNIQUE CHECK (name <> 'Zaynab Nobody'))")
+        await connection.execute("INSERT INTO person VALUES ($1)", "Zaynab Al-Example")
+        for name in ("Zaynab Al-Example", "Zaynab Nobody"):
+            with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+                await connection.execute("INSERT INTO person VALUES ($1)", name)
+        await connection.close()
+        said = log.read_text()
+        assert "person_name_key" in said
+        assert "Zaynab" not in said
+    finally:
+        server.kill()
+
+
+def test_a_large_log_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cli.embedded.LOG_BYTES", 10)
+    log = tmp_path / "broker.log"
+    log.write_text("x" * 11)
+    broker = EmbeddedBroker(free_port(), log=log)
+    broker.start()
+    broker.kill()
+    assert (tmp_path / "broker.log.1").read_text() == "x" * 11
+    assert "xxx" not in log.read_text()
+
+
 async def test_a_wrong_password_is_refused(postgres: str) -> None:
     with pytest.raises(asyncpg.InvalidPasswordError):
         await asyncpg.connect(postgres, password="guess")

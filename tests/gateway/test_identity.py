@@ -1,3 +1,4 @@
+import asyncio
 import time
 import uuid
 from pathlib import Path
@@ -7,7 +8,12 @@ import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
 
+from cli.development import SCOPES
+from contracts.scopes import Scope
+from gateway.app import poll_revocations
 from gateway.identity.keys import jwks, signing_keys
 from gateway.identity.service import ensure_client
 from gateway.limits import TOKENS_PER_MINUTE, Window
@@ -178,6 +184,21 @@ async def test_nobody_becomes_one_of_our_own_processes_over_http(gateway: Gatewa
         assert answer.status_code == 422
 
 
+@pytest.mark.parametrize("action", ["rotate", "revoke"])
+@pytest.mark.parametrize("client", ["service-cases", "operator"])
+async def test_nobody_is_given_the_secret_of_one_of_our_own_processes(
+    gateway: Gateway, client: str, action: str
+) -> None:
+    headers = await gateway.bearer("operator")
+    answer = await gateway.http.post(f"/v1/clients/{client}/{action}", headers=headers | key())
+    assert (answer.status_code, answer.json()["type"]) == (403, "/problems/forbidden")
+    assert (await gateway.token(client)).status_code == 200
+
+
+def test_no_organisation_of_a_programme_may_register_clients_of_others() -> None:
+    assert not [kind for kind, scopes in SCOPES.items() if Scope.ORGANISATIONS_MANAGE in scopes]
+
+
 async def test_setting_up_again_keeps_a_rotated_secret(gateway: Gateway) -> None:
     headers = await gateway.bearer("operator")
     rotated = await gateway.http.post("/v1/clients/bamf/rotate", headers=headers | key())
@@ -201,6 +222,31 @@ async def test_too_many_attempts_from_one_address_are_refused(
 
 async def never(*_: object) -> bool:
     return False
+
+
+async def test_who_waits_for_a_secret_to_be_compared_holds_no_connection(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[int] = []
+
+    async def compare(*_: object) -> bool:
+        pool = gateway.database.engine.pool
+        assert isinstance(pool, QueuePool)
+        held.append(pool.checkedout())
+        return True
+
+    monkeypatch.setattr("gateway.identity.service.matches", compare)
+    monkeypatch.setattr("gateway.app.REVOCATIONS_EVERY_SECONDS", 60)
+    assert (await gateway.token("bamf", "x")).status_code == 200
+    assert held == [0]
+
+
+async def test_a_time_that_nothing_can_have_is_refused(gateway: Gateway) -> None:
+    headers = await gateway.bearer("operator")
+    for resource in ("clients", "organisations"):
+        for time_ in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-01-01T00:00:00"):
+            answer = await gateway.http.get(f"/v1/{resource}", params={"updated_since": time_}, headers=headers)
+            assert answer.status_code == 422, time_
 
 
 async def test_a_client_is_limited_and_no_other_with_it(new_database: NewDatabase) -> None:
@@ -248,3 +294,23 @@ def test_production_needs_a_key_file() -> None:
     settings = tokens.settings("postgresql://localhost/none")
     with pytest.raises(ValueError, match="SIGNING_KEY_FILE"):
         signing_keys(settings.model_copy(update={"environment": "production"}))
+
+
+async def test_polling_of_revocations_survives_a_statement_that_was_given_up(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = [DBAPIError("SELECT", None, Exception("canceling statement due to statement timeout"))]
+    again = asyncio.Event()
+
+    async def read(_: object) -> dict[str, float]:
+        if failures:
+            raise failures.pop()
+        again.set()
+        return {}
+
+    monkeypatch.setattr("gateway.app.revocations", read)
+    monkeypatch.setattr("gateway.app.REVOCATIONS_EVERY_SECONDS", 0.01)
+    polling = asyncio.create_task(poll_revocations(gateway.here))
+    async with asyncio.timeout(5):
+        await again.wait()
+    polling.cancel()

@@ -145,6 +145,26 @@ async def test_what_nobody_owns_is_not_found(behind: Gateway) -> None:
         assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found")
 
 
+async def test_nobody_walks_out_of_the_path_of_its_owner(behind: Gateway) -> None:
+    async with serving(behind.app) as address:
+        host, _, port = address.removeprefix("http://").partition(":")
+        for path in (
+            "/v1/cases/../../metrics",
+            "/v1/cases/../events",
+            "/v1/cases/%2e%2e/%2E./metrics",
+            "/v1/cases/..%2f..%2fmetrics",
+            "/v1/cases/./x",
+            "/v1/cases/..",
+        ):
+            reader, writer = await asyncio.open_connection(host, int(port))
+            authorization = CALLER["Authorization"]
+            head = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization}\r\nConnection: close\r\n\r\n"
+            writer.write(head.encode())
+            answer = await reader.read()
+            writer.close()
+            assert answer.startswith(b"HTTP/1.1 404"), path
+
+
 async def test_a_service_that_is_away_is_said_to_be(behind: Gateway, monkeypatch: Any) -> None:
     away = await behind.http.get("/v1/arrivals", headers=CALLER)
     assert (away.status_code, away.headers["retry-after"]) == (503, "2")

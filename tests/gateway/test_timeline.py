@@ -72,7 +72,7 @@ async def test_facts_of_all_services_stand_in_one_order(gateway: Gateway, source
         (envelope.service, envelope.position, str(envelope.id)) for envelope in said
     }
     met = items[3]
-    assert met["summary"] == "Met on arrival on November 3, 2026, port of entry EBL."
+    assert met["summary"] == "Met on arrival on 3 November 2026, port of entry EBL."
     assert met["data"]["port_of_entry"] == "EBL"
     assert met["links"]["case"] == f"/v1/cases/{person.case_id}"
     assert met["links"]["arrival"] == f"/v1/arrivals/{met['data']['arrival_id']}"

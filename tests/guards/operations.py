@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 from fastapi import FastAPI
 from hypothesis import find, settings
@@ -129,14 +130,15 @@ class Operation:
         path = self.path.format_map({p["name"]: quote(ids[p["name"]], safe="") for p in self.parameters("path")})
         return path + ("?" + "&".join(f"{name}={quote(value)}" for name, value in query.items()) if query else "")
 
-    def content_to_send(self, ids: Ids, sender: str) -> Any:
-        """The smallest valid body; None if it takes none."""
+    def content_to_send(self, ids: Ids, sender: str, *, full: bool = False) -> Any:
+        """The smallest valid body, or one with everything that it may have; None if it takes none."""
         body = self.body()
         if body is None:
             return None
         if body[0] == BINARY:
             return PAPER
-        return BODIES[self.label](ids, sender) if self.label in BODIES else Maker(self, ids).make(body[1], "")
+        made = BODIES.get(self.label)
+        return made(ids, sender) if made else Maker(self, ids, full).make(body[1], "")
 
     def _is_id(self, schema: dict[str, Any]) -> bool:
         schema = self.resolved(schema)
@@ -163,13 +165,15 @@ class Maker:
 
     operation: Operation
     ids: Ids
+    full: bool = False
 
     def make(self, schema: dict[str, Any], name: str) -> Any:
         """A value for a member of that name."""
         schema = self.operation.resolved(schema)
-        for key in ("const", "default"):
-            if key in schema:
-                return schema[key]
+        if "const" in schema:
+            return schema["const"]
+        if "default" in schema and not self.full:
+            return schema["default"]
         if "enum" in schema:
             return schema["enum"][0]
         for key in ("anyOf", "oneOf"):
@@ -183,23 +187,23 @@ class Maker:
         return False if schema.get("type") == "boolean" else None
 
     def _object(self, schema: dict[str, Any], _: str) -> Any:
-        wanted = set(schema.get("required", []))
-        return {name: self.make(inner, name) for name, inner in schema.get("properties", {}).items() if name in wanted}
+        members = schema.get("properties", {})
+        wanted = set(members) if self.full else set(schema.get("required", []))
+        return {name: self.make(inner, name) for name, inner in members.items() if name in wanted}
 
     def _array(self, schema: dict[str, Any], name: str) -> Any:
-        return [self.make(schema["items"], name) for _ in range(schema.get("minItems", 0))]
+        return [self.make(schema["items"], name) for _ in range(max(schema.get("minItems", 0), int(self.full)))]
 
     def _string(self, schema: dict[str, Any], name: str) -> str:
         made = {
-            "uuid": self.ids.get(name, ""),
+            "uuid": self.ids.get(name) or str(uuid4()),
             "date": "2024-03-05",
             "date-time": "2024-03-05T10:00:00Z",
         }.get(schema.get("format", ""))
         if made is not None:
             return made
         if "pattern" in schema:
-            long_enough = max(schema.get("minLength", 0), 3) if schema.get("maxLength", 3) >= 3 else 0
-            return fitting(schema["pattern"], long_enough)
+            return fitting(schema["pattern"], schema.get("minLength", 1))
         return "x" * max(schema.get("minLength", 0), 3)
 
 

@@ -3,11 +3,10 @@
 from uuid import UUID
 
 from fastapi import Request, Response
-from pydantic import AwareDatetime
 from sqlalchemy import select
 
 from chassis.concurrency import set_etag
-from chassis.pagination import Cursor, Limit, Page, link_next, page
+from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
 from chassis.routing import CallerDep, Router, SessionDep, requires
 from contracts.scopes import Scope
 from services.cases.batches import service
@@ -67,7 +66,7 @@ async def batches(
     session: SessionDep,
     caller: CallerDep,
     state: BatchState | None = None,
-    updated_since: AwareDatetime | None = None,
+    updated_since: Since | None = None,
     after: Cursor = None,
     limit: Limit = 50,
 ) -> Page[BatchOut]:

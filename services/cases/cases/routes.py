@@ -8,7 +8,7 @@ from fastapi import Query, Request, Response
 
 from chassis.concurrency import set_etag
 from chassis.db import Session
-from chassis.pagination import Cursor, Limit, Page, link_next, page
+from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
 from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
 from contracts.codes import CaseState, NeedsPriority, Slug
 from contracts.scopes import Scope
@@ -27,7 +27,7 @@ from services.cases.cases.schemas import (
     TransferIn,
     TransferOut,
 )
-from services.cases.fields import Since, UserIdFilter
+from services.cases.fields import UserIdFilter
 from services.cases.models import CaseFile, CaseMember, CaseTransfer
 
 router = Router(prefix="/v1/cases", tags=["cases"])
@@ -55,6 +55,7 @@ def render(case: CaseFile, members: Iterable[CaseMember]) -> CaseOut:
         closure_reason=case.closure_reason,
         suspended_on=case.suspended_on,
         split_from=case.split_from,
+        closure_comment=case.closure_comment,
         members=[
             MemberOut(
                 returnee_id=m.returnee_id,

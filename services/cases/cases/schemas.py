@@ -43,7 +43,6 @@ class ReopenIn(Body):
     """Why it goes on."""
 
     reason: ReopenReason
-    comment: Note = ""
 
 
 class SuspensionReason(StrEnum):
@@ -163,6 +162,7 @@ class CaseOut(Out):
     """The day on which its clocks stopped; null while they run. Why is for who works on it."""
     split_from: UUID | None
     """The case that these people were in before their household split."""
+    closure_comment: str | None
     members: list[MemberOut]
     created_at: datetime
     updated_at: datetime

@@ -6,13 +6,12 @@ from fastapi import Request, Response
 from sqlalchemy import select
 
 from chassis.concurrency import set_etag
-from chassis.pagination import Cursor, Limit, Page, link_next, page
+from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
 from chassis.routing import CallerDep, Router, SessionDep, requires
 from contracts.scopes import Scope
 from services.cases.cases import service as cases
 from services.cases.contact import service
 from services.cases.contact.schemas import AttemptIn, AttemptOut, SessionIn, SessionOut
-from services.cases.fields import Since
 from services.cases.models import ContactAttempt, CounsellingSession
 
 router = Router(prefix="/v1/cases/{case_id}", tags=["contact"])

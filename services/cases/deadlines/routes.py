@@ -10,13 +10,13 @@ from pydantic import TypeAdapter
 from chassis.auth import Caller
 from chassis.concurrency import set_etag
 from chassis.db import Session
-from chassis.pagination import Cursor, Limit, Page, link_next, page
+from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
 from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
 from contracts.codes import DeadlineKind, Slug
 from contracts.scopes import Scope
 from services.cases.deadlines import decisions, rules, service
 from services.cases.deadlines.schemas import DeadlineOut, DeadlineState, ExtendIn, RuleOut, WaiveIn
-from services.cases.fields import Since, UserIdFilter
+from services.cases.fields import UserIdFilter
 from services.cases.models import CaseFile, Deadline
 from services.cases.programmes import zone_of
 

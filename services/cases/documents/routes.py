@@ -7,13 +7,12 @@ from fastapi import Depends, Request, Response
 
 from chassis.concurrency import set_etag
 from chassis.documents import MEDIA_TYPES, Documents
-from chassis.pagination import Cursor, Limit, Page, link_next, page
+from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
 from chassis.routing import CallerDep, Router, SessionDep, requires
 from contracts.scopes import Scope
 from services.cases.documents import service
 from services.cases.documents.kinds import DocumentKind
 from services.cases.documents.schemas import DocumentOut
-from services.cases.fields import Since
 from services.cases.models import StoredDocument
 
 ANY = "application/octet-stream"

@@ -59,6 +59,7 @@ async def answer(session: Session, plan: Plan, response: Response) -> PlanOut:
         agreed_document=plan.agreed_document,
         return_reason=plan.return_reason,
         return_comment=plan.return_comment,
+        amend_comment=plan.amend_comment,
         created_at=plan.created_at,
         updated_at=plan.updated_at,
     )

@@ -196,6 +196,8 @@ class PlanOut(Out):
     agreed_document: UUID | None
     return_reason: ReturnReason | None
     return_comment: str | None
+    amend_comment: str | None
+    """Why this version was begun."""
     created_at: datetime
     updated_at: datetime
 

@@ -11,11 +11,10 @@ from chassis.access import visible
 from chassis.auth import Caller
 from chassis.concurrency import set_etag
 from chassis.db import Session
-from chassis.pagination import Cursor, Limit, Page, link_next, page
+from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
 from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
 from contracts.codes import Slug
 from contracts.scopes import Scope
-from services.cases.fields import Since
 from services.cases.models import Referral
 from services.cases.referrals import correspondence, rules, service
 from services.cases.referrals.schemas import (

@@ -9,11 +9,10 @@ from sqlalchemy import select
 from chassis.auth import Caller
 from chassis.concurrency import set_etag
 from chassis.db import Session
-from chassis.pagination import Cursor, Limit, Page, link_next, page
+from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
 from chassis.routing import CallerDep, Router, SessionDep, requires
 from contracts.scopes import Scope
 from services.cases.cases import service as cases
-from services.cases.fields import Since
 from services.cases.models import Flag, Screening
 from services.cases.screening import service
 from services.cases.screening.schemas import FlagOut, ScreeningIn, ScreeningOut

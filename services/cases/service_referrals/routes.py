@@ -6,10 +6,9 @@ from fastapi import Request, Response
 
 from chassis import audit
 from chassis.concurrency import set_etag
-from chassis.pagination import Cursor, Limit, Page, link_next, page
+from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
 from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
 from contracts.scopes import Scope
-from services.cases.fields import Since
 from services.cases.models import ServiceReferral
 from services.cases.service_referrals import service
 from services.cases.service_referrals.schemas import (

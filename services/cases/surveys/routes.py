@@ -7,11 +7,10 @@ from fastapi import Request, Response
 from chassis import audit
 from chassis.concurrency import set_etag
 from chassis.db import Session
-from chassis.pagination import Cursor, Limit, Page, link_next, page
+from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
 from chassis.routing import CallerDep, Router, SessionDep, requires
 from contracts.codes import Slug, SurveyRound
 from contracts.scopes import Scope
-from services.cases.fields import Since
 from services.cases.models import Survey
 from services.cases.surveys import rules, service
 from services.cases.surveys.instruments import instruments

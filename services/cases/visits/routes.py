@@ -9,11 +9,10 @@ from sqlalchemy import select
 
 from chassis.concurrency import set_etag
 from chassis.db import Session
-from chassis.pagination import Cursor, Limit, Page, link_next, page
+from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
 from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
 from contracts.scopes import Scope
 from services.cases.cases import service as cases
-from services.cases.fields import Since
 from services.cases.models import Visit
 from services.cases.visits import rules, service
 from services.cases.visits.schemas import RecordIn, TriedOut, VisitIn, VisitOut, VisitState
@@ -39,7 +38,7 @@ async def rendered(session: Session, visits: Sequence[Visit], today: date) -> li
             method=visit.method,
             occurred_at=visit.occurred_at,
             clock_suspect=visit.clock_suspect,
-            finding=visit.finding,
+            finding=visit.finding or None,  # of somebody who was erased, only that there was one
             document_id=visit.document_id,
             visited_by=visit.visited_by,
             organisation=visit.organisation,
