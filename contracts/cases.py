@@ -420,8 +420,8 @@ class SurveyScored(CaseFact, name="cases.survey.scored", subject="returnee_id", 
     instrument: Slug
     instrument_version: Version
     round: SurveyRound
-    composite: float | None = None
-    """From 0 to 1; left out where too few questions were answered."""
+    composite_per_mille: int | None = None
+    """From 0 to 1000; left out where too few questions were answered."""
 
 
 class ServiceReferralFact(CaseFact):

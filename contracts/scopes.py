@@ -18,6 +18,7 @@ class Scope(StrEnum):
 
     REFERRALS_READ = "referrals:read", "Read referrals and what became of each person in them."
     REFERRALS_SUBMIT = "referrals:submit", "Submit, complete, amend and withdraw referrals, and report travel."
+    REFERRALS_BATCH = "referrals:batch", "Submit many referrals at once."
     REFERRALS_DECIDE = "referrals:decide", "Ask for information, accept and reject."
     RETURNEES_READ = "returnees:read", "Read returnees and households without what identifies them."
     RETURNEES_IDENTITY = "returnees:identity", "Read and search what identifies a person; every read is audited."

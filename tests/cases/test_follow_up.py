@@ -313,7 +313,7 @@ class TestSurveys:
         assert later.json()["change"]["dimensions"]["economic"] == 0.125
         assert later.json()["answers"] == BEST
         name, fact = (await house.published(accepted.people[0]))[-1]
-        assert (name, fact["composite"], fact["instrument_version"]) == ("survey.scored", 1.0, 1)
+        assert (name, fact["composite_per_mille"], fact["instrument_version"]) == ("survey.scored", 1000, 1)
         assert "dimensions" not in fact
 
     async def test_too_few_answers_are_no_score(self, house: House) -> None:
@@ -325,7 +325,7 @@ class TestSurveys:
             "composite": None,
         }
         _, fact = (await house.published(accepted.people[0]))[-1]
-        assert "composite" not in fact
+        assert "composite_per_mille" not in fact
 
     async def test_an_answer_that_there_is_not(self, house: House) -> None:
         accepted = await house.arrived(alone())

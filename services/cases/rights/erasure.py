@@ -15,6 +15,7 @@ from chassis.errors import CONFLICT, FORBIDDEN, Problem
 from chassis.outbox import publish
 from contracts.cases import ReturneeErased
 from contracts.codes import CaseState
+from services.cases.documents import service as documents
 from services.cases.models import (
     AccessRequest,
     CaseFile,
@@ -136,6 +137,7 @@ async def _scrub(session: Session, ids: Sequence[UUID]) -> dict[str, int]:
             .where(ServiceReferral.returnee_id.in_(ids))
             .values(provider=ERASED, purpose=ERASED, comment=None)
         ),
+        "documents": sum([await documents.forget(session, each) for each in ids]),
         "shares": await count(
             update(Share).where(Share.returnee_id.in_(ids), Share.ended_at.is_(None)).values(ended_at=now())
         ),

@@ -79,7 +79,7 @@ async def take(session: Session, body: SurveyIn, caller: Caller) -> Survey:
             instrument=instrument.id,
             instrument_version=instrument.version,
             round=body.round,
-            composite=scores.composite,
+            composite_per_mille=None if scores.composite is None else round(scores.composite * 1000),
         )
         publish(session, fact)
         audit.record(session, caller, "take", "survey", survey.id, {"instrument": instrument.id})
