@@ -1,9 +1,9 @@
 """How well possible duplicates are found: on judged pairs, and on names that no rule has seen.
 
-    python benchmarks/duplicates.py [REFERRALS.jsonl PAIRS.csv]
+    python -m benchmarks.duplicates [REFERRALS.jsonl PAIRS.csv]
 
-The held-out part makes people from given, father's and family names in Arabic letters that are not in the examples, and
-writes each twice as two host countries would: other letters, parts left out, a new document, the year only.
+The held-out part makes people from given, father's and family names in Arabic letters that are not in the examples,
+and writes each twice as two host countries would: other letters, parts left out, a new document, the year only.
 Beside them it puts who is easily taken for them: brothers, twins, cousins, fathers and sons. Cousins of one name and one
 date of birth are told apart by their fathers' names only, so those are written: without them nobody could know.
 """

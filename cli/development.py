@@ -17,6 +17,7 @@ SCOPES = {
     OrganisationKind.REFERRER: (
         Scope.REFERRALS_READ,
         Scope.REFERRALS_SUBMIT,
+        Scope.REFERRALS_BATCH,
         Scope.REFERRALS_DECIDE,
         Scope.RETURNEES_READ,
         Scope.RETURNEES_IDENTITY,
@@ -50,6 +51,7 @@ SCOPES = {
         Scope.REFERRALS_READ,
         Scope.REFERRALS_DECIDE,
         Scope.RETURNEES_READ,
+        Scope.RETURNEES_WRITE,
         Scope.RETURNEES_ERASE,
         Scope.CASES_READ,
         Scope.CASES_WRITE,

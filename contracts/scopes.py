@@ -35,8 +35,7 @@ class Scope(StrEnum):
     )
     FOLLOW_UP_READ = (
         "follow-up:read",
-        "Read what is for those who work on a case: screenings, counselling, visits, surveys, referrals to services, "
-        "offers to transfer it.",
+        "Read screenings, counselling, visits, surveys, referrals to services and offers to transfer a case.",
     )
     DOCUMENTS_READ = "documents:read", "Open documents of the returnees that the organisation takes part in; audited."
     DOCUMENTS_WRITE = "documents:write", "Upload documents."

@@ -3,7 +3,7 @@
 import copy
 import json
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -15,6 +15,7 @@ import httpx
 from sqlalchemy import select, text
 
 from chassis.app import Homeward, create_app
+from chassis.errors import Problem
 from chassis.events import Envelope, Event, EventData
 from chassis.jobs import job
 from chassis.outbox import outbox
@@ -26,7 +27,7 @@ from services.cases.handlers import HANDLERS
 from tests.tokens import bearer, settings, trust
 
 EVERYTHING = (
-    "referrals:read referrals:submit referrals:decide returnees:read returnees:identity returnees:vulnerabilities "
+    "referrals:read referrals:submit referrals:batch referrals:decide returnees:read returnees:identity returnees:vulnerabilities "
     "returnees:write cases:read cases:write plans:write plans:approve follow-up:read documents:read documents:write"
 )
 
@@ -95,6 +96,17 @@ def alone(**values: Any) -> dict[str, Any]:
     body = referral(**values)
     body["people"] = body["people"][:1]
     return body
+
+
+def stepped(after: Callable[[str, str], Any], state: Any, action: str) -> Any:
+    """The state after an action; where it is refused, by a 409 that does not offer it, the state as it was."""
+    try:
+        return after(state, action)
+    except Problem as problem:
+        refusal = problem
+    assert refusal.kind.status == 409
+    assert action not in refusal.extensions["allowed"]
+    return state
 
 
 @dataclass

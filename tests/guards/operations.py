@@ -1,5 +1,6 @@
 """Every operation as the applications describe it themselves, and a request for each, made from its own schema."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -21,6 +22,8 @@ from tests.tokens import settings as app_settings
 METHODS = ("get", "post", "put", "patch", "delete")
 STREAM = "text/event-stream"
 BINARY = "application/octet-stream"
+LINES = "application/jsonl"
+RAW = {BINARY, LINES}
 Ids = Mapping[str, str]
 BODIES: dict[str, Callable[[Ids, str], Any]] = {
     "POST /v1/referrals": lambda ids, sender: example(sender=sender, supersedes=ids["supersedes"]),
@@ -137,6 +140,8 @@ class Operation:
             return None
         if body[0] == BINARY:
             return PAPER
+        if body[0] == LINES:
+            return json.dumps(example(sender=sender)).encode()
         made = BODIES.get(self.label)
         return made(ids, sender) if made else Maker(self, ids, full).make(body[1], "")
 

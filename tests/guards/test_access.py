@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from chassis.errors import CATALOGUE
 from chassis.telemetry import REQUEST_ID_HEADER
 from contracts.scopes import Scope
-from tests.guards.operations import BINARY, STREAM, Ids, Operation, door, operations
+from tests.guards.operations import RAW, STREAM, Ids, Operation, door, operations
 from tests.guards.world import NOT_INTERNAL, SHARED, Kind, World, as_sent, mentions
 
 AT_ONCE = 8
@@ -26,6 +26,24 @@ DECIDED_ELSEWHERE = {
     # In this programme the partner that was asked decides; its office only reads.
     ("programme office", f"/v1/referrals/{{referral_id}}/{word}")
     for word in ("accept", "reject", "request-information")
+} | {
+    # The host-country service decides on retroactive referrals only, and the partner submits no others.
+    *(
+        ("referrer", f"/v1/referrals/{{referral_id}}/{word}")
+        for word in ("accept", "reject", "request-information", "travel/query")
+    ),
+    *(
+        ("partner", f"/v1/referrals/{{referral_id}}{word}")
+        for word in (
+            "",
+            "/withdraw",
+            "/amend",
+            "/travel",
+            "/travel/{journey_id}",
+            *(f"/travel/{{journey_id}}/{done}" for done in ("confirm", "departed", "not-departed", "cancel")),
+        )
+    ),
+    ("programme office", "/v1/referrals/{referral_id}/travel/query"),
 }
 SEEN_NEVER = '"0"'
 """An ETag that nothing ever had."""
@@ -82,8 +100,8 @@ class Matrix:
         if operation.needs["if_match"]:
             headers = headers | {"If-Match": SEEN_NEVER}
         body = operation.body()
-        if body is not None and body[0] == BINARY:
-            headers = headers | {"Content-Type": BINARY}
+        if body is not None and body[0] in RAW:
+            headers = headers | {"Content-Type": body[0]}
         async with self.slots:
             for _ in range(TRIES):
                 key = {"Idempotency-Key": str(uuid4())} if operation.needs["idempotency_key"] else {}
@@ -134,7 +152,7 @@ def sent_as(body: tuple[str, dict[str, Any]] | None, content: Any) -> dict[str, 
     """How httpx is given a body."""
     if body is None:
         return {}
-    return {"content": content} if body[0] == BINARY else {"data": content} if "form" in body[0] else {"json": content}
+    return {"content": content} if body[0] in RAW else {"data": content} if "form" in body[0] else {"json": content}
 
 
 @pytest_asyncio.fixture

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 import asyncpg
 import jwt
@@ -152,6 +152,7 @@ async def build(platform: Platform) -> World:
     for each in (way, theirs):
         await walk.timeline(reader, each.returnees[0])
     await offer(platform, way, theirs)
+    await rights(platform, way, theirs)
     about_people = await ids_of(reader, way)
     programme, other = way.content["programme"], theirs.content["programme"]
     office, other_office = walk.offices[programme], walk.offices[other]
@@ -195,7 +196,7 @@ async def ids_of(reader: GatewayClient, way: Return) -> dict[str, str]:
 async def followed_up(reader: GatewayClient, way: Return) -> dict[str, str]:
     """As `ids_of`, for what was taken down afterwards."""
     case, about = f"/v1/cases/{way.case_id}", {"case_id": way.case_id}
-    visit, document, survey, service = (
+    visit, document, survey, service = [
         (await reader.get(path, **query))["items"][0]["id"]
         for path, query in (
             (f"{case}/visits", {}),
@@ -203,7 +204,7 @@ async def followed_up(reader: GatewayClient, way: Return) -> dict[str, str]:
             ("/v1/surveys", about),
             ("/v1/service-referrals", about),
         )
-    )
+    ]
     line = (await reader.get(f"{case}/plan"))["lines"][0]["id"]
     return {
         "visit_id": visit,
@@ -217,7 +218,42 @@ async def followed_up(reader: GatewayClient, way: Return) -> dict[str, str]:
         "successor": way.returnees[-1],
         "members": way.returnees[-1],
         "attended": way.returnees[0],
+        "into": way.returnees[-1],
+        "hold_id": (await reader.get(f"/v1/returnees/{way.returnees[0]}/legal-holds"))["items"][0]["id"],
+        "candidate_id": str(uuid5(UUID(way.returnees[0]), LOOKALIKES[way.returnees[0]])),
+        "batch_id": BATCHES[way.sender],
     }
+
+
+LOOKALIKES: dict[str, str] = {}
+"""Returnee to somebody whom nobody knows and who looks like them."""
+BATCHES: dict[str, str] = {}
+"""Sender to a batch of theirs."""
+
+
+async def rights(platform: Platform, *ways: Return) -> None:
+    """A legal hold on each, somebody who looks like them, and a batch of their sender."""
+    connection = await asyncpg.connect(platform.machine.database_url("cases"))
+    columns = "version, names, sex, birth_date, birth_precision, nationality, documents, languages, contacts, "
+    columns += "identifiers, search, keys"
+    try:
+        for way in ways:
+            person = way.returnees[0]
+            LOOKALIKES[person] = str(uuid4())
+            await connection.execute(
+                f"INSERT INTO returnee (id, {columns}) SELECT $2::uuid, {columns} FROM returnee WHERE id = $1::uuid",
+                person,
+                LOOKALIKES[person],
+            )
+            hold = {"reason": "audit", "comment": "Kept for the guards."}
+            await platform.client("iom-iraq", "guard-1").post(f"/v1/returnees/{person}/legal-holds", hold)
+            headers = {"Content-Type": "application/jsonl"}
+            sent = await platform.client(way.sender).send(
+                "POST", "/v1/referral-batches", content=json.dumps(way.content).encode(), headers=headers
+            )
+            BATCHES[way.sender] = sent.json()["id"]
+    finally:
+        await connection.close()
 
 
 async def offer(platform: Platform, *ways: Return) -> None:

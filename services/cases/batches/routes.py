@@ -48,7 +48,7 @@ FILE = {
 
 
 @router.post("", status_code=202, openapi_extra=FILE)
-@requires(Scope.REFERRALS_SUBMIT, media_types=service.MEDIA_TYPES)
+@requires(Scope.REFERRALS_BATCH, media_types=service.MEDIA_TYPES)
 async def submit(request: Request, session: SessionDep, caller: CallerDep, response: Response) -> BatchOut:
     """Send up to 5,000 referrals at once. They are taken in the background, each for itself."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -59,7 +59,7 @@ async def submit(request: Request, session: SessionDep, caller: CallerDep, respo
 
 
 @router.get("")
-@requires(Scope.REFERRALS_SUBMIT)
+@requires(Scope.REFERRALS_BATCH)
 async def batches(
     request: Request,
     response: Response,
@@ -84,7 +84,7 @@ async def batches(
 
 
 @router.get("/{batch_id}")
-@requires(Scope.REFERRALS_SUBMIT)
+@requires(Scope.REFERRALS_BATCH)
 async def batch(batch_id: UUID, session: SessionDep, caller: CallerDep, response: Response) -> BatchOut:
     """How far a batch is."""
     row = await service.find(session, batch_id, caller)
@@ -93,7 +93,7 @@ async def batch(batch_id: UUID, session: SessionDep, caller: CallerDep, response
 
 
 @router.get("/{batch_id}/results")
-@requires(Scope.REFERRALS_SUBMIT)
+@requires(Scope.REFERRALS_BATCH)
 async def results(
     batch_id: UUID,
     request: Request,

@@ -216,7 +216,7 @@ async def messages(referral_id: UUID, session: SessionDep, caller: CallerDep) ->
 
 
 @router.post("/{referral_id}/messages", status_code=201)
-@requires(Scope.REFERRALS_SUBMIT)
+@requires(Scope.REFERRALS_READ)
 async def write_message(referral_id: UUID, body: MessageIn, session: SessionDep, caller: CallerDep) -> MessageOut:
     """Write to the other side; nothing of it is published."""
     row = await correspondence.write(session, referral_id, body, caller)

@@ -1,7 +1,7 @@
 """Whether two entries may be the same human being: a score with its reasons. A person decides. Pure.
 
-Each thing that agrees or contradicts adds or takes away evidence (Fellegi and Sunter's weights, estimated from how often
-such things agree by chance); what is missing says nothing. No name has a weight of its own.
+Each thing that agrees or contradicts adds or takes away evidence (Fellegi and Sunter's weights, estimated from how
+often such things agree by chance); what is missing says nothing. No name has a weight of its own.
 """
 
 import math

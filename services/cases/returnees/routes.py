@@ -121,7 +121,7 @@ async def request_access(
 
 
 @router.get("/{returnee_id}/access-requests")
-@requires(Scope.RETURNEES_READ)
+@requires(Scope.RETURNEES_WRITE)
 async def access_requests(returnee_id: UUID, session: SessionDep, caller: CallerDep) -> Page[AccessRequestOut]:
     """Organisations that think that the returnee is a person of theirs, and ask to know; sharing answers them."""
     return Page(items=await duplicates.access_requests(session, returnee_id, caller))

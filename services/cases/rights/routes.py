@@ -85,7 +85,7 @@ async def unshare(returnee_id: UUID, body: UnshareIn, session: SessionDep, calle
 
 
 @router.get("/shares")
-@requires(Scope.RETURNEES_READ)
+@requires(Scope.RETURNEES_WRITE)
 async def shares(returnee_id: UUID, session: SessionDep, caller: CallerDep) -> Page[ShareOut]:
     """With whom the returnee is or was shared."""
     _, ids = await returnees.to_work_on(session, returnee_id, caller)
@@ -112,7 +112,7 @@ async def record_consent(
 
 
 @router.get("/restrictions")
-@requires(Scope.RETURNEES_READ)
+@requires(Scope.RETURNEES_WRITE)
 async def restrictions(returnee_id: UUID, session: SessionDep, caller: CallerDep) -> Page[RestrictionOut]:
     """Which organisations may know of the returnee no more."""
     _, ids = await returnees.to_work_on(session, returnee_id, caller)
@@ -131,7 +131,7 @@ async def restrict(
 
 
 @router.get("/legal-holds")
-@requires(Scope.RETURNEES_READ)
+@requires(Scope.RETURNEES_WRITE)
 async def legal_holds(returnee_id: UUID, session: SessionDep, caller: CallerDep) -> Page[LegalHoldOut]:
     """Why the returnee's data must be kept."""
     _, ids = await returnees.to_work_on(session, returnee_id, caller)
@@ -154,14 +154,14 @@ async def hold(
 async def release(
     returnee_id: UUID, hold_id: UUID, session: SessionDep, caller: CallerDep, response: Response
 ) -> LegalHoldOut:
-    """Release a hold; the organisation that placed it does."""
+    """Release a hold; who did is kept."""
     row = await service.release(session, returnee_id, hold_id, caller)
     set_etag(response, row.version)
     return _hold(row)
 
 
 @router.get("/access-report")
-@requires(Scope.RETURNEES_READ)
+@requires(Scope.RETURNEES_WRITE)
 async def access_report(
     returnee_id: UUID,
     session: SessionDep,

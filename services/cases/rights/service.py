@@ -320,16 +320,14 @@ async def hold(session: Session, returnee_id: UUID, body: LegalHoldIn, caller: C
 
 
 async def release(session: Session, returnee_id: UUID, hold_id: UUID, caller: Caller) -> LegalHold:
-    """Release a hold; by the organisation that placed it.
+    """Release a hold.
 
     Raises:
         Problem: 404, 403; 409 where it is released already.
     """
     returnee, ids = await returnees.to_work_on(session, returnee_id, caller)
     row = await session.scalar(
-        select(LegalHold)
-        .where(LegalHold.id == hold_id, LegalHold.returnee_id.in_(ids), LegalHold.organisation == caller.organisation)
-        .with_for_update()
+        select(LegalHold).where(LegalHold.id == hold_id, LegalHold.returnee_id.in_(ids)).with_for_update()
     )
     if row is None:
         raise Problem(NOT_FOUND)
