@@ -4,11 +4,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chassis.errors import Problem
 from contracts.codes import DeadlineKind, NeedsPriority
 from services.cases.contact.schemas import Outcome
 from services.cases.screening.rules import priority, readers_of
@@ -19,7 +17,7 @@ from services.cases.surveys.rules import Scores, change, score
 from services.cases.visits import rules as visit_rules
 from services.cases.visits.schemas import VisitState
 from services.cases.visits.service import schedule_after
-from tests.cases.house import Accepted, House, alone
+from tests.cases.house import Accepted, House, alone, stepped
 from tests.cases.test_case_life import deadlines
 from tests.cases.test_plans import approved
 
@@ -204,10 +202,8 @@ class TestVisits:
     def test_no_sequence_of_outcomes_leads_outside_the_table(self, outcomes: list[Outcome]) -> None:
         state = VisitState.SCHEDULED
         for outcome in outcomes:
-            try:
-                state = visit_rules.after(state, outcome)
-            except Problem as problem:
-                assert (problem.kind.status, state) == (409, VisitState.RECORDED)
+            before, state = state, stepped(visit_rules.after, state, outcome)
+            assert state is before or before is VisitState.SCHEDULED
         assert (state is VisitState.RECORDED) is (Outcome.REACHED in outcomes)
 
 
@@ -267,11 +263,7 @@ class TestServiceReferrals:
     def test_no_sequence_of_actions_leads_outside_the_table(self, actions: list[str]) -> None:
         state = ServiceReferralState.SENT
         for action in actions:
-            try:
-                state = service_rules.after(state, action)
-            except Problem as problem:
-                assert problem.kind.status == 409
-                assert action not in problem.extensions["allowed"]
+            state = stepped(service_rules.after, state, action)
             assert state in service_rules.TRANSITIONS
 
 
