@@ -27,7 +27,8 @@ from services.cases.handlers import HANDLERS
 from tests.tokens import bearer, settings, trust
 
 EVERYTHING = (
-    "referrals:read referrals:submit referrals:batch referrals:decide returnees:read returnees:identity "
+    "referrals:read referrals:submit referrals:batch referrals:decide "
+    "returnees:read returnees:identity "
     "returnees:vulnerabilities returnees:write cases:read cases:write plans:write plans:approve follow-up:read "
     "documents:read documents:write"
 )

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, model_validator
 from chassis.routing import Body
 from contracts.codes import Member, SharingPurpose
 from services.cases.fields import Date, Language, Line, NamePart, Nationality, Out, coded, member_of, refuse
+from services.cases.returnees import mrz
 
 SENTINEL_BIRTH_DATE = date(1900, 1, 1)
 """What forms hold where nobody knew (RIAT's charter cases). Never somebody's date of birth here."""
@@ -176,6 +177,22 @@ class Document(Body):
     number: Annotated[str, AfterValidator(_document_number)]
     issuer: Nationality
     expires: Date | None = None
+    mrz: Annotated[list[str], Field(max_length=3)] | None = None
+    """Its machine-readable zone, line by line; a misread one is refused."""
+
+    @model_validator(mode="after")
+    def zone_holds(self) -> Self:
+        """Refuse a zone whose check digits do not hold, or that is another document's (ICAO Doc 9303)."""
+        if self.mrz is None:
+            return self
+        zone = mrz.read(self.mrz)
+        if zone is None:
+            raise refuse("bad_mrz", "two lines of 44 or 36 characters, or three of 30, of A-Z, 0-9 and <")
+        if not zone.holds:
+            raise refuse("mrz_check_digit", "the zone as it is printed; a check digit does not hold")
+        if zone.number != re.sub(r"[^0-9A-Z]", "", self.number.upper()):
+            raise refuse("mrz_other_number", "the zone of the document with this number")
+        return self
 
 
 def _phone(value: str) -> str:
