@@ -70,7 +70,7 @@ async def run(databases: Databases, number: int) -> None:
         took = time.perf_counter() - begun
         print(
             f"{number} referrals, {len(raw) / 1e6:.1f} MB: received in {received:.2f} s; "
-            f"{batch['submitted']} submitted, {batch['refused']} refused in {took:.1f} s, {number / took:.0f} a second; "
+            f"{batch['submitted']} submitted, {batch['refused']} refused in {took:.1f} s, {number / took:.0f}/s; "
             f"memory {before:.0f} MB before, {memory():.0f} MB at most"
         )
 

@@ -4,8 +4,8 @@
 
 The held-out part makes people from given, father's and family names in Arabic letters that are not in the examples,
 and writes each twice as two host countries would: other letters, parts left out, a new document, the year only.
-Beside them it puts who is easily taken for them: brothers, twins, cousins, fathers and sons. Cousins of one name and one
-date of birth are told apart by their fathers' names only, so those are written: without them nobody could know.
+Beside them it puts who is easily taken for them: brothers, twins, cousins, fathers and sons. Cousins of one name and
+one date of birth are told apart by their fathers' names only, so those are written: without them nobody could know.
 """
 
 # ruff: noqa: RUF001, SIM905 - names in Arabic letters are what this is about; a list of words reads best as words
