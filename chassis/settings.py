@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     gateway_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8080")
     cases_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8081")
     reception_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8082")
+    training_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8084")
 
     issuer: str = "http://127.0.0.1:8080"
     """`iss` of the tokens that the gateway issues."""
@@ -85,6 +86,12 @@ class Settings(BaseSettings):
         """Refuse to start in production on keys that anybody could know."""
         if self.environment != "production":
             return self
+        problems = self._weak_keys() + self._open_ways()
+        if problems:
+            raise ValueError("production refuses to start: " + "; ".join(problems))
+        return self
+
+    def _weak_keys(self) -> list[str]:
         problems: list[str] = []
         if not self.encryption_keys:
             problems.append("HOMEWARD_ENCRYPTION_KEYS is empty")
@@ -99,12 +106,16 @@ class Settings(BaseSettings):
                 problems.append(f"{name} is a development key")
         if self.audit_key and not problems and len(decoded(self.audit_key)) < KEY_BYTES:
             problems.append(f"HOMEWARD_AUDIT_KEY must be at least {KEY_BYTES} bytes in base64")
-        for name, issuer in (("HOMEWARD_ISSUER", self.issuer), ("HOMEWARD_OIDC_ISSUER", self.oidc_issuer)):
-            if issuer is not None and not issuer.startswith("https://"):
-                problems.append(f"{name} must be an https address")
-        if problems:
-            raise ValueError("production refuses to start: " + "; ".join(problems))
-        return self
+        return problems
+
+    def _open_ways(self) -> list[str]:
+        issuers = (("HOMEWARD_ISSUER", self.issuer), ("HOMEWARD_OIDC_ISSUER", self.oidc_issuer))
+        problems = [
+            f"{name} must be an https address" for name, url in issuers if url and not url.startswith("https://")
+        ]
+        if self.kafka_security_protocol == "SASL_PLAINTEXT":
+            problems.append("HOMEWARD_KAFKA_SECURITY_PROTOCOL would send the password in the clear")
+        return problems
 
     @cached_property
     def sqlalchemy_url(self) -> str:

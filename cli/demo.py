@@ -1,4 +1,4 @@
-"""`homeward demo`: leads referrals from the host country to an approved plan, over HTTP only, as people would.
+"""`homeward demo`: leads referrals from the host country to a plan, a course and work, over HTTP only, as people would.
 
 It reads before it acts, so it may be interrupted and run again: it goes on where it was.
 """
@@ -11,13 +11,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid5
 
+import pycountry
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from cli.client import GatewayClient
 
+COURSES = Path(__file__).resolve().parent.parent / "examples" / "courses.csv"
 WAIT_SECONDS = 60.0
 LOOK_SECONDS = 0.15
 PAPER = b"%PDF-1.4\n% A page that stands for the signed one.\n%%EOF\n"
@@ -59,6 +62,13 @@ class Return:
         """The host-country service."""
         return str(self.content["sender"])
 
+    @property
+    def country(self) -> str:
+        """Where they return to (ISO 3166-1 alpha-3)."""
+        governorate: str = self.content["destination"]["governorate"]
+        known: Any = pycountry.countries.get(alpha_2=governorate.partition("-")[0])
+        return str(known.alpha_3)
+
 
 class Walk:
     """The journey, step by step. Each step leaves alone what is done already.
@@ -76,6 +86,7 @@ class Walk:
         self.coordinator = client(partner, "coordinator-1")
         self.focal_point = client(partner, "focal-point-7")
         self.desk = client(partner, "desk-3")
+        self.courses = COURSES.read_bytes()
 
     async def submit(self, content: dict[str, Any]) -> Return:
         """The host-country service refers a family."""
@@ -177,14 +188,60 @@ class Walk:
         answers = dict.fromkeys(("assistance", "counselling", "social", "community"), "4")
         await self.focal_point.post("/v1/surveys", survey | asked | {"answers": answers})
 
-    async def timeline(self, reader: GatewayClient, returnee_id: str) -> Any:
-        """The person's timeline, once it is complete and knows of the plan."""
+    async def offer_courses(self) -> None:
+        """The partner takes over its list of courses; again it changes nothing."""
+        headers = {"Content-Type": "text/csv"}
+        await self.coordinator.send("POST", "/v1/courses/import", content=self.courses, headers=headers)
+
+    async def train(self, walk: Return) -> None:
+        """The head of the family attends the orientation that their programme offers, and gets a certificate."""
+        listed = await self.coordinator.get("/v1/courses", programme=walk.content["programme"], limit=200)
+        fits = [c for c in listed["items"] if c["country"] == walk.country and c["phase"] == "post_arrival"]
+        course = next((c for c in fits if c["kind"] in {"orientation", "job_readiness"}), None)
+        if course is None:
+            return
+        path = "/v1/enrolments"
+        known = (await self.coordinator.get(path, returnee_id=walk.returnees[0]))["items"]
+        enrolment = next((e for e in known if e["course_id"] == course["id"]), None)
+        if enrolment is None:
+            cohort = await self.coordinator.post("/v1/cohorts", {"course_id": course["id"], "sessions": held_today(1)})
+            enrolment = await self.coordinator.post(path, {"returnee_id": walk.returnees[0], "cohort_id": cohort["id"]})
+        if enrolment["state"] in {"enrolled", "attending"}:
+            await self.attend(enrolment, 1)
+            await self.coordinator.decide(f"{path}/{enrolment['id']}", "complete")
+
+    async def attend(self, enrolment: Mapping[str, Any], sessions: int) -> None:
+        """Somebody was at the first sessions of their cohort."""
+        for number in range(1, sessions + 1):
+            sheet = f"/v1/cohorts/{enrolment['cohort_id']}/sessions/{number}/attendance"
+            if not (await self.coordinator.get(sheet))["entries"]:
+                present = {"enrolment_id": enrolment["id"], "status": "present"}
+                await self.coordinator.put_new(sheet, {"entries": [present]})
+
+    async def employ(self, walk: Return) -> None:
+        """The head of the family is proposed to an employer, and begins to work."""
+        returnee, coordinator = walk.returnees[0], self.coordinator
+        place = {"country": walk.country, "governorate": walk.content["destination"]["governorate"]}
+        vacancy, employer = (str(uuid5(UUID(walk.case_id), what)) for what in ("vacancy", "employer"))
+        placements = (await coordinator.get("/v1/placements", returnee_id=returnee))["items"]
+        if not placements:
+            await coordinator.post("/v1/employers", {"id": employer, "name": "Garage by the bridge"} | place)
+            work = {"employer_id": employer, "title": "Mechanic", "kind": "job", "occupation": "7231"}
+            await coordinator.post("/v1/vacancies", {"id": vacancy} | work | place)
+            proposal = {"vacancy_id": vacancy, "returnee_id": returnee}
+            placements = [await coordinator.post("/v1/placements", proposal)]
+        if placements[0]["state"] == "proposed":
+            today = datetime.now(UTC).date().isoformat()
+            await coordinator.post(f"/v1/placements/{placements[0]['id']}/start", {"started_on": today})
+
+    async def timeline(self, reader: GatewayClient, returnee_id: str, knows: str = ".plan.approved.") -> Any:
+        """The person's timeline, once it is complete and knows of a kind of fact: of the plan if nothing is said."""
 
         async def complete() -> Any:
             page = await reader.get(f"/v1/returnees/{returnee_id}/timeline", limit=200)
             fresh = all(source["complete"] for source in page["freshness"].values())
-            approved = any(".plan.approved." in entry["type"] for entry in page["items"])
-            return page if fresh and approved else None
+            known = any(knows in entry["type"] for entry in page["items"])
+            return page if fresh and known else None
 
         return await eventually(complete, "the timeline is complete")
 
@@ -229,6 +286,13 @@ class Walk:
             }
             for kind in kinds[:3]
         ]
+
+
+def held_today(sessions: int) -> list[dict[str, str]]:
+    """Sessions of an hour that have just been held, one after another."""
+    end = datetime.now(UTC).replace(microsecond=0)
+    starts = [end - timedelta(hours=back) for back in range(sessions, 0, -1)]
+    return [{"starts_at": start.isoformat(), "ends_at": (start + timedelta(hours=1)).isoformat()} for start in starts]
 
 
 def read_referrals(file: Path) -> list[dict[str, Any]]:
@@ -282,6 +346,7 @@ async def demo(
         moved_to(today, content) if content["programme"] in running and content["travel"] else content
         for content in read_referrals(file)
     ]
+    await walk.offer_courses()
     with progress(console) as bar:
         returns = [await walk.submit(content) for content in bar.track(contents, description="Referrals submitted")]
         steps: Sequence[tuple[str, Callable[[Return], Awaitable[None]]]] = (
@@ -290,12 +355,14 @@ async def demo(
             ("Families met at the airport", walk.meet),
             ("Plans approved", walk.plan),
             ("Cases followed up", walk.follow_up),
+            ("Courses completed", walk.train),
+            ("Work begun", walk.employ),
         )
         for title, step in steps:
             for each in bar.track(returns, description=title):
                 await step(each)
     largest = max(returns, key=lambda each: (each.content["programme"] in running, len(each.returnees)))
-    page = await walk.timeline(walk.coordinator, largest.returnees[0])
+    page = await walk.timeline(walk.coordinator, largest.returnees[0], knows=".placement.started.")
     people = sum(len(each.returnees) for each in returns)
     console.print(f"{len(returns)} referrals, {people} people, {time.monotonic() - begun:.1f} s\n")
     show_timeline(page, largest.returnees[0], console)

@@ -189,6 +189,19 @@ class Deadline(Sourced):
     then: Silence
 
 
+class Training(Sourced):
+    """What a programme asks of courses, and for how long it follows those who work."""
+
+    attendance_percent: int = Field(ge=1, le=100)
+    """How much of a course must be attended to complete it, where the course itself asks for nothing else."""
+    offer_days: int = Field(ge=1)
+    """Days for which a place that became free is kept for the first on the waiting list."""
+    retention_months: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=1)
+    """Months after the start of a placement at which it is checked whether the person still works there."""
+    most_mentees: int = Field(ge=1)
+    """Returnees that one graduate may accompany at a time."""
+
+
 class Rules(Data):
     """What a programme allows for the departures of one period."""
 
@@ -201,6 +214,7 @@ class Rules(Data):
     legal_statuses: LegalStatuses
     consents: Consents
     languages: Languages
+    training: Training
     accepted_by: AcceptedBy
     deadlines: Mapping[DeadlineKind, Deadline]
 

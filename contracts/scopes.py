@@ -43,6 +43,11 @@ class Scope(StrEnum):
     PLANS_APPROVE = "plans:approve", "Approve and return reintegration plans that another person prepared."
     ARRIVALS_READ = "arrivals:read", "Read the arrivals board."
     ARRIVALS_WRITE = "arrivals:write", "Check in, profile, assist and complete arrivals."
+    TRAINING_READ = "training:read", "Read courses, cohorts, enrolments, attendance, placements and mentors."
+    TRAINING_WRITE = "training:write", "Enrol, record attendance, assess and complete."
+    COURSES_MANAGE = "courses:manage", "Register training providers, offer courses and schedule cohorts."
+    WORK_READ = "work:read", "Read employers and vacancies."
+    WORK_WRITE = "work:write", "Register employers and vacancies, place people in work and pair mentors."
     TIMELINE_READ = (
         "timeline:read",
         "Read timelines and summaries of the returnees that the organisation takes part in.",

@@ -11,12 +11,12 @@ from chassis import beneficiaries
 from chassis.access import Role
 from chassis.db import Session
 from chassis.events import REGISTRY, Envelope, EventData, parse
-from contracts import cases, reception
+from contracts import cases, reception, training
 
-SOURCES = ("cases", "reception")
+SOURCES = ("cases", "reception", "training")
 """The services whose facts make the timeline."""
 EVENTS = {model.event_type: model for model in REGISTRY.values() if model.service in SOURCES}
-CONTRACTS = (cases, reception)
+CONTRACTS = (cases, reception, training)
 
 OPENED = cases.CaseOpened.event_type
 ACCEPTED = cases.ReferralAccepted.event_type

@@ -15,7 +15,7 @@ from chassis.errors import BAD_GATEWAY, NOT_FOUND, Problem
 from chassis.routing import Router
 from chassis.telemetry import REQUEST_ID_HEADER, bind_caller
 from gateway.limits import caller_of
-from gateway.proxy.owners import owners
+from gateway.proxy.owners import is_open, owners
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 ANSWER_SECONDS = 30.0
@@ -68,8 +68,9 @@ async def forward(request: Request) -> Response:
         Problem: 401 for a token that does not hold, 404 where nobody owns the path, 503 if the owner does not answer.
     """
     here = cast("Homeward", request.app.state.homeward)
-    caller = await caller_of(request, here)
-    bind_caller(caller.client_id, caller.organisation)
+    if "authorization" in request.headers or not is_open(request.method, request.url.path):
+        caller = await caller_of(request, here)
+        bind_caller(caller.client_id, caller.organisation)
     owner = owners().get(request.path_params["segment"])
     if owner is None:
         raise Problem(NOT_FOUND)

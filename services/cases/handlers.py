@@ -22,8 +22,10 @@ from contracts.reception import (
     ArrivalReceived,
     ArrivalReopened,
 )
+from contracts.training import EnrolmentCompleted, PlacementStarted
 from services.cases.cases import rules, service
 from services.cases.models import CaseFile, CaseMember
+from services.cases.plans.service import deliver
 from services.cases.referrals.rules import higher
 
 Handler = Callable[[Session, Event[Any]], Awaitable[None]]
@@ -116,6 +118,14 @@ async def profiled(session: Session, event: Event[ArrivalProfiled]) -> None:
         case.changed()
 
 
+async def line_delivered(session: Session, event: Event[EnrolmentCompleted] | Event[PlacementStarted]) -> None:
+    """What a line of a plan asked for was delivered: a course completed, or work begun."""
+    data = event.data
+    if data.case_id is not None and data.plan_line_id is not None:
+        at, by = event.envelope.occurred_at, event.envelope.service
+        await deliver(session, data.case_id, data.plan_line_id, at=at, by=by)
+
+
 HANDLERS: Handlers = {
     ArrivalReceived: received,
     ArrivalConfirmed: confirmed,
@@ -125,4 +135,6 @@ HANDLERS: Handlers = {
     ArrivalNotDeparted: _absent(ArrivalState.NOT_DEPARTED),
     ArrivalReopened: reopened,
     ArrivalProfiled: profiled,
+    EnrolmentCompleted: line_delivered,
+    PlacementStarted: line_delivered,
 }

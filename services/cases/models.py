@@ -308,6 +308,18 @@ class Plan(Resource):
     )
 
 
+class LineDelivery(Base):
+    """That a line of a plan was delivered, told by who delivers it; the line's id is the same in every version."""
+
+    __tablename__ = "line_delivery"
+
+    line_id: Mapped[UUID] = mapped_column(primary_key=True)
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("case_file.id"), index=True)
+    delivered_at: Mapped[datetime]
+    by: Mapped[str]
+    """The service that said so."""
+
+
 class PlanLine(Base):
     """What is planned for whom, and what it may cost."""
 

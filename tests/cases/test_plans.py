@@ -2,13 +2,14 @@
 
 import asyncio
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.errors import Problem
+from contracts.training import EnrolmentCompleted, PlacementStarted
 from services.cases.plans import rules
 from services.cases.plans.schemas import PlanState
 from tests.cases.house import Accepted, House, alone
@@ -212,3 +213,41 @@ def test_no_sequence_of_actions_leads_outside_the_table(actions: list[str]) -> N
     assert state in rules.TRANSITIONS
     assert all(problem.kind.status == 409 for _, problem in refusals)
     assert all(action not in problem.extensions["allowed"] for action, problem in refusals)
+
+
+class TestDelivery:
+    async def test_the_last_line_that_is_delivered_moves_the_case_once(self, house: House) -> None:
+        accepted = await house.arrived()
+        principal = accepted.people[0]
+        lines = [line(principal, kind=kind) for kind in ("vocational_training", "job_placement")]
+        await drafted(house, accepted, *lines)
+        etag = (await house.post(f"{path(accepted)}/submit", person="anna")).headers["etag"]
+        plan = (await house.post(f"{path(accepted)}/approve", person="bert", etag=etag)).json()
+        first, second = [UUID(each["id"]) for each in plan["lines"]]
+        common = {"returnee_id": UUID(principal), "case_id": UUID(accepted.case_id)}
+        done = EnrolmentCompleted(
+            **common, enrolment_id=uuid4(), group="economic", plan_line_id=first, attended=60, held=60
+        )
+        await house.tell(done, done)
+        assert await states(house, accepted) == ("in_delivery", [True, False])
+        begun = PlacementStarted(
+            **common,
+            placement_id=uuid4(),
+            vacancy_id=uuid4(),
+            kind="job",
+            occupation="5141",
+            plan_line_id=second,
+            wage_subsidy=False,
+            started_on="2026-03-01",
+        )
+        stray = begun.model_copy(update={"plan_line_id": None})
+        unknown = done.model_copy(update={"case_id": uuid4()})
+        await house.tell(stray, unknown, begun, begun)
+        assert await states(house, accepted) == ("monitoring", [True, True])
+
+
+async def states(house: House, accepted: Accepted) -> tuple[str, list[bool]]:
+    """The case's state, and which lines of its plan were delivered."""
+    plan = (await house.call("GET", path(accepted))).json()
+    case = (await house.call("GET", f"/cases/{accepted.case_id}")).json()
+    return case["state"], [each["delivered_at"] is not None for each in plan["lines"]]

@@ -154,6 +154,7 @@ class TestProduction:
             ({"client_secret": SecretStr("")}, "HOMEWARD_CLIENT_SECRET is not set"),
             ({"client_secret": SecretStr("dev-1")}, "HOMEWARD_CLIENT_SECRET is a development key"),
             ({"issuer": "http://gateway.example"}, "HOMEWARD_ISSUER must be an https address"),
+            ({"kafka_security_protocol": "SASL_PLAINTEXT"}, "would send the password in the clear"),
         ],
     )
     def test_refuses(self, missing: dict[str, Any], says: str) -> None:

@@ -16,6 +16,7 @@ WRITTEN: dict[str, Callable[[], str]] = {
     "^[A-Z0-9]{2}$": lambda: "TK",
     "^[A-Z0-9]{2}[0-9]{1,4}[A-Z]?$": lambda: "TK802",
     "^[A-Z]{3}$": lambda: "EUR",
+    "^[0-9]{4}$": lambda: "5141",
     "^[0-9]{1,15}(\\.[0-9]{1,3})?$": lambda: "205.00",
 }
 

@@ -47,6 +47,7 @@ CODE_LIKE = {
     r"^[A-Z0-9]{2}$",
     r"^[A-Z0-9]{2}[0-9]{1,4}[A-Z]?$",
     r"^[A-Z]{3}$",
+    r"^[0-9]{4}$",
     r"^[0-9]{1,15}(\.[0-9]{1,3})?$",
 }
 """Patterns in which no sentence and no name of a person with a capital, a blank or another script can be written."""
@@ -127,7 +128,7 @@ class TestEveryEvent:
             assert model.subject_fields[0] == "returnee_id"
 
     def test_is_named_as_a_fact_of_its_service(self, model: type[EventData]) -> None:
-        assert re.fullmatch(r"org\.homeward\.(cases|reception)\.[a-z_]+\.[a-z_]+\.v[0-9]+", model.event_type)
+        assert re.fullmatch(r"org\.homeward\.(cases|reception|training)\.[a-z_]+\.[a-z_]+\.v[0-9]+", model.event_type)
         assert model.__module__ == f"contracts.{model.service}"
 
 

@@ -29,6 +29,7 @@ router = Router(prefix="/v1/cases/{case_id}/plan", tags=["plans"])
 async def answer(session: Session, plan: Plan, response: Response) -> PlanOut:
     """A plan with its lines and its ETag."""
     statuses = await service.statuses_of(session, plan.case_id)
+    delivered = await service.delivered(session, plan)
     lines = [
         PlanLineOut(
             id=line.line_id,
@@ -41,6 +42,7 @@ async def answer(session: Session, plan: Plan, response: Response) -> PlanOut:
             level=line.level,
             feasibility=line.feasibility,
             status=statuses.get(line.line_id, LineStatus.PLANNED),
+            delivered_at=delivered.get(line.line_id),
         )
         for line in await service.lines_of(session, plan)
     ]

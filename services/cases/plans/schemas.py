@@ -177,6 +177,8 @@ class PlanLineOut(Out):
     level: Level
     feasibility: list[Feasibility]
     status: LineStatus
+    delivered_at: datetime | None
+    """When who delivers it said that it was; null until then."""
 
 
 class PlanOut(Out):

@@ -1,9 +1,11 @@
 """Plans: drafted, agreed, submitted, approved by another person, returned, amended."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert
 
 from chassis import audit
 from chassis.auth import Caller
@@ -18,7 +20,7 @@ from services.cases.cases import rules as case_rules
 from services.cases.cases import service as cases
 from services.cases.deadlines import service as deadlines
 from services.cases.deadlines.schemas import DeadlineState
-from services.cases.models import CaseFile, CaseMember, Plan, PlanLine, PlanLineStatus
+from services.cases.models import CaseFile, CaseMember, LineDelivery, Plan, PlanLine, PlanLineStatus
 from services.cases.plans import rules
 from services.cases.plans.schemas import AgreeIn, AmendIn, LineStatus, PlanIn, PlanState, ReturnIn
 
@@ -323,3 +325,42 @@ async def amend(session: Session, case_id: UUID, body: AmendIn, caller: Caller) 
     audit.record(session, caller, "amend-plan", "case", case_id, {"plan_version": draft.plan_version})
     await session.flush()
     return draft
+
+
+async def deliver(session: Session, case_id: UUID, line_id: UUID, *, at: datetime, by: str) -> None:
+    """A line of the plan was delivered, once however often it is told; the last one moves the case to monitoring.
+
+    Args:
+        session: The session.
+        case_id: The case.
+        line_id: The line, by its id in every version of the plan.
+        at: When.
+        by: The service that says so.
+    """
+    query = select(CaseFile).where(CaseFile.id == case_id).with_for_update()
+    case = await session.scalar(query)
+    if case is None:
+        return
+    told = insert(LineDelivery).values(line_id=line_id, case_id=case_id, delivered_at=at, by=by)
+    await session.execute(told.on_conflict_do_nothing())
+    plan = await session.scalar(select(Plan).where(Plan.case_id == case_id, Plan.state == PlanState.APPROVED))
+    if plan is None or case.state != CaseState.IN_DELIVERY:
+        return
+    open_lines = (
+        select(PlanLine.id)
+        .outerjoin(LineDelivery, LineDelivery.line_id == PlanLine.line_id)
+        .where(PlanLine.plan_id == plan.id, LineDelivery.line_id.is_(None))
+    )
+    if await session.scalar(open_lines.limit(1)) is None:
+        members = await session.scalars(select(CaseMember).where(CaseMember.case_id == case_id))
+        await cases.progress(session, case, members.all(), CaseState.MONITORING)
+
+
+async def delivered(session: Session, plan: Plan) -> dict[UUID, datetime]:
+    """When lines of a version of a plan were delivered, by the line's id."""
+    query = (
+        select(LineDelivery.line_id, LineDelivery.delivered_at)
+        .join(PlanLine, PlanLine.line_id == LineDelivery.line_id)
+        .where(PlanLine.plan_id == plan.id)
+    )
+    return {row[0]: row[1] for row in await session.execute(query)}

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "03f6f4d3d542"
-down_revision = "e5513866b181"
+down_revision = "bb70e8b1f181"
 branch_labels = None
 depends_on = None
 

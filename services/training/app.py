@@ -1,0 +1,40 @@
+"""Training as one object."""
+
+from pathlib import Path
+
+from chassis.app import Service
+from contracts import training as facts
+from services.training.attendance.routes import router as attendance
+from services.training.certificates.routes import router as certificates
+from services.training.courses.routes import cohorts, courses, providers
+from services.training.enrolments.routes import router as enrolments
+from services.training.enrolments.service import LAPSE_JOB
+from services.training.handlers import HANDLERS
+from services.training.identities import fetch_job
+from services.training.mentors.routes import router as mentors
+from services.training.models import Base
+from services.training.plans import FETCH_JOB
+from services.training.work.routes import employers, placements, vacancies
+
+service = Service(
+    name="training",
+    title="Homeward training",
+    description="Courses and who takes part in them, certificates, vacancies, placements in work, and mentors.",
+    routers=[
+        providers,
+        courses,
+        cohorts,
+        attendance,
+        enrolments,
+        certificates,
+        employers,
+        vacancies,
+        placements,
+        mentors,
+    ],
+    metadata=Base.metadata,
+    migrations=Path(__file__).parent / "migrations" / "versions",
+    publishes=facts.PUBLISHES,
+    handlers=HANDLERS,
+    jobs=lambda settings: [fetch_job(settings), FETCH_JOB, LAPSE_JOB],
+)

@@ -1,0 +1,228 @@
+"""Attendance: a whole sheet at once, put right later, and what follows from it."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from chassis import audit
+from chassis.auth import Caller
+from chassis.concurrency import Precondition
+from chassis.db import Session, now
+from chassis.errors import CONFLICT, FieldError, Problem, invalid, state_conflict
+from chassis.outbox import publish
+from contracts import training as facts
+from services.training.courses.rules import CohortState
+from services.training.courses.service import lock_cohort, sessions_of
+from services.training.enrolments.rules import (
+    COUNTS,
+    ON_THE_SHEET,
+    Action,
+    EnrolmentState,
+    after,
+    enough,
+    minutes_of,
+)
+from services.training.enrolments.schemas import SheetIn
+from services.training.enrolments.service import fact_of, mine
+from services.training.fields import found
+from services.training.models import Attendance, Certificate, Cohort, CohortSession, Enrolment
+
+RESOURCE = "attendance"
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""How far ahead of the database's clock a claim may be; a convention of the whole API."""
+
+
+async def session_of(session: Session, cohort_id: UUID, number: int) -> CohortSession:
+    """A session of a cohort.
+
+    Raises:
+        Problem: 404.
+    """
+    meeting: CohortSession = found(await session.get(CohortSession, (cohort_id, number)))
+    return meeting
+
+
+async def sheet(session: Session, caller: Caller, cohort_id: UUID, number: int) -> Sequence[tuple[Attendance, UUID]]:
+    """Who was there, of those in whose return the caller takes part, with the returnee's id."""
+    query = (
+        select(Attendance, Enrolment.returnee_id)
+        .join(Enrolment, Enrolment.id == Attendance.enrolment_id)
+        .where(Attendance.cohort_id == cohort_id, Attendance.number == number, mine(caller))
+        .order_by(Attendance.enrolment_id)
+    )
+    rows = await session.execute(query, execution_options={"populate_existing": True})
+    return [(row[0], row[1]) for row in rows]
+
+
+async def attended(session: Session, enrolment_ids: Iterable[UUID]) -> dict[UUID, int]:
+    """Minutes that count, by enrolment; none where nothing was recorded."""
+    query = (
+        select(Attendance.enrolment_id, func.sum(Attendance.minutes))
+        .where(Attendance.enrolment_id.in_(sorted(set(enrolment_ids))))
+        .group_by(Attendance.enrolment_id)
+    )
+    return {row[0]: int(row[1]) for row in await session.execute(query)}
+
+
+async def held(session: Session, cohort_id: UUID) -> int:
+    """Minutes of all sessions of a cohort."""
+    return sum(
+        int((each.ends_at - each.starts_at).total_seconds() // 60) for each in await sessions_of(session, cohort_id)
+    )
+
+
+async def record(
+    session: Session, caller: Caller, cohort_id: UUID, number: int, body: SheetIn, precondition: Precondition
+) -> CohortSession:
+    """Record a whole sheet, or put it right. Whoever is not named stays as recorded before.
+
+    A device may send the same capture again: it is there already, whatever version it has seen.
+
+    Args:
+        session: The session.
+        caller: Who records.
+        cohort_id: The cohort.
+        number: Its session.
+        body: Who was there.
+        precondition: The version that was seen, or that nothing was there.
+
+    Raises:
+        Problem: 404; 409 the cohort was cancelled; 412, 428; 422 not a participant, or not held yet.
+    """
+    cohort = await lock_cohort(session, cohort_id)
+    query = select(CohortSession).where(CohortSession.cohort_id == cohort_id, CohortSession.number == number)
+    meeting: CohortSession = found(await session.scalar(query.with_for_update()))
+    before = {row.enrolment_id: row for row, _ in await sheet(session, caller, cohort_id, number)}
+    if body.capture_id is not None and body.capture_id == meeting.capture_id:
+        if {e.enrolment_id: e.status for e in body.entries} != {
+            e.enrolment_id: before[e.enrolment_id].status for e in body.entries if e.enrolment_id in before
+        }:
+            raise Problem(CONFLICT, "the capture was sent before with other content, or was corrected since")
+        precondition.checked = True  # what is sent again says nothing new
+        return meeting
+    precondition.check(meeting.sheet_version or None)
+    if cohort.state != CohortState.SCHEDULED:
+        raise state_conflict(cohort.state, [], "attendance")
+    clock = (await session.execute(select(now()))).scalar_one()
+    if meeting.starts_at > clock + CLOCK_TOLERANCE:
+        raise invalid(FieldError(pointer="", code="not_begun", detail="a session that has begun"))
+    people = await _participants(session, caller, cohort_id, body)
+    changed = await _write(session, meeting, body, before)
+    if not changed and meeting.sheet_version:
+        return meeting
+    at = body.occurred_at or clock
+    await _follow(session, cohort, meeting, people, {row.enrolment_id: row for row in changed}, before, at)
+    meeting.sheet_version += 1
+    meeting.capture_id = body.capture_id
+    meeting.occurred_at, meeting.recorded_at = at, clock
+    meeting.recorded_by = caller.person or caller.organisation
+    meeting.clock_suspect = at > clock + CLOCK_TOLERANCE
+    details: dict[str, Any] = {"session": number}
+    corrected = [
+        {"enrolment": str(row.enrolment_id), "from": before[row.enrolment_id].status, "to": row.status}
+        for row in changed
+        if row.enrolment_id in before
+    ]
+    audit.record(
+        session, caller, "correct" if corrected else "record", RESOURCE, cohort_id, details | {"corrected": corrected}
+    )
+    await session.flush()
+    return meeting
+
+
+async def _participants(session: Session, caller: Caller, cohort_id: UUID, body: SheetIn) -> dict[UUID, Enrolment]:
+    wanted = [entry.enrolment_id for entry in body.entries]
+    query = (
+        select(Enrolment)
+        .where(
+            Enrolment.id.in_(wanted),
+            Enrolment.cohort_id == cohort_id,
+            Enrolment.state.in_(ON_THE_SHEET),
+            mine(caller),
+        )
+        .order_by(Enrolment.id)
+        .with_for_update(of=Enrolment)
+    )
+    people = {row.id: row for row in await session.scalars(query, execution_options={"populate_existing": True})}
+    errors = [
+        FieldError(pointer=f"/entries/{place}/enrolment_id", code="not_a_participant", detail="who has a place here")
+        for place, enrolment_id in enumerate(wanted)
+        if enrolment_id not in people
+    ]
+    if errors:
+        raise invalid(*errors)
+    return people
+
+
+async def _write(
+    session: Session, meeting: CohortSession, body: SheetIn, before: dict[UUID, Attendance]
+) -> list[Attendance]:
+    """Write the entries that are new or other than before; they are returned detached, as they are now."""
+    rows = [
+        Attendance(
+            enrolment_id=entry.enrolment_id,
+            number=meeting.number,
+            cohort_id=meeting.cohort_id,
+            status=entry.status,
+            minutes=minutes_of(entry.status, meeting.starts_at, meeting.ends_at),
+        )
+        for entry in body.entries
+        if entry.enrolment_id not in before or before[entry.enrolment_id].status != entry.status
+    ]
+    if rows:
+        names = ("enrolment_id", "number", "cohort_id", "status", "minutes")
+        statement = insert(Attendance).values([{name: getattr(row, name) for name in names} for row in rows])
+        await session.execute(
+            statement.on_conflict_do_update(
+                index_elements=["enrolment_id", "number"],
+                set_={"status": statement.excluded.status, "minutes": statement.excluded.minutes, "recorded_at": now()},
+            ),
+            execution_options={"synchronize_session": False},
+        )
+    return rows
+
+
+async def _follow(
+    session: Session,
+    cohort: Cohort,
+    meeting: CohortSession,
+    people: dict[UUID, Enrolment],
+    changed: dict[UUID, Attendance],
+    before: dict[UUID, Attendance],
+    at: datetime,
+) -> None:
+    """Tell each entry that is new or other than before, and let enrolments and certificates follow."""
+    total, minutes = await held(session, cohort.id), await attended(session, changed)
+    day = (await session.execute(select(func.timezone(cohort.time_zone, meeting.starts_at)))).scalar_one().date()
+    for enrolment_id, row in sorted(changed.items()):
+        enrolment = people[enrolment_id]
+        assert enrolment.attendance_percent is not None
+        sufficient = enough(minutes.get(enrolment_id, 0), total, enrolment.attendance_percent)
+        if row.status in COUNTS and enrolment.state == EnrolmentState.ENROLLED:
+            enrolment.state = after(enrolment.state, Action.ATTEND)
+            publish(session, facts.EnrolmentStarted(**fact_of(enrolment)), occurred_at=at)
+        common = fact_of(enrolment) | {
+            "session": meeting.number,
+            "held_on": day,
+            "status": row.status,
+            "minutes": row.minutes,
+            "stipend": enrolment.stipend,
+        }
+        old = before.get(enrolment_id)
+        if old is None:
+            publish(session, facts.AttendanceRecorded(**common), occurred_at=at)
+        else:
+            told = facts.AttendanceCorrected(
+                **common, previous_status=old.status, previous_minutes=old.minutes, sufficient=sufficient
+            )
+            publish(session, told, occurred_at=at)
+        enrolment.changed()
+        if enrolment.state == EnrolmentState.COMPLETED:
+            certificate = await session.scalar(select(Certificate).where(Certificate.enrolment_id == enrolment_id))
+            if certificate is not None and certificate.valid != sufficient:
+                certificate.valid = sufficient
+                certificate.changed()

@@ -1,0 +1,118 @@
+"""What a course is told as, who it is for, and what a list of courses must hold. Pure."""
+
+import re
+import unicodedata
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from itertools import pairwise
+
+from contracts.codes import AssistanceGroup, CaseState
+from contracts.training import Phase, TrainingKind
+
+
+class CourseKind(StrEnum):
+    """Kinds of course."""
+
+    ORIENTATION = "orientation"
+    VOCATIONAL = "vocational"
+    LANGUAGE = "language"
+    BUSINESS = "business"
+    PSYCHOSOCIAL = "psychosocial"
+    JOB_READINESS = "job_readiness"
+
+
+class CohortState(StrEnum):
+    """Whether a cohort takes place."""
+
+    SCHEDULED = "scheduled"
+    CANCELLED = "cancelled"
+
+
+GROUPS = {
+    CourseKind.ORIENTATION: AssistanceGroup.SOCIAL,
+    CourseKind.VOCATIONAL: AssistanceGroup.ECONOMIC,
+    CourseKind.LANGUAGE: AssistanceGroup.ECONOMIC,
+    CourseKind.BUSINESS: AssistanceGroup.ECONOMIC,
+    CourseKind.PSYCHOSOCIAL: AssistanceGroup.CARE,
+    CourseKind.JOB_READINESS: AssistanceGroup.ECONOMIC,
+}
+
+IN_THE_COUNTRY = frozenset({CaseState.ARRIVED, CaseState.IN_DELIVERY, CaseState.MONITORING})
+
+
+def published_kind(kind: str) -> TrainingKind | None:
+    """The kind as events may name it; None where it would disclose something about health."""
+    return None if kind == CourseKind.PSYCHOSOCIAL else TrainingKind(kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What decides for whom a cohort is.
+
+    Attributes:
+        programmes: Programmes that it is for; empty means every one.
+        phase: Before the departure or after the arrival.
+        country: Where it takes place (ISO 3166-1 alpha-3).
+        online: Whether it may be attended from anywhere.
+    """
+
+    programmes: Collection[str]
+    phase: str
+    country: str
+    online: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a cohort is not for somebody."""
+
+    code: str
+    right: str
+
+
+def refusals(
+    offer: Offer,
+    *,
+    programme: str,
+    case_state: str,
+    host_countries: Collection[str] | None,
+    countries_of_return: Collection[str],
+) -> list[Refusal]:
+    """Why a cohort is not for somebody: by programme, phase and place, and by nothing else about them.
+
+    Args:
+        offer: The cohort and its course.
+        programme: The person's programme.
+        case_state: Where their case stands.
+        host_countries: From where the programme's people leave; None where it names none.
+        countries_of_return: Where they return to.
+    """
+    found = []
+    if offer.programmes and programme not in offer.programmes:
+        found.append(Refusal("programme", "a person of a programme that the course is for"))
+    before = offer.phase == Phase.PRE_DEPARTURE
+    if before and case_state != CaseState.PRE_DEPARTURE:
+        found.append(Refusal("phase", "a person who has not left yet"))
+    if not before and case_state not in IN_THE_COUNTRY:
+        found.append(Refusal("phase", "a person who has arrived and whose case is open"))
+    here = host_countries if before else countries_of_return
+    if not offer.online and here is not None and offer.country not in here:
+        found.append(Refusal("place", "a cohort in a country where the programme's people are at that time"))
+    return found
+
+
+def slug_of(name: str) -> str:
+    """An organisation's slug from its name: `Training provider 1` is `training-provider-1`."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:64].rstrip("-")
+
+
+def sessions_overlap(sessions: Sequence[tuple[datetime, datetime]]) -> bool:
+    """Whether two sessions of one cohort are at the same time.
+
+    Args:
+        sessions: Beginnings and ends, in order.
+    """
+    return any(later[0] < earlier[1] for earlier, later in pairwise(sessions))

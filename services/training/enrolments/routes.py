@@ -1,0 +1,310 @@
+"""`/v1/enrolments`."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query, Request, Response
+
+from chassis import audit
+from chassis.auth import Caller
+from chassis.concurrency import set_etag
+from chassis.db import Session
+from chassis.errors import NOT_CAUGHT_UP, Problem
+from chassis.pagination import Cursor, Limit, Page, link_next
+from chassis.routing import CallerDep, CaughtUpDep, PreconditionDep, Router, SessionDep, requires
+from contracts.codes import Money
+from contracts.scopes import Scope
+from services.training import identities
+from services.training.attendance.service import attended, held
+from services.training.certificates import service as certificates
+from services.training.certificates.pdf import draw
+from services.training.enrolments import service
+from services.training.enrolments.rules import EnrolmentState, enough
+from services.training.enrolments.schemas import (
+    AcceptIn,
+    AssessIn,
+    AttendedOut,
+    ClashOut,
+    DropOutIn,
+    EnrolmentDetail,
+    EnrolmentIn,
+    EnrolmentOut,
+    EvaluateIn,
+    ManualIn,
+    PlaceIn,
+    ProfileIn,
+    ProfileOut,
+)
+from services.training.fields import Claimed, found
+from services.training.models import Enrolment, Seeker
+from services.training.routing import UNKNOWN, KeyringDep
+from services.training.work import service as work
+from services.training.work.schemas import ReasonOut, SuggestionOut, SuggestionsOut
+from services.training.work.views import vacancy_out
+
+router = Router(prefix="/v1/enrolments", tags=["training"])
+
+PDF = "application/pdf"
+Most = Annotated[int, Query(ge=1, le=100, description="The best so many.")]
+
+
+def _out(response: Response, enrolment: Enrolment) -> EnrolmentOut:
+    set_etag(response, enrolment.version)
+    return EnrolmentOut.model_validate(enrolment)
+
+
+@router.post("", status_code=201, responses=UNKNOWN)
+@requires(Scope.TRAINING_WRITE)
+async def request_enrolment(
+    body: EnrolmentIn, session: SessionDep, caller: CallerDep, caught_up: CaughtUpDep, response: Response
+) -> EnrolmentOut:
+    """Give somebody a place in a cohort; where every place is taken, one on its waiting list."""
+    enrolment = await service.request(
+        session,
+        caller,
+        id=body.id,
+        returnee_id=body.returnee_id,
+        cohort_id=body.cohort_id,
+        despite_clash=body.despite_clash,
+        caught_up=caught_up,
+    )
+    return _out(response, enrolment)
+
+
+@router.get("")
+@requires(Scope.TRAINING_READ)
+async def list_enrolments(
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    caller: CallerDep,
+    cohort_id: UUID | None = None,
+    returnee_id: UUID | None = None,
+    state: EnrolmentState | None = None,
+    updated_since: Claimed | None = None,
+    after: Cursor = None,
+    limit: Limit = 50,
+) -> Page[EnrolmentOut]:
+    """Enrolments, newest first, without names."""
+    rows = await service.listed(
+        session,
+        caller,
+        cohort_id=cohort_id,
+        returnee_id=returnee_id,
+        state=state,
+        updated_since=updated_since,
+        after_=after,
+        limit=limit,
+    )
+    link_next(request, response, rows.next)
+    return Page(items=[EnrolmentOut.model_validate(row) for row in rows.items], next=rows.next)
+
+
+async def _detail(session: Session, caller: Caller, enrolment: Enrolment, response: Response) -> EnrolmentDetail:
+    so_far = None
+    if enrolment.cohort_id is not None and enrolment.attendance_percent is not None:
+        total = await held(session, enrolment.cohort_id)
+        minutes = (await attended(session, [enrolment.id])).get(enrolment.id, 0)
+        so_far = AttendedOut(
+            attended=minutes,
+            held=total,
+            percent_needed=enrolment.attendance_percent,
+            sufficient=enough(minutes, total, enrolment.attendance_percent),
+        )
+    certificate = await certificates.of_enrolment(session, enrolment.id)
+    at_once = [] if caller.kind == "training_provider" else await service.clashes(session, enrolment)
+    return EnrolmentDetail(
+        **_out(response, enrolment).model_dump(),
+        attendance=so_far,
+        clashes=[ClashOut(cohort_id=row.cohort_id, session=row.number, at=row.at) for row in at_once],
+        certificate_code=certificate.code if certificate else None,
+    )
+
+
+@router.get("/{enrolment_id}")
+@requires(Scope.TRAINING_READ)
+async def read_enrolment(
+    enrolment_id: UUID, session: SessionDep, caller: CallerDep, response: Response
+) -> EnrolmentDetail:
+    """An enrolment with how much was attended, and which other courses of the person are at the same time."""
+    return await _detail(session, caller, await service.find(session, caller, enrolment_id), response)
+
+
+@router.post("/{enrolment_id}/place")
+@requires(Scope.TRAINING_WRITE, if_match=True)
+async def place(
+    enrolment_id: UUID,
+    body: PlaceIn,
+    session: SessionDep,
+    caller: CallerDep,
+    precondition: PreconditionDep,
+    caught_up: CaughtUpDep,
+    response: Response,
+) -> EnrolmentOut:
+    """Choose a cohort for what an approved plan asks for."""
+    enrolment = await service.place(
+        session,
+        caller,
+        enrolment_id,
+        cohort_id=body.cohort_id,
+        despite_clash=body.despite_clash,
+        precondition=precondition,
+        caught_up=caught_up,
+    )
+    return _out(response, enrolment)
+
+
+@router.post("/{enrolment_id}/accept")
+@requires(Scope.TRAINING_WRITE, person=True, if_match=True)
+async def accept(
+    enrolment_id: UUID,
+    body: AcceptIn,
+    session: SessionDep,
+    caller: CallerDep,
+    precondition: PreconditionDep,
+    response: Response,
+) -> EnrolmentOut:
+    """The person takes the place that is kept for them."""
+    enrolment = await service.accept(
+        session, caller, enrolment_id, despite_clash=body.despite_clash, precondition=precondition
+    )
+    return _out(response, enrolment)
+
+
+@router.post("/{enrolment_id}/cancel")
+@requires(Scope.TRAINING_WRITE)
+async def cancel(enrolment_id: UUID, session: SessionDep, caller: CallerDep, response: Response) -> EnrolmentOut:
+    """The person does not want the place, or the offer; it goes to the first on the waiting list."""
+    return _out(response, await service.cancel(session, caller, enrolment_id))
+
+
+@router.post("/{enrolment_id}/drop-out")
+@requires(Scope.TRAINING_WRITE)
+async def drop_out(
+    enrolment_id: UUID, body: DropOutIn, session: SessionDep, caller: CallerDep, response: Response
+) -> EnrolmentOut:
+    """The person does not go on."""
+    return _out(response, await service.drop_out(session, caller, enrolment_id, body.reason, body.comment))
+
+
+@router.post("/{enrolment_id}/no-show")
+@requires(Scope.TRAINING_WRITE)
+async def no_show(enrolment_id: UUID, session: SessionDep, caller: CallerDep, response: Response) -> EnrolmentOut:
+    """The person had a place and never came."""
+    return _out(response, await service.no_show(session, caller, enrolment_id))
+
+
+@router.post("/{enrolment_id}/assess")
+@requires(Scope.TRAINING_WRITE)
+async def assess(
+    enrolment_id: UUID, body: AssessIn, session: SessionDep, caller: CallerDep, response: Response
+) -> EnrolmentOut:
+    """Note how somebody did, before the course or after it."""
+    return _out(response, await service.assess(session, caller, enrolment_id, body.stage, body.score))
+
+
+@router.post("/{enrolment_id}/manual")
+@requires(Scope.TRAINING_WRITE)
+async def hand_manual(
+    enrolment_id: UUID, body: ManualIn, session: SessionDep, caller: CallerDep, response: Response
+) -> EnrolmentOut:
+    """Note that the manual was handed out."""
+    return _out(response, await service.hand_manual(session, caller, enrolment_id, body.handed_on))
+
+
+@router.post("/{enrolment_id}/evaluate")
+@requires(Scope.TRAINING_WRITE)
+async def evaluate(
+    enrolment_id: UUID, body: EvaluateIn, session: SessionDep, caller: CallerDep, response: Response
+) -> EnrolmentOut:
+    """Keep what the participant says of the course."""
+    return _out(response, await service.evaluate(session, caller, enrolment_id, body.model_dump()))
+
+
+@router.post("/{enrolment_id}/complete")
+@requires(Scope.TRAINING_WRITE, person=True, if_match=True)
+async def complete(
+    enrolment_id: UUID, session: SessionDep, caller: CallerDep, precondition: PreconditionDep, response: Response
+) -> EnrolmentDetail:
+    """The person completed the course: they get a certificate."""
+    enrolment = await certificates.complete(session, caller, enrolment_id, precondition)
+    return await _detail(session, caller, enrolment, response)
+
+
+@router.get(
+    "/{enrolment_id}/certificate",
+    response_class=Response,
+    responses={200: {"content": {PDF: {"schema": {"type": "string", "format": "binary"}}}}},
+)
+@requires(Scope.TRAINING_READ)
+async def read_certificate(
+    enrolment_id: UUID, request: Request, session: SessionDep, caller: CallerDep, keyring: KeyringDep
+) -> Response:
+    """The certificate on paper, with the person's name; reading it is audited."""
+    enrolment = await service.find(session, caller, enrolment_id)
+    certificate = found(await certificates.of_enrolment(session, enrolment_id))
+    known = await identities.read(session, [enrolment.returnee_id], keyring)
+    identity = known.get(enrolment.returnee_id)
+    if identity is None:
+        raise Problem(NOT_CAUGHT_UP, headers={"Retry-After": "5"})
+    audit.record(session, caller, "read-identity", "certificate", certificate.id)
+    gateway = str(request.app.state.homeward.settings.issuer).rstrip("/")
+    file = draw(certificate, identity, verify_at=f"{gateway}/v1/certificates/{certificate.code}")
+    headers = {"Content-Disposition": 'inline; filename="certificate.pdf"', "Cache-Control": "no-store"}
+    return Response(file, media_type=PDF, headers=headers)
+
+
+def _profile(response: Response, seeker: Seeker) -> ProfileOut:
+    set_etag(response, seeker.version)
+    wage = Money(amount=seeker.wage, currency=seeker.currency) if seeker.wage is not None and seeker.currency else None
+    return ProfileOut(
+        id=seeker.id,
+        created_at=seeker.created_at,
+        updated_at=seeker.updated_at,
+        occupations=seeker.occupations,
+        languages=seeker.languages,
+        country=seeker.country,
+        governorate=seeker.governorate,
+        may_move=seeker.may_move,
+        wage=wage,
+        available_from=seeker.available_from,
+        looking=seeker.looking,
+    )
+
+
+@router.get("/{enrolment_id}/profile")
+@requires(Scope.TRAINING_READ)
+async def read_profile(enrolment_id: UUID, session: SessionDep, caller: CallerDep, response: Response) -> ProfileOut:
+    """What the participant can do and wants."""
+    return _profile(response, await work.profile(session, caller, enrolment_id))
+
+
+@router.put("/{enrolment_id}/profile")
+@requires(Scope.TRAINING_WRITE, if_match=True)
+async def write_profile(
+    enrolment_id: UUID,
+    body: ProfileIn,
+    session: SessionDep,
+    caller: CallerDep,
+    precondition: PreconditionDep,
+    response: Response,
+) -> ProfileOut:
+    """Note what the participant can do and wants (`If-None-Match: *` the first time)."""
+    return _profile(response, await work.set_profile(session, caller, enrolment_id, body, precondition))
+
+
+@router.get("/{enrolment_id}/vacancies")
+@requires(Scope.WORK_READ)
+async def suggest_vacancies(
+    enrolment_id: UUID, session: SessionDep, caller: CallerDep, limit: Most = 20
+) -> SuggestionsOut:
+    """The open vacancies that fit the participant best, with the reasons."""
+    items = [
+        SuggestionOut(
+            vacancy=vacancy_out(vacancy),
+            score=match.score,
+            reasons=[ReasonOut.model_validate(reason) for reason in match.reasons],
+        )
+        for match, vacancy in await work.suggestions(session, caller, enrolment_id, limit)
+    ]
+    return SuggestionsOut(items=items)

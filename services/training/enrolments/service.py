@@ -1,0 +1,656 @@
+"""Places in cohorts: taken, waited for, offered, accepted, given back.
+
+A cohort's row is locked while a place of it changes hands, and counts the places that are taken.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Date, Row, cast, func, select
+from sqlalchemy.orm import aliased
+
+from chassis import audit, beneficiaries, jobs
+from chassis.access import Role, grant, visible
+from chassis.auth import Caller, OrganisationKind
+from chassis.concurrency import Precondition
+from chassis.db import Session, now
+from chassis.errors import CONFLICT, NOT_FOUND, FieldError, Problem, ProblemType, invalid, state_conflict
+from chassis.events import EventData
+from chassis.ids import new_id
+from chassis.jobs import JobKind, Payload
+from chassis.outbox import publish
+from chassis.pagination import Rows
+from contracts import training as facts
+from contracts.training import CancellationReason, CohortField, DropOutReason
+from services.training import identities
+from services.training.courses.rules import GROUPS, CohortState, CourseKind, Offer, published_kind, refusals
+from services.training.courses.schemas import CohortChange
+from services.training.courses.service import (
+    about,
+    change_cohort,
+    lock_cohort,
+    newest_first,
+    sessions_of,
+)
+from services.training.enrolments.rules import HOLDS_A_SEAT, NOT_BEGUN, Action, EnrolmentState, after, percent_left
+from services.training.fields import check_owner, found
+from services.training.models import Cohort, CohortSession, Course, Enrolment, Provider
+from services.training.programmes import rules_of
+
+LAPSE = "training.offer.lapse"
+RESOURCE = "enrolment"
+OVER = (EnrolmentState.DROPPED_OUT, EnrolmentState.NO_SHOW, EnrolmentState.CANCELLED)
+KEEPS_TIME = (EnrolmentState.OFFERED, EnrolmentState.ENROLLED, EnrolmentState.ATTENDING)
+
+CLASH = ProblemType(
+    "training-clash",
+    409,
+    "Another course is at the same time",
+    "The person has, or was offered, a place in a cohort that meets at the same time. `errors` says which; send "
+    "`despite_clash: true` where that is known and right.",
+)
+NOT_FOR_THEM = ProblemType(
+    "not-eligible",
+    409,
+    "The cohort is not for this person",
+    "`errors` says by which rule: programme, phase or place.",
+)
+
+
+def mine(caller: Caller) -> ColumnElement[bool]:
+    """The predicate that every query about enrolments passes through: a training provider sees its own cohorts'."""
+    if caller.kind is not OrganisationKind.TRAINING_PROVIDER:
+        return visible(Enrolment.returnee_id, caller)
+    theirs = (
+        select(Cohort.id)
+        .join(Provider, Provider.id == Cohort.provider_id)
+        .where(Provider.slug == caller.organisation, Cohort.id == Enrolment.cohort_id)
+    )
+    return visible(Enrolment.returnee_id, caller) & theirs.exists()
+
+
+def person_of(person: Row[Any]) -> dict[str, Any]:
+    """What a row about somebody keeps of the projection."""
+    names = ("returnee_id", "case_id", "referral_id", "household_id", "programme", "programme_version")
+    return {name: getattr(person, name) for name in names}
+
+
+def fact_of(enrolment: Enrolment) -> dict[str, Any]:
+    """What every fact about an enrolment carries."""
+    return enrolment.ids | {
+        "enrolment_id": enrolment.id,
+        "cohort_id": enrolment.cohort_id,
+        "course_id": enrolment.course_id,
+        "group": GROUPS[CourseKind(enrolment.kind)],
+        "kind": published_kind(enrolment.kind),
+        "phase": enrolment.phase,
+        "plan_line_id": enrolment.plan_line_id,
+    }
+
+
+async def one_at_a_time(session: Session, returnee_id: UUID) -> None:
+    """Let no two transactions give one person a place at once: two that clash would not see each other.
+
+    Taken before any cohort is locked.
+    """
+    key = int.from_bytes(returnee_id.bytes[8:], "big", signed=True)
+    await session.execute(select(func.pg_advisory_xact_lock(key)))
+
+
+async def find(session: Session, caller: Caller, enrolment_id: UUID) -> Enrolment:
+    """An enrolment, if the caller takes part in the person's return.
+
+    Raises:
+        Problem: 404.
+    """
+    enrolment = await session.scalar(select(Enrolment).where(Enrolment.id == enrolment_id, mine(caller)))
+    if enrolment is None:
+        raise Problem(NOT_FOUND)
+    return enrolment
+
+
+async def lock(session: Session, caller: Caller, enrolment_id: UUID) -> tuple[Enrolment, Cohort | None]:
+    """An enrolment and its cohort, both locked, the cohort first.
+
+    Raises:
+        Problem: 404.
+    """
+    seen = await find(session, caller, enrolment_id)
+    cohort = await lock_cohort(session, seen.cohort_id) if seen.cohort_id else None
+    query = select(Enrolment).where(Enrolment.id == enrolment_id).with_for_update()
+    result = await session.scalars(query, execution_options={"populate_existing": True})
+    enrolment = result.one()
+    if cohort is None and enrolment.cohort_id is not None:  # it was given a cohort in between
+        raise Problem(CONFLICT, "it was given a cohort a moment ago")
+    return enrolment, cohort
+
+
+async def _clashes(session: Session, returnee_id: UUID, cohort_id: UUID) -> list[Row[Any]]:
+    here, there = aliased(CohortSession), aliased(CohortSession)
+    query = (
+        select(there.cohort_id, there.number, func.greatest(here.starts_at, there.starts_at).label("at"))
+        .join(here, (here.starts_at < there.ends_at) & (there.starts_at < here.ends_at))
+        .join(Enrolment, Enrolment.cohort_id == there.cohort_id)
+        .where(
+            here.cohort_id == cohort_id,
+            there.cohort_id != cohort_id,
+            Enrolment.returnee_id == returnee_id,
+            Enrolment.state.in_(KEEPS_TIME),
+        )
+        .order_by("at", there.cohort_id, there.number)
+        .limit(50)
+    )
+    return list(await session.execute(query))
+
+
+async def clashes(session: Session, enrolment: Enrolment) -> list[Row[Any]]:
+    """Sessions of the person's other courses at the same time: `cohort_id, number, at`."""
+    if enrolment.cohort_id is None or enrolment.state in OVER:
+        return []
+    return await _clashes(session, enrolment.returnee_id, enrolment.cohort_id)
+
+
+async def _refuse_clash(session: Session, returnee_id: UUID, cohort_id: UUID, *, despite: bool) -> None:
+    if despite:
+        return
+    found = await _clashes(session, returnee_id, cohort_id)
+    if found:
+        detail = "session {} of cohort {} is at the same time"
+        errors = [
+            FieldError(pointer="/cohort_id", code="clash", detail=detail.format(row.number, row.cohort_id))
+            for row in found
+        ]
+        raise Problem(CLASH, errors=errors)
+
+
+async def _offer_of(session: Session, cohort_id: UUID) -> tuple[Course, Offer, str]:
+    query = (
+        select(Course, Cohort.country, Cohort.online, Provider.slug)
+        .join(Cohort, Cohort.course_id == Course.id)
+        .join(Provider, Provider.id == Cohort.provider_id)
+        .where(Cohort.id == cohort_id)
+    )
+    course, country, online, slug = found((await session.execute(query)).one_or_none())
+    return course, Offer(course.programmes, course.phase, country, online), slug
+
+
+async def request(
+    session: Session,
+    caller: Caller,
+    *,
+    id: UUID | None,  # noqa: A002 - the resource's member
+    returnee_id: UUID,
+    cohort_id: UUID,
+    despite_clash: bool,
+    caught_up: bool,
+) -> Enrolment:
+    """Give somebody a place in a cohort, or one on its waiting list.
+
+    Args:
+        session: The session.
+        caller: Who asks.
+        id: Chosen by the client.
+        returnee_id: For whom.
+        cohort_id: Where.
+        despite_clash: Whether another course at the same time is accepted.
+        caught_up: Whether the projection of people was already waited for.
+
+    Raises:
+        Problem: 404; 409, not for them, taken already, at the same time as another, or cancelled.
+        NotKnownYet: The person is not known here yet.
+    """
+    person = await beneficiaries.require(session, returnee_id, caller, caught_up=caught_up)
+    if id is not None:
+        there = await session.scalar(select(Enrolment).where(Enrolment.id == id))
+        if there is not None:
+            if (there.returnee_id, there.cohort_id) != (returnee_id, cohort_id):
+                raise Problem(CONFLICT, "the id is taken by something else")
+            return there
+    await one_at_a_time(session, returnee_id)
+    values = person_of(person) | {
+        "id": id or new_id(),
+        "version": 1,
+        "cohort_id": None,
+        "state": EnrolmentState.REQUESTED,
+        "kind": CourseKind.ORIENTATION,
+        "stipend": False,
+        "requested_by": caller.organisation,
+    }
+    enrolment = Enrolment(**values)
+    await _seat(session, caller, person, enrolment, cohort_id, despite_clash=despite_clash, new=True)
+    return enrolment
+
+
+async def place(
+    session: Session,
+    caller: Caller,
+    enrolment_id: UUID,
+    *,
+    cohort_id: UUID,
+    despite_clash: bool,
+    precondition: Precondition,
+    caught_up: bool,
+) -> Enrolment:
+    """Give what a plan asks for a cohort.
+
+    Raises:
+        Problem: 404, 409, 412, 428.
+    """
+    seen = await find(session, caller, enrolment_id)
+    person = await beneficiaries.require(session, seen.returnee_id, caller, caught_up=caught_up)
+    await one_at_a_time(session, seen.returnee_id)
+    query = select(Enrolment).where(Enrolment.id == enrolment_id).with_for_update()
+    enrolment = (await session.scalars(query, execution_options={"populate_existing": True})).one()
+    precondition.check(enrolment.version)
+    after(enrolment.state, Action.PLACE)
+    await _seat(session, caller, person, enrolment, cohort_id, despite_clash=despite_clash, new=False)
+    return enrolment
+
+
+async def _seat(
+    session: Session,
+    caller: Caller,
+    person: Row[Any],
+    enrolment: Enrolment,
+    cohort_id: UUID,
+    *,
+    despite_clash: bool,
+    new: bool,
+) -> None:
+    """Decide about the person first, with nobody else waiting; then lock the cohort and take the place, or a number."""
+    course, offer, provider = await _offer_of(session, cohort_id)
+    _refuse_ineligible(person, offer)
+    active = (
+        Enrolment.cohort_id == cohort_id,
+        Enrolment.returnee_id == person.returnee_id,
+        Enrolment.state.not_in(OVER),
+    )
+    if await session.scalar(select(Enrolment.id).where(*active)) is not None:
+        raise Problem(CONFLICT, "the person is enrolled in this cohort, or on its waiting list")
+    await _refuse_clash(session, person.returnee_id, cohort_id, despite=despite_clash)
+    await grant(session, [person.returnee_id], Role.PROVIDER, provider)
+    if not await identities.is_kept(session, person.returnee_id):
+        await identities.fetch_later(session, person.returnee_id)
+    rules = rules_of(person.programme, person.programme_version).training
+    enrolment.cohort_id, enrolment.course_id = cohort_id, course.id
+    enrolment.kind, enrolment.phase = course.kind, course.phase
+    enrolment.stipend = course.stipend
+    enrolment.attendance_percent = course.attendance_percent or rules.attendance_percent
+    cohort = await lock_cohort(session, cohort_id)
+    if cohort.state != CohortState.SCHEDULED:
+        raise state_conflict(cohort.state, [], Action.PLACE)
+    free = cohort.seats_taken < cohort.capacity and not cohort.waiting
+    if free:
+        enrolment.state = EnrolmentState.ENROLLED
+        cohort.seats_taken += 1
+    else:
+        enrolment.state = EnrolmentState.WAITLISTED
+        cohort.last_queue += 1
+        cohort.waiting += 1
+        enrolment.queue = cohort.last_queue
+    cohort.changed()
+    if new:
+        session.add(enrolment)
+        publish(session, facts.EnrolmentRequested(**fact_of(enrolment)))
+    else:
+        enrolment.changed()
+    if free:
+        publish(session, facts.EnrolmentConfirmed(**fact_of(enrolment), stipend=enrolment.stipend))
+    else:
+        publish(session, facts.EnrolmentWaitlisted(**fact_of(enrolment), queue=cohort.waiting))
+    audit.record(session, caller, Action.PLACE, RESOURCE, enrolment.id, {"state": enrolment.state})
+    await session.flush()
+
+
+def _refuse_ineligible(person: Row[Any], offer: Offer) -> None:
+    rules = rules_of(person.programme, person.programme_version)
+    found = refusals(
+        offer,
+        programme=person.programme,
+        case_state=person.state,
+        host_countries=rules.host_countries.values,
+        countries_of_return=rules.countries_of_return.keys(),
+    )
+    if found:
+        errors = [FieldError(pointer="/cohort_id", code=each.code, detail=each.right) for each in found]
+        raise Problem(NOT_FOR_THEM, errors=errors)
+
+
+async def fill(session: Session, cohort: Cohort) -> None:
+    """Offer the free places of a locked cohort to the first on its waiting list, in order, each once.
+
+    Nothing is offered to somebody who could not attend enough any more.
+    """
+    free = cohort.capacity - cohort.seats_taken
+    if cohort.state != CohortState.SCHEDULED or free <= 0:
+        return
+    at = (await session.execute(select(now()))).scalar_one()
+    sessions = [(each.starts_at, each.ends_at) for each in await sessions_of(session, cohort.id)]
+    query = (
+        select(Enrolment)
+        .where(
+            Enrolment.cohort_id == cohort.id,
+            Enrolment.state == EnrolmentState.WAITLISTED,
+            Enrolment.attendance_percent <= percent_left(sessions, at),
+        )
+        .order_by(Enrolment.queue)
+        .limit(free)
+        .with_for_update()
+    )
+    first = (await session.scalars(query, execution_options={"populate_existing": True})).all()
+    if not first:
+        return
+    for enrolment in first:
+        days = rules_of(enrolment.programme, enrolment.programme_version).training.offer_days
+        enrolment.state = after(enrolment.state, Action.OFFER)
+        enrolment.offered_until = at + timedelta(days=days)
+        enrolment.changed()
+        cohort.seats_taken += 1
+        cohort.waiting -= 1
+        await jobs.schedule(
+            session, LAPSE, {"enrolment_id": str(enrolment.id)}, due_at=enrolment.offered_until, key=str(enrolment.id)
+        )
+        publish(session, facts.EnrolmentOffered(**fact_of(enrolment), expires_at=enrolment.offered_until))
+    cohort.changed()
+    await session.flush()
+
+
+async def leave(
+    session: Session, enrolment: Enrolment, cohort: Cohort | None, state: EnrolmentState, fact: EventData
+) -> None:
+    """End a locked enrolment; its place, if it held one, goes to the first on the waiting list."""
+    held = enrolment.state in HOLDS_A_SEAT
+    if enrolment.state == EnrolmentState.WAITLISTED and cohort is not None:
+        cohort.waiting -= 1
+        cohort.changed()
+    if enrolment.state == EnrolmentState.OFFERED:
+        await jobs.cancel(session, LAPSE, str(enrolment.id))
+    enrolment.state, enrolment.offered_until = state, None
+    enrolment.changed()
+    publish(session, fact)
+    if held and cohort is not None:
+        cohort.seats_taken -= 1
+        cohort.changed()
+        await session.flush()
+        await fill(session, cohort)
+    await session.flush()
+
+
+async def accept(
+    session: Session, caller: Caller, enrolment_id: UUID, *, despite_clash: bool, precondition: Precondition
+) -> Enrolment:
+    """The person takes the place that was kept for them.
+
+    Raises:
+        Problem: 404, 409 (also where the offer lapsed), 412, 428.
+    """
+    seen = await find(session, caller, enrolment_id)
+    await one_at_a_time(session, seen.returnee_id)
+    enrolment, cohort = await lock(session, caller, enrolment_id)
+    precondition.check(enrolment.version)
+    state = after(enrolment.state, Action.ACCEPT)
+    assert cohort is not None
+    at = (await session.execute(select(now()))).scalar_one()
+    if enrolment.offered_until is not None and enrolment.offered_until <= at:
+        raise Problem(CONFLICT, "the offer has lapsed")
+    await _refuse_clash(session, enrolment.returnee_id, cohort.id, despite=despite_clash)
+    await jobs.cancel(session, LAPSE, str(enrolment.id))
+    enrolment.state, enrolment.offered_until = state, None
+    enrolment.changed()
+    audit.record(session, caller, Action.ACCEPT, RESOURCE, enrolment.id)
+    publish(session, facts.EnrolmentConfirmed(**fact_of(enrolment), stipend=enrolment.stipend))
+    await session.flush()
+    return enrolment
+
+
+async def lapse(session: Session, payload: Payload, _: Any) -> None:
+    """An offer that nobody took in time goes to the next."""
+    enrolment_id = UUID(payload["enrolment_id"])
+    cohort_id = await session.scalar(select(Enrolment.cohort_id).where(Enrolment.id == enrolment_id))
+    if cohort_id is None:
+        return
+    cohort = await lock_cohort(session, cohort_id)
+    query = select(Enrolment).where(
+        Enrolment.id == enrolment_id,
+        Enrolment.state == EnrolmentState.OFFERED,
+        Enrolment.offered_until <= now(),
+    )
+    enrolment = await session.scalar(query.with_for_update())
+    if enrolment is not None:
+        await _cancel(session, enrolment, cohort, CancellationReason.OFFER_LAPSED)
+
+
+LAPSE_JOB = JobKind(LAPSE, lapse)
+
+
+async def _cancel(session: Session, enrolment: Enrolment, cohort: Cohort | None, reason: CancellationReason) -> None:
+    enrolment.reason = reason
+    told = facts.EnrolmentCancelled(**fact_of(enrolment), reason=reason)
+    await leave(session, enrolment, cohort, EnrolmentState.CANCELLED, told)
+
+
+async def cancel(session: Session, caller: Caller, enrolment_id: UUID) -> Enrolment:
+    """The person does not want the place, or the offer.
+
+    Raises:
+        Problem: 404, 409.
+    """
+    enrolment, cohort = await lock(session, caller, enrolment_id)
+    after(enrolment.state, Action.CANCEL)
+    await _cancel(session, enrolment, cohort, CancellationReason.DECLINED)
+    audit.record(session, caller, Action.CANCEL, RESOURCE, enrolment.id)
+    return enrolment
+
+
+async def drop_out(
+    session: Session, caller: Caller, enrolment_id: UUID, reason: DropOutReason, comment: str | None
+) -> Enrolment:
+    """The person does not go on.
+
+    Raises:
+        Problem: 404, 409.
+    """
+    enrolment, cohort = await lock(session, caller, enrolment_id)
+    state = after(enrolment.state, Action.DROP_OUT)
+    enrolment.reason, enrolment.comment = reason, comment
+    told = facts.EnrolmentDroppedOut(**fact_of(enrolment), reason=reason)
+    await leave(session, enrolment, cohort, state, told)
+    audit.record(session, caller, Action.DROP_OUT, RESOURCE, enrolment.id, {"reason": reason})
+    return enrolment
+
+
+async def no_show(session: Session, caller: Caller, enrolment_id: UUID) -> Enrolment:
+    """The person had a place and never came.
+
+    Raises:
+        Problem: 404, 409 (also before the cohort begins).
+    """
+    enrolment, cohort = await lock(session, caller, enrolment_id)
+    state = after(enrolment.state, Action.NO_SHOW)
+    assert cohort is not None
+    begins = await session.scalar(select(func.min(CohortSession.starts_at)).where(CohortSession.cohort_id == cohort.id))
+    if begins is None or begins > (await session.execute(select(now()))).scalar_one():
+        raise Problem(CONFLICT, "the cohort has not begun")
+    await leave(session, enrolment, cohort, state, facts.EnrolmentNoShow(**fact_of(enrolment)))
+    audit.record(session, caller, Action.NO_SHOW, RESOURCE, enrolment.id)
+    return enrolment
+
+
+async def cancel_not_begun(
+    session: Session,
+    which: Sequence[ColumnElement[bool]],
+    reason: CancellationReason,
+    states: Collection[EnrolmentState] = NOT_BEGUN,
+) -> int:
+    """Cancel what has not begun, the cohorts locked in id order.
+
+    Args:
+        session: The session.
+        which: Whose.
+        reason: Why.
+        states: Of those in these states.
+
+    Returns:
+        How many.
+    """
+    wanted = (*which, Enrolment.state.in_(states))
+    cohort_ids = await session.scalars(select(Enrolment.cohort_id).where(*wanted).distinct())
+    cohorts = {cohort_id: await lock_cohort(session, cohort_id) for cohort_id in sorted(filter(None, cohort_ids))}
+    query = select(Enrolment).where(*wanted).order_by(Enrolment.id).with_for_update()
+    count = 0
+    for enrolment in (await session.scalars(query, execution_options={"populate_existing": True})).all():
+        if enrolment.cohort_id is None or enrolment.cohort_id in cohorts:
+            cohort = cohorts[enrolment.cohort_id] if enrolment.cohort_id else None
+            await _cancel(session, enrolment, cohort, reason)
+            count += 1
+    return count
+
+
+async def cancel_cohort(session: Session, caller: Caller, cohort_id: UUID, precondition: Precondition) -> Cohort:
+    """A cohort does not take place; everybody who has a place or waits for one is told.
+
+    Raises:
+        Problem: 404, 403, 409, 412, 428.
+    """
+    cohort = await lock_cohort(session, cohort_id)
+    check_owner(cohort.organisation, caller)
+    precondition.check(cohort.version)
+    if cohort.state != CohortState.SCHEDULED:
+        raise state_conflict(cohort.state, [], Action.CANCEL)
+    cohort.state = CohortState.CANCELLED  # first, so that no place that becomes free is offered
+    cohort.changed()
+    await _tell(session, cohort, facts.CohortCancelled)
+    waiting_or_placed = (*NOT_BEGUN, EnrolmentState.ATTENDING)
+    which = [Enrolment.cohort_id == cohort.id]
+    await cancel_not_begun(session, which, CancellationReason.COHORT_CANCELLED, waiting_or_placed)
+    audit.record(session, caller, Action.CANCEL, "cohort", cohort.id)
+    await session.flush()
+    return cohort
+
+
+async def change(
+    session: Session, caller: Caller, cohort_id: UUID, body: CohortChange, precondition: Precondition
+) -> Cohort:
+    """Change a cohort; everybody who has a place or waits for one is told, and new places are offered.
+
+    Raises:
+        Problem: 404, 403, 409, 412, 422, 428.
+    """
+    cohort = await lock_cohort(session, cohort_id)
+    check_owner(cohort.organisation, caller)
+    precondition.check(cohort.version)
+    changed = await change_cohort(session, cohort, body)
+    if changed:
+        await _tell(session, cohort, facts.CohortUpdated, changed=changed)
+        await fill(session, cohort)
+        audit.record(session, caller, "change", "cohort", cohort.id, {"changed": list(changed)})
+    return cohort
+
+
+async def _tell(
+    session: Session,
+    cohort: Cohort,
+    fact: type[facts.CohortUpdated] | type[facts.CohortCancelled],
+    **more: tuple[CohortField, ...],
+) -> None:
+    """A fact about a cohort: once of itself, and once of each person in it."""
+    course = await session.get_one(Course, cohort.course_id)
+    common: Mapping[str, Any] = about(course) | {
+        "cohort_id": cohort.id,
+        "starts_on": cohort.starts_on,
+        "ends_on": cohort.ends_on,
+        **more,
+    }
+    publish(session, fact(**common))
+    query = select(Enrolment).where(Enrolment.cohort_id == cohort.id, Enrolment.state.not_in(OVER))
+    for enrolment in await session.scalars(query.order_by(Enrolment.id)):
+        publish(session, fact(**common, **enrolment.ids))
+
+
+async def assess(
+    session: Session, caller: Caller, enrolment_id: UUID, stage: facts.AssessmentStage, score: int
+) -> Enrolment:
+    """Note how somebody did, before or after; again replaces it.
+
+    Raises:
+        Problem: 404, 409.
+    """
+    enrolment, _ = await lock(session, caller, enrolment_id)
+    after(enrolment.state, Action.ASSESS)
+    if stage is facts.AssessmentStage.BEFORE:
+        enrolment.score_before = score
+    else:
+        enrolment.score_after = score
+    publish(session, facts.EnrolmentAssessed(**fact_of(enrolment), stage=stage))
+    return await _noted(session, caller, enrolment, Action.ASSESS)
+
+
+async def hand_manual(session: Session, caller: Caller, enrolment_id: UUID, handed_on: date) -> Enrolment:
+    """Note that the manual was handed out.
+
+    Raises:
+        Problem: 404, 409, 422.
+    """
+    enrolment, _ = await lock(session, caller, enrolment_id)
+    after(enrolment.state, Action.HAND_MANUAL)
+    tomorrow = (await session.execute(select(cast(now() + timedelta(days=1), Date)))).scalar_one()
+    if handed_on > tomorrow:
+        raise invalid(FieldError(pointer="/handed_on", code="in_future", detail="a day that has come"))
+    enrolment.manual_on = handed_on
+    return await _noted(session, caller, enrolment, Action.HAND_MANUAL)
+
+
+async def evaluate(session: Session, caller: Caller, enrolment_id: UUID, answers: Mapping[str, Any]) -> Enrolment:
+    """Keep what the participant says of the course.
+
+    Raises:
+        Problem: 404, 409.
+    """
+    enrolment, _ = await lock(session, caller, enrolment_id)
+    after(enrolment.state, Action.EVALUATE)
+    enrolment.evaluation = dict(answers)
+    return await _noted(session, caller, enrolment, Action.EVALUATE)
+
+
+async def _noted(session: Session, caller: Caller, enrolment: Enrolment, action: Action) -> Enrolment:
+    enrolment.changed()
+    audit.record(session, caller, action, RESOURCE, enrolment.id)
+    await session.flush()
+    return enrolment
+
+
+async def listed(
+    session: Session,
+    caller: Caller,
+    *,
+    cohort_id: UUID | None,
+    returnee_id: UUID | None,
+    state: EnrolmentState | None,
+    updated_since: datetime | None,
+    after_: str | None,
+    limit: int,
+) -> Rows[Enrolment]:
+    """Enrolments of those in whose return the caller takes part, newest first."""
+    query = select(Enrolment).where(mine(caller))
+    for column, value in (
+        (Enrolment.cohort_id, cohort_id),
+        (Enrolment.returnee_id, returnee_id),
+        (Enrolment.state, state),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    return await newest_first(session, query, Enrolment, updated_since=updated_since, after=after_, limit=limit)
+
+
+async def roster(session: Session, caller: Caller, cohort_id: UUID) -> Sequence[Enrolment]:
+    """Who takes part in a cohort, of those in whose return the caller takes part.
+
+    Raises:
+        Problem: 404, there is no such cohort.
+    """
+    if await session.get(Cohort, cohort_id) is None:
+        raise Problem(NOT_FOUND)
+    query = select(Enrolment).where(Enrolment.cohort_id == cohort_id, Enrolment.state.not_in(OVER), mine(caller))
+    return (await session.scalars(query.order_by(Enrolment.id))).all()

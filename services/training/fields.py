@@ -1,0 +1,121 @@
+"""Types of what people send and of what is answered, for all of training."""
+
+from datetime import UTC, date, datetime
+from functools import cache
+from typing import Annotated, Any
+from uuid import UUID
+from zoneinfo import available_timezones
+
+import pycountry
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from chassis.auth import Caller
+from chassis.errors import FORBIDDEN, NOT_FOUND, Problem
+from contracts.codes import CountryCode
+
+Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f<>]+$", max_length=200, strip_whitespace=True)]
+"""A line of text without control characters."""
+Note = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$", max_length=2000)]
+Day = Annotated[date, Field(ge=date(2000, 1, 1), lt=date(2100, 1, 1))]
+Claimed = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2100, 1, 1, tzinfo=UTC))]
+"""A time with its offset."""
+Percent = Annotated[int, Field(ge=0, le=100)]
+
+
+class Out(BaseModel):
+    """Base of what is answered."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class ResourceOut(Out):
+    """What every resource answers with."""
+
+    id: UUID
+    created_at: datetime
+    updated_at: datetime
+
+
+def refuse(code: str, right: str) -> PydanticCustomError:
+    """An error with a code and what would be right."""
+    return PydanticCustomError(code, right, {"code": code})
+
+
+@cache
+def _countries() -> frozenset[str]:
+    return frozenset(country.alpha_3 for country in pycountry.countries)
+
+
+@cache
+def _languages() -> frozenset[str]:
+    codes = {language.alpha_3 for language in pycountry.languages}
+    return frozenset(codes | {language.alpha_2 for language in pycountry.languages if hasattr(language, "alpha_2")})
+
+
+@cache
+def _governorates() -> frozenset[str]:
+    return frozenset(part.code for part in pycountry.subdivisions)
+
+
+def _country(code: str) -> str:
+    if code not in _countries():
+        raise refuse("bad_country_code", "an ISO 3166-1 alpha-3 code")
+    return code
+
+
+def _language(code: str) -> str:
+    if code not in _languages():
+        raise refuse("unknown_language", "an ISO 639 code")
+    return code
+
+
+def _zone(name: str) -> str:
+    if name not in available_timezones():
+        raise refuse("unknown_time_zone", "a name of the IANA time zone database")
+    return name
+
+
+def _governorate(code: str) -> str:
+    if code not in _governorates():
+        raise refuse("unknown_governorate", "an ISO 3166-2 code")
+    return code
+
+
+Country = Annotated[CountryCode, AfterValidator(_country)]
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$"), AfterValidator(_language)]
+TimeZone = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_+/-]{1,40}$"), AfterValidator(_zone)]
+Governorate = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}-[A-Z0-9]{1,3}$"), AfterValidator(_governorate)]
+"""ISO 3166-2."""
+
+
+def check_place(country: str, governorate: str | None) -> None:
+    """Refuse a governorate of another country.
+
+    Raises:
+        PydanticCustomError: It is one.
+    """
+    known: Any = pycountry.countries.get(alpha_3=country)
+    if governorate is not None and not governorate.startswith(f"{known.alpha_2}-"):
+        raise refuse("governorate_outside_country", "an ISO 3166-2 code of the country")
+
+
+def check_owner(owner: str, caller: Caller) -> None:
+    """What one organisation offers is changed by it alone.
+
+    Raises:
+        Problem: 403.
+    """
+    if owner != caller.organisation and not caller.is_internal:
+        raise Problem(FORBIDDEN, "only the organisation that registered it changes it")
+
+
+def found(row: Any) -> Any:
+    """The row.
+
+    Raises:
+        Problem: 404, there is none.
+    """
+    if row is None:
+        raise Problem(NOT_FOUND)
+    return row

@@ -1,0 +1,111 @@
+"""What training does when cases or reception tells something. Every event has an outcome in every state."""
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Date, cast, delete, select, update
+
+from chassis import beneficiaries
+from chassis.consumer import Handlers
+from chassis.db import Session, now
+from chassis.events import Event
+from chassis.outbox import publish
+from contracts.cases import (
+    CaseClosed,
+    CaseOpened,
+    CaseProgressed,
+    CaseReopened,
+    PlanApproved,
+    ReferralWithdrawn,
+    ReturneeErased,
+    ReturneeUpdated,
+    TravelNotDeparted,
+)
+from contracts.reception import ArrivalDeclined, ArrivalNoShow, ArrivalNotDeparted
+from contracts.training import CancellationReason, MentorshipEnd, ReturneeScrubbed
+from services.training import identities, plans
+from services.training.enrolments.service import cancel_not_begun
+from services.training.mentors.service import end_all_of
+from services.training.models import Enrolment, Seeker
+from services.training.work.service import end_not_begun
+
+
+async def _today(session: Session) -> date:
+    today: date = (await session.execute(select(cast(now(), Date)))).scalar_one()
+    return today
+
+
+async def _state(session: Session, returnee_id: UUID) -> str | None:
+    known = beneficiaries.beneficiary.c
+    state: str | None = await session.scalar(select(known.state).where(known.returnee_id == returnee_id))
+    return state
+
+
+async def plan_approved(session: Session, event: Event[PlanApproved]) -> None:
+    """Fetch the lines; a job requests what they ask for."""
+    await plans.fetch_later(session, event.data.case_id, event.data.plan_version)
+
+
+async def case_closed(session: Session, event: Event[CaseClosed]) -> None:
+    """What has not begun does not take place; who was accompanied or accompanies does so no more."""
+    await beneficiaries.on_moved(session, event)
+    data = event.data
+    which = [Enrolment.returnee_id == data.returnee_id, Enrolment.case_id == data.case_id]
+    await cancel_not_begun(session, which, CancellationReason.CASE_CLOSED)
+    today = await _today(session)
+    await end_not_begun(session, data.returnee_id, today)
+    await end_all_of(session, data.returnee_id, MentorshipEnd.CASE_CLOSED, today)
+    await session.execute(update(Seeker).where(Seeker.id == data.returnee_id).values(looking=False))
+
+
+async def not_returned(session: Session, event: Event[Any]) -> None:
+    """The return does not take place, or not now: what has not begun is cancelled."""
+    returnee_id: UUID | None = event.data.returnee_id
+    if returnee_id is None:  # before acceptance nobody was known here
+        return
+    which: list[ColumnElement[bool]] = [Enrolment.returnee_id == returnee_id]
+    await cancel_not_begun(session, which, CancellationReason.NOT_RETURNED)
+
+
+async def returnee_updated(session: Session, event: Event[ReturneeUpdated]) -> None:
+    """Fetch who a participant is again; of others training keeps no copy."""
+    returnee_id = event.data.returnee_id
+    if await _state(session, returnee_id) != "erased" and await identities.is_kept(session, returnee_id):
+        await identities.fetch_later(session, returnee_id)
+
+
+async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> None:
+    """Keep what was counted, without the person: no identity, no words about them, nothing of what they can do."""
+    returnee_id = event.data.returnee_id
+    await beneficiaries.on_erased(session, event)
+    await identities.forget(session, returnee_id)
+    theirs = [Enrolment.returnee_id == returnee_id]
+    await cancel_not_begun(session, theirs, CancellationReason.ERASED)
+    today = await _today(session)
+    await end_not_begun(session, returnee_id, today)
+    await end_all_of(session, returnee_id, MentorshipEnd.OTHER, today)
+    await session.execute(
+        update(Enrolment)
+        .where(*theirs)
+        .values(comment=None, evaluation=None, score_before=None, score_after=None)
+        .execution_options(synchronize_session=False)
+    )
+    await session.execute(delete(Seeker).where(Seeker.id == returnee_id))
+    publish(session, ReturneeScrubbed(returnee_id=returnee_id))
+
+
+HANDLERS: Handlers = {
+    **beneficiaries.projection(
+        opened=CaseOpened, moved=(CaseProgressed, CaseClosed, CaseReopened), erased=ReturneeErased
+    ),
+    CaseClosed: case_closed,
+    PlanApproved: plan_approved,
+    ReturneeUpdated: returnee_updated,
+    ReturneeErased: returnee_erased,
+    ReferralWithdrawn: not_returned,
+    TravelNotDeparted: not_returned,
+    ArrivalNoShow: not_returned,
+    ArrivalNotDeparted: not_returned,
+    ArrivalDeclined: not_returned,
+}

@@ -1,0 +1,185 @@
+"""The HTTP shape of employers, vacancies, matches and placements."""
+
+from datetime import date
+from typing import Annotated, Self
+from uuid import UUID
+
+from pydantic import Field, model_validator
+
+from chassis.routing import Body
+from contracts.codes import Money
+from contracts.training import PlacementEnd, WorkKind
+from services.training.classifications import IscoCode
+from services.training.fields import Country, Day, Governorate, Language, Line, Out, ResourceOut, check_place
+from services.training.work.rules import Factor, PlacementState, VacancyState
+
+
+class EmployerIn(Body):
+    """Who employs."""
+
+    id: UUID | None = None
+    """Chosen by the client, so that it can be told again."""
+    name: Line
+    country: Country
+    governorate: Governorate | None = None
+
+    @model_validator(mode="after")
+    def governorate_is_there(self) -> Self:
+        """Refuse a governorate of another country."""
+        check_place(self.country, self.governorate)
+        return self
+
+
+class EmployerOut(ResourceOut):
+    """An employer."""
+
+    name: str
+    country: str
+    governorate: str | None
+
+
+class VacancyIn(Body):
+    """A place to work, or several of the same."""
+
+    id: UUID | None = None
+    """Chosen by the client, so that it can be told again."""
+    employer_id: UUID
+    title: Line
+    kind: WorkKind
+    occupation: IscoCode
+    """ISCO-08 unit group."""
+    country: Country
+    governorate: Governorate | None = None
+    remote: bool = False
+    languages: Annotated[list[Language], Field(max_length=20, default_factory=list)]
+    wage: Money | None = None
+    """A month."""
+    positions: Annotated[int, Field(ge=1, le=1000)] = 1
+    starts_on: Day | None = None
+
+    @model_validator(mode="after")
+    def governorate_is_there(self) -> Self:
+        """Refuse a governorate of another country."""
+        check_place(self.country, self.governorate)
+        return self
+
+
+class VacancyOut(ResourceOut):
+    """A vacancy."""
+
+    state: VacancyState
+    employer_id: UUID
+    title: str
+    kind: WorkKind
+    occupation: str
+    country: str
+    governorate: str | None
+    remote: bool
+    languages: list[str]
+    wage: Money | None
+    positions: int
+    taken: int
+    starts_on: date | None
+
+
+class ReasonOut(Out):
+    """Why, in one respect."""
+
+    factor: Factor
+    percent: int
+    words: str
+
+
+class CandidateOut(Out):
+    """Somebody who fits a vacancy."""
+
+    returnee_id: UUID
+    score: int
+    """0 to 100; the weights are provisional."""
+    reasons: list[ReasonOut]
+
+
+class CandidatesOut(Out):
+    """Who fits a vacancy, best first."""
+
+    items: list[CandidateOut]
+
+
+class SuggestionOut(Out):
+    """A vacancy that fits somebody."""
+
+    vacancy: VacancyOut
+    score: int
+    """0 to 100; the weights are provisional."""
+    reasons: list[ReasonOut]
+
+
+class SuggestionsOut(Out):
+    """Vacancies that fit somebody, best first."""
+
+    items: list[SuggestionOut]
+
+
+class PlacementIn(Body):
+    """A person is proposed to an employer."""
+
+    id: UUID | None = None
+    """Chosen by the client, so that it can be told again."""
+    vacancy_id: UUID
+    returnee_id: UUID
+    wage_subsidy: bool = False
+    """Whether the plan's wage subsidy is for this placement; grants pays it."""
+
+
+class StartIn(Body):
+    """The person began to work."""
+
+    started_on: Day
+
+
+class EndIn(Body):
+    """The placement came to an end, or to nothing."""
+
+    reason: PlacementEnd
+    ended_on: Day
+
+
+class RetentionIn(Body):
+    """Whether the person still works there."""
+
+    months: Annotated[int, Field(ge=1, le=120)]
+    """One of the checks that are due: months after the start."""
+    checked_on: Day
+    working: bool
+
+
+class RetentionOut(Out):
+    """A check, due or done."""
+
+    months: int
+    due_on: date
+    checked_on: date | None
+    working: bool | None
+
+
+class PlacementOut(ResourceOut):
+    """A placement."""
+
+    state: PlacementState
+    returnee_id: UUID
+    case_id: UUID | None
+    vacancy_id: UUID
+    kind: WorkKind
+    occupation: str
+    plan_line_id: UUID | None
+    wage_subsidy: bool
+    subsidy_line_id: UUID | None
+    started_on: date | None
+    ended_on: date | None
+    reason: PlacementEnd | None
+
+
+class PlacementDetail(PlacementOut):
+    """A placement with its checks."""
+
+    retention: list[RetentionOut]

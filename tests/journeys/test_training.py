@@ -1,0 +1,168 @@
+"""Training and work as journeys: the Belgian and the Finnish programme, from a course to a certificate to a job."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from cli.demo import Return, Walk, eventually, held_today
+from tests.platform import Platform, example, walk_of
+
+pytestmark = pytest.mark.kafka
+BELGIUM, FINLAND = "FED-2019-00029", "MIG-2021-00058"
+COURSES = Path(__file__).parents[2] / "examples" / "courses.csv"
+
+
+async def courses(walk: Walk) -> dict[str, Any]:
+    """The courses of the list, by code."""
+    await walk.offer_courses()
+    listed = (await walk.coordinator.get("/v1/courses", limit=200))["items"]
+    return {course["code"]: course for course in listed}
+
+
+async def cohort(walk: Walk, course: dict[str, Any], sessions: int, **values: Any) -> str:
+    body = {"course_id": course["id"], "sessions": held_today(sessions)} | values
+    return str((await walk.coordinator.post("/v1/cohorts", body))["id"])
+
+
+async def completed(walk: Walk, enrolment: dict[str, Any], sessions: int) -> dict[str, Any]:
+    await walk.attend(enrolment, sessions)
+    done: dict[str, Any] = await walk.coordinator.decide(f"/v1/enrolments/{enrolment['id']}", "complete")
+    return done
+
+
+async def took(walk: Walk, way: Return, course: dict[str, Any], sessions: int, **values: Any) -> dict[str, Any]:
+    """The head of the family takes a course from beginning to end."""
+    place = await cohort(walk, course, sessions, **values)
+    body = {"returnee_id": way.returnees[0], "cohort_id": place, "despite_clash": True}
+    return await completed(walk, await walk.coordinator.post("/v1/enrolments", body), sessions)
+
+
+async def wishes(walk: Walk, way: Return, *kinds: str) -> dict[str, dict[str, Any]]:
+    """What the approved plan asks for, once training has fetched it."""
+
+    async def fetched() -> Any:
+        items = (await walk.coordinator.get("/v1/enrolments", returnee_id=way.returnees[0]))["items"]
+        found = {item["kind"]: item for item in items if item["plan_line_id"]}
+        return found if found.keys() >= set(kinds) else None
+
+    found: dict[str, dict[str, Any]] = await eventually(fetched, "training has fetched the plan")
+    return found
+
+
+async def test_belgium_from_orientation_to_a_trade_and_a_job(platform: Platform) -> None:
+    walk = walk_of(platform)
+    asked = {"requested_assistance": ["vocational_training", "job_placement"]}
+    way = await walk.submit(example(BELGIUM, **asked))
+    for step in (walk.accept, walk.confirm_travel, walk.meet, walk.plan):
+        await step(way)
+    offered = await courses(walk)
+    manual = await took(walk, way, offered["C006"], 1)
+    handed = await walk.coordinator.post(f"/v1/enrolments/{manual['id']}/manual", {"handed_on": "2026-01-05"})
+    assert handed["manual_on"] == "2026-01-05"
+    await took(walk, way, offered["C009"], 1)
+
+    asked_for = await wishes(walk, way, "vocational", "job_readiness")
+    wish = asked_for["vocational"]
+    barbering = await cohort(walk, offered["C016"], 3)
+    body = {"cohort_id": barbering, "despite_clash": True}
+    placed = await walk.coordinator.decide(f"/v1/enrolments/{wish['id']}", "place", body)
+    assert (placed["state"], placed["stipend"]) == ("enrolled", True)
+    done = await completed(walk, placed, 3)
+
+    async with httpx.AsyncClient(base_url=platform.gateway) as anybody:
+        answer = await anybody.get(f"/v1/certificates/{done['certificate_code']}")
+        assert (answer.status_code, answer.json()["title"]) == (200, "Barbering and hairdressing")
+        assert (await anybody.get(f"/v1/enrolments/{done['id']}")).status_code == 401
+
+    async def printed() -> Any:
+        answer = await walk.coordinator.call("GET", f"/v1/enrolments/{done['id']}/certificate")
+        return answer.content if answer.status_code == 200 else None
+
+    assert (await eventually(printed, "the name for the certificate is fetched")).startswith(b"%PDF-")
+
+    work = {"employer_id": "", "title": "Barber", "kind": "job", "occupation": "5141", "country": "IRQ"}
+    work["employer_id"] = (await walk.coordinator.post("/v1/employers", {"name": "Salon", "country": "IRQ"}))["id"]
+    vacancy = await walk.coordinator.post("/v1/vacancies", work)
+    matches = (await walk.coordinator.get(f"/v1/vacancies/{vacancy['id']}/matches", limit=100))["items"]
+    mine = next(match for match in matches if match["returnee_id"] == way.returnees[0])
+    assert mine["reasons"][0]["words"] == "the same occupation"
+    proposal = {"vacancy_id": vacancy["id"], "returnee_id": way.returnees[0]}
+    placement = await walk.coordinator.post("/v1/placements", proposal)
+    await walk.coordinator.post(f"/v1/placements/{placement['id']}/start", {"started_on": "2026-03-01"})
+
+    async def delivered() -> Any:
+        plan = await walk.coordinator.get(f"/v1/cases/{way.case_id}/plan")
+        return all(line["delivered_at"] for line in plan["lines"])
+
+    await eventually(delivered, "cases has moved every line of the plan on")
+    case = await walk.coordinator.get(f"/v1/cases/{way.case_id}")
+    assert case["state"] == "monitoring"
+    log = await platform.log("training")
+    page = await platform.fresh_timeline(walk.coordinator, way.returnees[0], up_to={"training": log[-1]["position"]})
+    shown = [entry for entry in page["items"] if entry["service"] == "training"]
+    recorded = [event for event in log if event["subject"] == way.returnees[0]]
+    assert {entry["id"] for entry in shown} == {event["id"] for event in recorded}
+    assert not [entry for entry in shown if "psycho" in str(entry).lower()]
+    assert any(entry["summary"].startswith("Completed training: vocational training") for entry in shown)
+
+
+async def test_finland_prepares_before_the_departure_and_goes_on_after_the_arrival(platform: Platform) -> None:
+    walk = walk_of(platform)
+    way = await walk.submit(example(FINLAND))
+    await walk.accept(way)
+    offered = await courses(walk)
+    migri = platform.client("migri", "counsellor-12")
+
+    place = await cohort(walk, offered["C039"], 2, time_zone="Europe/Helsinki")
+    body = {"returnee_id": way.returnees[0], "cohort_id": place}
+
+    async def known() -> Any:
+        answer = await migri.call("POST", "/v1/enrolments", json=body)
+        return answer.json() if answer.status_code == 201 else None
+
+    prepared = await completed(walk, await eventually(known, "training knows of the case"), 2)
+    assert prepared["state"] == "completed"
+    online = {"returnee_id": way.returnees[0], "cohort_id": await cohort(walk, offered["C040"], 1, time_zone="UTC")}
+    assert (await migri.post("/v1/enrolments", online | {"despite_clash": True}))["state"] == "enrolled"
+    too_early = {"returnee_id": way.returnees[0], "cohort_id": await cohort(walk, offered["C043"], 3)}
+    answer = await walk.coordinator.call("POST", "/v1/enrolments", json=too_early)
+    assert answer.json()["type"] == "/problems/not-eligible"
+
+    for step in (walk.confirm_travel, walk.meet, walk.plan):
+        await step(way)
+    for code, sessions in (("C043", 3), ("C041", 8), ("C042", 6)):
+        done = await took(walk, way, offered[code], sessions)
+        assert done["certificate_code"]
+    too_late = await migri.call("POST", "/v1/enrolments", json=body | {"cohort_id": place})
+    assert too_late.status_code == 409
+    up_to = {"training": (await platform.log("training"))[-1]["position"]}
+    page = await platform.fresh_timeline(walk.coordinator, way.returnees[0], up_to=up_to)
+    kinds = [entry["type"] for entry in page["items"]]
+    assert kinds.count("org.homeward.training.enrolment.completed.v1") == 4
+
+
+async def test_a_closed_case_gives_its_place_to_who_waits(platform: Platform) -> None:
+    walk = walk_of(platform)
+    ways = [await walk.submit(example(BELGIUM)) for _ in range(2)]
+    for way in ways:
+        for step in (walk.accept, walk.confirm_travel, walk.meet, walk.plan):
+            await step(way)
+    course = (await courses(walk))["C024"]
+    tomorrow = [{"starts_at": "2090-01-01T09:00:00+03:00", "ends_at": "2090-01-01T15:00:00+03:00"}]
+    body = {"course_id": course["id"], "sessions": tomorrow, "capacity": 1}
+    place = (await walk.coordinator.post("/v1/cohorts", body))["id"]
+    first, second = [
+        await walk.coordinator.post("/v1/enrolments", {"returnee_id": way.returnees[0], "cohort_id": place})
+        for way in ways
+    ]
+    assert (first["state"], second["state"]) == ("enrolled", "waitlisted")
+    await walk.coordinator.decide(f"/v1/cases/{ways[0].case_id}", "close", {"reason": "withdrawn", "comment": "-"})
+
+    async def offered() -> Any:
+        return (await walk.coordinator.get(f"/v1/enrolments/{second['id']}"))["state"] == "offered"
+
+    await eventually(offered, "the place is offered to who waits")
+    taken = await walk.coordinator.decide(f"/v1/enrolments/{second['id']}", "accept")
+    assert taken["state"] == "enrolled"
