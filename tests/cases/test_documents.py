@@ -34,7 +34,7 @@ async def test_it_comes_back_as_it_was_sent_and_opening_is_audited(house: House)
     assert opened.headers["x-content-type-options"] == "nosniff"
     assert "attachment" in opened.headers["content-disposition"]
     assert await house.audited("open", document["id"]) == 1
-    listed = (await house.get("/documents", case_id=accepted.case_id)).json()["items"]
+    listed = (await house.get("/documents", about=accepted.case_id)).json()["items"]
     assert [each["id"] for each in listed] == [document["id"]]
 
 

@@ -333,7 +333,7 @@ class TestSurveys:
         answers = dict.fromkeys(("assistance", "counselling", "economic", "social", "community", "expectation"), "4")
         answer = await house.post("/surveys", survey(accepted, answers, instrument="satisfaction"))
         assert answer.json()["scores"]["composite"] == 0.75
-        known = (await house.get("/surveys/instruments")).json()["items"]
+        known = (await house.get("/surveys/instruments")).json()["instruments"]
         assert {(each["id"], each["version"]) for each in known} == {("reintegration", 1), ("satisfaction", 1)}
         assert all(each["provisional"] and not each["verified"] for each in known)
         assert (await house.get(f"/surveys/{answer.json()['id']}", "fedasil")).status_code == 404

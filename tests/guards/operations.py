@@ -29,6 +29,19 @@ BODIES: dict[str, Callable[[Ids, str], Any]] = {
     "POST /v1/referrals": lambda ids, sender: example(sender=sender, supersedes=ids["supersedes"]),
     "PUT /v1/referrals/{referral_id}": lambda _, sender: example(sender=sender),
     "POST /v1/cases/{case_id}/plan/agree": lambda *_: {"agreed_on": "2024-03-05", "language": "ar"},
+    "POST /v1/cases/{case_id}/sessions": lambda ids, _: {
+        "phase": "post_arrival",
+        "method": "office",
+        "topics": ["plan"],
+        "language": "ar",
+        "attended": [ids["attended"]],
+        "occurred_at": "2024-03-05T10:00:00Z",
+    },
+    "POST /v1/cases/{case_id}/visits/{visit_id}/record": lambda *_: {
+        "occurred_at": "2024-03-05T10:00:00Z",
+        "method": "visit",
+        "outcome": "not_there",
+    },
     "POST /oauth/token": lambda *_: {"grant_type": "client_credentials", "client_id": "nobody", "client_secret": "x"},
 }
 """Where the smallest body that fits the schema is not valid: what makes one from the world's ids and the sender."""

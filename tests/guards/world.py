@@ -200,7 +200,7 @@ async def followed_up(reader: GatewayClient, way: Return) -> dict[str, str]:
         (await reader.get(path, **query))["items"][0]["id"]
         for path, query in (
             (f"{case}/visits", {}),
-            ("/v1/documents", {"referral_id": way.referral_id}),
+            ("/v1/documents", {"about": way.referral_id}),
             ("/v1/surveys", about),
             ("/v1/service-referrals", about),
         )
@@ -211,6 +211,7 @@ async def followed_up(reader: GatewayClient, way: Return) -> dict[str, str]:
         "line_id": line,
         "cooperative_id": str(uuid4()),  # of a service that these do not ask
         "document_id": document,
+        "about": way.referral_id,
         "consent_document": document,
         "survey_id": survey,
         "service_referral_id": service,

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, Request, Response
+from sqlalchemy import or_
 
 from chassis.concurrency import set_etag
 from chassis.documents import MEDIA_TYPES, Documents
@@ -18,6 +19,8 @@ from services.cases.models import StoredDocument
 ANY = "application/octet-stream"
 BYTES = {"schema": {"type": "string", "format": "binary"}}
 CONTENT: dict[str, Any] = {"requestBody": {"required": True, "content": dict.fromkeys((ANY, *MEDIA_TYPES), BYTES)}}
+
+NOT_THEIRS: dict[int | str, dict[str, Any]] = {404: {"description": "What it is about is not there for you"}}
 
 router = Router(prefix="/v1/documents", tags=["documents"])
 
@@ -43,23 +46,18 @@ async def documents(
     session: SessionDep,
     caller: CallerDep,
     kind: DocumentKind | None = None,
-    returnee_id: UUID | None = None,
-    case_id: UUID | None = None,
-    referral_id: UUID | None = None,
+    about: UUID | None = None,
     updated_since: Since | None = None,
     after: Cursor = None,
     limit: Limit = 50,
 ) -> Page[DocumentOut]:
-    """Documents that the organisation may open, oldest first."""
+    """Documents that the organisation may open, oldest first; `about` is a returnee, a case or a referral."""
     statement = service.listed(caller)
-    for column, value in (
-        (StoredDocument.kind, kind),
-        (StoredDocument.returnee_id, returnee_id),
-        (StoredDocument.case_id, case_id),
-        (StoredDocument.referral_id, referral_id),
-    ):
-        if value is not None:
-            statement = statement.where(column == value)
+    if kind is not None:
+        statement = statement.where(StoredDocument.kind == kind)
+    if about is not None:
+        subjects = (StoredDocument.returnee_id, StoredDocument.case_id, StoredDocument.referral_id)
+        statement = statement.where(or_(*(subject == about for subject in subjects)))
     if updated_since is not None:
         statement = statement.where(StoredDocument.updated_at >= updated_since)
     rows = await page(session, statement, keys=[StoredDocument.id], parsers=[UUID], after=after, limit=limit)
@@ -67,7 +65,7 @@ async def documents(
     return Page(items=[render(row) for row in rows.items], next=rows.next)
 
 
-@router.post("", status_code=201, openapi_extra=CONTENT)
+@router.post("", status_code=201, openapi_extra=CONTENT, responses=NOT_THEIRS)
 @requires(Scope.DOCUMENTS_WRITE, media_types=(ANY, *MEDIA_TYPES))
 async def upload(
     request: Request,

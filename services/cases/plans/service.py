@@ -336,24 +336,13 @@ async def deliver(session: Session, case_id: UUID, line_id: UUID, *, at: datetim
         line_id: The line, by its id in every version of the plan.
         at: When.
         by: The service that says so.
+
+    Raises:
+        LookupError: There is no such line.
     """
-    query = select(CaseFile).where(CaseFile.id == case_id).with_for_update()
-    case = await session.scalar(query)
-    if case is None:
-        return
+    await move_line(session, line_id, LineStatus.DELIVERED)
     told = insert(LineDelivery).values(line_id=line_id, case_id=case_id, delivered_at=at, by=by)
     await session.execute(told.on_conflict_do_nothing())
-    plan = await session.scalar(select(Plan).where(Plan.case_id == case_id, Plan.state == PlanState.APPROVED))
-    if plan is None or case.state != CaseState.IN_DELIVERY:
-        return
-    open_lines = (
-        select(PlanLine.id)
-        .outerjoin(LineDelivery, LineDelivery.line_id == PlanLine.line_id)
-        .where(PlanLine.plan_id == plan.id, LineDelivery.line_id.is_(None))
-    )
-    if await session.scalar(open_lines.limit(1)) is None:
-        members = await session.scalars(select(CaseMember).where(CaseMember.case_id == case_id))
-        await cases.progress(session, case, members.all(), CaseState.MONITORING)
 
 
 async def delivered(session: Session, plan: Plan) -> dict[UUID, datetime]:

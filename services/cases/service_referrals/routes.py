@@ -61,7 +61,7 @@ async def referrals(
     return Page(items=items, next=rows.next)
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses={404: {"description": "The case is not there for you"}})
 @requires(Scope.CASES_WRITE)
 async def send(
     body: ServiceReferralIn, session: SessionDep, caller: CallerDep, response: Response

@@ -15,7 +15,15 @@ from services.cases.models import Survey
 from services.cases.surveys import rules, service
 from services.cases.surveys.instruments import instruments
 from services.cases.surveys.rules import Scores
-from services.cases.surveys.schemas import ChangeOut, InstrumentOut, QuestionOut, ScoresOut, SurveyIn, SurveyOut
+from services.cases.surveys.schemas import (
+    ChangeOut,
+    InstrumentOut,
+    InstrumentsOut,
+    QuestionOut,
+    ScoresOut,
+    SurveyIn,
+    SurveyOut,
+)
 
 router = Router(prefix="/v1/surveys", tags=["surveys"])
 
@@ -85,9 +93,9 @@ async def surveys(
 
 @router.get("/instruments")
 @requires(Scope.FOLLOW_UP_READ)
-async def versions() -> Page[InstrumentOut]:
-    """Every version of every instrument, with its questions, in one page."""
-    items = [
+async def versions() -> InstrumentsOut:
+    """Every version of every instrument, with its questions."""
+    found = [
         InstrumentOut(
             id=each.id,
             version=each.version,
@@ -110,10 +118,10 @@ async def versions() -> Page[InstrumentOut]:
         )
         for each in instruments().values()
     ]
-    return Page(items=items)
+    return InstrumentsOut(instruments=found)
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses={404: {"description": "The case is not there for you"}})
 @requires(Scope.CASES_WRITE)
 async def take(body: SurveyIn, session: SessionDep, caller: CallerDep, response: Response) -> SurveyOut:
     """Keep somebody's answers; they are scored by the version of the instrument that they were given to."""

@@ -93,3 +93,9 @@ class InstrumentOut(Out):
     least_answered: float
     dimensions: Mapping[str, float]
     questions: list[QuestionOut]
+
+
+class InstrumentsOut(Out):
+    """Every version of every instrument."""
+
+    instruments: list[InstrumentOut]
