@@ -1,6 +1,6 @@
 """To whom: participation. An organisation sees what it takes part in, and nothing says whether the rest exists."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -16,6 +16,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     any_,
+    case,
     delete,
     exists,
     or_,
@@ -36,6 +37,8 @@ class Role(StrEnum):
     PROVIDER = "provider"
     PROGRAMME = "programme"
     """The `organisation` of such a row is a programme id; the offices of that programme take part."""
+    SHARED = "shared"
+    """The person was shared with it: it is shown what partners are shown, and decides nothing."""
 
 
 participation = Table(
@@ -114,8 +117,23 @@ def shown(
     """
     if caller.is_internal:
         return true()
-    meant = participation.c.role == any_(audience)
+    role = case((participation.c.role == Role.SHARED, Role.PARTNER.value), else_=participation.c.role)
+    meant = role == any_(audience)
     return exists(select(1).where(participation.c.subject_id == subject_id, meant, _part_of(caller)))
+
+
+def holds(subject_id: SQLColumnExpression[Any], roles: Collection[Role], caller: Caller) -> ColumnElement[bool]:
+    """As `visible`, in one of these capacities and no other.
+
+    Args:
+        subject_id: Column with the returnee's or referral's id.
+        roles: The capacities.
+        caller: Who asks.
+    """
+    if caller.is_internal:
+        return true()
+    role = participation.c.role.in_(sorted(roles))
+    return exists(select(1).where(participation.c.subject_id == subject_id, role, _part_of(caller)))
 
 
 async def roles_of(session: Session, subject_id: UUID, caller: Caller) -> frozenset[Role]:

@@ -1,13 +1,15 @@
 """The people a service may act on: a projection of what cases publishes, and a wait for what has not arrived yet."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Protocol, cast
 from uuid import UUID
 
 from sqlalchemy import Column, DateTime, Index, Integer, LargeBinary, Row, Table, Text, Uuid, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from chassis.access import Role, grant, participation, visible
+from chassis import aliases
+from chassis.access import Role, grant, participation, revoke, visible
 from chassis.auth import Caller
 from chassis.crypto import Keyring
 from chassis.db import Session, metadata, now
@@ -70,6 +72,36 @@ class AboutReturnee(Protocol):
     returnee_id: UUID
 
 
+class CaseTransferred(Protocol):
+    """What the projection reads of `case.transferred`."""
+
+    returnee_id: UUID
+    case_id: UUID
+    previous_implementer: str
+    implementer: str
+    keeps_part: bool
+
+
+class Sharing(Protocol):
+    """What the projection reads of `returnee.shared` and `.unshared`; the latter has no end."""
+
+    returnee_id: UUID
+    organisation: str
+    until: datetime
+
+
+class Restricting(Protocol):
+    """What the projection reads of `returnee.restricted`."""
+
+    returnee_id: UUID
+    organisation: str
+    roles: tuple[str, ...]
+    restricted: bool
+
+
+on_merged, on_unmerged = aliases.on_merged, aliases.on_unmerged
+
+
 async def on_opened(session: Session, event: Event[Any]) -> None:
     """A case was opened for a person: know them, and who takes part."""
     data = cast("CaseOpened", event.data)
@@ -111,6 +143,21 @@ async def on_moved(session: Session, event: Event[Any]) -> None:
     )
 
 
+async def on_transferred(session: Session, event: Event[Any]) -> None:
+    """Another organisation implements a person's case; the one before takes part no more, unless by another case."""
+    data = cast("CaseTransferred", event.data)
+    if await _is_erased(session, data.returnee_id):
+        return
+    await session.execute(
+        update(beneficiary)
+        .where(beneficiary.c.returnee_id == data.returnee_id, beneficiary.c.case_id == data.case_id)
+        .values(implementer=data.implementer, updated_at=now())
+    )
+    await grant(session, [data.returnee_id], Role.PARTNER, data.implementer)
+    if not data.keeps_part:
+        await revoke(session, data.returnee_id, Role.PARTNER, data.previous_implementer)
+
+
 async def on_erased(session: Session, event: Event[Any]) -> None:
     """A person was erased: a tombstone stays, so that later facts about them are not taken for somebody's."""
     returnee_id = cast("AboutReturnee", event.data).returnee_id
@@ -121,8 +168,35 @@ async def on_erased(session: Session, event: Event[Any]) -> None:
     await session.execute(delete(identity_copy).where(identity_copy.c.returnee_id == returnee_id))
 
 
+async def on_shared(session: Session, event: Event[Any]) -> None:
+    """Somebody was shared with another organisation, for a time."""
+    data = cast("Sharing", event.data)
+    if not await _is_erased(session, data.returnee_id):
+        await grant(session, [data.returnee_id], Role.SHARED, data.organisation, until=data.until)
+
+
+async def on_unshared(session: Session, event: Event[Any]) -> None:
+    """That has ended."""
+    data = cast("Sharing", event.data)
+    await revoke(session, data.returnee_id, Role.SHARED, data.organisation)
+
+
+async def on_restricted(session: Session, event: Event[Any]) -> None:
+    """An organisation may know of somebody no more, or again."""
+    data = cast("Restricting", event.data)
+    for role in data.roles:
+        if data.restricted:
+            await revoke(session, data.returnee_id, Role(role), data.organisation)
+        elif not await _is_erased(session, data.returnee_id):
+            await grant(session, [data.returnee_id], Role(role), data.organisation)
+
+
 def projection(
-    *, opened: type[EventData], moved: tuple[type[EventData], ...], erased: type[EventData]
+    *,
+    opened: type[EventData],
+    moved: tuple[type[EventData], ...],
+    erased: type[EventData],
+    more: Mapping[type[EventData], Any] | None = None,
 ) -> Mapping[type[EventData], Any]:
     """The handlers that keep the projection, for a service's `HANDLERS`.
 
@@ -130,8 +204,10 @@ def projection(
         opened: The contract's model of `case.opened`.
         moved: Its models that carry a case's new `state`.
         erased: Its model of `returnee.erased`.
+        more: Other models and what keeps up with them: `on_merged`, `on_unmerged`, `on_shared`, `on_unshared`,
+            `on_restricted`, `on_transferred`.
     """
-    return {opened: on_opened, erased: on_erased} | dict.fromkeys(moved, on_moved)
+    return {opened: on_opened, erased: on_erased} | dict.fromkeys(moved, on_moved) | dict(more or {})
 
 
 async def _is_erased(session: Session, returnee_id: UUID) -> bool:

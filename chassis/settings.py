@@ -72,6 +72,12 @@ class Settings(BaseSettings):
     requests_per_minute: int = Field(default=1200, ge=1)
     """Rate limit of a client at one gateway process."""
     max_body_bytes: int = 10 * 1024 * 1024
+    documents_url: str | None = None
+    """Where uploaded documents are kept: `file:///folder`, or `s3://bucket/prefix` with the usual AWS_* variables."""
+    document_scan_command: str | None = None
+    """A virus scanner that reads a document on its standard input and ends with 0 (clean) or 1 (infected):
+    `clamdscan --no-summary -`. Without one, documents are marked as not scanned."""
+
     programmes_path: Path = Path(__file__).resolve().parent.parent / "programmes"
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

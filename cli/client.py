@@ -90,6 +90,11 @@ class GatewayClient:
         """What comes of an action. Raises `Refused`."""
         return (await self.send("POST", path, json=body)).json()
 
+    async def upload(self, content: bytes, **about: str) -> Any:
+        """What is known of a document that was uploaded. Raises `Refused`."""
+        binary = {"Content-Type": "application/octet-stream"}
+        return (await self.send("POST", "/v1/documents", content=content, params=about, headers=binary)).json()
+
     async def put_new(self, path: str, body: Any) -> Any:
         """Put something where nothing is yet. Raises `Refused`."""
         return (await self.send("PUT", path, json=body, headers={"If-None-Match": "*"})).json()

@@ -26,6 +26,7 @@ WAIT_SECONDS = 60.0
 LOOK_SECONDS = 0.15
 PREPARED = Decimal(500)
 """A float with less than this in it is not drawn on any more."""
+PAPER = b"%PDF-1.4\n% A page that stands for the signed one.\n%%EOF\n"
 
 GetClient = Callable[[str, str | None], GatewayClient]
 """`get_client(client id, person)`."""
@@ -273,6 +274,34 @@ class Walk:
         await self.coordinator.decide(f"/v1/payees/{made['id']}", "verify")
         return str(made["id"])
 
+    async def follow_up(self, walk: Return) -> None:
+        """What a partner takes down afterwards: needs, counselling, a visit, a survey, a referral to a service."""
+        case, person = f"/v1/cases/{walk.case_id}", walk.returnees[0]
+        if (await self.focal_point.get("/v1/surveys", case_id=walk.case_id))["items"]:
+            return
+        arrived_on = (await self.focal_point.get(case))["arrived_on"]
+        at, language = f"{arrived_on}T10:00:00+03:00", walk.content["people"][0]["languages"][0]
+        consent = await self.focal_point.upload(PAPER, kind="consent", referral_id=walk.referral_id)
+        screening = {"returnee_id": person, "phase": "post_arrival", "screened_on": arrived_on}
+        await self.focal_point.post(f"{case}/screening", screening | {"needs_priority": "routine"})
+        session = {"phase": "post_arrival", "method": "office", "topics": ["plan"], "language": language}
+        await self.focal_point.post(f"{case}/sessions", session | {"attended": walk.returnees, "occurred_at": at})
+        attempt = {"returnee_id": person, "method": "phone", "outcome": "reached", "occurred_at": at}
+        await self.focal_point.post(f"{case}/contact-attempts", attempt)
+        service = {"case_id": walk.case_id, "returnee_id": person, "kind": "civil_documents", "occurred_at": at}
+        told = {"provider": "Civil status office", "purpose": "A new identity card", "consent_document": consent["id"]}
+        sent = await self.focal_point.post("/v1/service-referrals", service | told)
+        await self.focal_point.decide(f"/v1/service-referrals/{sent['id']}", "receive")
+        in_a_month = (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
+        visit = await self.focal_point.post(f"{case}/visits", {"returnee_id": person, "due_on": in_a_month})
+        finding = {"received": "partly", "livelihood": "covers_part", "satisfaction": 4}
+        how = {"occurred_at": at, "method": "visit", "outcome": "reached", "finding": finding}
+        await self.focal_point.decide(f"{case}/visits/{visit['id']}", "record", how)
+        survey = {"case_id": walk.case_id, "returnee_id": person, "instrument": "satisfaction", "round": "baseline"}
+        asked = {"taken_on": arrived_on, "method": "office", "language": language}
+        answers = dict.fromkeys(("assistance", "counselling", "social", "community"), "4")
+        await self.focal_point.post("/v1/surveys", survey | asked | {"answers": answers})
+
     async def offer_courses(self) -> None:
         """The partner takes over its list of courses; again it changes nothing."""
         headers = {"Content-Type": "text/csv"}
@@ -442,6 +471,7 @@ async def demo(
             ("Families met at the airport", walk.meet),
             ("Plans approved", walk.plan),
             ("Help given and paid", walk.support),
+            ("Cases followed up", walk.follow_up),
             ("Courses completed", walk.train),
             ("Work begun", walk.employ),
         )

@@ -113,6 +113,8 @@ class Machine:
             "HOMEWARD_ENCRYPTION_KEYS": json.dumps([self.secrets.get(f"encryption:{role}", random_key)]),
             "HOMEWARD_AUDIT_KEY": self.secrets.get(f"audit:{role}", random_key),
         }
+        if "HOMEWARD_DOCUMENTS_URL" not in os.environ:
+            settings["HOMEWARD_DOCUMENTS_URL"] = (self.home / "documents").resolve().as_uri()
         for other in ROLES.values():
             settings[f"HOMEWARD_{other.name.upper()}_URL"] = f"http://127.0.0.1:{given[other.port_variable]}"
         if role == "gateway":

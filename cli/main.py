@@ -21,6 +21,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 events = typer.Typer(no_args_is_help=True, help="What a service has heard from the others.")
 dead_letters = typer.Typer(no_args_is_help=True, help="Events that could not be applied.")
 timeline = typer.Typer(no_args_is_help=True, help="The timelines of the gateway.")
+referrals = typer.Typer(no_args_is_help=True, help="Referrals of a host-country service.")
 audit = typer.Typer(no_args_is_help=True, help="The audit trail.")
 ledger = typer.Typer(no_args_is_help=True, help="The books of grants.")
 simulate = typer.Typer(no_args_is_help=True, help="Play what happens at an airport against the running platform.")
@@ -31,6 +32,7 @@ for name, group in (
     ("audit", audit),
     ("ledger", ledger),
     ("simulate", simulate),
+    ("referrals", referrals),
 ):
     app.add_typer(group, name=name)
 
@@ -254,6 +256,35 @@ def kafka(
         raise typer.Exit(1) from None
     finally:
         broker.stop()
+
+
+@referrals.command("submit")
+def referrals_submit(
+    file: Annotated[Path, typer.Argument(help="JSON lines or CSV, as in examples/.", exists=True, dir_okay=False)],
+    client: Annotated[str, typer.Option(help="The sender's client.", envvar="HOMEWARD_CLIENT_ID")],
+    secret: Annotated[
+        str | None, typer.Option(help="Its secret; on this machine it is known.", envvar="HOMEWARD_CLIENT_SECRET")
+    ] = None,
+    gateway: Annotated[
+        str | None, typer.Option(help="The gateway; this machine's if left out.", envvar="HOMEWARD_GATEWAY_URL")
+    ] = None,
+    home: Home = HERE,
+) -> None:
+    """Submit a file of up to 5,000 referrals and write the results beside it. Exit status 2: some were refused."""
+    from rich.console import Console  # noqa: PLC0415 - see settings_of
+
+    from cli.client import GatewayClient, Refused  # noqa: PLC0415 - see settings_of
+    from cli.submit import UnknownFile, submit  # noqa: PLC0415 - see settings_of
+
+    address = gateway or settings_of("gateway", home).service_url("gateway")
+    caller = GatewayClient(address, client, secret or Machine(home).client_secret(client))
+    try:
+        all_taken = asyncio.run(submit(caller, file, Console()))
+    except (Refused, UnknownFile) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    if not all_taken:
+        raise typer.Exit(2)
 
 
 @events.command("replay")

@@ -4,20 +4,28 @@ from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
-from chassis.events import EVERYBODY, IMPLEMENTERS, REGISTRY, EventData
+from chassis.events import EVERYBODY, IMPLEMENTERS, REGISTRY, Audience, EventData
 from contracts.codes import (
+    AssistanceGroup,
     CarrierCode,
     CaseState,
     ClosureReason,
+    ConsentPurpose,
+    ContactMethod,
     DeadlineKind,
     FlightNumber,
+    LegalBasis,
     Member,
     Moment,
     NeedsPriority,
+    Phase,
     PortCode,
     RejectionReason,
     ReturnKind,
+    SharedCategory,
+    SharingPurpose,
     Slug,
+    SurveyRound,
     Version,
 )
 
@@ -99,6 +107,20 @@ class ReferralAccepted(ReturneeFact, name="cases.referral.accepted", subject="re
     needs_priority: NeedsPriority
 
 
+class Amendment(StrEnum):
+    """What was amended about a referral after its acceptance."""
+
+    ADDED = "added"
+    CORRECTED = "corrected"
+
+
+class ReferralAmended(ReturneeFact, name="cases.referral.amended", subject="returnee_id", audience=EVERYBODY):
+    """The host-country service added the returnee to an accepted referral, or corrected what it said about them."""
+
+    referral_id: UUID
+    change: Amendment
+
+
 class Itinerary(ReturneeFact):
     """A person's journey as it stands after the fact."""
 
@@ -166,6 +188,7 @@ class ReturneeField(StrEnum):
     DOCUMENTS = "documents"
     CONTACTS = "contacts"
     LANGUAGES = "languages"
+    IDENTIFIERS = "identifiers"
     DESTINATION = "destination"
     HOUSEHOLD = "household"
 
@@ -174,6 +197,59 @@ class ReturneeUpdated(ReturneeFact, name="cases.returnee.updated", subject="retu
     """Particulars of the returnee were corrected; who keeps a copy of the identity fetches it again."""
 
     changed: tuple[ReturneeField, ...]
+
+
+class ReturneeMerged(EventData, name="cases.returnee.merged", subject="returnee_id", audience=IMPLEMENTERS):
+    """The returnee is the same person as another; facts stay under the id they were recorded with."""
+
+    returnee_id: UUID
+    into: UUID
+    """The returnee under whom both are found from now on."""
+
+
+class ReturneeUnmerged(EventData, name="cases.returnee.unmerged", subject="returnee_id", audience=IMPLEMENTERS):
+    """The returnee is another person than was thought: the merge is undone."""
+
+    returnee_id: UUID
+    separated_from: UUID
+
+
+class ReturneeShared(EventData, name="cases.returnee.shared", subject="returnee_id", audience=IMPLEMENTERS):
+    """Another organisation may know of the returnee, for a purpose and a time."""
+
+    returnee_id: UUID
+    organisation: Slug
+    purpose: SharingPurpose
+    legal_basis: LegalBasis
+    categories: tuple[SharedCategory, ...]
+    until: Moment
+
+
+class ReturneeUnshared(EventData, name="cases.returnee.unshared", subject="returnee_id", audience=IMPLEMENTERS):
+    """An organisation may know of the returnee no more."""
+
+    returnee_id: UUID
+    organisation: Slug
+
+
+class ReturneeRestricted(
+    EventData, name="cases.returnee.restricted", subject="returnee_id", audience={Audience.PROGRAMME}
+):
+    """An organisation that took part in the return may know of the returnee no more, or may again."""
+
+    returnee_id: UUID
+    organisation: Slug
+    roles: tuple[Slug, ...]
+    """In what capacities it took part."""
+    restricted: bool
+
+
+class ConsentChanged(ReturneeFact, name="cases.consent.changed", subject="returnee_id", audience=IMPLEMENTERS):
+    """The returnee gave or withdrew consent, or the ground on which their data are processed changed."""
+
+    purpose: ConsentPurpose
+    legal_basis: LegalBasis
+    in_force: bool
 
 
 class ReturneeErased(EventData, name="cases.returnee.erased", subject="returnee_id", audience=EVERYBODY):
@@ -249,6 +325,136 @@ class CaseReopened(CaseFact, name="cases.case.reopened", subject="returnee_id", 
     """Where it goes on."""
 
 
+class CaseSuspended(CaseFact, name="cases.case.suspended", subject="returnee_id", audience=EVERYBODY):
+    """The returnee's case rests and its clocks stand; why is in the case."""
+
+    previous_state: CaseState
+    state: CaseState = CaseState.SUSPENDED
+
+
+class CaseResumed(CaseFact, name="cases.case.resumed", subject="returnee_id", audience=EVERYBODY):
+    """The returnee's case goes on, and its deadlines are as much later as it rested."""
+
+    state: CaseState
+    """Where it goes on."""
+
+
+class TransferFact(CaseFact):
+    """What every fact about the offer of a case carries."""
+
+    transfer_id: UUID
+    implementer: Slug
+    """Who implements it at the time."""
+    offered_to: Slug
+
+
+class CaseTransferOffered(
+    TransferFact, name="cases.case.transfer_offered", subject="returnee_id", audience=IMPLEMENTERS
+):
+    """The returnee's case was offered to another implementing organisation."""
+
+
+class CaseTransferDeclined(
+    TransferFact, name="cases.case.transfer_declined", subject="returnee_id", audience=IMPLEMENTERS
+):
+    """The organisation that was offered the returnee's case did not take it, or the offer was withdrawn."""
+
+
+class CaseTransferred(CaseFact, name="cases.case.transferred", subject="returnee_id", audience=EVERYBODY):
+    """Another organisation implements the returnee's case; the one before has no part in it any more."""
+
+    transfer_id: UUID
+    previous_implementer: Slug
+    implementer: Slug
+    keeps_part: bool = False
+    """Whether the one before still takes part in the person's return, by another case of theirs."""
+
+
+class ContactAttempted(CaseFact, name="cases.contact.attempted", subject="returnee_id", audience=IMPLEMENTERS):
+    """Somebody tried to reach the returnee."""
+
+    method: ContactMethod
+    reached: bool
+
+
+class ScreeningRecorded(CaseFact, name="cases.screening.recorded", subject="returnee_id", audience=IMPLEMENTERS):
+    """The returnee was screened; what was found stays in cases, and only its urgency is published."""
+
+    screening_id: UUID
+    phase: Phase
+    needs_priority: NeedsPriority
+
+
+class SessionHeld(CaseFact, name="cases.session.held", subject="returnee_id", audience=EVERYBODY):
+    """The returnee was counselled."""
+
+    session_id: UUID
+    phase: Phase
+    method: ContactMethod
+
+
+class VisitFact(CaseFact):
+    """What every fact about a monitoring visit carries."""
+
+    visit_id: UUID
+    line_id: UUID | None = None
+    """The line of the plan that it is about."""
+    due_on: date
+
+
+class VisitScheduled(VisitFact, name="cases.visit.scheduled", subject="returnee_id", audience=IMPLEMENTERS):
+    """A monitoring visit is due."""
+
+
+class VisitRecorded(VisitFact, name="cases.visit.recorded", subject="returnee_id", audience=IMPLEMENTERS):
+    """A monitoring visit was paid, or tried in vain; what was found is in the visit."""
+
+    method: ContactMethod
+    reached: bool
+
+
+class SurveyScored(CaseFact, name="cases.survey.scored", subject="returnee_id", audience=IMPLEMENTERS):
+    """The returnee answered a survey; the answers and the scores by dimension stay in cases."""
+
+    survey_id: UUID
+    instrument: Slug
+    instrument_version: Version
+    round: SurveyRound
+    composite_per_mille: int | None = None
+    """From 0 to 1000; left out where too few questions were answered."""
+
+
+class ServiceReferralFact(CaseFact):
+    """What every fact about a referral to a service outside the programme carries: its group, never its kind."""
+
+    service_referral_id: UUID
+    group: AssistanceGroup
+
+
+class ServiceReferralSent(
+    ServiceReferralFact, name="cases.service_referral.sent", subject="returnee_id", audience=IMPLEMENTERS
+):
+    """The returnee was referred to a service outside the programme."""
+
+
+class ServiceReferralAccepted(
+    ServiceReferralFact, name="cases.service_referral.accepted", subject="returnee_id", audience=IMPLEMENTERS
+):
+    """The service will take the returnee."""
+
+
+class ServiceReferralReceived(
+    ServiceReferralFact, name="cases.service_referral.received", subject="returnee_id", audience=IMPLEMENTERS
+):
+    """The returnee received the service."""
+
+
+class ServiceReferralNotReceived(
+    ServiceReferralFact, name="cases.service_referral.not_received", subject="returnee_id", audience=IMPLEMENTERS
+):
+    """The returnee did not receive the service."""
+
+
 class PlanFact(CaseFact):
     """What every fact about a reintegration plan carries; its lines are read over HTTP."""
 
@@ -304,6 +510,16 @@ DEADLINE_SUBJECT = ("returnee_id", "case_id", "referral_id")
 
 class DeadlineSet(DeadlineFact, name="cases.deadline.set", subject=DEADLINE_SUBJECT, audience=IMPLEMENTERS):
     """By this time something must have been done."""
+
+
+class DeadlineExtended(DeadlineFact, name="cases.deadline.extended", subject=DEADLINE_SUBJECT, audience=IMPLEMENTERS):
+    """Somebody who is not in charge of it gave more time."""
+
+    previous_due_at: Moment
+
+
+class DeadlineWaived(DeadlineFact, name="cases.deadline.waived", subject=DEADLINE_SUBJECT, audience=IMPLEMENTERS):
+    """Somebody who is not in charge of it decided that it need not be kept."""
 
 
 class DeadlineMissed(DeadlineFact, name="cases.deadline.missed", subject=DEADLINE_SUBJECT, audience=IMPLEMENTERS):

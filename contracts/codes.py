@@ -93,6 +93,23 @@ class LegalBasis(StrEnum):
     LEGAL_OBLIGATION = "legal_obligation"
 
 
+class SharingPurpose(StrEnum):
+    """What an organisation is told of somebody for."""
+
+    REFERRED_SERVICE = "referred_service"
+    SAME_PERSON = "same_person"
+    CONTINUED_ASSISTANCE = "continued_assistance"
+    AUDIT = "audit"
+
+
+class SharedCategory(StrEnum):
+    """What of somebody is shared beside the course of their return; vulnerabilities never are."""
+
+    IDENTITY = "identity"
+    CONTACTS = "contacts"
+    DOCUMENTS = "documents"
+
+
 class NeedsPriority(StrEnum):
     """The only trace of needs and vulnerabilities outside their owner."""
 
@@ -166,6 +183,32 @@ class RejectionReason(StrEnum):
     OTHER = "other"
 
 
+class Phase(StrEnum):
+    """On which side of the journey something was done."""
+
+    PRE_DEPARTURE = "pre_departure"
+    POST_ARRIVAL = "post_arrival"
+
+
+class ContactMethod(StrEnum):
+    """How somebody was reached, or was to be."""
+
+    VISIT = "visit"
+    PHONE = "phone"
+    OFFICE = "office"
+    VIDEO = "video"
+    MESSAGE = "message"
+
+
+class SurveyRound(StrEnum):
+    """When a survey was taken, counted from the return."""
+
+    BASELINE = "baseline"
+    MIDLINE = "midline"
+    ENDLINE = "endline"
+    FOLLOW_UP = "follow_up"
+
+
 class DeadlineKind(StrEnum):
     """What a deadline is for. Its length is programme data."""
 
@@ -178,6 +221,10 @@ class DeadlineKind(StrEnum):
     FIRST_CONTACT = "first_contact"
     PLAN = "plan"
     POST_RETURN = "post_return"
+    VISIT = "visit"
+    """A monitoring visit that a case worker agreed."""
+    VISIT_AFTER_DELIVERY = "visit_after_delivery"
+    VISIT_AFTER_PAYMENT = "visit_after_payment"
 
 
 class ArrivalState(StrEnum):

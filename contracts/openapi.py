@@ -20,6 +20,7 @@ TAGS = {
     "referrals": "What a host-country service submits, and what becomes of it.",
     "travel": "The journeys of the people of a referral.",
     "returnees": "Who they are, to those who take part in their return.",
+    "rights": "What a person may ask for: who knows of them, what they agreed to, what is held, that it is erased.",
     "households": "Who returns with whom.",
     "arrivals": "The port of entry: who is expected, who was met, what they were given.",
     "cases": "One a return, from acceptance to closure.",

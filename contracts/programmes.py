@@ -139,6 +139,8 @@ class Decider(StrEnum):
 
     PARTNER = "partner"
     PROGRAMME_OFFICE = "programme_office"
+    REFERRER = "referrer"
+    """Of a retroactive referral: the host-country service whose word is asked."""
 
 
 class AcceptedBy(Sourced):

@@ -18,6 +18,7 @@ class Scope(StrEnum):
 
     REFERRALS_READ = "referrals:read", "Read referrals and what became of each person in them."
     REFERRALS_SUBMIT = "referrals:submit", "Submit, complete, amend and withdraw referrals, and report travel."
+    REFERRALS_BATCH = "referrals:batch", "Submit many referrals at once."
     REFERRALS_DECIDE = "referrals:decide", "Ask for information, accept and reject."
     RETURNEES_READ = "returnees:read", "Read returnees and households without what identifies them."
     RETURNEES_IDENTITY = "returnees:identity", "Read and search what identifies a person; every read is audited."
@@ -28,7 +29,16 @@ class Scope(StrEnum):
     RETURNEES_WRITE = "returnees:write", "Correct returnees and households."
     RETURNEES_ERASE = "returnees:erase", "Erase what identifies a person, where no legal hold stands against it."
     CASES_READ = "cases:read", "Read cases and their deadlines."
-    CASES_WRITE = "cases:write", "Assign, suspend, resume, close and reopen cases."
+    CASES_WRITE = (
+        "cases:write",
+        "Work on cases: assign, screen, counsel, visit, refer, transfer, suspend, close, reopen.",
+    )
+    FOLLOW_UP_READ = (
+        "follow-up:read",
+        "Read screenings, counselling, visits, surveys, referrals to services and offers to transfer a case.",
+    )
+    DOCUMENTS_READ = "documents:read", "Open documents of the returnees that the organisation takes part in; audited."
+    DOCUMENTS_WRITE = "documents:write", "Upload documents."
     PLANS_WRITE = "plans:write", "Draft, agree, submit and amend reintegration plans."
     PLANS_APPROVE = "plans:approve", "Approve and return reintegration plans that another person prepared."
     ARRIVALS_READ = "arrivals:read", "Read the arrivals board."

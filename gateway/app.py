@@ -50,7 +50,7 @@ async def poll_revocations(here: Homeward) -> None:
         try:
             async with here.database.transaction() as session:
                 here.authenticator.revocations.replace(await revocations(session))
-        except Exception as error:  # whatever it was: who no longer looks would accept revoked clients for ever
+        except Exception as error:  # noqa: BLE001 - whatever it was: who no longer looks would accept revoked clients for ever
             say = log.warning if is_outage(error) else log.error
             say("revocations could not be read", error=type(error).__name__)
         await asyncio.sleep(REVOCATIONS_EVERY_SECONDS)

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from chassis import beneficiaries
 from chassis.access import Role
 from chassis.db import Session
-from chassis.events import REGISTRY, Envelope, parse
+from chassis.events import REGISTRY, Envelope, EventData, parse
 from contracts import cases, grants, reception, training
 
 SOURCES = ("cases", "reception", "grants", "training")
@@ -21,8 +21,27 @@ CONTRACTS = (cases, reception, grants, training)
 OPENED = cases.CaseOpened.event_type
 ACCEPTED = cases.ReferralAccepted.event_type
 SUBMITTED = cases.ReferralSubmitted.event_type
-MOVED = frozenset(model.event_type for model in (cases.CaseProgressed, cases.CaseClosed, cases.CaseReopened))
+MOVED = frozenset(
+    model.event_type
+    for model in (
+        cases.CaseProgressed,
+        cases.CaseSuspended,
+        cases.CaseResumed,
+        cases.CaseClosed,
+        cases.CaseReopened,
+    )
+)
+TRANSFERRED = cases.CaseTransferred.event_type
 ERASED = cases.ReturneeErased.event_type
+ONE_BY_ONE: tuple[tuple[type[EventData], Any], ...] = (
+    (cases.ReturneeMerged, beneficiaries.on_merged),
+    (cases.ReturneeUnmerged, beneficiaries.on_unmerged),
+    (cases.ReturneeShared, beneficiaries.on_shared),
+    (cases.ReturneeUnshared, beneficiaries.on_unshared),
+    (cases.ReturneeRestricted, beneficiaries.on_restricted),
+)
+SELDOM = {model.event_type: (model, apply) for model, apply in ONE_BY_ONE}
+"""What is projected one by one: it happens to a person, not to a plane."""
 
 BENEFICIARY = {
     "returnee_id": "uuid",
@@ -99,6 +118,16 @@ STATES = text("""
     FROM unnest(CAST(:returnee_id AS uuid[]), CAST(:state AS text[])) AS e (returnee_id, state)
     WHERE beneficiary.returnee_id = e.returnee_id AND beneficiary.state <> 'erased'
 """)
+IMPLEMENTERS = text("""
+    UPDATE beneficiary SET implementer = e.implementer, updated_at = clock_timestamp()
+    FROM unnest(CAST(:returnee_id AS uuid[]), CAST(:implementer AS text[])) AS e (returnee_id, implementer)
+    WHERE beneficiary.returnee_id = e.returnee_id AND beneficiary.state <> 'erased'
+""")
+TAKE_NO_PART = text(f"""
+    DELETE FROM participation USING {unnest(PARTICIPATION)}
+    WHERE participation.subject_id = e.subject_id AND participation.role = e.role
+          AND participation.organisation = e.organisation
+""")  # noqa: S608 - only names of our own columns are filled in
 TAKE_PART = text(f"""
     INSERT INTO participation ({names(PARTICIPATION)})
     SELECT {names(PARTICIPATION)} FROM {unnest(PARTICIPATION)}
@@ -183,33 +212,50 @@ def _relations(envelope: Envelope) -> list[tuple[str, str]]:
 
 async def _project(session: Session, envelopes: Sequence[Envelope]) -> None:
     """Keep the chassis' projection of people and participation, as `chassis.beneficiaries` does one by one."""
-    people: dict[str, dict[str, Any]] = {}
-    states: dict[str, str] = {}
-    parts: set[tuple[str, str, str]] = set()
-    for e in envelopes:
-        parts.update(_parts(e))
-        if e.type == OPENED:
-            returnee = e.data["returnee_id"]
-            people[returnee] = {name: e.data.get(name) for name in BENEFICIARY}
-            states.pop(returnee, None)
-        elif e.type in MOVED:
-            returnee = e.data["returnee_id"]
-            if returnee in people:
-                people[returnee]["state"] = e.data["state"]
-            else:
-                states[returnee] = e.data["state"]
-    if people:
-        await session.execute(PEOPLE, _columns(BENEFICIARY, list(people.values())))
-    if states:
-        await session.execute(STATES, {"returnee_id": list(states), "state": list(states.values())})
-    if parts:
-        rows = [dict(zip(PARTICIPATION, part, strict=True)) for part in sorted(parts)]
-        await session.execute(TAKE_PART, _columns(PARTICIPATION, rows))
+    await _project_people(session, envelopes)
+    await _project_parts(session, envelopes)
     for e in envelopes:
         if e.type == ERASED:
             subject = {"subject": UUID(e.subject), "source": e.service, "position": e.position}
             await session.execute(REMEMBER, subject)
             await beneficiaries.on_erased(session, parse(e, cases.ReturneeErased))
+        elif e.type in SELDOM:
+            model, apply = SELDOM[e.type]
+            await apply(session, parse(e, model))
+
+
+async def _project_people(session: Session, envelopes: Sequence[Envelope]) -> None:
+    people: dict[str, dict[str, Any]] = {}
+    later: dict[str, dict[str, str]] = {"state": {}, "implementer": {}}
+    for e in envelopes:
+        returnee = e.data.get("returnee_id", "")
+        if e.type == OPENED:
+            people[returnee] = {name: e.data.get(name) for name in BENEFICIARY}
+            for changes in later.values():
+                changes.pop(returnee, None)
+            continue
+        changed = "state" if e.type in MOVED else "implementer" if e.type == TRANSFERRED else None
+        if changed is not None and returnee in people:
+            people[returnee][changed] = e.data[changed]
+        elif changed is not None:
+            later[changed][returnee] = e.data[changed]
+    if people:
+        await session.execute(PEOPLE, _columns(BENEFICIARY, list(people.values())))
+    for name, statement in (("state", STATES), ("implementer", IMPLEMENTERS)):
+        if later[name]:
+            await session.execute(statement, {"returnee_id": list(later[name]), name: list(later[name].values())})
+
+
+async def _project_parts(session: Session, envelopes: Sequence[Envelope]) -> None:
+    parts: set[tuple[str, str, str]] = set()
+    ended: set[tuple[str, str, str]] = set()
+    for e in envelopes:
+        begins, ends = set(_parts(e)), set(_parts_ended(e))
+        parts, ended = (parts | begins) - ends, (ended | ends) - begins
+    for statement, which in ((TAKE_NO_PART, ended), (TAKE_PART, parts)):
+        if which:
+            rows = [dict(zip(PARTICIPATION, part, strict=True)) for part in sorted(which)]
+            await session.execute(statement, _columns(PARTICIPATION, rows))
 
 
 def _parts(envelope: Envelope) -> list[tuple[str, str, str]]:
@@ -218,12 +264,27 @@ def _parts(envelope: Envelope) -> list[tuple[str, str, str]]:
     if envelope.type == SUBMITTED:
         subjects, partner = [data["referral_id"]], data.get("requested_partner")
     elif envelope.type in {ACCEPTED, OPENED}:
-        subjects = [data[name] for name in ("returnee_id", "case_id", "referral_id") if data.get(name)]
-        partner = data["implementer"]
+        subjects, partner = _of_case(data), data["implementer"]
+    elif envelope.type == TRANSFERRED:
+        return [(subject, Role.PARTNER, data["implementer"]) for subject in _of_case(data)]
     else:
         return []
     found = ((Role.REFERRER, data.get("referrer")), (Role.PARTNER, partner), (Role.PROGRAMME, data["programme"]))
     return [(subject, role, who) for subject in subjects for role, who in found if who]
+
+
+def _of_case(data: Mapping[str, Any]) -> list[str]:
+    """What a fact about a case is about, where it has an id."""
+    return [data[name] for name in ("returnee_id", "case_id", "referral_id") if data.get(name)]
+
+
+def _parts_ended(envelope: Envelope) -> list[tuple[str, str, str]]:
+    """Who takes part no more from this event on: who implemented a case before another took it."""
+    if envelope.type != TRANSFERRED:
+        return []
+    data = envelope.data
+    kept = {data["returnee_id"]} if data.get("keeps_part") else set()
+    return [(s, Role.PARTNER, data["previous_implementer"]) for s in _of_case(data) if s not in kept]
 
 
 async def _scrub(session: Session, subjects: set[str]) -> None:

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, delete, or_, select
+from sqlalchemy import ColumnElement, Select, and_, delete, false, or_, select
 
-from chassis import inbox
-from chassis.access import participation, roles_of
+from chassis import aliases, inbox
+from chassis.access import Role, participation, roles_of
 from chassis.auth import Caller
 from chassis.beneficiaries import beneficiary
 from chassis.db import Session
@@ -27,11 +27,19 @@ class Reader:
 
     Attributes:
         returnee_id: Whose.
-        roles: In what capacities the caller takes part; None for our own services, which see everything.
+        parts: Every id of the person under which the caller takes part, and in what capacities; None for our own
+            services, which see everything.
     """
 
     returnee_id: UUID
-    roles: tuple[str, ...] | None
+    parts: tuple[tuple[UUID, tuple[str, ...] | None], ...]
+
+    @property
+    def roles(self) -> tuple[str, ...] | None:
+        """In what capacities the caller takes part at all."""
+        if any(roles is None for _, roles in self.parts):
+            return None
+        return tuple(sorted({role for _, roles in self.parts for role in roles or ()}))
 
 
 @dataclass(frozen=True)
@@ -55,19 +63,24 @@ class Filters:
 
 async def reader(session: Session, returnee_id: UUID, caller: Caller) -> Reader:
     """The caller as a reader of a timeline; `beneficiaries.require` has let them in."""
+    ids = await aliases.same_person(session, returnee_id)
     if caller.is_internal:
-        return Reader(returnee_id, None)
-    roles = await roles_of(session, returnee_id, caller)
-    return Reader(returnee_id, tuple(sorted(str(role) for role in roles)))
+        return Reader(returnee_id, tuple((each, None) for each in ids))
+    parts = {each: await roles_of(session, each, caller) for each in ids}
+    # Who was told of somebody is shown what partners are shown.
+    shown = {each: {Role.PARTNER if role is Role.SHARED else role for role in roles} for each, roles in parts.items()}
+    return Reader(returnee_id, tuple((each, tuple(sorted(roles))) for each, roles in shown.items() if roles))
 
 
 def entries(who: Reader) -> Select[TimelineEntry]:
     """The facts about a returnee, and about their referral and case as a whole, that the reader may see."""
-    related = select(Relation.subject).where(Relation.returnee_id == who.returnee_id)
-    statement = select(TimelineEntry).where(
-        or_(TimelineEntry.subject == who.returnee_id, TimelineEntry.subject.in_(related))
-    )
-    return statement if who.roles is None else statement.where(TimelineEntry.audience.overlap(list(who.roles)))
+    return select(TimelineEntry).where(or_(false(), *(_of(returnee_id, roles) for returnee_id, roles in who.parts)))
+
+
+def _of(returnee_id: UUID, roles: tuple[str, ...] | None) -> ColumnElement[bool]:
+    related = select(Relation.subject).where(Relation.returnee_id == returnee_id)
+    theirs: ColumnElement[bool] = or_(TimelineEntry.subject == returnee_id, TimelineEntry.subject.in_(related))
+    return theirs if roles is None else theirs & TimelineEntry.audience.overlap(list(roles))
 
 
 async def read(
@@ -104,7 +117,17 @@ async def since(session: Session, who: Reader, positions: Positions) -> Sequence
     return (await session.scalars(statement.order_by(*order))).all()
 
 
-CASE = {model.event_type for model in (cases.CaseOpened, cases.CaseProgressed, cases.CaseClosed, cases.CaseReopened)}
+CASE = {
+    model.event_type
+    for model in (
+        cases.CaseOpened,
+        cases.CaseProgressed,
+        cases.CaseSuspended,
+        cases.CaseResumed,
+        cases.CaseClosed,
+        cases.CaseReopened,
+    )
+}
 TRAVEL = {
     model.event_type
     for model in (
@@ -120,7 +143,10 @@ PLAN = {
     model.event_type
     for model in (cases.PlanSubmitted, cases.PlanAgreed, cases.PlanApproved, cases.PlanReturned, cases.PlanAmended)
 }
-DEADLINE = {cases.DeadlineSet.event_type, cases.DeadlineMissed.event_type}
+DEADLINE = {
+    model.event_type
+    for model in (cases.DeadlineSet, cases.DeadlineExtended, cases.DeadlineWaived, cases.DeadlineMissed)
+}
 ARRIVAL = {
     model.event_type
     for model in (
@@ -223,6 +249,9 @@ def _deadlines(rows: Sequence[TimelineEntry]) -> list[DeadlineNow]:
         )
         for row in rows
     }
+    for row in rows:
+        if row.type == cases.DeadlineWaived.event_type:
+            known.pop(row.data["deadline_id"], None)
     now = datetime.now(UTC)
     open_or_missed = [deadline for deadline in known.values() if deadline.missed or deadline.due_at > now]
     return sorted(open_or_missed, key=lambda deadline: deadline.due_at)
@@ -232,5 +261,5 @@ async def rebuild(session: Session) -> None:
     """Forget every timeline and who may see it, and have the worker fetch all of it again from the services' logs."""
     for source in sorted(SOURCES):
         await inbox.rewind(session, source)
-    for table in (TimelineEntry, Relation, beneficiary, participation):
+    for table in (TimelineEntry, Relation, beneficiary, participation, aliases.alias):
         await session.execute(delete(table))

@@ -5,54 +5,56 @@ from pathlib import Path
 from chassis.app import Service
 from contracts import cases as facts
 from services.cases import walk_ins
+from services.cases.batches.routes import router as batches
+from services.cases.batches.service import BATCH
 from services.cases.cases.routes import router as cases
+from services.cases.contact.routes import router as contact
 from services.cases.deadlines.job import JOB
+from services.cases.deadlines.routes import calendar
 from services.cases.deadlines.routes import router as deadlines
+from services.cases.documents.job import document_jobs
+from services.cases.documents.routes import router as documents
 from services.cases.handlers import HANDLERS
+from services.cases.households.job import JOB as OF_AGE
+from services.cases.households.routes import router as households_changed
 from services.cases.models import Base
 from services.cases.plans.routes import router as plans
 from services.cases.referrals.routes import router as referrals
 from services.cases.returnees.routes import households
 from services.cases.returnees.routes import router as returnees
+from services.cases.rights.routes import router as rights
+from services.cases.screening.routes import router as screening
+from services.cases.service_referrals.routes import router as service_referrals
+from services.cases.surveys.routes import router as surveys
 from services.cases.travel.routes import router as travel
+from services.cases.visits.routes import router as visits
 
 service = Service(
     name="cases",
     title="Homeward cases",
-    description="Referrals, the people in them, their households, and the case of each return with its plan.",
-    routers=[referrals, travel, returnees, households, cases, plans, deadlines],
+    description="Referrals, the people in them, their households, and each return's case, plan and follow-up.",
+    routers=[
+        travel,
+        referrals,
+        batches,
+        returnees,
+        rights,
+        households,
+        cases,
+        plans,
+        deadlines,
+        calendar,
+        households_changed,
+        screening,
+        contact,
+        visits,
+        surveys,
+        service_referrals,
+        documents,
+    ],
     metadata=Base.metadata,
     migrations=Path(__file__).parent / "migrations" / "versions",
-    publishes=[
-        facts.ReferralSubmitted,
-        facts.ReferralInformationRequested,
-        facts.ReferralAccepted,
-        facts.ReferralRejected,
-        facts.ReferralEscalated,
-        facts.ReferralExpired,
-        facts.ReferralWithdrawn,
-        facts.TravelPlanned,
-        facts.TravelConfirmed,
-        facts.TravelChanged,
-        facts.TravelDeparted,
-        facts.TravelNotDeparted,
-        facts.TravelCancelled,
-        facts.ReturneeRegistered,
-        facts.ReturneeUpdated,
-        facts.HouseholdChanged,
-        facts.CaseOpened,
-        facts.CaseAssigned,
-        facts.CaseProgressed,
-        facts.CaseClosed,
-        facts.CaseReopened,
-        facts.PlanSubmitted,
-        facts.PlanAgreed,
-        facts.PlanApproved,
-        facts.PlanReturned,
-        facts.PlanAmended,
-        facts.DeadlineSet,
-        facts.DeadlineMissed,
-    ],
+    publishes=list(facts.PUBLISHES),
     handlers=HANDLERS,
-    jobs=lambda _: [JOB, walk_ins.JOB],
+    jobs=lambda settings: [JOB, OF_AGE, BATCH, walk_ins.JOB, *document_jobs(settings)],
 )

@@ -47,7 +47,7 @@ async def case_of(session: Session, fact: ArrivalFact) -> UUID | None:
     Raises:
         UnknownArrival: Nobody knows the person.
     """
-    if fact.case_id is not None:
+    if fact.case_id is not None and await session.get(CaseMember, (fact.case_id, fact.returnee_id)) is not None:
         return fact.case_id
     case_id: UUID | None = await session.scalar(
         select(CaseMember.case_id)

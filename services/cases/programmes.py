@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -18,10 +19,15 @@ class _Location(BaseSettings):
     programmes_path: Path = Settings.model_fields["programmes_path"].default
 
 
+def folder() -> Path:
+    """Where programme data is."""
+    return _Location().programmes_path
+
+
 @cache
 def programmes() -> Mapping[str, Programme]:
     """Every programme by its id."""
-    return load_programmes(_Location().programmes_path)
+    return load_programmes(folder())
 
 
 def rules_of(programme: str, version: int) -> Rules:
@@ -31,6 +37,11 @@ def rules_of(programme: str, version: int) -> Rules:
         KeyError: The programme or the version is no longer in the data.
     """
     return programmes()[programme].version(version)
+
+
+def zone_of(programme: str, version: int, country_of_return: str) -> ZoneInfo:
+    """The time zone in which the days of a case begin and end."""
+    return rules_of(programme, version).countries_of_return[country_of_return].country.zone
 
 
 @cache

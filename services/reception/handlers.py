@@ -17,10 +17,18 @@ from contracts.cases import (
     CaseOpened,
     CaseProgressed,
     CaseReopened,
+    CaseResumed,
+    CaseSuspended,
+    CaseTransferred,
     Itinerary,
     JourneyFact,
     ReferralWithdrawn,
     ReturneeErased,
+    ReturneeMerged,
+    ReturneeRestricted,
+    ReturneeShared,
+    ReturneeUnmerged,
+    ReturneeUnshared,
     ReturneeUpdated,
     TravelCancelled,
     TravelChanged,
@@ -224,7 +232,17 @@ def _reached(state: ArrivalState, at: Any) -> dict[str, Any]:
 
 HANDLERS: Handlers = {
     **beneficiaries.projection(
-        opened=CaseOpened, moved=(CaseProgressed, CaseClosed, CaseReopened), erased=ReturneeErased
+        opened=CaseOpened,
+        moved=(CaseProgressed, CaseSuspended, CaseResumed, CaseClosed, CaseReopened),
+        erased=ReturneeErased,
+        more={
+            CaseTransferred: beneficiaries.on_transferred,
+            ReturneeMerged: beneficiaries.on_merged,
+            ReturneeUnmerged: beneficiaries.on_unmerged,
+            ReturneeShared: beneficiaries.on_shared,
+            ReturneeUnshared: beneficiaries.on_unshared,
+            ReturneeRestricted: beneficiaries.on_restricted,
+        },
     ),
     CaseOpened: case_opened,
     ReturneeUpdated: returnee_updated,

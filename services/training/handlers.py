@@ -16,9 +16,17 @@ from contracts.cases import (
     CaseOpened,
     CaseProgressed,
     CaseReopened,
+    CaseResumed,
+    CaseSuspended,
+    CaseTransferred,
     PlanApproved,
     ReferralWithdrawn,
     ReturneeErased,
+    ReturneeMerged,
+    ReturneeRestricted,
+    ReturneeShared,
+    ReturneeUnmerged,
+    ReturneeUnshared,
     ReturneeUpdated,
     TravelNotDeparted,
 )
@@ -97,7 +105,17 @@ async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> Non
 
 HANDLERS: Handlers = {
     **beneficiaries.projection(
-        opened=CaseOpened, moved=(CaseProgressed, CaseClosed, CaseReopened), erased=ReturneeErased
+        opened=CaseOpened,
+        moved=(CaseProgressed, CaseSuspended, CaseResumed, CaseClosed, CaseReopened),
+        erased=ReturneeErased,
+        more={
+            CaseTransferred: beneficiaries.on_transferred,
+            ReturneeMerged: beneficiaries.on_merged,
+            ReturneeUnmerged: beneficiaries.on_unmerged,
+            ReturneeShared: beneficiaries.on_shared,
+            ReturneeUnshared: beneficiaries.on_unshared,
+            ReturneeRestricted: beneficiaries.on_restricted,
+        },
     ),
     CaseClosed: case_closed,
     PlanApproved: plan_approved,

@@ -2,10 +2,12 @@
 
 import copy
 import json
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,9 +15,11 @@ import httpx
 from sqlalchemy import select, text
 
 from chassis.app import Homeward, create_app
+from chassis.errors import Problem
 from chassis.events import Envelope, Event, EventData
 from chassis.jobs import job
 from chassis.outbox import outbox
+from chassis.settings import Settings
 from contracts import reception
 from services.cases.app import service
 from services.cases.deadlines.job import JOB
@@ -23,8 +27,10 @@ from services.cases.handlers import HANDLERS
 from tests.tokens import bearer, settings, trust
 
 EVERYTHING = (
-    "referrals:read referrals:submit referrals:decide returnees:read returnees:identity returnees:vulnerabilities "
-    "returnees:write cases:read cases:write plans:write plans:approve"
+    "referrals:read referrals:submit referrals:batch referrals:decide "
+    "returnees:read returnees:identity "
+    "returnees:vulnerabilities returnees:write cases:read cases:write plans:write plans:approve follow-up:read "
+    "documents:read documents:write"
 )
 
 REFERRAL: dict[str, Any] = {
@@ -94,6 +100,17 @@ def alone(**values: Any) -> dict[str, Any]:
     return body
 
 
+def stepped(after: Callable[[str, str], Any], state: Any, action: str) -> Any:
+    """The state after an action; where it is refused, by a 409 that does not offer it, the state as it was."""
+    try:
+        return after(state, action)
+    except Problem as problem:
+        refusal = problem
+    assert refusal.kind.status == 409
+    assert action not in refusal.extensions["allowed"]
+    return state
+
+
 @dataclass
 class Accepted:
     """A referral that was accepted, and what came of it."""
@@ -155,6 +172,13 @@ class House:
         answer = await self.get(path, who)
         assert answer.status_code == 200, answer.text
         return str(answer.headers["etag"])
+
+    async def upload(
+        self, content: bytes, who: str = "iom-iraq", media_type: str = "application/pdf", **query: Any
+    ) -> httpx.Response:
+        headers = self.headers(who, "anna") | {"Idempotency-Key": next(self.keys), "Content-Type": media_type}
+        params = {name: str(value) for name, value in query.items()}
+        return await self.http.post("/v1/documents", params=params, content=content, headers=headers)
 
     async def submit(self, body: dict[str, Any] | None = None, **options: Any) -> dict[str, Any]:
         body = body or referral()
@@ -267,8 +291,16 @@ def received(accepted: Accepted, returnee_id: str, on: date = date(2026, 3, 15))
 
 
 @asynccontextmanager
-async def running(database_url: str) -> AsyncIterator[House]:
-    app = create_app(service, settings(database_url))
+async def running(database_url: str, **values: Any) -> AsyncIterator[House]:
+    with tempfile.TemporaryDirectory() as folder:
+        documents = {"documents_url": Path(folder).as_uri()}
+        async with _running(settings(database_url, **(documents | values))) as house:
+            yield house
+
+
+@asynccontextmanager
+async def _running(given: Settings) -> AsyncIterator[House]:
+    app = create_app(service, given)
     trust(app.state.homeward)
     transport = httpx.ASGITransport(app)
     async with (

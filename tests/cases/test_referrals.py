@@ -178,7 +178,7 @@ class TestDecide:
         again = await house.accept(document["id"])
         assert again.status_code == 409
         assert again.json()["state"] == "accepted"
-        assert again.json()["allowed"] == ["travel", "withdraw"]
+        assert again.json()["allowed"] == ["amend", "travel", "withdraw"]
 
     @pytest.mark.parametrize("who", ["fedasil", "frontex"])
     async def test_it_is_the_partners_turn(self, house: House, who: str) -> None:

@@ -1,5 +1,6 @@
 """Every operation as the applications describe it themselves, and a request for each, made from its own schema."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -12,6 +13,7 @@ from hypothesis import find, settings
 from hypothesis import strategies as st
 
 from chassis.app import create_app
+from cli.demo import PAPER
 from cli.roles import ROLES
 from contracts.openapi import OF_A_PROCESS
 from tests.platform import Platform, example
@@ -19,6 +21,9 @@ from tests.tokens import settings as app_settings
 
 METHODS = ("get", "post", "put", "patch", "delete")
 STREAM = "text/event-stream"
+BINARY = "application/octet-stream"
+LINES = "application/jsonl"
+RAW = {BINARY, LINES}
 Ids = Mapping[str, str]
 BODIES: dict[str, Callable[[Ids, str], Any]] = {
     "POST /v1/referrals": lambda ids, sender: example(sender=sender, supersedes=ids["supersedes"]),
@@ -45,6 +50,19 @@ BODIES: dict[str, Callable[[Ids, str], Any]] = {
                 "occurred_at": "2024-03-05T10:00:00Z",
             }
         ],
+    },
+    "POST /v1/cases/{case_id}/sessions": lambda ids, _: {
+        "phase": "post_arrival",
+        "method": "office",
+        "topics": ["plan"],
+        "language": "ar",
+        "attended": [ids["attended"]],
+        "occurred_at": "2024-03-05T10:00:00Z",
+    },
+    "POST /v1/cases/{case_id}/visits/{visit_id}/record": lambda *_: {
+        "occurred_at": "2024-03-05T10:00:00Z",
+        "method": "visit",
+        "outcome": "not_there",
     },
     "POST /oauth/token": lambda *_: {"grant_type": "client_credentials", "client_id": "nobody", "client_secret": "x"},
 }
@@ -131,7 +149,8 @@ class Operation:
     def names(self) -> set[str]:
         """Every parameter and every member of its body that names something by an id, and must be in the world."""
         named = {p["name"] for p in self.parameters("path")}
-        named |= {p["name"] for p in self.parameters("query") if self._is_id(p["schema"])}
+        # `id` is chosen by the client for what is new.
+        named |= {p["name"] for p in self.parameters("query") if self._is_id(p["schema"]) and p["name"] != "id"}
         body = self.body()
         return named | (self._ids_within(body[1], set()) if body else set())
 
@@ -141,7 +160,7 @@ class Operation:
         for parameter in self.parameters("query"):
             name, schema = parameter["name"], self.resolved(parameter["schema"])
             if self._is_id(schema):
-                query[name] = ids[name]
+                query |= {name: ids[name]} if name in self.names else {}
             elif parameter.get("required"):
                 query[name] = str(Maker(self, ids).make(schema, name))
             elif name == "limit":
@@ -154,6 +173,10 @@ class Operation:
         body = self.body()
         if body is None:
             return None
+        if body[0] == BINARY:
+            return PAPER
+        if body[0] == LINES:
+            return json.dumps(example(sender=sender)).encode()
         made = BODIES.get(self.label)
         return made(ids, sender) if made else Maker(self, ids, full).make(body[1], "")
 

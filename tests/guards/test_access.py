@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from chassis.errors import CATALOGUE
 from chassis.telemetry import REQUEST_ID_HEADER
 from contracts.scopes import Scope
-from tests.guards.operations import STREAM, Ids, Operation, door, operations
+from tests.guards.operations import RAW, STREAM, Ids, Operation, door, operations
 from tests.guards.world import NOT_INTERNAL, SHARED, Kind, World, as_sent, mentions
 
 AT_ONCE = 8
@@ -28,6 +28,24 @@ DECIDED_ELSEWHERE = {
     # In this programme the partner that was asked decides; its office only reads.
     ("programme office", f"/v1/referrals/{{referral_id}}/{word}")
     for word in ("accept", "reject", "request-information")
+} | {
+    # The host-country service decides on retroactive referrals only, and the partner submits no others.
+    *(
+        ("referrer", f"/v1/referrals/{{referral_id}}/{word}")
+        for word in ("accept", "reject", "request-information", "travel/query")
+    ),
+    *(
+        ("partner", f"/v1/referrals/{{referral_id}}{word}")
+        for word in (
+            "",
+            "/withdraw",
+            "/amend",
+            "/travel",
+            "/travel/{journey_id}",
+            *(f"/travel/{{journey_id}}/{done}" for done in ("confirm", "departed", "not-departed", "cancel")),
+        )
+    ),
+    ("programme office", "/v1/referrals/{referral_id}/travel/query"),
 }
 SEEN_NEVER = '"0"'
 """An ETag that nothing ever had."""
@@ -86,7 +104,8 @@ class Matrix:
         if operation.needs["if_match"]:
             headers = headers | {"If-Match": SEEN_NEVER}
         body = operation.body()
-        form = body is not None and "form" in body[0]
+        if body is not None and body[0] in RAW:
+            headers = headers | {"Content-Type": body[0]}
         async with self.slots:
             for _ in range(TRIES):
                 key = {"Idempotency-Key": str(uuid4())} if operation.needs["idempotency_key"] else {}
@@ -94,7 +113,7 @@ class Matrix:
                     operation.method,
                     url,
                     headers=headers | key,
-                    **({} if content is None else {"data": content} if form else {"json": content}),
+                    **sent_as(body, content),
                 )
                 answer = await self._send(request)
                 if answer.status != 503 or "retry-after" not in answer.headers:
@@ -131,6 +150,13 @@ class Matrix:
         self.cells.add((operation.role, operation.label, caller))
         if not holds:
             self.findings.append(f"{operation.label} for {caller}: {what}, not {answer.status} {answer.text[:300]}")
+
+
+def sent_as(body: tuple[str, dict[str, Any]] | None, content: Any) -> dict[str, Any]:
+    """How httpx is given a body."""
+    if body is None:
+        return {}
+    return {"content": content} if body[0] in RAW else {"data": content} if "form" in body[0] else {"json": content}
 
 
 @pytest_asyncio.fixture

@@ -6,8 +6,9 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
+import asyncpg
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -156,12 +157,23 @@ async def build(platform: Platform) -> World:
     """Walk a return, and another one of other organisations, and collect what the first is made of."""
     walk = walk_of(platform)
     way, theirs = await walk.submit(example(FAMILY)), await walk.submit(example(ANOTHER))
-    for step in (walk.fund, walk.accept, walk.confirm_travel, walk.prepare_cash, walk.meet, walk.plan, walk.support):
+    for step in (
+        walk.fund,
+        walk.accept,
+        walk.confirm_travel,
+        walk.prepare_cash,
+        walk.meet,
+        walk.plan,
+        walk.support,
+        walk.follow_up,
+    ):
         await step(way)
         await step(theirs)
     reader = walk.coordinator
     for each in (way, theirs):
         await walk.timeline(reader, each.returnees[0])
+    await offer(platform, way, theirs)
+    await rights(platform, way, theirs)
     everything, other_ids = await ids_of(walk, way), await ids_of(walk, theirs)
     about_people = {name: value for name, value in everything.items() if name not in NOBODYS}
     programme, other = way.content["programme"], theirs.content["programme"]
@@ -228,6 +240,7 @@ async def ids_of(walk: Walk, way: Return) -> dict[str, str]:
         "arrivals": arrivals[0]["id"],
         "flight_id": await flight_of(walk, way, arrivals[0]),
         "deadline_id": deadlines[0]["id"],
+        **await followed_up(reader, way),
     } | await taught(reader, way)
 
 
@@ -301,6 +314,83 @@ async def statement_of(reader: GatewayClient, payments: Sequence[Mapping[str, An
     return str(answer.json()["items"][0]["id"])
 
 
+async def followed_up(reader: GatewayClient, way: Return) -> dict[str, str]:
+    """As `ids_of`, for what was taken down afterwards."""
+    case, about = f"/v1/cases/{way.case_id}", {"case_id": way.case_id}
+    visit, document, survey, service = [
+        (await reader.get(path, **query))["items"][0]["id"]
+        for path, query in (
+            (f"{case}/visits", {}),
+            ("/v1/documents", {"about": way.referral_id}),
+            ("/v1/surveys", about),
+            ("/v1/service-referrals", about),
+        )
+    ]
+    line = (await reader.get(f"{case}/plan"))["lines"][0]["id"]
+    return {
+        "visit_id": visit,
+        "line_id": line,
+        "cooperative_id": str(uuid4()),  # of a service that these do not ask
+        "document_id": document,
+        "about": way.referral_id,
+        "consent_document": document,
+        "survey_id": survey,
+        "service_referral_id": service,
+        "principal": way.returnees[0],
+        "successor": way.returnees[-1],
+        "members": way.returnees[-1],
+        "attended": way.returnees[0],
+        "into": way.returnees[-1],
+        "hold_id": (await reader.get(f"/v1/returnees/{way.returnees[0]}/legal-holds"))["items"][0]["id"],
+        "candidate_id": str(uuid5(UUID(way.returnees[0]), LOOKALIKES[way.returnees[0]])),
+        "batch_id": BATCHES[way.sender],
+    }
+
+
+LOOKALIKES: dict[str, str] = {}
+"""Returnee to somebody whom nobody knows and who looks like them."""
+BATCHES: dict[str, str] = {}
+"""Sender to a batch of theirs."""
+
+
+async def rights(platform: Platform, *ways: Return) -> None:
+    """A legal hold on each, somebody who looks like them, and a batch of their sender."""
+    connection = await asyncpg.connect(platform.machine.database_url("cases"))
+    columns = "version, names, sex, birth_date, birth_precision, nationality, documents, languages, contacts, "
+    columns += "identifiers, search, keys"
+    try:
+        for way in ways:
+            person = way.returnees[0]
+            LOOKALIKES[person] = str(uuid4())
+            await connection.execute(
+                f"INSERT INTO returnee (id, {columns}) SELECT $2::uuid, {columns} FROM returnee WHERE id = $1::uuid",
+                person,
+                LOOKALIKES[person],
+            )
+            hold = {"reason": "audit", "comment": "Kept for the guards."}
+            await platform.client("iom-iraq", "guard-1").post(f"/v1/returnees/{person}/legal-holds", hold)
+            headers = {"Content-Type": "application/jsonl"}
+            sent = await platform.client(way.sender).send(
+                "POST", "/v1/referral-batches", content=json.dumps(way.content).encode(), headers=headers
+            )
+            BATCHES[way.sender] = sent.json()["id"]
+    finally:
+        await connection.close()
+
+
+async def offer(platform: Platform, *ways: Return) -> None:
+    """Offer cases to another organisation, as no programme of today has a second implementer to offer one to."""
+    connection = await asyncpg.connect(platform.machine.database_url("cases"))
+    try:
+        await connection.executemany(
+            "INSERT INTO case_transfer (id, version, case_id, state, offered_by, previous_implementer, offered_to, "
+            "reason) VALUES (gen_random_uuid(), 1, $1::uuid, 'offered', 'iom-iraq', 'iom-iraq', 'nobody', 'other')",
+            [(way.case_id,) for way in ways],
+        )
+    finally:
+        await connection.close()
+
+
 async def not_about_people(platform: Platform) -> dict[str, str]:
     """As `ids_of`, for what is nobody's: an organisation and a client that nobody misses, and public names."""
     operator, scrap = platform.client(OPERATOR), f"guard-{secrets.token_hex(4)}"
@@ -326,4 +416,4 @@ def mentions(text: str, ids: frozenset[str], sent: str) -> list[str]:
 
 def as_sent(url: str, body: Any) -> str:
     """All that a request says."""
-    return url + json.dumps(body)
+    return url + (json.dumps(body) if not isinstance(body, bytes) else "")

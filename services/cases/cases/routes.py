@@ -12,10 +12,23 @@ from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
 from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
 from contracts.codes import CaseState, NeedsPriority, Slug
 from contracts.scopes import Scope
-from services.cases.cases import service
-from services.cases.cases.schemas import AssignIn, CaseOut, CloseIn, MemberOut, ReopenIn
+from services.cases.cases import service, transfers
+from services.cases.cases.rules import TransferState
+from services.cases.cases.schemas import (
+    AnswerIn,
+    AssignIn,
+    CaseOut,
+    CloseIn,
+    MemberOut,
+    ReopenIn,
+    ResumeIn,
+    SuspendIn,
+    TakeIn,
+    TransferIn,
+    TransferOut,
+)
 from services.cases.fields import UserIdFilter
-from services.cases.models import CaseFile, CaseMember
+from services.cases.models import CaseFile, CaseMember, CaseTransfer
 
 router = Router(prefix="/v1/cases", tags=["cases"])
 
@@ -40,6 +53,8 @@ def render(case: CaseFile, members: Iterable[CaseMember]) -> CaseOut:
         needs_priority=case.needs_priority,
         arrived_on=case.arrived_on,
         closure_reason=case.closure_reason,
+        suspended_on=case.suspended_on,
+        split_from=case.split_from,
         closure_comment=case.closure_comment,
         members=[
             MemberOut(
@@ -96,6 +111,27 @@ async def cases(
     return Page(items=[render(case, members[case.id]) for case in rows.items], next=rows.next)
 
 
+@router.get("/transfers")
+@requires(Scope.FOLLOW_UP_READ)
+async def transfers_offered(
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    caller: CallerDep,
+    state: TransferState | None = None,
+    updated_since: Since | None = None,
+    after: Cursor = None,
+    limit: Limit = 50,
+) -> Page[TransferOut]:
+    """Cases that the organisation is offered, and offers of those that it works on; oldest first."""
+    statement = transfers.listed(caller, state)
+    if updated_since is not None:
+        statement = statement.where(CaseTransfer.updated_at >= updated_since)
+    rows = await page(session, statement, keys=[CaseTransfer.id], parsers=[UUID], after=after, limit=limit)
+    link_next(request, response, rows.next)
+    return Page(items=await transfers.rendered(session, rows.items), next=rows.next)
+
+
 @router.get("/{case_id}")
 @requires(Scope.CASES_READ)
 async def case(case_id: UUID, session: SessionDep, caller: CallerDep, response: Response) -> CaseOut:
@@ -136,3 +172,98 @@ async def reopen(
 ) -> CaseOut:
     """Take a closed case up again where it was."""
     return await answer(session, await service.reopen(session, case_id, body, caller, precondition), response)
+
+
+@router.post("/{case_id}/suspend")
+@requires(Scope.CASES_WRITE, person=True, if_match=True)
+async def suspend(
+    case_id: UUID,
+    body: SuspendIn,
+    session: SessionDep,
+    caller: CallerDep,
+    precondition: PreconditionDep,
+    response: Response,
+) -> CaseOut:
+    """Let the case rest; its clocks stand."""
+    return await answer(session, await service.suspend(session, case_id, body, caller, precondition), response)
+
+
+@router.post("/{case_id}/resume")
+@requires(Scope.CASES_WRITE, person=True, if_match=True)
+async def resume(
+    case_id: UUID,
+    body: ResumeIn,
+    session: SessionDep,
+    caller: CallerDep,
+    precondition: PreconditionDep,
+    response: Response,
+) -> CaseOut:
+    """Go on with a suspended case; what was due is due as much later as it rested."""
+    return await answer(session, await service.resume(session, case_id, body, caller, precondition), response)
+
+
+async def offered(session: Session, row: CaseTransfer, response: Response) -> TransferOut:
+    """An offer with its ETag."""
+    set_etag(response, row.version)
+    (rendered,) = await transfers.rendered(session, [row])
+    return rendered
+
+
+@router.get("/{case_id}/transfer")
+@requires(Scope.FOLLOW_UP_READ)
+async def transfer(case_id: UUID, session: SessionDep, caller: CallerDep, response: Response) -> TransferOut:
+    """The last offer of the case to another organisation."""
+    return await offered(session, await transfers.newest(session, case_id, caller), response)
+
+
+@router.post("/{case_id}/transfer", status_code=201)
+@requires(Scope.CASES_WRITE, person=True)
+async def offer(
+    case_id: UUID, body: TransferIn, session: SessionDep, caller: CallerDep, response: Response
+) -> TransferOut:
+    """Offer the case to another implementing organisation."""
+    return await offered(session, await transfers.offer(session, case_id, body, caller), response)
+
+
+@router.post("/{case_id}/transfer/accept")
+@requires(Scope.CASES_WRITE, person=True, if_match=True)
+async def take(
+    case_id: UUID,
+    body: TakeIn,
+    session: SessionDep,
+    caller: CallerDep,
+    precondition: PreconditionDep,
+    response: Response,
+) -> TransferOut:
+    """Take the case that is offered; the organisation before has no part in it from now on."""
+    return await offered(session, await transfers.accept(session, case_id, body, caller, precondition), response)
+
+
+@router.post("/{case_id}/transfer/decline")
+@requires(Scope.CASES_WRITE, person=True, if_match=True)
+async def decline(
+    case_id: UUID,
+    body: AnswerIn,
+    session: SessionDep,
+    caller: CallerDep,
+    precondition: PreconditionDep,
+    response: Response,
+) -> TransferOut:
+    """Do not take the case that is offered."""
+    row = await transfers.decline(session, case_id, body, caller, precondition, withdraw=False)
+    return await offered(session, row, response)
+
+
+@router.post("/{case_id}/transfer/withdraw")
+@requires(Scope.CASES_WRITE, person=True, if_match=True)
+async def withdraw(
+    case_id: UUID,
+    body: AnswerIn,
+    session: SessionDep,
+    caller: CallerDep,
+    precondition: PreconditionDep,
+    response: Response,
+) -> TransferOut:
+    """Take the offer of the case back."""
+    row = await transfers.decline(session, case_id, body, caller, precondition, withdraw=True)
+    return await offered(session, row, response)

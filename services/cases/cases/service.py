@@ -1,28 +1,45 @@
 """Cases: opened by acceptance, moved by arrivals and plans, assigned, closed and reopened."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, exists, select
 
 from chassis import audit
-from chassis.access import Role, roles_of, visible
+from chassis.access import Role, holds, roles_of, visible
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
-from chassis.errors import FORBIDDEN, NOT_FOUND, Problem
+from chassis.errors import CONFLICT, FORBIDDEN, NOT_FOUND, FieldError, Problem, invalid, state_conflict
+from chassis.ids import new_id
 from chassis.outbox import publish
-from contracts.cases import CaseAssigned, CaseClosed, CaseOpened, CaseProgressed, CaseReopened
+from contracts.cases import (
+    CaseAssigned,
+    CaseClosed,
+    CaseOpened,
+    CaseProgressed,
+    CaseReopened,
+    CaseResumed,
+    CaseSuspended,
+)
 from contracts.codes import CaseState, ClosureReason, Member, actor_id
 from services.cases.cases import rules
-from services.cases.cases.schemas import AssignIn, CloseIn, ReopenIn
+from services.cases.cases.schemas import AssignIn, CloseIn, ReopenIn, ResumeIn, SuspendIn
 from services.cases.deadlines import service as deadlines
 from services.cases.deadlines.schemas import DeadlineState
-from services.cases.models import CaseFile, CaseMember, Deadline
+from services.cases.models import CaseFile, CaseMember, Deadline, Resource
+from services.cases.programmes import zone_of
+
+Kept = TypeVar("Kept", bound=Resource)
 
 WORKERS = frozenset({Role.PARTNER, Role.PROGRAMME})
+WORK = "the implementing organisation and the programme office work on cases"
+SETTLED_LATER = frozenset({"state", "clock_suspect"})
+"""What is not compared when something is sent again: it may have moved on, and the clock has."""
+AHEAD = timedelta(minutes=5)
+"""How far a device's clock may be ahead before its claim is flagged."""
 
 
 def ids_of(case: CaseFile, member: CaseMember) -> dict[str, Any]:
@@ -67,6 +84,106 @@ async def find(session: Session, case_id: UUID, caller: Caller, *, lock: bool = 
     return case
 
 
+async def to_read(session: Session, case_id: UUID, caller: Caller) -> CaseFile:
+    """A case, for those who implement it and for the programme office: what is only for who works on it.
+
+    Raises:
+        Problem: 404, or 403 for who only referred the people in it.
+    """
+    case = await find(session, case_id, caller)
+    if not caller.is_internal and not await session.scalar(select(worked_on(case_id, caller))):
+        raise Problem(FORBIDDEN, WORK)
+    return case
+
+
+def worked_on(case_id: Any, caller: Caller) -> ColumnElement[bool]:
+    """Whether the caller implements a case, or is its programme office."""
+    return exists(select(1).where(CaseMember.case_id == case_id, holds(CaseMember.returnee_id, WORKERS, caller)))
+
+
+async def of_referral(session: Session, referral_id: UUID) -> dict[UUID, CaseFile]:
+    """The case that a referral opened and those that were split off it, by id, the oldest first."""
+    found: dict[UUID, CaseFile] = {}
+    newest = list(await session.scalars(select(CaseFile).where(CaseFile.referral_id == referral_id)))
+    while newest:
+        found |= {case.id: case for case in newest}
+        split_off = select(CaseFile).where(CaseFile.split_from.in_([case.id for case in newest]))
+        newest = list(await session.scalars(split_off.order_by(CaseFile.id)))
+    return found
+
+
+async def of_id(session: Session, case_id: UUID) -> CaseFile:
+    """A case, whoever asks: for what was found already to be theirs to see."""
+    return await session.get_one(CaseFile, case_id)
+
+
+def check_open(case: CaseFile, action: str) -> None:
+    """Refuse to add to a closed case.
+
+    Raises:
+        Problem: 409.
+    """
+    if case.state == CaseState.CLOSED:
+        raise state_conflict(case.state, rules.allowed(case.state), action)
+
+
+def check_member(members: Iterable[CaseMember], returnee_id: UUID, pointer: str) -> CaseMember:
+    """The member of a case that a body names.
+
+    Raises:
+        Problem: 422, they are in another case.
+    """
+    for member in members:
+        if member.returnee_id == returnee_id:
+            return member
+    raise invalid(FieldError(pointer=pointer, code="not_in_case", detail="a returnee of the case"))
+
+
+async def take_down(session: Session, row: Kept) -> tuple[Kept, bool]:
+    """Keep what a client sent under an id of its own choice; the same again is what is there already.
+
+    Args:
+        session: The session; what the row belongs to is locked.
+        row: What was sent, not yet added.
+
+    Returns:
+        The row, and whether it is new.
+
+    Raises:
+        Problem: 409, the id is taken by something else.
+    """
+    if row.id is not None:
+        there = await session.get(type(row), row.id)
+        if there is not None:
+            sent = {name: value for name, value in vars(row).items() if not name.startswith("_")}
+            if any(getattr(there, name) != value for name, value in sent.items() if name not in SETTLED_LATER):
+                raise Problem(CONFLICT, "the id is taken by something else")
+            return there, False
+    else:
+        row.id = new_id()
+    session.add(row)
+    await session.flush()
+    await session.refresh(row)  # answered as it will be read, times in UTC
+    return row, True
+
+
+async def clock(session: Session) -> datetime:
+    """The database's time."""
+    moment: datetime = (await session.execute(select(now()))).scalar_one()
+    return moment
+
+
+async def today_of(session: Session, case: CaseFile) -> date:
+    """The day in the country of return."""
+    zone = zone_of(case.programme, case.programme_version, case.country_of_return)
+    return (await clock(session)).astimezone(zone).date()
+
+
+async def is_ahead(session: Session, claimed: datetime) -> bool:
+    """Whether something is said to have happened in the future: taken down as claimed, and flagged."""
+    return claimed > await clock(session) + AHEAD
+
+
 async def to_work_on(session: Session, case_id: UUID, caller: Caller) -> tuple[CaseFile, list[CaseMember]]:
     """A case, locked, for those who implement it and for the programme office.
 
@@ -75,10 +192,12 @@ async def to_work_on(session: Session, case_id: UUID, caller: Caller) -> tuple[C
     """
     case = await find(session, case_id, caller, lock=True)
     members = (await members_of(session, [case_id]))[case_id]
+    if caller.is_internal:
+        return case, members
     for member in members:
         if WORKERS & await roles_of(session, member.returnee_id, caller):
             return case, members
-    raise Problem(FORBIDDEN, "the implementing organisation and the programme office work on cases")
+    raise Problem(FORBIDDEN, WORK)
 
 
 async def open_case(
@@ -250,6 +369,60 @@ async def reopen(
     if days:
         await deadlines.set_for_case(session, case, members, min(days))
     audit.record(session, caller, "reopen", "case", case.id, {"reason": body.reason, "closed_for": reason})
+    return case
+
+
+async def suspend(
+    session: Session, case_id: UUID, body: SuspendIn, caller: Caller, precondition: Precondition
+) -> CaseFile:
+    """Let a case rest: its clocks stand until it is resumed.
+
+    Raises:
+        Problem: 404, 403, 409, 412, 422, 428.
+    """
+    case, members = await to_work_on(session, case_id, caller)
+    precondition.check(case.version)
+    previous, state = case.state, rules.after(case.state, "suspend")
+    today = await today_of(session, case)
+    since = body.since or today
+    if since > today:
+        raise invalid(FieldError(pointer="/since", code="date_ahead", detail="today or a day before"))
+    case.state, case.suspended_from, case.suspended_on = state, previous, since
+    case.suspension_reason, case.suspension_comment = body.reason, body.comment or None
+    case.changed()
+    for member in members:
+        publish(session, CaseSuspended(**ids_of(case, member), previous_state=previous))
+    await deadlines.pause(session, case)
+    audit.record(session, caller, "suspend", "case", case.id, {"reason": body.reason, "since": since.isoformat()})
+    return case
+
+
+async def resume(
+    session: Session, case_id: UUID, body: ResumeIn, caller: Caller, precondition: Precondition
+) -> CaseFile:
+    """Go on with a suspended case where it was; what was due is due as much later as the case rested.
+
+    Raises:
+        Problem: 404, 403, 409, 412, 422, 428.
+    """
+    case, members = await to_work_on(session, case_id, caller)
+    precondition.check(case.version)
+    state = rules.resumed(case.state, case.suspended_from)
+    today = await today_of(session, case)
+    since, on = case.suspended_on or today, body.on or today
+    if not since <= on <= today:
+        right = "a day from the one on which the case was suspended to today"
+        raise invalid(FieldError(pointer="/on", code="date_out_of_range", detail=right))
+    # What arrived while it rested counts from now on.
+    days = [member.arrived_on for member in members if member.arrived_on is not None]
+    case.state = rules.on_arrivals(state, days)
+    case.suspended_from = case.suspended_on = case.suspension_reason = case.suspension_comment = None
+    case.changed()
+    for member in members:
+        publish(session, CaseResumed(**ids_of(case, member), state=case.state))
+    await session.flush()
+    await deadlines.resume(session, case, members, (on - since).days)
+    audit.record(session, caller, "resume", "case", case.id, {"since": since.isoformat(), "on": on.isoformat()})
     return case
 
 

@@ -4,11 +4,11 @@ Whoever calls these holds the lock on the referral or the case that a deadline i
 """
 
 from collections.abc import Collection, Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy import ColumnElement, Select, or_, select, update
 
 from chassis import jobs
 from chassis.access import visible
@@ -16,10 +16,11 @@ from chassis.auth import Caller
 from chassis.db import Session, now
 from chassis.errors import NOT_FOUND, Problem
 from chassis.outbox import publish
-from contracts.cases import DeadlineMissed, DeadlineSet
-from contracts.codes import DeadlineKind
+from contracts.cases import DeadlineExtended, DeadlineMissed, DeadlineSet, DeadlineWaived
+from contracts.codes import CaseState, DeadlineKind
+from services.cases.deadlines.rules import RUNS, SETTLED
 from services.cases.deadlines.schemas import DeadlineState
-from services.cases.models import CaseFile, CaseMember, Deadline, Referral
+from services.cases.models import CaseFile, CaseMember, Deadline, Referral, Visit
 from services.cases.programmes import rules_of
 
 JOB = "cases.deadline"
@@ -27,8 +28,8 @@ OF_A_RETURN = (DeadlineKind.POST_ARRIVAL, DeadlineKind.FIRST_CONTACT, DeadlineKi
 """The windows that begin with the arrival."""
 
 
-async def set_for_referral(session: Session, referral: Referral, kind: DeadlineKind, start: datetime) -> None:
-    """Begin what a programme's silence rule counts on a referral; nothing where the programme sets no such rule."""
+async def set_for_referral(session: Session, referral: Referral, kind: DeadlineKind, start: date | datetime) -> None:
+    """Begin what a programme's silence rule counts on a referral; nothing where it sets no such rule, or runs so."""
     rules = rules_of(referral.programme, referral.programme_version)
     due_at = rules.due(kind, referral.country_of_return, start)
     if due_at is None:
@@ -37,6 +38,8 @@ async def set_for_referral(session: Session, referral: Referral, kind: DeadlineK
     existing = await session.scalar(
         select(Deadline).where(Deadline.referral_id == referral.id, Deadline.kind == kind).with_for_update()
     )
+    if existing and existing.due_at == due_at and existing.state in {DeadlineState.OPEN, DeadlineState.MISSED}:
+        return
     deadline = await _put(session, existing, kind, due_at, referral.programme, rule, referral_id=referral.id)
     publish(session, DeadlineSet(**_ids(deadline), referral_id=referral.id))
 
@@ -53,13 +56,16 @@ async def set_for_case(session: Session, case: CaseFile, members: Iterable[CaseM
     rules = rules_of(case.programme, case.programme_version)
     existing = {d.kind: d for d in await _of(session, case_id=case.id)}
     members = sorted(members, key=lambda member: member.returnee_id)
+    paused = case.state == CaseState.SUSPENDED
     for kind in OF_A_RETURN:
         due_at = rules.due(kind, case.country_of_return, arrived_on)
         before = existing.get(kind)
+        if due_at is not None and before is not None:
+            due_at += timedelta(days=before.shifted_days)
         if due_at is None or (before and _stands(before, due_at)):
             continue
         rule = rules.deadlines[kind].model_dump(mode="json")
-        deadline = await _put(session, before, kind, due_at, case.programme, rule, case_id=case.id)
+        deadline = await _put(session, before, kind, due_at, case.programme, rule, case_id=case.id, paused=paused)
         for member in members:
             publish(session, DeadlineSet(**_ids(deadline), **_member_ids(case, member)))
 
@@ -68,7 +74,7 @@ def _stands(deadline: Deadline, due_at: datetime) -> bool:
     """Whether a deadline is as it should be: met, or due then and not cancelled meanwhile."""
     if deadline.state == DeadlineState.CANCELLED:
         return False
-    return deadline.state == DeadlineState.MET or deadline.due_at == due_at
+    return deadline.state in SETTLED or deadline.due_at == due_at
 
 
 async def _put(
@@ -81,17 +87,137 @@ async def _put(
     *,
     referral_id: UUID | None = None,
     case_id: UUID | None = None,
+    visit_id: UUID | None = None,
+    paused: bool = False,
 ) -> Deadline:
     if existing is None:
-        deadline = Deadline(kind=kind, programme=programme, referral_id=referral_id, case_id=case_id)
+        deadline = Deadline(
+            kind=kind, programme=programme, referral_id=referral_id, case_id=case_id, visit_id=visit_id, shifted_days=0
+        )
         session.add(deadline)
     else:
         deadline = existing
         deadline.changed()
-    deadline.state, deadline.due_at, deadline.rule = DeadlineState.OPEN, due_at, rule
+    deadline.state = DeadlineState.PAUSED if paused else DeadlineState.OPEN
+    deadline.due_at, deadline.rule = due_at, rule
     await session.flush()
-    await jobs.schedule(session, JOB, {"deadline_id": str(deadline.id)}, due_at=due_at, key=str(deadline.id))
+    await _run(session, deadline)
     return deadline
+
+
+async def _run(session: Session, deadline: Deadline) -> None:
+    """Have the clock of a deadline run, or stand, as its state says."""
+    key = str(deadline.id)
+    if deadline.state == DeadlineState.OPEN:
+        await jobs.schedule(session, JOB, {"deadline_id": key}, due_at=deadline.due_at, key=key)
+    else:
+        await jobs.cancel(session, JOB, key)
+
+
+async def set_for_visit(session: Session, case: CaseFile, visit: Visit, due_at: datetime, rule: dict[str, Any]) -> None:
+    """Begin to count until a monitoring visit is due.
+
+    Args:
+        session: The session.
+        case: Its case, locked.
+        visit: The visit.
+        due_at: When.
+        rule: The rule that says so.
+    """
+    paused = case.state == CaseState.SUSPENDED
+    kind = DeadlineKind(visit.cause)
+    deadline = await _put(
+        session, None, kind, due_at, case.programme, rule, case_id=case.id, visit_id=visit.id, paused=paused
+    )
+    ids = {"returnee_id": visit.returnee_id, "case_id": case.id, "referral_id": case.referral_id}
+    publish(session, DeadlineSet(**_ids(deadline), **ids, household_id=case.household_id))
+
+
+async def visited(session: Session, case: CaseFile, visit_id: UUID) -> None:
+    """A visit was paid: what counted until it was due is met, also late."""
+    for deadline in await _of(session, case_id=case.id):
+        if deadline.visit_id == visit_id and deadline.state in {*RUNS, DeadlineState.MISSED}:
+            deadline.state = DeadlineState.MET
+            deadline.changed()
+            await _run(session, deadline)
+    await session.flush()
+
+
+async def pause(session: Session, case: CaseFile) -> None:
+    """Stop the clocks of a case."""
+    for deadline in await _of(session, case_id=case.id):
+        if deadline.state == DeadlineState.OPEN:
+            deadline.state = DeadlineState.PAUSED
+            deadline.changed()
+            await _run(session, deadline)
+    await session.flush()
+
+
+async def resume(session: Session, case: CaseFile, members: Iterable[CaseMember], days: int) -> None:
+    """Let the clocks of a case run on; everything is due as many days later as they stood."""
+    members = list(members)
+    for deadline in await _of(session, case_id=case.id):
+        if deadline.state != DeadlineState.PAUSED:
+            continue
+        deadline.state = DeadlineState.OPEN
+        shift(deadline, days)
+        if deadline.visit_id is not None:
+            visit = await session.get_one(Visit, deadline.visit_id)
+            visit.due_on += timedelta(days=days)
+            visit.changed()
+        await session.flush()
+        await _run(session, deadline)
+        for member in members:
+            if days:
+                publish(session, DeadlineSet(**_ids(deadline), **_member_ids(case, member)))
+
+
+async def copy(session: Session, before: CaseFile, after: CaseFile, members: Iterable[CaseMember]) -> None:
+    """Give a case that was split off the deadlines of the one that it comes from, as they stand."""
+    members = list(members)
+    for deadline in await _of(session, case_id=before.id):
+        if deadline.visit_id is not None:
+            continue
+        same = Deadline(
+            kind=deadline.kind,
+            state=deadline.state,
+            due_at=deadline.due_at,
+            programme=deadline.programme,
+            case_id=after.id,
+            rule=deadline.rule,
+            shifted_days=deadline.shifted_days,
+        )
+        session.add(same)
+        await session.flush()
+        await _run(session, same)
+        if same.state in RUNS:
+            for member in members:
+                publish(session, DeadlineSet(**_ids(same), **_member_ids(after, member)))
+
+
+async def move_visits(session: Session, visits: Collection[UUID], case_id: UUID) -> None:
+    """Let the deadlines of visits be of another case, as the visits are."""
+    await session.execute(update(Deadline).where(Deadline.visit_id.in_(visits)).values(case_id=case_id))
+
+
+def shift(deadline: Deadline, days: int) -> None:
+    """Move a deadline by days."""
+    deadline.due_at += timedelta(days=days)
+    deadline.shifted_days += days
+    deadline.changed()
+
+
+async def decided(session: Session, case: CaseFile, deadline: Deadline, previous_due_at: datetime) -> None:
+    """Tell what was decided about a deadline, and have its clock follow."""
+    await session.flush()
+    await _run(session, deadline)
+    rows = select(CaseMember).where(CaseMember.case_id == case.id).order_by(CaseMember.returnee_id)
+    for member in await session.scalars(rows):
+        ids = _ids(deadline) | _member_ids(case, member)
+        if deadline.state == DeadlineState.WAIVED:
+            publish(session, DeadlineWaived(**ids))
+        else:
+            publish(session, DeadlineExtended(**ids, previous_due_at=previous_due_at))
 
 
 async def _of(session: Session, *, referral_id: UUID | None = None, case_id: UUID | None = None) -> list[Deadline]:
@@ -118,7 +244,7 @@ async def settle(
         kinds: Only these; all where nothing is said.
     """
     for deadline in await _of(session, referral_id=referral_id, case_id=case_id):
-        if deadline.state == DeadlineState.OPEN and (kinds is None or deadline.kind in kinds):
+        if deadline.state in RUNS and (kinds is None or deadline.kind in kinds):
             deadline.state = state
             deadline.changed()
             await jobs.cancel(session, JOB, str(deadline.id))
@@ -129,11 +255,9 @@ async def reopen(session: Session, case: CaseFile) -> None:
     """Let the deadlines run on that were cancelled when a case was closed; what has passed meanwhile is missed soon."""
     for deadline in await _of(session, case_id=case.id):
         if deadline.state == DeadlineState.CANCELLED:
-            deadline.state = DeadlineState.OPEN
+            deadline.state = DeadlineState.PAUSED if case.state == CaseState.SUSPENDED else DeadlineState.OPEN
             deadline.changed()
-            await jobs.schedule(
-                session, JOB, {"deadline_id": str(deadline.id)}, due_at=deadline.due_at, key=str(deadline.id)
-            )
+            await _run(session, deadline)
     await session.flush()
 
 

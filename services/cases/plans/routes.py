@@ -11,13 +11,24 @@ from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requ
 from contracts.scopes import Scope
 from services.cases.models import Plan
 from services.cases.plans import service
-from services.cases.plans.schemas import AgreeIn, AmendIn, Amount, PlanIn, PlanLineOut, PlanOut, ReturnIn, total
+from services.cases.plans.schemas import (
+    AgreeIn,
+    AmendIn,
+    Amount,
+    LineStatus,
+    PlanIn,
+    PlanLineOut,
+    PlanOut,
+    ReturnIn,
+    total,
+)
 
 router = Router(prefix="/v1/cases/{case_id}/plan", tags=["plans"])
 
 
 async def answer(session: Session, plan: Plan, response: Response) -> PlanOut:
     """A plan with its lines and its ETag."""
+    statuses = await service.statuses_of(session, plan.case_id)
     delivered = await service.delivered(session, plan)
     lines = [
         PlanLineOut(
@@ -29,6 +40,8 @@ async def answer(session: Session, plan: Plan, response: Response) -> PlanOut:
             budget=Amount.of(line.amount, line.currency),
             provider=line.provider,
             level=line.level,
+            feasibility=line.feasibility,
+            status=statuses.get(line.line_id, LineStatus.PLANNED),
             delivered_at=delivered.get(line.line_id),
         )
         for line in await service.lines_of(session, plan)

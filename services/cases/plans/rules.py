@@ -1,11 +1,13 @@
 """What may happen to a plan. Pure."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 from uuid import UUID
 
 from chassis.errors import FOUR_EYES, FieldError, Problem, state_conflict
 from contracts.codes import CaseState
-from services.cases.plans.schemas import PlanLineIn, PlanState
+from services.cases.plans.schemas import LineStatus, PlanLineIn, PlanState
 
 TRANSITIONS: Mapping[PlanState, Mapping[str, PlanState]] = {
     PlanState.DRAFT: {"edit": PlanState.DRAFT, "agree": PlanState.DRAFT, "submit": PlanState.SUBMITTED},
@@ -82,3 +84,61 @@ def line_errors(lines: Sequence[PlanLineIn], members: Collection[UUID]) -> list[
         if line.id is not None:
             seen.add(line.id)
     return errors
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A line on which something was granted or asked for already: it stays in every later version."""
+
+    line_id: UUID
+    kind: str
+    beneficiary: UUID
+    amount: Decimal
+    currency: str
+
+
+STAYS = frozenset({LineStatus.REQUESTED, LineStatus.GRANTED, LineStatus.IN_DELIVERY, LineStatus.DELIVERED})
+"""From a request on a line is no longer the plan's alone."""
+
+
+def granted_errors(lines: Sequence[PlanLineIn], granted: Collection[Granted]) -> list[FieldError]:
+    """What a new version takes back of what was granted; it may ask for more, and for other things.
+
+    Args:
+        lines: The lines of the new version.
+        granted: The lines of the version in force on which something was granted.
+    """
+    places = {line.id: place for place, line in enumerate(lines)}
+    errors = []
+    for each in sorted(granted, key=lambda g: g.line_id):
+        place = places.get(each.line_id)
+        if place is None:
+            right = f"the line {each.line_id} too: something was granted on it"
+            errors.append(FieldError(pointer="/lines", code="line_granted", detail=right))
+            continue
+        line = lines[place]
+        if (line.kind, line.beneficiary, line.budget.currency) != (each.kind, each.beneficiary, each.currency):
+            right = "the kind, beneficiary and currency as they were: something was granted on it"
+            errors.append(FieldError(pointer=f"/lines/{place}", code="line_granted", detail=right))
+        elif line.budget.amount < each.amount:
+            right = "at least the budget as it was: something was granted on it"
+            errors.append(FieldError(pointer=f"/lines/{place}/budget", code="line_granted", detail=right))
+    return errors
+
+
+LINE_MOVES: Mapping[LineStatus, frozenset[LineStatus]] = {
+    LineStatus.PLANNED: frozenset(LineStatus) - {LineStatus.PLANNED},
+    LineStatus.REQUESTED: frozenset(
+        {LineStatus.GRANTED, LineStatus.IN_DELIVERY, LineStatus.DELIVERED, LineStatus.CANCELLED}
+    ),
+    LineStatus.GRANTED: frozenset({LineStatus.IN_DELIVERY, LineStatus.DELIVERED, LineStatus.CANCELLED}),
+    LineStatus.IN_DELIVERY: frozenset({LineStatus.DELIVERED, LineStatus.CANCELLED}),
+    LineStatus.DELIVERED: frozenset(),
+    LineStatus.CANCELLED: frozenset({LineStatus.REQUESTED, LineStatus.GRANTED}),
+}
+"""Where a line may go. Facts of two services come in any order: what would lead back changes nothing."""
+
+
+def moved(status: str, to: LineStatus) -> LineStatus:
+    """The status of a line after a fact that says it has come so far."""
+    return to if to in LINE_MOVES[LineStatus(status)] else LineStatus(status)

@@ -35,6 +35,37 @@ class Level(StrEnum):
     COMMUNITY = "community"
 
 
+class LineStatus(StrEnum):
+    """How far a line has come."""
+
+    PLANNED = "planned"
+    REQUESTED = "requested"
+    GRANTED = "granted"
+    IN_DELIVERY = "in_delivery"
+    DELIVERED = "delivered"
+    CANCELLED = "cancelled"
+
+
+class Criterion(StrEnum):
+    """What is asked of a line before it is approved (feasibility grid)."""
+
+    SKILLS = "skills"
+    MARKET = "market"
+    SUPPLIES = "supplies"
+    PREMISES = "premises"
+    PERMITS = "permits"
+    COSTS = "costs"
+    SAFETY = "safety"
+
+
+class Rating(StrEnum):
+    """How a criterion was found."""
+
+    GOOD = "good"
+    DOUBTFUL = "doubtful"
+    POOR = "poor"
+
+
 class Housing(StrEnum):
     """What housing help is for."""
 
@@ -55,6 +86,14 @@ class ReturnReason(StrEnum):
     OTHER = "other"
 
 
+class Feasibility(Body):
+    """What was found on one criterion."""
+
+    criterion: Annotated[Criterion, member_of("unknown_criterion", Criterion)]
+    rating: Annotated[Rating, member_of("unknown_rating", Rating)]
+    comment: Note = ""
+
+
 class PlanLineIn(Body):
     """What is planned for whom, and what it may cost."""
 
@@ -68,6 +107,14 @@ class PlanLineIn(Body):
     budget: Money
     provider: Slug | None = None
     level: Annotated[Level, member_of("unknown_level", Level)] = Level.INDIVIDUAL
+    feasibility: Annotated[list[Feasibility], Field(max_length=len(Criterion))] = Field(default=[])
+
+    @model_validator(mode="after")
+    def each_criterion_once(self) -> Self:
+        """Refuse two findings on one criterion."""
+        if len({found.criterion for found in self.feasibility}) < len(self.feasibility):
+            raise refuse("criterion_twice", "each criterion once")
+        return self
 
     @model_validator(mode="after")
     def housing_is_specified(self) -> Self:
@@ -128,6 +175,8 @@ class PlanLineOut(Out):
     budget: Amount
     provider: str | None
     level: Level
+    feasibility: list[Feasibility]
+    status: LineStatus
     delivered_at: datetime | None
     """When who delivers it said that it was; null until then."""
 

@@ -10,18 +10,19 @@ from sqlalchemy.dialects.postgresql import insert
 from chassis import audit
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
-from chassis.db import Session
+from chassis.db import Session, now
 from chassis.errors import NOT_FOUND, Problem, invalid
 from chassis.ids import new_id
 from chassis.outbox import publish
 from contracts.cases import PlanAgreed, PlanAmended, PlanApproved, PlanReturned, PlanSubmitted
 from contracts.codes import CaseState, DeadlineKind, actor_id
+from services.cases.cases import rules as case_rules
 from services.cases.cases import service as cases
 from services.cases.deadlines import service as deadlines
 from services.cases.deadlines.schemas import DeadlineState
-from services.cases.models import CaseFile, CaseMember, LineDelivery, Plan, PlanLine
+from services.cases.models import CaseFile, CaseMember, LineDelivery, Plan, PlanLine, PlanLineStatus
 from services.cases.plans import rules
-from services.cases.plans.schemas import AgreeIn, AmendIn, PlanIn, PlanState, ReturnIn
+from services.cases.plans.schemas import AgreeIn, AmendIn, LineStatus, PlanIn, PlanState, ReturnIn
 
 
 def person_id(person: str) -> UUID:
@@ -58,6 +59,77 @@ async def lines_of(session: Session, plan: Plan) -> Sequence[PlanLine]:
     return rows.all()
 
 
+async def statuses_of(session: Session, case_id: UUID) -> dict[UUID, LineStatus]:
+    """How far the lines of a case have come; a line that is not in it is only planned."""
+    rows = await session.execute(
+        select(PlanLineStatus.line_id, PlanLineStatus.status).where(PlanLineStatus.case_id == case_id)
+    )
+    return {row.line_id: LineStatus(row.status) for row in rows}
+
+
+async def _in_force(session: Session, case_id: UUID) -> Plan | None:
+    plan: Plan | None = await session.scalar(
+        select(Plan).where(Plan.case_id == case_id, Plan.state == PlanState.APPROVED)
+    )
+    return plan
+
+
+async def _granted(session: Session, case_id: UUID) -> list[rules.Granted]:
+    """What a new version may not take back."""
+    plan = await _in_force(session, case_id)
+    if plan is None:
+        return []
+    statuses = await statuses_of(session, case_id)
+    return [
+        rules.Granted(line.line_id, line.kind, line.beneficiary, line.amount, line.currency)
+        for line in await lines_of(session, plan)
+        if statuses.get(line.line_id) in rules.STAYS
+    ]
+
+
+async def _follow_lines(session: Session, case: CaseFile, members: list[CaseMember], plan: Plan) -> None:
+    """Move the case on, or back, as the lines of the plan in force say."""
+    statuses = await statuses_of(session, case.id)
+    of_plan = [statuses.get(line.line_id, LineStatus.PLANNED) for line in await lines_of(session, plan)]
+    await cases.progress(session, case, members, case_rules.on_lines(case.state, of_plan))
+
+
+async def move_line(session: Session, line_id: UUID, status: LineStatus) -> CaseFile:
+    """Note how far a line has come, for the handlers of what delivers it; the case follows.
+
+    Args:
+        session: The session.
+        line_id: The line, the same in every version of the plan.
+        status: What the fact says. One that is older than what is known already changes nothing.
+
+    Returns:
+        The case, locked.
+
+    Raises:
+        LookupError: There is no such line.
+    """
+    case_id = await session.scalar(
+        select(Plan.case_id).join(PlanLine, PlanLine.plan_id == Plan.id).where(PlanLine.line_id == line_id).limit(1)
+    )
+    if case_id is None:
+        raise LookupError(f"there is no plan line {line_id}")
+    case = await session.scalar(select(CaseFile).where(CaseFile.id == case_id).with_for_update())
+    assert case is not None
+    row = await session.get(PlanLineStatus, line_id)
+    if row is None:
+        row = PlanLineStatus(line_id=line_id, case_id=case_id, status=LineStatus.PLANNED)
+        session.add(row)
+    moved = rules.moved(row.status, status)
+    if moved != row.status:
+        row.status, row.updated_at = moved, now()
+        case.changed()
+    await session.flush()
+    plan = await _in_force(session, case_id)
+    if plan is not None:
+        await _follow_lines(session, case, (await cases.members_of(session, [case_id]))[case_id], plan)
+    return case
+
+
 async def _to_change(
     session: Session, case_id: UUID, caller: Caller, action: str
 ) -> tuple[CaseFile, list[CaseMember], Plan]:
@@ -83,7 +155,10 @@ async def write(session: Session, case_id: UUID, body: PlanIn, caller: Caller, p
     rules.check_case(case.state, "edit")
     plan = await newest(session, case_id)
     precondition.check(plan.version if plan else None)
-    errors = rules.line_errors(body.lines, {member.returnee_id for member in members})
+    granted = await _granted(session, case_id)
+    # Somebody of whom a granted line is may have gone; the line stays.
+    people = {member.returnee_id for member in members if member.left_on is None} | {g.beneficiary for g in granted}
+    errors = rules.line_errors(body.lines, people) + rules.granted_errors(body.lines, granted)
     if errors:
         raise invalid(*errors)
     if plan is None:
@@ -109,6 +184,7 @@ async def write(session: Session, case_id: UUID, body: PlanIn, caller: Caller, p
             currency=line.budget.currency,
             provider=line.provider,
             level=line.level,
+            feasibility=[found.model_dump(mode="json") for found in line.feasibility],
         )
         for position, line in enumerate(body.lines)
     )
@@ -168,7 +244,7 @@ async def approve(session: Session, case_id: UUID, caller: Caller, precondition:
     state = rules.after(plan.state, "approve")
     approver = caller.require_person()
     rules.check_four_eyes(approver, plan.preparers)
-    in_force = await session.scalar(select(Plan).where(Plan.case_id == case_id, Plan.state == PlanState.APPROVED))
+    in_force = await _in_force(session, case_id)
     if in_force is not None:
         in_force.state = PlanState.SUPERSEDED
         in_force.changed()
@@ -182,6 +258,7 @@ async def approve(session: Session, case_id: UUID, caller: Caller, precondition:
     await deadlines.settle(session, DeadlineState.MET, case_id=case_id, kinds=[DeadlineKind.PLAN])
     if case.state == CaseState.ARRIVED:
         await cases.progress(session, case, members, CaseState.IN_DELIVERY)
+    await _follow_lines(session, case, members, plan)
     await session.flush()
     return plan
 
@@ -239,6 +316,7 @@ async def amend(session: Session, case_id: UUID, body: AmendIn, caller: Caller) 
             currency=line.currency,
             provider=line.provider,
             level=line.level,
+            feasibility=line.feasibility,
         )
         for line in await lines_of(session, plan)
     )
@@ -258,24 +336,13 @@ async def deliver(session: Session, case_id: UUID, line_id: UUID, *, at: datetim
         line_id: The line, by its id in every version of the plan.
         at: When.
         by: The service that says so.
+
+    Raises:
+        LookupError: There is no such line.
     """
-    query = select(CaseFile).where(CaseFile.id == case_id).with_for_update()
-    case = await session.scalar(query)
-    if case is None:
-        return
+    await move_line(session, line_id, LineStatus.DELIVERED)
     told = insert(LineDelivery).values(line_id=line_id, case_id=case_id, delivered_at=at, by=by)
     await session.execute(told.on_conflict_do_nothing())
-    plan = await session.scalar(select(Plan).where(Plan.case_id == case_id, Plan.state == PlanState.APPROVED))
-    if plan is None or case.state != CaseState.IN_DELIVERY:
-        return
-    open_lines = (
-        select(PlanLine.id)
-        .outerjoin(LineDelivery, LineDelivery.line_id == PlanLine.line_id)
-        .where(PlanLine.plan_id == plan.id, LineDelivery.line_id.is_(None))
-    )
-    if await session.scalar(open_lines.limit(1)) is None:
-        members = await session.scalars(select(CaseMember).where(CaseMember.case_id == case_id))
-        await cases.progress(session, case, members.all(), CaseState.MONITORING)
 
 
 async def delivered(session: Session, plan: Plan) -> dict[UUID, datetime]:

@@ -16,17 +16,22 @@ from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requ
 from contracts.codes import Slug
 from contracts.scopes import Scope
 from services.cases.models import Referral
-from services.cases.referrals import rules, service
+from services.cases.referrals import correspondence, rules, service
 from services.cases.referrals.schemas import (
     AcceptIn,
+    AmendIn,
     DryRunOut,
     InformationRequest,
+    MessageIn,
+    MessageOut,
+    PersonCandidates,
     ReferralContent,
     ReferralDetail,
     ReferralIn,
     ReferralOut,
     ReferralState,
     RejectIn,
+    RetroactiveIn,
     RuleOut,
     SearchIn,
     WithdrawIn,
@@ -42,6 +47,8 @@ def render(referral: Referral) -> dict[str, Any]:
         "state": referral.state,
         "external_reference": referral.external_reference,
         "sender": referral.sender,
+        "submitter": referral.submitter,
+        "retroactive": referral.retroactive,
         "revision": referral.revision,
         "supersedes": referral.supersedes,
         "programme": referral.programme,
@@ -63,10 +70,12 @@ def render(referral: Referral) -> dict[str, Any]:
 
 def readable(session: Session, referral: Referral, caller: Caller) -> ReferralContent | None:
     """The content as far as this client may read it; reading it is audited."""
-    own = caller.organisation == referral.sender
+    own = caller.organisation in {referral.sender, referral.submitter}
     if not own and Scope.RETURNEES_IDENTITY not in caller.scopes:
         return None
     content = service.content_of(referral)
+    if content is None:
+        return None
     audit.record(session, caller, "read-identity", "referral", referral.id)
     if not own and Scope.RETURNEES_VULNERABILITIES not in caller.scopes:
         return content.model_copy(update={"vulnerabilities": [], "notes": ""})
@@ -115,6 +124,23 @@ async def submit(
             for f in assessed.eligibility.findings
         ],
     )
+
+
+@router.post(
+    "/retroactive",
+    status_code=201,
+    responses={200: {"model": ReferralDetail, "description": "It was submitted before"}},
+)
+@requires(Scope.REFERRALS_SUBMIT)
+async def submit_retroactive(
+    body: RetroactiveIn, session: SessionDep, caller: CallerDep, response: Response
+) -> ReferralDetail:
+    """Refer people who have returned already; the host-country service that is named as sender decides."""
+    referral, _, new = await service.submit(session, body, caller, arrived_on=body.arrived_on)
+    assert referral is not None
+    response.status_code = 201 if new else 200
+    response.headers["Location"] = f"/v1/referrals/{referral.id}"
+    return await answer(session, referral, caller, response)
 
 
 async def _list(
@@ -172,6 +198,38 @@ async def search(
 async def referral(referral_id: UUID, session: SessionDep, caller: CallerDep, response: Response) -> ReferralDetail:
     """A referral, and what became of each person in it."""
     return await answer(session, await service.find(session, referral_id, caller), caller, response)
+
+
+@router.get("/{referral_id}/duplicates")
+@requires(Scope.RETURNEES_IDENTITY)
+async def possible_duplicates(referral_id: UUID, session: SessionDep, caller: CallerDep) -> Page[PersonCandidates]:
+    """Who each person of the referral may be, for whoever accepts it and binds them; masked where others know them."""
+    return Page(items=await correspondence.candidates(session, referral_id, caller))
+
+
+@router.get("/{referral_id}/messages")
+@requires(Scope.REFERRALS_READ)
+async def messages(referral_id: UUID, session: SessionDep, caller: CallerDep) -> Page[MessageOut]:
+    """What counsellor and partner wrote to one another about the referral, oldest first."""
+    rows = await correspondence.messages(session, referral_id, caller)
+    return Page(items=[MessageOut.model_validate(row, from_attributes=True) for row in rows])
+
+
+@router.post("/{referral_id}/messages", status_code=201)
+@requires(Scope.REFERRALS_READ)
+async def write_message(referral_id: UUID, body: MessageIn, session: SessionDep, caller: CallerDep) -> MessageOut:
+    """Write to the other side; nothing of it is published."""
+    row = await correspondence.write(session, referral_id, body, caller)
+    return MessageOut.model_validate(row, from_attributes=True)
+
+
+@router.post("/{referral_id}/amend")
+@requires(Scope.REFERRALS_SUBMIT)
+async def amend(
+    referral_id: UUID, body: AmendIn, session: SessionDep, caller: CallerDep, response: Response
+) -> ReferralDetail:
+    """Amend an accepted referral: a newborn joins the family, a name was misspelt."""
+    return await answer(session, await correspondence.amend(session, referral_id, body, caller), caller, response)
 
 
 @router.put("/{referral_id}")

@@ -37,7 +37,11 @@ TRANSITIONS: Mapping[ReferralState, Mapping[str, ReferralState]] = {
         "withdraw": ReferralState.WITHDRAWN,
         "travel": ReferralState.INFORMATION_REQUESTED,
     },
-    ReferralState.ACCEPTED: {"withdraw": ReferralState.WITHDRAWN, "travel": ReferralState.ACCEPTED},
+    ReferralState.ACCEPTED: {
+        "withdraw": ReferralState.WITHDRAWN,
+        "travel": ReferralState.ACCEPTED,
+        "amend": ReferralState.ACCEPTED,
+    },
     ReferralState.REJECTED: {},
     ReferralState.EXPIRED: {},
     ReferralState.WITHDRAWN: {},
@@ -91,7 +95,11 @@ def described(referral: ReferralContent, today: date) -> Described:
 
 
 def assess(
-    referral: ReferralContent, programmes: Mapping[str, Programme], referrers: Collection[str], today: date
+    referral: ReferralContent,
+    programmes: Mapping[str, Programme],
+    referrers: Collection[str],
+    today: date,
+    arrived_on: date | None = None,
 ) -> tuple[Eligibility | None, list[FieldError]]:
     """Everything that is wrong with a referral beyond its shape.
 
@@ -100,11 +108,18 @@ def assess(
         programmes: Every programme.
         referrers: Every registered service.
         today: The day on which it is submitted.
+        arrived_on: Of a retroactive referral, the day of the return.
 
     Returns:
         The programme's rules as they were applied (None where there is no such programme), and the errors.
     """
     errors = consistency(referral, today)
+    if arrived_on is not None:
+        errors = [error for error in errors if error.code != "consent_after_departure"]
+        departed = referral.travel.departs_on if referral.travel else arrived_on
+        if not departed <= arrived_on <= today:
+            right = "a day from the departure until today"
+            errors.append(FieldError(pointer="/arrived_on", code="bad_arrival", detail=right))
     known_sender = referral.sender in referrers
     if not known_sender:
         errors.append(FieldError(pointer="/sender", code="unknown_sender", detail="a registered service"))

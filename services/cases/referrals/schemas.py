@@ -35,7 +35,7 @@ from services.cases.fields import (
     member_of,
     refuse,
 )
-from services.cases.returnees.schemas import Person
+from services.cases.returnees.schemas import CandidateOut, Person, ReturneePatch
 from services.cases.travel.schemas import MOST_PERSONS, BookingState, Carrier, Flight, JourneyState, Port
 
 REFERENCE_LENGTH = 64
@@ -210,6 +210,48 @@ class ReferralIn(ReferralContent):
     """After a rejection: the referral that this one corrects, under the same reference."""
 
 
+class RetroactiveIn(ReferralIn):
+    """A referral of people who have returned already: the sender's word is asked for afterwards."""
+
+    arrived_on: Date
+
+
+class Correction(Body):
+    """What is corrected about one person of a referral; a member that is not sent stays as it is."""
+
+    index: Annotated[int, Field(ge=0, lt=MOST_PERSONS)]
+    person: ReturneePatch
+
+
+class AmendIn(Body):
+    """What is amended after acceptance: a newborn, a spelling."""
+
+    add: Annotated[list[PersonIn], Field(max_length=MOST_PERSONS)] = Field(default=[])
+    correct: Annotated[list[Correction], Field(max_length=MOST_PERSONS)] = Field(default=[])
+
+
+class MessageIn(Body):
+    """What counsellor and partner write to one another."""
+
+    body: Comment
+
+
+class MessageOut(Out):
+    """One message."""
+
+    id: UUID
+    organisation: str
+    body: str
+    created_at: datetime
+
+
+class PersonCandidates(Out):
+    """Who one person of a referral may be."""
+
+    index: int
+    candidates: list[CandidateOut]
+
+
 class InformationRequest(Body):
     """What more is needed to decide."""
 
@@ -276,6 +318,9 @@ class ReferralOut(Out):
     state: ReferralState
     external_reference: str
     sender: str
+    submitter: str
+    """Who sent it: the sender, or after the return the partner that asks for its word."""
+    retroactive: bool
     revision: int
     supersedes: UUID | None
     programme: str

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from chassis import audit
+from chassis import aliases, audit
 from chassis.access import Role, grant, revoke, roles_of, visible
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
@@ -46,9 +46,20 @@ from services.cases.referrals.schemas import (
     WithdrawIn,
 )
 from services.cases.returnees import service as returnees
+from services.cases.rights import service as rights
 from services.cases.travel import service as travel
 from services.cases.travel.schemas import JourneyState
 
+DECISIONS = {
+    Decider.PARTNER: DeadlineKind.REFERRAL_DECISION,
+    Decider.PROGRAMME_OFFICE: DeadlineKind.OFFICE_DECISION,
+    Decider.REFERRER: DeadlineKind.RETROACTIVE_DECISION,
+}
+TURNS = {
+    Decider.PARTNER: (Role.PARTNER, "the partner that was asked"),
+    Decider.PROGRAMME_OFFICE: (Role.PROGRAMME, "the programme office"),
+    Decider.REFERRER: (Role.REFERRER, "the host-country service"),
+}
 DUPLICATE = "the reference was used with other content: a new reference, or the content first sent with it"
 
 
@@ -62,18 +73,28 @@ class Assessed:
     partners: tuple[str, ...]
 
 
-def assess(content: ReferralContent, caller: Caller, today: date) -> Assessed:
+def assess(content: ReferralContent, caller: Caller, today: date, arrived_on: date | None = None) -> Assessed:
     """Decide whether a referral can be taken.
+
+    Args:
+        content: The referral.
+        caller: Who submits it.
+        today: The day.
+        arrived_on: Of a retroactive one, when they had returned; it is submitted by who would implement it.
 
     Raises:
         Problem: 422, with every defect and its place.
     """
-    result, errors = rules.assess(content, programmes(), known_referrers(), today)
-    if content.sender in known_referrers() and content.sender != caller.organisation:
+    result, errors = rules.assess(content, programmes(), known_referrers(), today, arrived_on)
+    if arrived_on is None and content.sender in known_referrers() and content.sender != caller.organisation:
         errors.append(FieldError(pointer="/sender", code="sender_not_caller", detail="the organisation of the client"))
     if errors or result is None or result.version is None:
         raise invalid(*errors)
     programme = rules_of(content.programme, result.version)
+    if arrived_on is not None:
+        if caller.organisation not in programme.implementers(content.return_.country_of_return):
+            raise Problem(FORBIDDEN, "only an implementing organisation of the programme refers retroactively")
+        return Assessed(result.version, result, Decider.REFERRER, (caller.organisation,))
     return Assessed(
         version=result.version,
         eligibility=result,
@@ -84,12 +105,13 @@ def assess(content: ReferralContent, caller: Caller, today: date) -> Assessed:
 
 def plain(content: ReferralContent) -> dict[str, Any]:
     """A referral as JSON values, without what is only said about the submission."""
-    return content.model_dump(mode="json", by_alias=True, exclude={"id", "supersedes"})
+    return content.model_dump(mode="json", by_alias=True, exclude={"id", "supersedes", "arrived_on"})
 
 
-def content_of(referral: Referral) -> ReferralContent:
-    """What a referral says."""
-    return ReferralContent.model_validate(referral.content)
+def content_of(referral: Referral) -> ReferralContent | None:
+    """What a referral says, without persons who were erased; None if all of them were."""
+    people = [person for person in referral.content["people"] if not person.get("erased")]
+    return ReferralContent.model_validate(referral.content | {"people": people}) if people else None
 
 
 async def today(session: Session) -> date:
@@ -104,7 +126,7 @@ async def clock(session: Session) -> datetime:
 
 
 async def submit(
-    session: Session, body: ReferralIn, caller: Caller, *, dry_run: bool
+    session: Session, body: ReferralIn, caller: Caller, *, dry_run: bool = False, arrived_on: date | None = None
 ) -> tuple[Referral | None, Assessed, bool]:
     """Take a referral; the same again is the first one.
 
@@ -113,6 +135,7 @@ async def submit(
         body: The referral.
         caller: Its sender.
         dry_run: Only say what would happen.
+        arrived_on: Of a retroactive referral, when the persons had returned.
 
     Returns:
         The referral (None on a dry run of a new one), what it amounts to, and whether it is new.
@@ -120,10 +143,10 @@ async def submit(
     Raises:
         Problem: 422 with every defect; 409 where the reference or the id was used for something else.
     """
-    assessed = assess(body, caller, await today(session))
+    assessed = assess(body, caller, await today(session), arrived_on)
     content = plain(body)
-    digest = rules.digest(content)
-    latest = await _latest(session, body)
+    digest = rules.digest(content | ({"arrived_on": arrived_on.isoformat()} if arrived_on else {}))
+    latest = await _latest(session, body, caller)
     if latest is not None and latest.digest == digest and body.supersedes in {None, latest.supersedes}:
         return latest, assessed, False
     revision = _revision(latest, body)
@@ -135,6 +158,9 @@ async def submit(
         "state": ReferralState.SUBMITTED,
         "external_reference": body.external_reference,
         "sender": body.sender,
+        "submitter": caller.organisation,
+        "retroactive": arrived_on is not None,
+        "arrived_on": arrived_on,
         "revision": revision,
         "supersedes": body.supersedes,
         "programme": body.programme,
@@ -150,7 +176,7 @@ async def submit(
     # Waits for a twin that is being submitted, and then sees it.
     referral = await session.scalar(insert(Referral).values(row).on_conflict_do_nothing().returning(Referral))
     if referral is None:
-        twin = await _latest(session, body)
+        twin = await _latest(session, body, caller)
         if twin is not None and twin.digest == digest:
             return twin, assessed, False
         raise _duplicate() if twin is not None else Problem(CONFLICT, "the id is taken")
@@ -160,8 +186,18 @@ async def submit(
     await grant(session, [referral.id], Role.PROGRAMME, body.programme)
     for partner in assessed.partners:
         await grant(session, [referral.id], Role.PARTNER, partner)
-    if body.travel is not None:
+    if body.travel is not None and arrived_on is None:
         await travel.replace_first(session, referral, body.travel, len(body.people))
+    elif body.travel is not None:
+        await travel.add(
+            session,
+            referral,
+            persons=range(len(body.people)),
+            legs=[travel.leg_of(body.travel)],
+            state=JourneyState.DEPARTED,
+            escorted=body.travel.escorted,
+            departed_on=body.travel.departs_on,
+        )
     publish(
         session,
         ReferralSubmitted(
@@ -171,6 +207,7 @@ async def submit(
             people=len(body.people),
             revision=revision,
             supersedes=body.supersedes,
+            retroactive=referral.retroactive,
             needs_priority=referral.needs_priority,
         ),
     )
@@ -202,10 +239,10 @@ def _duplicate() -> Problem:
     return Problem(CONFLICT, DUPLICATE, errors=[error])
 
 
-async def _latest(session: Session, body: ReferralIn) -> Referral | None:
+async def _latest(session: Session, body: ReferralIn, caller: Caller) -> Referral | None:
     latest: Referral | None = await session.scalar(
         select(Referral)
-        .where(Referral.sender == body.sender, Referral.external_reference == body.external_reference)
+        .where(Referral.submitter == caller.organisation, Referral.external_reference == body.external_reference)
         .order_by(Referral.revision.desc())
         .limit(1)
         .with_for_update()
@@ -218,7 +255,7 @@ def _ids(referral: Referral) -> dict[str, Any]:
 
 
 async def _await_decision(session: Session, referral: Referral) -> None:
-    kind = DeadlineKind.REFERRAL_DECISION if referral.decider == Decider.PARTNER else DeadlineKind.OFFICE_DECISION
+    kind = DECISIONS[Decider(referral.decider)]
     await deadlines.set_for_referral(session, referral, kind, await clock(session))
 
 
@@ -244,9 +281,8 @@ async def _to_decide(session: Session, referral_id: UUID, caller: Caller) -> Ref
         Problem: 404, or 403 naming whose turn it is.
     """
     referral = await find(session, referral_id, caller, lock=True)
-    turn = Role.PARTNER if referral.decider == Decider.PARTNER else Role.PROGRAMME
+    turn, who = TURNS[Decider(referral.decider)]
     if turn not in await roles_of(session, referral_id, caller):
-        who = "the partner that was asked" if turn is Role.PARTNER else "the programme office"
         raise Problem(FORBIDDEN, f"{who} decides on this referral")
     return referral
 
@@ -290,14 +326,15 @@ async def complete(
     ]
     if wrong:
         raise invalid(*wrong)
-    assessed = assess(body, caller, await today(session))
+    assessed = assess(body, caller, await today(session), referral.arrived_on)
     before = {row.index: row for row in await _people(session, referral.id)}
     for index in range(max(len(before), len(body.people))):
         if index not in before:
             session.add(ReferralPerson(referral_id=referral.id, index=index))
         elif index >= len(body.people):
             await session.delete(before[index])
-    for partner in rules.partners_asked(content_of(referral), rules_of(referral.programme, referral.programme_version)):
+    asked = ReferralContent.model_validate(referral.content)
+    for partner in rules.partners_asked(asked, rules_of(referral.programme, referral.programme_version)):
         if partner not in assessed.partners:
             await revoke(session, referral.id, Role.PARTNER, partner)
     for partner in assessed.partners:
@@ -309,7 +346,8 @@ async def complete(
     referral.needs_priority = rules.needs_priority(body)
     referral.changed()
     await session.flush()
-    await travel.replace_first(session, referral, body.travel, len(body.people))
+    if not referral.retroactive:
+        await travel.replace_first(session, referral, body.travel, len(body.people))
     await deadlines.settle(session, DeadlineState.MET, referral_id=referral.id, kinds=[DeadlineKind.INFORMATION])
     publish(
         session,
@@ -329,14 +367,13 @@ async def complete(
 
 
 async def version_of(session: Session, referral: Referral) -> int:
-    """The version of a referral together with what is shown of its journeys and its case.
+    """The version of a referral together with what is shown of its journeys and its cases.
 
     None of them ever counts down, so that every change of any of them is another sum.
     """
     journeys = select(func.coalesce(func.sum(Journey.version), 0)).where(Journey.referral_id == referral.id)
-    case = select(CaseFile.version).where(CaseFile.referral_id == referral.id)
-    row = (await session.execute(select(journeys.scalar_subquery(), case.scalar_subquery()))).one()
-    return referral.version + int(row[0]) + int(row[1] or 0)
+    files = await cases.of_referral(session, referral.id)
+    return referral.version + int(await session.scalar(journeys) or 0) + sum(case.version for case in files.values())
 
 
 async def _people(session: Session, referral_id: UUID) -> Sequence[ReferralPerson]:
@@ -350,7 +387,7 @@ async def _decided(session: Session, referral: Referral, caller: Caller) -> None
     referral.decided_by = caller.require_person()
     referral.decided_at = await clock(session)
     referral.changed()
-    decision = [DeadlineKind.REFERRAL_DECISION, DeadlineKind.OFFICE_DECISION]
+    decision = list(DECISIONS.values())
     await deadlines.settle(session, DeadlineState.MET, referral_id=referral.id, kinds=decision)
     await deadlines.settle(session, DeadlineState.CANCELLED, referral_id=referral.id)
 
@@ -366,10 +403,11 @@ async def accept(
     referral = await _to_decide(session, referral_id, caller)
     precondition.check(await version_of(session, referral))
     referral.state = rules.after(referral.state, "accept")
-    content = content_of(referral)
+    content = ReferralContent.model_validate(referral.content)
     errors = rules.binding_errors([binding.index for binding in body.people], len(content.people))
     referral.implementer = _implementer(referral, body, caller, errors)
-    bound = {b.index: b.returnee_id for b in body.people if b.returnee_id is not None}
+    roots = await aliases.resolve_all(session, [b.returnee_id for b in body.people if b.returnee_id is not None])
+    bound = {b.index: roots[b.returnee_id] for b in body.people if b.returnee_id is not None}
     known = await _known(session, bound, body, caller, errors)
     if errors:
         raise invalid(*errors)
@@ -392,8 +430,11 @@ async def accept(
     await grant(session, ids, Role.PROGRAMME, referral.programme)
     await grant(session, ids, Role.PARTNER, referral.implementer)
     await _keep_partner(session, referral)
+    await rights.give_consents(session, ids, content.consents)
     await _open(session, referral, content, ids)
     await travel.tell_all(session, referral)
+    if referral.arrived_on is not None:
+        await _returned(session, referral, referral.arrived_on)
     audit.record(
         session,
         caller,
@@ -409,11 +450,26 @@ async def accept(
     return referral
 
 
+async def _returned(session: Session, referral: Referral, arrived_on: date) -> None:
+    """The persons of a retroactive referral have returned: their windows began that day."""
+    case = await session.scalar(select(CaseFile).where(CaseFile.referral_id == referral.id).with_for_update())
+    assert case is not None
+    members = (await cases.members_of(session, [case.id]))[case.id]
+    for member in members:
+        member.arrived_on = arrived_on
+    case.arrived_on = arrived_on
+    await cases.progress(session, case, members, CaseState.ARRIVED)
+    await session.flush()
+    await deadlines.set_for_case(session, case, members, arrived_on)
+
+
 def _implementer(referral: Referral, body: AcceptIn, caller: Caller, errors: list[FieldError]) -> str:
     programme = rules_of(referral.programme, referral.programme_version)
     possible = programme.implementers(referral.country_of_return)
     if referral.decider == Decider.PARTNER:
         possible = tuple(name for name in possible if name == caller.organisation)
+    if referral.retroactive:
+        possible = (referral.submitter,)
     chosen = body.implementer or (
         referral.requested_partner if referral.requested_partner in possible else next(iter(possible), "")
     )
@@ -567,7 +623,7 @@ async def on_silence(session: Session, referral: Referral, kind: str, then: Sile
     state = rules.ON_SILENCE.get(ReferralState(referral.state), {}).get(then)
     waits_for = {
         ReferralState.INFORMATION_REQUESTED: {DeadlineKind.INFORMATION},
-        ReferralState.SUBMITTED: {DeadlineKind.REFERRAL_DECISION, DeadlineKind.OFFICE_DECISION},
+        ReferralState.SUBMITTED: set(DECISIONS.values()),
     }.get(ReferralState(referral.state), set())
     if state is None or kind not in waits_for:
         return
@@ -590,15 +646,17 @@ async def on_silence(session: Session, referral: Referral, kind: str, then: Sile
 async def became(session: Session, referral: Referral) -> list[BecameOut]:
     """What became of each person of a referral."""
     people = await _people(session, referral.id)
-    case = await session.scalar(select(CaseFile).where(CaseFile.referral_id == referral.id))
+    files = await cases.of_referral(session, referral.id)
     members: dict[UUID, CaseMember] = {}
-    if case is not None:
-        members = {member.returnee_id: member for member in (await cases.members_of(session, [case.id]))[case.id]}
+    for rows in (await cases.members_of(session, files)).values():
+        members |= {member.returnee_id: member for member in rows}
+    first = next(iter(files.values()), None)
     journeys = await _last_journeys(session, referral.id)
     roles = [person["role"] for person in referral.content["people"]]
     found = []
     for row in people:
         journey, member = journeys.get(row.index), members.get(row.returnee_id) if row.returnee_id else None
+        case = files[member.case_id] if member else first
         found.append(
             BecameOut(
                 index=row.index,

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from fastapi import Response
 
-from chassis import audit
+from chassis import aliases, audit
 from chassis.auth import Caller
 from chassis.concurrency import set_etag
 from chassis.db import Session
@@ -12,12 +12,16 @@ from chassis.pagination import Page
 from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
 from contracts.scopes import Scope
 from services.cases.models import Returnee
-from services.cases.returnees import service
+from services.cases.returnees import duplicates, service
 from services.cases.returnees.schemas import (
+    AccessRequestIn,
+    AccessRequestOut,
+    CandidateOut,
     FoundOut,
     HouseholdMemberOut,
     HouseholdOut,
     IdentityOut,
+    MergeIn,
     PlaceInReferral,
     ReturneeOut,
     ReturneePatch,
@@ -31,16 +35,19 @@ households = Router(prefix="/v1/households", tags=["households"])
 
 async def answer(session: Session, returnee: Returnee, caller: Caller, response: Response) -> ReturneeOut:
     """A returnee as this client may read them; reading an identity is audited."""
-    reads_identity = Scope.RETURNEES_IDENTITY in caller.scopes
-    if reads_identity:
+    ids = await aliases.same_person(session, returnee.id)
+    known = await service.known_ids(session, ids, caller)
+    person = await service.readable(session, returnee, known, caller)
+    if person is not None:
         audit.record(session, caller, "read-identity", "returnee", returnee.id)
     place = (await service.current_households(session, [returnee.id])).get(returnee.id)
     set_etag(response, returnee.version)
     return ReturneeOut(
         id=returnee.id,
         household_id=place.household_id if place else None,
-        case_ids=await service.cases_of(session, returnee.id),
-        identity=service.person_of(returnee) if reads_identity else None,
+        merged=[each for each in known if each != returnee.id],
+        case_ids=await service.cases_of(session, known),
+        identity=person,
         created_at=returnee.created_at,
         updated_at=returnee.updated_at,
     )
@@ -89,6 +96,60 @@ async def correct(
 ) -> ReturneeOut:
     """Correct who somebody is."""
     row = await service.correct(session, returnee_id, body, caller, precondition)
+    return await answer(session, row, caller, response)
+
+
+@router.get("/{returnee_id}/duplicates")
+@requires(Scope.RETURNEES_IDENTITY)
+async def possible_duplicates(returnee_id: UUID, session: SessionDep, caller: CallerDep) -> Page[CandidateOut]:
+    """Who may be the same person, with a score and its reasons; best first, in one page. A person decides.
+
+    Somebody whom only other organisations know of is a masked candidate, whose `request-access` asks them.
+    """
+    row = await service.find(session, returnee_id, caller)
+    found = await duplicates.of_returnee(session, row, caller)
+    audit.record(session, caller, "read-duplicates", "returnee", row.id, {"candidates": len(found)})
+    return Page(items=found)
+
+
+@router.post("/{returnee_id}/duplicates/{candidate_id}/request-access", status_code=202)
+@requires(Scope.RETURNEES_IDENTITY)
+async def request_access(
+    returnee_id: UUID, candidate_id: UUID, body: AccessRequestIn, session: SessionDep, caller: CallerDep
+) -> AccessRequestOut:
+    """Ask the organisations that know of a masked candidate to share them; who they are is not said."""
+    return await duplicates.request_access(session, returnee_id, candidate_id, body, caller)
+
+
+@router.get("/{returnee_id}/access-requests")
+@requires(Scope.RETURNEES_WRITE)
+async def access_requests(returnee_id: UUID, session: SessionDep, caller: CallerDep) -> Page[AccessRequestOut]:
+    """Organisations that think that the returnee is a person of theirs, and ask to know; sharing answers them."""
+    return Page(items=await duplicates.access_requests(session, returnee_id, caller))
+
+
+@router.post("/{returnee_id}/merge")
+@requires(Scope.RETURNEES_WRITE, person=True, if_match=True)
+async def merge(
+    returnee_id: UUID,
+    body: MergeIn,
+    session: SessionDep,
+    caller: CallerDep,
+    precondition: PreconditionDep,
+    response: Response,
+) -> ReturneeOut:
+    """Say that two returnees are one person. From now on they are found under the other's id; no fact is re-keyed."""
+    row = await duplicates.merge(session, returnee_id, body, caller, precondition)
+    return await answer(session, row, caller, response)
+
+
+@router.post("/{returnee_id}/unmerge")
+@requires(Scope.RETURNEES_WRITE, person=True, if_match=True)
+async def unmerge(
+    returnee_id: UUID, session: SessionDep, caller: CallerDep, precondition: PreconditionDep, response: Response
+) -> ReturneeOut:
+    """Undo a merge, with the ETag of the person they are found under now. Each has again what was recorded of them."""
+    row = await duplicates.unmerge(session, returnee_id, caller, precondition)
     return await answer(session, row, caller, response)
 
 

@@ -11,8 +11,9 @@ import phonenumbers
 from pydantic import AfterValidator, Field, model_validator
 
 from chassis.routing import Body
-from contracts.codes import Member
+from contracts.codes import Member, SharingPurpose
 from services.cases.fields import Date, Language, Line, NamePart, Nationality, Out, coded, member_of, refuse
+from services.cases.returnees import mrz
 
 SENTINEL_BIRTH_DATE = date(1900, 1, 1)
 """What forms hold where nobody knew (RIAT's charter cases). Never somebody's date of birth here."""
@@ -86,6 +87,33 @@ class ContactOwner(StrEnum):
     RELATIVE = "relative"
 
 
+class Reason(StrEnum):
+    """What speaks for or against two entries being one person."""
+
+    SAME_DOCUMENT = "same_document"
+    SAME_IDENTIFIER = "same_identifier"
+    SAME_PHONE = "same_phone"
+    SAME_PHONE_OF_RELATIVE = "same_phone_of_relative"
+    SAME_FAMILY_BOOK = "same_family_book"
+    GIVEN_NAME = "given_name_alike"
+    OTHER_GIVEN_NAME = "other_given_name"
+    FATHER = "father_alike"
+    OTHER_FATHER = "other_father"
+    GRANDFATHER = "grandfather_alike"
+    OTHER_GRANDFATHER = "other_grandfather"
+    FAMILY_NAME = "family_name_alike"
+    FAMILY_IS_ANCESTOR = "family_name_is_an_ancestors"
+    OTHER_FAMILY_NAME = "other_family_name"
+    SAME_BIRTH_DATE = "same_birth_date"
+    SAME_PLACEHOLDER = "same_first_of_january_or_july"
+    DAY_AND_MONTH_SWAPPED = "day_and_month_swapped"
+    SAME_BIRTH_YEAR = "same_birth_year"
+    NEAR_BIRTH_YEAR = "birth_year_estimated_near"
+    OTHER_BIRTH_DATE = "other_birth_date"
+    OTHER_SEX = "other_sex"
+    OTHER_NATIONALITY = "other_nationality"
+
+
 class Name(Body):
     """A person's name in one script, kept as written; a part that is not known is an empty string."""
 
@@ -149,6 +177,22 @@ class Document(Body):
     number: Annotated[str, AfterValidator(_document_number)]
     issuer: Nationality
     expires: Date | None = None
+    mrz: Annotated[list[str], Field(max_length=3)] | None = None
+    """Its machine-readable zone, line by line; a misread one is refused."""
+
+    @model_validator(mode="after")
+    def zone_holds(self) -> Self:
+        """Refuse a zone whose check digits do not hold, or that is another document's (ICAO Doc 9303)."""
+        if self.mrz is None:
+            return self
+        zone = mrz.read(self.mrz)
+        if zone is None:
+            raise refuse("bad_mrz", "two lines of 44 or 36 characters, or three of 30, of A-Z, 0-9 and <")
+        if not zone.holds:
+            raise refuse("mrz_check_digit", "the zone as it is printed; a check digit does not hold")
+        if zone.number != re.sub(r"[^0-9A-Z]", "", self.number.upper()):
+            raise refuse("mrz_other_number", "the zone of the document with this number")
+        return self
 
 
 def _phone(value: str) -> str:
@@ -208,6 +252,7 @@ class ReturneePatch(Body):
     documents: Annotated[list[Document], Field(max_length=20)] | None = None
     languages: Annotated[list[Language], Field(max_length=20)] | None = None
     contacts: Annotated[list[Contact], Field(max_length=20)] | None = None
+    identifiers: Annotated[list[Identifier], Field(max_length=20)] | None = None
 
     @model_validator(mode="after")
     def no_null(self) -> Self:
@@ -228,6 +273,8 @@ class ReturneeOut(Out):
     """A returnee. `identity` is null for a client without the scope `returnees:identity`."""
 
     id: UUID
+    merged: list[UUID]
+    """Other ids of the same person; a request by one of them is answered with this."""
     household_id: UUID | None
     case_ids: list[UUID]
     identity: Person | None
@@ -247,6 +294,65 @@ class FoundOut(Out):
     household_id: UUID | None
     created_at: datetime
     updated_at: datetime
+
+
+class EvidenceOut(Out):
+    """One reason, and how much it weighs: above zero for the same person, below against."""
+
+    reason: Reason
+    weight: float
+
+
+class CandidateOut(Out):
+    """Somebody who may be the same person.
+
+    Attributes:
+        id: Of the candidate, for `request-access`; no returnee's id.
+        returnee_id: Null where only other organisations know of them.
+        score: From 0 to 1; rounded where they are masked.
+        likely: Whether it is more likely than not.
+        masked: Whether only other organisations know of them.
+        evidence: Why; empty where they are masked.
+        identity: Null where they are masked.
+    """
+
+    id: UUID
+    returnee_id: UUID | None
+    score: float
+    likely: bool
+    masked: bool
+    evidence: list[EvidenceOut]
+    identity: Person | None
+
+
+class AccessRequestIn(Body):
+    """Why an organisation asks."""
+
+    reason: SharingPurpose
+
+
+class AccessRequestState(StrEnum):
+    """Whether it was answered."""
+
+    REQUESTED = "requested"
+    SHARED = "shared"
+
+
+class AccessRequestOut(Out):
+    """That an organisation asks to know of a returnee."""
+
+    id: UUID
+    state: AccessRequestState
+    organisation: str
+    reason: SharingPurpose
+    created_at: datetime
+    updated_at: datetime
+
+
+class MergeIn(Body):
+    """With whom they are one person."""
+
+    into: UUID
 
 
 class SafeContact(Out):

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import exists, func, or_, select
+from sqlalchemy import ColumnElement, exists, func, or_, select, true
 
-from chassis import audit
-from chassis.access import Role, roles_of, visible
+from chassis import aliases, audit
+from chassis.access import Role, participation, roles_of, visible
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
@@ -22,7 +22,8 @@ from contracts.cases import (
     ReturneeRegistered,
     ReturneeUpdated,
 )
-from contracts.codes import Member
+from contracts.codes import Member, SharedCategory
+from contracts.scopes import Scope
 from services.cases.models import (
     CaseFile,
     CaseMember,
@@ -31,10 +32,12 @@ from services.cases.models import (
     Referral,
     ReferralPerson,
     Returnee,
+    Share,
 )
-from services.cases.returnees import rules
+from services.cases.returnees import matching, rules
 from services.cases.returnees.schemas import Birth, Person, ReturneePatch, stored
 
+WORKERS = frozenset({Role.PARTNER, Role.PROGRAMME})
 ALIKE = 0.45
 """Least part of what is looked for that a name must share (`word_similarity` of pg_trgm)."""
 
@@ -46,6 +49,7 @@ COLUMNS: Mapping[str, ReturneeField] = {
     "documents": ReturneeField.DOCUMENTS,
     "languages": ReturneeField.LANGUAGES,
     "contacts": ReturneeField.CONTACTS,
+    "identifiers": ReturneeField.IDENTIFIERS,
 }
 
 
@@ -83,6 +87,7 @@ def write(returnee: Returnee, person: Mapping[str, Any]) -> None:
                 setattr(returnee, name, stored(value))
             case _:
                 setattr(returnee, name, value)
+    returnee.keys = matching.keys(person_of(returnee))
 
 
 async def register(
@@ -107,18 +112,107 @@ async def register(
 
 
 async def find(session: Session, returnee_id: UUID, caller: Caller, *, lock: bool = False) -> Returnee:
-    """A returnee whom the caller may know of.
+    """A returnee whom the caller may know of, by any of their ids.
 
     Raises:
         Problem: 404.
     """
-    statement = select(Returnee).where(Returnee.id == returnee_id, visible(Returnee.id, caller))
+    ids = await aliases.same_person(session, returnee_id)
+    if not await known_ids(session, ids, caller):
+        raise Problem(NOT_FOUND)
+    root = await aliases.resolve(session, returnee_id)
+    statement = select(Returnee).where(Returnee.id == root, Returnee.erased_at.is_(None))
     if lock:
         statement = statement.with_for_update(of=Returnee)
     returnee: Returnee | None = await session.scalar(statement)
     if returnee is None:
         raise Problem(NOT_FOUND)
     return returnee
+
+
+async def readable(session: Session, returnee: Returnee, known: Sequence[UUID], caller: Caller) -> Person | None:
+    """Who somebody is, as far as the caller may read it: all of it, or the categories that were shared with it.
+
+    Args:
+        session: The session.
+        returnee: Who.
+        known: Their ids under which the caller takes part.
+        caller: Who reads.
+    """
+    if Scope.RETURNEES_IDENTITY not in caller.scopes:
+        return None
+    person = person_of(returnee)
+    if caller.is_internal or await roles(session, known, caller) - {Role.SHARED}:
+        return person
+    shares = await session.scalars(
+        select(Share.categories).where(
+            Share.returnee_id.in_(known), Share.organisation == caller.organisation, Share.ended_at.is_(None)
+        )
+    )
+    categories = {category for each in shares for category in each}
+    if SharedCategory.IDENTITY not in categories:
+        return None
+    without: dict[str, Any] = {}
+    if SharedCategory.CONTACTS not in categories:
+        without["contacts"] = []
+    if SharedCategory.DOCUMENTS not in categories:
+        without |= {"documents": [], "identifiers": []}
+    return person.model_copy(update=without)
+
+
+async def known_ids(session: Session, ids: Sequence[UUID], caller: Caller) -> list[UUID]:
+    """Those of a person's ids under which the caller takes part in their return."""
+    return list(
+        await session.scalars(
+            select(Returnee.id)
+            .where(Returnee.id.in_(ids), Returnee.erased_at.is_(None), visible(Returnee.id, caller))
+            .order_by(Returnee.id)
+        )
+    )
+
+
+async def roles(session: Session, ids: Iterable[UUID], caller: Caller) -> frozenset[Role]:
+    """In what capacities the caller takes part in a person's return, under any of their ids."""
+    found: frozenset[Role] = frozenset()
+    for returnee_id in ids:
+        found |= await roles_of(session, returnee_id, caller)
+    return found
+
+
+async def to_work_on(session: Session, returnee_id: UUID, caller: Caller) -> tuple[Returnee, list[UUID]]:
+    """A returnee, locked, and all their ids, for those who implement the return and for the programme office.
+
+    Raises:
+        Problem: 404, or 403 for who only referred them or was told of them.
+    """
+    returnee = await find(session, returnee_id, caller, lock=True)
+    ids = await aliases.same_person(session, returnee.id)
+    if not WORKERS & await roles(session, ids, caller):
+        raise Problem(FORBIDDEN, "the implementing organisation and the programme office decide on returnees")
+    return returnee, ids
+
+
+def named(caller: Caller) -> ColumnElement[bool]:
+    """The predicate on returnees whose names the caller may read: not who was shared with it without them."""
+    if caller.is_internal:
+        return true()
+    more_than_told = exists(
+        select(1).where(
+            participation.c.subject_id == Returnee.id,
+            (participation.c.role == Role.PROGRAMME) & participation.c.organisation.in_(caller.programmes)
+            | (participation.c.role.not_in([Role.PROGRAMME, Role.SHARED]))
+            & (participation.c.organisation == caller.organisation),
+        )
+    )
+    told = exists(
+        select(1).where(
+            Share.returnee_id == Returnee.id,
+            Share.organisation == caller.organisation,
+            Share.ended_at.is_(None),
+            Share.categories.contains([SharedCategory.IDENTITY]),
+        )
+    )
+    return or_(more_than_told, told)
 
 
 async def search(session: Session, q: str, limit: int, caller: Caller) -> list[tuple[Returnee, float]]:
@@ -134,13 +228,31 @@ async def search(session: Session, q: str, limit: int, caller: Caller) -> list[t
     )
     statement = (
         select(Returnee, score)
-        .where(or_(*(Returnee.search.op("%>")(form) for form in forms)), visible(Returnee.id, caller))
+        .where(
+            or_(*(Returnee.search.op("%>")(form) for form in forms)),
+            Returnee.erased_at.is_(None),
+            visible(Returnee.id, caller),
+            named(caller),
+        )
         .order_by(score.desc(), Returnee.id)
         .limit(limit)
     )
-    found = [(row[0], float(row[1])) for row in await session.execute(statement)]
+    rows = [(row[0], float(row[1])) for row in await session.execute(statement)]
+    found = await _under_their_ids(session, rows)
     audit.record(session, caller, "search-identity", "returnee", "-", {"found": [str(r.id) for r, _ in found]})
     return found
+
+
+async def _under_their_ids(session: Session, rows: Sequence[tuple[Returnee, float]]) -> list[tuple[Returnee, float]]:
+    """Who was merged is shown once, under the id by which they are found."""
+    roots = await aliases.resolve_all(session, [returnee.id for returnee, _ in rows])
+    moved = {root for returnee_id, root in roots.items() if root != returnee_id}
+    people = {person.id: person for person in await session.scalars(select(Returnee).where(Returnee.id.in_(moved)))}
+    best: dict[UUID, tuple[Returnee, float]] = {}
+    for returnee, score in rows:
+        root = roots[returnee.id]
+        best.setdefault(root, (people.get(root, returnee), score))
+    return list(best.values())
 
 
 async def current_households(session: Session, returnee_ids: Iterable[UUID]) -> dict[UUID, HouseholdMember]:
@@ -153,11 +265,11 @@ async def current_households(session: Session, returnee_ids: Iterable[UUID]) -> 
     return {row.returnee_id: row for row in rows}
 
 
-async def cases_of(session: Session, returnee_id: UUID) -> list[UUID]:
-    """The person's cases, oldest first."""
+async def cases_of(session: Session, ids: Sequence[UUID]) -> list[UUID]:
+    """The cases of a person by their ids, oldest first."""
     return list(
         await session.scalars(
-            select(CaseMember.case_id).where(CaseMember.returnee_id == returnee_id).order_by(CaseMember.case_id)
+            select(CaseMember.case_id).where(CaseMember.returnee_id.in_(ids)).order_by(CaseMember.case_id).distinct()
         )
     )
 
@@ -183,7 +295,8 @@ async def correct(
     """
     returnee = await find(session, returnee_id, caller, lock=True)
     precondition.check(returnee.version)
-    if not {Role.PARTNER, Role.PROGRAMME} & await roles_of(session, returnee_id, caller):
+    ids = await aliases.same_person(session, returnee.id)
+    if not WORKERS & await roles(session, ids, caller):
         raise Problem(FORBIDDEN, "the implementing organisation and the programme office correct returnees")
     sent = {name: getattr(patch, name) for name in sorted(patch.model_fields_set)}
     before = person_of(returnee)
@@ -195,14 +308,14 @@ async def correct(
     case = await session.scalar(
         select(CaseFile)
         .join(CaseMember, CaseMember.case_id == CaseFile.id)
-        .where(CaseMember.returnee_id == returnee_id)
+        .where(CaseMember.returnee_id == returnee.id)
         .order_by(CaseFile.id.desc())
         .limit(1)
     )
     publish(
         session,
         ReturneeUpdated(
-            returnee_id=returnee_id,
+            returnee_id=returnee.id,
             case_id=case.id if case else None,
             referral_id=case.referral_id if case else None,
             household_id=case.household_id if case else None,
@@ -210,7 +323,7 @@ async def correct(
             changed=tuple(COLUMNS[name] for name in changed),
         ),
     )
-    audit.record(session, caller, "correct", "returnee", returnee_id, {"changed": list(changed)})
+    audit.record(session, caller, "correct", "returnee", returnee.id, {"changed": list(changed)})
     await session.flush()
     return returnee
 

@@ -34,6 +34,7 @@ def render(journey: Journey, persons: Sequence[int]) -> JourneyOut:
         arrives_at=legs[-1].arrives_at,
         port_of_entry=legs[-1].destination,
         departed_on=journey.departed_on,
+        queried_at=journey.queried_at,
         created_at=journey.created_at,
         updated_at=journey.updated_at,
     )
@@ -81,6 +82,15 @@ async def plan(
 ) -> JourneyOut:
     """Add a journey of some persons: families travel in parts, and try again."""
     return await answer(session, await service.plan(session, referral_id, body, caller), response)
+
+
+@router.post("/query")
+@requires(Scope.REFERRALS_DECIDE)
+async def query(referral_id: UUID, session: SessionDep, caller: CallerDep) -> Page[JourneyOut]:
+    """Ask the sender whether persons whose departure date has long passed have left; answers with those journeys."""
+    asked = await service.query(session, referral_id, caller)
+    persons = await service.persons_of(session, asked)
+    return Page(items=[render(journey, persons[journey.id]) for journey in asked])
 
 
 @router.put("/{journey_id}")

@@ -96,5 +96,7 @@ class JourneyOut(Out):
     arrives_at: datetime | None
     port_of_entry: str
     departed_on: date | None
+    queried_at: datetime | None
+    """When the partner asked whether they have left."""
     created_at: datetime
     updated_at: datetime

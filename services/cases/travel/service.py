@@ -1,6 +1,7 @@
 """Journeys: several to a referral, each with its persons. Before acceptance they are noted, afterwards also told."""
 
 from collections.abc import Collection, Iterable
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from chassis import audit
 from chassis.access import Role, roles_of, visible
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
-from chassis.db import Session
+from chassis.db import Session, now
 from chassis.errors import CONFLICT, FORBIDDEN, NOT_FOUND, FieldError, Problem, invalid
 from chassis.ids import new_id
 from chassis.outbox import publish
@@ -24,7 +25,11 @@ from contracts.cases import (
     TravelNotDeparted,
     TravelPlanned,
 )
+from contracts.codes import DeadlineKind
+from services.cases.deadlines import service as deadlines
+from services.cases.deadlines.schemas import DeadlineState
 from services.cases.models import CaseFile, Journey, JourneyPerson, Referral, ReferralPerson
+from services.cases.programmes import rules_of
 from services.cases.referrals import rules as referral_rules
 from services.cases.referrals.schemas import Travel
 from services.cases.travel import rules
@@ -74,6 +79,7 @@ async def add(
     state: JourneyState,
     escorted: bool,
     journey_id: UUID | None = None,
+    departed_on: date | None = None,
 ) -> Journey | None:
     """Note a journey.
 
@@ -88,6 +94,7 @@ async def add(
         "revision": 1,
         "legs": [leg.model_dump(mode="json") for leg in legs],
         "escorted": escorted,
+        "departed_on": departed_on,
     }
     statement = insert(Journey).values(row).on_conflict_do_nothing(index_elements=["id"]).returning(Journey)
     journey: Journey | None = await session.scalar(statement)
@@ -169,12 +176,59 @@ async def tell(session: Session, journey: Journey, referral: Referral, event: ty
         publish(session, event(returnee_id=returnee_id, **facts))
 
 
+async def query(session: Session, referral_id: UUID, caller: Caller) -> list[Journey]:
+    """Ask whether persons have left, as soon as the programme allows the question (RIAT: 30 days after the date).
+
+    Returns:
+        The journeys that were asked about.
+
+    Raises:
+        Problem: 404; 403 for who does not implement; 409 where there is nothing to ask about yet.
+    """
+    referral: Referral | None = await session.scalar(
+        select(Referral).where(Referral.id == referral_id, visible(Referral.id, caller)).with_for_update(of=Referral)
+    )
+    if referral is None:
+        raise Problem(NOT_FOUND)
+    if Role.PARTNER not in await roles_of(session, referral_id, caller):
+        raise Problem(FORBIDDEN, "the implementing organisation asks")
+    referral_rules.after(referral.state, "travel")
+    programme = rules_of(referral.programme, referral.programme_version)
+    at: datetime = (await session.execute(select(now()))).scalar_one()
+    asked = []
+    for journey in await of_referral(session, referral_id):
+        since = legs_of(journey)[0].departs_on
+        may_ask = programme.due(DeadlineKind.DEPARTURE_QUERY, referral.country_of_return, since)
+        if journey.state in rules.AHEAD and may_ask is not None and may_ask < at:
+            journey.queried_at = at
+            journey.changed()
+            asked.append(journey)
+    if not asked:
+        raise Problem(CONFLICT, "no journey ahead is long enough past its date to ask about it")
+    audit.record(session, caller, "travel-query", "referral", referral_id, {"journeys": [str(j.id) for j in asked]})
+    await session.flush()
+    return asked
+
+
+async def await_departures(session: Session, referral: Referral) -> None:
+    """Have it noticed when booked journeys are so long past their date that the partner may ask about them."""
+    booked = [j for j in await of_referral(session, referral.id) if j.state == JourneyState.CONFIRMED]
+    if not booked:
+        await deadlines.settle(
+            session, DeadlineState.MET, referral_id=referral.id, kinds=[DeadlineKind.DEPARTURE_QUERY]
+        )
+        return
+    earliest = min(legs_of(journey)[0].departs_on for journey in booked)
+    await deadlines.set_for_referral(session, referral, DeadlineKind.DEPARTURE_QUERY, earliest)
+
+
 async def tell_all(session: Session, referral: Referral) -> None:
     """On acceptance: tell the journeys that lie ahead."""
     for journey in await of_referral(session, referral.id):
         told_as = TOLD_AS.get(JourneyState(journey.state))
         if told_as is not None:
             await tell(session, journey, referral, told_as)
+    await await_departures(session, referral)
 
 
 async def cancel_all(session: Session, referral: Referral) -> None:
@@ -233,6 +287,13 @@ async def _to_change(session: Session, referral_id: UUID, journey_id: UUID, call
     return referral, journey
 
 
+async def _awaited(session: Session, referral: Referral) -> None:
+    """After acceptance the departure question runs with every change of a journey."""
+    await session.flush()
+    if referral.implementer is not None:
+        await await_departures(session, referral)
+
+
 async def plan(session: Session, referral_id: UUID, body: JourneyIn, caller: Caller) -> Journey:
     """Add a journey of some persons.
 
@@ -269,6 +330,7 @@ async def plan(session: Session, referral_id: UUID, body: JourneyIn, caller: Cal
     if journey is None:
         raise Problem(CONFLICT, "the id is taken")
     await tell(session, journey, referral, TOLD_AS[state])
+    await _awaited(session, referral)
     audit.record(session, caller, "plan-travel", "referral", referral_id, {"journey_id": str(journey.id)})
     return journey
 
@@ -294,6 +356,7 @@ async def change(
     journey.revision += 1
     journey.changed()
     await tell(session, journey, referral, TravelChanged)
+    await _awaited(session, referral)
     audit.record(session, caller, "change-travel", "referral", referral_id, {"journey_id": str(journey_id)})
     await session.flush()
     return journey
@@ -329,6 +392,7 @@ async def act(
             await tell(session, journey, referral, TravelNotDeparted)
         case _:
             await tell(session, journey, referral, TravelCancelled)
+    await _awaited(session, referral)
     audit.record(session, caller, f"travel-{action}", "referral", referral_id, {"journey_id": str(journey_id)})
     await session.flush()
     return journey

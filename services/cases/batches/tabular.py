@@ -1,0 +1,296 @@
+"""Files of referrals as people have them: JSON lines, or a table as a spreadsheet saves it. Pure.
+
+A spreadsheet puts a byte-order mark first, parts columns by what its country uses, writes TRUE for true, guards numbers
+as formulas (`="0123"`) and may give every row empty columns at its end. All of that is read; a real formula is refused
+with the field that has it.
+"""
+
+import csv
+import io
+import json
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from chassis.errors import FieldError
+
+DELIMITERS = (";", ",", "\t")
+GUARDED = re.compile(r'="([^"]*)"')
+SCRIPTS = (("Latn", "latn"), ("Arab", "arab"))
+NAME_PARTS = ("given", "father", "grandfather", "family")
+OF_THE_REFERRAL = (
+    "external_reference",
+    "sender",
+    "programme",
+    "return_kind",
+    "legal_status",
+    "host_country",
+    "country_of_return",
+    "travel_state",
+    "travel_carrier",
+    "flight_number",
+    "departs_on",
+    "arrives_at",
+    "port_of_entry",
+    "escorted",
+    "governorate",
+    "district",
+    "address",
+    "needs",
+    "vulnerabilities",
+    "requested_assistance",
+    "consents",
+    "notes",
+)
+OF_A_PERSON = (
+    "person",
+    "role",
+    *(f"{part}_{suffix}" for _, suffix in SCRIPTS for part in NAME_PARTS),
+    "sex",
+    "birth_date",
+    "birth_precision",
+    "nationality",
+    "documents",
+    "languages",
+    "contacts",
+)
+COLUMNS = (*OF_THE_REFERRAL, *OF_A_PERSON)
+OPTIONAL = frozenset({"requested_partner"})
+PARTS = {
+    "vulnerabilities": ("kind", "status"),
+    "consents": ("purpose", "version", "given_on", "legal_basis"),
+    "documents": ("kind", "number", "issuer", "expires"),
+    "contacts": ("kind", "value", "owner", "safe_hours"),
+}
+EMPTY_IS_NULL = frozenset({"expires", "safe_hours"})
+PLACES = {
+    "/return/kind": "return_kind",
+    "/return/legal_status": "legal_status",
+    "/return/host_country": "host_country",
+    "/return/country_of_return": "country_of_return",
+    "/travel/state": "travel_state",
+    "/travel/carrier": "travel_carrier",
+    "/destination": "governorate",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One referral of a file.
+
+    Attributes:
+        rows: Its rows as a spreadsheet counts them, or its line; from 1.
+        reference: The sender's reference, where it has one.
+        content: The referral as it would be posted; None where the row could not be read.
+        errors: Why it could not.
+    """
+
+    rows: list[int]
+    reference: str | None
+    content: dict[str, Any] | None
+    errors: list[FieldError] = field(default_factory=list)
+
+
+class Unreadable(ValueError):  # noqa: N818 - it says what the file is
+    """The file as a whole cannot be read. The message says what would be right."""
+
+
+def decoded(raw: bytes) -> str:
+    """The text of a file: UTF-8 with or without a byte-order mark, or UTF-16 with one.
+
+    Raises:
+        Unreadable: It is neither.
+    """
+    encoding = "utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    try:
+        return raw.decode(encoding)
+    except UnicodeDecodeError:
+        raise Unreadable("text in UTF-8; in Excel choose the file type CSV UTF-8") from None
+
+
+def json_lines(raw: bytes) -> Iterator[Entry]:
+    """A referral a line; blank lines are left out.
+
+    Raises:
+        Unreadable: It is no text.
+    """
+    for number, line in enumerate(decoded(raw).split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            content = json.loads(line)
+        except ValueError:
+            content = None
+        if not isinstance(content, dict):
+            error = FieldError(pointer="", code="json_invalid", detail="a JSON object on one line")
+            yield Entry([number], None, None, [error])
+            continue
+        reference = content.get("external_reference")
+        yield Entry([number], reference if isinstance(reference, str) else None, content)
+
+
+def table(raw: bytes) -> Iterator[Entry]:
+    """Referrals of a table, a row a person; the rows of a referral are adjacent and repeat its columns.
+
+    Raises:
+        Unreadable: It is no text, or columns are missing or unknown.
+    """
+    text = decoded(raw)
+    first = text.partition("\n")[0]
+    delimiter = max(DELIMITERS, key=first.count)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        header = [name.strip().lower() for name in next(rows)]
+    except StopIteration:
+        raise Unreadable("a header row with the columns of a referral") from None
+    while header and not header[-1]:
+        header.pop()
+    missing = [name for name in COLUMNS if name not in header]
+    unknown = len([name for name in header if name not in COLUMNS and name not in OPTIONAL])
+    if missing or unknown or len(set(header)) < len(header):
+        detail = f"exactly the columns of the example; missing: {', '.join(missing) or 'none'}; unknown: {unknown}"
+        raise Unreadable(detail)
+    yield from _grouped(rows, header)
+
+
+def _grouped(rows: Iterator[list[str]], header: list[str]) -> Iterator[Entry]:
+    group: list[tuple[int, dict[str, str]]] = []
+    try:
+        for number, values in enumerate(rows, start=2):
+            if not any(value.strip() for value in values):
+                continue
+            cells = [_cell(value) for value in values]
+            if any(cells[len(header) :]) or len(cells) < len(header):
+                if group:
+                    yield _entry(group)
+                    group = []
+                error = FieldError(pointer="", code="columns_shifted", detail=f"{len(header)} columns in the row")
+                yield Entry([number], None, None, [error])
+                continue
+            row = dict(zip(header, cells, strict=False))
+            same = group and _same_referral(group[-1][1], row)
+            if group and not same:
+                yield _entry(group)
+                group = []
+            group.append((number, row))
+    except csv.Error:
+        raise Unreadable("cells with a quotation mark, line break or separator in quotation marks") from None
+    if group:
+        yield _entry(group)
+
+
+def _same_referral(before: Mapping[str, str], row: Mapping[str, str]) -> bool:
+    reference = row["external_reference"]
+    return bool(reference) and (before["external_reference"], before["sender"]) == (reference, row["sender"])
+
+
+def _cell(value: str) -> str:
+    guarded = GUARDED.fullmatch(value.strip())
+    return guarded[1] if guarded else value
+
+
+def _entry(group: list[tuple[int, dict[str, str]]]) -> Entry:
+    rows = [number for number, _ in group]
+    first = group[0][1]
+    errors = []
+    for place, (number, row) in enumerate(group):
+        for name in OF_THE_REFERRAL:
+            if unicodedata.normalize("NFC", row[name]) != unicodedata.normalize("NFC", first[name]):
+                detail = f"the same as in row {rows[0]}, where the referral begins"
+                errors.append(FieldError(pointer=f"/row/{number}/{name}", code="rows_disagree", detail=detail))
+        if row["person"].strip() != str(place):
+            detail = "the place of the person in the referral, from 0, in order"
+            errors.append(FieldError(pointer=f"/row/{number}/person", code="person_order", detail=detail))
+    if errors:
+        return Entry(rows, first["external_reference"] or None, None, errors)
+    return Entry(rows, first["external_reference"] or None, referral_of([row for _, row in group]))
+
+
+def referral_of(rows: list[dict[str, str]]) -> dict[str, Any]:
+    """The referral that rows stand for, as it would be posted; what is wrong in a cell stays wrong there."""
+    row = rows[0]
+    travel = None
+    if any(row[name] for name in ("travel_state", "departs_on", "port_of_entry")):
+        travel = {
+            "state": row["travel_state"],
+            "carrier": row["travel_carrier"] or None,
+            "flight_number": row["flight_number"] or None,
+            "departs_on": row["departs_on"],
+            "arrives_at": row["arrives_at"] or None,
+            "port_of_entry": row["port_of_entry"],
+            "escorted": {"true": True, "false": False}.get(row["escorted"].strip().lower(), row["escorted"]),
+        }
+    return {
+        "external_reference": row["external_reference"],
+        "sender": row["sender"],
+        "programme": row["programme"],
+        "requested_partner": row.get("requested_partner") or None,
+        "return": {
+            "kind": row["return_kind"],
+            "legal_status": row["legal_status"],
+            "host_country": row["host_country"],
+            "country_of_return": row["country_of_return"],
+        },
+        "travel": travel,
+        "people": [_person(each) for each in rows],
+        "destination": {name: row[name] for name in ("governorate", "district", "address")},
+        "needs": _words(row["needs"]),
+        "vulnerabilities": _items(row, "vulnerabilities"),
+        "requested_assistance": _words(row["requested_assistance"]),
+        "consents": _items(row, "consents"),
+        "notes": row["notes"],
+    }
+
+
+def _person(row: Mapping[str, str]) -> dict[str, Any]:
+    names = [{"script": script} | {part: row[f"{part}_{suffix}"] for part in NAME_PARTS} for script, suffix in SCRIPTS]
+    given = [name for name in names if any(name[part].strip() for part in NAME_PARTS)]
+    return {
+        "role": row["role"],
+        "names": given or names[:1],
+        "sex": row["sex"],
+        "birth": {"date": row["birth_date"], "precision": row["birth_precision"]},
+        "nationality": row["nationality"],
+        "documents": _items(row, "documents"),
+        "languages": _words(row["languages"]),
+        "contacts": _items(row, "contacts"),
+    }
+
+
+def _words(cell: str) -> list[str]:
+    return [word.strip() for word in cell.split(";") if word.strip()]
+
+
+def _items(row: Mapping[str, str], name: str) -> list[dict[str, Any]]:
+    found = []
+    for item in row[name].split(";"):
+        if not item.strip():
+            continue
+        parts: dict[str, Any] = dict(zip(PARTS[name], item.split("|"), strict=False))
+        for key in EMPTY_IS_NULL & set(PARTS[name]):
+            parts[key] = parts.get(key) or None
+        found.append(parts)
+    return found
+
+
+def column_of(pointer: str) -> str | None:
+    """The column of a table that a place in a referral was read from; None where there is none of its own."""
+    steps = [step for step in pointer.split("/") if step]
+    if not steps:
+        return None
+    if pointer in PLACES:
+        return PLACES[pointer]
+    if steps[0] == "people":
+        names = {"date": "birth_date", "precision": "birth_precision"}
+        inner = [step for step in steps[1:] if not step.isdigit()]
+        if not inner:
+            return None
+        if inner[0] == "names":
+            place = int(steps[3]) if len(steps) > 3 and steps[3].isdigit() else 0  # noqa: PLR2004 - its place
+            part = inner[1] if len(inner) > 1 else "given"
+            return f"{part}_{SCRIPTS[min(place, 1)][1]}" if part in NAME_PARTS else f"given_{SCRIPTS[min(place, 1)][1]}"
+        return names.get(inner[-1], inner[0])
+    last = steps[-1] if steps[0] in {"return", "travel", "destination"} else steps[0]
+    return last if last in COLUMNS else None

@@ -1,0 +1,112 @@
+"""`/v1/documents`."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends, Request, Response
+from sqlalchemy import or_
+
+from chassis.concurrency import set_etag
+from chassis.documents import MEDIA_TYPES, Documents
+from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
+from chassis.routing import CallerDep, Router, SessionDep, requires
+from contracts.scopes import Scope
+from services.cases.documents import service
+from services.cases.documents.kinds import DocumentKind
+from services.cases.documents.schemas import DocumentOut
+from services.cases.models import StoredDocument
+
+ANY = "application/octet-stream"
+BYTES = {"schema": {"type": "string", "format": "binary"}}
+CONTENT: dict[str, Any] = {"requestBody": {"required": True, "content": dict.fromkeys((ANY, *MEDIA_TYPES), BYTES)}}
+
+NOT_THEIRS: dict[int | str, dict[str, Any]] = {404: {"description": "What it is about is not there for you"}}
+
+router = Router(prefix="/v1/documents", tags=["documents"])
+
+
+def _store(request: Request) -> Documents:
+    here = request.app.state.homeward
+    return Documents(here.settings, here.keyring)
+
+
+StoreDep = Annotated[Documents, Depends(_store)]
+
+
+def render(row: StoredDocument) -> DocumentOut:
+    """A document as it is answered."""
+    return DocumentOut.model_validate(row, from_attributes=True)
+
+
+@router.get("")
+@requires(Scope.DOCUMENTS_READ)
+async def documents(
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    caller: CallerDep,
+    kind: DocumentKind | None = None,
+    about: UUID | None = None,
+    updated_since: Since | None = None,
+    after: Cursor = None,
+    limit: Limit = 50,
+) -> Page[DocumentOut]:
+    """Documents that the organisation may open, oldest first; `about` is a returnee, a case or a referral."""
+    statement = service.listed(caller)
+    if kind is not None:
+        statement = statement.where(StoredDocument.kind == kind)
+    if about is not None:
+        subjects = (StoredDocument.returnee_id, StoredDocument.case_id, StoredDocument.referral_id)
+        statement = statement.where(or_(*(subject == about for subject in subjects)))
+    if updated_since is not None:
+        statement = statement.where(StoredDocument.updated_at >= updated_since)
+    rows = await page(session, statement, keys=[StoredDocument.id], parsers=[UUID], after=after, limit=limit)
+    link_next(request, response, rows.next)
+    return Page(items=[render(row) for row in rows.items], next=rows.next)
+
+
+@router.post("", status_code=201, openapi_extra=CONTENT, responses=NOT_THEIRS)
+@requires(Scope.DOCUMENTS_WRITE, media_types=(ANY, *MEDIA_TYPES))
+async def upload(
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    caller: CallerDep,
+    store: StoreDep,
+    kind: DocumentKind,
+    returnee_id: UUID | None = None,
+    case_id: UUID | None = None,
+    referral_id: UUID | None = None,
+    id: UUID | None = None,  # noqa: A002 - its name in the API
+) -> DocumentOut:
+    """Upload a document: its bytes are the body, and its content tells its type. About exactly one thing."""
+    about = {"returnee_id": returnee_id, "case_id": case_id, "referral_id": referral_id}
+    row = await service.upload(session, store, await request.body(), kind, about, caller, id)
+    set_etag(response, row.version)
+    return render(row)
+
+
+@router.get("/{document_id}")
+@requires(Scope.DOCUMENTS_READ)
+async def document(document_id: UUID, session: SessionDep, caller: CallerDep, response: Response) -> DocumentOut:
+    """What is known of a document."""
+    row = await service.find(session, document_id, caller)
+    set_etag(response, row.version)
+    return render(row)
+
+
+@router.get(
+    "/{document_id}/content",
+    response_class=Response,
+    responses={200: {"content": dict.fromkeys(MEDIA_TYPES, BYTES), "description": "The document"}},
+)
+@requires(Scope.DOCUMENTS_READ)
+async def content(document_id: UUID, session: SessionDep, caller: CallerDep, store: StoreDep) -> Response:
+    """The document itself; every opening is audited."""
+    row, content = await service.open_(session, store, document_id, caller)
+    headers = {
+        "Content-Disposition": f'attachment; filename="{row.kind}-{row.id}"',
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-store",
+    }
+    return Response(content, media_type=row.media_type, headers=headers)

@@ -1,0 +1,29 @@
+"""Documents as they are answered."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from services.cases.documents.kinds import DocumentKind
+from services.cases.fields import Out
+
+
+class DocumentOut(Out):
+    """What is known of a document; its content is at `/content`."""
+
+    id: UUID
+    kind: DocumentKind
+    returnee_id: UUID | None
+    case_id: UUID | None
+    referral_id: UUID | None
+    media_type: str
+    """By its content."""
+    size: int
+    """In bytes."""
+    sha256: str
+    scan: str
+    """`clean`, or `not_scanned` where no virus scanner is configured."""
+    keep_until: date
+    organisation: str
+    uploaded_by: str | None
+    created_at: datetime
+    updated_at: datetime

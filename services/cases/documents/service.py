@@ -1,0 +1,202 @@
+"""Documents: uploaded, opened by who may, and forgotten when their time is over."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, and_, delete, or_, select
+
+from chassis import audit, jobs
+from chassis.access import holds, visible
+from chassis.auth import Caller
+from chassis.db import Session
+from chassis.documents import Documents
+from chassis.errors import CONFLICT, FORBIDDEN, NOT_FOUND, FieldError, Problem, invalid
+from chassis.ids import new_id
+from contracts.programmes import last_day
+from contracts.sourced import Unit
+from services.cases.cases.service import WORKERS, clock, worked_on
+from services.cases.documents.kinds import DocumentKind, Readers, handling
+from services.cases.models import CaseMember, Referral, Returnee, StoredDocument
+from services.cases.programmes import programmes
+
+REMOVE = "cases.document.remove"
+AT_ONCE = 200
+
+
+def _takes_part(subject: Any, caller: Caller) -> ColumnElement[bool]:
+    """Whether the caller takes part, in a capacity to which the kind is open."""
+    everybody = [kind for kind, how in handling().items() if how.readers is Readers.EVERYBODY]
+    return or_(and_(StoredDocument.kind.in_(everybody), visible(subject, caller)), holds(subject, WORKERS, caller))
+
+
+def listed(caller: Caller) -> Select[Any]:
+    """The documents that the caller may know of: of what it takes part in, and of kinds that are open to it."""
+    kinds = [kind for kind, how in handling().items() if how.scope is None or how.scope in caller.scopes]
+    of_case = select(1).where(CaseMember.case_id == StoredDocument.case_id, _takes_part(CaseMember.returnee_id, caller))
+    about = or_(
+        StoredDocument.returnee_id.is_not(None) & _takes_part(StoredDocument.returnee_id, caller),
+        StoredDocument.referral_id.is_not(None) & _takes_part(StoredDocument.referral_id, caller),
+        of_case.exists(),
+    )
+    return select(StoredDocument).where(StoredDocument.kind.in_(kinds), about)
+
+
+async def find(session: Session, document_id: UUID, caller: Caller) -> StoredDocument:
+    """A document that the caller may open.
+
+    Raises:
+        Problem: 404.
+    """
+    row: StoredDocument | None = await session.scalar(listed(caller).where(StoredDocument.id == document_id))
+    if row is None:
+        raise Problem(NOT_FOUND)
+    return row
+
+
+async def check_documents(session: Session, caller: Caller, cited: Mapping[str, UUID | None]) -> None:
+    """Refuse to cite a document that the caller may not open.
+
+    Args:
+        session: The session.
+        caller: Who cites.
+        cited: JSON pointer to the id there.
+
+    Raises:
+        Problem: 422.
+    """
+    errors = []
+    for pointer, document_id in cited.items():
+        if document_id is None:
+            continue
+        if await session.scalar(listed(caller).where(StoredDocument.id == document_id)) is None:
+            right = "a document that was uploaded, or null"
+            errors.append(FieldError(pointer=pointer, code="unknown_document", detail=right))
+    if errors:
+        raise invalid(*errors)
+
+
+async def upload(
+    session: Session,
+    store: Documents,
+    content: bytes,
+    kind: DocumentKind,
+    about: Mapping[str, UUID | None],
+    caller: Caller,
+    document_id: UUID | None = None,
+) -> StoredDocument:
+    """Keep a document.
+
+    Args:
+        session: The session.
+        store: Where its bytes go.
+        content: Its bytes.
+        kind: What it is.
+        about: `returnee_id`, `case_id` or `referral_id`, exactly one of which is given.
+        caller: Who uploads it.
+        document_id: An id of the client's own choice.
+
+    Raises:
+        Problem: 404, 403, 409, 422, 503.
+    """
+    subjects = {name: subject for name, subject in about.items() if subject is not None}
+    if len(subjects) != 1:
+        right = "exactly one of returnee_id, case_id and referral_id"
+        raise invalid(FieldError(pointer="#query", code="about_one_thing", detail=right))
+    ((name, subject),) = subjects.items()
+    await _require_part(session, name, subject, handling()[kind].readers, caller)
+    checked = await store.check(content)
+    there = await session.get(StoredDocument, document_id) if document_id is not None else None
+    if there is not None:
+        if (there.sha256, there.kind, getattr(there, name)) != (checked.sha256, kind, subject):
+            raise Problem(CONFLICT, "the id is taken by something else")
+        return there
+    today = (await clock(session)).date()
+    row = StoredDocument(
+        id=document_id or new_id(),
+        kind=kind,
+        media_type=checked.media_type,
+        size=checked.size,
+        sha256=checked.sha256,
+        scan=checked.scan,
+        keep_until=keep_until(today, kind),
+        organisation=caller.organisation,
+        uploaded_by=caller.person,
+        **subjects,
+    )
+    session.add(row)
+    await session.flush()
+    audit.record(session, caller, "upload", "document", row.id, {"kind": kind, "sha256": checked.sha256})
+    await store.keep(row.id, content)
+    return row
+
+
+def keep_until(today: date, kind: DocumentKind) -> date:
+    """The last day on which a document is kept."""
+    country = next(iter(next(iter(programmes().values())).versions[0].countries_of_return.values())).country
+    return last_day(today, handling()[kind].keep_months, Unit.MONTHS, country)
+
+
+async def _require_part(session: Session, name: str, subject: UUID, readers: Readers, caller: Caller) -> None:
+    """Refuse who does not take part, and who could not open it afterwards.
+
+    Raises:
+        Problem: 404, or 403 for who takes part in another capacity.
+    """
+    row: Any
+    if name == "case_id":
+        members = select(CaseMember.case_id).where(CaseMember.case_id == subject)
+        row = await session.scalar(members.where(visible(CaseMember.returnee_id, caller)).limit(1))
+        works = bool(row) and await session.scalar(select(worked_on(subject, caller)))
+    else:
+        model = Returnee if name == "returnee_id" else Referral
+        row = await session.scalar(select(model.id).where(model.id == subject, visible(model.id, caller)))
+        works = bool(row) and await session.scalar(
+            select(model.id).where(model.id == subject, holds(model.id, WORKERS, caller))
+        )
+    if row is None:
+        raise Problem(NOT_FOUND)
+    if readers is Readers.IMPLEMENTERS and not works:
+        raise Problem(FORBIDDEN, "the implementing organisation and the programme office keep documents of this kind")
+
+
+async def open_(session: Session, store: Documents, document_id: UUID, caller: Caller) -> tuple[StoredDocument, bytes]:
+    """A document's content; opening it is audited.
+
+    Raises:
+        Problem: 404, 503.
+    """
+    row = await find(session, document_id, caller)
+    audit.record(session, caller, "open", "document", row.id, {"kind": row.kind})
+    return row, await store.fetch(row.id)
+
+
+async def forget(session: Session, returnee_id: UUID) -> int:
+    """Forget the documents about a person who is erased; how many."""
+    rows = await session.scalars(
+        delete(StoredDocument).where(StoredDocument.returnee_id == returnee_id).returning(StoredDocument.id)
+    )
+    return await _remove_later(session, list(rows))
+
+
+async def forget_expired(session: Session) -> int:
+    """Forget documents whose time is over; how many."""
+    today = (await clock(session)).date()
+    expired = (
+        select(StoredDocument.id)
+        .where(StoredDocument.keep_until < today)
+        .order_by(StoredDocument.id)
+        .limit(AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    ids = list(await session.scalars(expired))
+    await session.execute(delete(StoredDocument).where(StoredDocument.id.in_(ids)))
+    return await _remove_later(session, ids)
+
+
+async def _remove_later(session: Session, ids: list[UUID]) -> int:
+    """The bytes go once the transaction has committed: a job takes them out of the store."""
+    for document_id in ids:
+        await jobs.schedule(session, REMOVE, {"document_id": str(document_id)}, key=str(document_id))
+    return len(ids)

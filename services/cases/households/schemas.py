@@ -1,0 +1,54 @@
+"""What happens to households, as it is sent."""
+
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field
+
+from chassis.routing import Body
+from services.cases.fields import Date, Note, member_of
+
+
+class LeaveReason(StrEnum):
+    """Why somebody belongs to a household no more. It stays in cases."""
+
+    DECEASED = "deceased"
+    SEPARATED = "separated"
+    MOVED = "moved"
+    MARRIED = "married"
+    RE_MIGRATED = "re_migrated"
+    OTHER = "other"
+
+
+class SplitReason(StrEnum):
+    """Why a household becomes two."""
+
+    SEPARATED = "separated"
+    MOVED = "moved"
+    MARRIED = "married"
+    PROTECTION = "protection"
+    OTHER = "other"
+
+
+class SplitIn(Body):
+    """Who goes, and who is the head of each part."""
+
+    members: Annotated[list[UUID], Field(min_length=1, max_length=60)]
+    """Returnees who form the new household."""
+    principal: UUID
+    """The head of the new household, one of them."""
+    successor: UUID | None = None
+    """The head of those who stay, where the head is among those who go."""
+    reason: Annotated[SplitReason, member_of("unknown_reason", SplitReason)]
+    comment: Note = ""
+
+
+class LeaveIn(Body):
+    """Who leaves or died, and who takes their place if they were the head."""
+
+    returnee_id: UUID
+    on: Date
+    reason: Annotated[LeaveReason, member_of("unknown_reason", LeaveReason)]
+    successor: UUID | None = None
+    comment: Note = ""

@@ -1,0 +1,246 @@
+"""Possible duplicates on every path by which a person enters; merged and unmerged by people, as aliases."""
+
+from collections.abc import Sequence
+from uuid import UUID, uuid5
+
+from sqlalchemy import Text, cast, select
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+
+from chassis import aliases, audit
+from chassis.auth import Caller
+from chassis.concurrency import Precondition
+from chassis.db import Session, lock_in_order
+from chassis.errors import CONFLICT, FORBIDDEN, NOT_FOUND, FieldError, Problem, invalid, state_conflict
+from chassis.outbox import publish
+from contracts.cases import ReturneeMerged, ReturneeUnmerged
+from services.cases.models import AccessRequest, Returnee
+from services.cases.returnees import matching, service
+from services.cases.returnees.matching import Verdict
+from services.cases.returnees.schemas import (
+    AccessRequestIn,
+    AccessRequestOut,
+    CandidateOut,
+    EvidenceOut,
+    MergeIn,
+    Person,
+)
+
+COMPARED = 500
+SHOWN = 20
+
+
+async def alike(
+    session: Session, person: Person, *, besides: Sequence[UUID] = (), likely: bool = False
+) -> list[tuple[Returnee, Verdict]]:
+    """Who a person may be, best first, whoever knows of them.
+
+    Args:
+        session: The session.
+        person: Who is looked for.
+        besides: Ids that are theirs anyway.
+        likely: Only those who are more likely than not.
+    """
+    statement = (
+        select(Returnee)
+        .where(
+            Returnee.keys.overlap(cast(matching.keys(person), ARRAY(Text))),
+            Returnee.erased_at.is_(None),
+            Returnee.id.not_in(besides),
+        )
+        .limit(COMPARED)
+    )
+    least = matching.LIKELY if likely else matching.POSSIBLE
+    rows = (await session.scalars(statement)).all()
+    compared = [(row, matching.compare(person, service.person_of(row))) for row in rows]
+    found = [(row, verdict) for row, verdict in compared if verdict.score >= least]
+    return sorted(found, key=lambda each: (-each[1].score, each[0].id))[:SHOWN]
+
+
+async def candidates(
+    session: Session, of: UUID, person: Person, caller: Caller, *, besides: Sequence[UUID] = ()
+) -> list[CandidateOut]:
+    """The same as the caller may see it.
+
+    Args:
+        session: The session.
+        of: For whom they are candidates: a returnee or a referral, from which a masked one gets its id.
+        person: Who is looked for.
+        caller: Who asks.
+        besides: Ids that are theirs anyway.
+    """
+    found = await alike(session, person, besides=besides)
+    known = set(await service.known_ids(session, [row.id for row, _ in found], caller))
+    roots = await aliases.resolve_all(session, known)
+    shown: list[CandidateOut] = []
+    for row, verdict in found:
+        masked = row.id not in known
+        identity = None if masked else await service.readable(session, row, [row.id], caller)
+        shown.append(
+            CandidateOut(
+                id=_handle(of, row.id),
+                returnee_id=None if masked else roots[row.id],
+                score=round(verdict.score, 1) if masked else verdict.score,
+                likely=verdict.likely,
+                masked=masked,
+                evidence=[]
+                if masked
+                else [EvidenceOut(reason=each.reason, weight=each.weight) for each in verdict.evidence],
+                identity=identity,
+            )
+        )
+        if identity is not None:
+            audit.record(session, caller, "read-identity", "returnee", row.id)
+    return shown
+
+
+def _handle(of: UUID, candidate: UUID) -> UUID:
+    return uuid5(of, str(candidate))
+
+
+async def of_returnee(session: Session, returnee: Returnee, caller: Caller) -> list[CandidateOut]:
+    """Who a returnee may be as well."""
+    ids = await aliases.same_person(session, returnee.id)
+    return await candidates(session, returnee.id, service.person_of(returnee), caller, besides=ids)
+
+
+async def request_access(
+    session: Session, returnee_id: UUID, candidate_id: UUID, body: AccessRequestIn, caller: Caller
+) -> AccessRequestOut:
+    """Ask those who know of a masked candidate.
+
+    Raises:
+        Problem: 404, there is no such candidate of a returnee whom the caller works with; 409, it is not masked.
+    """
+    returnee = await service.find(session, returnee_id, caller)
+    ids = await aliases.same_person(session, returnee.id)
+    found = await alike(session, service.person_of(returnee), besides=ids)
+    candidate = next((row for row, _ in found if _handle(returnee.id, row.id) == candidate_id), None)
+    if candidate is None:
+        raise Problem(NOT_FOUND)
+    if await service.known_ids(session, [candidate.id], caller):
+        raise Problem(CONFLICT, "the organisation knows of this candidate already")
+    values = {
+        "version": 1,
+        "returnee_id": candidate.id,
+        "because_of": returnee.id,
+        "state": "requested",
+        "organisation": caller.organisation,
+        "reason": body.reason,
+        "requested_by": caller.person,
+    }
+    statement = insert(AccessRequest).values(values)
+    asked = await session.scalar(
+        statement.on_conflict_do_update(
+            index_elements=["returnee_id", "organisation", "because_of"],
+            set_={"state": "requested", "reason": body.reason},
+        ).returning(AccessRequest)
+    )
+    assert asked is not None
+    audit.record(session, caller, "request-access", "returnee", candidate.id, {"reason": body.reason})
+    return render(asked)
+
+
+def render(asked: AccessRequest) -> AccessRequestOut:
+    """A request as it is answered."""
+    return AccessRequestOut(
+        id=asked.id,
+        state=asked.state,
+        organisation=asked.organisation,
+        reason=asked.reason,
+        created_at=asked.created_at,
+        updated_at=asked.updated_at,
+    )
+
+
+async def access_requests(session: Session, returnee_id: UUID, caller: Caller) -> list[AccessRequestOut]:
+    """Who asks to know of a returnee, oldest first.
+
+    Raises:
+        Problem: 404; 403 for who only referred them or was told of them.
+    """
+    _, ids = await service.to_work_on(session, returnee_id, caller)
+    rows = await session.scalars(
+        select(AccessRequest).where(AccessRequest.returnee_id.in_(ids)).order_by(AccessRequest.id)
+    )
+    return [render(row) for row in rows]
+
+
+async def merge(
+    session: Session, returnee_id: UUID, body: MergeIn, caller: Caller, precondition: Precondition
+) -> Returnee:
+    """Let a returnee be found under another's id.
+
+    Args:
+        session: The session.
+        returnee_id: Who is found under the other from now on.
+        body: Under whom; their alias means the same.
+        caller: Who decides; must know of both.
+        precondition: What they have seen of the former.
+
+    Returns:
+        The one under whom both are found.
+
+    Raises:
+        Problem: 404, 403, 412, 422; 409 where they are one already.
+    """
+    into = await aliases.resolve(session, body.into)
+    rows = await lock_in_order(
+        session,
+        lambda key: select(Returnee).where(Returnee.id == key, Returnee.erased_at.is_(None)).with_for_update(),
+        [returnee_id, into],
+    )
+    found: dict[UUID, Returnee] = {row.id: row for row in rows}
+    known = await service.known_ids(session, [returnee_id], caller)
+    if returnee_id not in found or not known:
+        raise Problem(NOT_FOUND)
+    one = found[returnee_id]
+    precondition.check(one.version)
+    if not service.WORKERS & await service.roles(session, [returnee_id], caller):
+        raise Problem(FORBIDDEN, "the implementing organisation and the programme office decide who is who")
+    others = await aliases.same_person(session, into)
+    if into not in found or not await service.known_ids(session, others, caller):
+        right = "another returnee known to you"
+        raise invalid(FieldError(pointer="/into", code="unknown_returnee", detail=right))
+    if await aliases.is_alias(session, returnee_id) or into == returnee_id:
+        raise state_conflict("merged", ["unmerge"], "merge")
+    await aliases.merge(session, returnee_id, into)
+    root = found[into]
+    for row in (one, root):
+        row.changed()
+    publish(session, ReturneeMerged(returnee_id=returnee_id, into=into))
+    audit.record(session, caller, "merge", "returnee", returnee_id, {"into": str(into)})
+    await session.flush()
+    return root
+
+
+async def unmerge(session: Session, returnee_id: UUID, caller: Caller, precondition: Precondition) -> Returnee:
+    """Take a merge back: exactly what it did.
+
+    Returns:
+        The returnee, found under their own id again.
+
+    Raises:
+        Problem: 404, 403, 412; 409 where the id is not merged.
+    """
+    root = await aliases.resolve(session, returnee_id)
+    rows = await lock_in_order(
+        session,
+        lambda key: select(Returnee).where(Returnee.id == key, Returnee.erased_at.is_(None)).with_for_update(),
+        [returnee_id, root],
+    )
+    found: dict[UUID, Returnee] = {row.id: row for row in rows}
+    ids = await aliases.same_person(session, returnee_id)
+    if returnee_id not in found or root not in found or not await service.known_ids(session, ids, caller):
+        raise Problem(NOT_FOUND)
+    precondition.check(found[root].version)
+    if not service.WORKERS & await service.roles(session, ids, caller):
+        raise Problem(FORBIDDEN, "the implementing organisation and the programme office decide who is who")
+    separated = await aliases.unmerge(session, returnee_id)
+    if separated is None:
+        raise state_conflict("not_merged", ["merge"], "unmerge")
+    for row in found.values():
+        row.changed()
+    publish(session, ReturneeUnmerged(returnee_id=returnee_id, separated_from=separated))
+    audit.record(session, caller, "unmerge", "returnee", returnee_id, {"from": str(separated)})
+    await session.flush()
+    return found[returnee_id]

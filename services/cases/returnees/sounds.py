@@ -1,0 +1,226 @@
+"""How alike two names sound, whatever alphabet and host country they were written in. Pure.
+
+A name is read as a row of sounds. A letter that may stand for several sounds (German and French `ch`, Dutch and Kurdish
+`j`, Arabic و) keeps all of them, and agrees with another that shares one. Vowels and half-vowels weigh little: Arabic
+leaves most of them out, and every Latin spelling chooses others.
+"""
+
+# ruff: noqa: RUF001 - letters that look alike are what this module is about
+
+import re
+import unicodedata
+from functools import lru_cache
+from itertools import product
+
+from services.cases.returnees.rules import FOLDED
+
+WEAK = frozenset("aeiouywh")
+LATIN = {
+    "dsch": "ǧž",
+    "tsch": "čš",
+    "sch": "š",
+    "tch": "čš",
+    "dsj": "ǧž",
+    "tsj": "čš",
+    "tj": "čš",
+    "sh": "š",
+    "sj": "šž",
+    "zj": "žǧš",
+    "zh": "žǧš",
+    "dj": "ǧž",
+    "dz": "ǧz",
+    "ch": "šxč",
+    "kh": "x",
+    "gh": "ġg",
+    "th": "ts",
+    "dh": "zd",
+    "ph": "f",
+    "ck": "k",
+    "ou": "uw",
+    "oe": "u",
+    "oo": "u",
+    "ee": "i",
+    "ie": "i",
+    "b": "b",
+    "c": "ǧksč",
+    "d": "d",
+    "f": "fv",
+    "g": "gǧž",
+    "h": "h",
+    "j": "ǧžy",
+    "k": "k",
+    "l": "l",
+    "m": "m",
+    "n": "n",
+    "p": "pb",
+    "q": "kgġ",
+    "r": "r",
+    "s": "sz",
+    "t": "t",
+    "v": "vwf",
+    "w": "wvu",
+    "x": "xk",
+    "y": "yi",
+    "z": "z",
+    "a": "a",
+    "e": "e",
+    "i": "iy",
+    "o": "o",
+    "u": "u",
+}
+"""What a Latin spelling may sound like; the longest that fits is read first."""
+ARABIC = {
+    "ا": "a",
+    "ب": "b",
+    "پ": "pb",
+    "ت": "t",
+    "ث": "ts",
+    "ج": "ǧžg",
+    "چ": "čšǧ",
+    "ح": "h",
+    "خ": "x",
+    "د": "d",
+    "ذ": "zd",
+    "ر": "r",
+    "ز": "z",
+    "ژ": "žǧš",
+    "س": "s",
+    "ش": "š",
+    "ص": "s",
+    "ض": "dz",
+    "ط": "t",
+    "ظ": "zd",
+    "غ": "ġg",
+    "ف": "fv",
+    "ڤ": "vwf",
+    "ق": "kgġ",
+    "ک": "kg",
+    "گ": "gk",
+    "ل": "l",
+    "م": "m",
+    "ن": "n",
+    "ه": "hae",
+    "و": "wvuo",
+    "ی": "yiea",
+}
+SPELLINGS = re.compile("|".join(sorted(LATIN, key=len, reverse=True)))
+SPECIAL = str.maketrans({"ş": "sh", "š": "sh", "ç": "c", "č": "tch", "ž": "zh", "ı": "i", "ö": "o", "ü": "u"})
+SUN = "[slrndtz]"
+ARTICLE = re.compile(rf"^(?:[aeu]l[-\s]+|[ae]{SUN}[-\s]+|a(?:sh|th|dh)[-\s]+)")
+FUSED_ARTICLE = re.compile(r"^al(?=[^aeiou])(?=.{4})")
+ARABIC_ARTICLE = re.compile(r"^ال(?=\w{3})")
+SERVANT = re.compile(r"^(abd|عبد|عهبد)[aeiouاوی\s-]*(?:[lل]|r(?=[\s-]*r))?[\s-]*(?=\w)")
+OPEN, CLOSE, HALF, NEAR, FAR, LETTER, CONSONANT = 0.15, 0.3, 0.3, 0.1, 0.7, 0.6, 1.0
+"""What differences cost: an open or close vowel or a half-vowel left out, another vowel near or far, a written long
+vowel, a consonant."""
+NEIGHBOURS = tuple(map(frozenset, ("ae", "eiy", "ouw", "aeh")))
+
+Sounds = tuple[frozenset[str], ...]
+
+
+def _bare(part: str) -> str:
+    folded = unicodedata.normalize("NFKC", part).lower().translate(SPECIAL)
+    # The marks of Arabic letters are folded as letters; those of Latin ones fall away.
+    composed = folded.translate(FOLDED)
+    bare = "".join(c for c in unicodedata.normalize("NFD", composed) if not unicodedata.combining(c))
+    return re.sub(r"['’ʿʾ`´]", "", bare.translate(FOLDED)).strip()
+
+
+def is_arabic(part: str) -> bool:
+    """Whether a part of a name is in Arabic letters."""
+    return any("\u0600" <= character <= "\u06ff" for character in part)
+
+
+@lru_cache(maxsize=65536)
+def sounds(part: str) -> Sounds:
+    """A part of a name as the sounds it may stand for; the article is left away, doubled sounds are one."""
+    bare = ARTICLE.sub("", _bare(part))
+    bare = ARABIC_ARTICLE.sub("", FUSED_ARTICLE.sub("", bare))
+    bare = SERVANT.sub(lambda found: "abd" if found[1] == "abd" else "عبد", bare)
+    letters = re.sub(r"[\s-]+", "", bare)
+    read = (
+        [ARABIC[c] for c in letters if c in ARABIC]
+        if is_arabic(letters)
+        else [LATIN[found] for found in SPELLINGS.findall(letters)]
+    )
+    row: list[frozenset[str]] = []
+    for sound in map(frozenset, read):
+        if not row or row[-1] != sound:
+            row.append(sound)
+    return tuple(row)
+
+
+def _drop(sound: frozenset[str], *, written: bool) -> float:
+    """What it costs that a sound is missing. `written`: both are in Arabic, which leaves no long vowel out."""
+    if not sound & WEAK:
+        return CONSONANT
+    if "h" in sound:
+        return HALF
+    if written:
+        return LETTER
+    return OPEN if sound & frozenset("ae") else CLOSE
+
+
+def _swap(one: frozenset[str], other: frozenset[str], *, written: bool) -> float:
+    if one & other:
+        return 0.0
+    if not (one & WEAK and other & WEAK):
+        return CONSONANT
+    if written:
+        return LETTER
+    return NEAR if any(one & group and other & group for group in NEIGHBOURS) else FAR
+
+
+@lru_cache(maxsize=262144)
+def similarity(one: str, other: str) -> float:
+    """How alike two parts of a name are, from 0 to 1; they may be in different scripts."""
+    left, right = sounds(one), sounds(other)
+    if not left or not right:
+        return 0.0
+    written = is_arabic(one) and is_arabic(other)
+    above = [0.0]
+    for sound in right:
+        above.append(above[-1] + _drop(sound, written=written))
+    for sound in left:
+        row = [above[0] + _drop(sound, written=written)]
+        for place, opposite in enumerate(right):
+            row.append(
+                min(
+                    above[place] + _swap(sound, opposite, written=written),
+                    above[place + 1] + _drop(sound, written=written),
+                    row[place] + _drop(opposite, written=written),
+                )
+            )
+        above = row
+    firm = max(sum(1.0 if not s & WEAK else 0.4 for s in row) for row in (left, right))
+    return max(0.0, 1.0 - above[-1] / firm)
+
+
+LOOSE = re.compile("[ywhaeioufv]")
+AT_MOST = 4
+
+
+@lru_cache(maxsize=65536)
+def blocks(part: str) -> frozenset[str]:
+    """Coarse keys that spellings of one name have in common: where people are looked for before they are compared.
+
+    All hissing and throaty sounds are one, lips and vowels are left away.
+    """
+    rows: list[tuple[str, ...]] = []
+    ambiguous = 0
+    for sound in sounds(part):
+        kinds = {_kind(s) for s in sound}
+        if len(kinds) > 1:
+            ambiguous += 1
+            if ambiguous > AT_MOST:
+                kinds = {min(kinds)}
+        rows.append(tuple(sorted(kinds)))
+    return frozenset(re.sub(r"(.)\1+", r"\1", "".join(choice)) or "-" for choice in product(*rows))
+
+
+def _kind(sound: str) -> str:
+    if LOOSE.fullmatch(sound):
+        return ""
+    if sound in "bp":
+        return "b"
+    return sound if sound in "lmnr" else "k"

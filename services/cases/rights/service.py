@@ -1,0 +1,390 @@
+"""What a person may ask for: sharing, consents, restrictions, holds, who looked, and all that is held."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import String, cast, inspect, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from chassis import aliases, audit
+from chassis.access import Role, grant, participation, revoke
+from chassis.auth import Caller
+from chassis.db import Session, now
+from chassis.errors import CONFLICT, NOT_FOUND, FieldError, Problem, invalid
+from chassis.outbox import publish
+from contracts.cases import ConsentChanged, ReturneeRestricted, ReturneeShared, ReturneeUnshared
+from contracts.codes import CaseState
+from services.cases.models import (
+    AccessRequest,
+    Base,
+    CaseFile,
+    CaseMember,
+    LegalHold,
+    PersonConsent,
+    ReferralPerson,
+    Restriction,
+    Share,
+)
+from services.cases.returnees import service as returnees
+from services.cases.rights.schemas import ConsentIn, LegalHoldIn, RestrictionIn, ShareIn, UnshareIn
+
+LONGEST_SHARE = timedelta(days=731)
+NOT_THEIRS = frozenset({"returnee", "erasure", "access_request"})
+"""Tables of the export that are shown otherwise, or say what others asked."""
+
+
+async def clock(session: Session) -> datetime:
+    """The time by the database's clock."""
+    at: datetime = (await session.execute(select(now()))).scalar_one()
+    return at
+
+
+async def share(session: Session, returnee_id: UUID, body: ShareIn, caller: Caller) -> Share:
+    """Let another organisation know of somebody; again with other terms takes the place of what was.
+
+    Raises:
+        Problem: 404, 403, 422.
+    """
+    returnee, ids = await returnees.to_work_on(session, returnee_id, caller)
+    at = await clock(session)
+    wrong = []
+    if not at < body.until <= at + LONGEST_SHARE:
+        right = f"a time ahead, at most {LONGEST_SHARE.days} days"
+        wrong.append(FieldError(pointer="/until", code="bad_until", detail=right))
+    if body.organisation == caller.organisation:
+        wrong.append(FieldError(pointer="/organisation", code="own_organisation", detail="another organisation"))
+    if wrong:
+        raise invalid(*wrong)
+    await _end(session, ids, body.organisation)
+    row = Share(
+        returnee_id=returnee.id,
+        organisation=body.organisation,
+        purpose=body.purpose,
+        legal_basis=body.legal_basis,
+        categories=sorted(set(body.categories)),
+        until=body.until,
+        shared_by=caller.organisation,
+    )
+    session.add(row)
+    await session.flush()
+    await grant(session, [returnee.id], Role.SHARED, body.organisation, until=body.until)
+    await session.execute(
+        update(AccessRequest)
+        .where(AccessRequest.returnee_id.in_(ids), AccessRequest.organisation == body.organisation)
+        .values(state="shared", updated_at=now())
+    )
+    publish(
+        session,
+        ReturneeShared(
+            returnee_id=returnee.id,
+            organisation=body.organisation,
+            purpose=body.purpose,
+            legal_basis=body.legal_basis,
+            categories=tuple(row.categories),
+            until=body.until.astimezone(UTC),
+        ),
+    )
+    details = {"organisation": body.organisation, "purpose": body.purpose, "categories": row.categories}
+    audit.record(session, caller, "share", "returnee", returnee.id, details)
+    return row
+
+
+async def _end(session: Session, ids: Sequence[UUID], organisation: str) -> list[UUID]:
+    ended = await session.scalars(
+        update(Share)
+        .where(Share.returnee_id.in_(ids), Share.organisation == organisation, Share.ended_at.is_(None))
+        .values(ended_at=now(), updated_at=now(), version=Share.version + 1)
+        .returning(Share.returnee_id)
+        .execution_options(synchronize_session=False)
+    )
+    return sorted(set(ended))
+
+
+async def unshare(session: Session, returnee_id: UUID, body: UnshareIn, caller: Caller) -> list[Share]:
+    """End what was shared with an organisation.
+
+    Raises:
+        Problem: 404, 403; 409 where nothing is shared with it.
+    """
+    returnee, ids = await returnees.to_work_on(session, returnee_id, caller)
+    ended = await _end(session, ids, body.organisation)
+    if not ended:
+        raise Problem(CONFLICT, "nothing is shared with this organisation")
+    for each in ended:
+        await revoke(session, each, Role.SHARED, body.organisation)
+        publish(session, ReturneeUnshared(returnee_id=each, organisation=body.organisation))
+    audit.record(session, caller, "unshare", "returnee", returnee.id, {"organisation": body.organisation})
+    return await shares(session, ids)
+
+
+async def shares(session: Session, ids: Sequence[UUID]) -> list[Share]:
+    """With whom somebody is or was shared, oldest first."""
+    statement = select(Share).where(Share.returnee_id.in_(ids)).order_by(Share.id)
+    return list(await session.scalars(statement.execution_options(populate_existing=True)))
+
+
+async def give_consents(session: Session, returnee_ids: Sequence[UUID], given: Sequence[Any]) -> None:
+    """Note the consents of a referral for each of its persons; what is in force already stays.
+
+    Args:
+        session: The session.
+        returnee_ids: The persons.
+        given: `referrals.schemas.Consent`s.
+    """
+    rows = [
+        {
+            "version": 1,
+            "returnee_id": returnee_id,
+            "purpose": each.purpose,
+            "consent_version": each.version,
+            "given_on": each.given_on,
+            "legal_basis": each.legal_basis,
+        }
+        for returnee_id in returnee_ids
+        for each in given
+    ]
+    if rows:
+        await session.execute(insert(PersonConsent).values(rows).on_conflict_do_nothing())
+
+
+async def consents(session: Session, ids: Sequence[UUID]) -> list[PersonConsent]:
+    """What a person agreed to, oldest first."""
+    rows = select(PersonConsent).where(PersonConsent.returnee_id.in_(ids)).order_by(PersonConsent.id)
+    return list(await session.scalars(rows))
+
+
+async def record_consent(session: Session, returnee_id: UUID, body: ConsentIn, caller: Caller) -> PersonConsent:
+    """Note that a person gave or withdrew a consent; a new one takes the place of the one in force.
+
+    Raises:
+        Problem: 404, 403, 422; 409 where there is nothing to withdraw.
+    """
+    returnee, ids = await returnees.to_work_on(session, returnee_id, caller)
+    today = (await clock(session)).astimezone(UTC).date()
+    wrong = []
+    if body.given_on > today:
+        wrong.append(FieldError(pointer="/given_on", code="in_future", detail="today or before"))
+    if body.withdrawn_on is not None and not body.given_on <= body.withdrawn_on <= today:
+        right = "a day from when it was given until today"
+        wrong.append(FieldError(pointer="/withdrawn_on", code="bad_withdrawal", detail=right))
+    if wrong:
+        raise invalid(*wrong)
+    in_force = list(
+        await session.scalars(
+            select(PersonConsent)
+            .where(
+                PersonConsent.returnee_id.in_(ids),
+                PersonConsent.purpose == body.purpose,
+                PersonConsent.withdrawn_on.is_(None),
+            )
+            .order_by(PersonConsent.id)
+            .with_for_update()
+        )
+    )
+    if body.withdrawn_on is not None and not in_force:
+        raise Problem(CONFLICT, "no consent for this purpose is in force")
+    for each in in_force:
+        each.withdrawn_on = max(each.given_on, body.withdrawn_on or body.given_on)
+        each.changed()
+    await session.flush()
+    row = in_force[-1] if in_force else None
+    if body.withdrawn_on is None:
+        row = PersonConsent(
+            returnee_id=returnee.id,
+            purpose=body.purpose,
+            consent_version=body.version,
+            given_on=body.given_on,
+            legal_basis=body.legal_basis,
+            document_id=body.document_id,
+        )
+        session.add(row)
+        await session.flush()
+    assert row is not None
+    publish(
+        session,
+        ConsentChanged(
+            returnee_id=returnee.id,
+            purpose=row.purpose,
+            legal_basis=row.legal_basis,
+            in_force=row.withdrawn_on is None,
+        ),
+    )
+    details = {"purpose": body.purpose, "given": row.withdrawn_on is None}
+    audit.record(session, caller, "consent", "returnee", returnee.id, details)
+    return row
+
+
+async def restrict(session: Session, returnee_id: UUID, body: RestrictionIn, caller: Caller) -> Restriction:
+    """Let an organisation that took part know of somebody no more, or again.
+
+    Raises:
+        Problem: 404, 403; 409 where it does not take part, implements an open case, or is not restricted.
+    """
+    returnee, ids = await returnees.to_work_on(session, returnee_id, caller)
+    standing = await session.scalar(
+        select(Restriction)
+        .where(
+            Restriction.returnee_id.in_(ids),
+            Restriction.organisation == body.organisation,
+            Restriction.lifted_at.is_(None),
+        )
+        .with_for_update()
+    )
+    if body.lifted:
+        if standing is None:
+            raise Problem(CONFLICT, "this organisation is not restricted")
+        for role in standing.roles:
+            await grant(session, [standing.returnee_id], Role(role), standing.organisation)
+        standing.lifted_at = await clock(session)
+        standing.changed()
+        _tell(session, standing)
+        audit.record(session, caller, "lift-restriction", "returnee", returnee.id, {"organisation": body.organisation})
+        await session.flush()
+        return standing
+    if standing is not None:
+        raise Problem(CONFLICT, "this organisation is restricted already")
+    if await _implements(session, ids, body.organisation):
+        raise Problem(CONFLICT, "this organisation implements an open case; transfer or close that first")
+    part = await session.scalars(
+        select(participation.c.role).where(
+            participation.c.subject_id == returnee.id,
+            participation.c.organisation == body.organisation,
+            participation.c.role.not_in([Role.PROGRAMME, Role.SHARED]),
+        )
+    )
+    taken = sorted(part)
+    if not taken:
+        raise Problem(CONFLICT, "this organisation takes no part in the return; what is shared with it is unshared")
+    for role in taken:
+        await revoke(session, returnee.id, Role(role), body.organisation)
+    row = Restriction(returnee_id=returnee.id, organisation=body.organisation, reason=body.reason, roles=taken)
+    session.add(row)
+    await session.flush()
+    _tell(session, row)
+    audit.record(session, caller, "restrict", "returnee", returnee.id, {"organisation": body.organisation})
+    return row
+
+
+def _tell(session: Session, row: Restriction) -> None:
+    publish(
+        session,
+        ReturneeRestricted(
+            returnee_id=row.returnee_id,
+            organisation=row.organisation,
+            roles=tuple(row.roles),
+            restricted=row.lifted_at is None,
+        ),
+    )
+
+
+async def _implements(session: Session, ids: Sequence[UUID], organisation: str) -> bool:
+    open_case = await session.scalar(
+        select(CaseFile.id)
+        .join(CaseMember, CaseMember.case_id == CaseFile.id)
+        .where(
+            CaseMember.returnee_id.in_(ids),
+            CaseFile.implementer == organisation,
+            CaseFile.state != CaseState.CLOSED,
+        )
+        .limit(1)
+    )
+    return open_case is not None
+
+
+async def restrictions(session: Session, ids: Sequence[UUID]) -> list[Restriction]:
+    """Who may know of somebody no more, oldest first."""
+    rows = select(Restriction).where(Restriction.returnee_id.in_(ids)).order_by(Restriction.id)
+    return list(await session.scalars(rows))
+
+
+async def hold(session: Session, returnee_id: UUID, body: LegalHoldIn, caller: Caller) -> LegalHold:
+    """Have somebody's data kept.
+
+    Raises:
+        Problem: 404, 403.
+    """
+    returnee, _ = await returnees.to_work_on(session, returnee_id, caller)
+    row = LegalHold(
+        returnee_id=returnee.id,
+        reason=body.reason,
+        comment=body.comment,
+        organisation=caller.organisation,
+        placed_by=caller.require_person(),
+    )
+    session.add(row)
+    await session.flush()
+    audit.record(session, caller, "hold", "returnee", returnee.id, {"reason": body.reason})
+    return row
+
+
+async def release(session: Session, returnee_id: UUID, hold_id: UUID, caller: Caller) -> LegalHold:
+    """Release a hold.
+
+    Raises:
+        Problem: 404, 403; 409 where it is released already.
+    """
+    returnee, ids = await returnees.to_work_on(session, returnee_id, caller)
+    row = await session.scalar(
+        select(LegalHold).where(LegalHold.id == hold_id, LegalHold.returnee_id.in_(ids)).with_for_update()
+    )
+    if row is None:
+        raise Problem(NOT_FOUND)
+    if row.released_at is not None:
+        raise Problem(CONFLICT, "it was released already")
+    row.released_at, row.released_by = await clock(session), caller.require_person()
+    row.changed()
+    audit.record(session, caller, "release-hold", "returnee", returnee.id, {"hold": str(hold_id)})
+    await session.flush()
+    return row
+
+
+async def holds(session: Session, ids: Sequence[UUID], *, standing: bool = False) -> list[LegalHold]:
+    """Legal holds on somebody, oldest first."""
+    rows = select(LegalHold).where(LegalHold.returnee_id.in_(ids)).order_by(LegalHold.id)
+    if standing:
+        rows = rows.where(LegalHold.released_at.is_(None))
+    return list(await session.scalars(rows))
+
+
+async def accesses(session: Session, ids: Sequence[UUID], limit: int) -> list[Any]:
+    """Who read or changed something about a person in this service, newest first: organisations, never persons."""
+    cases = select(cast(CaseMember.case_id, String)).where(CaseMember.returnee_id.in_(ids))
+    referrals = select(cast(ReferralPerson.referral_id, String)).where(ReferralPerson.returnee_id.in_(ids))
+    log = audit.audit
+    about = (
+        ((log.c.resource == "returnee") & log.c.resource_id.in_([str(each) for each in ids]))
+        | ((log.c.resource == "case") & log.c.resource_id.in_(cases))
+        | ((log.c.resource == "referral") & log.c.resource_id.in_(referrals))
+    )
+    rows = await session.execute(select(log).where(about).order_by(log.c.id.desc()).limit(limit))
+    return list(rows)
+
+
+async def holdings(session: Session, returnee_id: UUID, caller: Caller) -> tuple[Any, list[UUID], dict[str, Any]]:
+    """All that cases holds about a person: who they are, and every row of every table that names them.
+
+    Raises:
+        Problem: 404.
+    """
+    returnee = await returnees.find(session, returnee_id, caller)
+    ids = await aliases.same_person(session, returnee.id)
+    tables: dict[str, Any] = {}
+    for mapper in sorted(Base.registry.mappers, key=lambda each: str(each.local_table)):
+        table = inspect(mapper.class_).local_table
+        column = table.c.get("returnee_id")
+        if column is None and "beneficiary" in table.c:
+            column = table.c["beneficiary"]
+        if column is None or table.name in NOT_THEIRS:
+            continue
+        rows = (await session.execute(select(table).where(column.in_(ids)))).mappings()
+        found = [dict(row) for row in rows]
+        if found:
+            tables[table.name] = found
+    case_ids = [row["case_id"] for row in tables.get("case_member", [])]
+    files = (await session.execute(select(CaseFile.__table__).where(CaseFile.id.in_(case_ids)))).mappings()
+    if case_ids:
+        tables["case_file"] = [dict(row) for row in files]
+    audit.record(session, caller, "export", "returnee", returnee.id)
+    return returnee, ids, tables

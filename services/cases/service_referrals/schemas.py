@@ -1,0 +1,96 @@
+"""Referrals to services outside the programme, as they are sent and answered."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+from chassis.routing import Body
+from services.cases.fields import Comment, Line, Moment, Note, Out, member_of
+
+
+class ServiceKind(StrEnum):
+    """What somebody is referred to. Only its group leaves this service."""
+
+    HOSPITAL = "hospital"
+    PSYCHOSOCIAL = "psychosocial"
+    PROTECTION = "protection"
+    SHELTER = "shelter"
+    LEGAL_AID = "legal_aid"
+    CIVIL_DOCUMENTS = "civil_documents"
+    SCHOOL = "school"
+    HOUSING = "housing"
+    FAMILY_TRACING = "family_tracing"
+    EMPLOYMENT_OFFICE = "employment_office"
+    MICROFINANCE = "microfinance"
+
+
+class ServiceReferralState(StrEnum):
+    """Whether somebody got what they were referred for."""
+
+    SENT = "sent"
+    ACCEPTED = "accepted"
+    RECEIVED = "received"
+    NOT_RECEIVED = "not_received"
+
+
+class NotReceivedReason(StrEnum):
+    """Why not."""
+
+    REFUSED_BY_SERVICE = "refused_by_service"
+    NO_CAPACITY = "no_capacity"
+    TOO_FAR = "too_far"
+    COST = "cost"
+    DECLINED = "declined"
+    NOT_REACHED = "not_reached"
+    OTHER = "other"
+
+
+class ServiceReferralIn(Body):
+    """Who is referred where, and for what."""
+
+    id: UUID | None = None
+    case_id: UUID
+    returnee_id: UUID
+    kind: Annotated[ServiceKind, member_of("unknown_service", ServiceKind)]
+    provider: Line
+    purpose: Comment
+    consent_document: UUID | None = None
+    """The document in which the person agreed to it."""
+    occurred_at: Moment
+
+
+class OutcomeIn(Body):
+    """What the service said, or gave."""
+
+    comment: Note = ""
+    document_id: UUID | None = None
+
+
+class NotReceivedIn(Body):
+    """Why the person did not get it."""
+
+    reason: Annotated[NotReceivedReason, member_of("unknown_reason", NotReceivedReason)]
+    comment: Note = ""
+
+
+class ServiceReferralOut(Out):
+    """A referral to a service outside the programme."""
+
+    id: UUID
+    state: ServiceReferralState
+    case_id: UUID
+    returnee_id: UUID
+    kind: ServiceKind
+    provider: str
+    purpose: str
+    consent_document: UUID | None
+    document_id: UUID | None
+    reason: NotReceivedReason | None
+    comment: str | None
+    organisation: str
+    sent_by: str | None
+    occurred_at: datetime
+    clock_suspect: bool
+    created_at: datetime
+    updated_at: datetime

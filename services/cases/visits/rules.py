@@ -1,0 +1,32 @@
+"""What may happen to a monitoring visit. Pure."""
+
+from collections.abc import Mapping
+from datetime import date
+
+from chassis.errors import state_conflict
+from services.cases.contact.schemas import Outcome
+from services.cases.visits.schemas import VisitState
+
+TRANSITIONS: Mapping[VisitState, Mapping[str, VisitState]] = {
+    VisitState.SCHEDULED: {"record": VisitState.RECORDED, "try": VisitState.SCHEDULED},
+    VisitState.RECORDED: {},
+}
+"""`record` where somebody was reached, `try` where nobody was: then it is tried again."""
+
+
+def after(state: str, outcome: Outcome) -> VisitState:
+    """The state after somebody was, or was not, reached.
+
+    Raises:
+        Problem: 409, it was recorded already.
+    """
+    action = "record" if outcome is Outcome.REACHED else "try"
+    allowed = TRANSITIONS[VisitState(state)]
+    if action not in allowed:
+        raise state_conflict(state, list(allowed), action)
+    return allowed[action]
+
+
+def is_overdue(state: str, due_on: date, today: date) -> bool:
+    """Whether a visit should have been paid before today."""
+    return state == VisitState.SCHEDULED and due_on < today

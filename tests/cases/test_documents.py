@@ -1,0 +1,147 @@
+"""Documents: their content tells their type, only who may opens them, and they are forgotten in time."""
+
+import hashlib
+import stat
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import select, text
+
+from chassis.crypto import Keyring
+from chassis.documents import Documents
+from chassis.jobs import job
+from chassis.settings import Settings
+from services.cases.documents.job import document_jobs
+from services.cases.documents.kinds import DocumentKind, Readers, handling
+from services.cases.documents.service import REMOVE, forget_expired
+from tests.cases.house import House, alone
+
+PDF = b"%PDF-1.7\n1 0 obj << /Type /Catalog >> endobj\n%%EOF\n"
+JPEG = b"\xff\xd8\xff\xe0" + bytes(64)
+
+
+async def test_it_comes_back_as_it_was_sent_and_opening_is_audited(house: House) -> None:
+    accepted = await house.arrived(alone())
+    answer = await house.upload(PDF, kind="quote", case_id=accepted.case_id)
+    assert answer.status_code == 201, answer.text
+    document = answer.json()
+    assert (document["media_type"], document["size"]) == ("application/pdf", len(PDF))
+    assert document["sha256"] == hashlib.sha256(PDF).hexdigest()
+    assert document["scan"] == "not_scanned"
+    opened = await house.get(f"/documents/{document['id']}/content")
+    assert (opened.content, opened.headers["content-type"]) == (PDF, "application/pdf")
+    assert opened.headers["x-content-type-options"] == "nosniff"
+    assert "attachment" in opened.headers["content-disposition"]
+    assert await house.audited("open", document["id"]) == 1
+    listed = (await house.get("/documents", about=accepted.case_id)).json()["items"]
+    assert [each["id"] for each in listed] == [document["id"]]
+
+
+async def test_the_store_holds_nothing_readable(house: House) -> None:
+    accepted = await house.arrived(alone())
+    document = (await house.upload(PDF, kind="quote", case_id=accepted.case_id)).json()
+    folder = Path(str(house.homeward.settings.documents_url).removeprefix("file://"))
+    kept = (folder / "documents" / document["id"]).read_bytes()
+    assert b"PDF" not in kept
+    assert len(kept) > len(PDF)
+
+
+@pytest.mark.parametrize("content", [b"", b"MZ\x90\x00", b"<html>", b"PK\x03\x04", b" %PDF-1.7"])
+async def test_content_decides_not_what_is_said(house: House, content: bytes) -> None:
+    accepted = await house.arrived(alone())
+    answer = await house.upload(content, kind="quote", case_id=accepted.case_id)
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/unknown-content")
+    said_otherwise = await house.upload(JPEG, kind="visit", case_id=accepted.case_id, media_type="image/png")
+    assert said_otherwise.json()["media_type"] == "image/jpeg"
+    other = await house.upload(JPEG, kind="visit", case_id=accepted.case_id, media_type="text/plain")
+    assert other.status_code == 415
+
+
+async def test_who_may_open_what(house: House) -> None:
+    accepted = await house.arrived(alone())
+    person = accepted.people[0]
+    passport = (await house.upload(JPEG, kind="identity", returnee_id=person)).json()["id"]
+    medical = (await house.upload(PDF, kind="medical", returnee_id=person)).json()["id"]
+    invoice = (await house.upload(PDF, kind="invoice", case_id=accepted.case_id)).json()["id"]
+    consent = (await house.upload(PDF, "fedasil", kind="consent", referral_id=accepted.id)).json()["id"]
+
+    async def opened(who: str, scopes: str) -> set[str]:
+        found = set()
+        for document in (passport, medical, invoice, consent):
+            answer = await house.get(f"/documents/{document}/content", who, scopes=scopes)
+            assert answer.status_code in {200, 404}
+            found |= {document} if answer.status_code == 200 else set()
+        return found
+
+    everything = "documents:read returnees:identity returnees:vulnerabilities"
+    assert await opened("iom-iraq", everything) == {passport, medical, invoice, consent}
+    assert await opened("iom-iraq", "documents:read") == {invoice, consent}
+    assert await opened("fedasil", everything) == {passport, consent}
+    assert await opened("other-ngo", everything) == set()
+    assert (await house.get(f"/documents/{invoice}", "iom-iraq", scopes="cases:read")).status_code == 403
+    assert (await house.upload(PDF, "fedasil", kind="invoice", case_id=accepted.case_id)).status_code == 403
+    assert (await house.upload(PDF, "other-ngo", kind="consent", returnee_id=person)).status_code == 404
+
+
+async def test_about_exactly_one_thing_and_an_id_of_ones_own(house: House) -> None:
+    accepted = await house.arrived(alone())
+    assert (await house.upload(PDF, kind="quote")).status_code == 422
+    both = await house.upload(PDF, kind="quote", case_id=accepted.case_id, returnee_id=accepted.people[0])
+    assert both.status_code == 422
+    own = {"kind": "quote", "case_id": accepted.case_id, "id": uuid4()}
+    first, again = await house.upload(PDF, **own), await house.upload(PDF, **own)
+    assert first.json() == again.json()
+    assert (await house.upload(JPEG, **own)).status_code == 409
+
+
+async def test_it_is_forgotten_when_its_time_is_over(house: House) -> None:
+    accepted = await house.arrived(alone())
+    document = (await house.upload(PDF, kind="quote", case_id=accepted.case_id)).json()["id"]
+    kept = (await house.upload(PDF, kind="quote", case_id=accepted.case_id)).json()["id"]
+    async with house.homeward.database.transaction() as session:
+        await session.execute(
+            text("UPDATE document SET keep_until = DATE '2020-01-01' WHERE id = CAST(:id AS uuid)"), {"id": document}
+        )
+    async with house.homeward.database.transaction() as session:
+        assert await forget_expired(session) == 1
+        jobs = (await session.scalars(select(job.c.payload).where(job.c.kind == REMOVE))).all()
+    assert [each["document_id"] for each in jobs] == [document]
+    kinds = {kind.name: kind for kind in document_jobs(house.homeward.settings)}
+    remove = kinds[REMOVE].call
+    assert remove is not None
+    for _ in range(2):
+        await remove(house.homeward.client, jobs[0])
+    assert (await house.get(f"/documents/{document}/content")).status_code == 404
+    assert (await house.get(f"/documents/{kept}/content")).status_code == 200
+    folder = Path(str(house.homeward.settings.documents_url).removeprefix("file://"))
+    assert not (folder / "documents" / document).exists()
+
+
+class TestScan:
+    """The hook, with commands that end as a scanner does; no virus scanner is run here."""
+
+    def documents(self, house: House, tmp_path: Path, ends: int) -> Documents:
+        script = tmp_path / "scan"
+        script.write_text(f"#!/bin/sh\ncat > {tmp_path}/seen\nexit {ends}\n")
+        script.chmod(script.stat().st_mode | stat.S_IEXEC)
+        settings: Settings = house.homeward.settings
+        return Documents(
+            settings.model_copy(update={"document_scan_command": str(script)}), Keyring.from_settings(settings)
+        )
+
+    async def test_clean(self, house: House, tmp_path: Path) -> None:
+        assert (await self.documents(house, tmp_path, 0).check(PDF)).scan == "clean"
+        assert (tmp_path / "seen").read_bytes() == PDF
+
+    @pytest.mark.parametrize(("ends", "slug"), [(1, "infected-content"), (2, "service-unavailable")])
+    async def test_refused(self, house: House, tmp_path: Path, ends: int, slug: str) -> None:
+        with pytest.raises(Exception, match=slug):
+            await self.documents(house, tmp_path, ends).check(PDF)
+
+
+def test_every_kind_says_how_long_and_for_whom() -> None:
+    assert set(handling()) == set(DocumentKind)
+    for kind, how in handling().items():
+        assert how.source
+        assert how.readers in Readers, kind

@@ -1,0 +1,191 @@
+"""What a person may ask for: shared for a time, consents, restrictions, holds, who looked, and erasure."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.cases.house import EVERYTHING, Accepted, House, alone, referral
+
+TERMS = {
+    "organisation": "mercy-hands",
+    "purpose": "referred_service",
+    "legal_basis": "consent",
+    "categories": ["identity", "contacts"],
+    "until": "2027-06-01T00:00:00Z",
+}
+
+
+async def closed(house: House, body: dict[str, Any] | None = None) -> Accepted:
+    accepted = await house.accepted(body)
+    path = f"/cases/{accepted.case_id}"
+    done = await house.post(
+        f"{path}/close", {"reason": "withdrawn", "comment": "they stay"}, etag=await house.etag(path)
+    )
+    assert done.status_code == 200, done.text
+    return accepted
+
+
+async def erase(house: House, returnee_id: str, who: str = "frontex") -> Any:
+    etag = await house.etag(f"/returnees/{returnee_id}", who)
+    headers = house.headers(who, "olga", f"{EVERYTHING} returnees:erase")
+    headers |= {"Idempotency-Key": str(uuid4()), "If-Match": etag}
+    return await house.http.post(f"/v1/returnees/{returnee_id}/erase", json={"reason": "request"}, headers=headers)
+
+
+class TestShare:
+    async def test_it_shows_what_was_shared_until_it_ends(self, house: House) -> None:
+        person = (await house.accepted(alone())).people[0]
+        path = f"/returnees/{person}"
+        assert (await house.get(path, "mercy-hands")).status_code == 404
+        shared = await house.post(f"{path}/share", TERMS)
+        assert shared.status_code == 201, shared.text
+        seen = (await house.get(path, "mercy-hands")).json()["identity"]
+        assert seen["contacts"]
+        assert seen["documents"] == []
+        told = (await house.published(person))[-1]
+        assert told[0] == "returnee.shared"
+        assert told[1]["organisation"] == "mercy-hands"
+        ended = await house.post(f"{path}/unshare", {"organisation": "mercy-hands"})
+        assert ended.status_code == 200, ended.text
+        assert ended.json()["items"][0]["ended_at"]
+        assert (await house.get(path, "mercy-hands")).status_code == 404
+        assert (await house.post(f"{path}/unshare", {"organisation": "mercy-hands"})).status_code == 409
+
+    async def test_who_was_told_decides_nothing(self, house: House) -> None:
+        accepted = await house.accepted(alone())
+        path = f"/returnees/{accepted.people[0]}"
+        await house.post(f"{path}/share", TERMS | {"categories": []})
+        assert (await house.get(path, "mercy-hands")).json()["identity"] is None
+        etag = await house.etag(path, "mercy-hands")
+        refused = await house.call("PATCH", path, {"sex": "other"}, who="mercy-hands", etag=etag)
+        assert refused.status_code == 403
+        again = await house.post(f"{path}/share", TERMS | {"organisation": "third"}, who="mercy-hands")
+        assert again.status_code == 403
+        found = await house.post("/returnees/search", {"q": "Oebaidi"}, who="mercy-hands")
+        assert found.json()["items"] == []
+
+    @pytest.mark.parametrize("until", ["2020-01-01T00:00:00Z", "2199-01-01T00:00:00Z"])
+    async def test_it_ends_some_day(self, house: House, until: str) -> None:
+        person = (await house.accepted(alone())).people[0]
+        answer = await house.post(f"/returnees/{person}/share", TERMS | {"until": until})
+        assert answer.json()["errors"][0]["code"] == "bad_until"
+
+
+class TestConsents:
+    async def test_they_come_with_the_referral_and_are_withdrawn(self, house: House) -> None:
+        person = (await house.accepted(alone())).people[0]
+        path = f"/returnees/{person}/consents"
+        assert {each["purpose"] for each in (await house.get(path)).json()["items"]} == {"referral", "assistance"}
+        withdrawn = {
+            "purpose": "assistance",
+            "version": "2026-1",
+            "given_on": "2026-01-10",
+            "legal_basis": "consent",
+            "withdrawn_on": "2026-02-01",
+        }
+        answer = await house.post(path, withdrawn)
+        assert answer.status_code == 201, answer.text
+        assert answer.json()["withdrawn_on"] == "2026-02-01"
+        assert (await house.published(person))[-1] == (
+            "consent.changed",
+            {"returnee_id": person, "purpose": "assistance", "legal_basis": "consent", "in_force": False},
+        )
+        assert (await house.post(path, withdrawn)).status_code == 409
+        given = {"purpose": "sharing", "version": "2026-2", "given_on": "2026-02-02", "legal_basis": "consent"}
+        assert (await house.post(path, given)).status_code == 201
+        assert (await house.published(person))[-1][1]["in_force"] is True
+
+
+class TestRestrictions:
+    async def test_an_organisation_knows_of_them_no_more_and_again(self, house: House) -> None:
+        person = (await house.accepted(alone())).people[0]
+        path = f"/returnees/{person}"
+        body = {"organisation": "fedasil", "reason": "safety"}
+        answer = await house.post(f"{path}/restrictions", body)
+        assert answer.status_code == 201, answer.text
+        assert (await house.get(path, "fedasil")).status_code == 404
+        told = (await house.published(person))[-1]
+        assert told == (
+            "returnee.restricted",
+            {"returnee_id": person, "organisation": "fedasil", "roles": ["referrer"], "restricted": True},
+        )
+        lifted = await house.post(f"{path}/restrictions", body | {"lifted": True})
+        assert lifted.json()["lifted_at"]
+        assert (await house.get(path, "fedasil")).status_code == 200
+
+    async def test_who_implements_cannot_be_locked_out(self, house: House) -> None:
+        person = (await house.accepted(alone())).people[0]
+        body = {"organisation": "iom-iraq", "reason": "objection"}
+        assert (await house.post(f"/returnees/{person}/restrictions", body)).status_code == 409
+
+
+class TestAccessReport:
+    async def test_it_names_organisations_and_what_they_did(self, house: House) -> None:
+        person = (await house.accepted(alone())).people[0]
+        await house.get(f"/returnees/{person}", "fedasil")
+        rows = (await house.get(f"/returnees/{person}/access-report")).json()["items"]
+        assert ("fedasil", "read-identity") in {(row["organisation"], row["action"]) for row in rows}
+        assert (await house.get(f"/returnees/{person}/access-report", "fedasil")).status_code == 403
+
+
+class TestHoldings:
+    async def test_everything_is_there_for_our_own_services(self, house: House) -> None:
+        accepted = await house.arrived(alone())
+        path = f"/returnees/{accepted.people[0]}/holdings"
+        held = (await house.get(path, "internal", scopes="internal")).json()
+        assert held["identity"]["names"][0]["family"] == "Al Oebaidi"
+        assert {"case_file", "case_member", "consent", "household_member", "referral_person"} <= set(held["tables"])
+        assert (await house.get(path)).status_code == 403
+
+
+class TestErase:
+    async def test_the_identity_is_gone_and_the_fact_stays(self, house: House) -> None:
+        accepted = await closed(house)
+        person, child = accepted.people
+        answer = await erase(house, person)
+        assert answer.status_code == 200, answer.text
+        assert (await house.types(person))[-1] == "returnee.erased"
+        for who in ("iom-iraq", "fedasil", "frontex", "internal"):
+            assert (await house.get(f"/returnees/{person}", who)).status_code == 404
+        referral_now = await house.get(f"/referrals/{accepted.id}")
+        assert "Ismaiel" not in referral_now.json()["content"]["people"][0]["names"][0]["given"]
+        assert len(referral_now.json()["content"]["people"]) == 1
+        assert (await house.get(f"/returnees/{child}")).status_code == 200
+        async with house.homeward.database.transaction() as session:
+            from sqlalchemy import text
+
+            tables = (
+                await session.scalars(
+                    text("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
+                )
+            ).all()
+            for table in tables:
+                if table == "idempotency":
+                    continue
+                rows = await session.scalars(text(f'SELECT t::text FROM "{table}" t'))
+                for row in rows:
+                    assert "Safoean" not in row or person not in row, table
+
+    async def test_with_everybody_gone_nothing_of_the_referral_is_left(self, house: House) -> None:
+        body = referral()
+        accepted = await closed(house, body)
+        for person in accepted.people:
+            assert (await erase(house, person)).status_code == 200
+        seen = (await house.get(f"/referrals/{accepted.id}", "fedasil")).json()
+        assert seen["content"] is None
+        assert seen["external_reference"] != body["external_reference"]
+
+    async def test_a_hold_refuses_it(self, house: House) -> None:
+        person = (await closed(house, alone())).people[0]
+        path = f"/returnees/{person}/legal-holds"
+        held = await house.post(path, {"reason": "litigation", "comment": "a court asked"})
+        assert held.status_code == 201, held.text
+        assert (await erase(house, person)).status_code == 409
+        released = await house.post(f"{path}/{held.json()['id']}/release")
+        assert released.status_code == 200, released.text
+        assert (await erase(house, person)).status_code == 200
+
+    async def test_an_open_case_refuses_it(self, house: House) -> None:
+        person = (await house.accepted(alone())).people[0]
+        assert (await erase(house, person)).status_code == 409
