@@ -85,7 +85,9 @@ def _part_of(caller: Caller) -> ColumnElement[bool]:
     return mine & or_(participation.c.until.is_(None), participation.c.until > now())
 
 
-def visible(subject_id: SQLColumnExpression[UUID], caller: Caller) -> ColumnElement[bool]:
+def visible(
+    subject_id: SQLColumnExpression[UUID] | SQLColumnExpression[UUID | None], caller: Caller
+) -> ColumnElement[bool]:
     """The predicate that every query about people passes through.
 
     Args:

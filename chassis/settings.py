@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     gateway_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8080")
     cases_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8081")
     reception_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8082")
+    grants_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8083")
     training_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8084")
 
     issuer: str = "http://127.0.0.1:8080"

@@ -1,4 +1,4 @@
-"""`homeward demo`: leads referrals from the host country to a plan, a course and work, over HTTP only, as people would.
+"""`homeward demo`: leads referrals from the host country to work and the last payment, over HTTP only, as people do.
 
 It reads before it acts, so it may be interrupted and run again: it goes on where it was.
 """
@@ -9,9 +9,10 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 import pycountry
 from rich.console import Console
@@ -23,6 +24,8 @@ from cli.client import GatewayClient
 COURSES = Path(__file__).resolve().parent.parent / "examples" / "courses.csv"
 WAIT_SECONDS = 60.0
 LOOK_SECONDS = 0.15
+PREPARED = Decimal(500)
+"""A float with less than this in it is not drawn on any more."""
 
 GetClient = Callable[[str, str | None], GatewayClient]
 """`get_client(client id, person)`."""
@@ -85,12 +88,32 @@ class Walk:
         self.coordinator = client(partner, "coordinator-1")
         self.focal_point = client(partner, "focal-point-7")
         self.desk = client(partner, "desk-3")
+        self.finance = client(partner, "finance-4")
+        self.cashier = client(partner, "cashier-8")
         self.courses = COURSES.read_bytes()
 
     async def submit(self, content: dict[str, Any]) -> Return:
         """The host-country service refers a family."""
         answer = await self.client(content["sender"], "counsellor-12").post("/v1/referrals", content)
         return Return(content, answer["id"])
+
+    async def fund(self, walk: Return) -> None:
+        """The programme's office sets up a budget for the partner, where there is none."""
+        programme = walk.content["programme"]
+        office = self.client(self.offices[programme], "officer-2")
+        for budget in (await office.get("/v1/budgets", programme=programme))["items"]:
+            if budget["organisation"] == self.partner:
+                return
+        period = {"from": "2012-01-01", "until": "2035-12-31"}
+        money = {
+            "programme": programme,
+            "organisation": self.partner,
+            "amount": {"amount": "500000.00", "currency": "EUR"},
+            "starts_on": period["from"],
+            "ends_on": period["until"],
+            "sources": [{"donor": "amif", "share": "0.75", **period}, {"donor": "host", "share": "0.25", **period}],
+        }
+        await office.post("/v1/budgets", money)
 
     async def accept(self, walk: Return) -> None:
         """The partner's coordinator accepts; a case is opened and each person becomes a returnee."""
@@ -113,6 +136,18 @@ class Walk:
             if state == "confirmed":
                 await sender.decide(at, "departed", {"departed_on": journey["departs_on"]})
 
+    async def prepare_cash(self, walk: Return) -> None:
+        """Before the flight, cash for the desk is approved, and released from a float by a third person."""
+        case = await self.coordinator.get(f"/v1/cases/{walk.case_id}")
+        for member in case["members"]:
+            for grant in await self._cash(member["returnee_id"]) if member["member"] != "child" else ():
+                if grant["state"] == "requested":
+                    await self.coordinator.decide(f"/v1/grants/{grant['id']}", "approve")
+                for payment in (await self.finance.get("/v1/payments", grant_id=grant["id"]))["items"]:
+                    if payment["state"] == "scheduled":
+                        cash = {"float_id": await self._float(walk)}
+                        await self.finance.decide(f"/v1/payments/{payment['id']}", "release", cash)
+
     async def meet(self, walk: Return) -> None:
         """The desk meets the family at once, takes down what they need, and sees them off."""
         arrivals = [await self._arrival(returnee) for returnee in walk.returnees]
@@ -132,6 +167,10 @@ class Walk:
         for arrival in arrivals:
             now = await self._arrival(arrival["returnee_id"])
             if now["state"] == "met":
+                for payment in (await self.desk.get("/v1/payments", returnee_id=arrival["returnee_id"]))["items"]:
+                    if payment["state"] == "released" and payment["float_id"] is not None:
+                        money = {"id": payment["id"], "kind": "pocket_money", "amount": payment["payout"]}
+                        await self.desk.post(f"/v1/arrivals/{now['id']}/assistance", money)
                 await self.desk.decide(f"/v1/arrivals/{now['id']}", "complete")
 
     async def plan(self, walk: Return) -> None:
@@ -158,6 +197,81 @@ class Walk:
             await self.focal_point.decide(f"{path}/plan", "submit")
         if plan["state"] in {"draft", "submitted"}:
             await self.coordinator.decide(f"{path}/plan", "approve")
+
+    async def support(self, walk: Return) -> None:
+        """Each line of the plan is a grant: approved, ordered, delivered, paid by a third person, confirmed, closed."""
+        path = f"/v1/cases/{walk.case_id}"
+        lines = {line["id"] for line in (await self.focal_point.get(f"{path}/plan"))["lines"]}
+
+        async def granted() -> Any:
+            found = (await self.focal_point.get("/v1/grants", case_id=walk.case_id, limit=200))["items"]
+            of_plan = [grant for grant in found if grant["plan_line_id"] in lines]
+            return of_plan if len(of_plan) == len(lines) else None
+
+        for grant in await eventually(granted, "each line of the plan is a grant"):
+            if grant["state"] not in {"closed", "rejected", "cancelled"}:
+                await self._give(grant)
+
+    async def _give(self, grant: dict[str, Any]) -> None:
+        path = f"/v1/grants/{grant['id']}"
+        state = grant["state"]
+        if state == "requested":
+            state = (await self.coordinator.decide(path, "approve"))["state"]
+        if state == "approved":
+            state = (await self.focal_point.post(f"{path}/order", None))["state"]
+        if state == "ordered":
+            handed = {"delivered_on": date.today().isoformat(), "certificate": str(uuid4())}  # noqa: DTZ011 - as on paper
+            await self.focal_point.post(f"{path}/delivery", handed)
+        payments = (await self.finance.get("/v1/payments", grant_id=grant["id"]))["items"]
+        for number, part in enumerate(self._parts(grant), start=1):
+            payment = next((p for p in payments if p["instalment"] == number), None)
+            if payment is None:
+                invoice = {
+                    "method": "bank",
+                    "amount": {"amount": part, "currency": grant["amount"]["currency"]},
+                    "payee_id": await self._payee(),
+                    "instalment": number,
+                    "papers": [{"kind": "invoice", "document": str(uuid4())}],
+                }
+                payment = await self.focal_point.post(f"{path}/payments", invoice)
+            at = f"/v1/payments/{payment['id']}"
+            if payment["state"] == "scheduled":
+                payment = await self.finance.decide(at, "release", {})
+            if payment["state"] == "released":
+                receipt = {"confirmed_on": date.today().isoformat(), "receipt": str(uuid4())}  # noqa: DTZ011 - as above
+                await self.focal_point.post(f"{at}/confirm", receipt)
+        await self.focal_point.decide(path, "close")
+
+    def _parts(self, grant: dict[str, Any]) -> list[str]:
+        """A business is paid in two parts; see the programmes."""
+        whole = Decimal(grant["amount"]["amount"])
+        shares = ("0.6", "0.4") if grant["kind"] in {"business", "cooperative"} else ("1",)
+        return [format((whole * Decimal(share)).quantize(Decimal("0.01")), "f") for share in shares]
+
+    async def _cash(self, returnee_id: str) -> list[dict[str, Any]]:
+        async def prepared() -> Any:
+            found = (await self.finance.get("/v1/grants", returnee_id=returnee_id))["items"]
+            return [grant for grant in found if grant["package"] == "post_arrival" and grant["plan_line_id"] is None]
+
+        cash: list[dict[str, Any]] = await eventually(prepared, "the cash for the desk is prepared")
+        return cash
+
+    async def _float(self, walk: Return) -> str:
+        for cash in (await self.cashier.get("/v1/cash-floats", limit=200))["items"]:
+            if cash["state"] == "open" and Decimal(cash["left"]["amount"]) >= PREPARED:
+                return str(cash["id"])
+        port = (walk.content["travel"] or {}).get("port_of_entry") or "BGW"
+        opened = {"port_of_entry": port, "amount": {"amount": "10000.00", "currency": "EUR"}}
+        return str((await self.cashier.post("/v1/cash-floats", opened))["id"])
+
+    async def _payee(self) -> str:
+        for payee in (await self.finance.get("/v1/payees", kind="supplier"))["items"]:
+            if payee["state"] == "verified":
+                return str(payee["id"])
+        details = {"name": "Example Workshop", "account": "IQ00TEST000000000000009"}
+        made = await self.finance.post("/v1/payees", {"kind": "supplier", "details": details})
+        await self.coordinator.decide(f"/v1/payees/{made['id']}", "verify")
+        return str(made["id"])
 
     async def offer_courses(self) -> None:
         """The partner takes over its list of courses; again it changes nothing."""
@@ -252,7 +366,7 @@ class Walk:
                 "beneficiary": walk.returnees[0],
                 **({"housing": "rent"} if kind == "housing" else {}),
                 "description": f"{kind.replace('_', ' ').capitalize()}, in kind",
-                "budget": {"amount": "600.00", "currency": "EUR"},
+                "budget": {"amount": "300.00", "currency": "EUR"},
                 "level": "individual",
             }
             for kind in kinds[:3]
@@ -321,10 +435,13 @@ async def demo(
     with progress(console) as bar:
         returns = [await walk.submit(content) for content in bar.track(contents, description="Referrals submitted")]
         steps: Sequence[tuple[str, Callable[[Return], Awaitable[None]]]] = (
+            ("Budgets set up", walk.fund),
             ("Referrals accepted", walk.accept),
             ("Journeys under way", walk.confirm_travel),
+            ("Cash for the desk released", walk.prepare_cash),
             ("Families met at the airport", walk.meet),
             ("Plans approved", walk.plan),
+            ("Help given and paid", walk.support),
             ("Courses completed", walk.train),
             ("Work begun", walk.employ),
         )

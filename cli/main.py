@@ -22,7 +22,14 @@ events = typer.Typer(no_args_is_help=True, help="What a service has heard from t
 dead_letters = typer.Typer(no_args_is_help=True, help="Events that could not be applied.")
 timeline = typer.Typer(no_args_is_help=True, help="The timelines of the gateway.")
 audit = typer.Typer(no_args_is_help=True, help="The audit trail.")
-for name, group in (("events", events), ("dead-letters", dead_letters), ("timeline", timeline), ("audit", audit)):
+ledger = typer.Typer(no_args_is_help=True, help="The books of grants.")
+for name, group in (
+    ("events", events),
+    ("dead-letters", dead_letters),
+    ("timeline", timeline),
+    ("audit", audit),
+    ("ledger", ledger),
+):
     app.add_typer(group, name=name)
 
 
@@ -287,6 +294,18 @@ def audit_verify(role: RoleName, home: Home = HERE) -> None:
     for problem in verdict.problems:
         print(f"  {problem}")
     if not verdict.intact:
+        raise typer.Exit(1)
+
+
+@ledger.command("verify")
+def ledger_verify(home: Home = HERE) -> None:
+    """Prove the books from their postings, against grants, payments and floats. Exit status 1: they are not right."""
+    verify = importlib.import_module("services.grants.budgets.verify").verify
+    proof = in_database("grants", home, verify)
+    print(f"{proof.entries} entries with {proof.postings} postings: {'right' if not proof.findings else 'not right'}")
+    for finding in proof.findings:
+        print(f"  {finding}")
+    if proof.findings:
         raise typer.Exit(1)
 
 

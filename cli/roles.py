@@ -44,6 +44,7 @@ ROLES = {
     for role in (
         Role("cases", "services.cases", 8081),
         Role("reception", "services.reception", 8082),
+        Role("grants", "services.grants", 8083),
         Role("training", "services.training", 8084),
         Role("gateway", "gateway", 8080),
     )

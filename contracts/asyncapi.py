@@ -7,12 +7,12 @@ from typing import Any
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from chassis.events import Audience, EventData, head_type, topic_of
-from contracts import cases, reception, training
+from contracts import cases, grants, reception, training
 
 ASYNCAPI = "3.1.0"
 JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 MODE: JsonSchemaMode = "serialization"
-EVENTS: tuple[type[EventData], ...] = (*cases.PUBLISHES, *reception.PUBLISHES, *training.PUBLISHES)
+EVENTS: tuple[type[EventData], ...] = (*cases.PUBLISHES, *reception.PUBLISHES, *grants.PUBLISHES, *training.PUBLISHES)
 """Every event type that the platform publishes."""
 
 DESCRIPTION = """\

@@ -178,3 +178,43 @@ class ArrivalState(StrEnum):
     NOT_DEPARTED = "not_departed"
     DIVERTED = "diverted"
     DECLINED = "declined"
+
+
+class GrantKind(StrEnum):
+    """What a grant is for."""
+
+    CASH = "cash"
+    BUSINESS = "business"
+    VOCATIONAL_TRAINING = "vocational_training"
+    LANGUAGE_TRAINING = "language_training"
+    JOB_PLACEMENT = "job_placement"
+    WAGE_SUBSIDY = "wage_subsidy"
+    LIVING_ALLOWANCE = "living_allowance"
+    HOUSING = "housing"
+    MEDICAL = "medical"
+    EDUCATION = "education"
+    PSYCHOSOCIAL = "psychosocial"
+    LEGAL = "legal"
+    COOPERATIVE = "cooperative"
+    FAMILY_TRACING = "family_tracing"
+
+
+class PaymentMethod(StrEnum):
+    """How money reaches who is paid."""
+
+    CASH = "cash"
+    BANK = "bank"
+    MOBILE = "mobile"
+    VOUCHER = "voucher"
+    SUPPLIER = "supplier"
+
+
+class Paper(StrEnum):
+    """What must be on file before money is released."""
+
+    INVOICE = "invoice"
+    HANDOVER_CERTIFICATE = "handover_certificate"
+    CONTRACT = "contract"
+    LICENCE = "licence"
+    ATTENDANCE = "attendance"
+    IDENTITY_SEEN = "identity_seen"

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from contracts.codes import (
     ConsentPurpose,
@@ -23,6 +23,8 @@ from contracts.codes import (
     ReturnKind,
     Slug,
 )
+from contracts.entitlements import Assistance
+from contracts.sourced import Data, Sourced, Unit
 
 COUNTRIES_FILE = "countries.yaml"
 DAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -40,21 +42,6 @@ def _known_time_zone(name: str) -> str:
 
 TimeZoneName = Annotated[str, AfterValidator(_known_time_zone)]
 """A name of the IANA time zone database."""
-
-
-class Data(BaseModel):
-    """Programme data: an unknown member is a mistake, and nothing changes after it was read."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Sourced(Data):
-    """A rule with where it was read."""
-
-    source: str
-    """Where the rule is published, for a person to look up."""
-    verified: bool
-    """Whether the rule was read in that source. False: an assumption that the programme office has to confirm."""
 
 
 class Country(Data):
@@ -159,14 +146,6 @@ class AcceptedBy(Sourced):
     who: Decider
 
 
-class Unit(StrEnum):
-    """How a length of time is counted."""
-
-    DAYS = "days"
-    WORKING_DAYS = "working_days"
-    MONTHS = "months"
-
-
 class Silence(StrEnum):
     """What happens when a deadline passes."""
 
@@ -215,6 +194,8 @@ class Rules(Data):
     training: Training
     accepted_by: AcceptedBy
     deadlines: Mapping[DeadlineKind, Deadline]
+    assistance: Assistance
+    """What may be granted and paid."""
 
     def implementers(self, country_of_return: str) -> tuple[str, ...]:
         """Organisations that may implement in a country of return; none where it is not of the programme."""

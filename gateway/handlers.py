@@ -11,12 +11,12 @@ from chassis import beneficiaries
 from chassis.access import Role
 from chassis.db import Session
 from chassis.events import REGISTRY, Envelope, parse
-from contracts import cases, reception, training
+from contracts import cases, grants, reception, training
 
-SOURCES = ("cases", "reception", "training")
+SOURCES = ("cases", "reception", "grants", "training")
 """The services whose facts make the timeline."""
 EVENTS = {model.event_type: model for model in REGISTRY.values() if model.service in SOURCES}
-CONTRACTS = (cases, reception, training)
+CONTRACTS = (cases, reception, grants, training)
 
 OPENED = cases.CaseOpened.event_type
 ACCEPTED = cases.ReferralAccepted.event_type

@@ -28,7 +28,7 @@ from contracts.asyncapi import EVENTS
 from contracts.programmes import load_programmes
 
 ROOT = Path(__file__).resolve().parent.parent
-READY_SECONDS = 60
+READY_SECONDS = 240
 PORTS = ["HOMEWARD_POSTGRES_PORT", "HOMEWARD_KAFKA_PORT", *(role.port_variable for role in ROLES.values())]
 
 
@@ -181,9 +181,9 @@ def walk_of(platform: Platform) -> Walk:
 
 
 async def walked(platform: Platform, content: dict[str, Any]) -> Return:
-    """A referral that went all the way to an approved plan."""
+    """A referral that went all the way to the last confirmed payment."""
     walk = walk_of(platform)
     way = await walk.submit(content)
-    for step in (walk.accept, walk.confirm_travel, walk.meet, walk.plan):
+    for step in (walk.fund, walk.accept, walk.confirm_travel, walk.prepare_cash, walk.meet, walk.plan, walk.support):
         await step(way)
     return way

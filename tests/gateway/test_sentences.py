@@ -65,7 +65,7 @@ def test_dates_amounts_and_codes_are_said_and_what_is_absent_is_left_out() -> No
     assert language("fr").sentence(planned, moment) == (
         "Le voyage est prévu : arrivée 3 novembre 2026 02:30, point d’entrée EBL."  # noqa: RUF001 - as it is written
     )
-    assert language("en").sentence("org.homeward.grants.grant.approved.v1", {}) == "grants.grant.approved"
+    assert language("en").sentence("org.homeward.nobody.thing.done.v1", {}) == "nobody.thing.done"
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ OFFICE = OrganisationKind.PROGRAMME_OFFICE
 NOT_INTERNAL = [scope for scope in Scope if scope is not Scope.INTERNAL]
 SHARED = {
     Scope.ORGANISATIONS_MANAGE,
+    Scope.PROGRAMMES_READ,
     Scope.COURSES_READ,
     Scope.COURSES_MANAGE,
     Scope.VACANCIES_READ,
@@ -155,7 +156,7 @@ async def build(platform: Platform) -> World:
     """Walk a return, and another one of other organisations, and collect what the first is made of."""
     walk = walk_of(platform)
     way, theirs = await walk.submit(example(FAMILY)), await walk.submit(example(ANOTHER))
-    for step in (walk.accept, walk.confirm_travel, walk.meet, walk.plan):
+    for step in (walk.fund, walk.accept, walk.confirm_travel, walk.prepare_cash, walk.meet, walk.plan, walk.support):
         await step(way)
         await step(theirs)
     reader = walk.coordinator
@@ -187,7 +188,16 @@ async def ids_of(reader: GatewayClient, way: Return) -> dict[str, str]:
     returnee = await reader.get(f"/v1/returnees/{way.returnees[0]}")
     arrivals = (await reader.get("/v1/arrivals", returnee_id=way.returnees[0]))["items"]
     deadlines = (await reader.get("/v1/deadlines", case_id=way.case_id))["items"]
+    grants = (await reader.get("/v1/grants", case_id=way.case_id))["items"]
+    grant = next(grant for grant in grants if grant["state"] == "closed")
+    payments = (await reader.get("/v1/payments", returnee_id=way.returnees[0], limit=200))["items"]
     return {
+        "grant_id": grant["id"],
+        "budget_id": grant["budget_id"],
+        "payment_id": next(payment["id"] for payment in payments if payment["grant_id"] == grant["id"]),
+        "payee_id": next(payment["payee_id"] for payment in payments if payment["payee_id"]),
+        "float_id": next(payment["float_id"] for payment in payments if payment["float_id"]),
+        "statement_id": await statement_of(reader, payments),
         "referral_id": way.referral_id,
         "supersedes": way.referral_id,
         "journey_id": journeys[0]["id"],
@@ -260,16 +270,30 @@ async def taught(reader: GatewayClient, way: Return) -> dict[str, str]:
     }
 
 
+async def statement_of(reader: GatewayClient, payments: Sequence[Mapping[str, Any]]) -> str:
+    """A bank's statement with one of the payments in it."""
+    payment, entry = payments[0], secrets.token_hex(6).upper()
+    head = "account,statement,line,booking_date,direction,amount,currency,bank_reference,reference"
+    amount = payment["payout"]["amount"].rstrip("0").rstrip(".")
+    row = f"GUARD,{entry},1,2026-01-05,debit,{amount},{payment['payout']['currency']},{entry},{payment['reference']}"
+    headers = {"Content-Type": "text/csv"}
+    answer = await reader.send("POST", "/v1/statements", content=f"{head}\n{row}\n".encode(), headers=headers)
+    return str(answer.json()["items"][0]["id"])
+
+
 async def not_about_people(platform: Platform) -> dict[str, str]:
     """As `ids_of`, for what is nobody's: an organisation and a client that nobody misses, and public names."""
     operator, scrap = platform.client(OPERATOR), f"guard-{secrets.token_hex(4)}"
     await operator.post("/v1/organisations", {"slug": scrap, "kind": "partner", "name": "Nobody"})
     await operator.post("/v1/clients", {"id": scrap, "organisation": scrap, "scopes": [Scope.CASES_READ]})
     return {
+        "programme_id": "eurp",
         "client_id": scrap,
         "organisation_id": scrap,
         "event_type": "org.homeward.cases.case.opened.v1",
         "slug": "not-found",
+        "certificate": str(uuid4()),
+        "receipt": str(uuid4()),
         "document": str(uuid4()),  # a scan of what was agreed, by the id that its sender gave it
     }
 

@@ -5,7 +5,8 @@ from enum import StrEnum
 from uuid import UUID
 
 from contracts.codes import DeadlineKind
-from contracts.programmes import Silence, Unit
+from contracts.programmes import Silence
+from contracts.sourced import Unit
 from services.cases.fields import Out
 
 

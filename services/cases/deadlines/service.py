@@ -190,7 +190,7 @@ def seen_by(caller: Caller) -> Select[Any]:
     of_case = select(CaseMember.case_id).where(visible(CaseMember.returnee_id, caller))
     mine: ColumnElement[bool] = or_(
         Deadline.case_id.in_(of_case),
-        Deadline.referral_id.is_not(None) & visible(Deadline.referral_id, caller),  # type: ignore[arg-type] # the column may be NULL, and then it is not visible
+        Deadline.referral_id.is_not(None) & visible(Deadline.referral_id, caller),
     )
     return select(Deadline).outerjoin(CaseFile, CaseFile.id == Deadline.case_id).where(mine)
 

@@ -1,0 +1,694 @@
+"""Grants: requested within the ceilings, quoted, approved by enough others, ordered, delivered, closed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Date, Select, cast, func, or_, select, true, update
+from sqlalchemy.exc import IntegrityError
+
+from chassis import audit
+from chassis.access import visible
+from chassis.auth import Caller
+from chassis.concurrency import Precondition
+from chassis.db import Session, now
+from chassis.errors import CONFLICT, NOT_FOUND, STATE_CONFLICT, FieldError, Problem, invalid, state_conflict
+from chassis.ids import new_id
+from chassis.outbox import publish
+from contracts import grants as facts
+from contracts.codes import CaseState, GrantKind, Paper, PaymentMethod
+from contracts.entitlements import Outside, Package
+from services.grants import people
+from services.grants.budgets import ledger
+from services.grants.budgets.ledger import Account, Cause, Movement
+from services.grants.grants import rules
+from services.grants.grants.rules import Action, Granted, GrantState
+from services.grants.models import Approval, Budget, Delivery, Grant, Participant, Payment, Quote
+from services.grants.programmes.data import assistance, window_ends
+from services.grants.schemas import money
+
+RESOURCE = "grant"
+NOT_COUNTED = (GrantState.REJECTED, GrantState.CANCELLED)
+ON_ITS_WAY = ("scheduled", "released")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is requested, for whom, by whom.
+
+    Attributes:
+        participant: The person in their case.
+        kind: What for.
+        amount: How much, in `currency`.
+        currency: Must be the programme's.
+        requester: Opaque id of the person who requests.
+        caller: Who is noted in the audit trail.
+        source: `hand`, `plan` or `travel`.
+        package: None: the programme's package for the kind.
+        budget_id: None: the first of the programme's that has enough.
+        id: Chosen by the client, or None.
+        description: Free text; never published.
+        housing: For housing: items, rent, materials or temporary.
+        plan_id: The plan that it is of.
+        plan_line_id: The line of the plan.
+        travel_id: The journey that it was prepared for.
+    """
+
+    participant: Participant
+    kind: GrantKind
+    amount: Decimal
+    currency: str
+    requester: UUID
+    caller: Caller
+    source: str = "hand"
+    package: str | None = None
+    budget_id: UUID | None = None
+    id: UUID | None = None
+    description: str | None = None
+    housing: str | None = None
+    plan_id: UUID | None = None
+    plan_line_id: UUID | None = None
+    travel_id: UUID | None = None
+
+
+def ids_of(grant: Grant) -> dict[str, Any]:
+    """What every fact about a grant carries."""
+    kind = GrantKind(grant.kind)
+    return {
+        "grant_id": grant.id,
+        "returnee_id": grant.returnee_id,
+        "case_id": grant.case_id,
+        "household_id": grant.household_id,
+        "programme": grant.programme,
+        "plan_line_id": grant.plan_line_id,
+        "group": rules.GROUPS[kind],
+        "kind": rules.published_kind(kind),
+    }
+
+
+def tell(session: Session, grant: Grant, model: type[facts.GrantFact], **more: Any) -> None:
+    """Publish a fact about a grant; about somebody who was erased nothing is told any more."""
+    if grant.returnee_id is not None:
+        publish(session, model(**ids_of(grant), amount=money(grant.amount, grant.currency), **more))
+
+
+def listed(
+    caller: Caller,
+    *,
+    programme: str | None,
+    state: GrantState | None,
+    kind: GrantKind | None,
+    returnee_id: UUID | None,
+    case_id: UUID | None,
+    budget_id: UUID | None,
+    updated_since: Any,
+) -> Select[Any]:
+    """Grants of people in whose return the caller takes part."""
+    query: Select[Any] = select(Grant).where(visible_to(caller))
+    for column, value in (
+        (Grant.programme, programme),
+        (Grant.state, state),
+        (Grant.kind, kind),
+        (Grant.returnee_id, returnee_id),
+        (Grant.case_id, case_id),
+        (Grant.budget_id, budget_id),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if updated_since is not None:
+        query = query.where(Grant.updated_at >= updated_since)
+    return query
+
+
+def visible_to(caller: Caller) -> Any:
+    """Grants that the caller may know of."""
+    return visible(Grant.returnee_id, caller)
+
+
+async def find(session: Session, grant_id: UUID, caller: Caller) -> Grant:
+    """A grant that the caller may know of.
+
+    Raises:
+        Problem: 404.
+    """
+    grant: Grant | None = await session.scalar(select(Grant).where(Grant.id == grant_id, visible_to(caller)))
+    if grant is None:
+        raise Problem(NOT_FOUND)
+    return grant
+
+
+async def locked(session: Session, grant_id: UUID, caller: Caller) -> Grant:
+    """A grant to work on, locked.
+
+    Raises:
+        Problem: 404, or 403 for who only referred the person.
+    """
+    grant: Grant | None = await session.scalar(
+        select(Grant).where(Grant.id == grant_id, visible_to(caller)).with_for_update(of=Grant),
+        execution_options={"populate_existing": True},
+    )
+    if grant is None:
+        raise Problem(NOT_FOUND)
+    await people.must_work_for(session, grant.returnee_id, caller)
+    return grant
+
+
+async def today(session: Session) -> date:
+    """The day by the database's clock, in UTC."""
+    return (await session.execute(select(cast(now(), Date)))).scalar_one()
+
+
+async def _granted(session: Session, ids: Sequence[UUID], package: str, months: int, but: UUID | None) -> Decimal:
+    query = select(func.coalesce(func.sum(Grant.counted), 0)).where(
+        Grant.returnee_id.in_(ids),
+        Grant.package == package,
+        Grant.state.not_in(NOT_COUNTED),
+        Grant.created_at >= now() - func.make_interval(0, months),
+        true() if but is None else Grant.id != but,
+    )
+    return Decimal((await session.execute(query)).scalar_one())
+
+
+async def first_arrival(session: Session, case_id: UUID) -> date | None:
+    """The day on which the first person of a case arrived; None while nobody has."""
+    query = select(func.min(Participant.arrived_on)).where(Participant.case_id == case_id)
+    day: date | None = await session.scalar(query)
+    return day
+
+
+async def _check_amount(session: Session, asked: Asked, *, but: UUID | None = None) -> tuple[str, Package, bool]:
+    """Whether the programme lets the person have it; persons and household are locked.
+
+    Returns:
+        The package, its rules, and whether it is outside its window.
+
+    Raises:
+        Problem: 409, with the rule that stands against it.
+    """
+    who = asked.participant
+    allowed = assistance(who.programme, who.programme_version)
+    name = asked.package or allowed.package_of(asked.kind)
+    package = allowed.packages.get(name or "")
+    if name is None or package is None or asked.kind not in package.kinds:
+        named = ", ".join(p for p, has in allowed.packages.items() if asked.kind in has.kinds) or "none"
+        raise invalid(FieldError(pointer="/package", code="not_in_package", detail=f"packages for this kind: {named}"))
+    if asked.currency != allowed.currency:
+        raise invalid(
+            FieldError(pointer="/amount/currency", code="currency", detail=f"the programme's: {allowed.currency}")
+        )
+    day = await today(session)
+    outside = False
+    arrived_on = await first_arrival(session, who.case_id)
+    if arrived_on is None:
+        if not package.before_arrival:
+            raise rules.refused("not_arrived", name, package.window.source, package.window.verified)
+    else:
+        outside = day > window_ends(who.programme, who.programme_version, package, who.implementer, arrived_on)
+        if outside and package.window.then is Outside.REFUSE:
+            raise rules.refused("window", name, package.window.source, package.window.verified)
+    ids = await people.same_person(session, who.returnee_id)
+    months = allowed.counted.months
+    mine = await _granted(session, ids, name, months, but)
+    family = sorted({*ids, *await people.household(session, who.household_id)})
+    ours = await _granted(session, family, name, months, but)
+    rules.check_ceilings(
+        name,
+        package,
+        return_kind=who.return_kind,
+        member=who.member,
+        granted=Granted(mine, ours),
+        amount=asked.amount,
+        currency=allowed.currency,
+    )
+    if asked.kind is GrantKind.CASH and not package.cash.allowed:
+        raise rules.refused("in_kind", name, package.cash.source, package.cash.verified)
+    return name, package, outside
+
+
+async def lock_people(session: Session, returnee_id: UUID | None, household_id: UUID | None) -> None:
+    """Lock a person under all their ids, and their household; again where a merge came between."""
+    if returnee_id is None:
+        return
+    ids = await people.same_person(session, returnee_id)
+    while True:
+        await people.lock(session, ids, [household_id])
+        again = await people.same_person(session, returnee_id)
+        if again == ids:
+            return
+        ids = again
+
+
+async def _budget_for(session: Session, asked: Asked) -> Budget:
+    who = asked.participant
+    day = await today(session)
+    query = (
+        select(Budget)
+        .where(Budget.programme == who.programme, Budget.organisation == who.implementer)
+        .where(Budget.currency == asked.currency, Budget.starts_on <= day, Budget.ends_on >= day)
+        .order_by(Budget.ends_on, Budget.id)
+    )
+    if asked.budget_id is not None:
+        query = query.where(Budget.id == asked.budget_id)
+    fitting = [budget for budget in await session.scalars(query) if _every_donor_pays(budget, day)]
+    if not fitting:
+        raise Problem(ledger.BUDGET_EXHAUSTED, "no budget of the programme is open for this organisation today")
+    for budget in fitting:
+        if await ledger.available(session, budget.id) >= asked.amount:
+            return await ledger.lock(session, budget.id)
+    return await ledger.lock(session, fitting[0].id)
+
+
+def _every_donor_pays(budget: Budget, day: date) -> bool:
+    return all(
+        date.fromisoformat(source["from"]) <= day <= date.fromisoformat(source["until"]) for source in budget.sources
+    )
+
+
+async def request(session: Session, asked: Asked) -> Grant:
+    """Request help: within the ceilings and the budget, its amount is reserved.
+
+    Raises:
+        Problem: 409 `ceiling-exceeded`, `programme-rule`, `budget-exhausted`, or the id is taken; 422.
+    """
+    who = asked.participant
+    await lock_people(session, who.returnee_id, who.household_id)
+    if who.state == CaseState.CLOSED:
+        raise state_conflict(who.state, [], "request")
+    if asked.id is not None:
+        there = await session.get(Grant, asked.id)
+        if there is not None:
+            same = (there.case_id, there.returnee_id, there.kind, there.amount) == (
+                who.case_id,
+                who.returnee_id,
+                asked.kind,
+                asked.amount,
+            )
+            if not same:
+                raise Problem(CONFLICT, "the id is taken by something else")
+            return there
+    name, _, outside = await _check_amount(session, asked)
+    budget = await _budget_for(session, asked)
+    grant = _new(asked, name, GrantState.REQUESTED, budget.id, None, outside)
+    session.add(grant)
+    try:
+        await session.flush()
+    except IntegrityError:
+        raise Problem(CONFLICT, "the id is taken by something else") from None
+    cause = Cause(asked.requester, grant.id)
+    await ledger.move(session, budget, Movement.RESERVE, grant.amount, cause)
+    tell(session, grant, facts.GrantRequested)
+    audit.record(session, asked.caller, "request", RESOURCE, grant.id)
+    return grant
+
+
+async def refuse(session: Session, asked: Asked, reason: facts.GrantReason) -> Grant:
+    """Note that something that was planned is not granted; nothing is reserved."""
+    allowed = assistance(asked.participant.programme, asked.participant.programme_version)
+    name = asked.package or allowed.package_of(asked.kind) or next(iter(allowed.packages))
+    grant = _new(asked, name, GrantState.REJECTED, None, reason, False)
+    session.add(grant)
+    await session.flush()
+    tell(session, grant, facts.GrantRejected, reason=reason)
+    audit.record(session, asked.caller, "refuse", RESOURCE, grant.id, {"reason": reason})
+    return grant
+
+
+def _new(
+    asked: Asked,
+    package: str,
+    state: GrantState,
+    budget_id: UUID | None,
+    reason: facts.GrantReason | None,
+    outside: bool,
+) -> Grant:
+    who = asked.participant
+    allowed = assistance(who.programme, who.programme_version)
+    return Grant(
+        id=asked.id or new_id(),
+        case_id=who.case_id,
+        returnee_id=who.returnee_id,
+        household_id=who.household_id,
+        programme=who.programme,
+        programme_version=who.programme_version,
+        implementer=who.implementer,
+        package=package,
+        kind=asked.kind,
+        housing=asked.housing,
+        description=asked.description,
+        amount=asked.amount,
+        counted=asked.amount,
+        currency=asked.currency,
+        budget_id=budget_id,
+        state=state,
+        reason=reason,
+        requester=asked.requester,
+        source=asked.source,
+        plan_id=asked.plan_id,
+        plan_line_id=asked.plan_line_id,
+        travel_id=asked.travel_id,
+        approvers_needed=allowed.approvers_needed(asked.amount),
+        quotes_needed=allowed.quotes_needed(asked.kind, asked.amount),
+        outside_window=outside,
+    )
+
+
+async def quote(
+    session: Session, caller: Caller, grant_id: UUID, *, payee_id: UUID, amount: Decimal, currency: str, document: UUID
+) -> Grant:
+    """Note an offer; the second of the same payee takes the place of the first.
+
+    Raises:
+        Problem: 404, 403, 409, 422.
+    """
+    grant = await locked(session, grant_id, caller)
+    state = rules.after(grant.state, Action.QUOTE)
+    if currency != grant.currency:
+        raise invalid(FieldError(pointer="/amount/currency", code="currency", detail=f"the grant's: {grant.currency}"))
+    there = await session.scalar(select(Quote).where(Quote.grant_id == grant.id, Quote.payee_id == payee_id))
+    if there is None:
+        session.add(Quote(grant_id=grant.id, payee_id=payee_id, amount=amount, document=document))
+    else:
+        there.amount, there.document = amount, document
+    await session.flush()
+    count = (await session.execute(select(func.count()).where(Quote.grant_id == grant.id))).scalar_one()
+    grant.changed()
+    if count >= grant.quotes_needed and grant.state == GrantState.REQUESTED:
+        grant.state = state
+        tell(session, grant, facts.GrantQuoted)
+    await session.flush()
+    audit.record(session, caller, "quote", RESOURCE, grant.id)
+    return grant
+
+
+async def approve(session: Session, caller: Caller, grant_id: UUID, precondition: Precondition) -> Grant:
+    """One person's yes; with enough of them the money is committed.
+
+    Raises:
+        Problem: 404, 403 (also `four-eyes`), 409 (also `quotes-missing`), 412, 428.
+    """
+    grant = await locked(session, grant_id, caller)
+    precondition.check(grant.version)
+    state = rules.after(grant.state, Action.APPROVE)
+    approver = people.actor(caller.require_person())
+    given = list(
+        await session.scalars(
+            select(Approval.actor).where(Approval.grant_id == grant.id, Approval.round == grant.round)
+        )
+    )
+    rules.check_approver(approver, grant.requester, given)
+    count = (await session.execute(select(func.count()).where(Quote.grant_id == grant.id))).scalar_one()
+    if count < grant.quotes_needed:
+        raise Problem(rules.QUOTES_MISSING, needed=grant.quotes_needed)
+    session.add(Approval(grant_id=grant.id, round=grant.round, actor=approver))
+    grant.changed()
+    if len(given) + 1 >= grant.approvers_needed:
+        grant.state = state
+        assert grant.budget_id is not None
+        budget = await ledger.lock(session, grant.budget_id)
+        await ledger.move(session, budget, Movement.COMMIT, grant.amount, Cause(approver, grant.id))
+        tell(session, grant, facts.GrantApproved)
+        if grant.source == "travel":
+            await prepare_cash(session, grant)
+    await session.flush()
+    audit.record(session, caller, "approve", RESOURCE, grant.id)
+    return grant
+
+
+async def prepare_cash(session: Session, grant: Grant) -> None:
+    """Schedule the cash of an approved grant for the desk; a third person releases it from a float."""
+    allowed = assistance(grant.programme, grant.programme_version)
+    payment_id = new_id()
+    assert grant.budget_id is not None
+    payment = Payment(
+        id=payment_id,
+        grant_id=grant.id,
+        budget_id=grant.budget_id,
+        returnee_id=grant.returnee_id,
+        reference=reference_of(payment_id),
+        method=PaymentMethod.CASH,
+        amount=grant.amount,
+        currency=grant.currency,
+        payout=grant.amount,
+        payout_currency=grant.currency,
+        rate=Decimal(1),
+        state="scheduled",
+        papers=[],
+        papers_there=[Paper.IDENTITY_SEEN],
+        papers_needed=sorted(allowed.papers.by_method.get(PaymentMethod.CASH, ())),
+        scheduled_by=people.SYSTEM_ACTOR,
+    )
+    session.add(payment)
+    await session.flush()
+    publish_payment(session, grant, payment, facts.PaymentScheduled)
+
+
+def reference_of(payment_id: UUID) -> str:
+    """What a bank repeats where the payer chose nothing: short enough for SEPA and MT940, and about nobody."""
+    return f"HW{payment_id.hex.upper()}"
+
+
+async def give_back(session: Session, grant: Grant, actor: UUID | None) -> None:
+    """Make what the grant holds and has not spent available again."""
+    if grant.budget_id is None:
+        return
+    held = await ledger.of_grant(session, grant.id)
+    budget = await ledger.lock(session, grant.budget_id)
+    cause = Cause(actor, grant.id)
+    await ledger.move(session, budget, Movement.RELEASE, held[Account.RESERVED], cause)
+    await ledger.move(session, budget, Movement.GIVE_BACK, held[Account.COMMITTED], cause)
+
+
+async def reject(
+    session: Session, caller: Caller, grant_id: UUID, precondition: Precondition, reason: facts.GrantReason
+) -> Grant:
+    """Refuse what was requested; it is available again.
+
+    Raises:
+        Problem: 404, 403 (also `four-eyes`), 409, 412, 428.
+    """
+    grant = await locked(session, grant_id, caller)
+    precondition.check(grant.version)
+    state = rules.after(grant.state, Action.REJECT)
+    approver = people.actor(caller.require_person())
+    rules.check_approver(approver, grant.requester, ())
+    grant.state, grant.reason = state, reason
+    grant.changed()
+    await give_back(session, grant, approver)
+    await session.flush()
+    tell(session, grant, facts.GrantRejected, reason=reason)
+    audit.record(session, caller, "reject", RESOURCE, grant.id, {"reason": reason})
+    return grant
+
+
+async def order(session: Session, caller: Caller, grant_id: UUID) -> Grant:
+    """Note that what was approved is ordered.
+
+    Raises:
+        Problem: 404, 403, 409.
+    """
+    grant = await locked(session, grant_id, caller)
+    grant.state = rules.after(grant.state, Action.ORDER)
+    grant.changed()
+    await session.flush()
+    tell(session, grant, facts.GrantOrdered)
+    audit.record(session, caller, "order", RESOURCE, grant.id)
+    return grant
+
+
+async def deliver(
+    session: Session, caller: Caller, grant_id: UUID, *, delivered_on: date, certificate: UUID, complete: bool
+) -> Grant:
+    """Note what was handed over, with the certificate that the returnee signed; in parts too.
+
+    Raises:
+        Problem: 404, 403, 409, 422.
+    """
+    grant = await locked(session, grant_id, caller)
+    state = rules.after(grant.state, Action.DELIVER)
+    if delivered_on > await today(session):
+        raise invalid(FieldError(pointer="/delivered_on", code="in_future", detail="a day that has come"))
+    session.add(Delivery(grant_id=grant.id, delivered_on=delivered_on, certificate=certificate, complete=complete))
+    if complete:
+        grant.state, grant.delivered_on = state, delivered_on
+    grant.changed()
+    await session.flush()
+    tell(session, grant, facts.GrantDelivered, delivered_on=delivered_on, complete=complete)
+    audit.record(session, caller, "deliver", RESOURCE, grant.id)
+    return grant
+
+
+async def amend(
+    session: Session,
+    caller: Caller,
+    grant_id: UUID,
+    precondition: Precondition,
+    *,
+    amount: Decimal,
+    currency: str,
+    description: str | None,
+) -> Grant:
+    """Change the amount before anything was released: it is checked and has to be approved again.
+
+    Raises:
+        Problem: 404, 403, 409, 412, 422, 428.
+    """
+    seen = await find(session, grant_id, caller)
+    await lock_people(session, seen.returnee_id, seen.household_id)
+    grant = await locked(session, grant_id, caller)
+    precondition.check(grant.version)
+    requester = people.actor(caller.require_person())
+    await change(session, caller, grant, requester, amount=amount, currency=currency, description=description)
+    return grant
+
+
+async def change(
+    session: Session,
+    caller: Caller,
+    grant: Grant,
+    requester: UUID,
+    *,
+    amount: Decimal,
+    currency: str,
+    description: str | None,
+) -> None:
+    """Give a locked grant of locked people another amount, to be approved again.
+
+    Raises:
+        Problem: 409, 422.
+    """
+    state = rules.after(grant.state, Action.AMEND)
+    who = await session.get(Participant, (grant.case_id, grant.returnee_id)) if grant.returnee_id else None
+    released = await session.scalar(
+        select(Payment.id)
+        .where(Payment.grant_id == grant.id, or_(Payment.released_by.is_not(None), Payment.live))
+        .limit(1)
+    )
+    if who is None or released is not None or grant.budget_id is None:
+        raise Problem(STATE_CONFLICT, "a grant is amended before its first payment", state=grant.state, allowed=[])
+    asked = Asked(
+        participant=who,
+        kind=GrantKind(grant.kind),
+        amount=amount,
+        currency=currency,
+        requester=requester,
+        caller=caller,
+        package=grant.package,
+    )
+    await _check_amount(session, asked, but=grant.id)
+    await give_back(session, grant, requester)
+    budget = await ledger.lock(session, grant.budget_id)
+    await ledger.move(session, budget, Movement.RESERVE, amount, Cause(requester, grant.id))
+    allowed = assistance(grant.programme, grant.programme_version)
+    grant.amount = grant.counted = amount
+    grant.description = description if description is not None else grant.description
+    grant.requester, grant.state, grant.round = requester, state, grant.round + 1
+    grant.approvers_needed = allowed.approvers_needed(amount)
+    grant.quotes_needed = allowed.quotes_needed(GrantKind(grant.kind), amount)
+    grant.changed()
+    await session.flush()
+    tell(session, grant, facts.GrantAmended)
+    audit.record(session, caller, "amend", RESOURCE, grant.id)
+
+
+async def payments_on_their_way(session: Session, grant_id: UUID) -> Sequence[Payment]:
+    """Payments of a locked grant that are neither received nor off, locked in the order of their ids."""
+    rows = await session.scalars(
+        select(Payment)
+        .where(Payment.grant_id == grant_id, Payment.state.in_(ON_ITS_WAY))
+        .order_by(Payment.id)
+        .with_for_update(),
+        execution_options={"populate_existing": True},
+    )
+    return rows.all()
+
+
+async def cancel(session: Session, caller: Caller, grant_id: UUID, reason: facts.GrantReason) -> Grant:
+    """Give up a grant of which nothing was released; what it held is available again.
+
+    Raises:
+        Problem: 404, 403, 409.
+    """
+    grant = await locked(session, grant_id, caller)
+    rules.after(grant.state, Action.CANCEL)
+    on_their_way = await payments_on_their_way(session, grant.id)
+    paid = await session.scalar(
+        select(Payment.id).where(
+            Payment.grant_id == grant.id, Payment.state.in_(("released", "confirmed", "recovered"))
+        )
+    )
+    if paid is not None:
+        raise Problem(STATE_CONFLICT, "something of it was released: close it", state=grant.state, allowed=["close"])
+    await end(session, caller, grant, on_their_way, reason)
+    return grant
+
+
+async def end(
+    session: Session, caller: Caller, grant: Grant, on_their_way: Sequence[Payment], reason: facts.GrantReason
+) -> None:
+    """Cancel a locked grant and its scheduled payments."""
+    for payment in on_their_way:
+        payment.state, payment.reason = "failed", "cancelled"
+        payment.changed()
+        publish_payment(session, grant, payment, facts.PaymentFailed)
+    actor = people.actor(caller.person) if caller.person else people.SYSTEM_ACTOR
+    grant.state, grant.reason = GrantState.CANCELLED, reason
+    grant.changed()
+    await give_back(session, grant, actor)
+    await session.flush()
+    tell(session, grant, facts.GrantCancelled, reason=reason)
+    audit.record(session, caller, "cancel", RESOURCE, grant.id, {"reason": reason})
+
+
+async def close(session: Session, caller: Caller, grant_id: UUID, precondition: Precondition) -> Grant:
+    """Close a grant with nothing on its way; what was not spent is available again, and its ceilings too.
+
+    Raises:
+        Problem: 404, 403, 409, 412, 428.
+    """
+    grant = await locked(session, grant_id, caller)
+    precondition.check(grant.version)
+    rules.after(grant.state, Action.CLOSE)
+    if await payments_on_their_way(session, grant.id):
+        raise Problem(STATE_CONFLICT, "a payment is on its way", state=grant.state, allowed=[])
+    await finish(session, caller, grant)
+    return grant
+
+
+async def finish(session: Session, caller: Caller, grant: Grant) -> None:
+    """Close a locked grant of which no payment is on its way."""
+    held = await ledger.of_grant(session, grant.id)
+    paid = held[Account.PAID] + held[Account.RECOVERED]
+    actor = people.actor(caller.person) if caller.person else people.SYSTEM_ACTOR
+    grant.state, grant.counted = GrantState.CLOSED, paid
+    grant.changed()
+    await give_back(session, grant, actor)
+    await session.flush()
+    tell(session, grant, facts.GrantClosed, paid=money(paid, grant.currency))
+    audit.record(session, caller, "close", RESOURCE, grant.id)
+
+
+def publish_payment(
+    session: Session, grant: Grant, payment: Payment, model: type[facts.PaymentFact], **more: Any
+) -> None:
+    """Publish a fact about a payment; about somebody who was erased nothing is told any more."""
+    if grant.returnee_id is not None:
+        fact = model(
+            **ids_of(grant),
+            payment_id=payment.id,
+            method=payment.method,
+            amount=money(payment.amount, payment.currency),
+            payout=money(payment.payout, payment.payout_currency),
+            **more,
+        )
+        publish(session, fact)
+
+
+async def scrub(session: Session, returnee_id: UUID) -> None:
+    """Keep the amounts without the person."""
+    await session.execute(
+        update(Grant).where(Grant.returnee_id == returnee_id).values(returnee_id=None, description=None, housing=None)
+    )
+    await session.execute(update(Payment).where(Payment.returnee_id == returnee_id).values(returnee_id=None))

@@ -1,0 +1,288 @@
+"""What grants does when another service tells something. Every event has an outcome in every state."""
+
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from chassis import beneficiaries
+from chassis.consumer import Handlers
+from chassis.db import Session, savepoint
+from chassis.errors import Problem
+from chassis.events import Event
+from chassis.outbox import publish
+from contracts.cases import (
+    CaseClosed,
+    CaseOpened,
+    CaseProgressed,
+    CaseReopened,
+    HouseholdChange,
+    HouseholdChanged,
+    PlanApproved,
+    ReferralWithdrawn,
+    ReturneeErased,
+    TravelCancelled,
+    TravelConfirmed,
+    TravelNotDeparted,
+)
+from contracts.codes import GrantKind
+from contracts.grants import GrantReason, ReturneeScrubbed
+from contracts.reception import (
+    ArrivalConfirmed,
+    ArrivalDeclined,
+    ArrivalNoShow,
+    ArrivalNotDeparted,
+    ArrivalReceived,
+    AssistanceProvided,
+    ReceptionAssistance,
+)
+from services.grants import people, plans
+from services.grants.grants import service as grants
+from services.grants.grants.rules import TRANSITIONS, Action, GrantState
+from services.grants.models import Grant, Participant, Payment
+from services.grants.payees import service as payees
+from services.grants.payments import service as payments
+from services.grants.payments.rules import PaymentState
+from services.grants.programmes.data import assistance
+
+log = structlog.get_logger("homeward.grants")
+
+
+async def case_opened(session: Session, event: Event[CaseOpened]) -> None:
+    """Know the person, their place in the household and how they return, in this case of theirs."""
+    await beneficiaries.on_opened(session, event)
+    data = event.data
+    if await _erased(session, data.returnee_id):
+        return
+    values = {
+        "case_id": data.case_id,
+        "returnee_id": data.returnee_id,
+        "household_id": data.household_id,
+        "programme": data.programme,
+        "programme_version": data.programme_version,
+        "return_kind": data.return_kind,
+        "member": data.member,
+        "implementer": data.implementer,
+        "state": data.state,
+    }
+    await session.execute(
+        insert(Participant).values(values).on_conflict_do_update(index_elements=["case_id", "returnee_id"], set_=values)
+    )
+
+
+async def case_moved(session: Session, event: Event[CaseProgressed | CaseReopened]) -> None:
+    """Know where the case stands."""
+    await beneficiaries.on_moved(session, event)
+    data = event.data
+    await session.execute(
+        update(Participant)
+        .where(Participant.case_id == data.case_id, Participant.returnee_id == data.returnee_id)
+        .values(state=data.state)
+    )
+
+
+async def case_closed(session: Session, event: Event[CaseClosed]) -> None:
+    """Give back what was reserved and not spent; money that is on its way is waited for."""
+    await beneficiaries.on_moved(session, event)
+    data = event.data
+    await session.execute(
+        update(Participant)
+        .where(Participant.case_id == data.case_id, Participant.returnee_id == data.returnee_id)
+        .values(state=data.state)
+    )
+    for grant in await _grants(session, Grant.case_id == data.case_id, Grant.returnee_id == data.returnee_id):
+        await _wind_up(session, grant, GrantReason.CASE_CLOSED)
+
+
+async def household_changed(session: Session, event: Event[HouseholdChanged]) -> None:
+    """Know the person's place; ceilings follow."""
+    data = event.data
+    where = [Participant.returnee_id == data.returnee_id]
+    if data.case_id is not None:
+        where.append(Participant.case_id == data.case_id)
+    values = {"household_id": data.household_id, "member": data.member}
+    if data.change is not HouseholdChange.LEFT:
+        await session.execute(update(Participant).where(*where).values(values))
+
+
+async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> None:
+    """Give up what was not begun, and keep the amounts without the person."""
+    returnee_id = event.data.returnee_id
+    await beneficiaries.on_erased(session, event)
+    for grant in await _grants(session, Grant.returnee_id == returnee_id):
+        await _wind_up(session, grant, GrantReason.OTHER)
+    await grants.scrub(session, returnee_id)
+    await payees.scrub(session, returnee_id)
+    await session.execute(delete(Participant).where(Participant.returnee_id == returnee_id))
+    publish(session, ReturneeScrubbed(returnee_id=returnee_id))
+
+
+async def arrived(session: Session, event: Event[ArrivalReceived | ArrivalConfirmed]) -> None:
+    """The person is here: the packages after the arrival are open to them, and their windows run."""
+    data = event.data
+    where = [Participant.returnee_id == data.returnee_id]
+    if data.case_id is not None:
+        where.append(Participant.case_id == data.case_id)
+    await session.execute(update(Participant).where(*where).values(arrived_on=data.arrived_on))
+
+
+async def travel_confirmed(session: Session, event: Event[TravelConfirmed]) -> None:
+    """Request the cash that the programme prepares for the desk; people approve and release it before the flight."""
+    data = event.data
+    if data.case_id is None or await _erased(session, data.returnee_id):
+        return
+    who = await session.get(Participant, (data.case_id, data.returnee_id))
+    if who is None:
+        log.info("a journey of nobody here", travel=str(data.travel_id))
+        return
+    allowed = assistance(who.programme, who.programme_version)
+    prepared = allowed.prepared_cash(who.return_kind, who.member)
+    there = await session.scalar(
+        select(Grant.id).where(Grant.returnee_id == data.returnee_id, Grant.travel_id == data.travel_id)
+    )
+    if prepared is None or there is not None:
+        return
+    asked = grants.Asked(
+        participant=who,
+        kind=GrantKind.CASH,
+        amount=prepared.amount,
+        currency=allowed.currency,
+        requester=people.SYSTEM_ACTOR,
+        caller=people.SYSTEM,
+        source="travel",
+        package=prepared.package,
+        travel_id=data.travel_id,
+    )
+    try:
+        async with savepoint(session):
+            await grants.request(session, asked)
+    except Problem as problem:
+        await grants.refuse(session, asked, plans.reason_of(problem))
+
+
+async def journey_off(session: Session, event: Event[TravelCancelled | TravelNotDeparted]) -> None:
+    """The prepared cash is not needed: it goes back to the float and to the budget."""
+    data = event.data
+    await _cash_back(session, Grant.returnee_id == data.returnee_id, Grant.travel_id == data.travel_id)
+
+
+async def not_there(session: Session, event: Event[ArrivalNoShow | ArrivalNotDeparted | ArrivalDeclined]) -> None:
+    """Nobody came to the desk for the prepared cash."""
+    data = event.data
+    where = [Grant.returnee_id == data.returnee_id, Grant.source == "travel"]
+    if data.travel_id is not None:
+        where.append(Grant.travel_id == data.travel_id)
+    await _cash_back(session, *where)
+
+
+async def referral_withdrawn(session: Session, event: Event[ReferralWithdrawn]) -> None:
+    """They stay: nothing that was not begun is given."""
+    data = event.data
+    if data.returnee_id is not None and data.case_id is not None:
+        for grant in await _grants(session, Grant.returnee_id == data.returnee_id, Grant.case_id == data.case_id):
+            await _wind_up(session, grant, GrantReason.NOT_WANTED, desk=True)
+
+
+async def plan_approved(session: Session, event: Event[PlanApproved]) -> None:
+    """Fetch the lines and make grants of them; the plan's preparer is the requester."""
+    data = event.data
+    if not await _erased(session, data.returnee_id):
+        await plans.fetch_later(
+            session,
+            case_id=data.case_id,
+            plan_id=data.plan_id,
+            plan_version=data.plan_version,
+            preparer=data.preparer,
+        )
+
+
+async def assisted(session: Session, event: Event[AssistanceProvided]) -> None:
+    """Pocket money was handed over: that is the receipt of the cash that was released for it."""
+    data = event.data
+    if data.kind is not ReceptionAssistance.POCKET_MONEY or data.amount is None:
+        return
+    found = await session.execute(
+        select(Payment.grant_id, Payment.id)
+        .join(Grant, Grant.id == Payment.grant_id)
+        .where(Payment.returnee_id == data.returnee_id, Grant.source == "travel")
+        .where(Payment.state == PaymentState.RELEASED)
+        .where(Payment.payout == data.amount.amount, Payment.payout_currency == data.amount.currency)
+        .order_by(Payment.id)
+        .limit(1)
+    )
+    ids = found.first()
+    if ids is None:
+        log.warning("pocket money that nobody had released", assistance=str(data.assistance_id))
+        return
+    grant, payment = await payments.lock(session, ids.grant_id, ids.id)
+    if payment.state == PaymentState.RELEASED:
+        day = event.envelope.occurred_at.date()
+        await payments.confirm(session, people.SYSTEM, grant, payment, confirmed_on=day, receipt=data.assistance_id)
+
+
+async def _erased(session: Session, returnee_id: UUID) -> bool:
+    known = beneficiaries.beneficiary.c
+    return await session.scalar(select(known.state).where(known.returnee_id == returnee_id)) == "erased"
+
+
+async def _grants(session: Session, *where: Any) -> list[Grant]:
+    rows = await session.scalars(
+        select(Grant).where(*where).order_by(Grant.id).with_for_update(),
+        execution_options={"populate_existing": True},
+    )
+    return list(rows)
+
+
+async def _wind_up(session: Session, grant: Grant, reason: GrantReason, *, desk: bool = False) -> None:
+    """End a locked grant: closed where something was paid, cancelled where nothing was, left where money is under way.
+
+    Args:
+        session: The session.
+        grant: The grant.
+        reason: Why.
+        desk: Whether released cash that waits at the desk is taken back.
+    """
+    if grant.state not in TRANSITIONS or not TRANSITIONS[GrantState(grant.state)]:
+        return
+    for payment in await grants.payments_on_their_way(session, grant.id):
+        if payment.state == PaymentState.SCHEDULED or (desk and payment.float_id is not None):
+            await payments.fail(session, people.SYSTEM, grant, payment, "cancelled")
+    if await grants.payments_on_their_way(session, grant.id):
+        log.info("a payment is on its way: the grant stays until it is confirmed", grant=str(grant.id))
+        return
+    spent = await session.scalar(
+        select(Payment.id).where(Payment.grant_id == grant.id, Payment.state.in_(("confirmed", "recovered"))).limit(1)
+    )
+    delivered = Action.CANCEL not in TRANSITIONS[GrantState(grant.state)]
+    if spent is not None or delivered:
+        await grants.finish(session, people.SYSTEM, grant)
+    else:
+        await grants.end(session, people.SYSTEM, grant, (), reason)
+
+
+async def _cash_back(session: Session, *where: Any) -> None:
+    for grant in await _grants(session, *where):
+        await _wind_up(session, grant, GrantReason.NOT_ARRIVED, desk=True)
+
+
+HANDLERS: Handlers = {
+    CaseOpened: case_opened,
+    CaseProgressed: case_moved,
+    CaseReopened: case_moved,
+    CaseClosed: case_closed,
+    HouseholdChanged: household_changed,
+    ReturneeErased: returnee_erased,
+    ReferralWithdrawn: referral_withdrawn,
+    TravelConfirmed: travel_confirmed,
+    TravelCancelled: journey_off,
+    TravelNotDeparted: journey_off,
+    PlanApproved: plan_approved,
+    ArrivalReceived: arrived,
+    ArrivalConfirmed: arrived,
+    ArrivalNoShow: not_there,
+    ArrivalNotDeparted: not_there,
+    ArrivalDeclined: not_there,
+    AssistanceProvided: assisted,
+}

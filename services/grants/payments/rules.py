@@ -1,0 +1,88 @@
+"""What may happen to a payment. Pure."""
+
+from collections.abc import Collection, Mapping
+from enum import StrEnum
+from uuid import UUID
+
+from chassis.errors import FOUR_EYES, Problem, ProblemType, state_conflict
+
+
+class PaymentState(StrEnum):
+    """Where a payment stands."""
+
+    SCHEDULED = "scheduled"
+    RELEASED = "released"
+    CONFIRMED = "confirmed"
+    FAILED = "failed"
+    REVERSED = "reversed"
+    RECOVERED = "recovered"
+
+
+class Action(StrEnum):
+    """What is done to a payment."""
+
+    RELEASE = "release"
+    CONFIRM = "confirm"
+    FAIL = "fail"
+    REVERSE = "reverse"
+    RECOVER = "recover"
+
+
+TRANSITIONS: Mapping[PaymentState, Mapping[Action, PaymentState]] = {
+    PaymentState.SCHEDULED: {Action.RELEASE: PaymentState.RELEASED, Action.FAIL: PaymentState.FAILED},
+    PaymentState.RELEASED: {Action.CONFIRM: PaymentState.CONFIRMED, Action.FAIL: PaymentState.FAILED},
+    PaymentState.CONFIRMED: {Action.REVERSE: PaymentState.REVERSED, Action.RECOVER: PaymentState.RECOVERED},
+    PaymentState.FAILED: {},
+    PaymentState.REVERSED: {},
+    PaymentState.RECOVERED: {},
+}
+"""Nothing leads back: money that is to be sent again is another payment."""
+
+PAPERS_MISSING = ProblemType(
+    "papers-missing", 409, "Papers are missing", "`missing` lists what the programme wants on file before money leaves."
+)
+PAYEE_NOT_VERIFIED = ProblemType(
+    "payee-not-verified",
+    409,
+    "The payee's account is not verified",
+    "Somebody else than who proposed the account verifies it; while a change waits, nothing is paid to it.",
+)
+AMOUNT_EXCEEDED = ProblemType(
+    "grant-exceeded", 409, "The grant does not have as much left", "`left` is what can still be paid of it now."
+)
+FLOAT_EMPTY = ProblemType(
+    "float-exhausted", 409, "The cash float does not have as much left", "`left` is what is in it now."
+)
+
+
+def after(state: str, action: Action) -> PaymentState:
+    """The state after an action.
+
+    Raises:
+        Problem: 409, the state does not allow it.
+    """
+    allowed = TRANSITIONS[PaymentState(state)]
+    if action not in allowed:
+        raise state_conflict(state, list(allowed), action)
+    return allowed[action]
+
+
+def check_releaser(releaser: UUID, requester: UUID, approvers: Collection[UUID], scheduler: UUID) -> None:
+    """Refuse whoever had a part in the payment already: requester, approvers and releaser are different persons.
+
+    Raises:
+        Problem: 403 `four-eyes`.
+    """
+    if releaser in {requester, scheduler, *approvers}:
+        raise Problem(FOUR_EYES)
+
+
+def check_papers(needed: Collection[str], there: Collection[str]) -> None:
+    """Refuse to pay without the papers.
+
+    Raises:
+        Problem: 409 `papers-missing`.
+    """
+    missing = sorted(set(needed) - set(there))
+    if missing:
+        raise Problem(PAPERS_MISSING, missing=missing)

@@ -1,0 +1,449 @@
+"""Payments: scheduled, released by a third person, confirmed with a receipt; reversed or recovered, never deleted."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.exc import IntegrityError
+
+from chassis import audit
+from chassis.access import visible
+from chassis.auth import Caller
+from chassis.concurrency import Precondition
+from chassis.db import Session, now
+from chassis.errors import CONFLICT, NOT_FOUND, PRECONDITION_FAILED, FieldError, Problem, invalid, state_conflict
+from chassis.ids import new_id
+from chassis.outbox import publish
+from contracts import grants as facts
+from contracts.codes import GrantKind, Paper, PaymentMethod
+from contracts.currencies import booked, paid_out, unit
+from services.grants import people
+from services.grants.budgets import ledger
+from services.grants.budgets.ledger import Cause, Movement
+from services.grants.grants import rules as grant_rules
+from services.grants.grants import service as grants
+from services.grants.grants.rules import GrantState
+from services.grants.models import Approval, CashFloat, Delivery, Grant, Payee, Payment
+from services.grants.payments import rules
+from services.grants.payments.rules import Action, PaymentState
+from services.grants.programmes.data import assistance
+from services.grants.schemas import money
+
+RESOURCE = "payment"
+TO_AN_ACCOUNT = (PaymentMethod.BANK, PaymentMethod.MOBILE, PaymentMethod.SUPPLIER)
+FINAL_OF_GRANT = (GrantState.CLOSED, GrantState.CANCELLED, GrantState.REJECTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be paid.
+
+    Attributes:
+        method: How.
+        amount: In the budget's currency.
+        currency: The budget's.
+        payout_currency: What is handed over.
+        rate: Units of the payout currency for one of the budget's; None where they are the same.
+        rate_on: The day of the rate.
+        rate_source: Who published it.
+        payee_id: To whom; None for cash to the returnee.
+        instalment: Which part of the grant, from 1.
+        papers: Kinds and documents.
+        due_on: When.
+        id: Chosen by the client, or None.
+        reference: Chosen by the payer, or None.
+    """
+
+    method: PaymentMethod
+    amount: Decimal
+    currency: str
+    payout_currency: str
+    rate: Decimal | None
+    rate_on: date | None
+    rate_source: str | None
+    payee_id: UUID | None
+    instalment: int
+    papers: tuple[tuple[Paper, UUID], ...]
+    due_on: date | None
+    id: UUID | None = None
+    reference: str | None = None
+
+
+def listed(
+    caller: Caller,
+    *,
+    programme: str | None,
+    state: PaymentState | None,
+    method: PaymentMethod | None,
+    returnee_id: UUID | None,
+    grant_id: UUID | None,
+    budget_id: UUID | None,
+    updated_since: Any,
+) -> Select[Any]:
+    """Payments for people in whose return the caller takes part."""
+    query: Select[Any] = select(Payment).where(visible(Payment.returnee_id, caller))
+    for column, value in (
+        (Payment.state, state),
+        (Payment.method, method),
+        (Payment.returnee_id, returnee_id),
+        (Payment.grant_id, grant_id),
+        (Payment.budget_id, budget_id),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if programme is not None:
+        query = query.where(Payment.grant_id.in_(select(Grant.id).where(Grant.programme == programme)))
+    if updated_since is not None:
+        query = query.where(Payment.updated_at >= updated_since)
+    return query
+
+
+async def find(session: Session, payment_id: UUID, caller: Caller) -> Payment:
+    """A payment that the caller may know of.
+
+    Raises:
+        Problem: 404.
+    """
+    payment: Payment | None = await session.scalar(
+        select(Payment).where(Payment.id == payment_id, visible(Payment.returnee_id, caller))
+    )
+    if payment is None:
+        raise Problem(NOT_FOUND)
+    return payment
+
+
+async def locked(session: Session, payment_id: UUID, caller: Caller) -> tuple[Grant, Payment]:
+    """A payment to work on and its grant, locked in that order.
+
+    Raises:
+        Problem: 404, or 403 for who only referred the person.
+    """
+    seen = await find(session, payment_id, caller)
+    await people.must_work_for(session, seen.returnee_id, caller)
+    return await lock(session, seen.grant_id, payment_id)
+
+
+async def lock(session: Session, grant_id: UUID, payment_id: UUID) -> tuple[Grant, Payment]:
+    """A grant and one of its payments, locked."""
+    fresh = {"populate_existing": True}
+    grant = await session.scalars(select(Grant).where(Grant.id == grant_id).with_for_update(), execution_options=fresh)
+    there = grant.one()
+    payment = await session.scalars(
+        select(Payment).where(Payment.id == payment_id).with_for_update(), execution_options=fresh
+    )
+    return there, payment.one()
+
+
+async def schedule(session: Session, caller: Caller, grant_id: UUID, order: Order) -> Payment:
+    """Prepare a payment within its grant, its instalment and, for cash, its package.
+
+    Raises:
+        Problem: 404, 403, 409 (also `grant-exceeded`, `ceiling-exceeded`, `programme-rule`), 422.
+    """
+    seen = await grants.find(session, grant_id, caller)
+    if order.method is PaymentMethod.CASH:
+        await grants.lock_people(session, seen.returnee_id, seen.household_id)
+    grant = await grants.locked(session, grant_id, caller)
+    scheduler = people.actor(caller.require_person())
+    grant_rules.after(grant.state, grant_rules.Action.PAY)
+    allowed = assistance(grant.programme, grant.programme_version)
+    if order.id is not None:
+        there = await session.get(Payment, order.id)
+        if there is not None:
+            if (there.grant_id, there.method) != (grant.id, order.method):
+                raise Problem(CONFLICT, "the id is taken by something else")
+            return there
+    if order.currency != grant.currency:
+        raise invalid(FieldError(pointer="/amount/currency", code="currency", detail=f"the grant's: {grant.currency}"))
+    amount, payout, rate = _amounts(order, allowed.cash_step(order.payout_currency))
+    await _check_instalment(session, grant, order.instalment, amount)
+    if order.method is PaymentMethod.CASH:
+        await _check_cash(session, grant, amount)
+    payee = await _payee(session, grant, order)
+    payment_id = order.id or new_id()
+    payment = Payment(
+        id=payment_id,
+        grant_id=grant.id,
+        budget_id=grant.budget_id,
+        returnee_id=grant.returnee_id,
+        reference=order.reference or grants.reference_of(payment_id),
+        method=order.method,
+        payee_id=payee.id if payee else None,
+        instalment=order.instalment,
+        amount=amount,
+        currency=grant.currency,
+        payout=payout,
+        payout_currency=order.payout_currency,
+        rate=rate,
+        rate_on=order.rate_on,
+        rate_source=order.rate_source,
+        due_on=order.due_on,
+        state=PaymentState.SCHEDULED,
+        papers=[{"kind": kind.value, "document": str(document)} for kind, document in order.papers],
+        papers_there=sorted({kind.value for kind, _ in order.papers}),
+        papers_needed=sorted(allowed.papers.by_method.get(order.method, ())),
+        scheduled_by=scheduler,
+    )
+    session.add(payment)
+    try:
+        await session.flush()
+    except IntegrityError:
+        raise Problem(CONFLICT, "the id or the reference is taken by another payment") from None
+    grants.publish_payment(session, grant, payment, facts.PaymentScheduled, due_on=order.due_on)
+    audit.record(session, caller, "schedule", RESOURCE, payment.id)
+    return payment
+
+
+def _amounts(order: Order, step: Decimal | None) -> tuple[Decimal, Decimal, Decimal]:
+    """What the budget bears, what is handed over, and the rate. Rounding never pays more than was asked for."""
+    same = order.payout_currency == order.currency
+    rate = Decimal(1) if same else order.rate
+    if rate is None or (not same and (order.rate_on is None or order.rate_source is None)):
+        raise invalid(FieldError(pointer="/rate", code="rate_missing", detail="the rate, its day and its source"))
+    cash = step if order.method is PaymentMethod.CASH else None
+    payout = paid_out(order.amount, rate, order.payout_currency, cash)
+    amount = min(booked(payout, rate, order.currency), order.amount)
+    if payout < unit(order.payout_currency) or amount <= 0:
+        raise invalid(FieldError(pointer="/amount", code="too_small", detail="more than the smallest cash in use"))
+    return amount, payout, rate
+
+
+async def _live(session: Session, grant_id: UUID, up_to: int | None = None) -> Decimal:
+    query = select(func.coalesce(func.sum(Payment.amount), 0)).where(Payment.grant_id == grant_id, Payment.live)
+    if up_to is not None:
+        query = query.where(Payment.instalment <= up_to)
+    return Decimal((await session.execute(query)).scalar_one())
+
+
+async def _check_instalment(session: Session, grant: Grant, instalment: int, amount: Decimal) -> None:
+    shares = assistance(grant.programme, grant.programme_version).instalments_of(GrantKind(grant.kind))
+    if instalment > len(shares):
+        raise invalid(FieldError(pointer="/instalment", code="no_such_instalment", detail=f"at most {len(shares)}"))
+    open_now = (grant.amount * sum(shares[:instalment])).quantize(unit(grant.currency))
+    left = min(open_now - await _live(session, grant.id, instalment), grant.amount - await _live(session, grant.id))
+    if amount > left:
+        raise Problem(
+            rules.AMOUNT_EXCEEDED, left={"amount": format(max(left, Decimal(0)), "f"), "currency": grant.currency}
+        )
+    if instalment > 1:
+        before = await session.scalar(
+            select(Payment.id)
+            .where(Payment.grant_id == grant.id, Payment.instalment == instalment - 1)
+            .where(Payment.state == PaymentState.CONFIRMED)
+            .limit(1)
+        )
+        if before is None or not await visited(session, grant):
+            raise state_conflict("before_visit", [], "an instalment after the first")
+
+
+async def visited(session: Session, grant: Grant) -> bool:
+    """Whether somebody saw what was delivered: a handover certificate is there."""
+    found = await session.scalar(select(Delivery.id).where(Delivery.grant_id == grant.id).limit(1))
+    return found is not None
+
+
+async def _check_cash(session: Session, grant: Grant, amount: Decimal) -> None:
+    package = assistance(grant.programme, grant.programme_version).packages[grant.package]
+    ids = await people.same_person(session, grant.returnee_id) if grant.returnee_id else []
+    query = (
+        select(func.coalesce(func.sum(Payment.amount), 0))
+        .join(Grant, Grant.id == Payment.grant_id)
+        .where(Payment.returnee_id.in_(ids), Payment.method == PaymentMethod.CASH, Payment.live)
+        .where(Grant.package == grant.package)
+    )
+    already = Decimal((await session.execute(query)).scalar_one())
+    grant_rules.check_cash(grant.package, package, already, amount)
+
+
+async def _payee(session: Session, grant: Grant, order: Order) -> Payee | None:
+    if order.payee_id is None:
+        if order.method is not PaymentMethod.CASH:
+            raise invalid(FieldError(pointer="/payee_id", code="missing", detail="who is paid, unless it is cash"))
+        return None
+    payee: Payee | None = await session.scalar(
+        select(Payee).where(Payee.id == order.payee_id, Payee.organisation == grant.implementer)
+    )
+    if payee is None:
+        raise invalid(FieldError(pointer="/payee_id", code="unknown_payee", detail="a payee of the organisation"))
+    return payee
+
+
+async def release(
+    session: Session, caller: Caller, payment_id: UUID, precondition: Precondition, float_id: UUID | None
+) -> Payment:
+    """A third person lets the money go.
+
+    Raises:
+        Problem: 404, 403 (also `four-eyes`), 409 (also `papers-missing`, `payee-not-verified`, `float-exhausted`),
+            412, 428.
+    """
+    grant, payment = await locked(session, payment_id, caller)
+    precondition.check(payment.version)
+    return await let_go(session, caller, grant, payment, float_id)
+
+
+async def release_many(session: Session, caller: Caller, wanted: list[tuple[UUID, int]]) -> list[Payment]:
+    """A third person lets the money of several payments go: of all of them, or of none.
+
+    Args:
+        session: The session.
+        caller: Who.
+        wanted: Payments, each with the version that was seen.
+
+    Raises:
+        Problem: As `release`.
+    """
+    seen = [(await find(session, payment_id, caller), version) for payment_id, version in wanted]
+    released = []
+    for each, version in sorted(seen, key=lambda pair: (pair[0].grant_id, pair[0].id)):
+        grant, payment = await locked(session, each.id, caller)
+        if payment.version != version:
+            raise Problem(PRECONDITION_FAILED)
+        released.append(await let_go(session, caller, grant, payment, None))
+    return released
+
+
+async def let_go(session: Session, caller: Caller, grant: Grant, payment: Payment, float_id: UUID | None) -> Payment:
+    """Release a locked payment; see `release`."""
+    state = rules.after(payment.state, Action.RELEASE)
+    grant_rules.after(grant.state, grant_rules.Action.PAY)
+    releaser = people.actor(caller.require_person())
+    approvers = list(await session.scalars(select(Approval.actor).where(Approval.grant_id == grant.id)))
+    rules.check_releaser(releaser, grant.requester, approvers, payment.scheduled_by)
+    if await visited(session, grant):
+        payment.papers_there = sorted({*payment.papers_there, Paper.HANDOVER_CERTIFICATE.value})
+    rules.check_papers(payment.papers_needed, payment.papers_there)
+    if payment.method in TO_AN_ACCOUNT:
+        payee = await session.get_one(Payee, payment.payee_id, with_for_update={"read": True})
+        if payee.state != "verified":
+            raise Problem(rules.PAYEE_NOT_VERIFIED)
+    if float_id is not None:
+        await _draw(session, grant, payment, float_id)
+    payment.state, payment.released_by, payment.released_at = state, releaser, now()
+    payment.changed()
+    await session.flush()
+    grants.publish_payment(session, grant, payment, facts.PaymentReleased)
+    audit.record(session, caller, "release", RESOURCE, payment.id)
+    return payment
+
+
+async def _draw(session: Session, grant: Grant, payment: Payment, float_id: UUID) -> None:
+    cash: CashFloat | None = await session.scalar(
+        select(CashFloat)
+        .where(CashFloat.id == float_id, CashFloat.organisation == grant.implementer)
+        .with_for_update(),
+        execution_options={"populate_existing": True},
+    )
+    if cash is None or payment.method != PaymentMethod.CASH or cash.currency != payment.payout_currency:
+        raise invalid(
+            FieldError(pointer="/float_id", code="unsuitable_float", detail="an open float in the currency of the cash")
+        )
+    if cash.state != "open":
+        raise state_conflict(cash.state, [], "draw")
+    if cash.drawn + payment.payout > cash.amount:
+        left = {"amount": format(cash.amount - cash.drawn, "f"), "currency": cash.currency}
+        raise Problem(rules.FLOAT_EMPTY, left=left)
+    cash.drawn += payment.payout
+    cash.changed()
+    payment.float_id = cash.id
+    publish(
+        session,
+        facts.CashFloatDrawn(
+            float_id=cash.id,
+            organisation=cash.organisation,
+            port_of_entry=cash.port_of_entry,
+            amount=money(payment.payout, payment.payout_currency),
+            payment_id=payment.id,
+        ),
+    )
+
+
+async def _put_back(session: Session, payment: Payment) -> None:
+    if payment.float_id is None:
+        return
+    cash = await session.scalars(
+        select(CashFloat).where(CashFloat.id == payment.float_id).with_for_update(),
+        execution_options={"populate_existing": True},
+    )
+    there = cash.one()
+    if there.state != "open":
+        raise state_conflict(there.state, [], "put the cash back")
+    there.drawn -= payment.payout
+    there.changed()
+
+
+async def confirm(
+    session: Session, caller: Caller, grant: Grant, payment: Payment, *, confirmed_on: date, receipt: UUID | None
+) -> Payment:
+    """Note that a locked payment was received; now it is spent.
+
+    Raises:
+        Problem: 409.
+    """
+    payment.state = rules.after(payment.state, Action.CONFIRM)
+    payment.confirmed_on, payment.receipt = confirmed_on, receipt
+    payment.changed()
+    budget = await ledger.lock(session, payment.budget_id)
+    actor = people.actor(caller.person) if caller.person else people.SYSTEM_ACTOR
+    await ledger.move(session, budget, Movement.PAY, payment.amount, Cause(actor, grant.id, payment.id))
+    await session.flush()
+    grants.publish_payment(session, grant, payment, facts.PaymentConfirmed, confirmed_on=confirmed_on)
+    audit.record(session, caller, "confirm", RESOURCE, payment.id)
+    return payment
+
+
+async def fail(session: Session, caller: Caller, grant: Grant, payment: Payment, reason: str) -> Payment:
+    """Note that a locked payment reaches nobody; its amount is the grant's again.
+
+    Raises:
+        Problem: 409.
+    """
+    payment.state, payment.reason = rules.after(payment.state, Action.FAIL), reason
+    payment.changed()
+    await _put_back(session, payment)
+    await session.flush()
+    grants.publish_payment(session, grant, payment, facts.PaymentFailed)
+    audit.record(session, caller, "fail", RESOURCE, payment.id, {"reason": reason})
+    return payment
+
+
+async def reverse(session: Session, caller: Caller, grant: Grant, payment: Payment, reason: str) -> Payment:
+    """Book back a locked payment that came back; of a closed grant it is available again.
+
+    Raises:
+        Problem: 409.
+    """
+    payment.state, payment.reason = rules.after(payment.state, Action.REVERSE), reason
+    payment.changed()
+    await _put_back(session, payment)
+    budget = await ledger.lock(session, payment.budget_id)
+    actor = people.actor(caller.person) if caller.person else people.SYSTEM_ACTOR
+    await ledger.move(session, budget, Movement.REVERSE, payment.amount, Cause(actor, grant.id, payment.id))
+    if grant.state in FINAL_OF_GRANT:
+        await ledger.move(session, budget, Movement.GIVE_BACK, payment.amount, Cause(actor, grant.id))
+        grant.counted -= payment.amount
+        grant.changed()
+    await session.flush()
+    grants.publish_payment(session, grant, payment, facts.PaymentReversed)
+    audit.record(session, caller, "reverse", RESOURCE, payment.id, {"reason": reason})
+    return payment
+
+
+async def recover(session: Session, caller: Caller, grant: Grant, payment: Payment, reason: str) -> Payment:
+    """Book that what a locked payment paid was recovered. It is not granted again by itself.
+
+    Raises:
+        Problem: 409.
+    """
+    payment.state, payment.reason = rules.after(payment.state, Action.RECOVER), reason
+    payment.changed()
+    budget = await ledger.lock(session, payment.budget_id)
+    actor = people.actor(caller.person) if caller.person else people.SYSTEM_ACTOR
+    await ledger.move(session, budget, Movement.RECOVER, payment.amount, Cause(actor, grant.id, payment.id))
+    await session.flush()
+    grants.publish_payment(session, grant, payment, facts.PaymentRecovered)
+    audit.record(session, caller, "recover", RESOURCE, payment.id, {"reason": reason})
+    return payment

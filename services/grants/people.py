@@ -1,0 +1,104 @@
+"""Who may be granted something: persons in cases, the ids that mean one person, and the locks that ceilings need."""
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.dialects.postgresql import insert
+
+from chassis.access import Role, roles_of, visible
+from chassis.auth import Caller, OrganisationKind
+from chassis.db import Session
+from chassis.errors import FORBIDDEN, NOT_FOUND, Problem
+from chassis.routing import NotKnownYet
+from contracts.codes import actor_id
+from services.grants.models import Alias, Participant
+
+SYSTEM = Caller("service-grants", "homeward", OrganisationKind.INTERNAL, frozenset())
+"""Who acts where nobody does: a reaction to another service's event."""
+SYSTEM_ACTOR = actor_id("homeward", "service-grants")
+WORKERS = frozenset({Role.PARTNER, Role.PROGRAMME})
+
+
+def actor(person: str) -> UUID:
+    """The opaque id of `<organisation>:<user id>`, by which persons are compared across services and clients."""
+    organisation, _, user = person.partition(":")
+    return actor_id(organisation, user)
+
+
+async def participant(
+    session: Session, case_id: UUID, returnee_id: UUID, caller: Caller, *, caught_up: bool
+) -> Participant:
+    """A person in a case, for those who implement it and for the programme office.
+
+    Raises:
+        NotKnownYet: The projection may not have heard of the case; the route waits and asks again.
+        Problem: 404, or 403 for who only referred the person.
+    """
+    query = select(Participant).where(
+        Participant.case_id == case_id,
+        Participant.returnee_id == returnee_id,
+        visible(Participant.returnee_id, caller),
+    )
+    found: Participant | None = await session.scalar(query)
+    if found is None:
+        if not caught_up:
+            raise NotKnownYet
+        raise Problem(NOT_FOUND)
+    await must_work_for(session, returnee_id, caller)
+    return found
+
+
+async def must_work_for(session: Session, returnee_id: UUID | None, caller: Caller) -> None:
+    """Refuse who may only look.
+
+    Raises:
+        Problem: 403.
+    """
+    if returnee_id is None or caller.is_internal:
+        return
+    if not WORKERS & await roles_of(session, returnee_id, caller):
+        raise Problem(FORBIDDEN, "the implementing organisation and the programme office work on grants")
+
+
+async def same_person(session: Session, returnee_id: UUID) -> list[UUID]:
+    """Every id of a person, of which there are several after a merge; in order."""
+    into = await session.scalar(select(Alias.into).where(Alias.returnee_id == returnee_id)) or returnee_id
+    others = await session.scalars(select(Alias.returnee_id).where(Alias.into == into))
+    return sorted({returnee_id, into, *others})
+
+
+async def household(session: Session, household_id: UUID | None) -> list[UUID]:
+    """Every id of everybody in a household, also of those who are in another one under another id."""
+    if household_id is None:
+        return []
+    members = list(
+        await session.scalars(
+            select(Participant.returnee_id).where(Participant.household_id == household_id).distinct()
+        )
+    )
+    into = select(Alias.into).where(Alias.returnee_id.in_(members))
+    others = await session.scalars(select(Alias.returnee_id).where(or_(Alias.into.in_(members), Alias.into.in_(into))))
+    roots = await session.scalars(into)
+    return sorted({*members, *others, *roots})
+
+
+async def lock(session: Session, people: Iterable[UUID], households: Sequence[UUID | None] = ()) -> None:
+    """Let nobody else grant anything to these persons and households until the transaction ends.
+
+    Persons before households, each in the order of their ids, so that two commands never wait for one another.
+    """
+    for kind, ids in (("person", people), ("household", households)):
+        for each in sorted({str(i) for i in ids if i is not None}):
+            await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{kind}/{each}", 0))))
+
+
+async def merge(session: Session, returnee_id: UUID, into: UUID) -> None:
+    """Two ids are one person from now on; ceilings see what was granted under either."""
+    await lock(session, [returnee_id, into])
+    root = await session.scalar(select(Alias.into).where(Alias.returnee_id == into)) or into
+    await session.execute(
+        insert(Alias)
+        .values(returnee_id=returnee_id, into=root)
+        .on_conflict_do_update(index_elements=["returnee_id"], set_={"into": root})
+    )

@@ -1,0 +1,243 @@
+"""The office in which money is granted: the application over HTTP, what others tell it, and its people."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+from sqlalchemy import text
+
+from chassis.app import Homeward, create_app
+from chassis.events import Envelope, Event, EventData
+from contracts import cases, reception
+from contracts.codes import CaseState, Member, NeedsPriority, ReturnKind
+from services.grants.app import service
+from services.grants.budgets.verify import verify
+from services.grants.handlers import HANDLERS
+from tests.tokens import bearer, settings, trust
+
+PROGRAMME, PARTNER, OFFICE = "iom-iraq-avrr", "iom-iraq", "iom-avrr"
+SCOPES = (
+    "programmes:read budgets:read budgets:write grants:read grants:write grants:approve payments:release "
+    "payments:write payees:read payees:write floats:read floats:write"
+)
+ARRIVED = date(2026, 11, 1)
+REQUESTER, APPROVER, SECOND, THIRD, RELEASER = "asks-1", "approves-2", "approves-3", "approves-4", "releases-5"
+
+
+class Person:
+    """Somebody in a case."""
+
+    def __init__(self, **values: Any) -> None:
+        self.id, self.case_id, self.household_id = uuid4(), uuid4(), uuid4()
+        self.programme, self.implementer, self.office = PROGRAMME, PARTNER, OFFICE
+        self.kind, self.member, self.referrer = ReturnKind.VOLUNTARY, Member.PRINCIPAL, "bamf"
+        self.travel_id, self.arrival_id = uuid4(), uuid4()
+        for name, value in values.items():
+            setattr(self, name, value)
+
+    @property
+    def ids(self) -> dict[str, Any]:
+        return {
+            "returnee_id": self.id,
+            "case_id": self.case_id,
+            "household_id": self.household_id,
+            "programme": self.programme,
+        }
+
+    def opened(self) -> cases.CaseOpened:
+        return cases.CaseOpened(
+            **self.ids,
+            programme_version=1,
+            return_kind=self.kind,
+            member=self.member,
+            referrer=self.referrer,
+            implementer=self.implementer,
+            office=self.office,
+            state=CaseState.PRE_DEPARTURE,
+            needs_priority=NeedsPriority.ROUTINE,
+        )
+
+    def received(self, on: date = ARRIVED) -> reception.ArrivalReceived:
+        return reception.ArrivalReceived(**self.ids, arrival_id=self.arrival_id, port_of_entry="EBL", arrived_on=on)
+
+    def confirmed(self) -> cases.TravelConfirmed:
+        return cases.TravelConfirmed(**self.ids, travel_id=self.travel_id, revision=1, port_of_entry="EBL")
+
+    def closed(self, reason: str = "completed") -> cases.CaseClosed:
+        return cases.CaseClosed(**self.ids, reason=reason, previous_state=CaseState.MONITORING)
+
+
+def euros(amount: str, currency: str = "EUR") -> dict[str, str]:
+    return {"amount": amount, "currency": currency}
+
+
+class Office:
+    """Callers of one application, and its database."""
+
+    def __init__(self, http: httpx.AsyncClient, homeward: Homeward) -> None:
+        self.http, self.homeward = http, homeward
+        self.number = 0
+
+    def headers(self, person: str | None, organisation: str = PARTNER) -> dict[str, str]:
+        if organisation == OFFICE:
+            return bearer(
+                organisation, "programme_office", SCOPES, person=person, programmes=(PROGRAMME, "errin-iraq-2021")
+            )
+        kind = "referrer" if organisation == "bamf" else "partner"
+        return bearer(organisation, kind, SCOPES, person=person)
+
+    async def get(self, path: str, organisation: str = PARTNER, **query: Any) -> httpx.Response:
+        headers = self.headers(None, organisation)
+        return await self.http.get(path, params={k: str(v) for k, v in query.items()}, headers=headers)
+
+    async def post(
+        self,
+        path: str,
+        body: Any = None,
+        *,
+        by: str | None = REQUESTER,
+        organisation: str = PARTNER,
+        version: int | None = None,
+        key: str | None = None,
+    ) -> httpx.Response:
+        headers = self.headers(by, organisation) | {"Idempotency-Key": key or str(uuid4())}
+        if version is not None:
+            headers["If-Match"] = f'"{version}"'
+        content = None if body is None else json.loads(json.dumps(body, default=str))
+        return await self.http.post(path, json=content, headers=headers)
+
+    async def done(self, path: str, body: Any = None, *, by: str = REQUESTER, **options: Any) -> Any:
+        """A step that must succeed; a decision is made on what is there now."""
+        if path.rpartition("/")[2] in DECISIONS and "version" not in options:
+            options["version"] = await self.version(path.rpartition("/")[0])
+        answer = await self.post(path, body, by=by, **options)
+        assert answer.is_success, f"{path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+    async def version(self, path: str) -> int:
+        answer = await self.get(path)
+        assert answer.is_success, answer.text
+        return int(answer.headers["etag"].strip('"'))
+
+    async def tell(self, *told: EventData, at: datetime | None = None) -> None:
+        """Apply events as the consumer does: each handler in a transaction."""
+        for data in told:
+            envelope = Envelope(
+                id=uuid4(),
+                service=data.service,
+                type=data.event_type,
+                subject=data.subject,
+                occurred_at=at or datetime.now(UTC),
+                data={},
+            )
+            async with self.homeward.database.transaction() as session:
+                await HANDLERS[type(data)](session, Event(data, envelope))
+
+    async def here(self, **values: Any) -> Person:
+        """Somebody whose case is open and who has arrived."""
+        person = Person(**values)
+        await self.tell(person.opened(), person.received())
+        return person
+
+    async def budget(self, amount: str = "100000.00", **values: Any) -> str:
+        day = {"from": "2026-01-01", "until": "2027-12-31"}
+        body = {
+            "programme": PROGRAMME,
+            "organisation": PARTNER,
+            "amount": euros(amount),
+            "starts_on": "2026-01-01",
+            "ends_on": "2027-12-31",
+            "sources": [{"donor": "amif", "share": "0.75", **day}, {"donor": "fedasil", "share": "0.25", **day}],
+        }
+        answer = await self.post("/v1/budgets", body | values, by="officer-1", organisation=OFFICE)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+    async def sums(self, budget_id: str) -> dict[str, Decimal]:
+        answer = (await self.get(f"/v1/budgets/{budget_id}")).json()
+        return {n: Decimal(answer[n]["amount"]) for n in ("available", "reserved", "committed", "paid", "recovered")}
+
+    def asked(self, person: Person, amount: str = "900.00", kind: str = "vocational_training", **more: Any) -> Any:
+        return {"case_id": person.case_id, "returnee_id": person.id, "kind": kind, "amount": euros(amount)} | more
+
+    async def grant(self, person: Person, amount: str = "900.00", **more: Any) -> Any:
+        return await self.done("/v1/grants", self.asked(person, amount, **more))
+
+    async def approved(self, person: Person, amount: str = "900.00", **more: Any) -> Any:
+        grant = await self.grant(person, amount, **more)
+        for who in (APPROVER, SECOND, THIRD)[: grant["approvers_needed"]]:
+            grant = await self.done(f"/v1/grants/{grant['id']}/approve", by=who)
+        assert grant["state"] == "approved"
+        return grant
+
+    async def payee(self, **values: Any) -> str:
+        self.number += 1
+        details = {"name": f"Example Workshop {self.number}", "account": f"IQ00TEST{self.number:015d}"}
+        made = await self.done("/v1/payees", {"kind": "provider", "details": details} | values)
+        await self.done(f"/v1/payees/{made['id']}/verify", by=APPROVER)
+        return str(made["id"])
+
+    async def scheduled(self, grant: Any, payee: str | None, amount: str | None = None, **more: Any) -> Any:
+        body = {
+            "method": "bank" if payee else "cash",
+            "amount": euros(amount or grant["amount"]["amount"]),
+            "payee_id": payee,
+            "papers": [{"kind": "invoice" if payee else "identity_seen", "document": uuid4()}],
+        }
+        return await self.done(f"/v1/grants/{grant['id']}/payments", body | more)
+
+    async def released(self, grant: Any, payee: str | None, amount: str | None = None, **more: Any) -> Any:
+        payment = await self.scheduled(grant, payee, amount, **more)
+        return await self.done(f"/v1/payments/{payment['id']}/release", {}, by=RELEASER)
+
+    async def paid(self, grant: Any, payee: str | None, amount: str | None = None, **more: Any) -> Any:
+        payment = await self.released(grant, payee, amount, **more)
+        receipt = {"confirmed_on": "2026-11-20", "receipt": uuid4()}
+        return await self.done(f"/v1/payments/{payment['id']}/confirm", receipt)
+
+    async def proved(self) -> None:
+        """The books are right."""
+        async with self.homeward.database.transaction() as session:
+            proof = await verify(session)
+        assert proof.findings == ()
+
+    async def published(self, person: Person) -> list[str]:
+        async with self.homeward.database.transaction() as session:
+            query = "SELECT type FROM outbox WHERE aggregateid = :who ORDER BY seq"
+            rows = await session.scalars(text(query), {"who": str(person.id)})
+            return [kind.removeprefix("org.homeward.grants.").removesuffix(".v1") for kind in rows]
+
+    def uuid(self, value: Any) -> UUID:
+        return UUID(str(value))
+
+
+DECISIONS = {
+    "approve",
+    "reject",
+    "amend",
+    "close",
+    "verify",
+    "refuse",
+    "release",
+    "fail",
+    "reverse",
+    "recover",
+    "reconcile",
+}
+
+
+@asynccontextmanager
+async def running(database_url: str, **values: Any) -> AsyncIterator[Office]:
+    app = create_app(service, settings(database_url, **values))
+    trust(app.state.homeward)
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://grants", timeout=60) as http,
+    ):
+        yield Office(http, app.state.homeward)

@@ -1,0 +1,273 @@
+"""From a request to the last confirmed payment, and everything that is refused on the way."""
+
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+
+from tests.grants.office import APPROVER, RELEASER, REQUESTER, SECOND, Office, euros
+
+
+async def test_from_request_to_confirmed_payment(office: Office) -> None:
+    budget, person = await office.budget("10000.00"), await office.here()
+    grant = await office.grant(person)
+    assert (await office.sums(budget))["reserved"] == Decimal("900.00")
+    grant = await office.done(f"/v1/grants/{grant['id']}/approve", by=APPROVER)
+    assert grant["state"] == "approved"
+    assert (await office.sums(budget))["committed"] == Decimal("900.00")
+    await office.done(f"/v1/grants/{grant['id']}/order")
+    await office.done(f"/v1/grants/{grant['id']}/delivery", {"delivered_on": "2026-11-20", "certificate": uuid4()})
+    payment = await office.paid(grant, await office.payee(), "850.00")
+    assert payment["state"] == "confirmed"
+    closed = await office.done(f"/v1/grants/{grant['id']}/close")
+    assert closed["state"] == "closed"
+    assert closed["paid"] == euros("850.000")
+    sums = await office.sums(budget)
+    assert sums == {
+        "available": Decimal("9150.00"),
+        "reserved": 0,
+        "committed": 0,
+        "paid": Decimal("850.00"),
+        "recovered": 0,
+    }
+    shares = (await office.get(f"/v1/budgets/{budget}")).json()["sources"]
+    assert [Decimal(source["paid"]["amount"]) for source in shares] == [Decimal("637.50"), Decimal("212.50")]
+    assert await office.published(person) == [
+        "grant.requested",
+        "grant.approved",
+        "grant.ordered",
+        "grant.delivered",
+        "payment.scheduled",
+        "payment.released",
+        "payment.confirmed",
+        "grant.closed",
+    ]
+    await office.proved()
+
+
+async def test_nobody_approves_twice_or_their_own(office: Office) -> None:
+    await office.budget()
+    grant = await office.grant(await office.here(), "1500.00")
+    path = f"/v1/grants/{grant['id']}/approve"
+    own = await office.post(path, by=REQUESTER, version=1)
+    assert (own.status_code, own.json()["type"]) == (403, "/problems/four-eyes")
+    assert (await office.done(path, by=APPROVER))["state"] == "requested"
+    again = await office.post(path, by=APPROVER, version=2)
+    assert again.json()["type"] == "/problems/four-eyes"
+    assert (await office.done(path, by=SECOND))["state"] == "approved"
+
+
+@pytest.mark.parametrize("who", [REQUESTER, APPROVER])
+async def test_the_releaser_is_a_third_person(office: Office, who: str) -> None:
+    await office.budget()
+    grant = await office.approved(await office.here())
+    payment = await office.scheduled(grant, await office.payee())
+    answer = await office.post(f"/v1/payments/{payment['id']}/release", {}, by=who, version=1)
+    assert (answer.status_code, answer.json()["type"]) == (403, "/problems/four-eyes")
+
+
+async def test_a_decision_needs_a_person_and_what_was_seen(office: Office) -> None:
+    await office.budget()
+    grant = await office.grant(await office.here())
+    path = f"/v1/grants/{grant['id']}/approve"
+    assert (await office.post(path, by=None, version=1)).status_code == 403
+    assert (await office.post(path, by=APPROVER)).status_code == 428
+    assert (await office.post(path, by=APPROVER, version=7)).status_code == 412
+
+
+async def test_a_ceiling_names_its_rule_and_what_is_left(office: Office) -> None:
+    await office.budget()
+    person = await office.here()
+    await office.grant(person, "1500.00")
+    answer = await office.post("/v1/grants", office.asked(person, "600.00"))
+    problem = answer.json()
+    assert (answer.status_code, problem["type"]) == (409, "/problems/ceiling-exceeded")
+    assert Decimal(problem["left"]["amount"]) == Decimal("500.00")
+    assert problem["rule"]["per"] == "person"
+    assert problem["rule"]["source"]
+    await office.grant(person, "500.00")
+    await office.proved()
+
+
+async def test_what_was_rejected_cancelled_or_not_spent_can_be_granted_again(office: Office) -> None:
+    budget, person = await office.budget(), await office.here()
+    first = await office.grant(person, "2000.00")
+    await office.done(f"/v1/grants/{first['id']}/reject", {"reason": "not_feasible"}, by=APPROVER)
+    second = await office.grant(person, "2000.00")
+    await office.done(f"/v1/grants/{second['id']}/cancel", {"reason": "not_wanted"})
+    third = await office.approved(person, "2000.00")
+    await office.paid(third, await office.payee(), "700.00")
+    await office.done(f"/v1/grants/{third['id']}/close")
+    await office.grant(person, "1300.00")
+    assert (await office.post("/v1/grants", office.asked(person, "0.01"))).status_code == 409
+    assert (await office.sums(budget))["paid"] == Decimal("700.00")
+    await office.proved()
+
+
+async def test_what_a_household_has_counts_for_each_of_it(office: Office) -> None:
+    await office.budget()
+    household = uuid4()
+    people = [await office.here(household_id=household) for _ in range(5)]
+    for person in people[:4]:
+        await office.grant(person, "2000.00")
+    answer = await office.post("/v1/grants", office.asked(people[4], "1.00"))
+    assert answer.json()["rule"]["per"] == "household"
+
+
+async def test_the_same_person_in_two_programmes_is_seen(office: Office) -> None:
+    await office.budget()
+    person = await office.here()
+    await office.grant(person, "1900.00")
+    again = await office.here(id=person.id, programme="errin-iraq-2021", office="icmpd")
+    back = await office.here(id=person.id)
+    assert again.case_id != back.case_id
+    answer = await office.post("/v1/grants", office.asked(back, "200.00"))
+    assert Decimal(answer.json()["left"]["amount"]) == Decimal("100.00")
+
+
+async def test_nothing_before_the_arrival_and_nothing_for_a_closed_case(office: Office) -> None:
+    await office.budget()
+    person = await office.here()
+    await office.tell(person.closed())
+    assert (await office.post("/v1/grants", office.asked(person))).json()["type"] == "/problems/state-conflict"
+    other = await office.here()
+    other.case_id = uuid4()
+    await office.tell(other.opened())
+    answer = await office.post("/v1/grants", office.asked(other))
+    assert answer.json()["rule"]["code"] == "not_arrived"
+
+
+async def test_quotes_are_compared_where_the_programme_says_so(office: Office) -> None:
+    await office.budget()
+    grant = await office.grant(await office.here(), "1800.00", kind="business")
+    path = f"/v1/grants/{grant['id']}"
+    answer = await office.post(f"{path}/approve", by=APPROVER, version=1)
+    assert (answer.status_code, answer.json()["needed"]) == (409, 3)
+    for amount in ("1800.00", "1850.00", "1900.00"):
+        body = {"payee_id": await office.payee(kind="supplier"), "amount": euros(amount), "document": uuid4()}
+        quoted = await office.done(f"{path}/quotes", body)
+    assert quoted["state"] == "quoted"
+    assert (await office.done(f"{path}/approve", by=APPROVER))["state"] == "quoted"
+    assert (await office.done(f"{path}/approve", by=SECOND))["state"] == "approved"
+
+
+async def test_an_amended_grant_is_approved_again(office: Office) -> None:
+    budget = await office.budget()
+    grant = await office.approved(await office.here())
+    changed = await office.done(f"/v1/grants/{grant['id']}/amend", {"amount": euros("950.00")}, by=SECOND)
+    assert (changed["state"], changed["approvers"]) == ("requested", [])
+    assert await office.sums(budget) | {"available": 0} == {
+        "available": 0,
+        "reserved": Decimal("950.00"),
+        "committed": 0,
+        "paid": 0,
+        "recovered": 0,
+    }
+    assert (await office.done(f"/v1/grants/{grant['id']}/approve", by=APPROVER))["state"] == "approved"
+    await office.proved()
+
+
+async def test_instalments_wait_for_what_was_delivered(office: Office) -> None:
+    await office.budget()
+    grant = await office.approved(await office.here(), "1000.00", kind="business")
+    payee = await office.payee(kind="supplier")
+    too_much = {"method": "bank", "amount": euros("600.01"), "payee_id": payee}
+    answer = await office.post(f"/v1/grants/{grant['id']}/payments", too_much)
+    assert (answer.status_code, Decimal(answer.json()["left"]["amount"])) == (409, Decimal("600.00"))
+    await office.paid(grant, payee, "600.00")
+    second = {"method": "bank", "amount": euros("400.00"), "payee_id": payee, "instalment": 2}
+    assert (await office.post(f"/v1/grants/{grant['id']}/payments", second)).status_code == 409
+    handed = {"delivered_on": "2026-11-20", "certificate": uuid4(), "complete": False}
+    await office.done(f"/v1/grants/{grant['id']}/delivery", handed)
+    await office.paid(grant, payee, "400.00", instalment=2)
+    await office.proved()
+
+
+async def test_a_payment_without_its_papers_or_to_an_unverified_account_is_not_released(office: Office) -> None:
+    await office.budget()
+    grant = await office.approved(await office.here())
+    payee = await office.payee()
+    bare = await office.scheduled(grant, payee, "100.00", papers=[])
+    answer = await office.post(f"/v1/payments/{bare['id']}/release", {}, by=RELEASER, version=1)
+    assert answer.json()["missing"] == ["invoice"]
+    payment = await office.scheduled(grant, payee, "100.00")
+    details = {"details": {"name": "Somebody else", "account": "IQ00TEST999999999"}}
+    await office.done(f"/v1/payees/{payee}/details", details)
+    answer = await office.post(f"/v1/payments/{payment['id']}/release", {}, by=RELEASER, version=1)
+    assert answer.json()["type"] == "/problems/payee-not-verified"
+    own = await office.post(f"/v1/payees/{payee}/verify", by=REQUESTER, version=3)
+    assert own.json()["type"] == "/problems/four-eyes"
+    await office.done(f"/v1/payees/{payee}/verify", by=SECOND)
+    await office.done(f"/v1/payments/{payment['id']}/release", {}, by=RELEASER)
+
+
+async def test_money_that_came_back_is_booked_back_and_never_deleted(office: Office) -> None:
+    budget, person = await office.budget(), await office.here()
+    grant = await office.approved(person)
+    payee = await office.payee()
+    first = await office.paid(grant, payee, "400.00")
+    await office.done(f"/v1/payments/{first['id']}/reverse", {"reason": "account_closed"})
+    assert (await office.sums(budget))["committed"] == Decimal("900.00")
+    second = await office.paid(grant, payee, "900.00")
+    await office.done(f"/v1/payments/{second['id']}/recover", {"reason": "fraud"})
+    sums = await office.sums(budget)
+    assert (sums["paid"], sums["recovered"], sums["committed"]) == (0, Decimal("900.00"), 0)
+    answer = await office.post(f"/v1/payments/{second['id']}/recover", {"reason": "fraud"}, version=9)
+    assert answer.status_code == 412
+    kinds = [row["kind"] for row in (await office.get(f"/v1/budgets/{budget}/postings", limit=200)).json()["items"]]
+    assert kinds.count("pay") == 4
+    assert kinds.count("reverse") == kinds.count("recover") == 2
+    await office.proved()
+
+
+async def test_dinars_are_rounded_down_to_the_smallest_note_and_nothing_is_lost(office: Office) -> None:
+    budget, person = await office.budget(), await office.here()
+    grant = await office.approved(person, "100.00", kind="cash")
+    rate = {"value": "1531.37", "on": "2026-11-20", "source": "un-treasury"}
+    payment = await office.paid(grant, None, "100.00", payout_currency="IQD", rate=rate)
+    assert payment["payout"] == {"amount": "153000.000", "currency": "IQD"}
+    assert Decimal(payment["amount"]["amount"]) == Decimal("99.91")
+    await office.done(f"/v1/grants/{grant['id']}/close")
+    sums = await office.sums(budget)
+    assert sums["paid"] + sums["available"] == Decimal("100000.00")
+    await office.proved()
+
+
+async def test_in_kind_is_not_paid_in_cash(office: Office) -> None:
+    await office.budget()
+    grant = await office.approved(await office.here())
+    answer = await office.post(f"/v1/grants/{grant['id']}/payments", {"method": "cash", "amount": euros("1.00")})
+    assert answer.json()["rule"]["code"] == "in_kind"
+
+
+async def test_lists_filter_and_are_spreadsheets_too(office: Office) -> None:
+    budget, person = await office.budget(), await office.here()
+    grant = await office.approved(person)
+    await office.paid(grant, await office.payee(), "10.00")
+    other = await office.grant(await office.here())
+    listed = (await office.get("/v1/grants", returnee_id=person.id)).json()["items"]
+    assert [item["id"] for item in listed] == [grant["id"]]
+    undecided = (await office.get("/v1/grants", state="requested")).json()["items"]
+    assert [item["id"] for item in undecided] == [other["id"]]
+    for path, rows in (("/v1/grants", 3), ("/v1/payments", 2), (f"/v1/budgets/{budget}/postings", 11)):
+        table = await office.get(path, format="csv")
+        assert table.headers["content-type"].startswith("text/csv")
+        assert len(table.text.strip().split("\r\n")) == rows, table.text
+    assert (await office.get("/v1/grants", colour="red")).status_code == 400
+
+
+async def test_strangers_find_nothing(office: Office) -> None:
+    budget, person = await office.budget(), await office.here()
+    grant = await office.approved(person)
+    payee = await office.payee()
+    payment = await office.scheduled(grant, payee)
+    for path in (
+        f"/v1/grants/{grant['id']}",
+        f"/v1/payments/{payment['id']}",
+        f"/v1/payees/{payee}",
+        f"/v1/budgets/{budget}",
+    ):
+        assert (await office.get(path, organisation="another")).status_code == 404, path
+    assert (await office.get("/v1/grants", organisation="another")).json()["items"] == []
+    looked = await office.post(f"/v1/grants/{grant['id']}/order", organisation="bamf")
+    assert looked.status_code == 403

@@ -1,0 +1,258 @@
+"""What grants does when cases and reception tell something, each told once and again."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from contracts import cases, reception
+from contracts.codes import Money
+from services.grants.plans import JOB
+from tests.grants.office import APPROVER, RELEASER, SECOND, Office, Person
+
+
+def line(person: Person, amount: str = "300.00", kind: str = "business", **more: Any) -> dict[str, Any]:
+    return {
+        "id": str(uuid4()),
+        "kind": kind,
+        "housing": None,
+        "beneficiary": str(person.id),
+        "description": "Tools",
+        "budget": {"amount": amount, "currency": "EUR"},
+    } | more
+
+
+class Plan:
+    def __init__(self, office: Office, person: Person, lines: list[dict[str, Any]]) -> None:
+        self.office, self.person, self.lines = office, person, lines
+        self.preparer = uuid4()
+
+    async def approved(self) -> None:
+        payload = {
+            "case_id": str(self.person.case_id),
+            "plan_id": str(uuid4()),
+            "plan_version": 1,
+            "preparer": str(self.preparer),
+        }
+        async with self.office.homeward.database.transaction() as session:
+            await JOB.apply(session, payload, {"lines": self.lines})
+
+    async def grants(self) -> dict[str, dict[str, Any]]:
+        found = (await self.office.get("/v1/grants", case_id=self.person.case_id)).json()["items"]
+        return {grant["plan_line_id"]: grant for grant in found if grant["plan_line_id"]}
+
+
+async def test_each_line_of_a_plan_is_one_grant_once(office: Office) -> None:
+    await office.budget()
+    person = await office.here()
+    plan = Plan(office, person, [line(person), line(person, kind="medical"), line(person, "5000.00")])
+    await plan.approved()
+    await plan.approved()
+    grants = await plan.grants()
+    assert [grants[each["id"]]["state"] for each in plan.lines] == ["requested", "requested", "rejected"]
+    assert grants[plan.lines[2]["id"]]["reason"] == "ceiling"
+    detail = (await office.get(f"/v1/grants/{grants[plan.lines[0]['id']]['id']}")).json()
+    assert UUID(detail["requester"]) == plan.preparer
+    await office.proved()
+
+
+async def test_an_amended_plan_changes_what_is_undecided_and_keeps_what_was_approved(office: Office) -> None:
+    await office.budget()
+    person = await office.here()
+    plan = Plan(office, person, [line(person), line(person), line(person)])
+    await plan.approved()
+    kept = (await plan.grants())[plan.lines[0]["id"]]
+    await office.done(f"/v1/grants/{kept['id']}/approve", by=APPROVER)
+    plan.lines[0]["budget"]["amount"] = "500.00"
+    plan.lines[1]["budget"]["amount"] = "400.00"
+    gone = plan.lines.pop()
+    await plan.approved()
+    grants = await plan.grants()
+    assert (grants[kept["plan_line_id"]]["state"], grants[kept["plan_line_id"]]["amount"]["amount"]) == (
+        "approved",
+        "300.000",
+    )
+    assert grants[plan.lines[1]["id"]]["amount"]["amount"] == "400.000"
+    assert (grants[gone["id"]]["state"], grants[gone["id"]]["reason"]) == ("cancelled", "plan_changed")
+    await office.proved()
+
+
+async def test_a_plan_without_a_budget_is_said_to_have_none(office: Office) -> None:
+    person = await office.here()
+    plan = Plan(office, person, [line(person)])
+    await plan.approved()
+    (grant,) = (await plan.grants()).values()
+    assert (grant["state"], grant["reason"]) == ("rejected", "no_budget")
+
+
+async def cash_ready(office: Office, person: Person) -> tuple[Any, Any]:
+    """Cash for the desk, approved, and released from a float."""
+    await office.tell(person.confirmed(), person.confirmed())
+    (grant,) = (await office.get("/v1/grants", returnee_id=person.id)).json()["items"]
+    assert (grant["kind"], grant["state"]) == ("cash", "requested")
+    await office.done(f"/v1/grants/{grant['id']}/approve", by=APPROVER)
+    (payment,) = (await office.get("/v1/payments", grant_id=grant["id"])).json()["items"]
+    cash = await office.done(
+        "/v1/cash-floats", {"port_of_entry": "EBL", "amount": {"amount": "250.00", "currency": "EUR"}}, by=SECOND
+    )
+    payment = await office.done(f"/v1/payments/{payment['id']}/release", {"float_id": cash["id"]}, by=RELEASER)
+    return payment, cash
+
+
+def handed(person: Person, amount: str) -> reception.AssistanceProvided:
+    money = Money(amount=Decimal(amount), currency="EUR")
+    return reception.AssistanceProvided(
+        **person.ids,
+        arrival_id=person.arrival_id,
+        assistance_id=uuid4(),
+        group="economic",
+        kind="pocket_money",
+        amount=money,
+    )
+
+
+async def test_cash_at_the_desk_from_travel_to_the_count(office: Office) -> None:
+    budget, person = await office.budget(), Person()
+    await office.tell(person.opened())
+    payment, cash = await cash_ready(office, person)
+    path = f"/v1/cash-floats/{cash['id']}"
+    assert (await office.get(path)).json()["left"]["amount"] == "150.000"
+    early = await office.post(f"{path}/return", {"amount": "150.00"})
+    assert early.status_code == 409
+    given = handed(person, "100.00")
+    night = datetime(2026, 11, 3, 2, 30, tzinfo=UTC)
+    await office.tell(person.received(), given, given, at=night)
+    confirmed = (await office.get(f"/v1/payments/{payment['id']}")).json()
+    assert (confirmed["state"], confirmed["confirmed_on"]) == ("confirmed", "2026-11-03")
+    assert (await office.sums(budget))["paid"] == Decimal("100.00")
+    await office.done(f"{path}/return", {"amount": "150.00"}, by=SECOND)
+    own = await office.post(f"{path}/reconcile", {"counted": "150.00"}, by=SECOND, version=3)
+    assert own.json()["type"] == "/problems/four-eyes"
+    counted = await office.done(f"{path}/reconcile", {"counted": "150.00"}, by=RELEASER)
+    assert (counted["state"], counted["agrees"]) == ("reconciled", True)
+    await office.proved()
+
+
+async def test_another_amount_at_the_desk_confirms_nothing(office: Office) -> None:
+    await office.budget()
+    person = Person()
+    await office.tell(person.opened())
+    payment, _ = await cash_ready(office, person)
+    await office.tell(handed(person, "90.00"))
+    assert (await office.get(f"/v1/payments/{payment['id']}")).json()["state"] == "released"
+
+
+async def test_a_no_show_gives_the_cash_back(office: Office) -> None:
+    budget, person = await office.budget(), Person()
+    await office.tell(person.opened())
+    payment, cash = await cash_ready(office, person)
+    absent = reception.ArrivalNoShow(**person.ids, arrival_id=person.arrival_id, travel_id=person.travel_id)
+    await office.tell(absent, absent)
+    assert (await office.get(f"/v1/payments/{payment['id']}")).json()["state"] == "failed"
+    assert (await office.get(f"/v1/cash-floats/{cash['id']}")).json()["left"]["amount"] == "250.000"
+    assert (await office.sums(budget))["available"] == Decimal("100000.00")
+    await office.proved()
+
+
+async def test_the_float_pays_no_more_than_is_in_it(office: Office) -> None:
+    await office.budget()
+    cash = await office.done(
+        "/v1/cash-floats", {"port_of_entry": "EBL", "amount": {"amount": "150.00", "currency": "EUR"}}
+    )
+    for expected in (200, 409):
+        person = Person()
+        await office.tell(person.opened(), person.confirmed())
+        (grant,) = (await office.get("/v1/grants", returnee_id=person.id)).json()["items"]
+        await office.done(f"/v1/grants/{grant['id']}/approve", by=APPROVER)
+        (payment,) = (await office.get("/v1/payments", grant_id=grant["id"])).json()["items"]
+        answer = await office.post(
+            f"/v1/payments/{payment['id']}/release", {"float_id": cash["id"]}, by=RELEASER, version=1
+        )
+        assert answer.status_code == expected, answer.text
+    await office.proved()
+
+
+async def test_a_closed_case_gives_back_and_waits_for_money_on_its_way(office: Office) -> None:
+    budget, person = await office.budget(), await office.here()
+    payee = await office.payee()
+    requested = await office.grant(person, "100.00")
+    paid = await office.approved(person, "200.00")
+    await office.paid(paid, payee, "150.00")
+    scheduled = await office.approved(person, "300.00")
+    await office.scheduled(scheduled, payee)
+    away = await office.approved(person, "400.00")
+    payment = await office.released(away, payee, "350.00")
+    await office.tell(person.closed(), person.closed())
+    states = {g["id"]: g["state"] for g in (await office.get("/v1/grants", returnee_id=person.id)).json()["items"]}
+    assert [states[g["id"]] for g in (requested, paid, scheduled, away)] == [
+        "cancelled",
+        "closed",
+        "cancelled",
+        "approved",
+    ]
+    receipt = {"confirmed_on": "2026-11-20", "receipt": uuid4()}
+    await office.done(f"/v1/payments/{payment['id']}/confirm", receipt)
+    await office.done(f"/v1/grants/{away['id']}/close")
+    sums = await office.sums(budget)
+    assert (sums["paid"], sums["available"]) == (Decimal("500.00"), Decimal("99500.00"))
+    await office.proved()
+
+
+async def test_a_withdrawn_referral_takes_everything_back(office: Office) -> None:
+    budget, person = await office.budget(), Person()
+    await office.tell(person.opened())
+    await cash_ready(office, person)
+    await office.tell(
+        cases.ReferralWithdrawn(
+            referral_id=uuid4(),
+            programme=person.programme,
+            referrer="bamf",
+            returnee_id=person.id,
+            case_id=person.case_id,
+        )
+    )
+    assert (await office.sums(budget))["available"] == Decimal("100000.00")
+    await office.proved()
+
+
+async def test_erased_people_leave_the_amounts_without_the_person(office: Office) -> None:
+    budget, person = await office.budget(), await office.here()
+    payee = await office.payee(kind="returnee", returnee_id=person.id)
+    grant = await office.approved(person, "200.00", description="Tools for a car workshop")
+    await office.paid(grant, payee, "150.00")
+    await office.tell(cases.ReturneeErased(returnee_id=person.id))
+    async with office.homeward.database.transaction() as session:
+        connection = await session.connection()
+        for table, column in (
+            ("assistance_grant", "returnee_id"),
+            ("assistance_grant", "description"),
+            ("payment", "returnee_id"),
+            ("payee", "sealed"),
+            ("payee", "returnee_id"),
+        ):
+            left = await connection.exec_driver_sql(f"SELECT count(*) FROM {table} WHERE {column} IS NOT NULL")
+            assert left.scalar_one() == 0, f"{table}.{column}"
+    assert (await office.sums(budget))["paid"] == Decimal("150.00")
+    assert (await office.published(person))[-1] == "returnee.scrubbed"
+    await office.tell(person.opened(), person.confirmed())
+    assert (await office.post("/v1/grants", office.asked(person))).status_code in {404, 503}
+    await office.proved()
+
+
+@pytest.mark.parametrize("told_twice", [1, 2])
+async def test_two_ids_of_one_person_share_a_ceiling(office: Office, told_twice: int) -> None:
+    from services.grants import people
+
+    await office.budget()
+    one, other = await office.here(), await office.here()
+    await office.grant(one, "1500.00")
+    await office.grant(other, "400.00")
+    for _ in range(told_twice):
+        async with office.homeward.database.transaction() as session:
+            await people.merge(session, one.id, other.id)
+    for person in (one, other):
+        answer = await office.post("/v1/grants", office.asked(person, "100.01"))
+        assert Decimal(answer.json()["left"]["amount"]) == Decimal("100.00")
+    await office.grant(other, "100.00")

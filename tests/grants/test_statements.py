@@ -1,0 +1,121 @@
+"""Bank statements: the files as banks send them, right, wrong, unknown, reversed, and twice."""
+
+import csv
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from services.grants.statements.rules import Unreadable, read_csv, read_mt940
+from tests.grants.office import Office
+
+DATA = Path(__file__).parent / "data"
+TEXTS = {kind: (DATA / f"statement.{kind}").read_text("utf-8") for kind in ("csv", "mt940")}
+TYPES = {"csv": "text/csv", "mt940": "application/x-mt940"}
+EXPECTED = {
+    (row["account"], int(row["line"])): row["outcome"]
+    for row in csv.DictReader((DATA / "statement_expected.csv").open(encoding="utf-8"))
+}
+PAYMENTS = list(csv.DictReader((DATA / "payments.csv").open(encoding="utf-8")))
+
+
+def test_both_files_hold_the_same_entries() -> None:
+    one, other = read_csv(TEXTS["csv"]), read_mt940(TEXTS["mt940"])
+    assert one == other
+    assert len(one) == 24
+    assert {entry.direction for entry in one} == {"debit", "credit"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "new", "code"),
+    [
+        ("mt940", "D2284,80", "D2284,81", "does_not_add_up"),
+        ("mt940", "D2284,80", "D2284,801", "too_fine"),
+        ("mt940", ":60F:C190502EUR85000,00", ":60F:C190502EUR", "balance"),
+        ("mt940", "190502", "199902", "date"),
+        ("mt940", ":20:STMT1905EUR", "Dear Sir", "no_tag"),
+        ("csv", "2284.80", "2284.801", "too_fine"),
+        ("csv", ",debit,", ",sideways,", "direction"),
+        ("csv", "2019-05-02", "02.05.2019", "date"),
+        ("csv", "2284.80", "NaN", "amount"),
+        ("csv", "bank_reference", "reference_of_bank", "columns_missing"),
+    ],
+)
+def test_what_is_no_statement_says_where(kind: str, old: str, new: str, code: str) -> None:
+    read = read_csv if kind == "csv" else read_mt940
+    with pytest.raises(Unreadable) as wrong:
+        read(TEXTS[kind].replace(old, new))
+    assert wrong.value.code == code
+    assert wrong.value.row >= 1
+
+
+async def send(office: Office, kind: str, text: str | None = None) -> httpx.Response:
+    headers = office.headers(None) | {"Idempotency-Key": str(uuid4()), "Content-Type": TYPES[kind]}
+    return await office.http.post("/v1/statements", content=(text or TEXTS[kind]).encode(), headers=headers)
+
+
+async def released_payments(office: Office) -> str:
+    """The payments of the data, released, each of a grant of its own; dinars at a rate."""
+    budget = await office.budget("200000.00", programme="errin-iraq-2021")
+    payee = await office.payee()
+    for row in PAYMENTS:
+        more: dict[str, Any] = {"reference": row["reference"]}
+        amount = Decimal(row["amount"])
+        if row["currency"] == "IQD":
+            rate = {"value": "2000", "on": "2019-05-01", "source": "un-treasury"}
+            more |= {"payout_currency": "IQD", "rate": rate}
+            amount = (amount / 2000).quantize(Decimal("0.01"))
+        person = await office.here(programme="errin-iraq-2021", office="icmpd")
+        grant = await office.approved(person, format(amount, "f"))
+        await office.released(grant, payee, **more)
+    return budget
+
+
+def outcomes(answer: httpx.Response) -> dict[tuple[str, int], str]:
+    assert answer.status_code == 201, answer.text
+    return {
+        (statement["account"], line["line"]): line["outcome"]
+        for statement in answer.json()["items"]
+        for line in statement["lines"]
+    }
+
+
+async def test_each_entry_is_what_the_data_say_and_is_booked_once(office: Office) -> None:
+    budget = await released_payments(office)
+    assert outcomes(await send(office, "mt940")) == EXPECTED
+    first = await office.sums(budget)
+    reversed_, differing = "PAY-000131", "PAY-000159"
+    payments = {p["reference"]: p for p in (await office.get("/v1/payments", limit=200)).json()["items"]}
+    paid = {row["reference"] for row in PAYMENTS} - {reversed_, differing}
+    assert {p["state"] for reference, p in payments.items() if reference in paid} == {"confirmed"}
+    assert (payments[reversed_]["state"], payments[differing]["state"]) == ("reversed", "released")
+    assert first["paid"] == sum(Decimal(payments[reference]["amount"]["amount"]) for reference in paid)
+    for kind in ("mt940", "csv"):
+        assert outcomes(await send(office, kind)) == EXPECTED
+    assert await office.sums(budget) == first
+    await office.proved()
+
+
+async def test_money_that_the_bank_sent_twice_is_seen(office: Office) -> None:
+    await released_payments(office)
+    await send(office, "csv")
+    again = TEXTS["csv"].replace(",00005,", ",00006,").replace("EUR1905", "EUR1906").replace("IQD1905", "IQD1906")
+    answer = await send(office, "csv", again)
+    why = {line["why"] for statement in answer.json()["items"] for line in statement["lines"]}
+    assert "matched" not in set(outcomes(answer).values())
+    assert {"paid_twice", "no_payment", "amount_differs"} <= why
+    await office.proved()
+
+
+async def test_a_file_with_one_wrong_line_books_nothing(office: Office) -> None:
+    budget = await office.budget()
+    answer = await send(
+        office, "csv", TEXTS["csv"] + "BE00000000000001,00005,99,2019-05-09,2019-05-09,debit,x,EUR,A,B,C,1"
+    )
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["row"] == 26
+    assert (await office.get("/v1/statements")).json()["items"] == []
+    assert (await office.sums(budget))["paid"] == 0
