@@ -128,7 +128,8 @@ class TestEveryEvent:
             assert model.subject_fields[0] == "returnee_id"
 
     def test_is_named_as_a_fact_of_its_service(self, model: type[EventData]) -> None:
-        assert re.fullmatch(r"org\.homeward\.(cases|reception|grants|training)\.[a-z_]+\.[a-z_]+\.v[0-9]+", model.event_type)
+        named = r"org\.homeward\.(cases|reception|grants|training)\.[a-z_]+\.[a-z_]+\.v[0-9]+"
+        assert re.fullmatch(named, model.event_type)
         assert model.__module__ == f"contracts.{model.service}"
 
 
