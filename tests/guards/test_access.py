@@ -127,7 +127,7 @@ class Matrix:
         response = await self.http.send(request, stream=True)
         try:
             streams = response.headers.get("content-type", "").startswith(STREAM)
-            text = "" if streams else (await response.aread()).decode()
+            text = "" if streams else (await response.aread()).decode(errors="replace")  # a certificate is no text
         finally:
             await response.aclose()
         return Answer(response.status_code, response.headers, text)
