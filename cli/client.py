@@ -122,6 +122,13 @@ class GatewayClient:
                 answer = await self.http.request(method, path, **options)
             if answer is not None and answer.is_success:
                 return answer
+            if (
+                answer is not None
+                and answer.status_code == httpx.codes.TOO_MANY_REQUESTS
+                and time.monotonic() < deadline
+            ):
+                await asyncio.sleep(min(float(answer.headers.get("retry-after", 1)), deadline - time.monotonic()))
+                continue
             final = answer is not None and answer.status_code < httpx.codes.INTERNAL_SERVER_ERROR
             if final or time.monotonic() > deadline:
                 raise Refused(method, path, answer)

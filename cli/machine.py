@@ -21,6 +21,8 @@ from cli.roles import ROLES
 POSTGRES_PORT_VARIABLE, POSTGRES_PORT = "HOMEWARD_POSTGRES_PORT", 54329
 KAFKA_PORT_VARIABLE, KAFKA_PORT = "HOMEWARD_KAFKA_PORT", 19092
 SECOND = 1.0
+DEMO_REQUESTS = "12000"
+"""Requests a minute of one client on one machine, where a demo plays many people at once."""
 
 
 class CannotRun(RuntimeError):  # noqa: N818 - it is no error of ours, and people read only its message
@@ -103,6 +105,7 @@ class Machine:
         gateway = f"http://127.0.0.1:{given[ROLES['gateway'].port_variable]}"
         settings = {
             "HOMEWARD_HOST": "127.0.0.1",
+            "HOMEWARD_REQUESTS_PER_MINUTE": os.environ.get("HOMEWARD_REQUESTS_PER_MINUTE", DEMO_REQUESTS),
             "HOMEWARD_PORT": str(given[ROLES[role].port_variable]),
             "HOMEWARD_DATABASE_URL": self.database_url(role),
             "HOMEWARD_KAFKA_BOOTSTRAP": os.environ.get("HOMEWARD_KAFKA_BOOTSTRAP")

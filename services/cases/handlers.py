@@ -10,7 +10,16 @@ from sqlalchemy import select
 from chassis.consumer import Handlers
 from chassis.db import Session
 from chassis.events import Event
-from contracts.codes import ArrivalState, CaseState
+from contracts.codes import ArrivalState, CaseState, DeadlineKind
+from contracts.grants import (
+    GrantApproved,
+    GrantCancelled,
+    GrantDelivered,
+    GrantFact,
+    GrantOrdered,
+    GrantRequested,
+    PaymentConfirmed,
+)
 from contracts.reception import (
     ArrivalCompleted,
     ArrivalConfirmed,
@@ -28,8 +37,10 @@ from contracts.training import EnrolmentCompleted, PlacementStarted
 from services.cases import walk_ins
 from services.cases.cases import rules, service
 from services.cases.models import CaseFile, CaseMember, Returnee
-from services.cases.plans.service import deliver
+from services.cases.plans.schemas import LineStatus
+from services.cases.plans.service import deliver, move_line
 from services.cases.referrals.rules import higher
+from services.cases.visits.service import schedule_after
 
 Handler = Callable[[Session, Event[Any]], Awaitable[None]]
 
@@ -165,7 +176,44 @@ async def line_delivered(session: Session, event: Event[EnrolmentCompleted] | Ev
         await deliver(session, data.case_id, data.plan_line_id, at=at, by=by)
 
 
+def _moves(status: LineStatus) -> Handler:
+    """The plan line that a grant fulfils has come so far."""
+
+    async def handle(session: Session, event: Event[GrantFact]) -> None:
+        if event.data.plan_line_id is not None:
+            await move_line(session, event.data.plan_line_id, status)
+
+    return handle
+
+
+async def grant_delivered(session: Session, event: Event[GrantDelivered]) -> None:
+    """The plan line moves on; once it is whole, a visit follows where the programme asks for one."""
+    data = event.data
+    if data.plan_line_id is None:
+        return
+    await move_line(session, data.plan_line_id, LineStatus.DELIVERED if data.complete else LineStatus.IN_DELIVERY)
+    if data.complete:
+        await schedule_after(
+            session, data.plan_line_id, DeadlineKind.VISIT_AFTER_DELIVERY, data.grant_id, data.delivered_on
+        )
+
+
+async def payment_confirmed(session: Session, event: Event[PaymentConfirmed]) -> None:
+    """A visit follows a payment where the programme asks for one."""
+    data = event.data
+    if data.plan_line_id is not None:
+        await schedule_after(
+            session, data.plan_line_id, DeadlineKind.VISIT_AFTER_PAYMENT, data.payment_id, data.confirmed_on
+        )
+
+
 HANDLERS: Handlers = {
+    GrantRequested: _moves(LineStatus.REQUESTED),
+    GrantApproved: _moves(LineStatus.GRANTED),
+    GrantOrdered: _moves(LineStatus.IN_DELIVERY),
+    GrantDelivered: grant_delivered,
+    GrantCancelled: _moves(LineStatus.CANCELLED),
+    PaymentConfirmed: payment_confirmed,
     ArrivalReceived: received,
     ArrivalConfirmed: confirmed,
     ArrivalCompleted: completed,

@@ -18,11 +18,17 @@ from contracts.cases import (
     CaseOpened,
     CaseProgressed,
     CaseReopened,
+    CaseTransferred,
     HouseholdChange,
     HouseholdChanged,
     PlanApproved,
     ReferralWithdrawn,
     ReturneeErased,
+    ReturneeMerged,
+    ReturneeRestricted,
+    ReturneeShared,
+    ReturneeUnmerged,
+    ReturneeUnshared,
     TravelCancelled,
     TravelConfirmed,
     TravelNotDeparted,
@@ -267,7 +273,18 @@ async def _cash_back(session: Session, *where: Any) -> None:
         await _wind_up(session, grant, GrantReason.NOT_ARRIVED, desk=True)
 
 
+async def merged(session: Session, event: Event[ReturneeMerged]) -> None:
+    """Two ids are one person: ceilings see what was granted under either."""
+    await people.merge(session, event.data.returnee_id, event.data.into)
+
+
 HANDLERS: Handlers = {
+    ReturneeMerged: merged,
+    ReturneeUnmerged: beneficiaries.on_unmerged,
+    CaseTransferred: beneficiaries.on_transferred,
+    ReturneeShared: beneficiaries.on_shared,
+    ReturneeUnshared: beneficiaries.on_unshared,
+    ReturneeRestricted: beneficiaries.on_restricted,
     CaseOpened: case_opened,
     CaseProgressed: case_moved,
     CaseReopened: case_moved,

@@ -79,15 +79,6 @@ class Participant(Base):
     arrived_on: Mapped[date | None]
 
 
-class Alias(Base):
-    """Two ids of one person: facts stay under the id they were recorded with, ceilings see both."""
-
-    __tablename__ = "alias"
-
-    returnee_id: Mapped[UUID] = mapped_column(primary_key=True)
-    into: Mapped[UUID] = mapped_column(index=True)
-
-
 class Budget(Resource):
     """Money of a programme that an organisation may grant from."""
 

@@ -3,16 +3,17 @@
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import func, select
 
+from chassis import aliases
 from chassis.access import Role, roles_of, visible
+from chassis.aliases import same_person
 from chassis.auth import Caller, OrganisationKind
 from chassis.db import Session
 from chassis.errors import FORBIDDEN, NOT_FOUND, Problem
 from chassis.routing import NotKnownYet
 from contracts.codes import actor_id
-from services.grants.models import Alias, Participant
+from services.grants.models import Participant
 
 SYSTEM = Caller("service-grants", "homeward", OrganisationKind.INTERNAL, frozenset())
 """Who acts where nobody does: a reaction to another service's event."""
@@ -61,13 +62,6 @@ async def must_work_for(session: Session, returnee_id: UUID | None, caller: Call
         raise Problem(FORBIDDEN, "the implementing organisation and the programme office work on grants")
 
 
-async def same_person(session: Session, returnee_id: UUID) -> list[UUID]:
-    """Every id of a person, of which there are several after a merge; in order."""
-    into = await session.scalar(select(Alias.into).where(Alias.returnee_id == returnee_id)) or returnee_id
-    others = await session.scalars(select(Alias.returnee_id).where(Alias.into == into))
-    return sorted({returnee_id, into, *others})
-
-
 async def household(session: Session, household_id: UUID | None) -> list[UUID]:
     """Every id of everybody in a household, also of those who are in another one under another id."""
     if household_id is None:
@@ -77,10 +71,7 @@ async def household(session: Session, household_id: UUID | None) -> list[UUID]:
             select(Participant.returnee_id).where(Participant.household_id == household_id).distinct()
         )
     )
-    into = select(Alias.into).where(Alias.returnee_id.in_(members))
-    others = await session.scalars(select(Alias.returnee_id).where(or_(Alias.into.in_(members), Alias.into.in_(into))))
-    roots = await session.scalars(into)
-    return sorted({*members, *others, *roots})
+    return sorted({each for member in members for each in await same_person(session, member)})
 
 
 async def lock(session: Session, people: Iterable[UUID], households: Sequence[UUID | None] = ()) -> None:
@@ -96,9 +87,4 @@ async def lock(session: Session, people: Iterable[UUID], households: Sequence[UU
 async def merge(session: Session, returnee_id: UUID, into: UUID) -> None:
     """Two ids are one person from now on; ceilings see what was granted under either."""
     await lock(session, [returnee_id, into])
-    root = await session.scalar(select(Alias.into).where(Alias.returnee_id == into)) or into
-    await session.execute(
-        insert(Alias)
-        .values(returnee_id=returnee_id, into=root)
-        .on_conflict_do_update(index_elements=["returnee_id"], set_={"into": root})
-    )
+    await aliases.merge(session, returnee_id, into)

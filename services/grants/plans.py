@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy import select
 
 from chassis import jobs
+from chassis.aliases import same_person
 from chassis.db import Session, now, savepoint
 from chassis.errors import INVALID, STATE_CONFLICT, Problem
 from chassis.http import CallFailed, ServiceClient
@@ -69,7 +70,7 @@ async def _grant(session: Session, payload: Payload, plan: Any) -> None:
         await jobs.schedule(session, FETCH_PLAN, payload, due_at=soon, key=str(plan_id))
         return
     household = next(iter(members.values())).household_id
-    ids = sorted({one for member in wanted for one in await people.same_person(session, member)})
+    ids = sorted({one for member in wanted for one in await same_person(session, member)})
     await people.lock(session, ids, [household])
     granted = await session.scalars(
         select(Grant)

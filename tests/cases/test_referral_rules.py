@@ -119,6 +119,11 @@ def test_each_defect_gets_its_code(row: dict[str, str]) -> None:
     assert found - {"one_principal"} == {expected}
 
 
+def said(document: dict[str, Any]) -> dict[str, Any]:
+    """What a document says, without what it leaves open."""
+    return {name: value for name, value in document.items() if value is not None}
+
+
 @pytest.mark.parametrize("line", EXAMPLES.read_text(encoding="utf-8").splitlines())
 def test_every_example_is_right_and_kept_to_the_letter(line: str) -> None:
     body = json.loads(line)
@@ -127,7 +132,9 @@ def test_every_example_is_right_and_kept_to_the_letter(line: str) -> None:
     kept = parsed.model_dump(mode="json", by_alias=True)
     for person, sent in zip(kept["people"], body["people"], strict=True):
         assert person["names"] == sent["names"]
-        assert person["documents"] == sent["documents"]
+        assert [said(document) for document in person["documents"]] == [
+            said(document) for document in sent["documents"]
+        ]
         assert person["contacts"] == sent["contacts"]
         assert person["birth"] == sent["birth"]
 

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from chassis import audit
 from chassis.access import visible
+from chassis.aliases import same_person
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
@@ -209,7 +210,7 @@ async def _check_amount(session: Session, asked: Asked, *, but: UUID | None = No
         outside = day > window_ends(who.programme, who.programme_version, package, who.implementer, arrived_on)
         if outside and package.window.then is Outside.REFUSE:
             raise rules.refused("window", name, package.window.source, package.window.verified)
-    ids = await people.same_person(session, who.returnee_id)
+    ids = await same_person(session, who.returnee_id)
     months = allowed.counted.months
     mine = await _granted(session, ids, name, months, but)
     family = sorted({*ids, *await people.household(session, who.household_id)})
@@ -232,10 +233,10 @@ async def lock_people(session: Session, returnee_id: UUID | None, household_id: 
     """Lock a person under all their ids, and their household; again where a merge came between."""
     if returnee_id is None:
         return
-    ids = await people.same_person(session, returnee_id)
+    ids = await same_person(session, returnee_id)
     while True:
         await people.lock(session, ids, [household_id])
-        again = await people.same_person(session, returnee_id)
+        again = await same_person(session, returnee_id)
         if again == ids:
             return
         ids = again

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from chassis import audit
 from chassis.access import visible
+from chassis.aliases import same_person
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
@@ -247,7 +248,7 @@ async def visited(session: Session, grant: Grant) -> bool:
 
 async def _check_cash(session: Session, grant: Grant, amount: Decimal) -> None:
     package = assistance(grant.programme, grant.programme_version).packages[grant.package]
-    ids = await people.same_person(session, grant.returnee_id) if grant.returnee_id else []
+    ids = await same_person(session, grant.returnee_id) if grant.returnee_id else []
     query = (
         select(func.coalesce(func.sum(Payment.amount), 0))
         .join(Grant, Grant.id == Payment.grant_id)

@@ -133,13 +133,6 @@ FUNCTIONS = (
 
 def upgrade() -> None:
     op.create_table(
-        "alias",
-        sa.Column("returnee_id", sa.Uuid(), nullable=False),
-        sa.Column("into", sa.Uuid(), nullable=False),
-        sa.PrimaryKeyConstraint("returnee_id", name=op.f("pk_alias")),
-    )
-    op.create_index(op.f("ix_alias_into"), "alias", ["into"], unique=False)
-    op.create_table(
         "budget",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -566,7 +559,5 @@ def downgrade() -> None:
     op.drop_table("cash_float")
     op.drop_index("ix_budget_programme", table_name="budget")
     op.drop_table("budget")
-    op.drop_index(op.f("ix_alias_into"), table_name="alias")
-    op.drop_table("alias")
     for function in FUNCTIONS:
         op.execute(f"DROP FUNCTION {function}")
