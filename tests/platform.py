@@ -29,6 +29,7 @@ from contracts.programmes import load_programmes
 
 ROOT = Path(__file__).resolve().parent.parent
 READY_SECONDS = 240
+SERVICES = [name for name in ROLES if name != "gateway"]
 PORTS = ["HOMEWARD_POSTGRES_PORT", "HOMEWARD_KAFKA_PORT", *(role.port_variable for role in ROLES.values())]
 
 

@@ -102,6 +102,8 @@ class TestRead:
             "household_id",
             "languages",
             "contacts",
+            "documents",
+            "references",
         }
         assert answer.json()["contacts"] == [{"kind": "phone", "owner": "self", "safe_hours": "09:00-12:00"}]
         assert "0433111" not in answer.text

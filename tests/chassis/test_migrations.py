@@ -12,6 +12,7 @@ from tests.conftest import NewDatabase
 
 
 @pytest.mark.parametrize("role", list(ROLES))
+@pytest.mark.filterwarnings("ignore:Computed default on .* cannot be modified")
 async def test_one_head_and_no_drift(new_database: NewDatabase, role: str) -> None:
     service = ROLES[role].service()
     for chain in migrations.chains(service.migrations, service.metadata):

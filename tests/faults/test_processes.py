@@ -8,8 +8,8 @@ import pytest
 import pytest_asyncio
 
 from chassis.events import Audience
-from cli.demo import Return
-from tests.platform import ROOT, Platform, example, running_platform, shown_to, walked
+from cli.demo import Return, Stuck, eventually
+from tests.platform import ROOT, SERVICES, Platform, example, running_platform, shown_to, walked
 
 REFERENCES = [
     json.loads(line)["external_reference"] for line in (ROOT / "examples" / "referrals.jsonl").read_text().splitlines()
@@ -27,14 +27,27 @@ async def come_home(platform: Platform, references: list[str]) -> list[Return]:
     return list(await asyncio.gather(*(walked(platform, example(reference)) for reference in references)))
 
 
+async def moved(platform: Platform, way: Return) -> bool:
+    """Whether the case went on to the follow-up, as it does when every line of its plan was given."""
+    partner = platform.client("iom-iraq")
+
+    async def look() -> bool:
+        return bool((await partner.get(f"/v1/cases/{way.case_id}"))["state"] == "monitoring")
+
+    try:
+        return bool(await eventually(look, "the case moved on"))
+    except Stuck:
+        return False
+
+
 async def lost(platform: Platform, ways: list[Return]) -> dict[str, int]:
     """How many events of these people are missing from their timelines, and how many cases did not move."""
-    logs = {service: await platform.log(service) for service in ("cases", "reception")}
-    heads = {service: log[-1]["position"] for service, log in logs.items()}
+    logs = {service: await platform.log(service) for service in SERVICES}
+    heads = {service: log[-1]["position"] for service, log in logs.items() if log}
     partner = platform.client("iom-iraq")
     missing = unmoved = people = 0
     for way in ways:
-        unmoved += (await partner.get(f"/v1/cases/{way.case_id}"))["state"] != "in_delivery"
+        unmoved += not await moved(platform, way)
         for returnee in way.returnees:
             people += 1
             page = await platform.fresh_timeline(partner, returnee, up_to=heads)

@@ -179,7 +179,7 @@ async def test_filters_narrow(gateway: Gateway, sources: Sources) -> None:
 @pytest.mark.parametrize(
     ("query", "status"),
     [
-        ({"service": "grants"}, 422),
+        ({"service": "catering"}, 422),
         ({"type": "cases"}, 422),
         ({"order": "up"}, 422),
         ({"from": "2026-01-01T00:00:00"}, 422),

@@ -17,9 +17,9 @@ TEXTS = {kind: (DATA / f"statement.{kind}").read_text("utf-8") for kind in ("csv
 TYPES = {"csv": "text/csv", "mt940": "application/x-mt940"}
 EXPECTED = {
     (row["account"], int(row["line"])): row["outcome"]
-    for row in csv.DictReader((DATA / "statement_expected.csv").open(encoding="utf-8"))
+    for row in csv.DictReader((DATA / "statement_expected.csv").read_text(encoding="utf-8").splitlines())
 }
-PAYMENTS = list(csv.DictReader((DATA / "payments.csv").open(encoding="utf-8")))
+PAYMENTS = list(csv.DictReader((DATA / "payments.csv").read_text(encoding="utf-8").splitlines()))
 
 
 def test_both_files_hold_the_same_entries() -> None:

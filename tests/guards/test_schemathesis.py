@@ -1,5 +1,6 @@
 """Schemathesis over every operation: whatever is sent, the answer is a documented one, and never a failure of ours."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import reduce
@@ -29,6 +30,13 @@ from chassis.errors import CATALOGUE
 from contracts.scopes import Scope
 from tests.guards.operations import BODIES, Operation, applications, door, operations
 from tests.guards.world import NOT_INTERNAL, World
+
+
+@schemathesis.serializer("application/jsonl")
+def _json_lines(_: Any, value: Any) -> bytes:
+    """One line of a batch, whatever it holds."""
+    return json.dumps(value).encode()
+
 
 EXAMPLES = 6
 """Of valid and of invalid requests, for an operation."""
