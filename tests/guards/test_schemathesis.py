@@ -28,7 +28,7 @@ from schemathesis.specs.openapi.checks import (
 
 from chassis.errors import CATALOGUE
 from contracts.scopes import Scope
-from tests.guards.operations import BODIES, Operation, applications, door, operations
+from tests.guards.operations import BODIES, RAW, Operation, applications, door, operations
 from tests.guards.world import NOT_INTERNAL, World
 
 
@@ -192,6 +192,8 @@ class Fuzz:
 
     def _with_body(self, body: Any) -> Case:
         media_type, _ = self.operation.body() or ("", {})
+        if isinstance(body, str) and media_type in RAW:
+            body = body.encode(errors="surrogatepass")  # such a text is sent as it is, not as JSON
         case: Case = self.described.Case(path_parameters=dict(self.known), body=body, media_type=media_type)
         return case
 
