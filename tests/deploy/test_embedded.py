@@ -101,7 +101,9 @@ async def test_postgres_starts_again_after_it_was_killed(postgres_folder: Path) 
         lines = stale.read_text().splitlines()
         lines[0] = str(os.getpid())  # the id was used again by somebody else
         stale.write_text("\n".join(lines) + "\n")
-        with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, ConnectionError)):
+        with pytest.raises(
+            (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, ConnectionError)
+        ):
             await connection.fetchval("SELECT x FROM kept")
         server.start()
         connection = await asyncpg.connect(server.url())
