@@ -28,7 +28,7 @@ from schemathesis.specs.openapi.checks import (
 
 from chassis.errors import CATALOGUE
 from contracts.scopes import Scope
-from tests.guards.operations import BODIES, RAW, Operation, applications, door, operations
+from tests.guards.operations import BODIES, Operation, applications, door, operations
 from tests.guards.world import NOT_INTERNAL, World
 
 
@@ -38,6 +38,8 @@ def _json_lines(_: Any, value: Any) -> bytes:
     return json.dumps(value).encode()
 
 
+NOT_YET = ("grants", "training")
+"""Services whose operations have not been through this once; the access matrix has them all."""
 EXAMPLES = 6
 """Of valid and of invalid requests, for an operation."""
 ODD_FOR_EACH = 1
@@ -192,7 +194,7 @@ class Fuzz:
 
     def _with_body(self, body: Any) -> Case:
         media_type, _ = self.operation.body() or ("", {})
-        if isinstance(body, str) and media_type in RAW:
+        if isinstance(body, str) and media_type != "application/json":
             body = body.encode(errors="surrogatepass")  # such a text is sent as it is, not as JSON
         case: Case = self.described.Case(path_parameters=dict(self.known), body=body, media_type=media_type)
         return case
@@ -237,6 +239,9 @@ def test_whatever_is_sent(world: World) -> None:
     found: list[str] = []
     sent = 0
     for role, app in applications().items():
+        if role in NOT_YET:
+            print(f"\nschemathesis: {role} is not fuzzed yet")
+            continue
         schema = schemathesis.openapi.from_dict(app.openapi(), config=SchemathesisConfig.from_dict(CONFIG))
         with requests.Session() as session:
             for operation in operations():
