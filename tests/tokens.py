@@ -67,6 +67,7 @@ def settings(database_url: str, **values: Any) -> Settings:
         "database_url": SecretStr(database_url),
         "issuer": ISSUER,
         "encryption_keys": (SecretStr(base64.b64encode(b"k" * 32).decode()),),
+        "matching_key": SecretStr("dev-matching-key-of-the-tests"),
         "audit_key": SecretStr("dev-audit-key-of-the-tests"),
         "client_id": "service-under-test",
         "client_secret": SecretStr("dev-secret"),

@@ -56,5 +56,6 @@ service = Service(
     migrations=Path(__file__).parent / "migrations" / "versions",
     publishes=list(facts.PUBLISHES),
     handlers=HANDLERS,
+    needs=["matching_key"],
     jobs=lambda settings: [JOB, OF_AGE, BATCH, walk_ins.JOB, *document_jobs(settings)],
 )

@@ -38,4 +38,5 @@ service = Service(
     handlers=HANDLERS,
     jobs=lambda settings: [fetch_job(settings)],
     lifespan=lifespan,
+    needs=["matching_key"],
 )

@@ -15,7 +15,6 @@ from chassis.db import Session, now
 from chassis.http import CallFailed, ServiceClient
 from chassis.jobs import JobKind, Payload
 from chassis.settings import Settings
-from services.reception.marks import Marks
 from services.reception.models import Arrival, Mark
 from services.reception.uniting import unite_known
 
@@ -65,13 +64,6 @@ class Document(Part):
     issuer: str
 
 
-class Reference(Part):
-    """A person's place in a referral, under its sender's reference."""
-
-    external_reference: str
-    person: int
-
-
 class Identity(Part):
     """By what the desk recognises a person."""
 
@@ -87,12 +79,14 @@ class Copy(Identity):
     """What reception keeps, of which the board shows less."""
 
     documents: list[Document] = []
+    """Only of somebody whom the desk or a manifest named, until cases adopts them."""
 
 
-class Fetched(Copy):
-    """What cases says; the references become marks and are not kept."""
+class Fetched(Identity):
+    """What cases says; the marks are kept beside the copy."""
 
-    references: list[Reference] = []
+    marks: list[str] = []
+    """Keyed digests of the person's documents and references, in hexadecimal."""
 
 
 def _keyring(request: Request) -> Keyring:
@@ -104,7 +98,7 @@ KeyringDep = Annotated[Keyring, Depends(_keyring)]
 """Encrypts and decrypts what identifies a person."""
 
 
-async def keep(session: Session, returnee_id: UUID, copy: Copy, keyring: Keyring) -> bool:
+async def keep(session: Session, returnee_id: UUID, copy: Identity, keyring: Keyring) -> bool:
     """Keep who somebody is, encrypted; False if the person was erased meanwhile."""
     document = Copy.model_validate(copy.model_dump()).model_dump_json().encode()
     return await beneficiaries.keep_identity(session, returnee_id, document, keyring)
@@ -142,7 +136,7 @@ async def read(session: Session, returnee_ids: Iterable[UUID], keyring: Keyring)
 
 def fetch_job(settings: Settings) -> JobKind:
     """The job that fetches an identity from cases and keeps a minimal copy."""
-    keyring, marks = Keyring.from_settings(settings), Marks(settings)
+    keyring = Keyring.from_settings(settings)
 
     async def call(client: ServiceClient, payload: Payload) -> Fetched | None:
         try:
@@ -158,8 +152,7 @@ def fetch_job(settings: Settings) -> JobKind:
         returnee_id = UUID(payload["returnee_id"])
         if found is None or not await keep(session, returnee_id, found, keyring):
             return
-        digests = [marks.reference(each.external_reference, each.person) for each in found.references]
-        await mark(session, returnee_id, digests + [marks.document(each.number) for each in found.documents])
+        await mark(session, returnee_id, map(bytes.fromhex, found.marks))
         await session.execute(
             update(Arrival)
             .where(Arrival.returnee_id == returnee_id)

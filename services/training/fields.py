@@ -12,13 +12,16 @@ from pydantic_core import PydanticCustomError
 
 from chassis.auth import Caller
 from chassis.errors import FORBIDDEN, NOT_FOUND, Problem
+from chassis.moments import Written
 from contracts.codes import CountryCode
 
 Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f<>]+$", max_length=200, strip_whitespace=True)]
 """A line of text without control characters."""
 Note = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$", max_length=2000)]
-Day = Annotated[date, Field(ge=date(2000, 1, 1), lt=date(2100, 1, 1))]
-Claimed = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2100, 1, 1, tzinfo=UTC))]
+Day = Annotated[date, Field(ge=date(2000, 1, 1), lt=date(2100, 1, 1)), Written]
+Claimed = Annotated[
+    AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2100, 1, 1, tzinfo=UTC)), Written
+]
 """A time with its offset."""
 Percent = Annotated[int, Field(ge=0, le=100)]
 

@@ -16,6 +16,7 @@ from chassis.app import create_app
 from cli.demo import PAPER
 from cli.roles import ROLES
 from contracts.openapi import OF_A_PROCESS
+from contracts.scopes import Scope
 from tests.platform import Platform, example
 from tests.tokens import settings as app_settings
 
@@ -269,7 +270,12 @@ def operations() -> list[Operation]:
     ]
 
 
+def behind_the_door(operation: Operation) -> bool:
+    """Whether only our own services ask for it, at the service itself."""
+    return operation.role != "gateway" and operation.scope == Scope.INTERNAL
+
+
 def door(platform: Platform, operation: Operation) -> str:
     """Where partners find it: at the gateway, unless it is a process's own."""
     own = operation.role != "gateway" and operation.path.startswith(OF_A_PROCESS)
-    return platform.urls[operation.role] if own else platform.gateway
+    return platform.urls[operation.role] if own or behind_the_door(operation) else platform.gateway

@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from chassis.app import Homeward, create_app
 from chassis.events import Envelope, Event, EventData
+from chassis.marks import Marks
 from chassis.outbox import outbox
 from contracts import cases
 from contracts.codes import CaseState, Member, NeedsPriority, ReturnKind
@@ -76,6 +77,7 @@ class Desk:
     def __init__(self, http: httpx.AsyncClient, homeward: Homeward) -> None:
         self.http = http
         self.homeward = homeward
+        self.marks = Marks(homeward.settings)
         self.scopes = "arrivals:read arrivals:write flights:read flights:write"
         self.keys = (f"key-{number}" for number in range(1, 1_000_000))
 

@@ -81,7 +81,7 @@ async def plan(
 
 
 @router.put("")
-@requires(Scope.PLANS_WRITE, if_match=True)
+@requires(Scope.PLANS_WRITE, person=True, if_match=True)
 async def write(
     case_id: UUID,
     body: PlanIn,
@@ -90,7 +90,10 @@ async def write(
     precondition: PreconditionDep,
     response: Response,
 ) -> PlanOut:
-    """Draft the plan (`If-None-Match: *`), or put other lines in the place of the draft's (`If-Match`)."""
+    """Draft the plan (`If-None-Match: *`), or put other lines in the place of the draft's (`If-Match`).
+
+    Whoever writes it prepared it, and does not approve it.
+    """
     return await answer(session, await service.write(session, case_id, body, caller, precondition), response)
 
 
@@ -132,7 +135,7 @@ async def send_back(
 
 
 @router.post("/amend")
-@requires(Scope.PLANS_WRITE)
+@requires(Scope.PLANS_WRITE, person=True)
 async def amend(case_id: UUID, body: AmendIn, session: SessionDep, caller: CallerDep, response: Response) -> PlanOut:
     """Begin the next version of an approved plan."""
     return await answer(session, await service.amend(session, case_id, body, caller), response)

@@ -194,8 +194,9 @@ async def write(session: Session, case_id: UUID, body: PlanIn, caller: Caller, p
 
 
 def _prepared_by(plan: Plan, caller: Caller) -> None:
-    if caller.person is not None and caller.person not in plan.preparers:
-        plan.preparers = [*plan.preparers, caller.person]
+    person = caller.require_person()
+    if person not in plan.preparers:
+        plan.preparers = [*plan.preparers, person]
 
 
 async def agree(session: Session, case_id: UUID, body: AgreeIn, caller: Caller) -> Plan:

@@ -17,6 +17,7 @@ from chassis.db import Session
 from chassis.errors import NOT_FOUND, Problem
 from chassis.pagination import Cursor, Limit, Page, Rows, link_next
 from chassis.routing import CallerDep, CaughtUpDep, PreconditionDep, Router, SessionDep, requires
+from chassis.streams import ListenerDep
 from contracts.codes import Money, PortCode
 from contracts.programmes import HandoverReason
 from contracts.scopes import Scope
@@ -230,6 +231,7 @@ def _name(identity: Identity | None, script: str) -> str:
 async def stream_board(
     request: Request,
     caller: CallerDep,
+    listener: ListenerDep,
     house: HouseDep,
     port: PortCode | None = None,
     day: Annotated[Day | None, Query(alias="date", description="A day in the time zone of the port.")] = None,
@@ -251,7 +253,7 @@ async def stream_board(
     async def show(session: Session, arrivals: Sequence[Arrival]) -> list[BoardEntry]:
         return await entries(session, caller, house, arrivals, port or "all")
 
-    async for event in stream.follow(here.database, request.app.state.closing, caller, watched, start, show):
+    async for event in stream.follow(here.database, listener, watched, start, show):
         yield event
 
 
@@ -304,10 +306,13 @@ async def read_arrival(
     )
 
 
-@router.get("/{arrival_id}/identity", include_in_schema=False)
+@router.get("/{arrival_id}/identity")
 @requires(Scope.INTERNAL)
 async def read_adopted(arrival_id: UUID, session: SessionDep, caller: CallerDep, house: HouseDep) -> AdoptedOut:
-    """Who somebody is whom the desk met without a referral; for our own service that adopts them."""
+    """Who somebody is whom the desk met without a referral; for our own service that adopts them.
+
+    The gateway does not forward it.
+    """
     arrival = await service.get(session, caller, arrival_id)
     copy = None
     if arrival.walk_in and arrival.returnee_id is not None:
