@@ -358,7 +358,8 @@ class Placement(OfPerson):
         CheckConstraint("state IN ('proposed', 'started', 'ended')", name="state"),
         CheckConstraint("state <> 'started' OR started_on IS NOT NULL", name="started"),
         CheckConstraint("(state = 'ended') = (reason IS NOT NULL)", name="reason"),
-        CheckConstraint("subsidy_line_id IS NULL OR wage_subsidy", name="subsidy"),
+        CheckConstraint("(subsidy_line_id IS NULL AND subsidy_months IS NULL) OR wage_subsidy", name="subsidy"),
+        CheckConstraint("subsidy_months > 0", name="subsidy_months"),
         Index(
             "uq_placement_active",
             "vacancy_id",
@@ -375,6 +376,7 @@ class Placement(OfPerson):
     plan_line_id: Mapped[UUID | None]
     wage_subsidy: Mapped[bool]
     subsidy_line_id: Mapped[UUID | None]
+    subsidy_months: Mapped[int | None] = mapped_column(comment="agreed; none: as the programme says")
     started_on: Mapped[date | None]
     ended_on: Mapped[date | None]
     reason: Mapped[str | None]

@@ -33,8 +33,8 @@ WANTED: Mapping[str, CourseKind] = {
     "job_placement": CourseKind.JOB_READINESS,
 }
 """Kinds of line that an enrolment is requested for, and the kind of course."""
-KEPT = frozenset({*WANTED, "wage_subsidy"})
-"""Kinds of line that training knows of; a wage subsidy is for the placement that uses it."""
+KEPT = frozenset({*WANTED, "wage_subsidy", "living_allowance"})
+"""Kinds of line that training knows of; a subsidy is for the placement that uses it, an allowance for attendance."""
 
 log = structlog.get_logger("homeward.training")
 

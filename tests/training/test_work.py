@@ -161,7 +161,7 @@ async def test_a_placement_is_started_checked_and_ended(school: School) -> None:
         {"id": "0195f2a0-0000-7000-8000-00000000000b", "kind": "wage_subsidy", "beneficiary": str(person.id)},
     )
     work = await vacancy(school)
-    placement = await placed(school, work, person, wage_subsidy=True)
+    placement = await placed(school, work, person, wage_subsidy=True, subsidy_months=6)
     path = f"/v1/placements/{placement}"
     assert (await school.post(f"{path}/start", started_on="2099-01-01")).status_code == 422
     started = await school.post(f"{path}/start", started_on="2026-01-31")
@@ -181,6 +181,9 @@ async def test_a_placement_is_started_checked_and_ended(school: School) -> None:
     told = dict(await school.published(person))
     assert told["placement.started"]["subsidy_line_id"].endswith("0b")
     assert told["placement.started"]["plan_line_id"].endswith("0a")
+    assert (told["placement.started"]["wage_subsidy"], told["placement.started"]["subsidy_months"]) == (True, 6)
+    assert (told["placement.ended"]["started_on"], told["placement.ended"]["ended_on"]) == ("2026-01-31", "2026-06-30")
+    assert not any("wage" in name for _, data in told.items() for name in data if name != "wage_subsidy")
     assert told["placement.retention_checked"] | {"months": 6, "working": False} == told["placement.retention_checked"]
 
 
@@ -200,6 +203,10 @@ async def test_a_wage_subsidy_needs_a_line_of_a_plan(school: School) -> None:
         "/v1/placements", vacancy_id=await vacancy(school), returnee_id=person.id, wage_subsidy=True
     )
     assert answer.status_code == 409
+    months = await school.post(
+        "/v1/placements", vacancy_id=await vacancy(school), returnee_id=person.id, subsidy_months=3
+    )
+    assert months.json()["errors"][0]["code"] == "no_subsidy"
 
 
 async def test_a_mentor_takes_as_many_as_agreed(school: School) -> None:

@@ -10,7 +10,7 @@ from chassis.routing import Body
 from contracts.codes import Money
 from contracts.training import PlacementEnd, WorkKind
 from services.training.classifications import IscoCode
-from services.training.fields import Country, Day, Governorate, Language, Line, Out, ResourceOut, check_place
+from services.training.fields import Country, Day, Governorate, Language, Line, Out, ResourceOut, check_place, refuse
 from services.training.work.rules import Factor, PlacementState, VacancyState
 
 
@@ -129,6 +129,15 @@ class PlacementIn(Body):
     returnee_id: UUID
     wage_subsidy: bool = False
     """Whether the plan's wage subsidy is for this placement; grants pays it."""
+    subsidy_months: Annotated[int, Field(ge=1, le=60)] | None = None
+    """For how many months of work it was agreed with the employer; None: as the programme says."""
+
+    @model_validator(mode="after")
+    def months_of_a_subsidy(self) -> Self:
+        """Refuse months of a subsidy where there is none."""
+        if self.subsidy_months is not None and not self.wage_subsidy:
+            raise refuse("no_subsidy", "months of a subsidy with wage_subsidy only")
+        return self
 
 
 class StartIn(Body):
@@ -174,6 +183,7 @@ class PlacementOut(ResourceOut):
     plan_line_id: UUID | None
     wage_subsidy: bool
     subsidy_line_id: UUID | None
+    subsidy_months: int | None
     started_on: date | None
     ended_on: date | None
     reason: PlacementEnd | None

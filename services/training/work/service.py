@@ -241,6 +241,7 @@ def placement_fact(placement: Placement) -> dict[str, Any]:
         "plan_line_id": placement.plan_line_id,
         "wage_subsidy": placement.wage_subsidy,
         "subsidy_line_id": placement.subsidy_line_id,
+        "subsidy_months": placement.subsidy_months,
     }
 
 
@@ -305,6 +306,7 @@ async def propose(session: Session, caller: Caller, body: PlacementIn, *, caught
         plan_line_id=await _line(session, body.returnee_id, "job_placement"),
         wage_subsidy=body.wage_subsidy,
         subsidy_line_id=subsidy,
+        subsidy_months=body.subsidy_months,
     )
     session.add(placement)
     await session.flush()
@@ -407,7 +409,8 @@ async def finish(
             seeker.changed()
     placement.state, placement.reason, placement.ended_on = PlacementState.ENDED, reason, ended_on
     placement.changed()
-    publish(session, facts.PlacementEnded(**placement_fact(placement), reason=reason, ended_on=ended_on))
+    ended = {"reason": reason, "started_on": placement.started_on, "ended_on": ended_on}
+    publish(session, facts.PlacementEnded(**placement_fact(placement), **ended))
     await session.flush()
 
 
@@ -430,8 +433,8 @@ async def check_retention(session: Session, caller: Caller, placement_id: UUID, 
     if (check.checked_on, check.working) != (body.checked_on, body.working):
         check.checked_on, check.working = body.checked_on, body.working
         placement.changed()
-        told = facts.PlacementRetentionChecked(**placement_fact(placement), months=body.months, working=body.working)
-        publish(session, told)
+        found_ = {"months": body.months, "checked_on": body.checked_on, "working": body.working}
+        publish(session, facts.PlacementRetentionChecked(**placement_fact(placement), **found_))
         audit.record(session, caller, "retention", "placement", placement.id, {"months": body.months})
         await session.flush()
     return placement

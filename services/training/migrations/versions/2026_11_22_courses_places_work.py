@@ -222,6 +222,7 @@ def upgrade() -> None:
         sa.Column("plan_line_id", sa.Uuid(), nullable=True),
         sa.Column("wage_subsidy", sa.Boolean(), nullable=False),
         sa.Column("subsidy_line_id", sa.Uuid(), nullable=True),
+        sa.Column("subsidy_months", sa.Integer(), nullable=True, comment="agreed; none: as the programme says"),
         sa.Column("started_on", sa.Date(), nullable=True),
         sa.Column("ended_on", sa.Date(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
@@ -240,7 +241,10 @@ def upgrade() -> None:
         sa.CheckConstraint("(state = 'ended') = (reason IS NOT NULL)", name=op.f("ck_placement_reason")),
         sa.CheckConstraint("state <> 'started' OR started_on IS NOT NULL", name=op.f("ck_placement_started")),
         sa.CheckConstraint("state IN ('proposed', 'started', 'ended')", name=op.f("ck_placement_state")),
-        sa.CheckConstraint("subsidy_line_id IS NULL OR wage_subsidy", name=op.f("ck_placement_subsidy")),
+        sa.CheckConstraint(
+            "(subsidy_line_id IS NULL AND subsidy_months IS NULL) OR wage_subsidy", name=op.f("ck_placement_subsidy")
+        ),
+        sa.CheckConstraint("subsidy_months > 0", name=op.f("ck_placement_subsidy_months")),
         sa.ForeignKeyConstraint(["vacancy_id"], ["vacancy.id"], name=op.f("fk_placement_vacancy_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_placement")),
     )
