@@ -215,6 +215,23 @@ class EnrolmentCancelled(EnrolmentFact, name="training.enrolment.cancelled", sub
     reason: CancellationReason
 
 
+class QuestionReason(StrEnum):
+    """Why a person has to look whether an enrolment goes on."""
+
+    PLAN_AMENDED = "plan_amended"
+    """A new version of the plan that asked for it is being written."""
+    LINE_REMOVED = "line_removed"
+    """The plan that was approved since asks for it no more."""
+
+
+class EnrolmentQuestioned(
+    EnrolmentFact, name="training.enrolment.questioned", subject="returnee_id", audience=IMPLEMENTERS
+):
+    """The plan that asked for the training was changed: it goes on until a person has decided."""
+
+    reason: QuestionReason
+
+
 class AttendanceStatus(StrEnum):
     """Whether somebody was there."""
 

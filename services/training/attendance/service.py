@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from chassis import audit
+from chassis import aliases, audit
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
@@ -192,12 +192,15 @@ async def _write(
 
 async def _allowances(session: Session, returnee_ids: Collection[UUID]) -> dict[UUID, UUID]:
     """The line of each person's approved plan that pays a living allowance; of several the one with the lowest id."""
+    roots = await aliases.resolve_all(session, returnee_ids)
+    same = {one: root for root in roots.values() for one in await aliases.same_person(session, root)}
     query = (
         select(PlannedLine.returnee_id, PlannedLine.line_id)
-        .where(PlannedLine.returnee_id.in_(returnee_ids), PlannedLine.kind == ALLOWANCE, PlannedLine.active)
+        .where(PlannedLine.returnee_id.in_(same), PlannedLine.kind == ALLOWANCE, PlannedLine.active)
         .order_by(PlannedLine.line_id.desc())
     )
-    return {row.returnee_id: row.line_id for row in await session.execute(query)}
+    lines = {same[row.returnee_id]: row.line_id for row in await session.execute(query)}
+    return {returnee_id: lines[root] for returnee_id, root in roots.items() if root in lines}
 
 
 async def _follow(

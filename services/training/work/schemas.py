@@ -90,12 +90,22 @@ class ReasonOut(Out):
     words: str
 
 
+class WeighingOut(Out):
+    """How the fit was weighed: dated data, which says itself where it is from."""
+
+    version: int
+    since: date
+    source: str
+    verified: bool
+    """False: the weights are assumed, and nobody has confirmed them."""
+
+
 class CandidateOut(Out):
     """Somebody who fits a vacancy."""
 
     returnee_id: UUID
     score: int
-    """0 to 100; the weights are provisional."""
+    """0 to 100."""
     reasons: list[ReasonOut]
 
 
@@ -103,6 +113,7 @@ class CandidatesOut(Out):
     """Who fits a vacancy, best first."""
 
     items: list[CandidateOut]
+    weighing: WeighingOut
 
 
 class SuggestionOut(Out):
@@ -110,7 +121,7 @@ class SuggestionOut(Out):
 
     vacancy: VacancyOut
     score: int
-    """0 to 100; the weights are provisional."""
+    """0 to 100."""
     reasons: list[ReasonOut]
 
 
@@ -118,6 +129,7 @@ class SuggestionsOut(Out):
     """Vacancies that fit somebody, best first."""
 
     items: list[SuggestionOut]
+    weighing: WeighingOut
 
 
 class PlacementIn(Body):
