@@ -3,6 +3,9 @@
 from datetime import timedelta
 from uuid import uuid4
 
+from fpdf import FPDF
+
+from services.training.certificates.pdf import FONT, FONT_FILE, MARGIN, fitted
 from tests.training.school import HOUR, School, sessions
 
 
@@ -124,6 +127,28 @@ async def test_a_certificate_is_verified_without_a_token_and_without_a_name(scho
     assert reads
     told = [name for name, _ in await school.published(person)]
     assert told[-2:] == ["enrolment.completed", "certificate.issued"]
+
+
+def test_a_certificate_has_room_for_every_name() -> None:
+    page = FPDF(orientation="landscape", format="A4")
+    page.add_font(FONT, fname=FONT_FILE)
+    page.set_text_shaping(True)
+    page.add_page()
+    short, long = "Ismail al-Dulaimi", " ".join(["Abd-al-Rahman"] * 9)
+    for text, most in (
+        (short, 1),
+        ("زینب محەممەد ئەمین", 1),
+        (long, 2),
+        ("عبد الرحمن نور الدين " * 6, 2),
+        ("W" * 200, 1),
+    ):
+        lines = fitted(page, text, 26)
+        assert len(lines) <= most
+        assert " ".join(lines) == " ".join(text.split())
+        assert max(page.get_string_width(line) for line in lines) <= page.w - 2 * MARGIN
+        assert page.font_size * len(lines) <= 14
+    fitted(page, short, 26)
+    assert page.font_size_pt == 26
 
 
 async def test_assessed_evaluated_and_given_the_manual(school: School) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Row, func, select
+from sqlalchemy import func, select
 
 from chassis import aliases, jobs
 from chassis.auth import Caller, OrganisationKind
@@ -198,7 +198,7 @@ async def _open(session: Session, kinds: Collection[str], lines: Collection[Plan
         .join(Provider, Provider.id == Cohort.provider_id)
         .where(Cohort.state == CohortState.SCHEDULED, wanted, Cohort.id.in_(first))
     )
-    rows: list[Row[Any]] = list(await session.execute(query))
+    rows = [(row[0], row[1], row[2]) for row in await session.execute(query)]
     times: dict[UUID, Times] = defaultdict(list)
     meetings = select(CohortSession).where(CohortSession.cohort_id.in_([row[0].id for row in rows]))
     for each in await session.scalars(meetings):

@@ -184,7 +184,7 @@ async def matches(session: Session, caller: Caller, vacancy_id: UUID, most: int)
             query = query.where(there | Seeker.may_move)
     rows = await session.execute(query.order_by(Seeker.updated_at.desc(), Seeker.id).limit(MOST_COMPARED))
     by = weighing(await _today(session))
-    best = Pool(map(skills_of, rows), by).best(work_of(vacancy), most)
+    best = Pool((skills_of(row) for row in rows), by).best(work_of(vacancy), most)
     if not best and vacancy.registered_by != caller.organisation and not caller.is_internal:
         raise Problem(NOT_FOUND)  # who has nobody to place is not told of the people of others
     return best, by
