@@ -20,8 +20,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from cli.client import GatewayClient
+from cli.development import COURSES
 
-COURSES = Path(__file__).resolve().parent.parent / "examples" / "courses.csv"
 WAIT_SECONDS = 60.0
 LOOK_SECONDS = 0.15
 PREPARED = Decimal(500)
@@ -92,6 +92,7 @@ class Walk:
         self.finance = client(partner, "finance-4")
         self.cashier = client(partner, "cashier-8")
         self.courses = COURSES.read_bytes()
+        self.providers: dict[str, str] = {}
 
     async def submit(self, content: dict[str, Any]) -> Return:
         """The host-country service refers a family."""
@@ -308,7 +309,10 @@ class Walk:
         await self.coordinator.send("POST", "/v1/courses/import", content=self.courses, headers=headers)
 
     async def train(self, walk: Return) -> None:
-        """The head of the family attends the orientation that their programme offers, and gets a certificate."""
+        """The head of the family attends the orientation that their programme offers, and gets a certificate.
+
+        Who gives the course keeps the sheet, hands out the manual and says that it was completed.
+        """
         listed = await self.coordinator.get("/v1/courses", programme=walk.content["programme"], limit=200)
         fits = [c for c in listed["items"] if c["country"] == walk.country and c["phase"] == "post_arrival"]
         course = next((c for c in fits if c["kind"] in {"orientation", "job_readiness"}), None)
@@ -321,16 +325,31 @@ class Walk:
             cohort = await self.coordinator.post("/v1/cohorts", {"course_id": course["id"], "sessions": held_today(1)})
             enrolment = await self.coordinator.post(path, {"returnee_id": walk.returnees[0], "cohort_id": cohort["id"]})
         if enrolment["state"] in {"enrolled", "attending"}:
+            lecturer = await self.lecturer(enrolment)
             await self.attend(enrolment, 1)
-            await self.coordinator.decide(f"{path}/{enrolment['id']}", "complete")
+            today = datetime.now(UTC).date().isoformat()
+            await lecturer.post(f"{path}/{enrolment['id']}/manual", {"handed_on": today})
+            await lecturer.decide(f"{path}/{enrolment['id']}", "complete")
 
     async def attend(self, enrolment: Mapping[str, Any], sessions: int) -> None:
-        """Somebody was at the first sessions of their cohort."""
+        """Somebody was at the first sessions of their cohort; the lecturer keeps the sheet, with the roster in hand."""
+        lecturer = await self.lecturer(enrolment)
+        roster = (await lecturer.get(f"/v1/cohorts/{enrolment['cohort_id']}/participants"))["items"]
+        if enrolment["id"] not in {participant["id"] for participant in roster}:
+            raise Stuck("whoever gives the course does not see the participant")
         for number in range(1, sessions + 1):
             sheet = f"/v1/cohorts/{enrolment['cohort_id']}/sessions/{number}/attendance"
-            if not (await self.coordinator.get(sheet))["entries"]:
+            if not (await lecturer.get(sheet))["entries"]:
                 present = {"enrolment_id": enrolment["id"], "status": "present"}
-                await self.coordinator.put_new(sheet, {"entries": [present]})
+                await lecturer.put_new(sheet, {"entries": [present]})
+
+    async def lecturer(self, enrolment: Mapping[str, Any]) -> GatewayClient:
+        """A client of who gives the course that somebody is enrolled in."""
+        cohort = await self.coordinator.get(f"/v1/cohorts/{enrolment['cohort_id']}")
+        if not self.providers:
+            listed = (await self.coordinator.get("/v1/providers", limit=200))["items"]
+            self.providers = {provider["id"]: provider["slug"] for provider in listed}
+        return self.client(self.providers[cohort["provider_id"]], "lecturer-5")
 
     async def employ(self, walk: Return) -> None:
         """The head of the family is proposed to an employer, and begins to work."""

@@ -1,8 +1,10 @@
-"""The organisations and clients of one machine: those that its programmes name, and our services' own."""
+"""The organisations and clients of one machine: those that its programmes and courses name, and our services' own."""
 
+import csv
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from chassis.auth import OrganisationKind
 from chassis.db import Session
@@ -11,6 +13,7 @@ from cli.roles import ROLES
 from contracts.programmes import Programme
 from contracts.scopes import Scope
 
+COURSES = Path(__file__).resolve().parent.parent / "examples" / "courses.csv"
 INTERNAL = "homeward"
 OPERATOR = "operator"
 SCOPES = {
@@ -144,6 +147,19 @@ def organisations(programmes: Mapping[str, Programme]) -> list[Organisation]:
     ]
 
 
+def providers(courses: Path = COURSES) -> set[str]:
+    """Who gives the courses of a list, by the slug under which training registers them.
+
+    Args:
+        courses: The list, as it is imported; there are no providers where there is none.
+    """
+    if not courses.exists():
+        return set()
+    slug_of = importlib.import_module("services.training.courses.rules").slug_of
+    with courses.open(encoding="utf-8-sig", newline="") as file:
+        return {slug_of(row["provider"]) for row in csv.DictReader(file)}
+
+
 async def register(session: Session, organisation: Organisation, clients: Mapping[str, str]) -> None:
     """Register an organisation and clients with the gateway; what is there already is brought up to date.
 
@@ -186,5 +202,8 @@ async def register_all(session: Session, machine: Machine, programmes: Mapping[s
     """
     ours = [*(f"service-{role}" for role in ROLES), OPERATOR]
     await register_operators(session, {client: machine.client_secret(client) for client in ours})
-    for organisation in organisations(programmes):
+    named = organisations(programmes)
+    schools = sorted(providers() - {organisation.slug for organisation in named})
+    named += [Organisation(slug, OrganisationKind.TRAINING_PROVIDER) for slug in schools]
+    for organisation in named:
         await register(session, organisation, {organisation.slug: machine.client_secret(organisation.slug)})

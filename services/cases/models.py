@@ -337,6 +337,9 @@ class PlanLine(Base):
     amount: Mapped[Decimal] = mapped_column(Numeric(18, 3))
     currency: Mapped[str]
     provider: Mapped[str | None]
+    course_id: Mapped[UUID | None]
+    """Training's, chosen when the plan was made."""
+    cohort_id: Mapped[UUID | None]
     level: Mapped[str]
     feasibility: Mapped[list[dict[str, Any]]] = mapped_column(server_default=text("'[]'"))
     """What was found when it was asked whether this can work."""

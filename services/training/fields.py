@@ -92,14 +92,19 @@ Governorate = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}-[A-Z0-9]{1,3}
 """ISO 3166-2."""
 
 
+def is_in(country: str, governorate: str) -> bool:
+    """Whether an ISO 3166-2 code is of a country (ISO 3166-1 alpha-3)."""
+    known: Any = pycountry.countries.get(alpha_3=country)
+    return governorate.startswith(f"{known.alpha_2}-")
+
+
 def check_place(country: str, governorate: str | None) -> None:
     """Refuse a governorate of another country.
 
     Raises:
         PydanticCustomError: It is one.
     """
-    known: Any = pycountry.countries.get(alpha_3=country)
-    if governorate is not None and not governorate.startswith(f"{known.alpha_2}-"):
+    if governorate is not None and not is_in(country, governorate):
         raise refuse("governorate_outside_country", "an ISO 3166-2 code of the country")
 
 

@@ -19,8 +19,9 @@ from chassis.outbox import outbox
 from contracts import cases
 from contracts.codes import CaseState, Member, NeedsPriority, ReturnKind
 from contracts.scopes import Scope
-from services.training import identities, plans
+from services.training import identities, plans, whereabouts
 from services.training.app import service
+from services.training.enrolments import choices
 from services.training.enrolments.service import LAPSE_JOB
 from services.training.handlers import HANDLERS
 from services.training.models import Enrolment
@@ -67,6 +68,9 @@ class Person:
 
     def moved(self, state: CaseState) -> cases.CaseProgressed:
         return cases.CaseProgressed(**self.ids, previous_state=CaseState.PRE_DEPARTURE, state=state)
+
+    def amended(self, plan_version: int) -> cases.PlanAmended:
+        return cases.PlanAmended(**self.ids, plan_id=uuid4(), plan_version=plan_version)
 
     def closed(self) -> cases.CaseClosed:
         return cases.CaseClosed(**self.ids, reason="completed", previous_state=CaseState.IN_DELIVERY)
@@ -233,13 +237,17 @@ class School:
         async with self.homeward.database.transaction() as session:
             await LAPSE_JOB.apply(session, {"enrolment_id": enrolment_id}, None)
 
-    async def approve(self, person: Person, *lines: dict[str, Any], plan_version: int = 1) -> None:
-        """A plan is approved, and the job fetches its lines."""
+    async def approve(
+        self, person: Person, *lines: dict[str, Any], plan_version: int = 1, languages: tuple[str, ...] = ()
+    ) -> None:
+        """A plan is approved, and the jobs fetch its lines and look for cohorts."""
         await self.tell(person.approved(plan_version))
         document = {"id": str(uuid4()), "plan_version": plan_version, "lines": list(lines), "state": "approved"}
 
         class Cases:
             async def get(self, service: str, path: str, **_: Any) -> dict[str, Any]:
+                if path.endswith("/identity"):
+                    return {"languages": list(languages), "sex": "male"}
                 assert (service, path) == ("cases", f"/v1/cases/{person.case_id}/plan")
                 return document
 
@@ -248,6 +256,33 @@ class School:
         outcome = await plans.FETCH_JOB.call(Cases(), payload)  # type: ignore[arg-type]
         async with self.homeward.database.transaction() as session:
             await plans.FETCH_JOB.apply(session, payload, outcome)
+        await self.choose(person)
+
+    async def choose(self, person: Person) -> None:
+        """Do the jobs that are waiting: look for a cohort for what is asked for."""
+        rows = await self.sql(
+            "DELETE FROM job USING enrolment WHERE job.kind = :kind AND key = CAST(enrolment.id AS text)"
+            " AND returnee_id = :person RETURNING payload",
+            kind=choices.CHOOSE,
+            person=person.id,
+        )
+        for row in rows:
+            async with self.homeward.database.transaction() as session:
+                await choices.choose(session, row.payload, None)
+
+    async def settle(self, person: Person, governorate: str) -> None:
+        """The job fetches where the people of the case return to."""
+
+        class Cases:
+            async def get(self, service: str, path: str, **_: Any) -> dict[str, Any]:
+                assert (service, path) == ("cases", f"/v1/cases/{person.case_id}")
+                return {"governorate": governorate, "office": "Baghdad"}
+
+        payload = {"case_id": str(person.case_id)}
+        assert whereabouts.FETCH_JOB.call is not None
+        outcome = await whereabouts.FETCH_JOB.call(Cases(), payload)  # type: ignore[arg-type]
+        async with self.homeward.database.transaction() as session:
+            await whereabouts.FETCH_JOB.apply(session, payload, outcome)
 
     async def recognise(self, person: Person) -> None:
         """Do what the job does: fetch who somebody is, and keep it."""

@@ -39,6 +39,8 @@ async def answer(session: Session, plan: Plan, response: Response) -> PlanOut:
             description=line.description,
             budget=Amount.of(line.amount, line.currency),
             provider=line.provider,
+            course_id=line.course_id,
+            cohort_id=line.cohort_id,
             level=line.level,
             feasibility=line.feasibility,
             status=statuses.get(line.line_id, LineStatus.PLANNED),

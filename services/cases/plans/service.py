@@ -183,6 +183,8 @@ async def write(session: Session, case_id: UUID, body: PlanIn, caller: Caller, p
             amount=line.budget.amount,
             currency=line.budget.currency,
             provider=line.provider,
+            course_id=line.course_id,
+            cohort_id=line.cohort_id,
             level=line.level,
             feasibility=[found.model_dump(mode="json") for found in line.feasibility],
         )
@@ -316,6 +318,8 @@ async def amend(session: Session, case_id: UUID, body: AmendIn, caller: Caller) 
             amount=line.amount,
             currency=line.currency,
             provider=line.provider,
+            course_id=line.course_id,
+            cohort_id=line.cohort_id,
             level=line.level,
             feasibility=line.feasibility,
         )

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Date, Row, cast, func, select, true
 from sqlalchemy.orm import aliased
 
-from chassis import audit, beneficiaries, jobs
+from chassis import aliases, audit, beneficiaries, jobs
 from chassis.access import Role, grant, visible
 from chassis.auth import Caller, OrganisationKind
 from chassis.concurrency import Precondition
@@ -23,9 +23,17 @@ from chassis.jobs import JobKind, Payload
 from chassis.outbox import publish
 from chassis.pagination import Rows
 from contracts import training as facts
-from contracts.training import CancellationReason, CohortField, DropOutReason
+from contracts.training import CancellationReason, CohortField, DropOutReason, QuestionReason
 from services.training import identities
-from services.training.courses.rules import GROUPS, CohortState, CourseKind, Offer, published_kind, refusals
+from services.training.courses.rules import (
+    GROUPS,
+    CohortState,
+    CourseKind,
+    Offer,
+    Refusal,
+    published_kind,
+    refusals,
+)
 from services.training.courses.schemas import CohortChange
 from services.training.courses.service import (
     about,
@@ -34,13 +42,22 @@ from services.training.courses.service import (
     newest_first,
     sessions_of,
 )
-from services.training.enrolments.rules import HOLDS_A_SEAT, NOT_BEGUN, Action, EnrolmentState, after, percent_left
+from services.training.enrolments.rules import (
+    HOLDS_A_SEAT,
+    MAY_BE_QUESTIONED,
+    NOT_BEGUN,
+    Action,
+    EnrolmentState,
+    after,
+    percent_left,
+)
 from services.training.fields import check_owner, found
-from services.training.models import Cohort, CohortSession, Course, Enrolment, Provider
+from services.training.models import Cohort, CohortSession, Course, Enrolment, Provider, Whereabouts
 from services.training.programmes import rules_of
 
 LAPSE = "training.offer.lapse"
 RESOURCE = "enrolment"
+AFRESH = {"populate_existing": True}
 OVER = (EnrolmentState.DROPPED_OUT, EnrolmentState.NO_SHOW, EnrolmentState.CANCELLED)
 KEEPS_TIME = (EnrolmentState.OFFERED, EnrolmentState.ENROLLED, EnrolmentState.ATTENDING)
 
@@ -55,7 +72,7 @@ NOT_FOR_THEM = ProblemType(
     "not-eligible",
     409,
     "The cohort is not for this person",
-    "`errors` says by which rule: programme, phase or place.",
+    "`errors` says by which rule: programme, phase, place or governorate.",
 )
 
 
@@ -95,7 +112,8 @@ async def one_at_a_time(session: Session, returnee_id: UUID) -> None:
 
     Taken before any cohort is locked.
     """
-    key = int.from_bytes(returnee_id.bytes[8:], "big", signed=True)
+    root = await aliases.resolve(session, returnee_id)
+    key = int.from_bytes(root.bytes[8:], "big", signed=True)
     await session.execute(select(func.pg_advisory_xact_lock(key)))
 
 
@@ -128,6 +146,7 @@ async def lock(session: Session, caller: Caller, enrolment_id: UUID) -> tuple[En
 
 
 async def _clashes(session: Session, returnee_id: UUID, cohort_id: UUID) -> list[Row[Any]]:
+    person = await aliases.same_person(session, returnee_id)
     here, there = aliased(CohortSession), aliased(CohortSession)
     query = (
         select(there.cohort_id, there.number, func.greatest(here.starts_at, there.starts_at).label("at"))
@@ -136,7 +155,7 @@ async def _clashes(session: Session, returnee_id: UUID, cohort_id: UUID) -> list
         .where(
             here.cohort_id == cohort_id,
             there.cohort_id != cohort_id,
-            Enrolment.returnee_id == returnee_id,
+            Enrolment.returnee_id.in_(person),
             Enrolment.state.in_(KEEPS_TIME),
         )
         .order_by("at", there.cohort_id, there.number)
@@ -173,7 +192,7 @@ async def _offer_of(session: Session, cohort_id: UUID) -> tuple[Course, Offer, s
         .where(Cohort.id == cohort_id)
     )
     course, country, online, slug = found((await session.execute(query)).one_or_none())
-    return course, Offer(course.programmes, course.phase, country, online), slug
+    return course, Offer(course.programmes, course.phase, country, online, course.governorates), slug
 
 
 async def request(
@@ -219,7 +238,7 @@ async def request(
         "requested_by": caller.organisation,
     }
     enrolment = Enrolment(**values)
-    await _seat(session, caller, person, enrolment, cohort_id, despite_clash=despite_clash, new=True)
+    await seat(session, caller, person, enrolment, cohort_id, despite_clash=despite_clash, new=True)
     return enrolment
 
 
@@ -245,11 +264,11 @@ async def place(
     enrolment = (await session.scalars(query, execution_options={"populate_existing": True})).one()
     precondition.check(enrolment.version)
     after(enrolment.state, Action.PLACE)
-    await _seat(session, caller, person, enrolment, cohort_id, despite_clash=despite_clash, new=False)
+    await seat(session, caller, person, enrolment, cohort_id, despite_clash=despite_clash, new=False)
     return enrolment
 
 
-async def _seat(
+async def seat(
     session: Session,
     caller: Caller,
     person: Row[Any],
@@ -258,13 +277,28 @@ async def _seat(
     *,
     despite_clash: bool,
     new: bool,
+    may_wait: bool = True,
 ) -> None:
-    """Decide about the person first, with nobody else waiting; then lock the cohort and take the place, or a number."""
+    """Decide about the person first, with nobody else waiting; then lock the cohort and take the place, or a number.
+
+    Args:
+        session: The session; the person is locked by `one_at_a_time`.
+        caller: Who does it.
+        person: Their row of the projection.
+        enrolment: New, or locked.
+        cohort_id: Where.
+        despite_clash: Whether another course at the same time is accepted.
+        new: Whether it is to be added.
+        may_wait: Whether they go on the waiting list where every place is taken.
+
+    Raises:
+        Problem: 404; 409, not for them, taken already, at the same time as another, cancelled, or full.
+    """
     course, offer, provider = await _offer_of(session, cohort_id)
-    _refuse_ineligible(person, offer)
+    await _refuse_ineligible(session, person, offer)
     active = (
         Enrolment.cohort_id == cohort_id,
-        Enrolment.returnee_id == person.returnee_id,
+        Enrolment.returnee_id.in_(await aliases.same_person(session, person.returnee_id)),
         Enrolment.state.not_in(OVER),
     )
     if await session.scalar(select(Enrolment.id).where(*active)) is not None:
@@ -282,6 +316,8 @@ async def _seat(
     if cohort.state != CohortState.SCHEDULED:
         raise state_conflict(cohort.state, [], Action.PLACE)
     free = cohort.seats_taken < cohort.capacity and not cohort.waiting
+    if not free and not may_wait:
+        raise Problem(CONFLICT, "every place is taken")
     if free:
         enrolment.state = EnrolmentState.ENROLLED
         cohort.seats_taken += 1
@@ -304,15 +340,28 @@ async def _seat(
     await session.flush()
 
 
-def _refuse_ineligible(person: Row[Any], offer: Offer) -> None:
+def refusals_of(person: Row[Any], offer: Offer, governorate: str | None) -> list[Refusal]:
+    """Why a cohort is not for somebody.
+
+    Args:
+        person: Their row of the projection.
+        offer: The cohort and its course.
+        governorate: Where they return to; None where that is not known.
+    """
     rules = rules_of(person.programme, person.programme_version)
-    found = refusals(
+    return refusals(
         offer,
+        governorate=governorate,
         programme=person.programme,
         case_state=person.state,
         host_countries=rules.host_countries.values,
         countries_of_return=rules.countries_of_return.keys(),
     )
+
+
+async def _refuse_ineligible(session: Session, person: Row[Any], offer: Offer) -> None:
+    known = await session.get(Whereabouts, person.returnee_id)
+    found = refusals_of(person, offer, known.governorate if known else None)
     if found:
         errors = [FieldError(pointer="/cohort_id", code=each.code, detail=each.right) for each in found]
         raise Problem(NOT_FOR_THEM, errors=errors)
@@ -367,7 +416,7 @@ async def leave(
         cohort.changed()
     if enrolment.state == EnrolmentState.OFFERED:
         await jobs.cancel(session, LAPSE, str(enrolment.id))
-    enrolment.state, enrolment.offered_until = state, None
+    enrolment.state, enrolment.offered_until, enrolment.review = state, None, None
     enrolment.changed()
     publish(session, fact)
     if held and cohort is not None:
@@ -508,6 +557,48 @@ async def cancel_not_begun(
     return count
 
 
+async def question(
+    session: Session, which: Sequence[ColumnElement[bool]], reason: QuestionReason
+) -> Sequence[Enrolment]:
+    """Have a person look whether enrolments go on whose plan was changed; each is told once for each reason.
+
+    Args:
+        session: The session.
+        which: Whose.
+        reason: Why.
+
+    Returns:
+        Those that were not in question for this reason before.
+    """
+    fresh = Enrolment.review.is_(None) | (Enrolment.review != reason)
+    query = select(Enrolment).where(*which, Enrolment.state.in_(MAY_BE_QUESTIONED), fresh)
+    rows = await session.scalars(query.order_by(Enrolment.id).with_for_update(), execution_options=AFRESH)
+    found = rows.all()
+    for enrolment in found:
+        enrolment.review = reason
+        enrolment.changed()
+        publish(session, facts.EnrolmentQuestioned(**fact_of(enrolment), reason=reason))
+    await session.flush()
+    return found
+
+
+async def keep(session: Session, caller: Caller, enrolment_id: UUID, precondition: Precondition) -> Enrolment:
+    """The enrolment goes on although the plan was changed; what no line asks for any more carries out none.
+
+    Raises:
+        Problem: 404; 409, it is over or not in question; 412, 428.
+    """
+    enrolment, _ = await lock(session, caller, enrolment_id)
+    precondition.check(enrolment.version)
+    after(enrolment.state, Action.KEEP)
+    if enrolment.review is None:
+        raise Problem(CONFLICT, "nobody asked whether it goes on")
+    if enrolment.review == QuestionReason.LINE_REMOVED:
+        enrolment.plan_line_id = None
+    enrolment.review = None
+    return await _noted(session, caller, enrolment, Action.KEEP)
+
+
 async def cancel_cohort(session: Session, caller: Caller, cohort_id: UUID, precondition: Precondition) -> Cohort:
     """A cohort does not take place; everybody who has a place or waits for one is told.
 
@@ -628,17 +719,18 @@ async def listed(
     cohort_id: UUID | None,
     returnee_id: UUID | None,
     state: EnrolmentState | None,
+    review: bool | None,
     updated_since: datetime | None,
     after_: str | None,
     limit: int,
 ) -> Rows[Enrolment]:
     """Enrolments of those in whose return the caller takes part, newest first."""
     query = select(Enrolment).where(mine(caller))
-    for column, value in (
-        (Enrolment.cohort_id, cohort_id),
-        (Enrolment.returnee_id, returnee_id),
-        (Enrolment.state, state),
-    ):
+    if returnee_id is not None:
+        query = query.where(Enrolment.returnee_id.in_(await aliases.same_person(session, returnee_id)))
+    if review is not None:
+        query = query.where(Enrolment.review.is_not(None) if review else Enrolment.review.is_(None))
+    for column, value in ((Enrolment.cohort_id, cohort_id), (Enrolment.state, state)):
         if value is not None:
             query = query.where(column == value)
     return await newest_first(session, query, Enrolment, updated_since=updated_since, after=after_, limit=limit)
