@@ -22,6 +22,7 @@ from bisect import bisect
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from itertools import accumulate
 from multiprocessing import Pool
 from pathlib import Path
@@ -48,6 +49,7 @@ COLUMNS = tuple(
 )
 PARTS = ("given", "father", "grandfather", "family")
 CHUNK = 20_000
+SPELLINGS = 6
 CONSONANTS = "بتجحخدرزسشصطعغفقكلمنه"
 PARTNERS = (("iom-iraq", 0.40), ("partner-two", 0.57), ("partner-three", 0.028), ("small-ngo", 0.002))
 SETTINGS = {"shared_buffers": "2GB", "max_wal_size": "8GB"}
@@ -94,8 +96,7 @@ class Somebody:
 
 def people(number: int, start: int) -> Iterator[tuple[Somebody, tuple[Any, ...]]]:
     """Some people: who they are, and their row."""
-    vocabulary = Vocabulary(random.Random(1))
-    chance = random.Random(start)
+    vocabulary, chance = Vocabulary(random.Random(1)), random.Random(start)
     for place in range(start, start + number):
         sex = chance.choice(["male", "female"])
         parts = (
@@ -105,7 +106,7 @@ def people(number: int, start: int) -> Iterator[tuple[Somebody, tuple[Any, ...]]
             vocabulary.one(vocabulary.family, chance),
         )
         style = chance.choice(sorted(STYLES))
-        written = [("Latn", tuple(part and latin(part, style, chance) for part in parts))]
+        written = [("Latn", tuple(part and heard(part, style, chance.randrange(SPELLINGS)) for part in parts))]
         if chance.random() < 0.5:
             written.append(("Arab", parts))
         names = [SimpleNamespace(**dict(zip(PARTS, each, strict=True))) for _, each in written]
@@ -139,6 +140,12 @@ def people(number: int, start: int) -> Iterator[tuple[Somebody, tuple[Any, ...]]
                 FOUND_BY,
             ),
         )
+
+
+@cache
+def heard(name: str, style: str, number: int) -> str:
+    """One of the ways in which a host country spells a name."""
+    return latin(name, style, random.Random(f"{name} {style} {number}"))
 
 
 def chunk(start_and_number: tuple[int, int]) -> list[tuple[Any, ...]]:

@@ -39,15 +39,14 @@ def terms(names: Iterable[tuple[str, ...]]) -> list[str]:
     Args:
         names: The parts of each of their names.
     """
-    found: set[str] = set()
-    for parts in names:
-        for part in parts:
-            several = words(part)
-            for word in several:
-                found.update(terms_of(word))
-            if len(several) > 1:
-                found.update(terms_of("".join(several)))
-    return sorted(found)
+    return sorted({term for parts in names for part in parts for term in _terms_of_part(part)})
+
+
+@lru_cache(maxsize=65536)
+def _terms_of_part(part: str) -> frozenset[str]:
+    several = words(part)
+    found = {term for word in several for term in terms_of(word)}
+    return frozenset(found | set(terms_of("".join(several))) if len(several) > 1 else found)
 
 
 def wanted(q: str) -> list[tuple[str, ...]]:

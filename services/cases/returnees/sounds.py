@@ -197,9 +197,9 @@ def similarity(one: str, other: str) -> float:
     return max(0.0, 1.0 - above[-1] / firm)
 
 
-LOOSE = re.compile("[ywhaeioufv]")
 AT_MOST = 4
-KINDS = {"b": "bp", "t": "td", "s": "szšžčǧ", "k": "kgxġ"}
+KINDS = {"": "ywhaeioufv", "b": "bp", "t": "td", "s": "szšžčǧ", "k": "kgxġ", "l": "l", "m": "m", "n": "n", "r": "r"}
+KIND = {sound: kind for kind, sounds in KINDS.items() for sound in sounds}
 
 
 @lru_cache(maxsize=65536)
@@ -211,16 +211,10 @@ def blocks(part: str) -> frozenset[str]:
     rows: list[tuple[str, ...]] = []
     ambiguous = 0
     for sound in sounds(part):
-        kinds = {_kind(s) for s in sound}
+        kinds = {KIND[s] for s in sound}
         if len(kinds) > 1:
             ambiguous += 1
             if ambiguous > AT_MOST:
                 kinds = {min(kinds)}
         rows.append(tuple(sorted(kinds)))
     return frozenset(re.sub(r"(.)\1+", r"\1", "".join(choice)) or "-" for choice in product(*rows))
-
-
-def _kind(sound: str) -> str:
-    if LOOSE.fullmatch(sound):
-        return ""
-    return next((kind for kind, members in KINDS.items() if sound in members), sound)
