@@ -23,6 +23,7 @@ from services.cases.referrals.routes import router as referrals
 from services.cases.returnees.job import REFRESH
 from services.cases.returnees.routes import households
 from services.cases.returnees.routes import router as returnees
+from services.cases.rights.holdings import HOLDINGS
 from services.cases.rights.routes import router as rights
 from services.cases.screening.routes import router as screening
 from services.cases.service_referrals.routes import router as service_referrals
@@ -58,4 +59,5 @@ service = Service(
     publishes=list(facts.PUBLISHES),
     handlers=HANDLERS,
     jobs=lambda settings: [JOB, OF_AGE, BATCH, REFRESH, walk_ins.JOB, *document_jobs(settings)],
+    holdings=HOLDINGS,
 )

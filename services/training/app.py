@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from chassis.app import Service
+from chassis.holdings import Holdings
 from contracts import training as facts
 from services.training.attendance.routes import router as attendance
 from services.training.certificates.routes import router as certificates
@@ -37,4 +38,5 @@ service = Service(
     publishes=facts.PUBLISHES,
     handlers=HANDLERS,
     jobs=lambda settings: [fetch_job(settings), FETCH_JOB, LAPSE_JOB],
+    holdings=Holdings(),
 )
