@@ -1,6 +1,6 @@
 """To whom: participation. An organisation sees what it takes part in, and nothing says whether the rest exists."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -56,15 +56,22 @@ async def grant(
     session: Session, subject_ids: Sequence[UUID], role: Role, organisation: str, *, until: datetime | None = None
 ) -> None:
     """Let an organisation (or, as `Role.PROGRAMME`, a programme's offices) take part; again only moves the end."""
+    await grant_all(session, [(subject_id, role, organisation) for subject_id in subject_ids], until=until)
+
+
+async def grant_all(
+    session: Session, parts: Iterable[tuple[UUID, Role, str]], *, until: datetime | None = None
+) -> None:
+    """The same for many subjects, capacities and organisations at once."""
     rows = [
-        {"subject_id": s, "role": role, "organisation": organisation, "until": until} for s in sorted(set(subject_ids))
+        {"subject_id": subject_id, "role": role, "organisation": organisation, "until": until}
+        for subject_id, role, organisation in sorted(set(parts))
     ]
     if rows:
-        statement = insert(participation).values(rows)
+        statement = insert(participation)
+        changed = {"until": statement.excluded.until}
         await session.execute(
-            statement.on_conflict_do_update(
-                index_elements=["subject_id", "role", "organisation"], set_={"until": statement.excluded.until}
-            )
+            statement.on_conflict_do_update(index_elements=["subject_id", "role", "organisation"], set_=changed), rows
         )
 
 

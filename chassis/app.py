@@ -28,6 +28,7 @@ from chassis.errors import NOT_CAUGHT_UP, FieldError, Problem
 from chassis.events import EventData
 from chassis.feed import feed_of, feed_router
 from chassis.health import Check, database_answers, health_router
+from chassis.holdings import Holdings, holdings_router
 from chassis.http import CallFailed, ServiceClient
 from chassis.inbox import freshness
 from chassis.jobs import JobKind, JobRunner, Payload
@@ -68,6 +69,7 @@ class Service:
         lifespan: What else starts and stops with the application.
         middleware: Wraps the application, outermost last.
         needs: Settings that may be left out elsewhere, and without which it does not start.
+        holdings: What its tables hold about a person, for their export; None where the gateway does not ask it.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Service:
     lifespan: Callable[[FastAPI], AsyncIterator[None]] | None = None
     middleware: Sequence[Callable[[Any], Any]] = ()
     needs: Sequence[str] = ()
+    holdings: Holdings | None = None
 
     @property
     def consumes(self) -> tuple[str, ...]:
@@ -251,6 +254,8 @@ def create_app(service: Service, settings: Settings, *, with_worker: bool = Fals
     app.include_router(health_router(checks))
     if service.publishes:
         app.include_router(feed_router(service.name))
+    if service.holdings is not None:
+        app.include_router(holdings_router(service.name, service.metadata, service.holdings))
     for router in service.routers:
         app.include_router(router)
     app.add_exception_handler(Problem, _problem)

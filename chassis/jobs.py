@@ -15,7 +15,7 @@ from uuid import UUID
 import structlog
 from prometheus_client import Counter, Gauge
 from sqlalchemy import Column, DateTime, Index, Integer, Table, Text, Uuid, delete, or_, select, update
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
 
 from chassis.db import Database, Session, is_outage, metadata, now
 from chassis.http import CallFailed, ServiceClient
@@ -27,6 +27,8 @@ MEASURE_SECONDS = 0.5
 AT_ONCE = 8
 FIRST_RETRY_SECONDS = 1.0
 LAST_RETRY_SECONDS = 300.0
+PERIODIC = "periodic"
+"""Key of a periodic job: to schedule it by this key is to have it run sooner."""
 
 RUNS = Counter("homeward_job_runs_total", "Jobs that were run", ["kind", "outcome"])
 DUE = Gauge("homeward_jobs_due", "Jobs that are due and not done")
@@ -85,19 +87,38 @@ async def schedule(
         key: A job of the same kind and key that is still waiting is moved to the new time instead of doubled.
     """
     statement = insert(job).values(id=new_id(), kind=kind, key=key, payload=dict(payload), due_at=due_at or now())
-    if key is not None:
-        statement = statement.on_conflict_do_update(
-            index_elements=["kind", "key"],
-            index_where=job.c.key.is_not(None),
-            set_={
-                "due_at": statement.excluded.due_at,
-                "payload": statement.excluded.payload,
-                "attempts": 0,
-                "leased_by": None,  # who runs it as it was has it no more: neither its end nor its failure counts
-                "leased_until": None,
-            },
-        )
-    await session.execute(statement)
+    await session.execute(statement if key is None else _moved(statement))
+
+
+async def schedule_all(session: Session, kind: str, rows: Iterable[tuple[str, Payload, datetime]]) -> None:
+    """The same for many jobs of a kind at once.
+
+    Args:
+        session: The session whose transaction the jobs belong to.
+        kind: Name of a `JobKind`.
+        rows: Key, payload and due time of each.
+    """
+    jobs = [
+        {"id": new_id(), "kind": kind, "key": key, "payload": dict(payload), "due_at": due_at}
+        for key, payload, due_at in sorted(rows, key=lambda row: row[0])
+    ]
+    if jobs:
+        await session.execute(_moved(insert(job)), jobs)
+
+
+def _moved(statement: Insert) -> Insert:
+    """A job of the same kind and key that waits is moved."""
+    return statement.on_conflict_do_update(
+        index_elements=["kind", "key"],
+        index_where=job.c.key.is_not(None),
+        set_={
+            "due_at": statement.excluded.due_at,
+            "payload": statement.excluded.payload,
+            "attempts": 0,
+            "leased_by": None,  # who runs it as it was has it no more: neither its end nor its failure counts
+            "leased_until": None,
+        },
+    )
 
 
 async def cancel(session: Session, kind: str, key: str) -> None:
@@ -154,7 +175,7 @@ class JobRunner:
 
     async def _start_periodic(self) -> None:
         rows = [
-            {"id": new_id(), "kind": k.name, "key": "periodic", "payload": {}, "due_at": now()}
+            {"id": new_id(), "kind": k.name, "key": PERIODIC, "payload": {}, "due_at": now()}
             for k in self._kinds.values()
             if k.every is not None
         ]

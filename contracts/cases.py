@@ -216,6 +216,15 @@ class ReturneeUnmerged(EventData, name="cases.returnee.unmerged", subject="retur
     separated_from: UUID
 
 
+class ReturneeReassigned(EventData, name="cases.returnee.reassigned", subject="returnee_id", audience=IMPLEMENTERS):
+    """A fact that was recorded of one person is another's; told of both."""
+
+    returnee_id: UUID
+    fact_id: UUID
+    taken_from: UUID
+    given_to: UUID
+
+
 class ReturneeShared(EventData, name="cases.returnee.shared", subject="returnee_id", audience=IMPLEMENTERS):
     """Another organisation may know of the returnee, for a purpose and a time."""
 

@@ -26,8 +26,6 @@ from sqlalchemy.types import Text
 from chassis.db import NAMING, now
 from chassis.ids import new_id
 
-SEARCH_INDEX = "ix_returnee_search"
-
 
 class Base(DeclarativeBase):
     """Base of the tables of cases."""
@@ -110,7 +108,7 @@ class Referral(Resource):
 
 
 class Returnee(Resource):
-    """A person: names as written, in every script given. `search` is made from them and is never shown."""
+    """A person: names as written, in every script given. What they are found by is made from them and never shown."""
 
     __tablename__ = "returnee"
 
@@ -124,8 +122,13 @@ class Returnee(Resource):
     contacts: Mapped[list[dict[str, Any]]]
     identifiers: Mapped[list[dict[str, Any]]]
     search: Mapped[str]
+    """What their names are ranked by."""
+    terms: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    """What their names are looked up by; see `returnees.lookup`."""
     keys: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
     """Where possible duplicates are looked for; see `returnees.matching`."""
+    found_by: Mapped[int] = mapped_column(server_default=text("0"))
+    """By which rules the three were made; what others made is made again by a job."""
     erased_at: Mapped[datetime | None]
 
     __table_args__ = (
@@ -133,7 +136,8 @@ class Returnee(Resource):
         CheckConstraint("(erased_at IS NULL) = (birth_date IS NOT NULL)", name="born_unless_erased"),
         Index("ix_returnee_keys", "keys", postgresql_using="gin"),
         CheckConstraint("birth_precision IN ('day', 'month', 'year', 'estimated')", name="birth_precision_known"),
-        Index(SEARCH_INDEX, "search", postgresql_using="gin", postgresql_ops={"search": "gin_trgm_ops"}),
+        Index("ix_returnee_terms", "terms", postgresql_using="gin"),
+        Index("ix_returnee_found_by", "found_by"),
     )
 
 
@@ -308,18 +312,6 @@ class Plan(Resource):
     )
 
 
-class LineDelivery(Base):
-    """That a line of a plan was delivered, told by who delivers it; the line's id is the same in every version."""
-
-    __tablename__ = "line_delivery"
-
-    line_id: Mapped[UUID] = mapped_column(primary_key=True)
-    case_id: Mapped[UUID] = mapped_column(ForeignKey("case_file.id"), index=True)
-    delivered_at: Mapped[datetime]
-    by: Mapped[str]
-    """The service that said so."""
-
-
 class PlanLine(Base):
     """What is planned for whom, and what it may cost."""
 
@@ -388,9 +380,12 @@ class PlanLineStatus(Base):
     line_id: Mapped[UUID] = mapped_column(primary_key=True)
     case_id: Mapped[UUID] = mapped_column(ForeignKey("case_file.id"), index=True)
     status: Mapped[str]
+    delivered_at: Mapped[datetime | None]
+    """When who delivers it said that it was."""
     updated_at: Mapped[datetime] = mapped_column(server_default=now(), server_onupdate=FetchedValue())
 
     __table_args__ = (
+        CheckConstraint("(status = 'delivered') = (delivered_at IS NOT NULL)", name="delivered_at_a_time"),
         CheckConstraint(
             "status IN ('planned', 'requested', 'granted', 'in_delivery', 'delivered', 'cancelled')",
             name="status_known",

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from chassis.app import Service
+from chassis.holdings import Holdings
 from contracts import grants as facts
 from services.grants.budgets.routes import router as budgets
 from services.grants.floats.routes import router as floats
@@ -25,4 +26,5 @@ service = Service(
     publishes=facts.PUBLISHES,
     handlers=HANDLERS,
     jobs=lambda _: [JOB],
+    holdings=Holdings(sealed={"payee.sealed": ("payee", "id"), "payee.pending": ("payee", "id")}),
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from chassis.app import Service
+from chassis.holdings import Holdings
 from chassis.streams import Closing
 from contracts.reception import PUBLISHES
 from services.reception.arrivals.routes import router as arrivals
@@ -39,4 +40,9 @@ service = Service(
     jobs=lambda settings: [fetch_job(settings)],
     lifespan=lifespan,
     needs=["matching_key"],
+    # Who took over a child or a patient is somebody else.
+    holdings=Holdings(
+        sealed={"passenger.sealed": ("passenger", "id"), "arrival_profile.restricted": ("profile", "arrival_id")},
+        withheld=frozenset({"arrival_handover.sealed"}),
+    ),
 )

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from chassis.app import Service
+from chassis.holdings import Holdings
 from contracts import training as facts
 from services.training import plans, whereabouts
 from services.training.attendance.routes import router as attendance
@@ -38,4 +39,5 @@ service = Service(
     publishes=facts.PUBLISHES,
     handlers=HANDLERS,
     jobs=lambda settings: [fetch_job(settings), plans.FETCH_JOB, whereabouts.FETCH_JOB, CHOOSE_JOB, LAPSE_JOB],
+    holdings=Holdings(),
 )

@@ -132,9 +132,11 @@ class TestAccessReport:
 class TestHoldings:
     async def test_everything_is_there_for_our_own_services(self, house: House) -> None:
         accepted = await house.arrived(alone())
-        path = f"/returnees/{accepted.people[0]}/holdings"
+        path = f"/holdings/{accepted.people[0]}"
         held = (await house.get(path, "internal", scopes="internal")).json()
-        assert held["identity"]["names"][0]["family"] == "Al Oebaidi"
+        assert held["tables"]["returnee"][0]["names"][0]["family"] == "Al Oebaidi"
+        assert held["tables"]["referral"][0]["person"]["names"][0]["family"] == "Al Oebaidi"
+        assert "returnee.search" in held["withheld"]
         assert {"case_file", "case_member", "consent", "household_member", "referral_person"} <= set(held["tables"])
         assert (await house.get(path)).status_code == 403
 

@@ -8,13 +8,14 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, or_, select, update
+from sqlalchemy import ColumnElement, Select, insert, or_, select, update
 
 from chassis import jobs
 from chassis.access import visible
 from chassis.auth import Caller
 from chassis.db import Session, now
 from chassis.errors import NOT_FOUND, Problem
+from chassis.ids import new_id
 from chassis.outbox import publish
 from contracts.cases import DeadlineExtended, DeadlineMissed, DeadlineSet, DeadlineWaived
 from contracts.codes import CaseState, DeadlineKind
@@ -42,6 +43,44 @@ async def set_for_referral(session: Session, referral: Referral, kind: DeadlineK
         return
     deadline = await _put(session, existing, kind, due_at, referral.programme, rule, referral_id=referral.id)
     publish(session, DeadlineSet(**_ids(deadline, referral), referral_id=referral.id))
+
+
+async def begin_for_referrals(session: Session, begun: Iterable[tuple[Referral, DeadlineKind, datetime]]) -> None:
+    """The same for many referrals that are new and have no such deadline yet."""
+    rows = []
+    for referral, kind, start in begun:
+        rules = rules_of(referral.programme, referral.programme_version)
+        due_at = rules.due(kind, referral.country_of_return, start)
+        if due_at is None:
+            continue
+        rows.append(
+            {
+                "id": new_id(),
+                "version": 1,
+                "kind": kind,
+                "state": DeadlineState.OPEN,
+                "due_at": due_at,
+                "programme": referral.programme,
+                "referral_id": referral.id,
+                "rule": rules.deadlines[kind].model_dump(mode="json"),
+            }
+        )
+    if not rows:
+        return
+    await session.execute(insert(Deadline), rows)
+    clocks = [(str(row["id"]), {"deadline_id": str(row["id"])}, row["due_at"]) for row in rows]
+    await jobs.schedule_all(session, JOB, clocks)
+    for row in rows:
+        publish(
+            session,
+            DeadlineSet(
+                deadline_id=row["id"],
+                kind=row["kind"],
+                due_at=row["due_at"],
+                programme=row["programme"],
+                referral_id=row["referral_id"],
+            ),
+        )
 
 
 async def set_for_case(session: Session, case: CaseFile, members: Iterable[CaseMember], arrived_on: date) -> None:
@@ -133,11 +172,11 @@ async def set_for_visit(session: Session, case: CaseFile, visit: Visit, due_at: 
     publish(session, DeadlineSet(**_ids(deadline, case), **ids, household_id=case.household_id))
 
 
-async def visited(session: Session, case: CaseFile, visit_id: UUID) -> None:
-    """A visit was paid: what counted until it was due is met, also late."""
+async def settle_visit(session: Session, case: CaseFile, visit_id: UUID, state: DeadlineState) -> None:
+    """End what counted until a visit was due: it is met, also late, when the visit is paid, or cancelled with it."""
     for deadline in await _of(session, case_id=case.id):
         if deadline.visit_id == visit_id and deadline.state in {*RUNS, DeadlineState.MISSED}:
-            deadline.state = DeadlineState.MET
+            deadline.state = state
             deadline.changed()
             await _run(session, deadline)
     await session.flush()
@@ -254,8 +293,11 @@ async def settle(
 
 async def reopen(session: Session, case: CaseFile) -> None:
     """Let the deadlines run on that were cancelled when a case was closed; what has passed meanwhile is missed soon."""
+    called_off = set(
+        await session.scalars(select(Visit.id).where(Visit.case_id == case.id, Visit.state == "cancelled"))
+    )
     for deadline in await _of(session, case_id=case.id):
-        if deadline.state == DeadlineState.CANCELLED:
+        if deadline.state == DeadlineState.CANCELLED and deadline.visit_id not in called_off:
             deadline.state = DeadlineState.PAUSED if case.state == CaseState.SUSPENDED else DeadlineState.OPEN
             deadline.changed()
             await _run(session, deadline)

@@ -28,8 +28,7 @@ router = Router(prefix="/v1/cases/{case_id}/plan", tags=["plans"])
 
 async def answer(session: Session, plan: Plan, response: Response) -> PlanOut:
     """A plan with its lines and its ETag."""
-    statuses = await service.statuses_of(session, plan.case_id)
-    delivered = await service.delivered(session, plan)
+    progress = await service.progress_of(session, plan.case_id)
     lines = [
         PlanLineOut(
             id=line.line_id,
@@ -43,8 +42,8 @@ async def answer(session: Session, plan: Plan, response: Response) -> PlanOut:
             cohort_id=line.cohort_id,
             level=line.level,
             feasibility=line.feasibility,
-            status=statuses.get(line.line_id, LineStatus.PLANNED),
-            delivered_at=delivered.get(line.line_id),
+            status=progress[line.line_id].status if line.line_id in progress else LineStatus.PLANNED,
+            delivered_at=progress[line.line_id].delivered_at if line.line_id in progress else None,
         )
         for line in await service.lines_of(session, plan)
     ]

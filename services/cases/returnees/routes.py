@@ -14,6 +14,8 @@ from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requ
 from contracts.scopes import Scope
 from services.cases.models import Returnee
 from services.cases.returnees import duplicates, service
+from services.cases.returnees.reassign import ReassignedOut, ReassignIn
+from services.cases.returnees.reassign import reassign as reassigned
 from services.cases.returnees.schemas import (
     AccessRequestIn,
     AccessRequestOut,
@@ -151,6 +153,22 @@ async def unmerge(
     """Undo a merge, with the ETag of the person they are found under now. Each has again what was recorded of them."""
     row = await duplicates.unmerge(session, returnee_id, caller, precondition)
     return await answer(session, row, caller, response)
+
+
+@router.post("/{returnee_id}/reassign")
+@requires(Scope.RETURNEES_WRITE, person=True, if_match=True)
+async def reassign(
+    returnee_id: UUID,
+    body: ReassignIn,
+    session: SessionDep,
+    caller: CallerDep,
+    precondition: PreconditionDep,
+    response: Response,
+) -> ReassignedOut:
+    """Let a fact that was recorded of this returnee be another's. Merging and undoing a merge never move one."""
+    row, moved = await reassigned(session, returnee_id, body, caller, precondition)
+    set_etag(response, row.version)
+    return moved
 
 
 @router.get("/{returnee_id}/identity")

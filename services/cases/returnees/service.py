@@ -1,10 +1,12 @@
 """People and households: registered, found, read and corrected."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, Text, and_, cast, exists, func, or_, select, true
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis import aliases, audit
 from chassis.access import Role, participation, roles_of, visible
@@ -34,12 +36,17 @@ from services.cases.models import (
     Returnee,
     Share,
 )
-from services.cases.returnees import matching, rules
+from services.cases.returnees import lookup, matching, rules
 from services.cases.returnees.schemas import Birth, Person, ReturneePatch, stored
 
 WORKERS = frozenset({Role.PARTNER, Role.PROGRAMME})
-ALIKE = 0.45
-"""Least part of what is looked for that a name must share (`word_similarity` of pg_trgm)."""
+ALIKE, ALIKE_IN_PART = 0.3, 0.45
+"""Least part of what is looked for that a name must share (`word_similarity` of pg_trgm); more of it where only some of
+the words were found."""
+FOUND_BY = 1
+"""Counts up when the rules change by which `search`, `terms` or `keys` are made."""
+RANKED = 1000
+"""Of how many people that a name may be of the best are shown. Where there are more, the name needs another word."""
 
 COLUMNS: Mapping[str, ReturneeField] = {
     "names": ReturneeField.NAMES,
@@ -80,14 +87,21 @@ def write(returnee: Returnee, person: Mapping[str, Any]) -> None:
         match name:
             case "names":
                 returnee.names = stored(value)
-                returnee.search = rules.search_text(each.parts for each in value)
             case "birth":
                 returnee.birth_date, returnee.birth_precision = value.date, value.precision
             case "documents" | "contacts" | "identifiers":
                 setattr(returnee, name, stored(value))
             case _:
                 setattr(returnee, name, value)
-    returnee.keys = matching.keys(person_of(returnee))
+    make_findable(returnee)
+
+
+def make_findable(returnee: Returnee) -> None:
+    """Make anew what somebody is found by."""
+    person = person_of(returnee)
+    names = [name.parts for name in person.names]
+    returnee.search, returnee.terms = rules.search_text(names), lookup.terms(names)
+    returnee.keys, returnee.found_by = matching.keys(person), FOUND_BY
 
 
 async def register(
@@ -216,31 +230,59 @@ def named(caller: Caller) -> ColumnElement[bool]:
 
 
 async def search(session: Session, q: str, limit: int, caller: Caller) -> list[tuple[Returnee, float]]:
-    """People whose name, in any script and spelling, resembles what is looked for, best first."""
+    """People whose name, in any script and spelling, resembles what is looked for, best first.
+
+    They are looked up by all words as they are spelled, else by how all of them sound, else by all but one.
+    """
+    wanted = lookup.wanted(q)
     plain, skeleton = rules.queries(q)
-    forms = [form for form in (plain, skeleton) if form]
-    if not forms:
-        return []
-    await session.execute(select(func.set_config("pg_trgm.word_similarity_threshold", str(ALIKE), True)))
     # The skeleton of a short name is nearly nothing and would match everybody, so the plain form weighs more.
     score = func.greatest(
         func.word_similarity(plain, Returnee.search), func.word_similarity(skeleton, Returnee.search) * 0.9
     )
-    statement = (
-        select(Returnee, score)
-        .where(
-            or_(*(Returnee.search.op("%>")(form) for form in forms)),
-            Returnee.erased_at.is_(None),
-            visible(Returnee.id, caller),
-            named(caller),
+    rows: list[tuple[UUID, float]] = []
+    for looked_up, least in _ways(wanted):
+        resembling = (
+            select(Returnee.id, score.label("score"))
+            .where(looked_up, Returnee.erased_at.is_(None), visible(Returnee.id, caller), named(caller))
+            .limit(RANKED)
+            .subquery()
         )
-        .order_by(score.desc(), Returnee.id)
-        .limit(limit)
-    )
-    rows = [(row[0], float(row[1])) for row in await session.execute(statement)]
-    found = await _under_their_ids(session, rows)
+        statement = (
+            select(resembling)
+            .where(resembling.c.score >= least)
+            .order_by(resembling.c.score.desc(), resembling.c.id)
+            .limit(limit)
+        )
+        rows = [(row.id, float(row.score)) for row in await session.execute(statement)]
+        if len(rows) == limit:
+            break
+    people = {
+        row.id: row for row in await session.scalars(select(Returnee).where(Returnee.id.in_([i for i, _ in rows])))
+    }
+    found = await _under_their_ids(session, [(people[returnee_id], score) for returnee_id, score in rows])
     audit.record(session, caller, "search-identity", "returnee", "-", {"found": [str(r.id) for r, _ in found]})
     return found
+
+
+def _ways(wanted: Sequence[tuple[str, ...]]) -> Iterator[tuple[ColumnElement[bool], float]]:
+    """How people are looked up, the narrowest way first, and how well their names must agree.
+
+    Each way finds whom those before it find too.
+    """
+    if not wanted:
+        return
+    spelled = [terms[0] for terms in wanted if terms[0].startswith(lookup.SPELLED)]
+    if len(spelled) == len(wanted):
+        yield Returnee.terms.contains(spelled), ALIKE
+    sounding = [Returnee.terms.overlap(_texts(terms)) for terms in wanted]
+    yield and_(*sounding), ALIKE
+    if len(sounding) > 1:
+        yield or_(*(and_(*rest) for rest in combinations(sounding, len(sounding) - 1))), ALIKE_IN_PART
+
+
+def _texts(values: Sequence[str]) -> ColumnElement[Any]:
+    return cast(list(values), ARRAY(Text))
 
 
 async def _under_their_ids(session: Session, rows: Sequence[tuple[Returnee, float]]) -> list[tuple[Returnee, float]]:

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import String, cast, inspect, select, update
+from sqlalchemy import String, cast, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from chassis import aliases, audit
+from chassis import audit
 from chassis.access import Role, grant, participation, revoke
 from chassis.auth import Caller
 from chassis.db import Session, now
@@ -18,7 +18,6 @@ from contracts.cases import ConsentChanged, ReturneeRestricted, ReturneeShared, 
 from contracts.codes import CaseState
 from services.cases.models import (
     AccessRequest,
-    Base,
     CaseFile,
     CaseMember,
     LegalHold,
@@ -31,8 +30,6 @@ from services.cases.returnees import service as returnees
 from services.cases.rights.schemas import ConsentIn, LegalHoldIn, RestrictionIn, ShareIn, UnshareIn
 
 LONGEST_SHARE = timedelta(days=731)
-NOT_THEIRS = frozenset({"returnee", "erasure", "access_request"})
-"""Tables of the export that are shown otherwise, or say what others asked."""
 
 
 async def clock(session: Session) -> datetime:
@@ -360,31 +357,3 @@ async def accesses(session: Session, ids: Sequence[UUID], limit: int) -> list[An
     )
     rows = await session.execute(select(log).where(about).order_by(log.c.id.desc()).limit(limit))
     return list(rows)
-
-
-async def holdings(session: Session, returnee_id: UUID, caller: Caller) -> tuple[Any, list[UUID], dict[str, Any]]:
-    """All that cases holds about a person: who they are, and every row of every table that names them.
-
-    Raises:
-        Problem: 404.
-    """
-    returnee = await returnees.find(session, returnee_id, caller)
-    ids = await aliases.same_person(session, returnee.id)
-    tables: dict[str, Any] = {}
-    for mapper in sorted(Base.registry.mappers, key=lambda each: str(each.local_table)):
-        table = inspect(mapper.class_).local_table
-        column = table.c.get("returnee_id")
-        if column is None and "beneficiary" in table.c:
-            column = table.c["beneficiary"]
-        if column is None or table.name in NOT_THEIRS:
-            continue
-        rows = (await session.execute(select(table).where(column.in_(ids)))).mappings()
-        found = [dict(row) for row in rows]
-        if found:
-            tables[table.name] = found
-    case_ids = [row["case_id"] for row in tables.get("case_member", [])]
-    files = (await session.execute(select(CaseFile.__table__).where(CaseFile.id.in_(case_ids)))).mappings()
-    if case_ids:
-        tables["case_file"] = [dict(row) for row in files]
-    audit.record(session, caller, "export", "returnee", returnee.id)
-    return returnee, ids, tables

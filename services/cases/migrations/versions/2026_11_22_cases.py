@@ -101,14 +101,6 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_returnee")),
     )
-    op.create_index(
-        "ix_returnee_search",
-        "returnee",
-        ["search"],
-        unique=False,
-        postgresql_using="gin",
-        postgresql_ops={"search": "gin_trgm_ops"},
-    )
     op.create_table(
         "case_file",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -351,9 +343,6 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_case_file_household_id"), table_name="case_file")
     op.drop_index("ix_case_file_focal_point", table_name="case_file")
     op.drop_table("case_file")
-    op.drop_index(
-        "ix_returnee_search", table_name="returnee", postgresql_using="gin", postgresql_ops={"search": "gin_trgm_ops"}
-    )
     op.drop_table("returnee")
     op.drop_index("ix_referral_updated_at", table_name="referral")
     op.drop_index("ix_referral_state", table_name="referral")
