@@ -1,4 +1,4 @@
-"""The arrivals board with 10,000 arrivals beside an empty one, and a tablet's log of 1,000 entries.
+"""The arrivals board with 10,000 arrivals beside an empty one.
 
     python -m benchmarks.arrivals [arrivals] [requests]
 
@@ -13,9 +13,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from uuid import uuid4
 
 import asyncpg
 from sqlalchemy import text
@@ -68,42 +67,6 @@ async def board(desk: Desk, **query: str) -> None:
     assert answer.status_code == 200, answer.text
 
 
-async def log_of(desk: Desk, entries: int) -> float:
-    """Send one log of so many check-ins, profiles and completions; seconds."""
-    flight = await desk.announce(programme=None, return_kind=None)
-    passengers = [
-        {
-            "seat": f"{n}A",
-            "nationality": "IRQ",
-            "given_names": "SIMULATED",
-            "birth_date": "1980-07-01",
-            "document_kind": "passport",
-            "document_number": f"B{n:06}",
-        }
-        for n in range(entries // 4)
-    ]
-    assert (await desk.manifest(flight, passengers)).status_code == 200
-    household = {"women": 0, "men": 1, "girls": 0, "boys": 0}
-    log = []
-    for arrival in [passenger["arrival_id"] for passenger in (await desk.passengers(flight)).values()]:
-        for minute, (kind, data) in enumerate(
-            [
-                ("check-in", {}),
-                ("profile", {"household": household, "needs_priority": "routine"}),
-                ("assistance", {"kind": "nutrition"}),
-                ("complete", {}),
-            ]
-        ):
-            at = (DAY + timedelta(minutes=minute)).isoformat()
-            log.append({"id": str(uuid4()), "kind": kind, "arrival_id": arrival, "occurred_at": at, "data": data})
-    body = {"device": str(uuid4()), "sent_at": datetime.now(UTC).isoformat(), "mutations": log}
-    begun = time.perf_counter()
-    answer = await desk.call("POST", "/v1/arrivals/sync", json=body)
-    took = time.perf_counter() - begun
-    assert {item["outcome"] for item in answer.json()["items"]} == {"applied"}, answer.text[:400]
-    return took
-
-
 async def main(folder: Path, arrivals: int, requests: int) -> None:
     server = EmbeddedPostgres(folder / "data", free_port(), password="benchmark", log=folder / "log", durable=False)
     try:
@@ -120,8 +83,6 @@ async def main(folder: Path, arrivals: int, requests: int) -> None:
             await admin.close()
             await show(f"the same with {arrivals:,} arrivals", lambda: board(desk, port="EBL"), requests)
             await show("a day at all ports", lambda: board(desk), requests)
-            took = await log_of(desk, 1000)
-            print(f"a log of 1,000 entries                {took:.2f} s, {1000 / took:.0f} entries a second")
     finally:
         server.kill()
 

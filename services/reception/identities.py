@@ -116,6 +116,15 @@ async def read_copy(session: Session, returnee_id: UUID, keyring: Keyring) -> Co
     return Copy.model_validate_json(copies[returnee_id]) if returnee_id in copies else None
 
 
+async def keep_new(session: Session, copies: Mapping[UUID, Copy], keyring: Keyring, marks: Marks) -> None:
+    """Keep, and mark, who people are whom reception has just given an id."""
+    documents = {who: Copy.model_validate(each.model_dump()).model_dump_json().encode() for who, each in copies.items()}
+    await beneficiaries.keep_identities(session, documents, keyring)
+    rows = {(who, marks.document(each.number)) for who, copy in copies.items() for each in copy.documents}
+    if rows:
+        await session.execute(insert(Mark), [{"returnee_id": who, "digest": digest} for who, digest in sorted(rows)])
+
+
 async def mark(session: Session, returnee_id: UUID, digests: Iterable[bytes]) -> None:
     """Note by what a person is recognised in manifests, instead of what was noted before."""
     await session.execute(delete(Mark).where(Mark.returnee_id == returnee_id))

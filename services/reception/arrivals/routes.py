@@ -52,6 +52,7 @@ from services.reception.arrivals.schemas import (
     TransportOut,
     WalkIn,
 )
+from services.reception.arrivals.work import Work, restricted_of
 from services.reception.fields import Claimed, Day
 from services.reception.flights.service import details_of
 from services.reception.house import House, HouseDep
@@ -261,7 +262,8 @@ async def walk_in(
     body: WalkIn, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> ArrivalOut:
     """Meet somebody whom nobody expected. They get a returnee id here, under which their case is opened."""
-    arrival, _ = await sync.walk_in(session, caller, house, body.id, body, clock_doubtful=False)
+    work = await Work.on(session, caller, house, [body.id] if body.id is not None else [])
+    arrival, _ = await sync.walk_in(work, body.id, body)
     return _out(response, arrival, caller)
 
 
@@ -274,7 +276,7 @@ async def synchronise(body: SyncIn, request: Request, caller: CallerDep, house: 
     resolved silently. No Idempotency-Key is needed.
     """
     here = cast("Homeward", request.app.state.homeward)
-    return await sync.synchronise(here.database, request.app.state.lanes, caller, house, body)
+    return await sync.synchronise(here.database, caller, house, body)
 
 
 @router.get("/{arrival_id}")
@@ -290,12 +292,12 @@ async def read_arrival(
     restricted = None
     if Scope.RETURNEES_VULNERABILITIES in caller.scopes and (profile or handovers):
         audit.record(session, caller, "read-vulnerability", service.RESOURCE, arrival.id)
-        restricted = sorted(service.restricted_of(profile, house)) if profile else None
+        restricted = sorted(restricted_of(profile, house)) if profile else None
     set_etag(response, arrival.version)
     taken = ProfileOut.model_validate(_profile_of(profile, restricted)) if profile else None
     return ArrivalDetail(
         **entry.model_dump(),
-        guidance=await service.guidance(session, house, arrival),
+        guidance=await service.guidance(session, caller, house, arrival),
         profile=taken,
         assistance=[_assistance_out(row) for row in assistance],
         onward_transport=[_transport_out(row) for row in transport],
@@ -322,6 +324,8 @@ async def read_adopted(arrival_id: UUID, session: SessionDep, caller: CallerDep,
         programme=arrival.programme,
         return_kind=arrival.return_kind,
         country_of_return=house.country_of(arrival.port_of_entry or ""),
+        household_id=arrival.household_id,
+        member=await service.member_of(session, house, arrival),
     )
 
 
@@ -338,9 +342,7 @@ async def correct(
 ) -> ArrivalOut:
     """Correct where or when somebody was met, or whether they are surely who was expected."""
     arrival = await service.correct(
-        session,
-        caller,
-        house,
+        await Work.on(session, caller, house, [arrival_id]),
         arrival_id,
         met_at=body.met_at,
         port=body.port_of_entry,
@@ -358,9 +360,7 @@ async def check_in_family(body: FamilyCheckIn, session: SessionDep, caller: Call
     A 409 names, for each one that stands in the way, its state, since when, and who brought it there.
     """
     arrivals = await service.check_in(
-        session,
-        caller,
-        house,
+        await Work.on(session, caller, house, body.arrivals),
         body.arrivals,
         occurred_at=body.occurred_at,
         port=body.port_of_entry,
@@ -376,9 +376,7 @@ async def check_in(
 ) -> ArrivalOut:
     """Check in one person. Of two desks one wins; the other is told, with the 409, since when and by whom."""
     arrivals = await service.check_in(
-        session,
-        caller,
-        house,
+        await Work.on(session, caller, house, [arrival_id]),
         [arrival_id],
         occurred_at=body.occurred_at,
         port=body.port_of_entry,
@@ -403,9 +401,7 @@ async def bind(
     Where the person is expected on this flight by their referral too, the answer is that arrival: there is only one.
     """
     arrival = await service.bind(
-        session,
-        caller,
-        house,
+        await Work.on(session, caller, house, [arrival_id]),
         arrival_id,
         returnee_id=body.returnee_id,
         copy=body.particulars.copy_of() if body.particulars else None,
@@ -420,7 +416,8 @@ async def profile(
     arrival_id: UUID, body: ProfileIn, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> ProfileOut:
     """Take down needs and skills; taken again, they replace what was taken before."""
-    arrival, taken = await sync.profile(session, caller, house, arrival_id, body, clock_doubtful=False)
+    work = await Work.on(session, caller, house, [arrival_id])
+    arrival, taken = await sync.profile(work, arrival_id, body)
     set_etag(response, arrival.version)
     return ProfileOut.model_validate(_profile_of(taken, None))
 
@@ -431,7 +428,8 @@ async def assist(
     arrival_id: UUID, body: AssistanceIn, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> AssistanceOut:
     """Note something that was given at the desk, if the programme gives it."""
-    arrival, given = await sync.assist(session, caller, house, arrival_id, body, clock_doubtful=False)
+    work = await Work.on(session, caller, house, [arrival_id], households=True)
+    arrival, given = await sync.assist(work, arrival_id, body)
     set_etag(response, arrival.version)
     return _assistance_out(given)
 
@@ -442,7 +440,8 @@ async def arrange_transport(
     arrival_id: UUID, body: TransportIn, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> TransportOut:
     """Note how somebody travels on from the port of entry."""
-    arrival, arranged = await sync.arrange_transport(session, caller, house, arrival_id, body, clock_doubtful=False)
+    work = await Work.on(session, caller, house, [arrival_id])
+    arrival, arranged = await sync.arrange_transport(work, arrival_id, body)
     set_etag(response, arrival.version)
     return _transport_out(arranged)
 
@@ -453,7 +452,8 @@ async def hand_over(
     arrival_id: UUID, body: HandoverIn, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> HandoverOut:
     """Note to whom a child or a patient was handed over, and who signed. Without it they are not completed."""
-    arrival, handover = await sync.hand_over(session, caller, house, arrival_id, body, clock_doubtful=False)
+    work = await Work.on(session, caller, house, [arrival_id])
+    arrival, handover = await sync.hand_over(work, arrival_id, body)
     set_etag(response, arrival.version)
     return _handover_out(handover, house)
 
@@ -461,21 +461,21 @@ async def hand_over(
 @router.post("/{arrival_id}/hold")
 @requires(Scope.ARRIVALS_RESTRICTED)
 async def hold(
-    arrival_id: UUID, body: Happened, response: Response, session: SessionDep, caller: CallerDep
+    arrival_id: UUID, body: Happened, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> ArrivalOut:
     """The authorities hold the person. Nothing is published, and only few are shown it; checking in ends it."""
-    return _out(response, await service.hold(session, caller, arrival_id, body.occurred_at), caller)
+    work = await Work.on(session, caller, house, [arrival_id])
+    return _out(response, await service.hold(work, arrival_id, body.occurred_at), caller)
 
 
 @router.post("/{arrival_id}/redirect")
 @requires(Scope.ARRIVALS_WRITE)
 async def redirect(
-    arrival_id: UUID, body: RedirectIn, response: Response, session: SessionDep, caller: CallerDep
+    arrival_id: UUID, body: RedirectIn, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> ArrivalOut:
     """Expect the person at another port, or later at the same one after a missed connection."""
     arrival = await service.redirect(
-        session,
-        caller,
+        await Work.on(session, caller, house, [arrival_id]),
         arrival_id,
         port=body.port_of_entry,
         expected_at=body.expected_at,
@@ -490,7 +490,8 @@ async def complete(
     arrival_id: UUID, body: Happened, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> ArrivalOut:
     """Everything to be done at the port of entry is done."""
-    arrival = await service.end(session, caller, house, arrival_id, Action.COMPLETE, body.occurred_at)
+    work = await Work.on(session, caller, house, [arrival_id])
+    arrival = await service.end(work, arrival_id, Action.COMPLETE, body.occurred_at)
     return _out(response, arrival, caller)
 
 
@@ -500,7 +501,8 @@ async def no_show(
     arrival_id: UUID, body: Happened, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> ArrivalOut:
     """The person was not on the flight, or was not found."""
-    arrival = await service.end(session, caller, house, arrival_id, Action.NO_SHOW, body.occurred_at)
+    work = await Work.on(session, caller, house, [arrival_id])
+    arrival = await service.end(work, arrival_id, Action.NO_SHOW, body.occurred_at)
     return _out(response, arrival, caller)
 
 
@@ -510,7 +512,8 @@ async def not_departed(
     arrival_id: UUID, body: Happened, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> ArrivalOut:
     """The person did not depart, and will not arrive."""
-    arrival = await service.end(session, caller, house, arrival_id, Action.NOT_DEPARTED, body.occurred_at)
+    work = await Work.on(session, caller, house, [arrival_id])
+    arrival = await service.end(work, arrival_id, Action.NOT_DEPARTED, body.occurred_at)
     return _out(response, arrival, caller)
 
 
@@ -520,18 +523,20 @@ async def decline(
     arrival_id: UUID, body: Happened, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> ArrivalOut:
     """The person arrived and wants no reception assistance."""
-    arrival = await service.end(session, caller, house, arrival_id, Action.DECLINE, body.occurred_at)
+    work = await Work.on(session, caller, house, [arrival_id])
+    arrival = await service.end(work, arrival_id, Action.DECLINE, body.occurred_at)
     return _out(response, arrival, caller)
 
 
 @router.post("/{arrival_id}/confirm")
 @requires(Scope.ARRIVALS_WRITE)
 async def confirm(
-    arrival_id: UUID, body: ConfirmIn, response: Response, session: SessionDep, caller: CallerDep
+    arrival_id: UUID, body: ConfirmIn, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> ArrivalOut:
     """The office confirms that somebody arrived who walked past the desk; again corrects it."""
+    work = await Work.on(session, caller, house, [arrival_id])
     arrival = await service.confirm(
-        session, caller, arrival_id, arrived_on=body.arrived_on, method=body.method, evidence=body.evidence
+        work, arrival_id, arrived_on=body.arrived_on, method=body.method, evidence=body.evidence
     )
     return _out(response, arrival, caller)
 
@@ -539,10 +544,11 @@ async def confirm(
 @router.post("/{arrival_id}/reopen")
 @requires(Scope.ARRIVALS_WRITE)
 async def reopen(
-    arrival_id: UUID, response: Response, session: SessionDep, caller: CallerDep, body: Happened
+    arrival_id: UUID, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep, body: Happened
 ) -> ArrivalOut:
     """Lead an arrival that had ended back to where it was before, or undo a check-in, after a mistake; audited."""
-    return _out(response, await service.reopen(session, caller, arrival_id, body.occurred_at), caller)
+    work = await Work.on(session, caller, house, [arrival_id])
+    return _out(response, await service.reopen(work, arrival_id, body.occurred_at), caller)
 
 
 def _out(response: Response, arrival: Arrival, caller: Caller) -> ArrivalOut:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapte
 from pydantic_core import PydanticCustomError
 
 from chassis.routing import Body
-from contracts.codes import AssistanceKind, Money, NeedsPriority, PortCode, ReturnKind, Slug
+from contracts.codes import AssistanceKind, Member, Money, NeedsPriority, PortCode, ReturnKind, Slug
 from contracts.programmes import HandoverReason
 from contracts.reception import ConfirmationMethod, TransportMode
 from services.reception.fields import (
@@ -265,8 +265,19 @@ class WalkIn(Happened):
     programme: Slug | None = None
     """The programme that they return with, if they say so: a case is then opened in it."""
     return_kind: ReturnKind | None = None
+    household_id: UUID | None = None
+    """Chosen by the client, and the same for those who came together as one family."""
+    member: Member = Member.PRINCIPAL
+    """Their place in the family."""
     particulars: Particulars
     identity_doubtful: bool = False
+
+    @model_validator(mode="after")
+    def a_family_has_an_id(self) -> Self:
+        """Refuse a place in a family that is not named."""
+        if self.member is not Member.PRINCIPAL and self.household_id is None:
+            raise refuse("household_required", "the household_id of the family, or principal")
+        return self
 
 
 class RedirectIn(Happened):
@@ -492,6 +503,10 @@ class AdoptedOut(Copy):
     return_kind: ReturnKind | None
     country_of_return: str | None
     """In which the port lies, ISO 3166-1 alpha-3."""
+    household_id: UUID | None
+    """The same for those who came together as one family."""
+    member: Member
+    """Their place in it."""
 
 
 class MutationKind(StrEnum):
