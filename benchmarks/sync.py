@@ -27,7 +27,7 @@ from tests.conftest import Databases
 from tests.reception.desk import Desk, running
 
 LANDED = datetime(2026, 3, 15, tzinfo=UTC)
-STEPS = (
+STEPS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("check-in", {}),
     (
         "profile",

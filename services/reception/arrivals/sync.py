@@ -38,7 +38,7 @@ from services.reception.arrivals.schemas import (
     TransportIn,
     WalkIn,
 )
-from services.reception.arrivals.work import Work
+from services.reception.arrivals.work import StepModel, Work
 from services.reception.house import House
 from services.reception.models import Arrival, Assistance, Handover, Mutation, OnwardTransport, Profile
 
@@ -210,7 +210,7 @@ KINDS: Mapping[MutationKind, tuple[type[Body], Apply]] = {
 }
 """What each kind of entry holds, and what is done; in the order in which things of one moment happen."""
 RANK = {kind: place for place, kind in enumerate(KINDS)}
-STEPS: Mapping[MutationKind, type[Assistance | OnwardTransport | Handover]] = {
+STEPS: Mapping[MutationKind, StepModel] = {
     MutationKind.ASSISTANCE: Assistance,
     MutationKind.ONWARD_TRANSPORT: OnwardTransport,
     MutationKind.HANDOVER: Handover,

@@ -14,7 +14,6 @@ from uuid import UUID
 
 from sqlalchemy import Row, func, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import InstrumentedAttribute
 
 from chassis import beneficiaries
 from chassis.access import Role, grant, participation, visible
@@ -50,6 +49,7 @@ REMARKS_THAT_COUNT = {
 }
 
 Step = TypeVar("Step", Assistance, OnwardTransport, Handover)
+StepModel = type[Assistance | OnwardTransport | Handover]
 Together = tuple[UUID, str]
 """A household, or a family group on a flight."""
 
@@ -316,7 +316,7 @@ class Work:
                 Passenger, Passenger.arrival_id == Arrival.id
             )
             for row, flight_id, group in await self.session.execute(joined.where(of_group)):
-                self._together[flight_id, group][row.id] = row
+                self._together[flight_id, str(group)][row.id] = row
         for each in fresh:
             for key in await self._keys(each):
                 self._together[key][each.id] = each
@@ -348,13 +348,13 @@ class Work:
         minted = next((each.copy for each in self._minted if each.returnee_id == returnee_id), None)
         return minted or await identities.read_copy(self.session, returnee_id, self.house.keyring)
 
-    async def know_steps(self, model: type[Step], ids: Iterable[UUID]) -> None:
+    async def know_steps(self, model: StepModel, ids: Iterable[UUID]) -> None:
         """Find out which of these ids steps have already."""
         missing = {each for each in ids if (model, each) not in self._steps}
         if missing:
-            column: InstrumentedAttribute[UUID] = model.id
             self._steps |= {(model, each): None for each in missing}
-            for row in await self.session.scalars(select(model).where(column.in_(missing))):
+            identifier: Any = model.__table__.c.id
+            for row in await self.session.scalars(select(model).where(identifier.in_(missing))):
                 self._steps[model, row.id] = row
 
     async def there(self, row: Step) -> Step | None:
@@ -398,8 +398,8 @@ class Work:
         for model, rows in self._new_steps.items():
             values = [_values(row) for row in rows]
             identifier: Any = model.__table__.c.id
-            statement = insert(model).on_conflict_do_nothing().returning(identifier)
-            if len((await session.scalars(statement, values)).all()) < len(rows):
+            new = await session.scalars(insert(model).on_conflict_do_nothing().returning(identifier), values)
+            if len(new.all()) < len(rows):
                 raise Problem(CONFLICT, "the id is taken by something else")
         if self._new_profiles:
             upsert = insert(Profile)
