@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, cast
 from uuid import UUID
 
-from fastapi import Header, Query, Request, Response
+from fastapi import Depends, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy import select
 
@@ -226,31 +226,40 @@ def _name(identity: Identity | None, script: str) -> str:
     return " ".join(part for name in names for part in (name.given, name.father, name.grandfather, name.family) if part)
 
 
+def _watched(
+    caller: CallerDep,
+    house: HouseDep,
+    port: PortCode | None = None,
+    day: Annotated[Day | None, Query(alias="date", description="A day in the time zone of the port.")] = None,
+    state: ShownState | None = None,
+) -> stream.Watched:
+    restricted = Scope.ARRIVALS_RESTRICTED in caller.scopes
+    if state is ShownState.HELD_BY_AUTHORITIES:
+        caller.require(Scope.ARRIVALS_RESTRICTED)
+    return stream.Watched(port=port, day=day, state=state, restricted=restricted, ports=house.ports)
+
+
+def _from(last_event_id: Annotated[str | None, Header(max_length=64)] = None) -> datetime | None:
+    return stream.parse(last_event_id)
+
+
 @router.get("/stream", response_class=EventSourceResponse)
 @requires(Scope.ARRIVALS_READ)
 async def stream_board(
     request: Request,
     caller: CallerDep,
     house: HouseDep,
-    port: PortCode | None = None,
-    day: Annotated[Day | None, Query(alias="date", description="A day in the time zone of the port.")] = None,
-    state: ShownState | None = None,
-    last_event_id: Annotated[str | None, Header(max_length=64)] = None,
+    watched: Annotated[stream.Watched, Depends(_watched)],
+    start: Annotated[datetime | None, Depends(_from)],
 ) -> AsyncIterator[ServerSentEvent]:
     """The board as it changes, as server-sent events: `arrival` with an entry, `left` with the id of one that left it.
 
     It begins with everybody on the board, unless Last-Event-ID says from where to continue. It ends after ten minutes.
     """
-    if state is ShownState.HELD_BY_AUTHORITIES:
-        caller.require(Scope.ARRIVALS_RESTRICTED)
     here = cast("Homeward", request.app.state.homeward)
-    watched = stream.Watched(
-        port=port, day=day, state=state, restricted=Scope.ARRIVALS_RESTRICTED in caller.scopes, ports=house.ports
-    )
-    start = stream.parse(last_event_id)
 
     async def show(session: Session, arrivals: Sequence[Arrival]) -> list[BoardEntry]:
-        return await entries(session, caller, house, arrivals, port or "all")
+        return await entries(session, caller, house, arrivals, watched.port or "all")
 
     async for event in stream.follow(here.database, request.app.state.closing, caller, watched, start, show):
         yield event
