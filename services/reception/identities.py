@@ -80,12 +80,12 @@ class Identity(Part):
     birth: Birth | None = None
     nationality: str | None = None
     languages: list[str] = []
-    contacts: list[SafeContact] = []
 
 
 class Copy(Identity):
     """What reception keeps, of which the board shows less."""
 
+    contacts: list[SafeContact] = []
     documents: list[Document] = []
 
 

@@ -467,6 +467,20 @@ class Entitled(BaseModel):
     verified: bool
 
 
+class Reachable(BaseModel):
+    """A way in which the programme allows that somebody is reached. The number itself is with the case worker."""
+
+    kind: str
+    owner: str | None
+    """Whose it is: the person's own or a relative's."""
+    safe_hours: str | None
+    """HH:MM-HH:MM at the port; null where any time is safe."""
+    safe_now: bool
+    """Whether it may be tried now."""
+    needs_consent: bool
+    """Whether the person has to agree first, because it is a relative's."""
+
+
 class Guidance(BaseModel):
     """What the programme says about this person at the port of entry."""
 
@@ -479,6 +493,8 @@ class Guidance(BaseModel):
     relatives: str | None
     """Whether relatives may be contacted: allowed, with_consent or never."""
     only_in_safe_hours: bool | None
+    contacts: list[Reachable]
+    """How the person may be reached; a relative's number only where the programme allows it."""
 
 
 class ArrivalDetail(BoardEntry):

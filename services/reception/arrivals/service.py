@@ -30,17 +30,18 @@ from contracts.codes import (
     NeedsPriority,
     ReturnKind,
 )
-from contracts.programmes import HandoverReason, Rules, Silence
+from contracts.programmes import HandoverReason, Rules, SafeContactRule, Silence
 from services.reception.arrivals.rules import (
     GROUPS,
     Action,
     age_on,
     clock_suspect,
     entitled,
+    is_safe,
     published_kind,
     transitions,
 )
-from services.reception.arrivals.schemas import Entitled, Guidance
+from services.reception.arrivals.schemas import Entitled, Guidance, Reachable
 from services.reception.arrivals.work import FRESH, Work, day_of
 from services.reception.facts import ids_of
 from services.reception.flights.service import details_of
@@ -210,7 +211,24 @@ async def guidance(session: Session, caller: Caller, house: House, arrival: Arri
         post_arrival_until=post_arrival_until(house, rules, arrival) if rules else None,
         relatives=contact.relatives if contact else None,
         only_in_safe_hours=contact.only_in_safe_hours if contact else None,
+        contacts=await _reachable(work, arrival, contact),
     )
+
+
+async def _reachable(work: Work, arrival: Arrival, rule: SafeContactRule | None) -> list[Reachable]:
+    """How somebody may be reached; where no programme says, nobody but themselves and only when it is safe."""
+    copy = await work.copy_of(arrival.returnee_id) if arrival.returnee_id is not None else None
+    relatives = rule.relatives if rule is not None else "never"
+    here = work.clock.astimezone(work.house.ports.zone(arrival.port_of_entry or "")).time()
+    shown = []
+    for contact in copy.contacts if copy is not None else ():
+        own = contact.owner == "self"
+        if not own and relatives == "never":
+            continue
+        safe = is_safe(contact.safe_hours, here) or (rule is not None and not rule.only_in_safe_hours)
+        asked = not own and relatives == "with_consent"
+        shown.append(Reachable(**contact.model_dump(), safe_now=safe, needs_consent=asked))
+    return shown
 
 
 def _now_called(arrival_id: UUID) -> Any:
