@@ -72,12 +72,12 @@ class Identity(Part):
     birth: Birth | None = None
     nationality: str | None = None
     languages: list[str] = []
-    contacts: list[SafeContact] = []
 
 
 class Copy(Identity):
     """What reception keeps, of which the board shows less."""
 
+    contacts: list[SafeContact] = []
     documents: list[Document] = []
     """Only of somebody whom the desk or a manifest named, until cases adopts them."""
 
@@ -108,6 +108,15 @@ async def read_copy(session: Session, returnee_id: UUID, keyring: Keyring) -> Co
     """All that is kept of somebody. The caller of this audits the reading."""
     copies = await beneficiaries.identities(session, [returnee_id], keyring)
     return Copy.model_validate_json(copies[returnee_id]) if returnee_id in copies else None
+
+
+async def keep_new(session: Session, copies: Mapping[UUID, Copy], keyring: Keyring, marks: Marks) -> None:
+    """Keep, and mark, who people are whom reception has just given an id."""
+    documents = {who: Copy.model_validate(each.model_dump()).model_dump_json().encode() for who, each in copies.items()}
+    await beneficiaries.keep_identities(session, documents, keyring)
+    rows = {(who, marks.document(each.number)) for who, copy in copies.items() for each in copy.documents}
+    if rows:
+        await session.execute(insert(Mark), [{"returnee_id": who, "digest": digest} for who, digest in sorted(rows)])
 
 
 async def mark(session: Session, returnee_id: UUID, digests: Iterable[bytes]) -> None:

@@ -25,7 +25,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from chassis.db import NAMING, now
-from contracts.codes import ArrivalState, AssistanceKind, NeedsPriority, ReturnKind
+from contracts.codes import ArrivalState, AssistanceKind, Member, NeedsPriority, ReturnKind
 from contracts.reception import ConfirmationMethod, TransportMode
 from services.reception.flights.rules import FlightState
 
@@ -120,6 +120,9 @@ class Arrival(Base):
     held_at: Mapped[datetime | None] = mapped_column(comment="by the authorities; shown to few, published to nobody")
     held_by: Mapped[str | None] = mapped_column(comment="organisation that said so")
     met_by: Mapped[str | None] = mapped_column(comment="organisation whose desk met the person")
+    member: Mapped[Member | None] = mapped_column(
+        one_of("member", Member), comment="a walk-in's place in the family, as the desk says"
+    )
     case_id: Mapped[UUID | None]
     referral_id: Mapped[UUID | None]
     household_id: Mapped[UUID | None]

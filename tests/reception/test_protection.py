@@ -1,6 +1,7 @@
 """Who is held, who has to be signed for, and what the programme gives."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
@@ -151,3 +152,24 @@ async def test_a_child_of_a_family_on_the_manifest_is_with_its_adults(desk: Desk
     await desk.post(f"/{seats['3A']}/check-in")
     assert (await desk.post(f"/{seats['3B']}/complete")).status_code == 200
     assert (await desk.post(f"/{seats['4A']}/complete")).status_code == 409
+
+
+async def test_how_somebody_is_reached_safely_is_on_no_board(desk: Desk):
+    person = Person()
+    arrival = await desk.expect(person, port_of_entry="KIK")
+    later = (datetime.now(ZoneInfo("Asia/Baghdad")) + timedelta(hours=2)).strftime("%H:00")
+    hours = f"{later}-{later[:3]}30"
+    contacts = [
+        {"kind": "phone", "value": "+9647800008938", "owner": "self", "safe_hours": None},
+        {"kind": "phone", "value": "+9647800008939", "owner": "relative", "safe_hours": hours},
+    ]
+    await desk.recognise(person, contacts=contacts)
+    board = await desk.get("", port="KIK")
+    assert "contacts" not in board.json()["items"][0]["identity"]
+    assert hours not in board.text
+    shown = await desk.get(f"/{arrival}")
+    assert shown.json()["guidance"]["contacts"] == [
+        {"kind": "phone", "owner": "self", "safe_hours": None, "safe_now": True, "needs_consent": False},
+        {"kind": "phone", "owner": "relative", "safe_hours": hours, "safe_now": False, "needs_consent": True},
+    ]
+    assert "+964" not in shown.text

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, cast
 from uuid import UUID
 
-from fastapi import Header, Query, Request, Response
+from fastapi import Depends, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy import select
 
@@ -53,6 +53,7 @@ from services.reception.arrivals.schemas import (
     TransportOut,
     WalkIn,
 )
+from services.reception.arrivals.work import Work, restricted_of
 from services.reception.fields import Claimed, Day
 from services.reception.flights.service import details_of
 from services.reception.house import House, HouseDep
@@ -226,6 +227,23 @@ def _name(identity: Identity | None, script: str) -> str:
     return " ".join(part for name in names for part in (name.given, name.father, name.grandfather, name.family) if part)
 
 
+def _watched(
+    caller: CallerDep,
+    house: HouseDep,
+    port: PortCode | None = None,
+    day: Annotated[Day | None, Query(alias="date", description="A day in the time zone of the port.")] = None,
+    state: ShownState | None = None,
+) -> stream.Watched:
+    restricted = Scope.ARRIVALS_RESTRICTED in caller.scopes
+    if state is ShownState.HELD_BY_AUTHORITIES:
+        caller.require(Scope.ARRIVALS_RESTRICTED)
+    return stream.Watched(port=port, day=day, state=state, restricted=restricted, ports=house.ports)
+
+
+def _from(last_event_id: Annotated[str | None, Header(max_length=64)] = None) -> datetime | None:
+    return stream.parse(last_event_id)
+
+
 @router.get("/stream", response_class=EventSourceResponse)
 @requires(Scope.ARRIVALS_READ)
 async def stream_board(
@@ -233,25 +251,17 @@ async def stream_board(
     caller: CallerDep,
     listener: ListenerDep,
     house: HouseDep,
-    port: PortCode | None = None,
-    day: Annotated[Day | None, Query(alias="date", description="A day in the time zone of the port.")] = None,
-    state: ShownState | None = None,
-    last_event_id: Annotated[str | None, Header(max_length=64)] = None,
+    watched: Annotated[stream.Watched, Depends(_watched)],
+    start: Annotated[datetime | None, Depends(_from)],
 ) -> AsyncIterator[ServerSentEvent]:
     """The board as it changes, as server-sent events: `arrival` with an entry, `left` with the id of one that left it.
 
     It begins with everybody on the board, unless Last-Event-ID says from where to continue. It ends after ten minutes.
     """
-    if state is ShownState.HELD_BY_AUTHORITIES:
-        caller.require(Scope.ARRIVALS_RESTRICTED)
     here = cast("Homeward", request.app.state.homeward)
-    watched = stream.Watched(
-        port=port, day=day, state=state, restricted=Scope.ARRIVALS_RESTRICTED in caller.scopes, ports=house.ports
-    )
-    start = stream.parse(last_event_id)
 
     async def show(session: Session, arrivals: Sequence[Arrival]) -> list[BoardEntry]:
-        return await entries(session, caller, house, arrivals, port or "all")
+        return await entries(session, caller, house, arrivals, watched.port or "all")
 
     async for event in stream.follow(here.database, listener, watched, start, show):
         yield event
@@ -263,7 +273,8 @@ async def walk_in(
     body: WalkIn, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> ArrivalOut:
     """Meet somebody whom nobody expected. They get a returnee id here, under which their case is opened."""
-    arrival, _ = await sync.walk_in(session, caller, house, body.id, body, clock_doubtful=False)
+    work = await Work.on(session, caller, house, [body.id] if body.id is not None else [])
+    arrival, _ = await sync.walk_in(work, body.id, body)
     return _out(response, arrival, caller)
 
 
@@ -276,7 +287,7 @@ async def synchronise(body: SyncIn, request: Request, caller: CallerDep, house: 
     resolved silently. No Idempotency-Key is needed.
     """
     here = cast("Homeward", request.app.state.homeward)
-    return await sync.synchronise(here.database, request.app.state.lanes, caller, house, body)
+    return await sync.synchronise(here.database, caller, house, body)
 
 
 @router.get("/{arrival_id}")
@@ -292,12 +303,12 @@ async def read_arrival(
     restricted = None
     if Scope.RETURNEES_VULNERABILITIES in caller.scopes and (profile or handovers):
         audit.record(session, caller, "read-vulnerability", service.RESOURCE, arrival.id)
-        restricted = sorted(service.restricted_of(profile, house)) if profile else None
+        restricted = sorted(restricted_of(profile, house)) if profile else None
     set_etag(response, arrival.version)
     taken = ProfileOut.model_validate(_profile_of(profile, restricted)) if profile else None
     return ArrivalDetail(
         **entry.model_dump(),
-        guidance=await service.guidance(session, house, arrival),
+        guidance=await service.guidance(session, caller, house, arrival),
         profile=taken,
         assistance=[_assistance_out(row) for row in assistance],
         onward_transport=[_transport_out(row) for row in transport],
@@ -327,6 +338,8 @@ async def read_adopted(arrival_id: UUID, session: SessionDep, caller: CallerDep,
         programme=arrival.programme,
         return_kind=arrival.return_kind,
         country_of_return=house.country_of(arrival.port_of_entry or ""),
+        household_id=arrival.household_id,
+        member=await service.member_of(session, house, arrival),
     )
 
 
@@ -343,9 +356,7 @@ async def correct(
 ) -> ArrivalOut:
     """Correct where or when somebody was met, or whether they are surely who was expected."""
     arrival = await service.correct(
-        session,
-        caller,
-        house,
+        await Work.on(session, caller, house, [arrival_id]),
         arrival_id,
         met_at=body.met_at,
         port=body.port_of_entry,
@@ -363,9 +374,7 @@ async def check_in_family(body: FamilyCheckIn, session: SessionDep, caller: Call
     A 409 names, for each one that stands in the way, its state, since when, and who brought it there.
     """
     arrivals = await service.check_in(
-        session,
-        caller,
-        house,
+        await Work.on(session, caller, house, body.arrivals),
         body.arrivals,
         occurred_at=body.occurred_at,
         port=body.port_of_entry,
@@ -381,9 +390,7 @@ async def check_in(
 ) -> ArrivalOut:
     """Check in one person. Of two desks one wins; the other is told, with the 409, since when and by whom."""
     arrivals = await service.check_in(
-        session,
-        caller,
-        house,
+        await Work.on(session, caller, house, [arrival_id]),
         [arrival_id],
         occurred_at=body.occurred_at,
         port=body.port_of_entry,
@@ -408,9 +415,7 @@ async def bind(
     Where the person is expected on this flight by their referral too, the answer is that arrival: there is only one.
     """
     arrival = await service.bind(
-        session,
-        caller,
-        house,
+        await Work.on(session, caller, house, [arrival_id]),
         arrival_id,
         returnee_id=body.returnee_id,
         copy=body.particulars.copy_of() if body.particulars else None,
@@ -425,7 +430,8 @@ async def profile(
     arrival_id: UUID, body: ProfileIn, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> ProfileOut:
     """Take down needs and skills; taken again, they replace what was taken before."""
-    arrival, taken = await sync.profile(session, caller, house, arrival_id, body, clock_doubtful=False)
+    work = await Work.on(session, caller, house, [arrival_id])
+    arrival, taken = await sync.profile(work, arrival_id, body)
     set_etag(response, arrival.version)
     return ProfileOut.model_validate(_profile_of(taken, None))
 
@@ -436,7 +442,8 @@ async def assist(
     arrival_id: UUID, body: AssistanceIn, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> AssistanceOut:
     """Note something that was given at the desk, if the programme gives it."""
-    arrival, given = await sync.assist(session, caller, house, arrival_id, body, clock_doubtful=False)
+    work = await Work.on(session, caller, house, [arrival_id], households=True)
+    arrival, given = await sync.assist(work, arrival_id, body)
     set_etag(response, arrival.version)
     return _assistance_out(given)
 
@@ -447,7 +454,8 @@ async def arrange_transport(
     arrival_id: UUID, body: TransportIn, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> TransportOut:
     """Note how somebody travels on from the port of entry."""
-    arrival, arranged = await sync.arrange_transport(session, caller, house, arrival_id, body, clock_doubtful=False)
+    work = await Work.on(session, caller, house, [arrival_id])
+    arrival, arranged = await sync.arrange_transport(work, arrival_id, body)
     set_etag(response, arrival.version)
     return _transport_out(arranged)
 
@@ -458,7 +466,8 @@ async def hand_over(
     arrival_id: UUID, body: HandoverIn, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> HandoverOut:
     """Note to whom a child or a patient was handed over, and who signed. Without it they are not completed."""
-    arrival, handover = await sync.hand_over(session, caller, house, arrival_id, body, clock_doubtful=False)
+    work = await Work.on(session, caller, house, [arrival_id])
+    arrival, handover = await sync.hand_over(work, arrival_id, body)
     set_etag(response, arrival.version)
     return _handover_out(handover, house)
 
@@ -466,21 +475,21 @@ async def hand_over(
 @router.post("/{arrival_id}/hold")
 @requires(Scope.ARRIVALS_RESTRICTED)
 async def hold(
-    arrival_id: UUID, body: Happened, response: Response, session: SessionDep, caller: CallerDep
+    arrival_id: UUID, body: Happened, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> ArrivalOut:
     """The authorities hold the person. Nothing is published, and only few are shown it; checking in ends it."""
-    return _out(response, await service.hold(session, caller, arrival_id, body.occurred_at), caller)
+    work = await Work.on(session, caller, house, [arrival_id])
+    return _out(response, await service.hold(work, arrival_id, body.occurred_at), caller)
 
 
 @router.post("/{arrival_id}/redirect")
 @requires(Scope.ARRIVALS_WRITE)
 async def redirect(
-    arrival_id: UUID, body: RedirectIn, response: Response, session: SessionDep, caller: CallerDep
+    arrival_id: UUID, body: RedirectIn, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> ArrivalOut:
     """Expect the person at another port, or later at the same one after a missed connection."""
     arrival = await service.redirect(
-        session,
-        caller,
+        await Work.on(session, caller, house, [arrival_id]),
         arrival_id,
         port=body.port_of_entry,
         expected_at=body.expected_at,
@@ -495,7 +504,8 @@ async def complete(
     arrival_id: UUID, body: Happened, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> ArrivalOut:
     """Everything to be done at the port of entry is done."""
-    arrival = await service.end(session, caller, house, arrival_id, Action.COMPLETE, body.occurred_at)
+    work = await Work.on(session, caller, house, [arrival_id])
+    arrival = await service.end(work, arrival_id, Action.COMPLETE, body.occurred_at)
     return _out(response, arrival, caller)
 
 
@@ -505,7 +515,8 @@ async def no_show(
     arrival_id: UUID, body: Happened, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> ArrivalOut:
     """The person was not on the flight, or was not found."""
-    arrival = await service.end(session, caller, house, arrival_id, Action.NO_SHOW, body.occurred_at)
+    work = await Work.on(session, caller, house, [arrival_id])
+    arrival = await service.end(work, arrival_id, Action.NO_SHOW, body.occurred_at)
     return _out(response, arrival, caller)
 
 
@@ -515,7 +526,8 @@ async def not_departed(
     arrival_id: UUID, body: Happened, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> ArrivalOut:
     """The person did not depart, and will not arrive."""
-    arrival = await service.end(session, caller, house, arrival_id, Action.NOT_DEPARTED, body.occurred_at)
+    work = await Work.on(session, caller, house, [arrival_id])
+    arrival = await service.end(work, arrival_id, Action.NOT_DEPARTED, body.occurred_at)
     return _out(response, arrival, caller)
 
 
@@ -525,18 +537,20 @@ async def decline(
     arrival_id: UUID, body: Happened, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> ArrivalOut:
     """The person arrived and wants no reception assistance."""
-    arrival = await service.end(session, caller, house, arrival_id, Action.DECLINE, body.occurred_at)
+    work = await Work.on(session, caller, house, [arrival_id])
+    arrival = await service.end(work, arrival_id, Action.DECLINE, body.occurred_at)
     return _out(response, arrival, caller)
 
 
 @router.post("/{arrival_id}/confirm")
 @requires(Scope.ARRIVALS_WRITE)
 async def confirm(
-    arrival_id: UUID, body: ConfirmIn, response: Response, session: SessionDep, caller: CallerDep
+    arrival_id: UUID, body: ConfirmIn, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> ArrivalOut:
     """The office confirms that somebody arrived who walked past the desk; again corrects it."""
+    work = await Work.on(session, caller, house, [arrival_id])
     arrival = await service.confirm(
-        session, caller, arrival_id, arrived_on=body.arrived_on, method=body.method, evidence=body.evidence
+        work, arrival_id, arrived_on=body.arrived_on, method=body.method, evidence=body.evidence
     )
     return _out(response, arrival, caller)
 
@@ -544,10 +558,11 @@ async def confirm(
 @router.post("/{arrival_id}/reopen")
 @requires(Scope.ARRIVALS_WRITE)
 async def reopen(
-    arrival_id: UUID, response: Response, session: SessionDep, caller: CallerDep, body: Happened
+    arrival_id: UUID, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep, body: Happened
 ) -> ArrivalOut:
     """Lead an arrival that had ended back to where it was before, or undo a check-in, after a mistake; audited."""
-    return _out(response, await service.reopen(session, caller, arrival_id, body.occurred_at), caller)
+    work = await Work.on(session, caller, house, [arrival_id])
+    return _out(response, await service.reopen(work, arrival_id, body.occurred_at), caller)
 
 
 def _out(response: Response, arrival: Arrival, caller: Caller) -> ArrivalOut:

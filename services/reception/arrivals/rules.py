@@ -1,7 +1,7 @@
 """Decisions about arrivals: what may be done in which state, and what a journey's news does to who is expected."""
 
 from collections.abc import Collection, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -169,6 +169,19 @@ def handover_due(
     if age is not None and age < rule.adult_at and not with_adult:
         reasons.add(HandoverReason.UNACCOMPANIED_CHILD)
     return rule.reasons & reasons
+
+
+def is_safe(safe_hours: str | None, at: time) -> bool:
+    """Whether somebody may be reached at a time of the day.
+
+    Args:
+        safe_hours: `HH:MM-HH:MM`, also over midnight; None where any time is.
+        at: Where they are.
+    """
+    if safe_hours is None:
+        return True
+    begins, ends = (time.fromisoformat(word.strip()) for word in safe_hours.split("-"))
+    return begins <= at < ends if begins <= ends else at >= begins or at < ends
 
 
 def entitled(entitlement: Entitlement | None, return_kind: ReturnKind | None, given: int) -> str | None:
