@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Request
 
@@ -17,6 +17,13 @@ from chassis.routing import CallerDep
 
 RETRY_SECONDS = 10
 """After which a client with too many streams may try again; each ends after ten minutes at the latest."""
+
+
+class Ending(Protocol):
+    """Says when a stream is over."""
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait so long, or until it is over; whether it is."""
 
 
 class Closing:

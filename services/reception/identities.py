@@ -82,7 +82,7 @@ class Copy(Identity):
     """Only of somebody whom the desk or a manifest named, until cases adopts them."""
 
 
-class Fetched(Identity):
+class Fetched(Copy):
     """What cases says; the marks are kept beside the copy."""
 
     marks: list[str] = []
@@ -98,7 +98,7 @@ KeyringDep = Annotated[Keyring, Depends(_keyring)]
 """Encrypts and decrypts what identifies a person."""
 
 
-async def keep(session: Session, returnee_id: UUID, copy: Identity, keyring: Keyring) -> bool:
+async def keep(session: Session, returnee_id: UUID, copy: Copy, keyring: Keyring) -> bool:
     """Keep who somebody is, encrypted; False if the person was erased meanwhile."""
     document = Copy.model_validate(copy.model_dump()).model_dump_json().encode()
     return await beneficiaries.keep_identity(session, returnee_id, document, keyring)

@@ -263,7 +263,7 @@ async def stream_board(
     async def show(session: Session, arrivals: Sequence[Arrival]) -> list[BoardEntry]:
         return await entries(session, caller, house, arrivals, watched.port or "all")
 
-    async for event in stream.follow(here.database, listener, watched, start, show):
+    async for event in stream.follow(here.database, listener, caller, watched, start, show):
         yield event
 
 

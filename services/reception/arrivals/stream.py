@@ -15,7 +15,7 @@ from chassis.access import visible
 from chassis.auth import Caller
 from chassis.db import Database, Session, is_outage, now
 from chassis.errors import UNKNOWN_PARAMETER, FieldError, Problem
-from chassis.streams import Listener
+from chassis.streams import Ending
 from services.reception.arrivals import service
 from services.reception.models import Arrival
 from services.reception.ports import Ports
@@ -92,23 +92,23 @@ def parse(last_event_id: str | None) -> datetime | None:
 
 
 async def follow(
-    database: Database, listener: Listener, watched: Watched, start: datetime | None, show: Show
+    database: Database, closing: Ending, caller: Caller, watched: Watched, start: datetime | None, show: Show
 ) -> AsyncIterator[ServerSentEvent]:
     """Entries of the board as they come, change and leave.
 
     Args:
         database: Read in transactions of its own.
-        listener: Who listens, as long as they may.
+        closing: Ends the stream.
+        caller: Who listens.
         watched: Which board.
         start: Only what was touched since; None: everybody on it first.
         show: Makes entries.
     """
-    caller = listener.caller
     sent: dict[UUID, int] = {}
     since = start
     give_up = time.monotonic() + STREAM_SECONDS
     wait = 0.0
-    while time.monotonic() < give_up and not await listener.wait(wait):
+    while time.monotonic() < give_up and not await closing.wait(wait):
         wait = LOOK_EVERY_SECONDS
         try:
             async with database.transaction() as session:
