@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import random
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ import httpx
 from sqlalchemy import select, text, update
 
 from chassis.app import Homeward, create_app
+from chassis.db import Session
 from chassis.events import Envelope, Event, EventData
 from chassis.outbox import outbox
 from contracts import cases
@@ -92,6 +94,12 @@ def sessions(*starts: timedelta, hours: float = 2) -> list[dict[str, str]]:
     ]
 
 
+async def _handle(session: Session, data: EventData) -> None:
+    about = {"id": uuid4(), "service": data.service, "type": data.event_type, "subject": data.subject}
+    envelope = Envelope(**about, occurred_at=datetime.now(UTC), data={})
+    await HANDLERS[type(data)](session, Event(data, envelope))
+
+
 class School:
     """The application, its database and callers."""
 
@@ -111,16 +119,14 @@ class School:
     async def tell(self, *told: EventData) -> None:
         """Apply events as the consumer does: each handler in a transaction."""
         for data in told:
-            envelope = Envelope(
-                id=uuid4(),
-                service=data.service,
-                type=data.event_type,
-                subject=data.subject,
-                occurred_at=datetime.now(UTC),
-                data={},
-            )
             async with self.homeward.database.transaction() as session:
-                await HANDLERS[type(data)](session, Event(data, envelope))
+                await _handle(session, data)
+
+    async def tell_at_once(self, told: Iterable[EventData]) -> None:
+        """Apply many events in one transaction, as the consumer does with a batch."""
+        async with self.homeward.database.transaction() as session:
+            for data in told:
+                await _handle(session, data)
 
     async def somebody(self, state: CaseState = CaseState.ARRIVED, **values: Any) -> Person:
         person = Person(**values)
@@ -139,12 +145,13 @@ class School:
     ) -> httpx.Response:
         headers = self.headers(organisation) | {"Idempotency-Key": f"key-{next(self.numbers)}"}
         headers |= {"If-Match": seen} if seen else {}
-        while True:  # as a careful client: too many at once are told to come again, with the same key
+        for attempt in count(1):  # as a careful client: too many at once come again later and later, with the same key
             answer = await self.http.post(path, json=json.loads(json.dumps(body, default=str)), headers=headers)
             if answer.status_code != 503 or "retry-after" not in answer.headers:
                 return answer
             self.again += 1
-            await asyncio.sleep(float(answer.headers["retry-after"]))
+            await asyncio.sleep(float(answer.headers["retry-after"]) * random.uniform(0.5, attempt))
+        raise AssertionError
 
     async def put(
         self, path: str, *, organisation: str = "iom-iraq", seen: str | None = None, **body: Any

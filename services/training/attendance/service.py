@@ -192,15 +192,14 @@ async def _write(
 
 async def _allowances(session: Session, returnee_ids: Collection[UUID]) -> dict[UUID, UUID]:
     """The line of each person's approved plan that pays a living allowance; of several the one with the lowest id."""
-    roots = await aliases.resolve_all(session, returnee_ids)
-    same = {one: root for root in roots.values() for one in await aliases.same_person(session, root)}
+    same = await aliases.same_people(session, returnee_ids)
     query = (
         select(PlannedLine.returnee_id, PlannedLine.line_id)
         .where(PlannedLine.returnee_id.in_(same), PlannedLine.kind == ALLOWANCE, PlannedLine.active)
         .order_by(PlannedLine.line_id.desc())
     )
     lines = {same[row.returnee_id]: row.line_id for row in await session.execute(query)}
-    return {returnee_id: lines[root] for returnee_id, root in roots.items() if root in lines}
+    return {one: lines[root] for one, root in same.items() if root in lines}
 
 
 async def _follow(

@@ -89,7 +89,7 @@ async def choose(session: Session, payload: Payload, _: Any) -> None:
     seen = await session.get(Enrolment, UUID(payload["enrolment_id"]))
     if seen is None:
         return
-    await one_at_a_time(session, seen.returnee_id)
+    ids = await one_at_a_time(session, seen.returnee_id)
     query = select(Enrolment).where(
         Enrolment.id == seen.id, Enrolment.state == EnrolmentState.REQUESTED, Enrolment.review.is_(None)
     )
@@ -108,7 +108,8 @@ async def choose(session: Session, payload: Payload, _: Any) -> None:
     waits = cohort_id == named[0]  # whoever is to be in that one and no other waits for a place in it
     try:
         async with savepoint(session):
-            await seat(session, SYSTEM, person, enrolment, cohort_id, despite_clash=False, new=False, may_wait=waits)
+            how = {"despite_clash": False, "new": False, "may_wait": waits}
+            await seat(session, SYSTEM, person, ids, enrolment, cohort_id, **how)
     except Problem as problem:  # taken, full or cancelled in between
         await session.refresh(enrolment)
         log.info("a cohort is left to be chosen by a person", enrolment_id=str(enrolment.id), why=problem.kind.slug)
@@ -208,8 +209,7 @@ async def _open(session: Session, kinds: Collection[str], lines: Collection[Plan
 
 async def _busy(session: Session, returnee_ids: Collection[UUID]) -> Mapping[UUID, Times]:
     """When each person has, or is offered, a place in a course, under any of their ids."""
-    roots = await aliases.resolve_all(session, returnee_ids)
-    same = {one: root for root in roots.values() for one in await aliases.same_person(session, root)}
+    same = await aliases.same_people(session, returnee_ids)
     query = (
         select(Enrolment.returnee_id, CohortSession.starts_at, CohortSession.ends_at)
         .join(CohortSession, CohortSession.cohort_id == Enrolment.cohort_id)
@@ -218,7 +218,7 @@ async def _busy(session: Session, returnee_ids: Collection[UUID]) -> Mapping[UUI
     by_root: dict[UUID, Times] = defaultdict(list)
     for row in await session.execute(query):
         by_root[same[row.returnee_id]].append((row.starts_at, row.ends_at))
-    return {returnee_id: by_root[root] for returnee_id, root in roots.items()}
+    return {one: by_root[root] for one, root in same.items()}
 
 
 async def waiting(

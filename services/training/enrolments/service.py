@@ -107,14 +107,18 @@ def fact_of(enrolment: Enrolment) -> dict[str, Any]:
     }
 
 
-async def one_at_a_time(session: Session, returnee_id: UUID) -> None:
+async def one_at_a_time(session: Session, returnee_id: UUID) -> Sequence[UUID]:
     """Let no two transactions give one person a place at once: two that clash would not see each other.
 
     Taken before any cohort is locked.
+
+    Returns:
+        Every id of the person.
     """
-    root = await aliases.resolve(session, returnee_id)
-    key = int.from_bytes(root.bytes[8:], "big", signed=True)
+    ids = await aliases.same_person(session, returnee_id)
+    key = int.from_bytes(ids[0].bytes[8:], "big", signed=True)
     await session.execute(select(func.pg_advisory_xact_lock(key)))
+    return ids
 
 
 async def find(session: Session, caller: Caller, enrolment_id: UUID) -> Enrolment:
@@ -145,8 +149,7 @@ async def lock(session: Session, caller: Caller, enrolment_id: UUID) -> tuple[En
     return enrolment, cohort
 
 
-async def _clashes(session: Session, returnee_id: UUID, cohort_id: UUID) -> list[Row[Any]]:
-    person = await aliases.same_person(session, returnee_id)
+async def _clashes(session: Session, person_ids: Sequence[UUID], cohort_id: UUID) -> list[Row[Any]]:
     here, there = aliased(CohortSession), aliased(CohortSession)
     query = (
         select(there.cohort_id, there.number, func.greatest(here.starts_at, there.starts_at).label("at"))
@@ -155,7 +158,7 @@ async def _clashes(session: Session, returnee_id: UUID, cohort_id: UUID) -> list
         .where(
             here.cohort_id == cohort_id,
             there.cohort_id != cohort_id,
-            Enrolment.returnee_id.in_(person),
+            Enrolment.returnee_id.in_(person_ids),
             Enrolment.state.in_(KEEPS_TIME),
         )
         .order_by("at", there.cohort_id, there.number)
@@ -168,13 +171,14 @@ async def clashes(session: Session, enrolment: Enrolment) -> list[Row[Any]]:
     """Sessions of the person's other courses at the same time: `cohort_id, number, at`."""
     if enrolment.cohort_id is None or enrolment.state in OVER:
         return []
-    return await _clashes(session, enrolment.returnee_id, enrolment.cohort_id)
+    ids = await aliases.same_person(session, enrolment.returnee_id)
+    return await _clashes(session, ids, enrolment.cohort_id)
 
 
-async def _refuse_clash(session: Session, returnee_id: UUID, cohort_id: UUID, *, despite: bool) -> None:
+async def _refuse_clash(session: Session, person_ids: Sequence[UUID], cohort_id: UUID, *, despite: bool) -> None:
     if despite:
         return
-    found = await _clashes(session, returnee_id, cohort_id)
+    found = await _clashes(session, person_ids, cohort_id)
     if found:
         detail = "session {} of cohort {} is at the same time"
         errors = [
@@ -227,7 +231,7 @@ async def request(
             if (there.returnee_id, there.cohort_id) != (returnee_id, cohort_id):
                 raise Problem(CONFLICT, "the id is taken by something else")
             return there
-    await one_at_a_time(session, returnee_id)
+    ids = await one_at_a_time(session, returnee_id)
     values = person_of(person) | {
         "id": id or new_id(),
         "version": 1,
@@ -238,7 +242,7 @@ async def request(
         "requested_by": caller.organisation,
     }
     enrolment = Enrolment(**values)
-    await seat(session, caller, person, enrolment, cohort_id, despite_clash=despite_clash, new=True)
+    await seat(session, caller, person, ids, enrolment, cohort_id, despite_clash=despite_clash, new=True)
     return enrolment
 
 
@@ -259,12 +263,12 @@ async def place(
     """
     seen = await find(session, caller, enrolment_id)
     person = await beneficiaries.require(session, seen.returnee_id, caller, caught_up=caught_up)
-    await one_at_a_time(session, seen.returnee_id)
+    ids = await one_at_a_time(session, seen.returnee_id)
     query = select(Enrolment).where(Enrolment.id == enrolment_id).with_for_update()
     enrolment = (await session.scalars(query, execution_options={"populate_existing": True})).one()
     precondition.check(enrolment.version)
     after(enrolment.state, Action.PLACE)
-    await seat(session, caller, person, enrolment, cohort_id, despite_clash=despite_clash, new=False)
+    await seat(session, caller, person, ids, enrolment, cohort_id, despite_clash=despite_clash, new=False)
     return enrolment
 
 
@@ -272,6 +276,7 @@ async def seat(
     session: Session,
     caller: Caller,
     person: Row[Any],
+    person_ids: Sequence[UUID],
     enrolment: Enrolment,
     cohort_id: UUID,
     *,
@@ -285,6 +290,7 @@ async def seat(
         session: The session; the person is locked by `one_at_a_time`.
         caller: Who does it.
         person: Their row of the projection.
+        person_ids: Every id of theirs.
         enrolment: New, or locked.
         cohort_id: Where.
         despite_clash: Whether another course at the same time is accepted.
@@ -298,12 +304,12 @@ async def seat(
     await _refuse_ineligible(session, person, offer)
     active = (
         Enrolment.cohort_id == cohort_id,
-        Enrolment.returnee_id.in_(await aliases.same_person(session, person.returnee_id)),
+        Enrolment.returnee_id.in_(person_ids),
         Enrolment.state.not_in(OVER),
     )
     if await session.scalar(select(Enrolment.id).where(*active)) is not None:
         raise Problem(CONFLICT, "the person is enrolled in this cohort, or on its waiting list")
-    await _refuse_clash(session, person.returnee_id, cohort_id, despite=despite_clash)
+    await _refuse_clash(session, person_ids, cohort_id, despite=despite_clash)
     await grant(session, [person.returnee_id], Role.PROVIDER, provider)
     if not await identities.is_kept(session, person.returnee_id):
         await identities.fetch_later(session, person.returnee_id)
@@ -436,7 +442,7 @@ async def accept(
         Problem: 404, 409 (also where the offer lapsed), 412, 428.
     """
     seen = await find(session, caller, enrolment_id)
-    await one_at_a_time(session, seen.returnee_id)
+    ids = await one_at_a_time(session, seen.returnee_id)
     enrolment, cohort = await lock(session, caller, enrolment_id)
     precondition.check(enrolment.version)
     state = after(enrolment.state, Action.ACCEPT)
@@ -444,7 +450,7 @@ async def accept(
     at = (await session.execute(select(now()))).scalar_one()
     if enrolment.offered_until is not None and enrolment.offered_until <= at:
         raise Problem(CONFLICT, "the offer has lapsed")
-    await _refuse_clash(session, enrolment.returnee_id, cohort.id, despite=despite_clash)
+    await _refuse_clash(session, ids, cohort.id, despite=despite_clash)
     await jobs.cancel(session, LAPSE, str(enrolment.id))
     enrolment.state, enrolment.offered_until = state, None
     enrolment.changed()

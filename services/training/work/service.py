@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Date, Row, cast, func, select
+from sqlalchemy import ColumnElement, Date, cast, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis import aliases, audit, beneficiaries
@@ -152,8 +152,12 @@ SKILLS = (
 """What of a seeker is compared, in the order of `Skills`."""
 
 
-def skills_of(seeker: Seeker | Row[Any]) -> Skills:
-    """What somebody can do and wants."""
+def skills_of(seeker: Any) -> Skills:
+    """What somebody can do and wants.
+
+    Args:
+        seeker: A `Seeker`, or a row of `SKILLS`.
+    """
     return Skills(
         seeker.id,
         tuple(seeker.occupations),
