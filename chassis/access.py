@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     Index,
+    Select,
     SQLColumnExpression,
     Table,
     Text,
@@ -110,6 +111,15 @@ def visible(
     if caller.is_internal:
         return true()
     return exists(select(1).where(participation.c.subject_id == subject_id, _part_of(caller)))
+
+
+def subjects(caller: Caller) -> Select[tuple[UUID]]:
+    """The returnees and referrals that the caller's organisation takes part in now; for one that takes part in few.
+
+    Args:
+        caller: Who asks; not one of our own services, which see everybody.
+    """
+    return select(participation.c.subject_id).where(_part_of(caller))
 
 
 def shown(

@@ -47,7 +47,7 @@ async def set_for_referral(session: Session, referral: Referral, kind: DeadlineK
 
 async def begin_for_referrals(session: Session, begun: Iterable[tuple[Referral, DeadlineKind, datetime]]) -> None:
     """The same for many referrals that are new and have no such deadline yet."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for referral, kind, start in begun:
         rules = rules_of(referral.programme, referral.programme_version)
         due_at = rules.due(kind, referral.country_of_return, start)

@@ -19,6 +19,7 @@ from services.cases.cases import rules as case_rules
 from services.cases.cases import service as cases
 from services.cases.deadlines import service as deadlines
 from services.cases.deadlines.schemas import DeadlineState
+from services.cases.documents.service import check_documents
 from services.cases.models import CaseFile, CaseMember, Plan, PlanLine, PlanLineStatus
 from services.cases.plans import rules
 from services.cases.plans.schemas import AgreeIn, AmendIn, LineStatus, PlanIn, PlanState, ReturnIn
@@ -235,10 +236,11 @@ async def agree(session: Session, case_id: UUID, body: AgreeIn, caller: Caller) 
     """Note that the returnee agreed to the plan as it is.
 
     Raises:
-        Problem: 404, 403, 409.
+        Problem: 404, 403, 409, 422.
     """
     case, members, plan = await _to_change(session, case_id, caller, "agree")
     plan.state = rules.after(plan.state, "agree")
+    await check_documents(session, caller, {"/document": body.document})
     plan.agreed_on, plan.agreed_language, plan.agreed_document = body.agreed_on, body.language, body.document
     plan.changed()
     for member in members:

@@ -240,7 +240,7 @@ async def _store(session: Session, drafts: Sequence[Draft], caller: Caller, at: 
     Returns:
         Those that were written, in the order of the drafts; one whose reference or id was taken meanwhile is left out.
     """
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "id": draft.body.id or new_id(),
             "version": 1,

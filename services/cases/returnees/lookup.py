@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from services.cases.returnees.rules import plain
-from services.cases.returnees.sounds import bare, blocks
+from services.cases.returnees.sounds import bare, codes
 
 MOST_WORDS = 6
 SPELLED, SOUNDING = "=", "~"
@@ -27,10 +27,10 @@ def words(text: str) -> list[str]:
 def terms_of(word: str) -> tuple[str, ...]:
     """A word as it is spelled in plain letters, and as it may sound."""
     spelled = plain(word).replace(" ", "")
-    sounding = blocks(word)
+    sounding = codes(word)
     if sounding == {"-"}:  # vowels only, or letters of a script that is read in plain letters
-        sounding = blocks(spelled)
-    return (*((SPELLED + spelled,) if spelled else ()), *(SOUNDING + block for block in sorted(sounding)))
+        sounding = codes(spelled)
+    return (*((SPELLED + spelled,) if spelled else ()), *(SOUNDING + code for code in sorted(sounding)))
 
 
 def terms(names: Iterable[tuple[str, ...]]) -> list[str]:

@@ -5,11 +5,11 @@ from itertools import combinations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, and_, cast, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, Text, and_, any_, cast, exists, func, or_, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis import aliases, audit
-from chassis.access import Role, participation, roles_of, visible
+from chassis.access import Role, participation, roles_of, subjects, visible
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
@@ -45,8 +45,11 @@ ALIKE, ALIKE_IN_PART = 0.3, 0.45
 the words were found."""
 FOUND_BY = 1
 """Counts up when the rules change by which `search`, `terms` or `keys` are made."""
-RANKED = 1000
+RANKED = 400
 """Of how many people that a name may be of the best are shown. Where there are more, the name needs another word."""
+
+FEW = 10_000
+"""Of up to so many people each is looked at, rather than everybody who bears the name."""
 
 COLUMNS: Mapping[str, ReturneeField] = {
     "names": ReturneeField.NAMES,
@@ -210,21 +213,26 @@ def named(caller: Caller) -> ColumnElement[bool]:
     """The predicate on returnees whose names the caller may read: not who was shared with it without them."""
     if caller.is_internal:
         return true()
+    # OFFSET: else the planner collects everybody whom the organisation knows of, for each search anew.
     more_than_told = exists(
-        select(1).where(
+        select(1)
+        .where(
             participation.c.subject_id == Returnee.id,
             (participation.c.role == Role.PROGRAMME) & participation.c.organisation.in_(caller.programmes)
             | (participation.c.role.not_in([Role.PROGRAMME, Role.SHARED]))
             & (participation.c.organisation == caller.organisation),
         )
+        .offset(0)
     )
     told = exists(
-        select(1).where(
+        select(1)
+        .where(
             Share.returnee_id == Returnee.id,
             Share.organisation == caller.organisation,
             Share.ended_at.is_(None),
             Share.categories.contains([SharedCategory.IDENTITY]),
         )
+        .offset(0)
     )
     return or_(more_than_told, told)
 
@@ -232,7 +240,7 @@ def named(caller: Caller) -> ColumnElement[bool]:
 async def search(session: Session, q: str, limit: int, caller: Caller) -> list[tuple[Returnee, float]]:
     """People whose name, in any script and spelling, resembles what is looked for, best first.
 
-    They are looked up by all words as they are spelled, else by how all of them sound, else by all but one.
+    They are looked up by all words as they are spelled and then by how they sound; by all but one if nobody is found.
     """
     wanted = lookup.wanted(q)
     plain, skeleton = rules.queries(q)
@@ -240,11 +248,14 @@ async def search(session: Session, q: str, limit: int, caller: Caller) -> list[t
     score = func.greatest(
         func.word_similarity(plain, Returnee.search), func.word_similarity(skeleton, Returnee.search) * 0.9
     )
+    mine = await _mine(session, caller)
     rows: list[tuple[UUID, float]] = []
-    for looked_up, least in _ways(wanted):
+    for looked_up, least, only_if_nobody in _ways(wanted):
+        if len(rows) == limit or (rows and only_if_nobody):
+            break
         resembling = (
             select(Returnee.id, score.label("score"))
-            .where(looked_up, Returnee.erased_at.is_(None), visible(Returnee.id, caller), named(caller))
+            .where(looked_up, mine, Returnee.erased_at.is_(None), visible(Returnee.id, caller), named(caller))
             .limit(RANKED)
             .subquery()
         )
@@ -255,8 +266,6 @@ async def search(session: Session, q: str, limit: int, caller: Caller) -> list[t
             .limit(limit)
         )
         rows = [(row.id, float(row.score)) for row in await session.execute(statement)]
-        if len(rows) == limit:
-            break
     people = {
         row.id: row for row in await session.scalars(select(Returnee).where(Returnee.id.in_([i for i, _ in rows])))
     }
@@ -265,20 +274,31 @@ async def search(session: Session, q: str, limit: int, caller: Caller) -> list[t
     return found
 
 
-def _ways(wanted: Sequence[tuple[str, ...]]) -> Iterator[tuple[ColumnElement[bool], float]]:
-    """How people are looked up, the narrowest way first, and how well their names must agree.
+async def _mine(session: Session, caller: Caller) -> ColumnElement[bool]:
+    """The predicate by which an organisation's few people are found at once; true where it knows of many."""
+    if caller.is_internal:
+        return true()
+    known = subjects(caller).limit(FEW + 1)
+    if (await session.scalar(select(func.count()).select_from(known.subquery())) or 0) > FEW:
+        return true()
+    return Returnee.id == any_(func.array(known.scalar_subquery()))
 
-    Each way finds whom those before it find too.
+
+def _ways(wanted: Sequence[tuple[str, ...]]) -> Iterator[tuple[ColumnElement[bool], float, bool]]:
+    """How people are looked up, the narrowest way first; each finds whom those before it find too.
+
+    Yields:
+        The condition, how well names must agree, and whether it is only for when nobody was found.
     """
     if not wanted:
         return
     spelled = [terms[0] for terms in wanted if terms[0].startswith(lookup.SPELLED)]
     if len(spelled) == len(wanted):
-        yield Returnee.terms.contains(spelled), ALIKE
+        yield Returnee.terms.contains(spelled), ALIKE, False
     sounding = [Returnee.terms.overlap(_texts(terms)) for terms in wanted]
-    yield and_(*sounding), ALIKE
+    yield and_(*sounding), ALIKE, False
     if len(sounding) > 1:
-        yield or_(*(and_(*rest) for rest in combinations(sounding, len(sounding) - 1))), ALIKE_IN_PART
+        yield or_(*(and_(*rest) for rest in combinations(sounding, len(sounding) - 1))), ALIKE_IN_PART, True
 
 
 def _texts(values: Sequence[str]) -> ColumnElement[Any]:

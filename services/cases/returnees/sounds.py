@@ -9,6 +9,7 @@ leaves most of them out, and every Latin spelling chooses others.
 
 import re
 import unicodedata
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from itertools import product
 
@@ -200,6 +201,7 @@ def similarity(one: str, other: str) -> float:
 AT_MOST = 4
 KINDS = {"": "ywhaeioufv", "b": "bp", "t": "td", "s": "szšžčǧ", "k": "kgxġ", "l": "l", "m": "m", "n": "n", "r": "r"}
 KIND = {sound: kind for kind, sounds in KINDS.items() for sound in sounds}
+LIPS = KIND | {"f": "f", "v": "f"}
 
 
 @lru_cache(maxsize=65536)
@@ -208,13 +210,23 @@ def blocks(part: str) -> frozenset[str]:
 
     All hissing sounds are one, so are throaty ones, and d and t; lips and vowels are left away.
     """
+    return frozenset(re.sub(r"(.)\1+", r"\1", code) or "-" for code in _codes(part, KIND))
+
+
+@lru_cache(maxsize=65536)
+def codes(part: str) -> frozenset[str]:
+    """Finer keys, for whom is looked for by name: f and v count, and a consonant that comes again after a vowel."""
+    return frozenset(code or "-" for code in _codes(part, LIPS))
+
+
+def _codes(part: str, kind_of: Mapping[str, str]) -> Iterator[str]:
     rows: list[tuple[str, ...]] = []
     ambiguous = 0
     for sound in sounds(part):
-        kinds = {KIND[s] for s in sound}
+        kinds = {kind_of[s] for s in sound}
         if len(kinds) > 1:
             ambiguous += 1
             if ambiguous > AT_MOST:
                 kinds = {min(kinds)}
         rows.append(tuple(sorted(kinds)))
-    return frozenset(re.sub(r"(.)\1+", r"\1", "".join(choice)) or "-" for choice in product(*rows))
+    return map("".join, product(*rows))

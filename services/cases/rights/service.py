@@ -16,12 +16,14 @@ from chassis.errors import CONFLICT, NOT_FOUND, FieldError, Problem, invalid
 from chassis.outbox import publish
 from contracts.cases import ConsentChanged, ReturneeRestricted, ReturneeShared, ReturneeUnshared
 from contracts.codes import CaseState
+from services.cases.documents.service import check_documents
 from services.cases.models import (
     AccessRequest,
     CaseFile,
     CaseMember,
     LegalHold,
     PersonConsent,
+    Referral,
     ReferralPerson,
     Restriction,
     Share,
@@ -168,6 +170,7 @@ async def record_consent(session: Session, returnee_id: UUID, body: ConsentIn, c
         wrong.append(FieldError(pointer="/withdrawn_on", code="bad_withdrawal", detail=right))
     if wrong:
         raise invalid(*wrong)
+    await check_documents(session, caller, {"/document_id": body.document_id})
     in_force = list(
         await session.scalars(
             select(PersonConsent)
@@ -236,6 +239,8 @@ async def restrict(session: Session, returnee_id: UUID, body: RestrictionIn, cal
             await grant(session, [standing.returnee_id], Role(role), standing.organisation)
         standing.lifted_at = await clock(session)
         standing.changed()
+        await session.flush()
+        await _give_back_referrals(session, ids, standing)
         _tell(session, standing)
         audit.record(session, caller, "lift-restriction", "returnee", returnee.id, {"organisation": body.organisation})
         await session.flush()
@@ -254,14 +259,35 @@ async def restrict(session: Session, returnee_id: UUID, body: RestrictionIn, cal
     taken = sorted(part)
     if not taken:
         raise Problem(CONFLICT, "this organisation takes no part in the return; what is shared with it is unshared")
+    referrals = select(ReferralPerson.referral_id).where(ReferralPerson.returnee_id.in_(ids))
     for role in taken:
         await revoke(session, returnee.id, Role(role), body.organisation)
+        # What was submitted about them names them too, and whoever else is in it.
+        for referral_id in sorted(await session.scalars(referrals)):
+            await revoke(session, referral_id, Role(role), body.organisation)
     row = Restriction(returnee_id=returnee.id, organisation=body.organisation, reason=body.reason, roles=taken)
     session.add(row)
     await session.flush()
     _tell(session, row)
     audit.record(session, caller, "restrict", "returnee", returnee.id, {"organisation": body.organisation})
     return row
+
+
+async def _give_back_referrals(session: Session, ids: Sequence[UUID], lifted: Restriction) -> None:
+    """Let an organisation know again of the referrals it took part in, of whose persons none is kept from it still."""
+    kept = select(ReferralPerson.referral_id).join(
+        Restriction,
+        (Restriction.returnee_id == ReferralPerson.returnee_id)
+        & (Restriction.organisation == lifted.organisation)
+        & Restriction.lifted_at.is_(None),
+    )
+    mine = select(ReferralPerson.referral_id).where(ReferralPerson.returnee_id.in_(ids))
+    part = {Role.REFERRER: Referral.sender, Role.PARTNER: Referral.implementer}
+    for role in sorted(part.keys() & set(lifted.roles)):
+        rows = select(Referral.id).where(
+            Referral.id.in_(mine), Referral.id.not_in(kept), part[role] == lifted.organisation
+        )
+        await grant(session, sorted(await session.scalars(rows)), role, lifted.organisation)
 
 
 def _tell(session: Session, row: Restriction) -> None:
