@@ -162,7 +162,8 @@ async def read_board(
     """The arrivals board: who is expected, in the order in which they are expected, and who has arrived.
 
     Names come from the desk's own copies, so they are there while cases is down; reading them is audited. As CSV
-    (`Accept: text/csv`) or as a page to print (`Accept: text/html`) it is the whole list, up to 2,000 lines.
+    (`Accept: text/csv`) or as a page to print (`Accept: text/html`) it is the whole list, up to 2,000 lines; a `Link`
+    leads to what is left.
     """
     if state is ShownState.HELD_BY_AUTHORITIES:
         caller.require(Scope.ARRIVALS_RESTRICTED)
@@ -188,12 +189,22 @@ async def read_board(
         await beneficiaries.require(session, returnee_id, caller, caught_up=caught_up)
     items = await entries(session, caller, house, rows.items, port or "all")
     if form is not Form.JSON:
-        return _printed(form, items, port, house)
+        filters = [
+            port or "all ports",
+            f"{day:%d %b %Y}" if day else "",
+            state.value.replace("_", " ") if state else "",
+        ]
+        about = ", ".join(filter(None, filters))
+        printed = _printed(form, items, port, about, house, whole=rows.next is None)
+        link_next(request, printed, rows.next)
+        return printed
     link_next(request, response, rows.next)
     return Page(items=items, next=rows.next)
 
 
-def _printed(form: Form, items: Sequence[BoardEntry], port: str | None, house: House) -> Response:
+def _printed(
+    form: Form, items: Sequence[BoardEntry], port: str | None, about: str, house: House, *, whole: bool
+) -> Response:
     lines: list[list[Any]] = [
         [
             (item.met_at or item.expected_at),
@@ -216,9 +227,9 @@ def _printed(form: Form, items: Sequence[BoardEntry], port: str | None, house: H
     zone = house.ports.zone(port or "")
     for line in lines:
         line[0] = line[0].astimezone(zone).strftime("%d %b %H:%M") if line[0] else None
-    about = f"Times in {zone.key}."
+    left = "" if whole else f" Only the first {MOST_PRINTED:,} lines."
     at = datetime.now(UTC).astimezone(zone)
-    return as_page(f"Arrivals {port or 'at all ports'}", about, PRINTED, lines, at=at, ticks=True)
+    return as_page("Arrivals", f"{about}. Times in {zone.key}.{left}", PRINTED, lines, at=at, ticks=True)
 
 
 def _name(identity: Identity | None, script: str) -> str:

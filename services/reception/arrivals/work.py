@@ -12,7 +12,7 @@ from datetime import date, datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Row, func, or_, select, tuple_
+from sqlalchemy import Row, ScalarResult, func, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis import beneficiaries
@@ -354,8 +354,8 @@ class Work:
         if missing:
             self._steps |= {(model, each): None for each in missing}
             identifier: Any = model.__table__.c.id
-            for row in await self.session.scalars(select(model).where(identifier.in_(missing))):
-                self._steps[model, row.id] = row
+            rows: ScalarResult[Any] = await self.session.scalars(select(model).where(identifier.in_(missing)))
+            self._steps |= {(model, row.id): row for row in rows}
 
     async def there(self, row: Step) -> Step | None:
         """The step that has a step's id already."""
