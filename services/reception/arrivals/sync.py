@@ -170,12 +170,15 @@ async def _hold(work: Work, arrival_id: UUID, body: Happened, *, clock_doubtful:
     await service.hold(work, arrival_id, body.occurred_at, clock_doubtful=clock_doubtful)
 
 
-async def _redirect(work: Work, arrival_id: UUID, body: RedirectIn, *, clock_doubtful: bool) -> None:
-    await service.redirect(
+async def redirect(work: Work, arrival_id: UUID, body: RedirectIn, *, clock_doubtful: bool = False) -> Arrival:
+    """See `service.redirect`."""
+    return await service.redirect(
         work,
         arrival_id,
         port=body.port_of_entry,
         expected_at=body.expected_at,
+        carrier=body.carrier,
+        flight_number=body.flight_number,
         occurred_at=body.occurred_at,
         clock_doubtful=clock_doubtful,
     )
@@ -201,7 +204,7 @@ KINDS: Mapping[MutationKind, tuple[type[Body], Apply]] = {
     MutationKind.ASSISTANCE: (AssistanceIn, assist),
     MutationKind.ONWARD_TRANSPORT: (TransportIn, arrange_transport),
     MutationKind.HANDOVER: (HandoverIn, hand_over),
-    MutationKind.REDIRECT: (RedirectIn, _redirect),
+    MutationKind.REDIRECT: (RedirectIn, redirect),
     MutationKind.COMPLETE: (Happened, _end(Action.COMPLETE)),
     MutationKind.NO_SHOW: (Happened, _end(Action.NO_SHOW)),
     MutationKind.NOT_DEPARTED: (Happened, _end(Action.NOT_DEPARTED)),
