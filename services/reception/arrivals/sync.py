@@ -298,16 +298,17 @@ async def _settle(database: Database, told: _Log, entries: Sequence[_Entry]) -> 
     try:
         results: dict[UUID, SyncResult] = await database.run(lambda session: _apply(session, told, entries))
     except (DBAPIError, Problem) as error:
-        if isinstance(error, DBAPIError) and (is_outage(error) and sqlstate(error) != LOCK_NOT_AVAILABLE):
-            raise
+        if isinstance(error, DBAPIError):
+            if is_conflict(error) or sqlstate(error) == LOCK_NOT_AVAILABLE:
+                return {entry.mutation.id: _refused(entry.mutation, Problem(BUSY)) for entry in entries}
+            if is_outage(error):
+                raise
         if len(entries) > 1:
             half = len(entries) // 2
             return await _settle(database, told, entries[:half]) | await _settle(database, told, entries[half:])
         mutation = entries[0].mutation
         if isinstance(error, Problem):
             return {mutation.id: _refused(mutation, error)}
-        if is_conflict(error) or sqlstate(error) == LOCK_NOT_AVAILABLE:
-            return {mutation.id: _refused(mutation, Problem(BUSY))}
         log.exception("the database refused an entry of a log", kind=mutation.kind, sqlstate=sqlstate(error))
         return {mutation.id: _refused(mutation, Problem(INTERNAL))}
     return results
