@@ -287,3 +287,15 @@ class TestDisclosure:
         assert flight in await on("2026-03-15", port="ISU")
         assert flight in await on("2026-03-15")
         assert flight not in await on("2026-03-14", port="ISU")
+
+
+async def test_the_list_of_flights_is_printed_too(desk: Desk):
+    flight = await desk.announce(port_of_entry="NJF", carrier="TK", flight_number="TK808", charter=False)
+    query = {"port": "NJF"}
+    sheet = await desk.call("GET", "/v1/flights", params=query, headers={"Accept": "text/csv"})
+    lines = list(csv.DictReader(io.StringIO(sheet.text.removeprefix("\ufeff"))))
+    assert [(line["id"], line["flight_number"], line["state"]) for line in lines] == [(flight, "TK808", "announced")]
+    page = await desk.call("GET", "/v1/flights", params=query, headers={"Accept": "text/html"})
+    assert "15 Mar 2026 01:30" in page.text
+    nothing = await desk.call("GET", "/v1/flights", params={"port": "IQTRB"}, headers={"Accept": "text/html"})
+    assert "Nothing." in nothing.text

@@ -53,7 +53,7 @@ from services.reception.arrivals.schemas import (
     TransportOut,
     WalkIn,
 )
-from services.reception.arrivals.work import Work, restricted_of
+from services.reception.arrivals.work import Work, handed_to, restricted_of
 from services.reception.fields import Claimed, Day
 from services.reception.flights.service import details_of
 from services.reception.house import House, HouseDep
@@ -69,6 +69,7 @@ UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"description": "Somebody named
 MOST_PRINTED = 2000
 PRINTED = [
     Column("expected_at", "Expected", narrow=True),
+    Column("met_at", "Met", narrow=True),
     Column("flight_number", "Flight", narrow=True),
     Column("seat", "Seat", narrow=True),
     Column("family_group", "Family", narrow=True),
@@ -78,6 +79,11 @@ PRINTED = [
     Column("birth", "Born", narrow=True),
     Column("nationality", "Nat.", narrow=True),
     Column("state", "State", narrow=True),
+    Column("arrived_on"),
+    Column("programme"),
+    Column("household_id"),
+    Column("walk_in"),
+    Column("identity_doubtful"),
     Column("id"),
     Column("returnee_id"),
 ]
@@ -101,7 +107,8 @@ async def entries(
         audit.record(session, caller, "read-restricted", service.RESOURCE, where, {"arrivals": held})
     seated = [arrival.id for arrival in arrivals if arrival.flight_id is not None]
     rows = await session.scalars(select(Passenger).where(Passenger.arrival_id.in_(seated))) if seated else ()
-    seats = {row.arrival_id: row for row in rows}
+    flights = {arrival.id: arrival.flight_id for arrival in arrivals}
+    seats = {row.arrival_id: row for row in rows if row.flight_id == flights[row.arrival_id]}
     shown = []
     for arrival in arrivals:
         seat = seats.get(arrival.id)
@@ -163,7 +170,8 @@ async def read_board(
     """The arrivals board: who is expected, in the order in which they are expected, and who has arrived.
 
     Names come from the desk's own copies, so they are there while cases is down; reading them is audited. As CSV
-    (`Accept: text/csv`) or as a page to print (`Accept: text/html`) it is the whole list, up to 2,000 lines.
+    (`Accept: text/csv`) or as a page to print (`Accept: text/html`) it is the whole list, up to 2,000 lines; a `Link`
+    leads to what is left.
     """
     if state is ShownState.HELD_BY_AUTHORITIES:
         caller.require(Scope.ARRIVALS_RESTRICTED)
@@ -189,15 +197,26 @@ async def read_board(
         await beneficiaries.require(session, returnee_id, caller, caught_up=caught_up)
     items = await entries(session, caller, house, rows.items, port or "all")
     if form is not Form.JSON:
-        return _printed(form, items, port, house)
+        filters = [
+            port or "all ports",
+            f"{day:%d %b %Y}" if day else "",
+            state.value.replace("_", " ") if state else "",
+        ]
+        about = ", ".join(filter(None, filters))
+        printed = _printed(form, items, port, about, house, whole=rows.next is None)
+        link_next(request, printed, rows.next)
+        return printed
     link_next(request, response, rows.next)
     return Page(items=items, next=rows.next)
 
 
-def _printed(form: Form, items: Sequence[BoardEntry], port: str | None, house: House) -> Response:
+def _printed(
+    form: Form, items: Sequence[BoardEntry], port: str | None, about: str, house: House, *, whole: bool
+) -> Response:
     lines: list[list[Any]] = [
         [
-            (item.met_at or item.expected_at),
+            item.expected_at,
+            item.met_at,
             item.flight_number,
             item.seat,
             item.family_group,
@@ -207,6 +226,11 @@ def _printed(form: Form, items: Sequence[BoardEntry], port: str | None, house: H
             item.identity.birth.date if item.identity and item.identity.birth else None,
             item.identity.nationality if item.identity else None,
             item.state,
+            item.arrived_on,
+            item.programme,
+            item.household_id,
+            item.walk_in,
+            item.identity_doubtful,
             item.id,
             item.returnee_id,
         ]
@@ -216,10 +240,11 @@ def _printed(form: Form, items: Sequence[BoardEntry], port: str | None, house: H
         return as_csv(PRINTED, lines)
     zone = house.ports.zone(port or "")
     for line in lines:
-        line[0] = line[0].astimezone(zone).strftime("%d %b %H:%M") if line[0] else None
-    about = f"Times in {zone.key}."
+        for place, form_of in ((0, "%d %b %H:%M"), (1, "%H:%M")):
+            line[place] = line[place].astimezone(zone).strftime(form_of) if line[place] else None
+    left = "" if whole else f" Only the first {MOST_PRINTED:,} lines."
     at = datetime.now(UTC).astimezone(zone)
-    return as_page(f"Arrivals {port or 'at all ports'}", about, PRINTED, lines, at=at, ticks=True)
+    return as_page("Arrivals", f"{about}. Times in {zone.key}.{left}", PRINTED, lines, at=at, ticks=True)
 
 
 def _name(identity: Identity | None, script: str) -> str:
@@ -303,7 +328,7 @@ async def read_arrival(
     restricted = None
     if Scope.RETURNEES_VULNERABILITIES in caller.scopes and (profile or handovers):
         audit.record(session, caller, "read-vulnerability", service.RESOURCE, arrival.id)
-        restricted = sorted(restricted_of(profile, house)) if profile else None
+        restricted = sorted(restricted_of(profile, house)) if profile else []
     set_etag(response, arrival.version)
     taken = ProfileOut.model_validate(_profile_of(profile, restricted)) if profile else None
     return ArrivalDetail(
@@ -312,7 +337,7 @@ async def read_arrival(
         profile=taken,
         assistance=[_assistance_out(row) for row in assistance],
         onward_transport=[_transport_out(row) for row in transport],
-        handovers=[_handover_out(row, house) for row in handovers],
+        handovers=[_handover_out(row, house, signature=restricted is not None) for row in handovers],
         confirmation=_confirmation_out(arrival),
     )
 
@@ -469,7 +494,7 @@ async def hand_over(
     work = await Work.on(session, caller, house, [arrival_id])
     arrival, handover = await sync.hand_over(work, arrival_id, body)
     set_etag(response, arrival.version)
-    return _handover_out(handover, house)
+    return _handover_out(handover, house, signature=False)
 
 
 @router.post("/{arrival_id}/hold")
@@ -488,13 +513,7 @@ async def redirect(
     arrival_id: UUID, body: RedirectIn, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> ArrivalOut:
     """Expect the person at another port, or later at the same one after a missed connection."""
-    arrival = await service.redirect(
-        await Work.on(session, caller, house, [arrival_id]),
-        arrival_id,
-        port=body.port_of_entry,
-        expected_at=body.expected_at,
-        occurred_at=body.occurred_at,
-    )
+    arrival = await sync.redirect(await Work.on(session, caller, house, [arrival_id]), arrival_id, body)
     return _out(response, arrival, caller)
 
 
@@ -575,12 +594,13 @@ def _profile_of(profile: Profile, restricted: Sequence[HandoverReason] | None) -
     return values | {"restricted": restricted}
 
 
-def _handover_out(row: Handover, house: House) -> HandoverOut:
-    to = service.handed_to(row, house) or {}
+def _handover_out(row: Handover, house: House, *, signature: bool) -> HandoverOut:
+    to = handed_to(row, house) or {}
     return HandoverOut(
         id=row.id,
         arrival_id=row.arrival_id,
         **{name: to.get(name) for name in ("reason", "receiver", "name", "relationship", "authority")},
+        signature=to.get("signature") if signature else None,
         occurred_at=row.occurred_at,
         recorded_at=row.recorded_at,
         clock_suspect=row.clock_suspect,

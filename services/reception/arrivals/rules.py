@@ -43,6 +43,7 @@ TRANSITIONS: Mapping[ArrivalState, Mapping[Action, ArrivalState]] = MappingProxy
             Action.BIND: EXPECTED,
             Action.HOLD: EXPECTED,
             Action.REDIRECT: ArrivalState.DIVERTED,
+            Action.HANDOVER: EXPECTED,
         },
         ArrivalState.MET: {
             Action.PROFILE: MET,
@@ -56,8 +57,16 @@ TRANSITIONS: Mapping[ArrivalState, Mapping[Action, ArrivalState]] = MappingProxy
             Action.REOPEN: EXPECTED,
         },
         ArrivalState.COMPLETED: {Action.CONFIRM: COMPLETED, Action.CORRECT: COMPLETED, Action.REOPEN: EXPECTED},
-        ArrivalState.NO_SHOW: {Action.CONFIRM: COMPLETED, Action.REOPEN: EXPECTED},
-        ArrivalState.NOT_DEPARTED: {Action.CONFIRM: COMPLETED, Action.REOPEN: EXPECTED},
+        ArrivalState.NO_SHOW: {
+            Action.CONFIRM: COMPLETED,
+            Action.REOPEN: EXPECTED,
+            Action.HANDOVER: ArrivalState.NO_SHOW,
+        },
+        ArrivalState.NOT_DEPARTED: {
+            Action.CONFIRM: COMPLETED,
+            Action.REOPEN: EXPECTED,
+            Action.HANDOVER: ArrivalState.NOT_DEPARTED,
+        },
         ArrivalState.DECLINED: {Action.REOPEN: EXPECTED},
         ArrivalState.DIVERTED: {
             Action.CHECK_IN: MET,
@@ -68,10 +77,14 @@ TRANSITIONS: Mapping[ArrivalState, Mapping[Action, ArrivalState]] = MappingProxy
             Action.BIND: ArrivalState.DIVERTED,
             Action.REDIRECT: ArrivalState.DIVERTED,
             Action.REOPEN: EXPECTED,
+            Action.HANDOVER: ArrivalState.DIVERTED,
         },
     }
 )
-"""What each state allows, and where it leads. Two rows depend on whether the person was met: see `transitions`."""
+"""What each state allows, and where it leads. Who walked past the desk is handed over too: the office writes it down.
+
+Two rows depend on whether the person was met: see `transitions`.
+"""
 
 
 def transitions(

@@ -9,7 +9,17 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapte
 from pydantic_core import PydanticCustomError
 
 from chassis.routing import Body
-from contracts.codes import AssistanceKind, Member, Money, NeedsPriority, PortCode, ReturnKind, Slug
+from contracts.codes import (
+    AssistanceKind,
+    CarrierCode,
+    FlightNumber,
+    Member,
+    Money,
+    NeedsPriority,
+    PortCode,
+    ReturnKind,
+    Slug,
+)
 from contracts.programmes import HandoverReason
 from contracts.reception import ConfirmationMethod, TransportMode
 from services.reception.fields import (
@@ -285,6 +295,9 @@ class RedirectIn(Happened):
 
     port_of_entry: PortCode
     expected_at: Claimed | None = None
+    carrier: CarrierCode | None = None
+    flight_number: FlightNumber | None = None
+    """With which they come now, if it is known."""
 
 
 class Receiver(StrEnum):
@@ -455,6 +468,8 @@ class HandoverOut(Recorded):
     name: str | None
     relationship: str | None
     authority: str | None
+    signature: str | None
+    """The image, base64; null for who may not read why somebody was handed over."""
 
 
 class Entitled(BaseModel):

@@ -42,7 +42,7 @@ from services.reception.arrivals.rules import (
     transitions,
 )
 from services.reception.arrivals.schemas import Entitled, Guidance, Reachable
-from services.reception.arrivals.work import FRESH, Work, day_of
+from services.reception.arrivals.work import FRESH, Work, day_of, handed_to
 from services.reception.facts import ids_of
 from services.reception.flights.service import details_of
 from services.reception.flights.service import find as find_flight
@@ -433,14 +433,26 @@ async def end(
         Problem: 404; 409 with the state, since when and by whom, or that somebody has to sign for them first.
     """
     arrival = _allowed(work, arrival_id, action)
-    if action is Action.COMPLETE:
-        reasons, rule = await work.handover_due(arrival)
-        if reasons:
-            raise Problem(HANDOVER_REQUIRED, reasons=sorted(reasons), source=rule.source)
+    await _refuse_without_handover(work, arrival, action)
     _move(work, arrival, action, occurred_at or work.clock, doubtful=clock_doubtful)
     if arrival.returnee_id is not None:
         publish(work.session, ENDS[action](**ids_of(arrival)), occurred_at=arrival.state_at)
     return arrival
+
+
+async def _refuse_without_handover(work: Work, arrival: Arrival, action: Action) -> None:
+    """Raise that somebody has to sign first: no child goes alone, and whoever is completed is handed over."""
+    if action not in ENDS_AT_THE_PORT or arrival.returnee_id is None:
+        return
+    reasons, rule = await work.handover_due(arrival)
+    if action is not Action.COMPLETE:
+        reasons &= {HandoverReason.UNACCOMPANIED_CHILD}
+    if reasons:
+        raise Problem(HANDOVER_REQUIRED, reasons=sorted(reasons), source=rule.source)
+
+
+ENDS_AT_THE_PORT = frozenset({Action.COMPLETE, Action.DECLINE, Action.CONFIRM})
+"""Actions after which nobody at the port looks after a person any more."""
 
 
 async def confirm(
@@ -454,6 +466,7 @@ async def confirm(
     if arrived_on > (work.clock + timedelta(days=1)).date():  # a day ahead of UTC somewhere
         raise invalid(FieldError(pointer="/arrived_on", code="in_future", detail="a day that has come"))
     arrival = _allowed(work, arrival_id, Action.CONFIRM)
+    await _refuse_without_handover(work, arrival, Action.CONFIRM)
     _move(work, arrival, Action.CONFIRM, work.clock)
     arrival.arrived_on, arrival.confirmation_method, arrival.confirmation_evidence = arrived_on, method, evidence
     fact = facts.ArrivalConfirmed(**ids_of(arrival), arrived_on=arrived_on, method=method)
@@ -543,10 +556,15 @@ async def redirect(
     *,
     port: str,
     expected_at: datetime | None,
+    carrier: str | None,
+    flight_number: str | None,
     occurred_at: datetime | None,
     clock_doubtful: bool = False,
 ) -> Arrival:
     """Expect somebody at another port, or later at the same one after a missed connection; the others stay.
+
+    They are not on the flight any more: what becomes of it is not their concern, and the manifest of the next one finds
+    them.
 
     Raises:
         Problem: 404; 409 with the state, since when and by whom; 422, neither the port nor the time is another.
@@ -559,6 +577,9 @@ async def redirect(
     at = occurred_at or work.clock
     audit.record(work.session, work.caller, Action.REDIRECT, RESOURCE, arrival.id, {"elsewhere": elsewhere})
     arrival.port_of_entry, arrival.expected_at = port, expected_at or arrival.expected_at
+    arrival.carrier, arrival.flight_number = carrier, flight_number
+    if arrival.returnee_id is not None:
+        arrival.flight_id = None
     if elsewhere:
         work.reach(arrival, ArrivalState.DIVERTED, at, doubtful=clock_doubtful)
     else:
@@ -750,14 +771,6 @@ async def hand_over(
     fact = facts.HandoverRecorded(**ids_of(arrival), handover_id=row.id, group=AssistanceGroup.CARE)
     _did(work, arrival, Action.HANDOVER, fact, row.occurred_at)
     return arrival, row
-
-
-def handed_to(handover: Handover, house: House) -> dict[str, Any] | None:
-    """To whom; None after an erasure. The caller of this audits the reading."""
-    if handover.sealed is None:
-        return None
-    to: dict[str, Any] = json.loads(house.keyring.decrypt(handover.sealed, f"handover/{handover.id}"))
-    return to
 
 
 async def profile(

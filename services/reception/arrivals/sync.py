@@ -170,12 +170,15 @@ async def _hold(work: Work, arrival_id: UUID, body: Happened, *, clock_doubtful:
     await service.hold(work, arrival_id, body.occurred_at, clock_doubtful=clock_doubtful)
 
 
-async def _redirect(work: Work, arrival_id: UUID, body: RedirectIn, *, clock_doubtful: bool) -> None:
-    await service.redirect(
+async def redirect(work: Work, arrival_id: UUID, body: RedirectIn, *, clock_doubtful: bool = False) -> Arrival:
+    """See `service.redirect`."""
+    return await service.redirect(
         work,
         arrival_id,
         port=body.port_of_entry,
         expected_at=body.expected_at,
+        carrier=body.carrier,
+        flight_number=body.flight_number,
         occurred_at=body.occurred_at,
         clock_doubtful=clock_doubtful,
     )
@@ -201,7 +204,7 @@ KINDS: Mapping[MutationKind, tuple[type[Body], Apply]] = {
     MutationKind.ASSISTANCE: (AssistanceIn, assist),
     MutationKind.ONWARD_TRANSPORT: (TransportIn, arrange_transport),
     MutationKind.HANDOVER: (HandoverIn, hand_over),
-    MutationKind.REDIRECT: (RedirectIn, _redirect),
+    MutationKind.REDIRECT: (RedirectIn, redirect),
     MutationKind.COMPLETE: (Happened, _end(Action.COMPLETE)),
     MutationKind.NO_SHOW: (Happened, _end(Action.NO_SHOW)),
     MutationKind.NOT_DEPARTED: (Happened, _end(Action.NOT_DEPARTED)),
@@ -295,16 +298,17 @@ async def _settle(database: Database, told: _Log, entries: Sequence[_Entry]) -> 
     try:
         results: dict[UUID, SyncResult] = await database.run(lambda session: _apply(session, told, entries))
     except (DBAPIError, Problem) as error:
-        if isinstance(error, DBAPIError) and (is_outage(error) and sqlstate(error) != LOCK_NOT_AVAILABLE):
-            raise
+        if isinstance(error, DBAPIError):
+            if is_conflict(error) or sqlstate(error) == LOCK_NOT_AVAILABLE:
+                return {entry.mutation.id: _refused(entry.mutation, Problem(BUSY)) for entry in entries}
+            if is_outage(error):
+                raise
         if len(entries) > 1:
             half = len(entries) // 2
             return await _settle(database, told, entries[:half]) | await _settle(database, told, entries[half:])
         mutation = entries[0].mutation
         if isinstance(error, Problem):
             return {mutation.id: _refused(mutation, error)}
-        if is_conflict(error) or sqlstate(error) == LOCK_NOT_AVAILABLE:
-            return {mutation.id: _refused(mutation, Problem(BUSY))}
         log.exception("the database refused an entry of a log", kind=mutation.kind, sqlstate=sqlstate(error))
         return {mutation.id: _refused(mutation, Problem(INTERNAL))}
     return results

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Row, func, or_, select, tuple_
+from sqlalchemy import Row, ScalarResult, func, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis import beneficiaries
@@ -42,7 +42,7 @@ from services.reception.models import (
 
 FRESH = {"synchronize_session": False, "populate_existing": True}
 """What a statement returns is what is there now, not what the session has seen before."""
-PRESENT = frozenset({ArrivalState.MET, ArrivalState.COMPLETED})
+PRESENT = frozenset({ArrivalState.MET, ArrivalState.COMPLETED, ArrivalState.DECLINED})
 REMARKS_THAT_COUNT = {
     Remark.MEDICAL_ESCORT: HandoverReason.MEDICAL_ESCORT,
     Remark.UNACCOMPANIED_CHILD: HandoverReason.UNACCOMPANIED_CHILD,
@@ -84,7 +84,7 @@ class Work:
         self._new_given: dict[UUID, Counter[AssistanceKind]] = defaultdict(Counter)
         self._seats: dict[UUID, Passenger | None] = {}
         self._profiles: dict[UUID, Profile | None] = {}
-        self._handed: set[UUID] = set()
+        self._signed: dict[UUID, set[HandoverReason]] = defaultdict(set)
         self._births: dict[UUID, date | None] = {}
         self._looked_at: set[UUID] = set()
         self._together: dict[Together, dict[UUID, Arrival]] = defaultdict(dict)
@@ -243,8 +243,10 @@ class Work:
         if arrival.id not in self._seats:
             missing = self._arrivals.keys() - self._seats.keys()
             self._seats |= dict.fromkeys(missing)
-            query = select(Passenger).where(Passenger.arrival_id.in_(missing))
-            self._seats |= {row.arrival_id: row for row in await self.session.scalars(query)}
+            query = select(Passenger).where(Passenger.arrival_id.in_(missing)).order_by(Passenger.id)
+            rows = (await self.session.scalars(query)).all()
+            rows = sorted(rows, key=lambda row: row.flight_id == self._arrivals[row.arrival_id].flight_id)
+            self._seats |= {row.arrival_id: row for row in rows}  # of two manifests the one of their flight
         return self._seats[arrival.id]
 
     async def profile(self, arrival: Arrival) -> Profile | None:
@@ -262,31 +264,41 @@ class Work:
         rule = rules.reception.handover if rules else self.house.strictest_handover
         if arrival.id not in self._looked_at:
             await self._know_families()
-        if arrival.id in self._handed:
-            return frozenset(), rule
         day = day_of(arrival)
-        noted = await self._noted(arrival)
+        age = await self._age(arrival, day)
+        noted = await self._noted(arrival, age)
         with_them = [
-            each.returnee_id
+            each
             for key in await self._keys(arrival)
             for each in self._together[key].values()
-            if each.id != arrival.id and each.returnee_id is not None and each.state in PRESENT
+            if each.id != arrival.id and each.state in PRESENT
         ]
-        with_adult = any((age := self._age(who, day)) is not None and age >= rule.adult_at for who in with_them)
-        return handover_due(rule, age=self._age(arrival.returnee_id, day), with_adult=with_adult, noted=noted), rule
+        ages = [await self._age(each, day) for each in with_them]
+        with_adult = any(theirs is not None and theirs >= rule.adult_at for theirs in ages)
+        due = handover_due(rule, age=age, with_adult=with_adult, noted=noted)
+        return due - self._signed[arrival.id], rule
 
-    def _age(self, returnee_id: UUID | None, day: date) -> int | None:
-        born = self._births.get(returnee_id) if returnee_id is not None else None
+    async def _age(self, arrival: Arrival, day: date) -> int | None:
+        """As the desk's copy says; without one, as the manifest does."""
+        born = self._births.get(arrival.returnee_id) if arrival.returnee_id is not None else None
+        if born is None and arrival.id in self._arrivals:
+            passenger = await self.seat(arrival)
+            born = details_of(passenger, self.house.keyring).birth_date if passenger is not None else None
         return age_on(day, born) if born is not None else None
 
-    async def _noted(self, arrival: Arrival) -> set[HandoverReason]:
+    async def _noted(self, arrival: Arrival, age: int | None) -> set[HandoverReason]:
         """What the manifest and the desk noted about a person that only few may read."""
         noted: set[HandoverReason] = set()
         passenger, taken = await self.seat(arrival), await self.profile(arrival)
         if passenger is not None:
             remarks = details_of(passenger, self.house.keyring).remarks
             noted |= {reason for remark, reason in REMARKS_THAT_COUNT.items() if remark in remarks}
-        return noted | restricted_of(taken, self.house) if taken is not None else noted
+        if taken is not None:
+            noted |= restricted_of(taken, self.house)
+            came = taken.household
+            if age is None and not came["women"] + came["men"] and came["girls"] + came["boys"]:
+                noted.add(HandoverReason.UNACCOMPANIED_CHILD)
+        return noted
 
     async def _keys(self, arrival: Arrival) -> list[Together]:
         keys = [(arrival.household_id, "")] if arrival.household_id is not None else []
@@ -300,8 +312,8 @@ class Work:
         fresh = [each for each in self._arrivals.values() if each.id not in self._looked_at]
         ids = [each.id for each in fresh]
         self._looked_at |= set(ids)
-        signed = select(Handover.arrival_id).where(Handover.arrival_id.in_(ids))
-        self._handed |= set(await self.session.scalars(signed))
+        for handover in await self.session.scalars(select(Handover).where(Handover.arrival_id.in_(ids))):
+            self._signed[handover.arrival_id] |= signed_for(handover, self.house)
         keys = {key for each in fresh for key in await self._keys(each)}
         households = {each for each, group in keys if not group}
         if households:
@@ -354,8 +366,8 @@ class Work:
         if missing:
             self._steps |= {(model, each): None for each in missing}
             identifier: Any = model.__table__.c.id
-            for row in await self.session.scalars(select(model).where(identifier.in_(missing))):
-                self._steps[model, row.id] = row
+            rows: ScalarResult[Any] = await self.session.scalars(select(model).where(identifier.in_(missing)))
+            self._steps |= {(model, row.id): row for row in rows}
 
     async def there(self, row: Step) -> Step | None:
         """The step that has a step's id already."""
@@ -387,7 +399,7 @@ class Work:
         if isinstance(row, Assistance):
             self._new_given[row.arrival_id][row.kind] += 1
         elif isinstance(row, Handover):
-            self._handed.add(row.arrival_id)
+            self._signed[row.arrival_id] |= signed_for(row, self.house)
         return row, True
 
     def take_down(self, profile: Profile) -> None:
@@ -441,6 +453,20 @@ def restricted_of(profile: Profile, house: House) -> set[HandoverReason]:
         return set()
     plain = house.keyring.decrypt(profile.restricted, f"profile/{profile.arrival_id}")
     return {HandoverReason(word) for word in json.loads(plain)}
+
+
+def handed_to(handover: Handover, house: House) -> dict[str, Any] | None:
+    """To whom; None after an erasure. The caller of this audits the reading."""
+    if handover.sealed is None:
+        return None
+    to: dict[str, Any] = json.loads(house.keyring.decrypt(handover.sealed, f"handover/{handover.id}"))
+    return to
+
+
+def signed_for(handover: Handover, house: House) -> set[HandoverReason]:
+    """For what reasons somebody has signed; for any, where it was erased."""
+    to = handed_to(handover, house)
+    return {HandoverReason(to["reason"])} if to is not None else set(HandoverReason)
 
 
 def _born(identity: Identity) -> date | None:
