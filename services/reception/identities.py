@@ -14,6 +14,7 @@ from chassis.crypto import Keyring
 from chassis.db import Session, now
 from chassis.http import CallFailed, ServiceClient
 from chassis.jobs import JobKind, Payload
+from chassis.marks import Marks
 from chassis.settings import Settings
 from services.reception.models import Arrival, Mark
 from services.reception.uniting import unite_known
