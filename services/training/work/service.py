@@ -18,6 +18,7 @@ from chassis.ids import new_id
 from chassis.outbox import publish
 from chassis.pagination import Rows
 from contracts import training as facts
+from contracts.codes import Money
 from contracts.training import PlacementEnd
 from services.training.courses.service import newest_first
 from services.training.enrolments.schemas import ProfileIn
@@ -310,7 +311,8 @@ async def propose(session: Session, caller: Caller, body: PlacementIn, *, caught
     )
     session.add(placement)
     await session.flush()
-    publish(session, facts.PlacementProposed(**placement_fact(placement)))
+    wage = Money(amount=vacancy.wage, currency=vacancy.currency) if vacancy.wage and vacancy.currency else None
+    publish(session, facts.PlacementProposed(**placement_fact(placement), wage=wage))
     audit.record(session, caller, "propose", "placement", placement.id)
     return placement
 
