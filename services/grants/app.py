@@ -5,6 +5,8 @@ from pathlib import Path
 from chassis.app import Service
 from contracts import grants as facts
 from services.grants.budgets.routes import router as budgets
+from services.grants.cooperatives.routes import router as cooperatives
+from services.grants.earned.service import SETTLE_JOB
 from services.grants.floats.routes import router as floats
 from services.grants.grants.routes import router as grants
 from services.grants.handlers import HANDLERS
@@ -19,10 +21,10 @@ service = Service(
     name="grants",
     title="Homeward grants",
     description="What a programme allows, what was granted of it, and every cent that was paid.",
-    routers=[programmes, budgets, grants, payments, payees, floats, statements],
+    routers=[programmes, budgets, grants, payments, payees, floats, statements, cooperatives],
     metadata=Base.metadata,
     migrations=Path(__file__).parent / "migrations" / "versions",
     publishes=facts.PUBLISHES,
     handlers=HANDLERS,
-    jobs=lambda _: [JOB],
+    jobs=lambda _: [JOB, SETTLE_JOB],
 )

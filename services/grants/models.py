@@ -193,6 +193,9 @@ class Grant(Resource):
     quotes_needed: Mapped[int]
     outside_window: Mapped[bool] = mapped_column(default=False)
     delivered_on: Mapped[date | None]
+    parts: Mapped[list[dict[str, Any]]] = mapped_column(default=list, server_default=text("'[]'::jsonb"))
+    """Of a joint grant, whose part it is: returnee, case, household, line of the plan, and `share`, a number. Each
+    one's part counts against their own ceilings; `returnee_id` is then who stands for all."""
 
     __table_args__ = (
         CheckConstraint(
@@ -205,6 +208,7 @@ class Grant(Resource):
         CheckConstraint("(state IN ('rejected', 'cancelled')) = (reason IS NOT NULL)", name="reason"),
         Index("uq_grant_travel", "returnee_id", "travel_id", unique=True, postgresql_where=text("source = 'travel'")),
         Index("ix_grant_updated_at", "updated_at"),
+        Index("ix_grant_parts", "parts", postgresql_using="gin", postgresql_ops={"parts": "jsonb_path_ops"}),
         Index("ix_grant_state", "state", "id"),
     )
 
@@ -315,8 +319,10 @@ class Payment(Resource):
     method: Mapped[str]
     payee_id: Mapped[UUID | None] = mapped_column(ForeignKey("payee.id"))
     instalment: Mapped[int] = mapped_column(default=1)
-    session: Mapped[str | None] = mapped_column(unique=True)
-    """For an allowance: the attendance that it is for, once."""
+    session: Mapped[str | None]
+    """What it was earned by, once: a session or a day that was attended, a month of work."""
+    questioned: Mapped[str | None]
+    """Why it is in question: what it was earned by was taken back after its release."""
     amount: Mapped[Decimal]
     currency: Mapped[str]
     payout: Mapped[Decimal]
@@ -353,6 +359,12 @@ class Payment(Resource):
         CheckConstraint("released_by IS NULL OR released_by <> scheduled_by", name="four_eyes"),
         CheckConstraint("released_by IS NULL OR papers_needed <@ papers_there", name="papers"),
         CheckConstraint("state NOT IN ('confirmed', 'reversed', 'recovered') OR confirmed_on IS NOT NULL", name="when"),
+        Index(
+            "uq_payment_session",
+            "session",
+            unique=True,
+            postgresql_where=text("state IN ('scheduled', 'released', 'confirmed')"),
+        ),
         Index("ix_payment_updated_at", "updated_at"),
         Index("ix_payment_state", "state", "id"),
     )

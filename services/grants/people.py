@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
-from chassis import aliases
+from chassis import aliases, beneficiaries
 from chassis.access import Role, roles_of, visible
 from chassis.aliases import same_person
 from chassis.auth import Caller, OrganisationKind
@@ -60,6 +60,12 @@ async def must_work_for(session: Session, returnee_id: UUID | None, caller: Call
         return
     if not WORKERS & await roles_of(session, returnee_id, caller):
         raise Problem(FORBIDDEN, "the implementing organisation and the programme office work on grants")
+
+
+async def erased(session: Session, returnee_id: UUID) -> bool:
+    """Whether what identifies somebody was erased: nothing that is told of them later is kept."""
+    known = beneficiaries.beneficiary.c
+    return await session.scalar(select(known.state).where(known.returnee_id == returnee_id)) == "erased"
 
 
 async def household(session: Session, household_id: UUID | None) -> list[UUID]:

@@ -16,6 +16,7 @@ from services.grants.models import Payment
 from services.grants.payments import service
 from services.grants.payments.rules import PaymentState
 from services.grants.payments.schemas import (
+    CompleteIn,
     ConfirmIn,
     FailIn,
     PaymentIn,
@@ -49,6 +50,8 @@ COLUMNS = (
     "due_on",
     "confirmed_on",
     "reason",
+    "session",
+    "questioned",
     "created_at",
     "updated_at",
 )
@@ -107,12 +110,13 @@ async def read_payments(
     returnee_id: UUID | None = None,
     grant_id: UUID | None = None,
     budget_id: UUID | None = None,
+    questioned: bool | None = None,
     updated_since: Claimed | None = None,
     format: Format = Format.JSON,  # noqa: A002 - the query parameter's name
     after: Cursor = None,
     limit: Limit = 50,
 ) -> Page[PaymentOut] | Response:
-    """Payments, oldest first."""
+    """Payments, oldest first; `questioned=true` those that somebody has to decide about, as they were not earned."""
     query = service.listed(
         caller,
         programme=programme,
@@ -121,6 +125,7 @@ async def read_payments(
         returnee_id=returnee_id,
         grant_id=grant_id,
         budget_id=budget_id,
+        questioned=questioned,
         updated_since=updated_since,
     )
     if format is Format.CSV:
@@ -153,6 +158,22 @@ async def release_many(body: ReleaseManyIn, session: SessionDep, caller: CallerD
 async def read_payment(payment_id: UUID, session: SessionDep, caller: CallerDep, response: Response) -> PaymentOut:
     """A payment."""
     return answer(await service.find(session, payment_id, caller), response)
+
+
+@router.patch("/v1/payments/{payment_id}")
+@requires(Scope.GRANTS_WRITE, person=True, if_match=True)
+async def complete(
+    payment_id: UUID,
+    body: CompleteIn,
+    session: SessionDep,
+    caller: CallerDep,
+    precondition: PreconditionDep,
+    response: Response,
+) -> PaymentOut:
+    """Add what a scheduled payment lacks: who is paid, and papers. Who adds it does not release it."""
+    papers = tuple((paper.kind, paper.document) for paper in body.papers)
+    completed = await service.complete(session, caller, payment_id, precondition, payee_id=body.payee_id, papers=papers)
+    return answer(completed, response)
 
 
 @router.post("/v1/payments/{payment_id}/release")
