@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import Field
 
 from chassis.events import EVERYBODY, IMPLEMENTERS, REGISTRY, EventData
-from contracts.codes import AssistanceGroup, CountryCode, Moment, Money, Slug, Version
+from contracts.codes import AssistanceGroup, CountryCode, Moment, Slug, Version
 
 Minutes = Annotated[int, Field(ge=0)]
 Occupation = Annotated[str, Field(pattern=r"^[0-9]{4}$")]
@@ -293,9 +293,6 @@ class PlacementProposed(
     PlacementFact, name="training.placement.proposed", subject="returnee_id", audience=IMPLEMENTERS
 ):
     """The returnee was proposed to an employer."""
-
-    wage: Money | None = None
-    """A month, as the vacancy offers it; what a wage subsidy is a share of."""
 
 
 class PlacementStarted(PlacementFact, name="training.placement.started", subject="returnee_id", audience=EVERYBODY):

@@ -6,7 +6,7 @@ from chassis.app import Service
 from contracts import grants as facts
 from services.grants.budgets.routes import router as budgets
 from services.grants.cooperatives.routes import router as cooperatives
-from services.grants.earned.service import SETTLE_JOB
+from services.grants.earned.service import SETTLE_JOB, WAGE_JOB
 from services.grants.floats.routes import router as floats
 from services.grants.grants.routes import router as grants
 from services.grants.handlers import HANDLERS
@@ -26,5 +26,5 @@ service = Service(
     migrations=Path(__file__).parent / "migrations" / "versions",
     publishes=facts.PUBLISHES,
     handlers=HANDLERS,
-    jobs=lambda _: [JOB, SETTLE_JOB],
+    jobs=lambda _: [JOB, SETTLE_JOB, WAGE_JOB],
 )

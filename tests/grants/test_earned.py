@@ -11,9 +11,10 @@ import pytest
 
 from contracts import training
 from contracts.cases import ReturneeErased
-from contracts.codes import AssistanceGroup, Money
+from contracts.codes import AssistanceGroup
 from contracts.training import AttendanceStatus, PlacementEnd, WorkKind
 from services.grants.earned.rules import Work, months_after, subsidies
+from services.grants.earned.service import WAGE_JOB
 from services.grants.programmes.data import programmes
 from tests.grants.office import APPROVER, RELEASER, REQUESTER, SECOND, Office, Person
 from tests.grants.test_reactions import Plan
@@ -273,8 +274,8 @@ async def test_a_closed_case_and_an_erased_person_leave_nothing_to_release(offic
 class Job:
     """What training tells of one placement."""
 
-    def __init__(self, person: Person, line: UUID, wage: str | None = "200.00", **values: Any) -> None:
-        self.wage = Money(amount=Decimal(wage), currency="EUR") if wage else None
+    def __init__(self, person: Person, line: UUID, wage: str | None = "200.00", currency: str = "EUR") -> None:
+        self.wage = {"amount": wage, "currency": currency} if wage else None
         self.fact = {
             **person.ids,
             "placement_id": uuid4(),
@@ -283,10 +284,13 @@ class Job:
             "occupation": "5141",
             "wage_subsidy": True,
             "subsidy_line_id": line,
-        } | values
+        }
 
-    def proposed(self) -> training.PlacementProposed:
-        return training.PlacementProposed(**self.fact, wage=self.wage)
+    async def told(self, office: Office) -> None:
+        """Training answered what the vacancy pays."""
+        payload = {"placement_id": str(self.fact["placement_id"]), "vacancy_id": str(self.fact["vacancy_id"])}
+        async with office.homeward.database.transaction() as session:
+            await WAGE_JOB.apply(session, payload, {"wage": self.wage})
 
     def started(self, on: date) -> training.PlacementStarted:
         return training.PlacementStarted(**self.fact, started_on=on)
@@ -313,7 +317,10 @@ async def test_a_subsidy_is_paid_to_the_employer_month_by_month(office: Office) 
     await office.budget()
     person, grant, line = await subsidised(office)
     job = Job(person, line)
-    await tell(office, job.proposed(), job.started(date(2026, 9, 30)), job.started(date(2026, 9, 30)))
+    await tell(office, job.started(date(2026, 9, 30)))
+    assert await allowances(office, grant) == []
+    await job.told(office)
+    await tell(office, job.started(date(2026, 9, 30)))
     payments = await allowances(office, grant)
     assert [(p["due_on"], Decimal(p["amount"]["amount"]), p["method"]) for p in payments] == [
         ("2026-10-30", Decimal("100.00"), "bank"),
@@ -356,9 +363,12 @@ async def test_whatever_comes_first_the_months_that_were_worked_are_paid(
     await office.budget()
     person, grant, line = await subsidised(office)
     job = Job(person, line)
-    said = [job.proposed(), job.started(date(2026, 8, 1)), job.ended(date(2026, 10, 5))]
+    said = [job.started(date(2026, 8, 1)), job.ended(date(2026, 10, 5))]
     for place in (*order, *order):
-        await office.tell(said[place], at=CLOCK + place * HOUR)
+        if place < len(said):
+            await office.tell(said[place], at=CLOCK + place * HOUR)
+        else:
+            await job.told(office)
     live = [p for p in await allowances(office, grant) if p["state"] != "failed"]
     assert [p["due_on"] for p in live] == ["2026-09-01", "2026-10-01"]
 
@@ -367,7 +377,8 @@ async def test_a_check_that_finds_nobody_at_work_stops_it_and_one_that_is_put_ri
     await office.budget()
     person, grant, line = await subsidised(office)
     job = Job(person, line)
-    await tell(office, job.proposed(), job.started(date(2026, 8, 1)))
+    await tell(office, job.started(date(2026, 8, 1)))
+    await job.told(office)
     gone = job.checked(3, working=False)
     await tell(office, gone)
     assert states(await allowances(office, grant)) == ["scheduled", "scheduled", "failed"]
@@ -380,10 +391,10 @@ async def test_a_wage_that_is_not_known_or_in_another_currency_schedules_nothing
     await office.budget()
     person, grant, line = await subsidised(office)
     unknown = Job(person, line, wage=None)
-    await tell(office, unknown.proposed(), unknown.started(date(2026, 8, 1)))
-    dinars = Job(person, line)
-    dinars.wage = Money(amount=Decimal(300000), currency="IQD")
-    await tell(office, dinars.proposed(), dinars.started(date(2026, 8, 1)))
+    dinars = Job(person, line, "300000", "IQD")
+    for job in (unknown, dinars):
+        await tell(office, job.started(date(2026, 8, 1)))
+        await job.told(office)
     assert await allowances(office, grant) == []
 
 

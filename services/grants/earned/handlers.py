@@ -15,7 +15,6 @@ from contracts.training import (
     AttendanceRecorded,
     PlacementEnded,
     PlacementFact,
-    PlacementProposed,
     PlacementRetentionChecked,
     PlacementStarted,
 )
@@ -68,19 +67,14 @@ async def _worked(session: Session, data: PlacementFact, **told: Any) -> Worked 
     return worked
 
 
-async def proposed(session: Session, event: Event[PlacementProposed]) -> None:
-    """Know the wage that the subsidy is a share of."""
-    wage = event.data.wage
-    told = {"wage": wage.amount, "currency": wage.currency} if wage is not None else {}
-    worked = await _worked(session, event.data, **told)
-    if worked is not None:
-        await service.settle_subsidy(session, worked)
-
-
 async def started(session: Session, event: Event[PlacementStarted]) -> None:
-    """Schedule the instalments, each due when its month was worked."""
+    """Schedule the instalments, each due when its month was worked; the wage is asked for first: no event says it."""
     worked = await _worked(session, event.data, started_on=event.data.started_on)
-    if worked is not None:
+    if worked is None:
+        return
+    if worked.wage is None:
+        await service.fetch_wage(session, event.data.placement_id, event.data.vacancy_id)
+    else:
         await service.settle_subsidy(session, worked)
 
 
@@ -109,7 +103,6 @@ async def checked(session: Session, event: Event[PlacementRetentionChecked]) -> 
 BY_TRAINING: Handlers = {
     AttendanceRecorded: attended,
     AttendanceCorrected: attended,
-    PlacementProposed: proposed,
     PlacementStarted: started,
     PlacementEnded: ended,
     PlacementRetentionChecked: checked,

@@ -8,9 +8,10 @@ from uuid import UUID
 import structlog
 from sqlalchemy import delete, select, update
 
-from chassis import audit
+from chassis import audit, jobs
 from chassis.aliases import same_person
 from chassis.db import Session
+from chassis.http import CallFailed, ServiceClient
 from chassis.ids import new_id
 from chassis.jobs import JobKind, Payload
 from contracts import grants as facts
@@ -28,6 +29,8 @@ from services.grants.programmes.data import assistance
 
 NOT_EARNED = "not_earned"
 """Why a payment failed: what it was for was taken back before anybody released it."""
+FETCH_WAGE = "grants.wage.fetch"
+NOT_FOUND = 404
 OPEN = (PaymentState.SCHEDULED, PaymentState.RELEASED, PaymentState.CONFIRMED)
 
 log = structlog.get_logger("homeward.grants")
@@ -75,6 +78,38 @@ async def settle_subsidy(session: Session, worked: Worked) -> None:
     rates = assistance(who.programme, who.programme_version).wage_subsidy
     earned = subsidies(work, rates, seen.currency)
     await _reconcile(session, granted, earned, Question.WORK_ENDED, f"{worked.placement_id}/")
+
+
+async def fetch_wage(session: Session, placement_id: UUID, vacancy_id: UUID) -> None:
+    """Have training asked what a vacancy pays: no event says what somebody earns."""
+    payload = {"placement_id": str(placement_id), "vacancy_id": str(vacancy_id)}
+    await jobs.schedule(session, FETCH_WAGE, payload, key=str(placement_id))
+
+
+async def _ask(client: ServiceClient, payload: Payload) -> Any:
+    try:
+        return await client.get("training", f"/v1/vacancies/{payload['vacancy_id']}")
+    except CallFailed as failed:
+        if failed.status != NOT_FOUND:
+            raise
+        log.warning("training has no such vacancy", vacancy=payload["vacancy_id"])
+        return None
+
+
+async def _know(session: Session, payload: Payload, vacancy: Any) -> None:
+    wage = vacancy["wage"] if vacancy is not None else None
+    query = select(Worked).where(Worked.placement_id == UUID(payload["placement_id"])).with_for_update()
+    worked = await session.scalar(query, execution_options={"populate_existing": True})
+    if worked is None:  # erased since
+        return
+    if wage is not None:
+        worked.wage, worked.currency = Decimal(wage["amount"]), wage["currency"]
+        await session.flush()
+    await settle_subsidy(session, worked)
+
+
+WAGE_JOB = JobKind(FETCH_WAGE, _know, _ask)
+"""What a wage subsidy is a share of."""
 
 
 async def _locked(session: Session, who: Participant, *where: Any) -> list[Grant]:

@@ -18,7 +18,6 @@ from chassis.ids import new_id
 from chassis.outbox import publish
 from chassis.pagination import Rows
 from contracts import training as facts
-from contracts.codes import Money
 from contracts.training import PlacementEnd
 from services.training.courses.service import newest_first
 from services.training.enrolments.schemas import ProfileIn
@@ -311,8 +310,7 @@ async def propose(session: Session, caller: Caller, body: PlacementIn, *, caught
     )
     session.add(placement)
     await session.flush()
-    wage = Money(amount=vacancy.wage, currency=vacancy.currency) if vacancy.wage and vacancy.currency else None
-    publish(session, facts.PlacementProposed(**placement_fact(placement), wage=wage))
+    publish(session, facts.PlacementProposed(**placement_fact(placement)))
     audit.record(session, caller, "propose", "placement", placement.id)
     return placement
 
