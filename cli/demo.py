@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4, uuid5
@@ -26,6 +27,9 @@ WAIT_SECONDS = 60.0
 LOOK_SECONDS = 0.15
 PREPARED = Decimal(500)
 """A float with less than this in it is not drawn on any more."""
+ALLOWANCE = "living_allowance"
+PAID_SESSIONS = 3
+"""That somebody with an allowance attends."""
 PAPER = b"%PDF-1.4\n% A page that stands for the signed one.\n%%EOF\n"
 
 GetClient = Callable[[str, str | None], GatewayClient]
@@ -210,7 +214,10 @@ class Walk:
             return of_plan if len(of_plan) == len(lines) else None
 
         for grant in await eventually(granted, "each line of the plan is a grant"):
-            if grant["state"] not in {"closed", "rejected", "cancelled"}:
+            if grant["kind"] == ALLOWANCE:
+                if grant["state"] == "requested":
+                    await self.coordinator.decide(f"/v1/grants/{grant['id']}", "approve")
+            elif grant["state"] not in {"closed", "rejected", "cancelled"}:
                 await self._give(grant)
 
     async def _give(self, grant: dict[str, Any]) -> None:
@@ -311,18 +318,46 @@ class Walk:
         """The head of the family attends the orientation that their programme offers, and gets a certificate."""
         listed = await self.coordinator.get("/v1/courses", programme=walk.content["programme"], limit=200)
         fits = [c for c in listed["items"] if c["country"] == walk.country and c["phase"] == "post_arrival"]
-        course = next((c for c in fits if c["kind"] in {"orientation", "job_readiness"}), None)
+        paid = ALLOWANCE in walk.content["requested_assistance"]
+        orientation = {"orientation", "job_readiness"}
+        course = next((c for c in fits if (c["stipend"] if paid else c["kind"] in orientation)), None)
         if course is None:
             return
+        sessions = PAID_SESSIONS if paid else 1
         path = "/v1/enrolments"
         known = (await self.coordinator.get(path, returnee_id=walk.returnees[0]))["items"]
         enrolment = next((e for e in known if e["course_id"] == course["id"]), None)
         if enrolment is None:
-            cohort = await self.coordinator.post("/v1/cohorts", {"course_id": course["id"], "sessions": held_today(1)})
+            held = {"course_id": course["id"], "sessions": held_today(sessions)}
+            cohort = await self.coordinator.post("/v1/cohorts", held)
             enrolment = await self.coordinator.post(path, {"returnee_id": walk.returnees[0], "cohort_id": cohort["id"]})
         if enrolment["state"] in {"enrolled", "attending"}:
-            await self.attend(enrolment, 1)
+            await self.attend(enrolment, sessions)
             await self.coordinator.decide(f"{path}/{enrolment['id']}", "complete")
+
+    async def allow(self, walk: Return) -> None:
+        """What attendance has earned is released at once, by a third person, and received."""
+        for grant in (await self.finance.get("/v1/grants", case_id=walk.case_id, kind=ALLOWANCE))["items"]:
+            if grant["state"] != "approved":
+                continue
+            payments = await eventually(partial(self._earned, grant), "grants has heard of the attendance")
+            scheduled = [p for p in payments if p["state"] == "scheduled"]
+            if scheduled:
+                wanted = [{"payment_id": p["id"], "version": p["version"]} for p in scheduled]
+                await self.finance.post("/v1/payments/release", {"payments": wanted})
+            today = datetime.now(UTC).date().isoformat()
+            for payment in await self._earned(grant):
+                if payment["state"] == "released":
+                    receipt = {"confirmed_on": today, "receipt": str(uuid4())}
+                    await self.focal_point.post(f"/v1/payments/{payment['id']}/confirm", receipt)
+            handed = {"delivered_on": today, "certificate": str(uuid4())}
+            await self.focal_point.post(f"/v1/grants/{grant['id']}/delivery", handed)
+            await self.focal_point.decide(f"/v1/grants/{grant['id']}", "close")
+
+    async def _earned(self, grant: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The payments of an allowance, once there is one for each session; none before."""
+        payments: list[dict[str, Any]] = (await self.finance.get("/v1/payments", grant_id=grant["id"]))["items"]
+        return payments if len(payments) >= PAID_SESSIONS else []
 
     async def attend(self, enrolment: Mapping[str, Any], sessions: int) -> None:
         """Somebody was at the first sessions of their cohort."""
@@ -473,6 +508,7 @@ async def demo(
             ("Help given and paid", walk.support),
             ("Cases followed up", walk.follow_up),
             ("Courses completed", walk.train),
+            ("Allowances released", walk.allow),
             ("Work begun", walk.employ),
         )
         for title, step in steps:

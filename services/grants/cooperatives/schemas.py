@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, Field, PlainSerializer, model_validator
+from pydantic import Field, PlainSerializer, model_validator
 from pydantic_core import PydanticCustomError
 
 from chassis.routing import Body
@@ -22,13 +22,7 @@ def _plain(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _finite(value: Decimal) -> Decimal:
-    if not value.is_finite():
-        raise PydanticCustomError("not_a_share", "a number above zero", {"code": "not_a_share"})
-    return value
-
-
-Share = Annotated[Decimal, Field(gt=0, max_digits=12, decimal_places=6), AfterValidator(_finite)]
+Share = Annotated[Decimal, Field(gt=0, max_digits=12, decimal_places=6)]
 """How much is somebody's: a fraction, or a number of shares."""
 ShareOut = Annotated[Decimal, PlainSerializer(_plain, return_type=str, when_used="json")]
 
