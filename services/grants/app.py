@@ -4,6 +4,7 @@ from pathlib import Path
 
 from chassis.app import Service
 from contracts import grants as facts
+from services.grants import endings, papers, plans, transfers
 from services.grants.budgets.routes import router as budgets
 from services.grants.floats.routes import router as floats
 from services.grants.grants.routes import router as grants
@@ -11,7 +12,6 @@ from services.grants.handlers import HANDLERS
 from services.grants.models import Base
 from services.grants.payees.routes import router as payees
 from services.grants.payments.routes import router as payments
-from services.grants.plans import JOB
 from services.grants.programmes.routes import router as programmes
 from services.grants.statements.routes import router as statements
 
@@ -24,5 +24,5 @@ service = Service(
     migrations=Path(__file__).parent / "migrations" / "versions",
     publishes=facts.PUBLISHES,
     handlers=HANDLERS,
-    jobs=lambda _: [JOB],
+    jobs=lambda _: [plans.JOB, papers.JOB, endings.JOB, transfers.JOB],
 )

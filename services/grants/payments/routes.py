@@ -11,6 +11,7 @@ from chassis.pagination import Cursor, Limit, Page, link_next, page
 from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
 from contracts.codes import PaymentMethod, Slug
 from contracts.scopes import Scope
+from services.grants import papers
 from services.grants.grants import service as grants
 from services.grants.models import Payment
 from services.grants.payments import service
@@ -18,6 +19,7 @@ from services.grants.payments.rules import PaymentState
 from services.grants.payments.schemas import (
     ConfirmIn,
     FailIn,
+    PapersIn,
     PaymentIn,
     PaymentOut,
     PaymentsOut,
@@ -148,6 +150,16 @@ async def release_many(body: ReleaseManyIn, session: SessionDep, caller: CallerD
     return PaymentsOut(items=[shown(payment) for payment in released])
 
 
+@router.post("/v1/payments/{payment_id}/papers")
+@requires(Scope.GRANTS_WRITE)
+async def add_papers(
+    payment_id: UUID, body: PapersIn, session: SessionDep, caller: CallerDep, response: Response
+) -> PaymentOut:
+    """Add papers to a scheduled payment; each counts as soon as it is known to be on file."""
+    cited = [(paper.kind, paper.document) for paper in body.papers]
+    return answer(await service.add_papers(session, caller, payment_id, cited), response)
+
+
 @router.get("/v1/payments/{payment_id}")
 @requires(Scope.GRANTS_READ)
 async def read_payment(payment_id: UUID, session: SessionDep, caller: CallerDep, response: Response) -> PaymentOut:
@@ -178,6 +190,7 @@ async def confirm(
     grant, payment = await service.locked(session, payment_id, caller)
     if body.confirmed_on > await grants.today(session):
         raise invalid(FieldError(pointer="/confirmed_on", code="in_future", detail="a day that has come"))
+    await papers.cite(session, grant.id, [body.receipt])
     confirmed = await service.confirm(
         session, caller, grant, payment, confirmed_on=body.confirmed_on, receipt=body.receipt
     )

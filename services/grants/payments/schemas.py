@@ -68,6 +68,12 @@ class PaymentIn(Body):
     due_on: Day | None = None
 
 
+class PapersIn(Body):
+    """Papers that have come since the payment was prepared."""
+
+    papers: Annotated[tuple[PaperIn, ...], Field(min_length=1, max_length=20)]
+
+
 class ReleaseIn(Body):
     """From which cash float, for cash."""
 
