@@ -13,14 +13,14 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid5
 
 import pycountry
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from cli.client import GatewayClient
+from cli.client import GatewayClient, Refused
 
 COURSES = Path(__file__).resolve().parent.parent / "examples" / "courses.csv"
 WAIT_SECONDS = 60.0
@@ -213,22 +213,26 @@ class Walk:
             of_plan = [grant for grant in found if grant["plan_line_id"] in lines]
             return of_plan if len(of_plan) == len(lines) else None
 
-        for grant in await eventually(granted, "each line of the plan is a grant"):
-            if grant["kind"] == ALLOWANCE:
-                if grant["state"] == "requested":
-                    await self.coordinator.decide(f"/v1/grants/{grant['id']}", "approve")
-            elif grant["state"] not in {"closed", "rejected", "cancelled"}:
-                await self._give(grant)
+        found = await eventually(granted, "each line of the plan is a grant")
+        payee = await self._payee()
+        going_on = [grant for grant in found if grant["state"] not in {"closed", "rejected", "cancelled"}]
+        for grant in going_on:
+            if grant["kind"] == ALLOWANCE and grant["state"] == "requested":
+                await self.coordinator.decide(f"/v1/grants/{grant['id']}", "approve")
+        await asyncio.gather(*(self._give(grant, payee) for grant in going_on if grant["kind"] != ALLOWANCE))
 
-    async def _give(self, grant: dict[str, Any]) -> None:
+    async def _give(self, grant: dict[str, Any], payee: str) -> None:
         path = f"/v1/grants/{grant['id']}"
         state = grant["state"]
+        kinds = ("delivery", "invoice", "payment")
+        uploads = [await self.focal_point.upload(PAPER, kind=kind, case_id=grant["case_id"]) for kind in kinds]
+        certificate, bill, receipt = (uploaded["id"] for uploaded in uploads)
         if state == "requested":
             state = (await self.coordinator.decide(path, "approve"))["state"]
         if state == "approved":
             state = (await self.focal_point.post(f"{path}/order", None))["state"]
         if state == "ordered":
-            handed = {"delivered_on": date.today().isoformat(), "certificate": str(uuid4())}  # noqa: DTZ011 - as on paper
+            handed = {"delivered_on": date.today().isoformat(), "certificate": certificate}  # noqa: DTZ011 - as on paper
             await self.focal_point.post(f"{path}/delivery", handed)
         payments = (await self.finance.get("/v1/payments", grant_id=grant["id"]))["items"]
         for number, part in enumerate(self._parts(grant), start=1):
@@ -237,18 +241,36 @@ class Walk:
                 invoice = {
                     "method": "bank",
                     "amount": {"amount": part, "currency": grant["amount"]["currency"]},
-                    "payee_id": await self._payee(),
+                    "payee_id": payee,
                     "instalment": number,
-                    "papers": [{"kind": "invoice", "document": str(uuid4())}],
+                    "papers": [{"kind": "invoice", "document": bill}],
                 }
-                payment = await self.focal_point.post(f"{path}/payments", invoice)
+                payment = await eventually(partial(self._prepare, path, invoice), "the handover is on file")
             at = f"/v1/payments/{payment['id']}"
             if payment["state"] == "scheduled":
-                payment = await self.finance.decide(at, "release", {})
+                payment = await eventually(partial(self._release, at), "the papers are on file")
             if payment["state"] == "released":
-                receipt = {"confirmed_on": date.today().isoformat(), "receipt": str(uuid4())}  # noqa: DTZ011 - as above
-                await self.focal_point.post(f"{at}/confirm", receipt)
+                received = {"confirmed_on": date.today().isoformat(), "receipt": receipt}  # noqa: DTZ011 - as above
+                await self.focal_point.post(f"{at}/confirm", received)
         await self.focal_point.decide(path, "close")
+
+    async def _prepare(self, grant: str, payment: Mapping[str, Any]) -> Any:
+        """A payment, once the part before it was received and seen; the rest is in the papers."""
+        try:
+            return await self.focal_point.post(f"{grant}/payments", payment)
+        except Refused as refused:
+            if refused.problem != "state-conflict":
+                raise
+            return None
+
+    async def _release(self, payment: str) -> Any:
+        """A released payment, once cases has its papers."""
+        try:
+            return await self.finance.decide(payment, "release", {})
+        except Refused as refused:
+            if refused.problem != "papers-missing":
+                raise
+            return None
 
     def _parts(self, grant: dict[str, Any]) -> list[str]:
         """A business is paid in two parts; see the programmes."""
@@ -346,11 +368,14 @@ class Walk:
                 wanted = [{"payment_id": p["id"], "version": p["version"]} for p in scheduled]
                 await self.finance.post("/v1/payments/release", {"payments": wanted})
             today = datetime.now(UTC).date().isoformat()
+            kinds = ("delivery", "payment")
+            uploads = [await self.focal_point.upload(PAPER, kind=kind, case_id=walk.case_id) for kind in kinds]
+            certificate, receipt = (uploaded["id"] for uploaded in uploads)
             for payment in await self._earned(grant):
                 if payment["state"] == "released":
-                    receipt = {"confirmed_on": today, "receipt": str(uuid4())}
-                    await self.focal_point.post(f"/v1/payments/{payment['id']}/confirm", receipt)
-            handed = {"delivered_on": today, "certificate": str(uuid4())}
+                    received = {"confirmed_on": today, "receipt": receipt}
+                    await self.focal_point.post(f"/v1/payments/{payment['id']}/confirm", received)
+            handed = {"delivered_on": today, "certificate": certificate}
             await self.focal_point.post(f"/v1/grants/{grant['id']}/delivery", handed)
             await self.focal_point.decide(f"/v1/grants/{grant['id']}", "close")
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from chassis.app import Service
 from contracts import grants as facts
+from services.grants import endings, papers, plans, transfers
 from services.grants.budgets.routes import router as budgets
 from services.grants.cooperatives.routes import router as cooperatives
 from services.grants.earned.service import SETTLE_JOB, WAGE_JOB
@@ -13,7 +14,6 @@ from services.grants.handlers import HANDLERS
 from services.grants.models import Base
 from services.grants.payees.routes import router as payees
 from services.grants.payments.routes import router as payments
-from services.grants.plans import JOB
 from services.grants.programmes.routes import router as programmes
 from services.grants.statements.routes import router as statements
 
@@ -26,5 +26,5 @@ service = Service(
     migrations=Path(__file__).parent / "migrations" / "versions",
     publishes=facts.PUBLISHES,
     handlers=HANDLERS,
-    jobs=lambda _: [JOB, SETTLE_JOB, WAGE_JOB],
+    jobs=lambda _: [plans.JOB, papers.JOB, endings.JOB, transfers.JOB, SETTLE_JOB, WAGE_JOB],
 )

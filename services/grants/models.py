@@ -252,6 +252,32 @@ class Delivery(Base):
     recorded_at: Mapped[datetime] = mapped_column(server_default=now())
 
 
+class CitedDocument(Base):
+    """A document that something about a grant cites, and whether cases has it; see `services.grants.papers`."""
+
+    __tablename__ = "cited_document"
+
+    grant_id: Mapped[UUID] = mapped_column(ForeignKey("assistance_grant.id"), primary_key=True)
+    document_id: Mapped[UUID] = mapped_column(primary_key=True)
+    state: Mapped[str] = mapped_column(default="cited", server_default="cited")
+    checked_at: Mapped[datetime | None]
+
+    __table_args__ = (CheckConstraint("state IN ('cited', 'found', 'unknown')", name="state_known"),)
+
+
+class Visit(Base):
+    """That somebody saw a person on a day, as cases tells; instalments wait for it."""
+
+    __tablename__ = "visit"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    case_id: Mapped[UUID]
+    returnee_id: Mapped[UUID]
+    visited_on: Mapped[date]
+
+    __table_args__ = (Index("ix_visit_case_id_returnee_id", "case_id", "returnee_id"),)
+
+
 class Payee(Resource):
     """Who is paid. Name and account are encrypted; a change waits for a second person."""
 

@@ -7,6 +7,7 @@ from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
 
 from contracts import training
@@ -313,6 +314,12 @@ async def subsidised(office: Office, amount: str = "500.00") -> tuple[Person, An
     return person, grant, UUID(planned["id"])
 
 
+async def name_payee(office: Office, path: str, payee: str, *, by: str) -> httpx.Response:
+    """Say who is paid, on what was just read."""
+    headers = office.headers(by) | {"If-Match": f'"{await office.version(path)}"'}
+    return await office.http.patch(path, json={"payee_id": payee}, headers=headers)
+
+
 async def test_a_subsidy_is_paid_to_the_employer_month_by_month(office: Office) -> None:
     await office.budget()
     person, grant, line = await subsidised(office)
@@ -332,19 +339,20 @@ async def test_a_subsidy_is_paid_to_the_employer_month_by_month(office: Office) 
     assert refused.json()["type"] == "/problems/papers-missing"
     payee = await office.payee(kind="employer")
     papers = [{"kind": kind, "document": str(uuid4())} for kind in ("contract", "invoice")]
-    headers = office.headers(SECOND) | {"If-Match": '"1"'}
-    body = {"payee_id": payee, "papers": papers}
-    completed = await office.http.patch(path, json=body, headers=headers)
-    assert completed.status_code == 200, completed.text
-    again = await office.http.patch(path, json=body, headers=office.headers("another-6") | {"If-Match": '"2"'})
+    await office.done(f"{path}/papers", {"papers": papers})
+    refused = await office.post(f"{path}/release", {}, by=RELEASER, version=2)
+    assert refused.json()["type"] == "/problems/payee-not-verified"
+    named = await name_payee(office, path, payee, by=SECOND)
+    assert named.status_code == 200, named.text
+    again = await name_payee(office, path, payee, by="another-6")
     assert again.json()["type"] == "/problems/four-eyes"
-    own = await office.post(f"{path}/release", {}, by=SECOND, version=2)
+    own = await office.post(f"{path}/release", {}, by=SECOND, version=3)
     assert own.json()["type"] == "/problems/four-eyes"
     assert (await office.done(f"{path}/release", {}, by=RELEASER))["state"] == "released"
     late = f"/v1/payments/{payments[2]['id']}"
-    headers = office.headers(SECOND) | {"If-Match": '"1"'}
-    assert (await office.http.patch(late, json=body, headers=headers)).status_code == 200
-    early = await office.post(f"{late}/release", {}, by=RELEASER, version=2)
+    await office.done(f"{late}/papers", {"papers": papers})
+    assert (await name_payee(office, late, payee, by=SECOND)).status_code == 200
+    early = await office.post(f"{late}/release", {}, by=RELEASER, version=3)
     assert early.json()["type"] == "/problems/payment-not-due"
 
     ended = job.ended(date(2026, 11, 15))

@@ -2,12 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from cli.demo import PAID_SESSIONS, Return, Walk, eventually, held_today
+from cli.client import Refused
+from cli.demo import PAID_SESSIONS, PAPER, Return, Walk, eventually, held_today
 from tests.journeys.test_money import books
 from tests.journeys.test_training import BELGIUM, completed, courses, wishes
 from tests.platform import Platform, example, walk_of
@@ -46,6 +48,21 @@ async def payments_of(walk: Walk, grant: dict[str, Any], number: int) -> list[di
 
     found: list[dict[str, Any]] = await eventually(there, "what was earned is scheduled")
     return found
+
+
+async def uploaded(walk: Walk, way: Return, kind: str) -> str:
+    """A paper about the case, by its id."""
+    return str((await walk.focal_point.upload(PAPER, kind=kind, case_id=way.case_id))["id"])
+
+
+async def released(walk: Walk, due: list[dict[str, Any]]) -> Any:
+    """Several payments, released at once as soon as cases has their papers."""
+    try:
+        return (await walk.finance.post("/v1/payments/release", {"payments": due}))["items"]
+    except Refused as refused:
+        if refused.problem != "papers-missing":
+            raise
+        return None
 
 
 async def told(walk: Walk, platform: Platform, returnee_id: str, *services: str) -> list[str]:
@@ -101,17 +118,17 @@ async def test_a_trade_with_an_allowance_and_a_job_with_a_subsidy(platform: Plat
     account = {"kind": "employer", "details": {"name": "Salon", "account": "IQ00TEST000000000000008"}}
     payee = await walk.finance.post("/v1/payees", account)
     await walk.coordinator.decide(f"/v1/payees/{payee['id']}", "verify")
-    papers = [{"kind": kind, "document": str(uuid4())} for kind in ("contract", "invoice")]
+    kinds = {"contract": "other", "invoice": "invoice"}
+    papers = [{"kind": paper, "document": await uploaded(walk, way, kind)} for paper, kind in kinds.items()]
     due = []
     for payment in instalments[:2]:
         path = f"/v1/payments/{payment['id']}"
+        await walk.focal_point.post(f"{path}/papers", {"papers": papers})
         seen = {"If-Match": (await walk.focal_point.send("GET", path)).headers["etag"]}
-        body = {"payee_id": payee["id"], "papers": papers}
-        ready = (await walk.focal_point.send("PATCH", path, json=body, headers=seen)).json()
+        ready = (await walk.focal_point.send("PATCH", path, json={"payee_id": payee["id"]}, headers=seen)).json()
         due.append({"payment_id": ready["id"], "version": ready["version"]})
-    released = (await walk.finance.post("/v1/payments/release", {"payments": due}))["items"]
-    for payment in released:
-        receipt = {"confirmed_on": today.isoformat(), "receipt": str(uuid4())}
+    for payment in await eventually(partial(released, walk, due), "cases has the papers"):
+        receipt = {"confirmed_on": today.isoformat(), "receipt": await uploaded(walk, way, "payment")}
         await walk.focal_point.post(f"/v1/payments/{payment['id']}/confirm", receipt)
     left = {"reason": "resigned", "ended_on": (today - timedelta(days=1)).isoformat()}
     await walk.coordinator.post(f"/v1/placements/{placement['id']}/end", left)
@@ -155,16 +172,18 @@ async def test_a_cooperative_from_the_proposal_to_what_came_of_it(platform: Plat
     grant = f"/v1/grants/{there['grant_id']}"
     await walk.coordinator.decide(grant, "approve")
     await walk.focal_point.post(f"{grant}/order", None)
-    await walk.focal_point.post(f"{grant}/delivery", {"delivered_on": today, "certificate": str(uuid4())})
+    handed = {"delivered_on": today, "certificate": await uploaded(walk, ways[0], "delivery")}
+    await walk.focal_point.post(f"{grant}/delivery", handed)
     invoice = {
         "method": "bank",
         "amount": {"amount": "600.00", "currency": "EUR"},
         "payee_id": await walk._payee(),
-        "papers": [{"kind": "invoice", "document": str(uuid4())}],
+        "papers": [{"kind": "invoice", "document": await uploaded(walk, ways[1], "invoice")}],
     }
     payment = await walk.focal_point.post(f"{grant}/payments", invoice)
-    await walk.finance.decide(f"/v1/payments/{payment['id']}", "release", {})
-    receipt = {"confirmed_on": today, "receipt": str(uuid4())}
+    due = [{"payment_id": payment["id"], "version": 1}]
+    await eventually(partial(released, walk, due), "cases has the invoice")
+    receipt = {"confirmed_on": today, "receipt": await uploaded(walk, ways[0], "payment")}
     await walk.focal_point.post(f"/v1/payments/{payment['id']}/confirm", receipt)
     report = {"starts_on": today, "ends_on": today, "jobs": 5, "services": ["food"]}
     there = await walk.focal_point.post(f"{path}/impact", report)

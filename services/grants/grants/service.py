@@ -16,14 +16,14 @@ from chassis.aliases import same_person
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
-from chassis.errors import CONFLICT, NOT_FOUND, STATE_CONFLICT, FieldError, Problem, invalid, state_conflict
+from chassis.errors import CONFLICT, FORBIDDEN, NOT_FOUND, STATE_CONFLICT, FieldError, Problem, invalid, state_conflict
 from chassis.ids import new_id
 from chassis.outbox import publish
 from contracts import grants as facts
 from contracts.codes import CaseState, GrantKind, Money, Paper, PaymentMethod
 from contracts.currencies import split
 from contracts.entitlements import Outside, Package
-from services.grants import people
+from services.grants import papers, people
 from services.grants.budgets import ledger
 from services.grants.budgets.ledger import Account, Cause, Movement
 from services.grants.grants import rules
@@ -188,13 +188,18 @@ async def locked(session: Session, grant_id: UUID, caller: Caller) -> Grant:
     Raises:
         Problem: 404, or 403 for who only referred the person.
     """
-    grant: Grant | None = await session.scalar(
-        select(Grant).where(Grant.id == grant_id, visible_to(caller)).with_for_update(of=Grant),
+    found = await session.execute(
+        select(Grant, people.works_for(Grant.returnee_id, caller))
+        .where(Grant.id == grant_id, visible_to(caller))
+        .with_for_update(of=Grant),
         execution_options={"populate_existing": True},
     )
-    if grant is None:
+    row = found.one_or_none()
+    if row is None:
         raise Problem(NOT_FOUND)
-    await people.must_work_for(session, grant.returnee_id, caller)
+    grant, works = row
+    if not works:
+        raise Problem(FORBIDDEN, people.WHO_WORKS)
     return grant
 
 
@@ -334,18 +339,22 @@ async def _lock_all(session: Session, of: Mapping[UUID, UUID | None]) -> None:
         await people.lock(session, ids, list(of.values()))
 
 
-async def _budget_for(session: Session, asked: Asked) -> Budget:
-    who = asked.participant
+async def open_budgets(session: Session, programme: str, organisation: str, currency: str) -> list[Budget]:
+    """The budgets that an organisation may grant from today, the one that ends first before the others."""
     day = await today(session)
     query = (
         select(Budget)
-        .where(Budget.programme == who.programme, Budget.organisation == who.implementer)
-        .where(Budget.currency == asked.currency, Budget.starts_on <= day, Budget.ends_on >= day)
+        .where(Budget.programme == programme, Budget.organisation == organisation)
+        .where(Budget.currency == currency, Budget.starts_on <= day, Budget.ends_on >= day)
         .order_by(Budget.ends_on, Budget.id)
     )
-    if asked.budget_id is not None:
-        query = query.where(Budget.id == asked.budget_id)
-    fitting = [budget for budget in await session.scalars(query) if _every_donor_pays(budget, day)]
+    return [budget for budget in await session.scalars(query) if _every_donor_pays(budget, day)]
+
+
+async def _budget_for(session: Session, asked: Asked) -> Budget:
+    who = asked.participant
+    found = await open_budgets(session, who.programme, who.implementer, asked.currency)
+    fitting = [budget for budget in found if asked.budget_id in {None, budget.id}]
     if not fitting:
         raise Problem(ledger.BUDGET_EXHAUSTED, "no budget of the programme is open for this organisation today")
     for budget in fitting:
@@ -476,6 +485,7 @@ async def quote(
         session.add(Quote(grant_id=grant.id, payee_id=payee_id, amount=amount, document=document))
     else:
         there.amount, there.document = amount, document
+    await papers.cite(session, grant.id, [document])
     await session.flush()
     count = (await session.execute(select(func.count()).where(Quote.grant_id == grant.id))).scalar_one()
     grant.changed()
@@ -485,6 +495,12 @@ async def quote(
     await session.flush()
     audit.record(session, caller, "quote", RESOURCE, grant.id)
     return grant
+
+
+def approved_by(grant: Grant) -> Select[Any]:
+    """Who said yes to the grant as it is now, in that order; null where nobody did."""
+    in_order = func.array_agg(Approval.actor).aggregate_order_by(Approval.at, Approval.actor)
+    return select(in_order).where(Approval.grant_id == grant.id, Approval.round == grant.round)
 
 
 async def approve(session: Session, caller: Caller, grant_id: UUID, precondition: Precondition) -> Grant:
@@ -497,14 +513,9 @@ async def approve(session: Session, caller: Caller, grant_id: UUID, precondition
     precondition.check(grant.version)
     state = rules.after(grant.state, Action.APPROVE)
     approver = people.actor(caller.require_person())
-    given = list(
-        await session.scalars(
-            select(Approval.actor).where(Approval.grant_id == grant.id, Approval.round == grant.round)
-        )
-    )
+    given = (await session.execute(approved_by(grant))).scalar_one() or []
     rules.check_approver(approver, grant.requester, given)
-    count = (await session.execute(select(func.count()).where(Quote.grant_id == grant.id))).scalar_one()
-    if count < grant.quotes_needed:
+    if grant.quotes_needed and await papers.quotes(session, grant) < grant.quotes_needed:
         raise Problem(rules.QUOTES_MISSING, needed=grant.quotes_needed)
     session.add(Approval(grant_id=grant.id, round=grant.round, actor=approver))
     grant.changed()
@@ -617,6 +628,7 @@ async def deliver(
     if delivered_on > await today(session):
         raise invalid(FieldError(pointer="/delivered_on", code="in_future", detail="a day that has come"))
     session.add(Delivery(grant_id=grant.id, delivered_on=delivered_on, certificate=certificate, complete=complete))
+    await papers.cite(session, grant.id, [certificate])
     if complete:
         grant.state, grant.delivered_on = state, delivered_on
     grant.changed()

@@ -11,14 +11,16 @@ from chassis.pagination import Cursor, Limit, Page, link_next, page
 from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
 from contracts.codes import PaymentMethod, Slug
 from contracts.scopes import Scope
+from services.grants import papers
 from services.grants.grants import service as grants
 from services.grants.models import Payment
 from services.grants.payments import service
 from services.grants.payments.rules import PaymentState
 from services.grants.payments.schemas import (
-    CompleteIn,
     ConfirmIn,
     FailIn,
+    PapersIn,
+    PayeeOfPayment,
     PaymentIn,
     PaymentOut,
     PaymentsOut,
@@ -153,6 +155,16 @@ async def release_many(body: ReleaseManyIn, session: SessionDep, caller: CallerD
     return PaymentsOut(items=[shown(payment) for payment in released])
 
 
+@router.post("/v1/payments/{payment_id}/papers")
+@requires(Scope.GRANTS_WRITE)
+async def add_papers(
+    payment_id: UUID, body: PapersIn, session: SessionDep, caller: CallerDep, response: Response
+) -> PaymentOut:
+    """Add papers to a scheduled payment; each counts as soon as it is known to be on file."""
+    cited = [(paper.kind, paper.document) for paper in body.papers]
+    return answer(await service.add_papers(session, caller, payment_id, cited), response)
+
+
 @router.get("/v1/payments/{payment_id}")
 @requires(Scope.GRANTS_READ)
 async def read_payment(payment_id: UUID, session: SessionDep, caller: CallerDep, response: Response) -> PaymentOut:
@@ -162,18 +174,16 @@ async def read_payment(payment_id: UUID, session: SessionDep, caller: CallerDep,
 
 @router.patch("/v1/payments/{payment_id}")
 @requires(Scope.GRANTS_WRITE, person=True, if_match=True)
-async def complete(
+async def name_payee(
     payment_id: UUID,
-    body: CompleteIn,
+    body: PayeeOfPayment,
     session: SessionDep,
     caller: CallerDep,
     precondition: PreconditionDep,
     response: Response,
 ) -> PaymentOut:
-    """Add what a scheduled payment lacks: who is paid, and papers. Who adds it does not release it."""
-    papers = tuple((paper.kind, paper.document) for paper in body.papers)
-    completed = await service.complete(session, caller, payment_id, precondition, payee_id=body.payee_id, papers=papers)
-    return answer(completed, response)
+    """Say who is paid what was earned. Who says it does not release it."""
+    return answer(await service.name_payee(session, caller, payment_id, precondition, body.payee_id), response)
 
 
 @router.post("/v1/payments/{payment_id}/release")
@@ -199,6 +209,7 @@ async def confirm(
     grant, payment = await service.locked(session, payment_id, caller)
     if body.confirmed_on > await grants.today(session):
         raise invalid(FieldError(pointer="/confirmed_on", code="in_future", detail="a day that has come"))
+    await papers.cite(session, grant.id, [body.receipt])
     confirmed = await service.confirm(
         session, caller, grant, payment, confirmed_on=body.confirmed_on, receipt=body.receipt
     )

@@ -69,11 +69,16 @@ class PaymentIn(Body):
     due_on: Day | None = None
 
 
-class CompleteIn(Body):
-    """What was missing of a payment that was earned: who is paid, and papers."""
+class PayeeOfPayment(Body):
+    """Who is paid what was earned."""
 
-    payee_id: UUID | None = None
-    papers: Annotated[tuple[PaperIn, ...], Field(max_length=20)] = ()
+    payee_id: UUID
+
+
+class PapersIn(Body):
+    """Papers that have come since the payment was prepared."""
+
+    papers: Annotated[tuple[PaperIn, ...], Field(min_length=1, max_length=20)]
 
 
 class ReleaseIn(Body):

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "5d0c7b1e94a2"
-down_revision = "be91097c5c48"
+down_revision = "3f6c1d0a94e7"
 branch_labels = None
 depends_on = None
 
