@@ -80,11 +80,13 @@ async def measure(platform: Platform, rate: float, seconds: float) -> list[float
     return took[WARM_UP:]
 
 
-def memory(platform: Platform) -> list[tuple[str, float]]:
+def memory(platform: Platform) -> list[tuple[str, float, float]]:
+    """Every process with its resident memory in MiB: all of it, and with what is shared counted once."""
     assert platform.process is not None
     family = [psutil.Process(platform.process.pid)]
     family += family[0].children(recursive=True)
-    return [(process.name(), process.memory_info().rss / 2**20) for process in family]
+    used = [(process.name(), process.memory_full_info()) for process in family]
+    return [(name, info.rss / 2**20, info.pss / 2**20) for name, info in used]
 
 
 async def main(rate: float, seconds: float) -> None:
@@ -93,9 +95,12 @@ async def main(rate: float, seconds: float) -> None:
         print(f"ready after {time.perf_counter() - begun:.1f} s (new data)")
         await asyncio.sleep(5)
         used = memory(platform)
-        print(f"resident memory at rest: {sum(size for _, size in used):.0f} MB in {len(used)} processes")
-        for name, size in sorted(used, key=lambda item: -item[1])[:6]:
-            print(f"  {name:12} {size:6.0f} MB")
+        print(
+            f"resident memory at rest: {sum(pss for _, _, pss in used):.0f} MB in {len(used)} processes, "
+            f"{sum(rss for _, rss, _ in used):.0f} MB with shared pages counted in each"
+        )
+        for name, rss, pss in sorted(used, key=lambda item: -item[1])[:6]:
+            print(f"  {name:12} {pss:6.0f} MB {rss:6.0f} MB")
         alone = await bare(platform, 300)
         took = await measure(platform, rate, seconds)
         print(f"bare: one event acknowledged by the broker: {percentiles(alone)}")

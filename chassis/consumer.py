@@ -33,8 +33,6 @@ from chassis.kafka import client_options
 from chassis.settings import Settings
 
 BATCH = 500
-FETCH_WAIT_MS = 20
-"""How long the broker holds an empty fetch. The embedded broker does not end it early when a record arrives."""
 SESSION_MS = 6_000
 """The least that Apache Kafka allows. The embedded broker lets the first member of a group wait for half of it."""
 POLL_MS = 200
@@ -149,7 +147,7 @@ class Consumer:
                 group_id=self.group,
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
-                fetch_max_wait_ms=FETCH_WAIT_MS,
+                fetch_max_wait_ms=self._settings.kafka_fetch_wait_ms,
                 metadata_max_age_ms=2_000,
                 session_timeout_ms=SESSION_MS,
                 heartbeat_interval_ms=1_000,

@@ -88,9 +88,9 @@ async def commit(session: Session) -> None:
         callback()
 
 
-def _is_open(connection: Any) -> bool:
+def _is_open(dbapi_connection: Any) -> bool:
     """Whether a pooled connection still stands. asyncpg hears of its end by itself, without asking the server."""
-    return not connection.driver_connection.is_closed()
+    return not dbapi_connection.driver_connection.is_closed()
 
 
 @asynccontextmanager

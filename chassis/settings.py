@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     kafka_partitions: int = Field(default=6, ge=1)
     """Partitions of a topic when it is created. Never changed afterwards: the key decides the partition."""
     kafka_replication: int = Field(default=1, ge=1)
+    kafka_fetch_wait_ms: int = Field(default=500, ge=1)
+    """How long the broker holds a fetch while nothing arrives."""
 
     gateway_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8080")
     cases_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8081")

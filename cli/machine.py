@@ -21,6 +21,8 @@ from cli.roles import ROLES
 POSTGRES_PORT_VARIABLE, POSTGRES_PORT = "HOMEWARD_POSTGRES_PORT", 54329
 KAFKA_PORT_VARIABLE, KAFKA_PORT = "HOMEWARD_KAFKA_PORT", 19092
 SECOND = 1.0
+FETCH_WAIT_MS = "20"
+"""The embedded broker does not end a fetch early when a record arrives: a wait that is short and costs little."""
 DEMO_REQUESTS = "12000"
 """Requests a minute of one client on one machine, where a demo plays many people at once."""
 
@@ -116,6 +118,8 @@ class Machine:
             "HOMEWARD_ENCRYPTION_KEYS": json.dumps([self.secrets.get(f"encryption:{role}", random_key)]),
             "HOMEWARD_AUDIT_KEY": self.secrets.get(f"audit:{role}", random_key),
         }
+        if "HOMEWARD_KAFKA_BOOTSTRAP" not in os.environ:
+            settings["HOMEWARD_KAFKA_FETCH_WAIT_MS"] = os.environ.get("HOMEWARD_KAFKA_FETCH_WAIT_MS", FETCH_WAIT_MS)
         if "HOMEWARD_DOCUMENTS_URL" not in os.environ:
             settings["HOMEWARD_DOCUMENTS_URL"] = (self.home / "documents").resolve().as_uri()
         for other in ROLES.values():

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,9 +15,9 @@ from cli import contracts as command
 from contracts.asyncapi import EVENTS, asyncapi_document
 from contracts.openapi import merge
 from contracts.scopes import Scope
+from tests.node import fetched
 
 ROOT = Path(__file__).parents[2]
-NODE = ROOT / ".homeward" / "node"
 PARSER = "@asyncapi/parser@3.6.3"
 PARSE = """
 import {Parser} from '@asyncapi/parser';
@@ -54,20 +53,7 @@ def test_they_are_what_the_code_makes_and_nothing_published_breaks() -> None:
 @pytest.fixture(scope="session")
 def parser() -> Path:
     """The folder of the official AsyncAPI parser, fetched once by the ordinary npm client."""
-    if not (shutil.which("node") and shutil.which("npm")):
-        pytest.skip("NOT VALIDATED by the official AsyncAPI parser: node and npm are not installed")
-    if not (NODE / "node_modules" / "@asyncapi" / "parser").is_dir():
-        NODE.mkdir(parents=True, exist_ok=True)
-        options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", "--no-save"]
-        fetched = subprocess.run(
-            ["npm", "install", *options, "--prefix", NODE, PARSER],
-            check=False,
-            capture_output=True,
-            timeout=240,
-        )
-        if fetched.returncode:
-            pytest.skip(f"NOT VALIDATED by the official AsyncAPI parser: npm could not fetch {PARSER}")
-    return NODE
+    return fetched(PARSER, "NOT VALIDATED by the official AsyncAPI parser")
 
 
 def parse(parser: Path, document: dict[str, Any], folder: Path) -> Any:

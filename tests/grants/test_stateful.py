@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import httpx
 import yaml
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -43,6 +43,7 @@ FUNDS = Decimal("12000.00")
 
 ACTORS = st.sampled_from([REQUESTER, APPROVER, SECOND, THIRD, RELEASER])
 AMOUNTS = st.sampled_from(["0.01", "400.00", "999.99", "1500.00", "2000.00"])
+KINDS = st.sampled_from(["education", "business", "cash"])
 PARTS = st.sampled_from(["0.01", "100.00", "300.00", "900.00", "1500.00"])
 
 
@@ -180,24 +181,34 @@ def machine(office: Office, payee: str, loop: asyncio.AbstractEventLoop, seen: C
             return list(run(self.books.all_at_once(*calls)))
 
         @initialize(target=grants, amount=AMOUNTS)
-        def asked_already(self, amount: str) -> Any:
-            return run(office.grant(self.books.people[0], amount))["id"]
+        def begun_already(self, amount: str) -> Any:
+            return multiple(*run(self._begun(amount)))
 
         @initialize(target=payments)
-        def released_already(self) -> Any:
-            return run(self._released())["id"]
+        def paid_already(self) -> Any:
+            return multiple(*run(self._paid()))
 
-        async def _released(self) -> Any:
+        async def _begun(self, amount: str) -> list[str]:
+            one, two, *_ = self.books.people
+            made = [await office.grant(one, amount), await office.approved(two, "900.00", kind="business")]
+            return [str(grant["id"]) for grant in made]
+
+        async def _paid(self) -> list[str]:
             grant = await office.approved(self.books.people[2], "900.00")
-            payment = await office.scheduled(grant, payee, "300.00")
+            made = [await office.scheduled(grant, payee, "200.00") for _ in range(3)]
             await office.hear_of_documents(grant["id"])
-            return await office.done(f"/v1/payments/{payment['id']}/release", {}, by=RELEASER)
+            for payment in made[:2]:
+                await office.done(f"/v1/payments/{payment['id']}/release", {}, by=RELEASER)
+            receipt = {"confirmed_on": "2026-11-20", "receipt": uuid4()}
+            await office.done(f"/v1/payments/{made[0]['id']}/confirm", receipt)
+            return [str(payment["id"]) for payment in made]
 
-        @rule(target=payments, grant=grants, amount=PARTS)
+        @rule(target=payments, grant=grants, amount=st.sampled_from(["0.01", "100.00", "240.00"]))
         def as_it_should_be(self, grant: str, amount: str) -> Any:
             """A grant is approved by whom it takes, and a part of it is ready to be released."""
             path = f"/v1/grants/{grant}"
-            for who in (APPROVER, SECOND, THIRD):
+            there = run(office.get(path)).json()
+            for who in (APPROVER, SECOND, THIRD)[: there["approvers_needed"]]:
                 self.ask(self.books.act(path, "approve", who))
             paper = {"kind": "invoice", "document": uuid4()}
             body = {"method": "bank", "amount": euros(amount), "payee_id": payee, "papers": [paper]}
@@ -217,9 +228,7 @@ def machine(office: Office, payee: str, loop: asyncio.AbstractEventLoop, seen: C
 
         @rule(
             target=grants,
-            asked=several(
-                st.tuples(ACTORS, st.integers(0, 4), AMOUNTS, st.sampled_from(["education", "business", "cash"]))
-            ),
+            asked=several(st.tuples(ACTORS, st.integers(0, 4), AMOUNTS, KINDS)),
         )
         def request(self, asked: list[tuple[str, int, str, str]]) -> Any:
             people = self.books.people
@@ -229,6 +238,13 @@ def machine(office: Office, payee: str, loop: asyncio.AbstractEventLoop, seen: C
                     for who, place, amount, kind in asked
                 )
             )
+            return multiple(*(grant["id"] for grant in made))
+
+        @rule(target=grants, place=st.integers(0, 4), amount=st.sampled_from(["999.99", "1500.00"]), kind=KINDS)
+        def ask_at_once(self, place: int, amount: str, kind: str) -> Any:
+            """Three people ask for the same person: each alone may have it, all of them together may not."""
+            asked = office.asked(self.books.people[place], "200.00" if kind == "cash" else amount, kind)
+            made = self.ask(*(office.post("/v1/grants", asked, by=who) for who in (REQUESTER, SECOND, THIRD)))
             return multiple(*(grant["id"] for grant in made))
 
         @rule(grant=grants, count=st.integers(1, 3))
@@ -392,14 +408,16 @@ async def test_no_sequence_breaks_the_books(databases: Databases) -> None:
         office.has_documents = False
         money = machine(office, payee, asyncio.get_running_loop(), seen)
         bounded = settings(
-            max_examples=15,
-            stateful_step_count=20,
+            max_examples=12,
+            stateful_step_count=30,
             deadline=None,
             database=None,
             derandomize=True,
+            report_multiple_bugs=False,
+            phases=[Phase.generate],  # races are not shrunk: what failed is printed as it was
             suppress_health_check=list(HealthCheck),
         )
         await asyncio.to_thread(run_state_machine_as_test, money, settings=bounded)
         print(json.dumps(dict(sorted(seen.items()))))
-        for happened in ("approve 200", "release 200", "confirm 200", "reverse 200", "statements 201", "return 200"):
+        for happened in ("approve 200", "payments 201", "release 200", "confirm 200", "statements 201"):
             assert seen[happened], f"{happened} never happened: the machine does not reach it"

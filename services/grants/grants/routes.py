@@ -1,5 +1,6 @@
 """`/v1/grants`: requested, quoted, approved by others, ordered, delivered, closed."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -82,7 +83,8 @@ async def answer(session: Session, grant: Grant, response: Response) -> GrantDet
         )
     ).one()
     approvers, quoted, delivered, spent = row
-    quotes = deliveries = ()
+    quotes: Iterable[Quote] = ()
+    deliveries: Iterable[Delivery] = ()
     if quoted:
         quotes = await session.scalars(select(Quote).where(Quote.grant_id == grant.id).order_by(Quote.id))
     if delivered:

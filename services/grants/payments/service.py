@@ -157,7 +157,7 @@ async def lock(session: Session, payment_id: UUID) -> tuple[Grant, Payment]:
     return grant, payment
 
 
-def _both(payment_id: UUID, also: ColumnElement[bool]) -> Select[tuple[Grant, Payment, bool]]:
+def _both(payment_id: UUID, also: ColumnElement[bool]) -> Select[Grant, Payment, bool]:
     """The rows are locked in the order in which they are named."""
     query = select(Grant, Payment, also).join(Payment, Payment.grant_id == Grant.id).where(Payment.id == payment_id)
     return query.with_for_update(of=(Grant, Payment))
