@@ -90,6 +90,11 @@ async def commit(session: Session) -> None:
         callback()
 
 
+def _is_open(dbapi_connection: Any) -> bool:
+    """Whether a pooled connection still stands. asyncpg hears of its end by itself, without asking the server."""
+    return not dbapi_connection.driver_connection.is_closed()
+
+
 @asynccontextmanager
 async def savepoint(session: Session) -> AsyncIterator[None]:
     """A part of a transaction that is undone alone when it raises, with what it buffered in `session.info`."""
@@ -138,6 +143,7 @@ class Database:
                 },
             },
         )
+        self.engine.dialect.do_ping = _is_open  # type: ignore[method-assign] # three round trips become none
         self._sessions = async_sessionmaker(
             self.engine, expire_on_commit=False, close_resets_only=False, info={"database": self}
         )

@@ -252,19 +252,20 @@ class Router(APIRouter):
         super().__init__(route_class=Route, **options)
 
 
-def _session(request: Request) -> Session:
+# Coroutines, because FastAPI gives a plain function a thread of its own.
+async def _session(request: Request) -> Session:
     return cast("Session", request.state.session)
 
 
-def _caller(request: Request) -> Caller:
+async def _caller(request: Request) -> Caller:
     return cast("Caller", request.state.caller)
 
 
-def _precondition(request: Request) -> Precondition:
+async def _precondition(request: Request) -> Precondition:
     return cast("Precondition", request.state.precondition)
 
 
-def _caught_up(request: Request) -> bool:
+async def _caught_up(request: Request) -> bool:
     return bool(request.state.caught_up)
 
 

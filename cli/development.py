@@ -111,7 +111,13 @@ SCOPES = {
         Scope.DOCUMENTS_WRITE,
         Scope.ACT_FOR_USERS,
     ),
-    OrganisationKind.INTERNAL: (Scope.INTERNAL, Scope.CASES_READ, Scope.ACT_FOR_USERS),
+    OrganisationKind.INTERNAL: (
+        Scope.INTERNAL,
+        Scope.CASES_READ,
+        Scope.DOCUMENTS_READ,
+        Scope.VACANCIES_READ,
+        Scope.ACT_FOR_USERS,
+    ),
 }
 """What the one client of an organisation may do on one machine: everything that its kind of organisation does."""
 

@@ -65,6 +65,12 @@ BODIES: dict[str, Callable[[Ids, str], Any]] = {
         "method": "visit",
         "outcome": "not_there",
     },
+    "PUT /v1/cooperatives/{cooperative_id}/shares": lambda ids, _: {
+        "members": [
+            {"returnee_id": ids["returnee_id"], "share": "0.5"},
+            {"returnee_id": "01a201ca-0000-7000-8000-000000000002", "share": "0.5"},
+        ]
+    },
     "POST /oauth/token": lambda *_: {"grant_type": "client_credentials", "client_id": "nobody", "client_secret": "x"},
 }
 """Where the smallest body that fits the schema is not valid: what makes one from the world's ids and the sender."""
