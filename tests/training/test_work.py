@@ -156,7 +156,7 @@ def test_the_quick_way_finds_what_the_plain_one_finds_among_many() -> None:
     ]
     pool = Pool(people, BY)
     for code in CODES:
-        for most in (1, 20, 600):
+        for most in (1, 20, 100, 150, 600):
             work = replace(SHOP, occupation=code)
             assert pool.best(work, most) == plain(work, people, most)
 
