@@ -21,10 +21,10 @@ async def test_reception_is_killed_twice_while_tablets_send_their_logs():
             while not running.done() and answered.total() < share * flight.passengers:  # noqa: ASYNC110 - a count
                 await asyncio.sleep(0.01)
             assert not running.done()
-            killed = platform.pid("reception")
             platform.kill("reception")
-            while platform.pid("reception") == killed:  # noqa: ASYNC110 - the supervisor notes who it started
-                await asyncio.sleep(0.05)
+            async with asyncio.timeout(120):
+                while platform.said().count("reception is back") < share:  # noqa: ASYNC110 - the supervisor says so
+                    await asyncio.sleep(0.1)
         report = await running
         assert report.lost == []
         assert report.double == []
