@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 
 async def test_reception_is_killed_twice_while_tablets_send_their_logs():
-    async with running_platform(patience=60) as platform:
+    async with running_platform(patience=240) as platform:
         flight = Flight(passengers=80, devices=4, duplicates=0.3, shuffle=True, batch=5)
         simulation = Simulation(platform.client, lambda: platform.log("reception"), flight)
         running = asyncio.create_task(simulation.run(Console(quiet=True)))
