@@ -51,6 +51,8 @@ def known_role(name: str) -> str:
 RoleName = Annotated[str, typer.Argument(help=f"One of {', '.join(ROLES)}.", callback=known_role, metavar="ROLE")]
 Home = Annotated[Path, typer.Option(envvar="HOMEWARD_HOME", help="Folder of what one machine keeps between runs.")]
 HERE = Path(".homeward")
+TABLET_PATIENCE = 300
+"""Seconds for which a simulated tablet sends its log again; a busy machine is no reason to give up."""
 STOPS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
@@ -222,7 +224,7 @@ def simulate_flight(
     gateway, reception = settings.service_url("gateway"), settings.service_url("reception")
 
     def client(client_id: str, person: str | None) -> GatewayClient:
-        return GatewayClient(gateway, client_id, machine.client_secret(client_id), person)
+        return GatewayClient(gateway, client_id, machine.client_secret(client_id), person, patience=TABLET_PATIENCE)
 
     flight = Flight(passengers, devices, duplicates, shuffle, batch, seed)
     simulation = Simulation(client, lambda: feed(client("service-gateway", None), reception), flight)

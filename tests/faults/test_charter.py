@@ -12,16 +12,19 @@ pytestmark = pytest.mark.slow
 
 
 async def test_reception_is_killed_twice_while_tablets_send_their_logs():
-    async with running_platform(patience=60) as platform:
-        flight = Flight(passengers=40, devices=4, duplicates=0.3, shuffle=True, batch=20)
+    async with running_platform(patience=240) as platform:
+        flight = Flight(passengers=80, devices=4, duplicates=0.3, shuffle=True, batch=5)
         simulation = Simulation(platform.client, lambda: platform.log("reception"), flight)
         running = asyncio.create_task(simulation.run(Console(quiet=True)))
-        for share in (3, 6):
-            applied = simulation.report.outcomes
-            while not running.done() and applied["applied"] < share * flight.passengers // 3:  # noqa: ASYNC110 - a count
-                await asyncio.sleep(0.02)
+        answered = simulation.report.outcomes
+        for share in (1, 2):
+            while not running.done() and answered.total() < share * flight.passengers:  # noqa: ASYNC110 - a count
+                await asyncio.sleep(0.01)
             assert not running.done()
             platform.kill("reception")
+            async with asyncio.timeout(120):
+                while platform.said().count("reception is back") < share:  # noqa: ASYNC110 - the supervisor says so
+                    await asyncio.sleep(0.1)
         report = await running
         assert report.lost == []
         assert report.double == []
