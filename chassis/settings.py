@@ -73,7 +73,8 @@ class Settings(BaseSettings):
     idempotency_retention_hours: int = Field(default=72, ge=1)
     requests_per_minute: int = Field(default=1200, ge=1)
     """Rate limit of a client at one gateway process."""
-    max_body_bytes: int = 10 * 1024 * 1024
+    max_body_bytes: int = 32 * 1024 * 1024
+    """Room for 5,000 referrals of families with names in two scripts, at 2 to 6 kB each."""
     documents_url: str | None = None
     """Where uploaded documents are kept: `file:///folder`, or `s3://bucket/prefix` with the usual AWS_* variables."""
     document_scan_command: str | None = None
