@@ -31,6 +31,8 @@ now = func.clock_timestamp
 
 CONFLICTS = {"40001", "40P01"}  # serialization_failure, deadlock_detected
 LOCK_NOT_AVAILABLE = "55P03"
+QUERY_CANCELED = "57014"
+"""Also what waited for one lock after another until its time was up: each lock's own limit begins anew."""
 OUTAGES = {"57P01", "57P02", "57P03", "25006"}  # shutting down, crashed, starting up, read-only
 SILENT_SECONDS = 40.0
 """Nothing came over a connection although every statement had to end before: the way to the server is broken."""
@@ -88,6 +90,11 @@ async def commit(session: Session) -> None:
         callback()
 
 
+def _is_open(dbapi_connection: Any) -> bool:
+    """Whether a pooled connection still stands. asyncpg hears of its end by itself, without asking the server."""
+    return not dbapi_connection.driver_connection.is_closed()
+
+
 @asynccontextmanager
 async def savepoint(session: Session) -> AsyncIterator[None]:
     """A part of a transaction that is undone alone when it raises, with what it buffered in `session.info`."""
@@ -136,6 +143,7 @@ class Database:
                 },
             },
         )
+        self.engine.dialect.do_ping = _is_open  # type: ignore[method-assign] # three round trips become none
         self._sessions = async_sessionmaker(
             self.engine, expire_on_commit=False, close_resets_only=False, info={"database": self}
         )

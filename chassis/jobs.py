@@ -5,6 +5,7 @@ it is applied inside one, together with the end of the job. A worker that dies i
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +23,7 @@ from chassis.ids import new_id
 
 LEASE = timedelta(seconds=60)
 POLL_SECONDS = 0.5
+MEASURE_SECONDS = 0.5
 AT_ONCE = 8
 FIRST_RETRY_SECONDS = 1.0
 LAST_RETRY_SECONDS = 300.0
@@ -147,22 +149,29 @@ class JobRunner:
         self._kinds = {kind.name: kind for kind in kinds}
         self._client = client
         self._me = new_id()
+        self._measured_at = float("-inf")
 
     async def run(self) -> None:
         """Work until cancelled; an outage of the database is waited out."""
         await self._start_periodic()
-        while True:
-            try:
-                claimed = await self._claim()
-                await self._measure()
-            except Exception as error:
-                if not is_outage(error):
-                    log.exception("jobs could not be claimed")
-                await asyncio.sleep(FIRST_RETRY_SECONDS)
-                continue
-            await asyncio.gather(*(self._run_one(item) for item in claimed))
-            if len(claimed) < AT_ONCE:
-                await asyncio.sleep(POLL_SECONDS)
+        running: set[asyncio.Task[None]] = set()
+        async with asyncio.TaskGroup() as group:
+            while True:
+                running = {task for task in running if not task.done()}
+                try:
+                    claimed = await self._claim(AT_ONCE - len(running))
+                    await self._measure()
+                except Exception as error:
+                    if not is_outage(error):
+                        log.exception("jobs could not be claimed")
+                    await asyncio.sleep(FIRST_RETRY_SECONDS)
+                    continue
+                running |= {group.create_task(self._run_one(item)) for item in claimed}
+                if len(running) == AT_ONCE:
+                    # More may be due: whoever is done first makes room, however long the others take.
+                    await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                else:
+                    await asyncio.sleep(POLL_SECONDS)
 
     async def _start_periodic(self) -> None:
         rows = [
@@ -182,13 +191,13 @@ class JobRunner:
             else:
                 return
 
-    async def _claim(self) -> list[_Claimed]:
+    async def _claim(self, most: int) -> list[_Claimed]:
         free = or_(job.c.leased_until.is_(None), job.c.leased_until < now())
         due = (
             select(job.c.id)
             .where(job.c.due_at <= now(), free, job.c.kind.in_(self._kinds))
             .order_by(job.c.due_at)
-            .limit(AT_ONCE)
+            .limit(most)
             .with_for_update(skip_locked=True)
         )
         async with self._database.transaction() as session:
@@ -248,6 +257,9 @@ class JobRunner:
             log.exception("job could not be given back; its lease will run out")
 
     async def _measure(self) -> None:
+        if time.monotonic() - self._measured_at < MEASURE_SECONDS:
+            return
+        self._measured_at = time.monotonic()
         async with self._database.transaction() as session:
             waiting = select(now() - job.c.due_at).where(job.c.due_at <= now()).order_by(job.c.due_at)
             ages = (await session.scalars(waiting.limit(1000))).all()

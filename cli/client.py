@@ -30,6 +30,15 @@ class Refused(Exception):  # noqa: N818 - a refusal is an answer
         """HTTP status of the answer."""
         return self.answer.status_code if self.answer is not None else None
 
+    @property
+    def problem(self) -> str | None:
+        """Which problem it is (RFC 9457), by the last part of its type; None if it is none."""
+        if self.answer is None or not self.answer.headers.get("content-type", "").startswith(
+            "application/problem+json"
+        ):
+            return None
+        return str(self.answer.json()["type"]).rpartition("/")[2]
+
 
 class GatewayClient:
     """One organisation's client.

@@ -43,6 +43,8 @@ class ReferralSubmitted(ReferralFact, name="cases.referral.submitted", subject="
 
     return_kind: ReturnKind
     requested_partner: Slug | None = None
+    partners: tuple[Slug, ...] = ()
+    """Whom the programme asks to decide: the requested one, or all who implement there; nobody if its office does."""
     people: int
     """How many persons it is for."""
     revision: Version = 1

@@ -58,6 +58,7 @@ service = Service(
     migrations=Path(__file__).parent / "migrations" / "versions",
     publishes=list(facts.PUBLISHES),
     handlers=HANDLERS,
+    needs=["matching_key"],
     jobs=lambda settings: [JOB, OF_AGE, BATCH, REFRESH, walk_ins.JOB, *document_jobs(settings)],
     holdings=HOLDINGS,
 )

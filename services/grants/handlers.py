@@ -1,7 +1,6 @@
 """What grants does when another service tells something. Every event has an outcome in every state."""
 
 from typing import Any
-from uuid import UUID
 
 import structlog
 from sqlalchemy import delete, select, update
@@ -32,6 +31,7 @@ from contracts.cases import (
     TravelCancelled,
     TravelConfirmed,
     TravelNotDeparted,
+    VisitRecorded,
 )
 from contracts.codes import GrantKind
 from contracts.grants import GrantReason, ReturneeScrubbed
@@ -44,11 +44,16 @@ from contracts.reception import (
     AssistanceProvided,
     ReceptionAssistance,
 )
-from services.grants import people, plans
+from services.grants import people, plans, transfers
+from services.grants.cooperatives import service as cooperatives
+from services.grants.earned import service as earned
+from services.grants.earned.handlers import BY_TRAINING
+from services.grants.endings import wind_up
 from services.grants.grants import service as grants
-from services.grants.grants.rules import TRANSITIONS, Action, GrantState
-from services.grants.models import Grant, Participant, Payment
+from services.grants.grants.rules import DECIDED, UNDECIDED
+from services.grants.models import Grant, Participant, Payment, Visit
 from services.grants.payees import service as payees
+from services.grants.payments import instalments
 from services.grants.payments import service as payments
 from services.grants.payments.rules import PaymentState
 from services.grants.programmes.data import assistance
@@ -60,7 +65,7 @@ async def case_opened(session: Session, event: Event[CaseOpened]) -> None:
     """Know the person, their place in the household and how they return, in this case of theirs."""
     await beneficiaries.on_opened(session, event)
     data = event.data
-    if await _erased(session, data.returnee_id):
+    if await people.erased(session, data.returnee_id):
         return
     values = {
         "case_id": data.case_id,
@@ -98,8 +103,41 @@ async def case_closed(session: Session, event: Event[CaseClosed]) -> None:
         .where(Participant.case_id == data.case_id, Participant.returnee_id == data.returnee_id)
         .values(state=data.state)
     )
+    await cooperatives.pass_on(session, data.returnee_id, data.case_id)
     for grant in await _grants(session, Grant.case_id == data.case_id, Grant.returnee_id == data.returnee_id):
-        await _wind_up(session, grant, GrantReason.CASE_CLOSED)
+        await wind_up(session, grant, GrantReason.CASE_CLOSED)
+
+
+async def case_transferred(session: Session, event: Event[CaseTransferred]) -> None:
+    """Another partner goes on: what is committed goes with the case, and the one before has no part in it."""
+    await beneficiaries.on_transferred(session, event)
+    data = event.data
+    moved = await session.scalar(
+        update(Participant)
+        .where(Participant.case_id == data.case_id, Participant.returnee_id == data.returnee_id)
+        .where(Participant.implementer != data.implementer)
+        .values(implementer=data.implementer)
+        .returning(Participant.case_id)
+    )
+    if moved is None:
+        return
+    await cooperatives.pass_on(session, data.returnee_id, data.case_id)
+    theirs = (Grant.case_id == data.case_id, Grant.returnee_id == data.returnee_id)
+    for grant in await _grants(session, *theirs, Grant.state.in_({*UNDECIDED, *DECIDED})):
+        await transfers.hand_over(session, grant, data.implementer)
+
+
+async def visit_recorded(session: Session, event: Event[VisitRecorded]) -> None:
+    """Somebody saw the person: the next instalments of what they were given are prepared."""
+    data = event.data
+    if not data.reached or await people.erased(session, data.returnee_id):
+        return
+    day = event.envelope.occurred_at.date()
+    values = {"id": data.visit_id, "case_id": data.case_id, "returnee_id": data.returnee_id, "visited_on": day}
+    await session.execute(insert(Visit).values(values).on_conflict_do_nothing())
+    theirs = (Grant.case_id == data.case_id, Grant.returnee_id == data.returnee_id)
+    for grant in await _grants(session, *theirs, Grant.state.in_(DECIDED)):
+        await instalments.schedule_next(session, grant)
 
 
 async def household_changed(session: Session, event: Event[HouseholdChanged]) -> None:
@@ -117,11 +155,15 @@ async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> Non
     """Give up what was not begun, and keep the amounts without the person."""
     returnee_id = event.data.returnee_id
     await beneficiaries.on_erased(session, event)
+    await cooperatives.pass_on(session, returnee_id)
     for grant in await _grants(session, Grant.returnee_id == returnee_id):
-        await _wind_up(session, grant, GrantReason.OTHER)
+        await wind_up(session, grant, GrantReason.OTHER)
+    await earned.forget(session, returnee_id)
+    await cooperatives.scrub(session, returnee_id)
     await grants.scrub(session, returnee_id)
     await payees.scrub(session, returnee_id)
-    await session.execute(delete(Participant).where(Participant.returnee_id == returnee_id))
+    for table in (Participant, Visit):
+        await session.execute(delete(table).where(table.returnee_id == returnee_id))
     publish(session, ReturneeScrubbed(returnee_id=returnee_id))
 
 
@@ -137,7 +179,7 @@ async def arrived(session: Session, event: Event[ArrivalReceived | ArrivalConfir
 async def travel_confirmed(session: Session, event: Event[TravelConfirmed]) -> None:
     """Request the cash that the programme prepares for the desk; people approve and release it before the flight."""
     data = event.data
-    if data.case_id is None or await _erased(session, data.returnee_id):
+    if data.case_id is None or await people.erased(session, data.returnee_id):
         return
     who = await session.get(Participant, (data.case_id, data.returnee_id))
     if who is None:
@@ -188,13 +230,13 @@ async def referral_withdrawn(session: Session, event: Event[ReferralWithdrawn]) 
     data = event.data
     if data.returnee_id is not None and data.case_id is not None:
         for grant in await _grants(session, Grant.returnee_id == data.returnee_id, Grant.case_id == data.case_id):
-            await _wind_up(session, grant, GrantReason.NOT_WANTED, desk=True)
+            await wind_up(session, grant, GrantReason.NOT_WANTED, desk=True)
 
 
 async def plan_approved(session: Session, event: Event[PlanApproved]) -> None:
     """Fetch the lines and make grants of them; the plan's preparer is the requester."""
     data = event.data
-    if not await _erased(session, data.returnee_id):
+    if not await people.erased(session, data.returnee_id):
         await plans.fetch_later(
             session,
             case_id=data.case_id,
@@ -210,7 +252,7 @@ async def assisted(session: Session, event: Event[AssistanceProvided]) -> None:
     if data.kind is not ReceptionAssistance.POCKET_MONEY or data.amount is None:
         return
     found = await session.execute(
-        select(Payment.grant_id, Payment.id)
+        select(Payment.id)
         .join(Grant, Grant.id == Payment.grant_id)
         .where(Payment.returnee_id == data.returnee_id, Grant.source == "travel")
         .where(Payment.state == PaymentState.RELEASED)
@@ -218,19 +260,14 @@ async def assisted(session: Session, event: Event[AssistanceProvided]) -> None:
         .order_by(Payment.id)
         .limit(1)
     )
-    ids = found.first()
-    if ids is None:
+    payment_id = found.scalar()
+    if payment_id is None:
         log.warning("pocket money that nobody had released", assistance=str(data.assistance_id))
         return
-    grant, payment = await payments.lock(session, ids.grant_id, ids.id)
+    grant, payment = await payments.lock(session, payment_id)
     if payment.state == PaymentState.RELEASED:
         day = event.envelope.occurred_at.date()
         await payments.confirm(session, people.SYSTEM, grant, payment, confirmed_on=day, receipt=data.assistance_id)
-
-
-async def _erased(session: Session, returnee_id: UUID) -> bool:
-    known = beneficiaries.beneficiary.c
-    return await session.scalar(select(known.state).where(known.returnee_id == returnee_id)) == "erased"
 
 
 async def _grants(session: Session, *where: Any) -> list[Grant]:
@@ -241,36 +278,9 @@ async def _grants(session: Session, *where: Any) -> list[Grant]:
     return list(rows)
 
 
-async def _wind_up(session: Session, grant: Grant, reason: GrantReason, *, desk: bool = False) -> None:
-    """End a locked grant: closed where something was paid, cancelled where nothing was, left where money is under way.
-
-    Args:
-        session: The session.
-        grant: The grant.
-        reason: Why.
-        desk: Whether released cash that waits at the desk is taken back.
-    """
-    if grant.state not in TRANSITIONS or not TRANSITIONS[GrantState(grant.state)]:
-        return
-    for payment in await grants.payments_on_their_way(session, grant.id):
-        if payment.state == PaymentState.SCHEDULED or (desk and payment.float_id is not None):
-            await payments.fail(session, people.SYSTEM, grant, payment, "cancelled")
-    if await grants.payments_on_their_way(session, grant.id):
-        log.info("a payment is on its way: the grant stays until it is confirmed", grant=str(grant.id))
-        return
-    spent = await session.scalar(
-        select(Payment.id).where(Payment.grant_id == grant.id, Payment.state.in_(("confirmed", "recovered"))).limit(1)
-    )
-    delivered = Action.CANCEL not in TRANSITIONS[GrantState(grant.state)]
-    if spent is not None or delivered:
-        await grants.finish(session, people.SYSTEM, grant)
-    else:
-        await grants.end(session, people.SYSTEM, grant, (), reason)
-
-
 async def _cash_back(session: Session, *where: Any) -> None:
     for grant in await _grants(session, *where):
-        await _wind_up(session, grant, GrantReason.NOT_ARRIVED, desk=True)
+        await wind_up(session, grant, GrantReason.NOT_ARRIVED, desk=True)
 
 
 async def merged(session: Session, event: Event[ReturneeMerged]) -> None:
@@ -279,9 +289,10 @@ async def merged(session: Session, event: Event[ReturneeMerged]) -> None:
 
 
 HANDLERS: Handlers = {
+    **BY_TRAINING,
     ReturneeMerged: merged,
     ReturneeUnmerged: beneficiaries.on_unmerged,
-    CaseTransferred: beneficiaries.on_transferred,
+    CaseTransferred: case_transferred,
     ReturneeShared: beneficiaries.on_shared,
     ReturneeUnshared: beneficiaries.on_unshared,
     ReturneeRestricted: beneficiaries.on_restricted,
@@ -296,6 +307,7 @@ HANDLERS: Handlers = {
     TravelCancelled: journey_off,
     TravelNotDeparted: journey_off,
     PlanApproved: plan_approved,
+    VisitRecorded: visit_recorded,
     ArrivalReceived: arrived,
     ArrivalConfirmed: arrived,
     ArrivalNoShow: not_there,

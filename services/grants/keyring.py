@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 from chassis.crypto import Keyring
 
 
-def _keyring(request: Request) -> Keyring:
+async def _keyring(request: Request) -> Keyring:
     keyring: Keyring = request.app.state.homeward.keyring
     return keyring
 

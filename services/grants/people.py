@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, func, or_, select
 
-from chassis import aliases
-from chassis.access import Role, roles_of, visible
+from chassis import aliases, beneficiaries
+from chassis.access import Role, holds, roles_of, visible
 from chassis.aliases import same_person
 from chassis.auth import Caller, OrganisationKind
 from chassis.db import Session
@@ -19,6 +19,7 @@ SYSTEM = Caller("service-grants", "homeward", OrganisationKind.INTERNAL, frozens
 """Who acts where nobody does: a reaction to another service's event."""
 SYSTEM_ACTOR = actor_id("homeward", "service-grants")
 WORKERS = frozenset({Role.PARTNER, Role.PROGRAMME})
+WHO_WORKS = "the implementing organisation and the programme office work on grants"
 
 
 def actor(person: str) -> UUID:
@@ -59,7 +60,18 @@ async def must_work_for(session: Session, returnee_id: UUID | None, caller: Call
     if returnee_id is None or caller.is_internal:
         return
     if not WORKERS & await roles_of(session, returnee_id, caller):
-        raise Problem(FORBIDDEN, "the implementing organisation and the programme office work on grants")
+        raise Problem(FORBIDDEN, WHO_WORKS)
+
+
+def works_for(returnee_id: SQLColumnExpression[UUID | None], caller: Caller) -> ColumnElement[bool]:
+    """Whether the caller may do more than look, in SQL; see `must_work_for`."""
+    return or_(returnee_id.is_(None), holds(returnee_id, WORKERS, caller))
+
+
+async def erased(session: Session, returnee_id: UUID) -> bool:
+    """Whether what identifies somebody was erased: nothing that is told of them later is kept."""
+    known = beneficiaries.beneficiary.c
+    return await session.scalar(select(known.state).where(known.returnee_id == returnee_id)) == "erased"
 
 
 async def household(session: Session, household_id: UUID | None) -> list[UUID]:

@@ -144,6 +144,21 @@ class TestApproval:
         assert (await house.post(f"{path(accepted)}/approve", person="cara", etag=etag)).status_code == 403
         assert (await house.post(f"{path(accepted)}/approve", person="bert", etag=etag)).status_code == 200
 
+    async def test_who_writes_or_amends_it_is_named_so_that_they_cannot_approve_it(self, house: House) -> None:
+        accepted = await house.arrived(alone())
+        body = {"lines": [line(accepted.people[0])]}
+        nobody = await house.call("PUT", path(accepted), body, new=True, person=None)
+        assert (nobody.status_code, nobody.json()["type"]) == (403, "/problems/person-required")
+        await approved(house, accepted)
+        amending = {"comment": "more tools"}
+        nobody = await house.post(f"{path(accepted)}/amend", amending, person=None)
+        assert (nobody.status_code, nobody.json()["type"]) == (403, "/problems/person-required")
+        assert (await house.post(f"{path(accepted)}/amend", amending, person="cara")).status_code == 200
+        etag = (await house.post(f"{path(accepted)}/submit", person="anna")).headers["etag"]
+        own = await house.post(f"{path(accepted)}/approve", person="cara", etag=etag)
+        assert (own.status_code, own.json()["type"]) == (403, "/problems/four-eyes")
+        assert (await house.post(f"{path(accepted)}/approve", person="bert", etag=etag)).status_code == 200
+
     async def test_nobody_approves_what_they_have_not_seen(self, house: House) -> None:
         accepted = await house.arrived(alone())
         await submitted(house, accepted)

@@ -9,15 +9,18 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from chassis.app import Homeward, create_app
 from chassis.events import Envelope, Event, EventData
 from contracts import cases, reception
 from contracts.codes import CaseState, Member, NeedsPriority, ReturnKind
+from services.grants import papers
 from services.grants.app import service
 from services.grants.budgets.verify import verify
+from services.grants.earned.service import SETTLE_JOB
 from services.grants.handlers import HANDLERS
+from services.grants.models import CitedDocument, Grant
 from tests.tokens import bearer, settings, trust
 
 PROGRAMME, PARTNER, OFFICE = "iom-iraq-avrr", "iom-iraq", "iom-avrr"
@@ -82,11 +85,17 @@ class Office:
     def __init__(self, http: httpx.AsyncClient, homeward: Homeward) -> None:
         self.http, self.homeward = http, homeward
         self.number = 0
+        self.has_documents = True
+        """Whether cases has what is cited, and says so at once."""
 
     def headers(self, person: str | None, organisation: str = PARTNER) -> dict[str, str]:
         if organisation == OFFICE:
             return bearer(
-                organisation, "programme_office", SCOPES, person=person, programmes=(PROGRAMME, "errin-iraq-2021")
+                organisation,
+                "programme_office",
+                SCOPES,
+                person=person,
+                programmes=(PROGRAMME, "errin-iraq-2021", "amif-be-2018"),
             )
         kind = "referrer" if organisation == "bamf" else "partner"
         return bearer(organisation, kind, SCOPES, person=person)
@@ -109,7 +118,24 @@ class Office:
         if version is not None:
             headers["If-Match"] = f'"{version}"'
         content = None if body is None else json.loads(json.dumps(body, default=str))
-        return await self.http.post(path, json=content, headers=headers)
+        answer = await self.http.post(path, json=content, headers=headers)
+        cites = path.rpartition("/")[2] in {"quotes", "delivery", "payments", "papers"}
+        if self.has_documents and answer.is_success and cites:
+            made = answer.json()
+            await self.hear_of_documents(made.get("grant_id", made["id"]))
+        return answer
+
+    async def hear_of_documents(self, grant_id: str, *, known: bool = True, **document: Any) -> None:
+        """Cases answers what it was asked about documents that a grant cites."""
+        async with self.homeward.database.transaction() as session:
+            grant = await session.get_one(Grant, UUID(grant_id))
+            asked = select(CitedDocument.document_id).where(CitedDocument.grant_id == grant.id)
+            waiting = (await session.scalars(asked.where(CitedDocument.state != "found"))).all()
+        content = {"case_id": str(grant.case_id), "returnee_id": None, "referral_id": None} | document
+        for document_id in waiting:
+            payload = {"grant_id": str(grant.id), "document_id": str(document_id)}
+            async with self.homeward.database.transaction() as session:
+                await papers.JOB.apply(session, payload, content if known else None)
 
     async def done(self, path: str, body: Any = None, *, by: str = REQUESTER, **options: Any) -> Any:
         """A step that must succeed; a decision is made on what is there now."""
@@ -118,6 +144,11 @@ class Office:
         answer = await self.post(path, body, by=by, **options)
         assert answer.is_success, f"{path}: {answer.status_code} {answer.text}"
         return answer.json()
+
+    async def settle(self, grant: Any) -> None:
+        """Run the job that schedules what was earned before a grant was approved."""
+        async with self.homeward.database.transaction() as session:
+            await SETTLE_JOB.apply(session, {"grant_id": str(grant["id"])}, None)
 
     async def version(self, path: str) -> int:
         answer = await self.get(path)
@@ -228,6 +259,9 @@ DECISIONS = {
     "reverse",
     "recover",
     "reconcile",
+    "select",
+    "form",
+    "grant",
 }
 
 

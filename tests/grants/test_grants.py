@@ -1,11 +1,16 @@
 """From a request to the last confirmed payment, and everything that is refused on the way."""
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import uuid4
 
 import pytest
 
-from tests.grants.office import APPROVER, RELEASER, REQUESTER, SECOND, Office, euros
+from contracts.entitlements import Outside
+from contracts.sourced import Unit
+from services.grants.programmes import data
+from services.grants.programmes.data import programmes
+from tests.grants.office import APPROVER, PROGRAMME, RELEASER, REQUESTER, SECOND, Office, Person, euros
 
 
 async def test_from_request_to_confirmed_payment(office: Office) -> None:
@@ -135,6 +140,35 @@ async def test_nothing_before_the_arrival_and_nothing_for_a_closed_case(office: 
     await office.tell(other.opened())
     answer = await office.post("/v1/grants", office.asked(other))
     assert answer.json()["rule"]["code"] == "not_arrived"
+
+
+@pytest.mark.parametrize(
+    ("then", "late", "expected"), [("refuse", 0, 201), ("refuse", 1, 409), ("warn", 0, 201), ("warn", 1, 201)]
+)
+async def test_a_window_is_open_to_its_last_day(
+    office: Office, monkeypatch: pytest.MonkeyPatch, then: str, late: int, expected: int
+) -> None:
+    programme = programmes()[PROGRAMME]
+    rules = programme.versions[0]
+    package = rules.assistance.packages["post_return"]
+    window = package.window.model_copy(update={"then": Outside(then), "length": 365, "unit": Unit.DAYS})
+    packages = {**rules.assistance.packages, "post_return": package.model_copy(update={"window": window})}
+    assistance = rules.assistance.model_copy(update={"packages": packages})
+    changed = programme.model_copy(update={"versions": (rules.model_copy(update={"assistance": assistance}),)})
+    monkeypatch.setattr(data, "programmes", lambda: {**programmes(), PROGRAMME: changed})
+    await office.budget()
+    today = datetime.now(UTC).date()
+    arrived = today - timedelta(days=365 + late)
+    person = Person()
+    await office.tell(person.opened(), person.received(arrived))
+    answer = await office.post("/v1/grants", office.asked(person))
+    assert answer.status_code == expected, answer.text
+    if expected == 201:
+        assert answer.json()["outside_window"] is (late > 0)
+    else:
+        rule = answer.json()["rule"]
+        assert (rule["code"], rule["package"]) == ("window", "post_return")
+        assert rule["source"] == window.source
 
 
 async def test_quotes_are_compared_where_the_programme_says_so(office: Office) -> None:

@@ -214,6 +214,8 @@ async def write(session: Session, case_id: UUID, body: PlanIn, caller: Caller, p
             amount=line.budget.amount,
             currency=line.budget.currency,
             provider=line.provider,
+            course_id=line.course_id,
+            cohort_id=line.cohort_id,
             level=line.level,
             feasibility=[found.model_dump(mode="json") for found in line.feasibility],
         )
@@ -225,8 +227,9 @@ async def write(session: Session, case_id: UUID, body: PlanIn, caller: Caller, p
 
 
 def _prepared_by(plan: Plan, caller: Caller) -> None:
-    if caller.person is not None and caller.person not in plan.preparers:
-        plan.preparers = [*plan.preparers, caller.person]
+    person = caller.require_person()
+    if person not in plan.preparers:
+        plan.preparers = [*plan.preparers, person]
 
 
 async def agree(session: Session, case_id: UUID, body: AgreeIn, caller: Caller) -> Plan:
@@ -347,6 +350,8 @@ async def amend(session: Session, case_id: UUID, body: AmendIn, caller: Caller) 
             amount=line.amount,
             currency=line.currency,
             provider=line.provider,
+            course_id=line.course_id,
+            cohort_id=line.cohort_id,
             level=line.level,
             feasibility=line.feasibility,
         )

@@ -8,6 +8,7 @@ from chassis import aliases, audit
 from chassis.auth import Caller
 from chassis.concurrency import set_etag
 from chassis.db import Session
+from chassis.marks import MarksDep
 from chassis.pagination import Page
 from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
 from contracts.scopes import Scope
@@ -24,7 +25,6 @@ from services.cases.returnees.schemas import (
     HouseholdOut,
     IdentityOut,
     MergeIn,
-    PlaceInReferral,
     ReturneeOut,
     ReturneePatch,
     SafeContact,
@@ -173,11 +173,18 @@ async def reassign(
 
 @router.get("/{returnee_id}/identity")
 @requires(Scope.INTERNAL)
-async def identity(returnee_id: UUID, session: SessionDep, caller: CallerDep, response: Response) -> IdentityOut:
-    """The minimum by which a desk recognises somebody; for the copies that our own services keep."""
+async def identity(
+    returnee_id: UUID, session: SessionDep, caller: CallerDep, response: Response, marks: MarksDep
+) -> IdentityOut:
+    """The minimum by which a desk recognises somebody; for the copies that our own services keep.
+
+    The gateway does not forward it.
+    """
     row = await service.find(session, returnee_id, caller)
     person = service.person_of(row)
     place = (await service.current_households(session, [row.id])).get(row.id)
+    found = {marks.reference(reference, index) for reference, index in await service.references_of(session, row.id)}
+    found |= {marks.document(document.number) for document in person.documents}
     audit.record(session, caller, "read-identity", "returnee", row.id)
     set_etag(response, row.version)
     return IdentityOut(
@@ -189,11 +196,7 @@ async def identity(returnee_id: UUID, session: SessionDep, caller: CallerDep, re
         household_id=place.household_id if place else None,
         languages=person.languages,
         contacts=[SafeContact(kind=c.kind, owner=c.owner, safe_hours=c.safe_hours) for c in person.contacts],
-        documents=person.documents,
-        references=[
-            PlaceInReferral(external_reference=reference, person=index)
-            for reference, index in await service.references_of(session, row.id)
-        ],
+        marks=sorted(mark.hex() for mark in found),
     )
 
 

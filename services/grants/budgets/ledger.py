@@ -6,14 +6,14 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select, text
 
 from chassis.db import Session
 from chassis.errors import Problem, ProblemType
 from chassis.ids import new_id
 from chassis.outbox import publish
 from contracts.grants import BudgetLow
-from services.grants.models import Budget, BudgetAccount, JournalEntry, Posting
+from services.grants.models import Budget, BudgetAccount, Posting
 
 BUDGET_EXHAUSTED = ProblemType(
     "budget-exhausted",
@@ -61,6 +61,21 @@ FROM_TO: Mapping[Movement, tuple[Account, Account]] = {
     Movement.REVERSE: (Account.PAID, Account.COMMITTED),
     Movement.RECOVER: (Account.PAID, Account.RECOVERED),
 }
+
+
+ENTRY = text("""
+    WITH entry AS (
+        INSERT INTO journal_entry (id, budget_id, kind, grant_id, payment_id, actor)
+        VALUES (:id, :budget_id, :kind, :grant_id, :payment_id, :actor)
+        RETURNING id, budget_id, grant_id
+    )
+    INSERT INTO posting (entry_id, budget_id, grant_id, account, amount)
+    SELECT entry.id, entry.budget_id, entry.grant_id, side.account, side.amount
+    FROM entry, (VALUES (1, CAST(:source AS text), -CAST(:amount AS numeric)),
+                        (2, CAST(:target AS text), CAST(:amount AS numeric))) AS side (n, account, amount)
+    ORDER BY side.n
+""")
+"""An entry with both of its sides, in one statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,22 +144,19 @@ async def move(session: Session, budget: Budget, movement: Movement, amount: Dec
             budget.low_told = True
             publish(session, BudgetLow(budget_id=budget.id, programme=budget.programme, currency=budget.currency))
     await session.flush()
-    entry_id = new_id()
     await session.execute(
-        insert(JournalEntry).values(
-            id=entry_id,
-            budget_id=budget.id,
-            kind=movement,
-            grant_id=cause.grant_id,
-            payment_id=cause.payment_id,
-            actor=cause.actor,
-        )
-    )
-    side = {"entry_id": entry_id, "budget_id": budget.id, "grant_id": cause.grant_id}
-    await session.execute(
-        insert(Posting).values(
-            [side | {"account": source, "amount": -amount}, side | {"account": target, "amount": amount}]
-        )
+        ENTRY,
+        {
+            "id": new_id(),
+            "budget_id": budget.id,
+            "kind": movement,
+            "grant_id": cause.grant_id,
+            "payment_id": cause.payment_id,
+            "actor": cause.actor,
+            "source": source,
+            "target": target,
+            "amount": amount,
+        },
     )
 
 

@@ -29,6 +29,19 @@ CHECKS = {
         GROUP BY e.id HAVING count(p.id) < 2 OR sum(p.amount) <> 0""",
     "posting {0} is of another budget than its entry": """
         SELECT p.id FROM posting p JOIN journal_entry e ON e.id = p.entry_id WHERE p.budget_id <> e.budget_id""",
+    "posting {0} is of another grant than its entry": """
+        SELECT p.id FROM posting p JOIN journal_entry e ON e.id = p.entry_id
+        WHERE p.grant_id IS DISTINCT FROM e.grant_id""",
+    "entry {0} moves money otherwise than a {1} does": """
+        SELECT e.id, e.kind FROM journal_entry e JOIN posting p ON p.entry_id = e.id
+        LEFT JOIN (VALUES ('fund', 'funds', 'available'), ('reserve', 'available', 'reserved'),
+                          ('release', 'reserved', 'available'), ('commit', 'reserved', 'committed'),
+                          ('give_back', 'committed', 'available'), ('pay', 'committed', 'paid'),
+                          ('reverse', 'paid', 'committed'), ('recover', 'paid', 'recovered'))
+                  AS right_way (kind, source, target) ON right_way.kind = e.kind
+        GROUP BY e.id, e.kind, right_way.source, right_way.target
+        HAVING count(*) <> 2 OR count(*) FILTER (WHERE p.account = right_way.source AND p.amount < 0) <> 1
+            OR count(*) FILTER (WHERE p.account = right_way.target AND p.amount > 0) <> 1""",
     "account {1} of budget {0} is not the sum of its postings": """
         SELECT coalesce(a.budget_id, s.budget_id), coalesce(a.account, s.account) FROM budget_account a
         FULL JOIN (SELECT budget_id, account, sum(amount) AS total FROM posting GROUP BY 1, 2) s
@@ -40,6 +53,11 @@ CHECKS = {
     "budget {0} was not funded with its amount": """
         SELECT b.id FROM budget b LEFT JOIN posting p ON p.budget_id = b.id AND p.account = 'funds'
         GROUP BY b.id HAVING coalesce(-sum(p.amount), 0) <> b.amount""",
+    "grant {0} holds money in a budget that is not its own": """
+        SELECT DISTINCT p.grant_id FROM posting p JOIN assistance_grant g ON g.id = p.grant_id
+        WHERE p.account IN ('reserved', 'committed')
+        GROUP BY p.grant_id, p.budget_id, p.account, g.budget_id
+        HAVING sum(p.amount) <> 0 AND p.budget_id IS DISTINCT FROM g.budget_id""",
     "grant {0} holds other money than its state says": """
         SELECT g.id FROM assistance_grant g
         LEFT JOIN LATERAL (
@@ -51,6 +69,9 @@ CHECKS = {
                    WHEN g.state IN ('approved', 'ordered', 'delivered') THEN p.reserved <> 0 OR p.spent <> g.amount
                    WHEN g.state = 'closed' THEN p.reserved <> 0 OR p.committed <> 0
                    ELSE p.reserved <> 0 OR p.spent <> 0 END""",
+    "entry {0} is of a payment that there is not": """
+        SELECT e.id FROM journal_entry e LEFT JOIN payment m ON m.id = e.payment_id
+        WHERE (e.kind IN ('pay', 'reverse', 'recover')) <> (m.id IS NOT NULL) OR m.budget_id <> e.budget_id""",
     "payment {0} is not booked as its state says": """
         SELECT m.id FROM payment m LEFT JOIN journal_entry e ON e.payment_id = m.id
         LEFT JOIN posting p ON p.entry_id = e.id AND p.account = 'paid'

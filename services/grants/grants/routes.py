@@ -1,10 +1,12 @@
 """`/v1/grants`: requested, quoted, approved by others, ordered, delivered, closed."""
 
+from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from fastapi import Request, Response
-from sqlalchemy import select
+from sqlalchemy import exists, func, select
 
 from chassis.concurrency import set_etag
 from chassis.db import Session
@@ -13,7 +15,6 @@ from chassis.routing import CallerDep, CaughtUpDep, PreconditionDep, Router, Ses
 from contracts.codes import GrantKind, Slug
 from contracts.scopes import Scope
 from services.grants import people
-from services.grants.budgets import ledger
 from services.grants.budgets.ledger import Account
 from services.grants.grants import rules, service
 from services.grants.grants.rules import GrantState
@@ -28,7 +29,7 @@ from services.grants.grants.schemas import (
     QuoteOut,
     ReasonIn,
 )
-from services.grants.models import Approval, Delivery, Grant, Quote
+from services.grants.models import Delivery, Grant, Posting, Quote
 from services.grants.payees import service as payees
 from services.grants.schemas import LONGEST, UNKNOWN, Claimed, Format, as_csv, money
 
@@ -68,18 +69,30 @@ def shown(grant: Grant) -> dict[str, Any]:
 async def answer(session: Session, grant: Grant, response: Response) -> GrantDetail:
     """A grant with all that was done, and its ETag."""
     set_etag(response, grant.version)
-    approvers = await session.scalars(
-        select(Approval.actor)
-        .where(Approval.grant_id == grant.id, Approval.round == grant.round)
-        .order_by(Approval.at, Approval.actor)
+    paid = select(func.coalesce(func.sum(Posting.amount), 0)).where(
+        Posting.grant_id == grant.id, Posting.account == Account.PAID
     )
-    quotes = await session.scalars(select(Quote).where(Quote.grant_id == grant.id).order_by(Quote.id))
-    deliveries = await session.scalars(select(Delivery).where(Delivery.grant_id == grant.id).order_by(Delivery.id))
-    held = await ledger.of_grant(session, grant.id)
+    row = (
+        await session.execute(
+            select(
+                service.approved_by(grant).scalar_subquery(),
+                exists().where(Quote.grant_id == grant.id),
+                exists().where(Delivery.grant_id == grant.id),
+                paid.scalar_subquery(),
+            )
+        )
+    ).one()
+    approvers, quoted, delivered, spent = row
+    quotes: Iterable[Quote] = ()
+    deliveries: Iterable[Delivery] = ()
+    if quoted:
+        quotes = await session.scalars(select(Quote).where(Quote.grant_id == grant.id).order_by(Quote.id))
+    if delivered:
+        deliveries = await session.scalars(select(Delivery).where(Delivery.grant_id == grant.id).order_by(Delivery.id))
     return GrantDetail(
         **shown(grant),
         requester=grant.requester,
-        approvers=list(approvers),
+        approvers=approvers or [],
         quotes=[
             QuoteOut(
                 payee_id=quote.payee_id,
@@ -90,7 +103,7 @@ async def answer(session: Session, grant: Grant, response: Response) -> GrantDet
             for quote in quotes
         ],
         deliveries=[DeliveryOut.model_validate(delivery) for delivery in deliveries],
-        paid=money(held[Account.PAID], grant.currency),
+        paid=money(Decimal(spent), grant.currency),
     )
 
 

@@ -11,6 +11,7 @@ from chassis.pagination import Cursor, Limit, Page, link_next, page
 from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
 from contracts.codes import PaymentMethod, Slug
 from contracts.scopes import Scope
+from services.grants import papers
 from services.grants.grants import service as grants
 from services.grants.models import Payment
 from services.grants.payments import service
@@ -18,6 +19,8 @@ from services.grants.payments.rules import PaymentState
 from services.grants.payments.schemas import (
     ConfirmIn,
     FailIn,
+    PapersIn,
+    PayeeOfPayment,
     PaymentIn,
     PaymentOut,
     PaymentsOut,
@@ -49,6 +52,8 @@ COLUMNS = (
     "due_on",
     "confirmed_on",
     "reason",
+    "session",
+    "questioned",
     "created_at",
     "updated_at",
 )
@@ -107,12 +112,13 @@ async def read_payments(
     returnee_id: UUID | None = None,
     grant_id: UUID | None = None,
     budget_id: UUID | None = None,
+    questioned: bool | None = None,
     updated_since: Claimed | None = None,
     format: Format = Format.JSON,  # noqa: A002 - the query parameter's name
     after: Cursor = None,
     limit: Limit = 50,
 ) -> Page[PaymentOut] | Response:
-    """Payments, oldest first."""
+    """Payments, oldest first; `questioned=true` those that somebody has to decide about, as they were not earned."""
     query = service.listed(
         caller,
         programme=programme,
@@ -121,6 +127,7 @@ async def read_payments(
         returnee_id=returnee_id,
         grant_id=grant_id,
         budget_id=budget_id,
+        questioned=questioned,
         updated_since=updated_since,
     )
     if format is Format.CSV:
@@ -148,11 +155,35 @@ async def release_many(body: ReleaseManyIn, session: SessionDep, caller: CallerD
     return PaymentsOut(items=[shown(payment) for payment in released])
 
 
+@router.post("/v1/payments/{payment_id}/papers")
+@requires(Scope.GRANTS_WRITE)
+async def add_papers(
+    payment_id: UUID, body: PapersIn, session: SessionDep, caller: CallerDep, response: Response
+) -> PaymentOut:
+    """Add papers to a scheduled payment; each counts as soon as it is known to be on file."""
+    cited = [(paper.kind, paper.document) for paper in body.papers]
+    return answer(await service.add_papers(session, caller, payment_id, cited), response)
+
+
 @router.get("/v1/payments/{payment_id}")
 @requires(Scope.GRANTS_READ)
 async def read_payment(payment_id: UUID, session: SessionDep, caller: CallerDep, response: Response) -> PaymentOut:
     """A payment."""
     return answer(await service.find(session, payment_id, caller), response)
+
+
+@router.patch("/v1/payments/{payment_id}")
+@requires(Scope.GRANTS_WRITE, person=True, if_match=True)
+async def name_payee(
+    payment_id: UUID,
+    body: PayeeOfPayment,
+    session: SessionDep,
+    caller: CallerDep,
+    precondition: PreconditionDep,
+    response: Response,
+) -> PaymentOut:
+    """Say who is paid what was earned. Who says it does not release it."""
+    return answer(await service.name_payee(session, caller, payment_id, precondition, body.payee_id), response)
 
 
 @router.post("/v1/payments/{payment_id}/release")
@@ -178,6 +209,7 @@ async def confirm(
     grant, payment = await service.locked(session, payment_id, caller)
     if body.confirmed_on > await grants.today(session):
         raise invalid(FieldError(pointer="/confirmed_on", code="in_future", detail="a day that has come"))
+    await papers.cite(session, grant.id, [body.receipt])
     confirmed = await service.confirm(
         session, caller, grant, payment, confirmed_on=body.confirmed_on, receipt=body.receipt
     )

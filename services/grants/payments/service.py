@@ -1,12 +1,13 @@
 """Payments: scheduled, released by a third person, confirmed with a receipt; reversed or recovered, never deleted."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, func, not_, select, true
 from sqlalchemy.exc import IntegrityError
 
 from chassis import audit
@@ -15,20 +16,30 @@ from chassis.aliases import same_person
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
-from chassis.errors import CONFLICT, NOT_FOUND, PRECONDITION_FAILED, FieldError, Problem, invalid, state_conflict
+from chassis.errors import (
+    CONFLICT,
+    FORBIDDEN,
+    FOUR_EYES,
+    NOT_FOUND,
+    PRECONDITION_FAILED,
+    FieldError,
+    Problem,
+    invalid,
+    state_conflict,
+)
 from chassis.ids import new_id
 from chassis.outbox import publish
 from contracts import grants as facts
 from contracts.codes import GrantKind, Paper, PaymentMethod
 from contracts.currencies import booked, paid_out, unit
-from services.grants import people
+from services.grants import papers, people
 from services.grants.budgets import ledger
 from services.grants.budgets.ledger import Cause, Movement
 from services.grants.grants import rules as grant_rules
 from services.grants.grants import service as grants
 from services.grants.grants.rules import GrantState
-from services.grants.models import Approval, CashFloat, Delivery, Grant, Payee, Payment
-from services.grants.payments import rules
+from services.grants.models import Approval, CashFloat, Grant, Payee, Payment
+from services.grants.payments import instalments, rules
 from services.grants.payments.rules import Action, PaymentState
 from services.grants.programmes.data import assistance
 from services.grants.schemas import money
@@ -82,6 +93,7 @@ def listed(
     returnee_id: UUID | None,
     grant_id: UUID | None,
     budget_id: UUID | None,
+    questioned: bool | None,
     updated_since: Any,
 ) -> Select[Any]:
     """Payments for people in whose return the caller takes part."""
@@ -97,6 +109,9 @@ def listed(
             query = query.where(column == value)
     if programme is not None:
         query = query.where(Payment.grant_id.in_(select(Grant.id).where(Grant.programme == programme)))
+    if questioned is not None:
+        open_ = Payment.questioned.is_not(None) & Payment.state.in_((PaymentState.RELEASED, PaymentState.CONFIRMED))
+        query = query.where(open_ if questioned else not_(open_))
     if updated_since is not None:
         query = query.where(Payment.updated_at >= updated_since)
     return query
@@ -122,20 +137,30 @@ async def locked(session: Session, payment_id: UUID, caller: Caller) -> tuple[Gr
     Raises:
         Problem: 404, or 403 for who only referred the person.
     """
-    seen = await find(session, payment_id, caller)
-    await people.must_work_for(session, seen.returnee_id, caller)
-    return await lock(session, seen.grant_id, payment_id)
-
-
-async def lock(session: Session, grant_id: UUID, payment_id: UUID) -> tuple[Grant, Payment]:
-    """A grant and one of its payments, locked."""
-    fresh = {"populate_existing": True}
-    grant = await session.scalars(select(Grant).where(Grant.id == grant_id).with_for_update(), execution_options=fresh)
-    there = grant.one()
-    payment = await session.scalars(
-        select(Payment).where(Payment.id == payment_id).with_for_update(), execution_options=fresh
+    found = await session.execute(
+        _both(payment_id, people.works_for(Payment.returnee_id, caller)).where(visible(Payment.returnee_id, caller)),
+        execution_options={"populate_existing": True},
     )
-    return there, payment.one()
+    row = found.one_or_none()
+    if row is None:
+        raise Problem(NOT_FOUND)
+    grant, payment, works = row
+    if not works:
+        raise Problem(FORBIDDEN, people.WHO_WORKS)
+    return grant, payment
+
+
+async def lock(session: Session, payment_id: UUID) -> tuple[Grant, Payment]:
+    """A payment and its grant, locked in that order."""
+    found = await session.execute(_both(payment_id, true()), execution_options={"populate_existing": True})
+    grant, payment, _ = found.one()
+    return grant, payment
+
+
+def _both(payment_id: UUID, also: ColumnElement[bool]) -> Select[Grant, Payment, bool]:
+    """The rows are locked in the order in which they are named."""
+    query = select(Grant, Payment, also).join(Payment, Payment.grant_id == Grant.id).where(Payment.id == payment_id)
+    return query.with_for_update(of=(Grant, Payment))
 
 
 async def schedule(session: Session, caller: Caller, grant_id: UUID, order: Order) -> Payment:
@@ -160,7 +185,7 @@ async def schedule(session: Session, caller: Caller, grant_id: UUID, order: Orde
     if order.currency != grant.currency:
         raise invalid(FieldError(pointer="/amount/currency", code="currency", detail=f"the grant's: {grant.currency}"))
     amount, payout, rate = _amounts(order, allowed.cash_step(order.payout_currency))
-    await _check_instalment(session, grant, order.instalment, amount)
+    await instalments.check(session, grant, order.instalment, amount)
     if order.method is PaymentMethod.CASH:
         await _check_cash(session, grant, amount)
     payee = await _payee(session, grant, order)
@@ -183,8 +208,8 @@ async def schedule(session: Session, caller: Caller, grant_id: UUID, order: Orde
         rate_source=order.rate_source,
         due_on=order.due_on,
         state=PaymentState.SCHEDULED,
-        papers=[{"kind": kind.value, "document": str(document)} for kind, document in order.papers],
-        papers_there=sorted({kind.value for kind, _ in order.papers}),
+        papers=_listed(order.papers),
+        papers_there=[],
         papers_needed=sorted(allowed.papers.by_method.get(order.method, ())),
         scheduled_by=scheduler,
     )
@@ -193,8 +218,43 @@ async def schedule(session: Session, caller: Caller, grant_id: UUID, order: Orde
         await session.flush()
     except IntegrityError:
         raise Problem(CONFLICT, "the id or the reference is taken by another payment") from None
+    await _cite(session, payment, order.papers)
     grants.publish_payment(session, grant, payment, facts.PaymentScheduled, due_on=order.due_on)
     audit.record(session, caller, "schedule", RESOURCE, payment.id)
+    return payment
+
+
+def _listed(cited: Sequence[tuple[Paper, UUID]]) -> list[dict[str, str]]:
+    return [{"kind": kind.value, "document": str(document)} for kind, document in cited]
+
+
+async def _cite(session: Session, payment: Payment, cited: Sequence[tuple[Paper, UUID]]) -> None:
+    """Have cases asked for papers; those that it is known to have are there at once."""
+    documents = [document for _, document in cited]
+    if documents:
+        await papers.cite(session, payment.grant_id, documents)
+        found = await papers.on_file(session, payment.grant_id, documents)
+        there = {kind.value for kind, document in cited if document in found}
+        payment.papers_there = sorted(there.union(payment.papers_there))
+
+
+async def add_papers(
+    session: Session, caller: Caller, payment_id: UUID, cited: Sequence[tuple[Paper, UUID]]
+) -> Payment:
+    """Add papers to a payment that waits for them.
+
+    Raises:
+        Problem: 404, 403, 409.
+    """
+    _, payment = await locked(session, payment_id, caller)
+    if payment.state != PaymentState.SCHEDULED:
+        raise state_conflict(payment.state, list(rules.TRANSITIONS[PaymentState(payment.state)]), "papers")
+    new = [paper for paper in _listed(cited) if paper not in payment.papers]
+    payment.papers = [*payment.papers, *new]
+    await _cite(session, payment, cited)
+    payment.changed()
+    await session.flush()
+    audit.record(session, caller, "papers", RESOURCE, payment.id)
     return payment
 
 
@@ -212,42 +272,20 @@ def _amounts(order: Order, step: Decimal | None) -> tuple[Decimal, Decimal, Deci
     return amount, payout, rate
 
 
-async def _live(session: Session, grant_id: UUID, up_to: int | None = None) -> Decimal:
+async def live(session: Session, grant_id: UUID) -> Decimal:
+    """What is on its way or was spent of a grant."""
     query = select(func.coalesce(func.sum(Payment.amount), 0)).where(Payment.grant_id == grant_id, Payment.live)
-    if up_to is not None:
-        query = query.where(Payment.instalment <= up_to)
     return Decimal((await session.execute(query)).scalar_one())
-
-
-async def _check_instalment(session: Session, grant: Grant, instalment: int, amount: Decimal) -> None:
-    shares = assistance(grant.programme, grant.programme_version).instalments_of(GrantKind(grant.kind))
-    if instalment > len(shares):
-        raise invalid(FieldError(pointer="/instalment", code="no_such_instalment", detail=f"at most {len(shares)}"))
-    open_now = (grant.amount * sum(shares[:instalment])).quantize(unit(grant.currency))
-    left = min(open_now - await _live(session, grant.id, instalment), grant.amount - await _live(session, grant.id))
-    if amount > left:
-        raise Problem(
-            rules.AMOUNT_EXCEEDED, left={"amount": format(max(left, Decimal(0)), "f"), "currency": grant.currency}
-        )
-    if instalment > 1:
-        before = await session.scalar(
-            select(Payment.id)
-            .where(Payment.grant_id == grant.id, Payment.instalment == instalment - 1)
-            .where(Payment.state == PaymentState.CONFIRMED)
-            .limit(1)
-        )
-        if before is None or not await visited(session, grant):
-            raise state_conflict("before_visit", [], "an instalment after the first")
-
-
-async def visited(session: Session, grant: Grant) -> bool:
-    """Whether somebody saw what was delivered: a handover certificate is there."""
-    found = await session.scalar(select(Delivery.id).where(Delivery.grant_id == grant.id).limit(1))
-    return found is not None
 
 
 async def _check_cash(session: Session, grant: Grant, amount: Decimal) -> None:
     package = assistance(grant.programme, grant.programme_version).packages[grant.package]
+    already = await in_cash(session, grant)
+    grant_rules.check_cash(grant.package, package, GrantKind(grant.kind), already, amount)
+
+
+async def in_cash(session: Session, grant: Grant) -> Decimal:
+    """What the person of a grant was given of its package in cash, or is going to be."""
     ids = await same_person(session, grant.returnee_id) if grant.returnee_id else []
     query = (
         select(func.coalesce(func.sum(Payment.amount), 0))
@@ -255,8 +293,7 @@ async def _check_cash(session: Session, grant: Grant, amount: Decimal) -> None:
         .where(Payment.returnee_id.in_(ids), Payment.method == PaymentMethod.CASH, Payment.live)
         .where(Grant.package == grant.package)
     )
-    already = Decimal((await session.execute(query)).scalar_one())
-    grant_rules.check_cash(grant.package, package, already, amount)
+    return Decimal((await session.execute(query)).scalar_one())
 
 
 async def _payee(session: Session, grant: Grant, order: Order) -> Payee | None:
@@ -264,8 +301,12 @@ async def _payee(session: Session, grant: Grant, order: Order) -> Payee | None:
         if order.method is not PaymentMethod.CASH:
             raise invalid(FieldError(pointer="/payee_id", code="missing", detail="who is paid, unless it is cash"))
         return None
+    return await _known_payee(session, grant, order.payee_id)
+
+
+async def _known_payee(session: Session, grant: Grant, payee_id: UUID) -> Payee:
     payee: Payee | None = await session.scalar(
-        select(Payee).where(Payee.id == order.payee_id, Payee.organisation == grant.implementer)
+        select(Payee).where(Payee.id == payee_id, Payee.organisation == grant.implementer)
     )
     if payee is None:
         raise invalid(FieldError(pointer="/payee_id", code="unknown_payee", detail="a payee of the organisation"))
@@ -297,11 +338,19 @@ async def release_many(session: Session, caller: Caller, wanted: list[tuple[UUID
     Raises:
         Problem: As `release`.
     """
-    seen = [(await find(session, payment_id, caller), version) for payment_id, version in wanted]
+    versions = dict(wanted)
+    seen = await session.scalars(
+        select(Payment.id)
+        .where(Payment.id.in_(versions), visible(Payment.returnee_id, caller))
+        .order_by(Payment.grant_id, Payment.id)
+    )
+    ids = seen.all()
+    if len(ids) < len(versions):
+        raise Problem(NOT_FOUND)
     released = []
-    for each, version in sorted(seen, key=lambda pair: (pair[0].grant_id, pair[0].id)):
-        grant, payment = await locked(session, each.id, caller)
-        if payment.version != version:
+    for payment_id in ids:
+        grant, payment = await locked(session, payment_id, caller)
+        if payment.version != versions[payment_id]:
             raise Problem(PRECONDITION_FAILED)
         released.append(await let_go(session, caller, grant, payment, None))
     return released
@@ -314,13 +363,18 @@ async def let_go(session: Session, caller: Caller, grant: Grant, payment: Paymen
     releaser = people.actor(caller.require_person())
     approvers = list(await session.scalars(select(Approval.actor).where(Approval.grant_id == grant.id)))
     rules.check_releaser(releaser, grant.requester, approvers, payment.scheduled_by)
-    if await visited(session, grant):
-        payment.papers_there = sorted({*payment.papers_there, Paper.HANDOVER_CERTIFICATE.value})
+    if Paper.HANDOVER_CERTIFICATE in set(payment.papers_needed) - set(payment.papers_there):
+        handed_over = await papers.handed_over(session, grant)
+        there = {Paper.HANDOVER_CERTIFICATE.value} if handed_over is not None else set()
+        payment.papers_there = sorted(there.union(payment.papers_there))
     rules.check_papers(payment.papers_needed, payment.papers_there)
+    if payment.session is not None:
+        rules.check_due(payment.due_on, await grants.today(session))
     if payment.method in TO_AN_ACCOUNT:
-        payee = await session.get_one(Payee, payment.payee_id, with_for_update={"read": True})
-        if payee.state != "verified":
+        payee = await _account(session, grant, payment)
+        if payee is None or payee.state != "verified":
             raise Problem(rules.PAYEE_NOT_VERIFIED)
+        payment.payee_id = payee.id
     if float_id is not None:
         await _draw(session, grant, payment, float_id)
     payment.state, payment.released_by, payment.released_at = state, releaser, now()
@@ -328,6 +382,43 @@ async def let_go(session: Session, caller: Caller, grant: Grant, payment: Paymen
     await session.flush()
     grants.publish_payment(session, grant, payment, facts.PaymentReleased)
     audit.record(session, caller, "release", RESOURCE, payment.id)
+    return payment
+
+
+async def _account(session: Session, grant: Grant, payment: Payment) -> Payee | None:
+    """Whose account it goes to: who was named, else the one that the person themselves has."""
+    query = select(Payee).with_for_update(read=True)
+    if payment.payee_id is not None:
+        query = query.where(Payee.id == payment.payee_id)
+    elif payment.returnee_id is not None and grant.kind != GrantKind.WAGE_SUBSIDY:
+        ids = await same_person(session, payment.returnee_id)
+        query = query.where(Payee.returnee_id.in_(ids), Payee.organisation == grant.implementer)
+        query = query.where(Payee.kind == "returnee", Payee.state == "verified").order_by(Payee.id.desc()).limit(1)
+    else:
+        return None
+    payee: Payee | None = await session.scalar(query, execution_options={"populate_existing": True})
+    return payee
+
+
+async def name_payee(
+    session: Session, caller: Caller, payment_id: UUID, precondition: Precondition, payee_id: UUID
+) -> Payment:
+    """Say who is paid what was earned. Whoever says it had a part in it, and does not release it.
+
+    Raises:
+        Problem: 404; 403, also `four-eyes` where another person prepared it; 409, 412, 422, 428.
+    """
+    grant, payment = await locked(session, payment_id, caller)
+    precondition.check(payment.version)
+    rules.after(payment.state, Action.RELEASE)
+    preparer = people.actor(caller.require_person())
+    if payment.scheduled_by not in {people.SYSTEM_ACTOR, preparer}:
+        raise Problem(FOUR_EYES, "who prepared the payment names the payee")
+    payment.payee_id = (await _known_payee(session, grant, payee_id)).id
+    payment.scheduled_by = preparer
+    payment.changed()
+    await session.flush()
+    audit.record(session, caller, "name-payee", RESOURCE, payment.id)
     return payment
 
 
@@ -393,6 +484,7 @@ async def confirm(
     await session.flush()
     grants.publish_payment(session, grant, payment, facts.PaymentConfirmed, confirmed_on=confirmed_on)
     audit.record(session, caller, "confirm", RESOURCE, payment.id)
+    await instalments.schedule_next(session, grant)
     return payment
 
 
@@ -412,7 +504,7 @@ async def fail(session: Session, caller: Caller, grant: Grant, payment: Payment,
 
 
 async def reverse(session: Session, caller: Caller, grant: Grant, payment: Payment, reason: str) -> Payment:
-    """Book back a locked payment that came back; of a closed grant it is available again.
+    """Book back a locked payment that came back; of a closed grant, or one that has moved, it is available again.
 
     Raises:
         Problem: 409.
@@ -423,9 +515,11 @@ async def reverse(session: Session, caller: Caller, grant: Grant, payment: Payme
     budget = await ledger.lock(session, payment.budget_id)
     actor = people.actor(caller.person) if caller.person else people.SYSTEM_ACTOR
     await ledger.move(session, budget, Movement.REVERSE, payment.amount, Cause(actor, grant.id, payment.id))
-    if grant.state in FINAL_OF_GRANT:
+    if grant.state in FINAL_OF_GRANT or payment.budget_id != grant.budget_id:
         await ledger.move(session, budget, Movement.GIVE_BACK, payment.amount, Cause(actor, grant.id))
         grant.counted -= payment.amount
+        if grant.state not in FINAL_OF_GRANT:  # it has moved to another budget, and is smaller by what came back here
+            grant.amount -= payment.amount
         grant.changed()
     await session.flush()
     grants.publish_payment(session, grant, payment, facts.PaymentReversed)

@@ -1,4 +1,7 @@
-"""Bank statements as they are read: MT940 and CSV give the same entries. Pure."""
+"""Bank statements as they are read: MT940 and CSV give the same entries. Pure.
+
+Why MT940 is read here and not by a library is in docs/adr/0006.
+"""
 
 import csv
 import io

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select, true
+from sqlalchemy import ColumnElement, or_, select, true
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis import audit
@@ -12,7 +12,7 @@ from chassis.db import Session
 from chassis.errors import NOT_FOUND, FieldError, Problem, invalid
 from chassis.ids import new_id
 from services.grants.budgets import ledger
-from services.grants.models import Grant, Payment, StatementFile, StatementLine
+from services.grants.models import Budget, Grant, Payment, StatementFile, StatementLine
 from services.grants.payments import service as payments
 from services.grants.payments.rules import PaymentState
 from services.grants.statements.rules import Entry
@@ -115,7 +115,9 @@ async def _payments(session: Session, caller: Caller, references: set[str]) -> d
         await session.execute(
             select(Payment.grant_id, Payment.id, Payment.budget_id)
             .join(Grant, Grant.id == Payment.grant_id)
-            .where(Payment.reference.in_(references), Grant.implementer == caller.organisation)
+            .join(Budget, Budget.id == Payment.budget_id)
+            .where(Payment.reference.in_(references))
+            .where(or_(Grant.implementer == caller.organisation, Budget.organisation == caller.organisation))
         )
     ).all()
     for_grants = select(Grant).where(Grant.id.in_({row.grant_id for row in ids})).order_by(Grant.id)

@@ -305,6 +305,8 @@ def upgrade() -> None:
         sa.Column("amount", sa.Numeric(precision=18, scale=3), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("provider", sa.Text(), nullable=True),
+        sa.Column("course_id", sa.Uuid(), nullable=True),
+        sa.Column("cohort_id", sa.Uuid(), nullable=True),
         sa.Column("level", sa.Text(), nullable=False),
         sa.CheckConstraint("amount >= 0", name=op.f("ck_plan_line_amount_not_negative")),
         sa.ForeignKeyConstraint(["beneficiary"], ["returnee.id"], name=op.f("fk_plan_line_beneficiary")),

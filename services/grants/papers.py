@@ -1,0 +1,123 @@
+"""Papers: a document that is cited counts once cases says that it has it, and that it is about this return.
+
+A citation is taken as it comes, so that nobody waits for cases; a job asks it. Until then a quote is not compared, a
+handover is not proved and money is not released.
+"""
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from chassis import audit, jobs
+from chassis.aliases import same_person
+from chassis.db import Session, now
+from chassis.http import CallFailed, ServiceClient
+from chassis.jobs import JobKind, Payload
+from contracts.codes import GrantKind
+from services.grants import people
+from services.grants.grants.rules import TRANSITIONS, GrantState
+from services.grants.models import CitedDocument, Delivery, Grant, Payment, Quote
+
+ASK = "grants.document.ask"
+AGAIN = timedelta(hours=1)
+NOT_FOUND = 404
+FOUND, UNKNOWN = "found", "unknown"
+
+
+async def cite(session: Session, grant_id: UUID, documents: Iterable[UUID]) -> None:
+    """Have cases asked for documents that something about a grant cites; what it has already is not asked again."""
+    ids = sorted(set(documents))
+    if not ids:
+        return
+    statement = insert(CitedDocument).values([{"grant_id": grant_id, "document_id": each} for each in ids])
+    asked = await session.scalars(
+        statement.on_conflict_do_update(
+            index_elements=["grant_id", "document_id"],
+            set_={"state": CitedDocument.state},
+            where=CitedDocument.state != FOUND,
+        ).returning(CitedDocument.document_id)
+    )
+    for document_id in asked.all():
+        await _ask_at(session, grant_id, document_id, None)
+
+
+async def on_file(session: Session, grant_id: UUID, documents: Iterable[UUID]) -> set[UUID]:
+    """Which of the documents cases has, for this grant."""
+    rows = await session.scalars(
+        select(CitedDocument.document_id).where(
+            CitedDocument.grant_id == grant_id,
+            CitedDocument.document_id.in_(list(documents)),
+            CitedDocument.state == FOUND,
+        )
+    )
+    return set(rows)
+
+
+async def quotes(session: Session, grant: Grant) -> int:
+    """How many quotes can be compared: their documents are on file."""
+    query = (
+        select(func.count(Quote.id))
+        .join(CitedDocument, CitedDocument.document_id == Quote.document)
+        .where(Quote.grant_id == grant.id, CitedDocument.grant_id == grant.id, CitedDocument.state == FOUND)
+    )
+    return (await session.execute(query)).scalar_one()
+
+
+async def handed_over(session: Session, grant: Grant) -> date | None:
+    """The last day on which something was handed over with a certificate that is on file; None if nothing was."""
+    day: date | None = await session.scalar(
+        select(func.max(Delivery.delivered_on))
+        .join(CitedDocument, CitedDocument.document_id == Delivery.certificate)
+        .where(Delivery.grant_id == grant.id, CitedDocument.grant_id == grant.id, CitedDocument.state == FOUND)
+    )
+    return day
+
+
+async def _ask_at(session: Session, grant_id: UUID, document_id: UUID, due_at: datetime | None) -> None:
+    payload = {"grant_id": str(grant_id), "document_id": str(document_id)}
+    await jobs.schedule(session, ASK, payload, due_at=due_at, key=f"{grant_id}/{document_id}")
+
+
+async def _ask(client: ServiceClient, payload: Payload) -> Any:
+    try:
+        return await client.get("cases", f"/v1/documents/{payload['document_id']}")
+    except CallFailed as failed:
+        if failed.status != NOT_FOUND:
+            raise
+        return None
+
+
+async def _note(session: Session, payload: Payload, document: Any) -> None:
+    grant_id, document_id = UUID(payload["grant_id"]), UUID(payload["document_id"])
+    grant = await session.get_one(Grant, grant_id, with_for_update=True)
+    found = document is not None and await _is_about(session, grant, document)
+    await session.execute(
+        update(CitedDocument)
+        .where(CitedDocument.grant_id == grant_id, CitedDocument.document_id == document_id)
+        .values(state=FOUND if found else UNKNOWN, checked_at=now())
+    )
+    if not found:
+        audit.record(session, people.SYSTEM, "document-unknown", "grant", grant_id, {"document_id": str(document_id)})
+        if TRANSITIONS[GrantState(grant.state)]:  # it may be uploaded after it was cited
+            later = (await session.execute(select(now() + AGAIN))).scalar_one()
+            await _ask_at(session, grant_id, document_id, later)
+        return
+    waiting = select(Payment).where(Payment.grant_id == grant_id, Payment.state == "scheduled").order_by(Payment.id)
+    for payment in await session.scalars(waiting.with_for_update()):
+        kinds = {paper["kind"] for paper in payment.papers if paper["document"] == str(document_id)}
+        payment.papers_there = sorted(kinds.union(payment.papers_there))
+
+
+async def _is_about(session: Session, grant: Grant, document: Any) -> bool:
+    """Whether a document is about the case or the person; those of a cooperative may be about any of its members."""
+    if document["case_id"] == str(grant.case_id) or grant.kind == GrantKind.COOPERATIVE:
+        return True
+    ids = await same_person(session, grant.returnee_id) if grant.returnee_id is not None else []
+    return document["returnee_id"] in {str(each) for each in ids}
+
+
+JOB = JobKind(ASK, _note, _ask)
