@@ -42,6 +42,11 @@ async def test_only_for_who_hands_it_to_the_person_and_audited(platform: Platfor
     way = await walked(platform, example())
     assert (await export(platform, way, way.sender, "counsellor-1")).status_code == 403
     assert (await export(platform, way, person=None)).status_code == 403
+
+    async def whole() -> Any:
+        return (await export(platform, way)).json()["complete"] or None
+
+    await eventually(whole, "every service answers")
     report = await platform.client("iom-iraq").get(f"/v1/returnees/{way.returnees[0]}/access-report")
     assert "export" in {each["action"] for each in report["items"]}
 
