@@ -78,7 +78,8 @@ class Settings(BaseSettings):
     """Rate limit of a client at one gateway process."""
     streams_per_client: int = Field(default=20, ge=1)
     """Streams that a client may have open at one process."""
-    max_body_bytes: int = 10 * 1024 * 1024
+    max_body_bytes: int = 32 * 1024 * 1024
+    """Room for 5,000 referrals of families with names in two scripts, at 2 to 6 kB each."""
     documents_url: str | None = None
     """Where uploaded documents are kept: `file:///folder`, or `s3://bucket/prefix` with the usual AWS_* variables."""
     document_scan_command: str | None = None

@@ -192,7 +192,7 @@ class TestApproval:
         body = {"agreed_on": "2026-03-20", "language": "ckb", "document": str(uuid4())}
         unknown = await house.post(f"{path(accepted)}/agree", body)
         assert (unknown.status_code, unknown.json()["errors"][0]["pointer"]) == (422, "/document")
-        signed = (await house.upload(b"%PDF-1.7 signed", kind="consent", case_id=accepted.case_id)).json()
+        signed = (await house.upload(b"%PDF-1.7 signed", kind="plan_agreement", case_id=accepted.case_id)).json()
         agreed = await house.post(f"{path(accepted)}/agree", body | {"document": signed["id"]})
         assert agreed.json()["agreed_document"] == signed["id"]
 

@@ -1,6 +1,7 @@
 """People and households: registered, found, read and corrected."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 from uuid import UUID
@@ -45,8 +46,9 @@ ALIKE, ALIKE_IN_PART = 0.3, 0.45
 the words were found."""
 FOUND_BY = 1
 """Counts up when the rules change by which `search`, `terms` or `keys` are made."""
-RANKED = 400
-"""Of how many people that a name may be of the best are shown. Where there are more, the name needs another word."""
+RANKED_AS_SPELLED, RANKED = 100, 400
+"""Of how many people that bear every word, as it is spelled or as it sounds, the best are shown. Where there are more,
+the name needs another word."""
 
 FEW = 10_000
 """Of up to so many people each is looked at, rather than everybody who bears the name."""
@@ -250,18 +252,18 @@ async def search(session: Session, q: str, limit: int, caller: Caller) -> list[t
     )
     mine = await _mine(session, caller)
     rows: list[tuple[UUID, float]] = []
-    for looked_up, least, only_if_nobody in _ways(wanted):
-        if len(rows) == limit or (rows and only_if_nobody):
+    for way in _ways(wanted):
+        if len(rows) == limit or (rows and way.only_if_nobody):
             break
         resembling = (
             select(Returnee.id, score.label("score"))
-            .where(looked_up, mine, Returnee.erased_at.is_(None), visible(Returnee.id, caller), named(caller))
-            .limit(RANKED)
+            .where(way.looked_up, mine, Returnee.erased_at.is_(None), visible(Returnee.id, caller), named(caller))
+            .limit(way.ranked)
             .subquery()
         )
         statement = (
             select(resembling)
-            .where(resembling.c.score >= least)
+            .where(resembling.c.score >= way.least)
             .order_by(resembling.c.score.desc(), resembling.c.id)
             .limit(limit)
         )
@@ -284,21 +286,35 @@ async def _mine(session: Session, caller: Caller) -> ColumnElement[bool]:
     return Returnee.id == any_(func.array(known.scalar_subquery()))
 
 
-def _ways(wanted: Sequence[tuple[str, ...]]) -> Iterator[tuple[ColumnElement[bool], float, bool]]:
-    """How people are looked up, the narrowest way first; each finds whom those before it find too.
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One way in which people are looked up.
 
-    Yields:
-        The condition, how well names must agree, and whether it is only for when nobody was found.
+    Attributes:
+        looked_up: The condition.
+        ranked: Of how many that it finds the best are shown.
+        least: How well their names must agree.
+        only_if_nobody: Whether it is only for when nobody was found.
     """
+
+    looked_up: ColumnElement[bool]
+    ranked: int
+    least: float
+    only_if_nobody: bool = False
+
+
+def _ways(wanted: Sequence[tuple[str, ...]]) -> Iterator[_Way]:
+    """The ways in which people are looked up, the narrowest first; each finds whom those before it find too."""
     if not wanted:
         return
     spelled = [terms[0] for terms in wanted if terms[0].startswith(lookup.SPELLED)]
     if len(spelled) == len(wanted):
-        yield Returnee.terms.contains(spelled), ALIKE, False
+        yield _Way(Returnee.terms.contains(spelled), RANKED_AS_SPELLED, ALIKE)
     sounding = [Returnee.terms.overlap(_texts(terms)) for terms in wanted]
-    yield and_(*sounding), ALIKE, False
+    yield _Way(and_(*sounding), RANKED, ALIKE)
     if len(sounding) > 1:
-        yield or_(*(and_(*rest) for rest in combinations(sounding, len(sounding) - 1))), ALIKE_IN_PART, True
+        all_but_one = or_(*(and_(*rest) for rest in combinations(sounding, len(sounding) - 1)))
+        yield _Way(all_but_one, RANKED, ALIKE_IN_PART, only_if_nobody=True)
 
 
 def _texts(values: Sequence[str]) -> ColumnElement[Any]:
