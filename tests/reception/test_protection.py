@@ -221,7 +221,7 @@ async def test_children_without_an_age_or_an_adult_are_not_completed(desk: Desk)
 async def test_who_missed_the_flight_is_found_on_the_next_one(desk: Desk):
     person = Person()
     arrival = await desk.expect(person)
-    await desk.recognise(person, references=[{"external_reference": "X-9", "person": 0}])
+    await desk.recognise(person, marks=[desk.marks.reference("X-9", 0).hex()])
     named = {"given_names": "LATE", "nationality": "IRQ", "external_reference": "X-9", "person": 0}
     first = await desk.announce()
     taken = await desk.manifest(first, [named | {"seat": "3A"}])
