@@ -7,13 +7,11 @@ from uuid import UUID
 
 from sqlalchemy import (
     CheckConstraint,
-    DateTime,
     FetchedValue,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Numeric,
     UniqueConstraint,
     Uuid,
@@ -21,41 +19,24 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.types import Text
 
-from chassis.db import NAMING, now
+from chassis.db import now
 from chassis.ids import new_id
+from chassis.tables import READ_BACK, TYPES, ResourceColumns, new_metadata
 
 
 class Base(DeclarativeBase):
     """Base of the tables of cases."""
 
-    metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map: ClassVar = {
-        datetime: DateTime(timezone=True),
-        str: Text,
-        dict[str, Any]: JSONB,
-        list[dict[str, Any]]: JSONB,
-        list[str]: ARRAY(Text),
-    }
-    # What the database's clock writes is read back with the statement that wrote it.
-    __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012 - SQLAlchemy's own name, read once
+    metadata = new_metadata()
+    type_annotation_map: ClassVar = TYPES
+    __mapper_args__ = READ_BACK
 
 
-class Resource(Base):
-    """What a table has whose rows are resources: an id, a version for the ETag, and when it changed."""
+class Resource(ResourceColumns, Base):
+    """What a table has whose rows are resources."""
 
     __abstract__ = True
-
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id, sort_order=-2)
-    version: Mapped[int] = mapped_column(default=1, sort_order=-1)
-    created_at: Mapped[datetime] = mapped_column(server_default=now(), sort_order=1)
-    updated_at: Mapped[datetime] = mapped_column(server_default=now(), server_onupdate=FetchedValue(), sort_order=1)
-
-    def changed(self) -> None:
-        """Count the change: another ETag, and a new `updated_at` by the database's clock."""
-        self.version += 1
-        self.updated_at = now()
 
 
 class Referral(Resource):

@@ -7,52 +7,29 @@ from uuid import UUID
 
 from sqlalchemy import (
     CheckConstraint,
-    DateTime,
-    FetchedValue,
     ForeignKey,
     Index,
-    MetaData,
-    Numeric,
-    Text,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from chassis.db import NAMING, now
-from chassis.ids import new_id
+from chassis.db import now
+from chassis.tables import READ_BACK, TYPES, ResourceColumns, new_metadata
 
 
 class Base(DeclarativeBase):
     """Base of training's tables."""
 
-    metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map: ClassVar = {
-        str: Text,
-        datetime: DateTime(timezone=True),
-        dict[str, Any]: JSONB,
-        list[str]: ARRAY(Text),
-        Decimal: Numeric(),  # keeps the decimals that were given
-    }
-    # What the database's clock writes is read back with the statement that wrote it.
-    __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012 - SQLAlchemy's own name, read once
+    metadata = new_metadata()
+    type_annotation_map: ClassVar = TYPES
+    __mapper_args__ = READ_BACK
 
 
-class Resource(Base):
-    """What a table has whose rows are resources: an id, a version for the ETag, and when it changed."""
+class Resource(ResourceColumns, Base):
+    """What a table has whose rows are resources."""
 
     __abstract__ = True
-
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id, sort_order=-2)
-    version: Mapped[int] = mapped_column(default=1, sort_order=-1)
-    created_at: Mapped[datetime] = mapped_column(server_default=now(), sort_order=1)
-    updated_at: Mapped[datetime] = mapped_column(server_default=now(), server_onupdate=FetchedValue(), sort_order=1)
-
-    def changed(self) -> None:
-        """Count the change: another ETag, and a new `updated_at` by the database's clock."""
-        self.version += 1
-        self.updated_at = now()
 
 
 class OfPerson(Resource):
