@@ -152,7 +152,7 @@ async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> Non
     returnee_id = event.data.returnee_id
     await beneficiaries.on_erased(session, event)
     for grant in await _grants(session, Grant.returnee_id == returnee_id):
-        await wind_up(session, grant, GrantReason.OTHER)
+        await wind_up(session, grant, GrantReason.OTHER, desk=True)
     await grants.scrub(session, returnee_id)
     await payees.scrub(session, returnee_id)
     for table in (Participant, Visit):

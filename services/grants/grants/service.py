@@ -702,6 +702,8 @@ def publish_payment(
 async def scrub(session: Session, returnee_id: UUID) -> None:
     """Keep the amounts without the person."""
     await session.execute(
-        update(Grant).where(Grant.returnee_id == returnee_id).values(returnee_id=None, description=None, housing=None)
+        update(Grant)
+        .where(Grant.returnee_id == returnee_id)
+        .values(returnee_id=None, household_id=None, description=None, housing=None)
     )
     await session.execute(update(Payment).where(Payment.returnee_id == returnee_id).values(returnee_id=None))

@@ -277,7 +277,7 @@ async def _check_cash(session: Session, grant: Grant, amount: Decimal) -> None:
         .where(Grant.package == grant.package)
     )
     already = Decimal((await session.execute(query)).scalar_one())
-    grant_rules.check_cash(grant.package, package, already, amount)
+    grant_rules.check_cash(grant.package, package, already, amount, grant.currency)
 
 
 async def _payee(session: Session, grant: Grant, order: Order) -> Payee | None:
