@@ -1,6 +1,8 @@
-"""The arrivals board with 10,000 arrivals beside an empty one, and a tablet's log of 1,000 entries.
+"""The arrivals board with 10,000 arrivals beside an empty one.
 
     python -m benchmarks.arrivals [arrivals] [requests]
+
+The arrivals are spread over four ports and a year; 430 more, of one charter, land at one of them on one day.
 
 Reception is called in process on an embedded PostgreSQL of its own. Beside the board, in the same run, a bare SELECT 1
 through the same application's pool. Figures of two runs on one machine compare; figures of two machines do not.
@@ -13,9 +15,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from uuid import uuid4
 
 import asyncpg
 from sqlalchemy import text
@@ -24,7 +25,7 @@ from cli.embedded import EmbeddedPostgres, free_port
 from tests.conftest import Databases
 from tests.reception.desk import Desk, running
 
-ARRIVALS, REQUESTS, PAGE = 10_000, 300, 50
+ARRIVALS, REQUESTS, PAGE, CHARTER = 10_000, 300, 50, 430
 DAY = datetime(2026, 3, 15, tzinfo=UTC)
 
 FILL = """
@@ -38,6 +39,7 @@ FILL = """
     INSERT INTO participation (subject_id, role, organisation)
     SELECT returnee_id, 'partner', 'iom-iraq' FROM people
 """
+CHARTERED = FILL.replace("(ARRAY['BGW', 'BSR', 'EBL', 'ISU'])[1 + n % 4]", "'ISU'").replace("(n % 365 - 182)", "0")
 
 
 async def times(work: Callable[[], Awaitable[object]], count: int) -> list[float]:
@@ -49,13 +51,14 @@ async def times(work: Callable[[], Awaitable[object]], count: int) -> list[float
     return took[count // 10 :]  # the first ones warm up
 
 
-def said(milliseconds: list[float]) -> str:
+def percentiles(milliseconds: list[float]) -> tuple[float, float]:
     cuts = statistics.quantiles(milliseconds, n=100)
-    return f"p50 {cuts[49]:6.1f} ms   p99 {cuts[98]:6.1f} ms"
+    return cuts[49], cuts[98]
 
 
-async def show(what: str, work: Callable[[], Awaitable[object]], count: int) -> None:
-    print(f"{what:38} {said(await times(work, count))}")
+def said(milliseconds: list[float]) -> str:
+    p50, p99 = percentiles(milliseconds)
+    return f"p50 {p50:6.1f} ms   p99 {p99:6.1f} ms"
 
 
 async def bare(desk: Desk) -> None:
@@ -63,45 +66,22 @@ async def bare(desk: Desk) -> None:
         await session.execute(text("SELECT 1"))
 
 
-async def board(desk: Desk, **query: str) -> None:
-    answer = await desk.get("", **{"limit": str(PAGE), "date": "2026-03-15", **query})
+async def board(desk: Desk, organisation: str = "iom-iraq", **query: str) -> int:
+    answer = await desk.get("", organisation=organisation, limit=str(PAGE), **query)
     assert answer.status_code == 200, answer.text
+    return len(answer.json()["items"])
 
 
-async def log_of(desk: Desk, entries: int) -> float:
-    """Send one log of so many check-ins, profiles and completions; seconds."""
-    flight = await desk.announce(programme=None, return_kind=None)
-    passengers = [
-        {
-            "seat": f"{n}A",
-            "nationality": "IRQ",
-            "given_names": "SIMULATED",
-            "birth_date": "1980-07-01",
-            "document_kind": "passport",
-            "document_number": f"B{n:06}",
-        }
-        for n in range(entries // 4)
-    ]
-    assert (await desk.manifest(flight, passengers)).status_code == 200
-    household = {"women": 0, "men": 1, "girls": 0, "boys": 0}
-    log = []
-    for arrival in [passenger["arrival_id"] for passenger in (await desk.passengers(flight)).values()]:
-        for minute, (kind, data) in enumerate(
-            [
-                ("check-in", {}),
-                ("profile", {"household": household, "needs_priority": "routine"}),
-                ("assistance", {"kind": "nutrition"}),
-                ("complete", {}),
-            ]
-        ):
-            at = (DAY + timedelta(minutes=minute)).isoformat()
-            log.append({"id": str(uuid4()), "kind": kind, "arrival_id": arrival, "occurred_at": at, "data": data})
-    body = {"device": str(uuid4()), "sent_at": datetime.now(UTC).isoformat(), "mutations": log}
-    begun = time.perf_counter()
-    answer = await desk.call("POST", "/v1/arrivals/sync", json=body)
-    took = time.perf_counter() - begun
-    assert {item["outcome"] for item in answer.json()["items"]} == {"applied"}, answer.text[:400]
-    return took
+async def measure(desk: Desk, what: str, against: list[float] | None, requests: int, **query: str) -> list[float]:
+    """Ask for one board again and again, and print how long it took."""
+    shown = await board(desk, **query)
+    found = await times(lambda: board(desk, **query), requests)
+    ratio = ""
+    if against is not None:
+        parts = zip(percentiles(found), percentiles(against), strict=True)
+        ratio = "   empty table x " + " / ".join(f"{mine / other:.1f}" for mine, other in parts)
+    print(f"{what:38} {said(found)}   {shown:3} shown{ratio}")
+    return found
 
 
 async def main(folder: Path, arrivals: int, requests: int) -> None:
@@ -110,18 +90,19 @@ async def main(folder: Path, arrivals: int, requests: int) -> None:
         server.start()
         fresh = await Databases(server.url()).new("reception")
         async with running(fresh.url) as desk:
-            print(f"SELECT 1 through the pool             {said(await times(lambda: bare(desk), requests))}")
-            print(
-                f"board of a port and day, empty table  {said(await times(lambda: board(desk, port='EBL'), requests))}"
-            )
+            day = {"date": "2026-03-15"}
+            print(f"{'SELECT 1 through the pool':38} {said(await times(lambda: bare(desk), requests))}")
+            empty = await measure(desk, "board of a port and day, empty table", None, requests, port="EBL", **day)
             admin = await asyncpg.connect(fresh.admin_url)
             await admin.execute(FILL, arrivals, DAY)
+            await admin.execute(CHARTERED, CHARTER, DAY)
             await admin.execute("ANALYZE arrival, participation")
             await admin.close()
-            await show(f"the same with {arrivals:,} arrivals", lambda: board(desk, port="EBL"), requests)
-            await show("a day at all ports", lambda: board(desk), requests)
-            took = await log_of(desk, 1000)
-            print(f"a log of 1,000 entries                {took:.2f} s, {1000 / took:.0f} entries a second")
+            await measure(desk, f"the same with {arrivals:,} arrivals", empty, requests, port="EBL", **day)
+            await measure(desk, "the first page of the charter's day", empty, requests, port="ISU", **day)
+            await measure(desk, "a day at all ports", empty, requests, **day)
+            await measure(desk, "a port on all days", empty, requests, port="EBL")
+            await measure(desk, "who sees nobody: a port on all days", empty, requests, port="EBL", organisation="ewec")
     finally:
         server.kill()
 

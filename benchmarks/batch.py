@@ -1,8 +1,10 @@
 """A batch of referrals through cases: how many a second, and how much memory it takes.
 
-    python -m benchmarks.batch [--referrals 5000]
+    python -m benchmarks.batch [--referrals 5000] [--known 0]
 
-In one process on a PostgreSQL of its own: received over HTTP, taken by the job, with a search for duplicates a person.
+In one process on a PostgreSQL of its own: received over HTTP, taken by the job, with a search for duplicates a person,
+among as many people as are said to be known. The bare baseline writes as many rows of the same content in as large
+transactions.
 """
 
 import argparse
@@ -16,8 +18,11 @@ import tempfile
 import time
 from pathlib import Path
 
+import asyncpg
+
+from benchmarks.search import load
 from cli.embedded import EmbeddedPostgres, free_port
-from services.cases.batches.service import BATCH
+from services.cases.batches.service import AT_ONCE, BATCH
 from tests.cases.house import running
 from tests.conftest import Databases
 
@@ -51,10 +56,28 @@ def memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-async def run(databases: Databases, number: int) -> None:
+async def bare(url: str, raw: bytes) -> float:
+    """How long it takes to write as many rows of the same content and nothing else."""
+    lines = raw.decode().splitlines()
+    connection = await asyncpg.connect(url)
+    await connection.execute("CREATE TABLE bare (number integer PRIMARY KEY, content jsonb)")
+    begun = time.perf_counter()
+    for start in range(0, len(lines), AT_ONCE):
+        rows = list(enumerate(lines[start : start + AT_ONCE], start))
+        async with connection.transaction():
+            await connection.executemany("INSERT INTO bare VALUES ($1, $2)", rows)
+    took = time.perf_counter() - begun
+    await connection.close()
+    return took
+
+
+async def run(databases: Databases, number: int, known: int) -> None:
     """Measure and print."""
     fresh = await databases.new("cases")
+    if known:
+        await load(fresh.admin_url, known)
     raw = referrals(number)
+    baseline = await bare(fresh.admin_url, raw)
     async with running(fresh.url) as house:
         before = memory()
         headers = house.headers("fedasil") | {"Content-Type": "application/jsonl", "Idempotency-Key": "bench"}
@@ -71,7 +94,8 @@ async def run(databases: Databases, number: int) -> None:
         print(
             f"{number} referrals, {len(raw) / 1e6:.1f} MB: received in {received:.2f} s; "
             f"{batch['submitted']} submitted, {batch['refused']} refused in {took:.1f} s, {number / took:.0f}/s; "
-            f"memory {before:.0f} MB before, {memory():.0f} MB at most"
+            f"memory {before:.0f} MB before, {memory():.0f} MB at most; "
+            f"bare rows {number / baseline:.0f}/s, {took / baseline:.0f} times as fast"
         )
 
 
@@ -79,13 +103,14 @@ def main() -> None:
     """Run it on a PostgreSQL that is thrown away."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--referrals", type=int, default=5000)
-    number = parser.parse_args().referrals
+    parser.add_argument("--known", type=int, default=0)
+    given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="homeward-benchmark-"))
     folder.chmod(0o711)  # as root, PostgreSQL runs as another account and must pass through
     server = EmbeddedPostgres(folder / "data", free_port(), password="benchmark", log=folder / "log", durable=True)
     try:
         server.start()
-        asyncio.run(run(Databases(server.url()), number))
+        asyncio.run(run(Databases(server.url()), given.referrals, given.known))
     finally:
         server.kill()
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,6 +1,6 @@
 """To whom: participation. An organisation sees what it takes part in, and nothing says whether the rest exists."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     Index,
+    Select,
     SQLColumnExpression,
     Table,
     Text,
@@ -56,15 +57,22 @@ async def grant(
     session: Session, subject_ids: Sequence[UUID], role: Role, organisation: str, *, until: datetime | None = None
 ) -> None:
     """Let an organisation (or, as `Role.PROGRAMME`, a programme's offices) take part; again only moves the end."""
+    await grant_all(session, [(subject_id, role, organisation) for subject_id in subject_ids], until=until)
+
+
+async def grant_all(
+    session: Session, parts: Iterable[tuple[UUID, Role, str]], *, until: datetime | None = None
+) -> None:
+    """The same for many subjects, capacities and organisations at once."""
     rows = [
-        {"subject_id": s, "role": role, "organisation": organisation, "until": until} for s in sorted(set(subject_ids))
+        {"subject_id": subject_id, "role": role, "organisation": organisation, "until": until}
+        for subject_id, role, organisation in sorted(set(parts))
     ]
     if rows:
-        statement = insert(participation).values(rows)
+        statement = insert(participation)
+        changed = {"until": statement.excluded.until}
         await session.execute(
-            statement.on_conflict_do_update(
-                index_elements=["subject_id", "role", "organisation"], set_={"until": statement.excluded.until}
-            )
+            statement.on_conflict_do_update(index_elements=["subject_id", "role", "organisation"], set_=changed), rows
         )
 
 
@@ -103,6 +111,15 @@ def visible(
     if caller.is_internal:
         return true()
     return exists(select(1).where(participation.c.subject_id == subject_id, _part_of(caller)))
+
+
+def subjects(caller: Caller) -> Select[tuple[UUID]]:
+    """The returnees and referrals that the caller's organisation takes part in now; for one that takes part in few.
+
+    Args:
+        caller: Who asks; not one of our own services, which see everybody.
+    """
+    return select(participation.c.subject_id).where(_part_of(caller))
 
 
 def shown(

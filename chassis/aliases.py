@@ -31,12 +31,15 @@ ROOTS = text("""
     )
     SELECT id, root FROM up WHERE NOT EXISTS (SELECT FROM alias WHERE returnee_id = root)
 """)
-BELOW = text("""
-    WITH RECURSIVE down (id) AS (
-        SELECT CAST(:root AS uuid)
-        UNION SELECT alias.returnee_id FROM down JOIN alias ON alias.into_id = down.id
+SAME = text("""
+    WITH RECURSIVE up (id, root) AS (
+        SELECT id, id FROM unnest(CAST(:ids AS uuid[])) AS given (id)
+        UNION SELECT up.id, alias.into_id FROM up JOIN alias ON alias.returnee_id = up.root
+    ), down (id, root) AS (
+        SELECT root, root FROM up WHERE NOT EXISTS (SELECT FROM alias WHERE returnee_id = root)
+        UNION SELECT alias.returnee_id, down.root FROM down JOIN alias ON alias.into_id = down.id
     )
-    SELECT id FROM down ORDER BY id
+    SELECT id, root FROM down ORDER BY id
 """)
 
 
@@ -61,8 +64,14 @@ async def resolve(session: Session, returnee_id: UUID) -> UUID:
 
 async def same_person(session: Session, returnee_id: UUID) -> list[UUID]:
     """Every id of the person, in order: the one they are found under and those merged into it."""
-    root = await resolve(session, returnee_id)
-    return list((await session.scalars(BELOW, {"root": root})).all())
+    return list(await same_people(session, [returnee_id]))
+
+
+async def same_people(session: Session, returnee_ids: Iterable[UUID]) -> dict[UUID, UUID]:
+    """Every id of some people, in order, with the one under which the person is found."""
+    ids = sorted(set(returnee_ids))
+    rows = await session.execute(SAME, {"ids": ids})
+    return {row.id: row.root for row in rows} or {returnee_id: returnee_id for returnee_id in ids}
 
 
 async def merge(session: Session, returnee_id: UUID, into: UUID) -> None:

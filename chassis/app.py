@@ -28,6 +28,7 @@ from chassis.errors import NOT_CAUGHT_UP, FieldError, Problem
 from chassis.events import EventData
 from chassis.feed import feed_of, feed_router
 from chassis.health import Check, database_answers, health_router
+from chassis.holdings import Holdings, holdings_router
 from chassis.http import CallFailed, ServiceClient
 from chassis.inbox import freshness
 from chassis.jobs import JobKind, JobRunner, Payload
@@ -36,6 +37,7 @@ from chassis.openapi import PROBLEM_MEDIA_TYPE, describe
 from chassis.relay import Relay
 from chassis.routing import Router
 from chassis.settings import Settings
+from chassis.streams import Listeners
 from chassis.telemetry import RequestContext, configure_logging, configure_tracing
 
 CATCH_UP_SECONDS = 2.0
@@ -66,6 +68,8 @@ class Service:
         fetch_keys: How it gets the issuer's keys; over HTTP unless it is the issuer.
         lifespan: What else starts and stops with the application.
         middleware: Wraps the application, outermost last.
+        needs: Settings that may be left out elsewhere, and without which it does not start.
+        holdings: What its tables hold about a person, for their export; None where the gateway does not ask it.
     """
 
     name: str
@@ -82,6 +86,8 @@ class Service:
     fetch_keys: Callable[[Settings, Database], FetchKeys] | None = None
     lifespan: Callable[[FastAPI], AsyncIterator[None]] | None = None
     middleware: Sequence[Callable[[Any], Any]] = ()
+    needs: Sequence[str] = ()
+    holdings: Holdings | None = None
 
     @property
     def consumes(self) -> tuple[str, ...]:
@@ -90,9 +96,16 @@ class Service:
 
 
 class Homeward:
-    """What the routes of an application find at `app.state.homeward`; see `chassis.routing.Surroundings`."""
+    """What the routes of an application find at `app.state.homeward`; see `chassis.routing.Surroundings`.
+
+    Raises:
+        ValueError: A setting is missing without which the service does not start.
+    """
 
     def __init__(self, service: Service, settings: Settings) -> None:
+        missing = [f"HOMEWARD_{name.upper()}" for name in service.needs if getattr(settings, name) is None]
+        if missing:
+            raise ValueError(f"{service.name} needs {', '.join(missing)}")
         self.service = service
         self.settings = settings
         self.database = Database.from_settings(settings, f"homeward-{service.name}")
@@ -100,6 +113,7 @@ class Homeward:
         self.client = ServiceClient(settings)
         fetch = service.fetch_keys(settings, self.database) if service.fetch_keys else fetch_keys_over_http
         self.authenticator = Authenticator(settings, fetch)
+        self.listeners = Listeners(settings.streams_per_client)
         self.answer_retention = timedelta(hours=settings.idempotency_retention_hours)
 
     async def catch_up(self) -> None:
@@ -240,6 +254,8 @@ def create_app(service: Service, settings: Settings, *, with_worker: bool = Fals
     app.include_router(health_router(checks))
     if service.publishes:
         app.include_router(feed_router(service.name))
+    if service.holdings is not None:
+        app.include_router(holdings_router(service.name, service.metadata, service.holdings))
     for router in service.routers:
         app.include_router(router)
     app.add_exception_handler(Problem, _problem)

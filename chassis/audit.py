@@ -114,7 +114,7 @@ def record(
 async def _write(session: Session) -> None:
     rows = session.info.pop("audit", [])
     if rows:
-        await session.execute(insert(audit).values(rows))
+        await session.execute(insert(audit), rows)
 
 
 def _canonical(row: Row[Any]) -> bytes:

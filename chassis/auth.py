@@ -51,6 +51,7 @@ class Caller:
         scopes: What the client may do.
         programmes: Ids of the programmes that a programme office runs.
         person: `<organisation>:<user id>` of the deciding person, if there is one. Four-eyes rules compare it.
+        issued_at: UNIX time of the token; a revocation ends those of before it.
     """
 
     client_id: str
@@ -59,6 +60,7 @@ class Caller:
     scopes: frozenset[str]
     programmes: tuple[str, ...] = ()
     person: str | None = None
+    issued_at: float = 0.0
 
     @property
     def is_internal(self) -> bool:
@@ -252,6 +254,7 @@ class Authenticator:
             scopes=frozenset(str(claims.get("scope", "")).split()),
             programmes=tuple(claims.get("programmes", ())),
             person=f"{organisation}:{person}" if person else None,
+            issued_at=float(claims["iat"]),
         )
 
 

@@ -247,16 +247,26 @@ async def keep_identity(session: Session, returnee_id: UUID, document: bytes, ke
     Returns:
         False if the person was erased meanwhile, and nothing was kept.
     """
-    if await _is_erased(session, returnee_id):
-        return False
-    values = {
-        "returnee_id": returnee_id,
-        "sealed": keyring.encrypt(document, f"identity/{returnee_id}"),
-        "fetched_at": now(),
-    }
-    statement = insert(identity_copy).values(values)
-    await session.execute(statement.on_conflict_do_update(index_elements=["returnee_id"], set_=values))
-    return True
+    return returnee_id in await keep_identities(session, {returnee_id: document}, keyring)
+
+
+async def keep_identities(session: Session, documents: Mapping[UUID, bytes], keyring: Keyring) -> set[UUID]:
+    """As `keep_identity`, for several people at once.
+
+    Returns:
+        Whose copies were kept: not those of who was erased meanwhile.
+    """
+    known = beneficiary.c
+    erased = await session.scalars(
+        select(known.returnee_id).where(known.returnee_id.in_(documents), known.state == "erased")
+    )
+    wanted = sorted(documents.keys() - set(erased))
+    rows = [{"returnee_id": who, "sealed": keyring.encrypt(documents[who], f"identity/{who}")} for who in wanted]
+    if rows:
+        statement = insert(identity_copy)
+        changes = {"sealed": statement.excluded.sealed, "fetched_at": now()}
+        await session.execute(statement.on_conflict_do_update(index_elements=["returnee_id"], set_=changes), rows)
+    return set(wanted)
 
 
 async def identities(session: Session, returnee_ids: list[UUID], keyring: Keyring) -> dict[UUID, bytes]:

@@ -3,7 +3,10 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chassis.errors import PRECONDITION_FAILED, PRECONDITION_REQUIRED, Problem
+from chassis.errors import BAD_REQUEST, PRECONDITION_FAILED, PRECONDITION_REQUIRED, FieldError, Problem
+
+LONGEST = 255
+"""Characters of `If-Match`; an ETag of ours has a few."""
 
 
 def etag(version: int) -> str:
@@ -26,8 +29,16 @@ class Precondition:
 
     @classmethod
     def of(cls, request: Request) -> "Precondition":
-        """The precondition in a request's headers."""
-        return cls(request.headers.get("if-match"), request.headers.get("if-none-match"))
+        """The precondition in a request's headers.
+
+        Raises:
+            Problem: 400, `If-Match` is longer than any that we gave out.
+        """
+        if_match = request.headers.get("if-match")
+        if if_match is not None and len(if_match) > LONGEST:
+            error = FieldError(pointer="#header/If-Match", code="too_long", detail=f"at most {LONGEST} characters")
+            raise Problem(BAD_REQUEST, errors=[error])
+        return cls(if_match, request.headers.get("if-none-match"))
 
     @property
     def given(self) -> bool:

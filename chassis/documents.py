@@ -3,7 +3,9 @@
 import asyncio
 import hashlib
 import shlex
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from uuid import UUID
 
@@ -15,6 +17,7 @@ from chassis.crypto import Keyring
 from chassis.errors import BAD_GATEWAY, Problem, ProblemType
 from chassis.settings import Settings
 
+FOLDER = "documents"
 SCAN_SECONDS = 25.0
 CLEAN, INFECTED = 0, 1
 SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
@@ -151,6 +154,15 @@ class Documents:
         except FileNotFoundError:
             log.info("a document was removed before", document_id=str(document_id))
 
+    async def stored_before(self, moment: datetime) -> AsyncIterator[list[UUID]]:
+        """The ids of the files that were put in the store before a moment, some at a time.
+
+        Raises:
+            Problem: 503, there is no store.
+        """
+        async for entries in obstore.list(self._store(), FOLDER):
+            yield [UUID(each["path"].rpartition("/")[2]) for each in entries if each["last_modified"] < moment]
+
     def _store(self) -> ObjectStore:
         if self._url is None:
             raise Problem(BAD_GATEWAY, "no store for documents is configured: HOMEWARD_DOCUMENTS_URL")
@@ -165,4 +177,4 @@ def _store_at(url: str) -> ObjectStore:
 
 
 def _path(document_id: UUID) -> str:
-    return f"documents/{document_id}"
+    return f"{FOLDER}/{document_id}"

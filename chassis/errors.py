@@ -180,6 +180,13 @@ IDEMPOTENCY_KEY_REUSED = ProblemType(
     "The Idempotency-Key was used for another request",
     "The same key with the same request replays the first answer; another request needs another key.",
 )
+ANSWER_LOST = ProblemType(
+    "answer-lost",
+    409,
+    "It was done, and its answer is not kept any more",
+    "A request with this Idempotency-Key was carried out, and its stored answer was encrypted under a key that is "
+    "not in use any more. Nothing is done again: read the resource to see what came of it.",
+)
 PRECONDITION_REQUIRED = ProblemType(
     "precondition-required",
     428,

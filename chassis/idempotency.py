@@ -16,9 +16,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chassis.auth import Caller
-from chassis.crypto import Keyring
+from chassis.crypto import Keyring, NotDecryptable
 from chassis.db import Session, metadata, now
-from chassis.errors import IDEMPOTENCY_KEY_REQUIRED, IDEMPOTENCY_KEY_REUSED, Problem
+from chassis.errors import ANSWER_LOST, IDEMPOTENCY_KEY_REQUIRED, IDEMPOTENCY_KEY_REUSED, Problem
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
@@ -79,7 +79,7 @@ async def begin(session: Session, attempt: Attempt, keyring: Keyring, keep: time
         The stored answer if the request was answered before, else None: go on, then call `finish`.
 
     Raises:
-        Problem: 422, the key was used for another request.
+        Problem: 422, the key was used for another request; 409, the answer cannot be decrypted any more.
     """
     statement = insert(idempotency).values(
         organisation=attempt.organisation,
@@ -100,7 +100,11 @@ async def begin(session: Session, attempt: Attempt, keyring: Keyring, keep: time
     row = (await session.execute(select(idempotency).where(*_is(attempt)))).one()
     if row.fingerprint != attempt.fingerprint:
         raise Problem(IDEMPOTENCY_KEY_REUSED)
-    body = keyring.decrypt(row.body, attempt.context)
+    try:
+        body = keyring.decrypt(row.body, attempt.context)
+    except NotDecryptable:
+        # It was done, so it is not done again; what was answered then, nobody can read any more.
+        raise Problem(ANSWER_LOST) from None
     return Response(body, status_code=row.status, headers={**row.headers, REPLAYED: "true"})
 
 

@@ -5,6 +5,7 @@ it is applied inside one, together with the end of the job. A worker that dies i
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ from uuid import UUID
 import structlog
 from prometheus_client import Counter, Gauge
 from sqlalchemy import Column, DateTime, Index, Integer, Table, Text, Uuid, delete, or_, select, update
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
 
 from chassis.db import Database, Session, is_outage, metadata, now
 from chassis.http import CallFailed, ServiceClient
@@ -22,9 +23,12 @@ from chassis.ids import new_id
 
 LEASE = timedelta(seconds=60)
 POLL_SECONDS = 0.5
+MEASURE_SECONDS = 0.5
 AT_ONCE = 8
 FIRST_RETRY_SECONDS = 1.0
 LAST_RETRY_SECONDS = 300.0
+PERIODIC = "periodic"
+"""Key of a periodic job: to schedule it by this key is to have it run sooner."""
 
 RUNS = Counter("homeward_job_runs_total", "Jobs that were run", ["kind", "outcome"])
 DUE = Gauge("homeward_jobs_due", "Jobs that are due and not done")
@@ -83,19 +87,38 @@ async def schedule(
         key: A job of the same kind and key that is still waiting is moved to the new time instead of doubled.
     """
     statement = insert(job).values(id=new_id(), kind=kind, key=key, payload=dict(payload), due_at=due_at or now())
-    if key is not None:
-        statement = statement.on_conflict_do_update(
-            index_elements=["kind", "key"],
-            index_where=job.c.key.is_not(None),
-            set_={
-                "due_at": statement.excluded.due_at,
-                "payload": statement.excluded.payload,
-                "attempts": 0,
-                "leased_by": None,  # who runs it as it was has it no more: neither its end nor its failure counts
-                "leased_until": None,
-            },
-        )
-    await session.execute(statement)
+    await session.execute(statement if key is None else _moved(statement))
+
+
+async def schedule_all(session: Session, kind: str, rows: Iterable[tuple[str, Payload, datetime]]) -> None:
+    """The same for many jobs of a kind at once.
+
+    Args:
+        session: The session whose transaction the jobs belong to.
+        kind: Name of a `JobKind`.
+        rows: Key, payload and due time of each.
+    """
+    jobs = [
+        {"id": new_id(), "kind": kind, "key": key, "payload": dict(payload), "due_at": due_at}
+        for key, payload, due_at in sorted(rows, key=lambda row: row[0])
+    ]
+    if jobs:
+        await session.execute(_moved(insert(job)), jobs)
+
+
+def _moved(statement: Insert) -> Insert:
+    """A job of the same kind and key that waits is moved."""
+    return statement.on_conflict_do_update(
+        index_elements=["kind", "key"],
+        index_where=job.c.key.is_not(None),
+        set_={
+            "due_at": statement.excluded.due_at,
+            "payload": statement.excluded.payload,
+            "attempts": 0,
+            "leased_by": None,  # who runs it as it was has it no more: neither its end nor its failure counts
+            "leased_until": None,
+        },
+    )
 
 
 async def cancel(session: Session, kind: str, key: str) -> None:
@@ -126,26 +149,33 @@ class JobRunner:
         self._kinds = {kind.name: kind for kind in kinds}
         self._client = client
         self._me = new_id()
+        self._measured_at = float("-inf")
 
     async def run(self) -> None:
         """Work until cancelled; an outage of the database is waited out."""
         await self._start_periodic()
-        while True:
-            try:
-                claimed = await self._claim()
-                await self._measure()
-            except Exception as error:
-                if not is_outage(error):
-                    log.exception("jobs could not be claimed")
-                await asyncio.sleep(FIRST_RETRY_SECONDS)
-                continue
-            await asyncio.gather(*(self._run_one(item) for item in claimed))
-            if len(claimed) < AT_ONCE:
-                await asyncio.sleep(POLL_SECONDS)
+        running: set[asyncio.Task[None]] = set()
+        async with asyncio.TaskGroup() as group:
+            while True:
+                running = {task for task in running if not task.done()}
+                try:
+                    claimed = await self._claim(AT_ONCE - len(running))
+                    await self._measure()
+                except Exception as error:
+                    if not is_outage(error):
+                        log.exception("jobs could not be claimed")
+                    await asyncio.sleep(FIRST_RETRY_SECONDS)
+                    continue
+                running |= {group.create_task(self._run_one(item)) for item in claimed}
+                if len(running) == AT_ONCE:
+                    # More may be due: whoever is done first makes room, however long the others take.
+                    await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                else:
+                    await asyncio.sleep(POLL_SECONDS)
 
     async def _start_periodic(self) -> None:
         rows = [
-            {"id": new_id(), "kind": k.name, "key": "periodic", "payload": {}, "due_at": now()}
+            {"id": new_id(), "kind": k.name, "key": PERIODIC, "payload": {}, "due_at": now()}
             for k in self._kinds.values()
             if k.every is not None
         ]
@@ -161,13 +191,13 @@ class JobRunner:
             else:
                 return
 
-    async def _claim(self) -> list[_Claimed]:
+    async def _claim(self, most: int) -> list[_Claimed]:
         free = or_(job.c.leased_until.is_(None), job.c.leased_until < now())
         due = (
             select(job.c.id)
             .where(job.c.due_at <= now(), free, job.c.kind.in_(self._kinds))
             .order_by(job.c.due_at)
-            .limit(AT_ONCE)
+            .limit(most)
             .with_for_update(skip_locked=True)
         )
         async with self._database.transaction() as session:
@@ -227,6 +257,9 @@ class JobRunner:
             log.exception("job could not be given back; its lease will run out")
 
     async def _measure(self) -> None:
+        if time.monotonic() - self._measured_at < MEASURE_SECONDS:
+            return
+        self._measured_at = time.monotonic()
         async with self._database.transaction() as session:
             waiting = select(now() - job.c.due_at).where(job.c.due_at <= now()).order_by(job.c.due_at)
             ages = (await session.scalars(waiting.limit(1000))).all()

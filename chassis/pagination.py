@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from chassis.db import Session
 from chassis.errors import UNKNOWN_PARAMETER, FieldError, Problem
+from chassis.moments import Written
 
 T = TypeVar("T")
 
@@ -32,7 +33,7 @@ def _since(value: datetime) -> datetime:
     return value
 
 
-Since = Annotated[AwareDatetime, AfterValidator(_since)]
+Since = Annotated[AwareDatetime, AfterValidator(_since), Written]
 """A time in a filter, such as PostgreSQL can hold in any time zone."""
 
 

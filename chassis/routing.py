@@ -21,7 +21,7 @@ from chassis import idempotency
 from chassis.auth import Authenticator, Caller
 from chassis.concurrency import Precondition
 from chassis.crypto import Keyring
-from chassis.db import LOCK_NOT_AVAILABLE, Database, Session, is_conflict, sqlstate
+from chassis.db import LOCK_NOT_AVAILABLE, QUERY_CANCELED, Database, Session, is_conflict, sqlstate
 from chassis.errors import (
     BUSY,
     PRECONDITION_REQUIRED,
@@ -207,7 +207,7 @@ class Pipeline:
                 await here.catch_up()
                 request.state.caught_up = True
             except DBAPIError as error:
-                if not is_conflict(error) and sqlstate(error) != LOCK_NOT_AVAILABLE:
+                if not is_conflict(error) and sqlstate(error) not in {LOCK_NOT_AVAILABLE, QUERY_CANCELED}:
                     raise
                 if number == ATTEMPTS or not is_conflict(error):
                     raise Problem(BUSY, headers={"Retry-After": "1"}) from None

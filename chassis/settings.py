@@ -65,6 +65,9 @@ class Settings(BaseSettings):
 
     encryption_keys: tuple[SecretStr, ...] = ()
     """Keys for stored answers and identity copies, newest first: 32 bytes each, base64. Old ones still decrypt."""
+    matching_key: SecretStr | None = None
+    """Key of the marks by which cases and reception find that they mean the same person: 32 bytes, base64; the same in
+    both. After a change of it, who is expected already is found in manifests once they are fetched again."""
     audit_key: SecretStr | None = None
     """Key of the seal over the audit trail, base64: who can write the database cannot forge the seal without it."""
     signing_key_file: Path | None = None
@@ -73,6 +76,8 @@ class Settings(BaseSettings):
     idempotency_retention_hours: int = Field(default=72, ge=1)
     requests_per_minute: int = Field(default=1200, ge=1)
     """Rate limit of a client at one gateway process."""
+    streams_per_client: int = Field(default=20, ge=1)
+    """Streams that a client may have open at one process."""
     max_body_bytes: int = 10 * 1024 * 1024
     documents_url: str | None = None
     """Where uploaded documents are kept: `file:///folder`, or `s3://bucket/prefix` with the usual AWS_* variables."""
@@ -102,6 +107,8 @@ class Settings(BaseSettings):
             ("HOMEWARD_ENCRYPTION_KEYS", self.encryption_keys),
             ("HOMEWARD_AUDIT_KEY", (self.audit_key,)),
             ("HOMEWARD_CLIENT_SECRET", (self.client_secret,)),
+            # Only some services need it, and those do not start without.
+            ("HOMEWARD_MATCHING_KEY", (self.matching_key,) if self.matching_key else ()),
         ):
             if any(value is None or not value.get_secret_value() for value in values):
                 problems.append(f"{name} is not set")

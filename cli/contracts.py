@@ -29,7 +29,9 @@ SCHEMAS = "schemas"
 def openapi_document() -> dict[str, Any]:
     """The OpenAPI document of all roles together; connects to nothing."""
     settings = Settings(
-        database_url=SecretStr("postgresql://nobody@localhost/none"), encryption_keys=(SecretStr("dev-contracts"),)
+        database_url=SecretStr("postgresql://nobody@localhost/none"),
+        encryption_keys=(SecretStr("dev-contracts"),),
+        matching_key=SecretStr("dev-contracts"),
     )
     services = {name: role.service() for name, role in ROLES.items()}
     return merge({name: create_app(service, settings).openapi() for name, service in services.items()})

@@ -21,12 +21,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from cli.client import GatewayClient, Refused
+from cli.development import COURSES
 
-COURSES = Path(__file__).resolve().parent.parent / "examples" / "courses.csv"
 WAIT_SECONDS = 60.0
 LOOK_SECONDS = 0.15
 PREPARED = Decimal(500)
 """A float with less than this in it is not drawn on any more."""
+ALLOWANCE = "living_allowance"
+PAID_SESSIONS = 3
+"""That somebody with an allowance attends."""
 PAPER = b"%PDF-1.4\n% A page that stands for the signed one.\n%%EOF\n"
 
 GetClient = Callable[[str, str | None], GatewayClient]
@@ -93,6 +96,7 @@ class Walk:
         self.finance = client(partner, "finance-4")
         self.cashier = client(partner, "cashier-8")
         self.courses = COURSES.read_bytes()
+        self.providers: dict[str, str] = {}
 
     async def submit(self, content: dict[str, Any]) -> Return:
         """The host-country service refers a family."""
@@ -213,7 +217,10 @@ class Walk:
         found = await eventually(granted, "each line of the plan is a grant")
         payee = await self._payee()
         going_on = [grant for grant in found if grant["state"] not in {"closed", "rejected", "cancelled"}]
-        await asyncio.gather(*(self._give(grant, payee) for grant in going_on))
+        for grant in going_on:
+            if grant["kind"] == ALLOWANCE and grant["state"] == "requested":
+                await self.coordinator.decide(f"/v1/grants/{grant['id']}", "approve")
+        await asyncio.gather(*(self._give(grant, payee) for grant in going_on if grant["kind"] != ALLOWANCE))
 
     async def _give(self, grant: dict[str, Any], payee: str) -> None:
         path = f"/v1/grants/{grant['id']}"
@@ -331,29 +338,78 @@ class Walk:
         await self.coordinator.send("POST", "/v1/courses/import", content=self.courses, headers=headers)
 
     async def train(self, walk: Return) -> None:
-        """The head of the family attends the orientation that their programme offers, and gets a certificate."""
+        """The head of the family attends the orientation that their programme offers, and gets a certificate.
+
+        Who gives the course keeps the sheet, hands out the manual and says that it was completed.
+        """
         listed = await self.coordinator.get("/v1/courses", programme=walk.content["programme"], limit=200)
         fits = [c for c in listed["items"] if c["country"] == walk.country and c["phase"] == "post_arrival"]
-        course = next((c for c in fits if c["kind"] in {"orientation", "job_readiness"}), None)
+        paid = ALLOWANCE in walk.content["requested_assistance"]
+        orientation = {"orientation", "job_readiness"}
+        course = next((c for c in fits if (c["stipend"] if paid else c["kind"] in orientation)), None)
         if course is None:
             return
+        sessions = PAID_SESSIONS if paid else 1
         path = "/v1/enrolments"
         known = (await self.coordinator.get(path, returnee_id=walk.returnees[0]))["items"]
         enrolment = next((e for e in known if e["course_id"] == course["id"]), None)
         if enrolment is None:
-            cohort = await self.coordinator.post("/v1/cohorts", {"course_id": course["id"], "sessions": held_today(1)})
+            held = {"course_id": course["id"], "sessions": held_today(sessions)}
+            cohort = await self.coordinator.post("/v1/cohorts", held)
             enrolment = await self.coordinator.post(path, {"returnee_id": walk.returnees[0], "cohort_id": cohort["id"]})
         if enrolment["state"] in {"enrolled", "attending"}:
-            await self.attend(enrolment, 1)
-            await self.coordinator.decide(f"{path}/{enrolment['id']}", "complete")
+            lecturer = await self.lecturer(enrolment)
+            await self.attend(enrolment, sessions)
+            today = datetime.now(UTC).date().isoformat()
+            await lecturer.post(f"{path}/{enrolment['id']}/manual", {"handed_on": today})
+            await lecturer.decide(f"{path}/{enrolment['id']}", "complete")
+
+    async def allow(self, walk: Return) -> None:
+        """What attendance has earned is released at once, by a third person, and received."""
+        for grant in (await self.finance.get("/v1/grants", case_id=walk.case_id, kind=ALLOWANCE))["items"]:
+            if grant["state"] != "approved":
+                continue
+            payments = await eventually(partial(self._earned, grant), "grants has heard of the attendance")
+            scheduled = [p for p in payments if p["state"] == "scheduled"]
+            if scheduled:
+                wanted = [{"payment_id": p["id"], "version": p["version"]} for p in scheduled]
+                await self.finance.post("/v1/payments/release", {"payments": wanted})
+            today = datetime.now(UTC).date().isoformat()
+            kinds = ("delivery", "payment")
+            uploads = [await self.focal_point.upload(PAPER, kind=kind, case_id=walk.case_id) for kind in kinds]
+            certificate, receipt = (uploaded["id"] for uploaded in uploads)
+            for payment in await self._earned(grant):
+                if payment["state"] == "released":
+                    received = {"confirmed_on": today, "receipt": receipt}
+                    await self.focal_point.post(f"/v1/payments/{payment['id']}/confirm", received)
+            handed = {"delivered_on": today, "certificate": certificate}
+            await self.focal_point.post(f"/v1/grants/{grant['id']}/delivery", handed)
+            await self.focal_point.decide(f"/v1/grants/{grant['id']}", "close")
+
+    async def _earned(self, grant: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The payments of an allowance, once there is one for each session; none before."""
+        payments: list[dict[str, Any]] = (await self.finance.get("/v1/payments", grant_id=grant["id"]))["items"]
+        return payments if len(payments) >= PAID_SESSIONS else []
 
     async def attend(self, enrolment: Mapping[str, Any], sessions: int) -> None:
-        """Somebody was at the first sessions of their cohort."""
+        """Somebody was at the first sessions of their cohort; the lecturer keeps the sheet, with the roster in hand."""
+        lecturer = await self.lecturer(enrolment)
+        roster = (await lecturer.get(f"/v1/cohorts/{enrolment['cohort_id']}/participants"))["items"]
+        if enrolment["id"] not in {participant["id"] for participant in roster}:
+            raise Stuck("whoever gives the course does not see the participant")
         for number in range(1, sessions + 1):
             sheet = f"/v1/cohorts/{enrolment['cohort_id']}/sessions/{number}/attendance"
-            if not (await self.coordinator.get(sheet))["entries"]:
+            if not (await lecturer.get(sheet))["entries"]:
                 present = {"enrolment_id": enrolment["id"], "status": "present"}
-                await self.coordinator.put_new(sheet, {"entries": [present]})
+                await lecturer.put_new(sheet, {"entries": [present]})
+
+    async def lecturer(self, enrolment: Mapping[str, Any]) -> GatewayClient:
+        """A client of who gives the course that somebody is enrolled in."""
+        cohort = await self.coordinator.get(f"/v1/cohorts/{enrolment['cohort_id']}")
+        if not self.providers:
+            listed = (await self.coordinator.get("/v1/providers", limit=200))["items"]
+            self.providers = {provider["id"]: provider["slug"] for provider in listed}
+        return self.client(self.providers[cohort["provider_id"]], "lecturer-5")
 
     async def employ(self, walk: Return) -> None:
         """The head of the family is proposed to an employer, and begins to work."""
@@ -496,6 +552,7 @@ async def demo(
             ("Help given and paid", walk.support),
             ("Cases followed up", walk.follow_up),
             ("Courses completed", walk.train),
+            ("Allowances released", walk.allow),
             ("Work begun", walk.employ),
         )
         for title, step in steps:

@@ -1,8 +1,10 @@
-"""The organisations and clients of one machine: those that its programmes name, and our services' own."""
+"""The organisations and clients of one machine: those that its programmes and courses name, and our services' own."""
 
+import csv
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from chassis.auth import OrganisationKind
 from chassis.db import Session
@@ -11,6 +13,7 @@ from cli.roles import ROLES
 from contracts.programmes import Programme
 from contracts.scopes import Scope
 
+COURSES = Path(__file__).resolve().parent.parent / "examples" / "courses.csv"
 INTERNAL = "homeward"
 OPERATOR = "operator"
 SCOPES = {
@@ -41,6 +44,7 @@ SCOPES = {
         Scope.RETURNEES_IDENTITY,
         Scope.RETURNEES_VULNERABILITIES,
         Scope.RETURNEES_WRITE,
+        Scope.RETURNEES_EXPORT,
         Scope.CASES_READ,
         Scope.CASES_WRITE,
         Scope.FOLLOW_UP_READ,
@@ -85,6 +89,7 @@ SCOPES = {
         Scope.REFERRALS_DECIDE,
         Scope.RETURNEES_READ,
         Scope.RETURNEES_WRITE,
+        Scope.RETURNEES_EXPORT,
         Scope.RETURNEES_ERASE,
         Scope.CASES_READ,
         Scope.CASES_WRITE,
@@ -106,7 +111,13 @@ SCOPES = {
         Scope.DOCUMENTS_WRITE,
         Scope.ACT_FOR_USERS,
     ),
-    OrganisationKind.INTERNAL: (Scope.INTERNAL, Scope.CASES_READ, Scope.DOCUMENTS_READ, Scope.ACT_FOR_USERS),
+    OrganisationKind.INTERNAL: (
+        Scope.INTERNAL,
+        Scope.CASES_READ,
+        Scope.DOCUMENTS_READ,
+        Scope.VACANCIES_READ,
+        Scope.ACT_FOR_USERS,
+    ),
 }
 """What the one client of an organisation may do on one machine: everything that its kind of organisation does."""
 
@@ -142,6 +153,19 @@ def organisations(programmes: Mapping[str, Programme]) -> list[Organisation]:
         *(Organisation(slug, OrganisationKind.PARTNER) for slug in sorted(partners - referrers)),
         *(Organisation(slug, OrganisationKind.PROGRAMME_OFFICE, tuple(ids)) for slug, ids in sorted(offices.items())),
     ]
+
+
+def providers(courses: Path = COURSES) -> set[str]:
+    """Who gives the courses of a list, by the slug under which training registers them.
+
+    Args:
+        courses: The list, as it is imported; there are no providers where there is none.
+    """
+    if not courses.exists():
+        return set()
+    slug_of = importlib.import_module("services.training.courses.rules").slug_of
+    with courses.open(encoding="utf-8-sig", newline="") as file:
+        return {slug_of(row["provider"]) for row in csv.DictReader(file)}
 
 
 async def register(session: Session, organisation: Organisation, clients: Mapping[str, str]) -> None:
@@ -186,5 +210,8 @@ async def register_all(session: Session, machine: Machine, programmes: Mapping[s
     """
     ours = [*(f"service-{role}" for role in ROLES), OPERATOR]
     await register_operators(session, {client: machine.client_secret(client) for client in ours})
-    for organisation in organisations(programmes):
+    named = organisations(programmes)
+    schools = sorted(providers() - {organisation.slug for organisation in named})
+    named += [Organisation(slug, OrganisationKind.TRAINING_PROVIDER) for slug in schools]
+    for organisation in named:
         await register(session, organisation, {organisation.slug: machine.client_secret(organisation.slug)})

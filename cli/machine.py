@@ -20,6 +20,8 @@ from cli.roles import ROLES
 
 POSTGRES_PORT_VARIABLE, POSTGRES_PORT = "HOMEWARD_POSTGRES_PORT", 54329
 KAFKA_PORT_VARIABLE, KAFKA_PORT = "HOMEWARD_KAFKA_PORT", 19092
+MATCHING = frozenset({"cases", "reception"})
+"""The roles that share the key of the marks by which they find that they mean the same person."""
 SECOND = 1.0
 FETCH_WAIT_MS = "20"
 """The embedded broker does not end a fetch early when a record arrives: a wait that is short and costs little."""
@@ -124,6 +126,8 @@ class Machine:
             settings["HOMEWARD_DOCUMENTS_URL"] = (self.home / "documents").resolve().as_uri()
         for other in ROLES.values():
             settings[f"HOMEWARD_{other.name.upper()}_URL"] = f"http://127.0.0.1:{given[other.port_variable]}"
+        if role in MATCHING:
+            settings["HOMEWARD_MATCHING_KEY"] = self.secrets.get("matching", random_key)
         if role == "gateway":
             settings["HOMEWARD_SIGNING_KEY_FILE"] = str(self.signing_key_file())
         return dict(os.environ) | settings

@@ -109,6 +109,7 @@ class Simulation:
         self.landed_at = datetime.now(UTC) - timedelta(hours=2)
         self.expected: dict[str, Counter[str]] = {}
         self.twice: set[str] = set()
+        self.flight_id = ""
 
     async def run(self, console: Console) -> Report:
         """Announce the flight, receive everybody, send the logs, and count.
@@ -141,13 +142,18 @@ class Simulation:
                 "return_kind": "forced_charter",
             },
         )
-        path = f"/v1/flights/{announced['id']}"
+        self.flight_id = str(announced["id"])
+        path = f"/v1/flights/{self.flight_id}"
         await desk.put_new(f"{path}/manifest", {"passengers": self._manifest()})
         await desk.post(f"{path}/landed", {"landed_at": self.landed_at.isoformat()})
+        return await self._board()
+
+    async def _board(self) -> list[dict[str, Any]]:
+        desk = self.client(self.partner, "officer-0")
         found: list[dict[str, Any]] = []
         after = None
         while True:
-            page = await desk.get("/v1/arrivals", flight_id=announced["id"], limit=200, after=after)
+            page = await desk.get("/v1/arrivals", flight_id=self.flight_id, limit=200, after=after)
             found += page["items"]
             after = page["next"]
             if after is None:
@@ -262,8 +268,14 @@ class Simulation:
         return items
 
     async def _count(self, arrivals: list[dict[str, Any]]) -> None:
-        """Compare what is on record and what was published with what the tablets noted."""
+        """Compare the board, the manifest, what is on record and what was published with what the tablets noted."""
         desk = self.client(self.partner, "officer-0")
+        board = Counter(each["id"] for each in await self._board() if each["state"] == "completed")
+        manifest = (await desk.get(f"/v1/flights/{self.flight_id}/manifest"))["passengers"]
+        met = Counter(each["arrival_id"] for each in manifest if each["state"] == "completed")
+        for arrival_id in self.expected.keys() | board.keys() | met.keys():
+            on_them = {"line on the board": board[arrival_id], "line on the manifest": met[arrival_id]}
+            self._compare(arrival_id, on_them, dict.fromkeys(on_them, int(arrival_id in self.expected)))
         slots = asyncio.Semaphore(READERS)
 
         async def read(arrival_id: str) -> None:

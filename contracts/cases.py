@@ -43,6 +43,8 @@ class ReferralSubmitted(ReferralFact, name="cases.referral.submitted", subject="
 
     return_kind: ReturnKind
     requested_partner: Slug | None = None
+    partners: tuple[Slug, ...] = ()
+    """Whom the programme asks to decide: the requested one, or all who implement there; nobody if its office does."""
     people: int
     """How many persons it is for."""
     revision: Version = 1
@@ -212,6 +214,15 @@ class ReturneeUnmerged(EventData, name="cases.returnee.unmerged", subject="retur
 
     returnee_id: UUID
     separated_from: UUID
+
+
+class ReturneeReassigned(EventData, name="cases.returnee.reassigned", subject="returnee_id", audience=IMPLEMENTERS):
+    """A fact that was recorded of one person is another's; told of both."""
+
+    returnee_id: UUID
+    fact_id: UUID
+    taken_from: UUID
+    given_to: UUID
 
 
 class ReturneeShared(EventData, name="cases.returnee.shared", subject="returnee_id", audience=IMPLEMENTERS):

@@ -1,9 +1,10 @@
 """What a programme grants and pays: packages, ceilings, windows, approval bands, papers, instalments. Dated data."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Self, TypeVar
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -53,8 +54,14 @@ class CashRule(Sourced):
     """Whether a package may be paid in cash, and how much of it for a person."""
 
     allowed: bool
+    kinds: frozenset[GrantKind] | None = None
+    """Of what is allowed in cash. None: every kind of the package."""
     cap: Amount | None = None
     """None: up to the package's ceiling."""
+
+    def allows(self, kind: GrantKind) -> bool:
+        """Whether a kind of help may be paid in cash."""
+        return self.allowed and (self.kinds is None or kind in self.kinds)
 
 
 class Package(Data):
@@ -138,6 +145,66 @@ class Lookback(Sourced):
     months: int = Field(ge=1)
 
 
+class Dated(Sourced):
+    """A rule that holds for a time."""
+
+    from_: date = Field(alias="from")
+    until: date | None = None
+    """The last day; None where no end is known."""
+
+    def __contains__(self, day: date) -> bool:
+        return self.from_ <= day and (self.until is None or day <= self.until)
+
+
+class Count(StrEnum):
+    """For what an allowance is paid."""
+
+    SESSION = "session"
+    DAY = "day"
+    """However many sessions were on it."""
+
+
+class LivingAllowance(Dated):
+    """What is paid for having attended a course that gives an allowance."""
+
+    amount: Amount
+    per: Count
+    method: PaymentMethod
+    papers: frozenset[Paper]
+    """What must be on file before it is released, the recorded attendance included."""
+
+
+class WageSubsidy(Dated):
+    """What is paid to the employer for each month that somebody worked there."""
+
+    share: Annotated[Decimal, Field(gt=0, le=1)]
+    """Of the wage of a month."""
+    months: int = Field(ge=1)
+    """At most so many, from the start."""
+    at_most: Amount
+    """For a month."""
+    method: PaymentMethod
+    papers: frozenset[Paper]
+    """What must be on file before it is released."""
+
+
+class Cooperatives(Sourced):
+    """How a cooperative of returnees is selected."""
+
+    members: int = Field(ge=2)
+    """At least so many."""
+    committee: int = Field(ge=2)
+    """So many persons select it."""
+
+
+D = TypeVar("D", bound=Dated)
+
+
+def on(day: date, rules: Sequence[D]) -> D | None:
+    """The rule that holds on a day; the first in the data."""
+    return next((rule for rule in rules if day in rule), None)
+
+
 class Assistance(Data):
     """What may be granted and paid for the departures of one period."""
 
@@ -150,6 +217,10 @@ class Assistance(Data):
     papers: Papers
     instalments: tuple[Instalments, ...] = ()
     cash_rounding: Rounding | None = None
+    living_allowance: tuple[LivingAllowance, ...] = ()
+    wage_subsidy: tuple[WageSubsidy, ...] = ()
+    cooperatives: Cooperatives | None = None
+    """None: the programme has none."""
 
     @model_validator(mode="after")
     def bands_cover_everything(self) -> Self:

@@ -140,12 +140,106 @@ class PaymentFailed(PaymentFact, name="grants.payment.failed", subject="returnee
     """The payment did not reach anybody."""
 
 
+class Question(StrEnum):
+    """Why a payment that was released is in question."""
+
+    ATTENDANCE_CORRECTED = "attendance_corrected"
+    WORK_ENDED = "work_ended"
+    """No work, or no longer, in the month that it is for."""
+
+
+class PaymentQuestioned(PaymentFact, name="grants.payment.questioned", subject="returnee_id", audience=IMPLEMENTERS):
+    """What the payment is for was taken back after its release; people decide what follows."""
+
+    why: Question
+
+
+class PaymentUpheld(PaymentFact, name="grants.payment.upheld", subject="returnee_id", audience=IMPLEMENTERS):
+    """The payment was in question, and what it is for holds after all."""
+
+
 class PaymentReversed(PaymentFact, name="grants.payment.reversed", subject="returnee_id", audience=IMPLEMENTERS):
     """The payment came back."""
 
 
 class PaymentRecovered(PaymentFact, name="grants.payment.recovered", subject="returnee_id", audience=IMPLEMENTERS):
     """What had been paid was recovered."""
+
+
+class CooperativeFact(EventData):
+    """What every fact about a cooperative carries: told once of each member."""
+
+    cooperative_id: UUID
+    returnee_id: UUID
+    case_id: UUID
+    household_id: UUID | None = None
+    programme: Slug
+    members: int
+
+
+class CooperativeProposed(
+    CooperativeFact, name="grants.cooperative.proposed", subject="returnee_id", audience=IMPLEMENTERS
+):
+    """A cooperative was proposed, with the returnee as a member."""
+
+
+class CooperativeReason(StrEnum):
+    """Why a cooperative was not selected."""
+
+    NOT_FEASIBLE = "not_feasible"
+    NOT_ELIGIBLE = "not_eligible"
+    INCOMPLETE = "incomplete"
+    NO_BUDGET = "no_budget"
+    NOT_WANTED = "not_wanted"
+    OTHER = "other"
+
+
+class CooperativeRejected(
+    CooperativeFact, name="grants.cooperative.rejected", subject="returnee_id", audience=IMPLEMENTERS
+):
+    """The committee did not select the cooperative."""
+
+    reason: CooperativeReason
+
+
+class CooperativeSelected(
+    CooperativeFact, name="grants.cooperative.selected", subject="returnee_id", audience=EVERYBODY
+):
+    """As many persons as the programme asks for selected the cooperative."""
+
+
+class CooperativeFormed(CooperativeFact, name="grants.cooperative.formed", subject="returnee_id", audience=EVERYBODY):
+    """The members set the cooperative up."""
+
+    formed_on: date
+
+
+class CommunityService(StrEnum):
+    """What a cooperative does for the community around it."""
+
+    FOOD = "food"
+    REPAIR = "repair"
+    TRANSPORT = "transport"
+    BUILDING = "building"
+    ENERGY = "energy"
+    WATER = "water"
+    WASTE = "waste"
+    CARE = "care"
+    EDUCATION = "education"
+    OTHER = "other"
+
+
+class CooperativeImpactReported(
+    CooperativeFact, name="grants.cooperative.impact_reported", subject="returnee_id", audience=EVERYBODY
+):
+    """What the cooperative did in a period: jobs that it created beside its members', and services."""
+
+    starts_on: date
+    ends_on: date
+    jobs: int
+    services: tuple[CommunityService, ...]
+    corrected: bool
+    """Whether it takes the place of an earlier report."""
 
 
 class BudgetLow(EventData, name="grants.budget.low", subject="budget_id", audience=IMPLEMENTERS):

@@ -7,7 +7,7 @@ from typing import Any
 
 from contracts.scopes import Scope
 
-OF_A_PROCESS = ("/health/", "/metrics", "/v1/events")
+OF_A_PROCESS = ("/health/", "/metrics", "/v1/events", "/v1/holdings/")
 """Paths that every process has for itself: the gateway answers its own and forwards none."""
 
 DESCRIPTION = """\

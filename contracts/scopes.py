@@ -28,6 +28,10 @@ class Scope(StrEnum):
     )
     RETURNEES_WRITE = "returnees:write", "Correct returnees and households."
     RETURNEES_ERASE = "returnees:erase", "Erase what identifies a person, where no legal hold stands against it."
+    RETURNEES_EXPORT = (
+        "returnees:export",
+        "Hand a person all that is held about them, also what only few may read; every export is audited.",
+    )
     CASES_READ = "cases:read", "Read cases and their deadlines."
     CASES_WRITE = (
         "cases:write",

@@ -215,6 +215,23 @@ class EnrolmentCancelled(EnrolmentFact, name="training.enrolment.cancelled", sub
     reason: CancellationReason
 
 
+class QuestionReason(StrEnum):
+    """Why a person has to look whether an enrolment goes on."""
+
+    PLAN_AMENDED = "plan_amended"
+    """A new version of the plan that asked for it is being written."""
+    LINE_REMOVED = "line_removed"
+    """The plan that was approved since asks for it no more."""
+
+
+class EnrolmentQuestioned(
+    EnrolmentFact, name="training.enrolment.questioned", subject="returnee_id", audience=IMPLEMENTERS
+):
+    """The plan that asked for the training was changed: it goes on until a person has decided."""
+
+    reason: QuestionReason
+
+
 class AttendanceStatus(StrEnum):
     """Whether somebody was there."""
 
@@ -233,9 +250,11 @@ class AttendanceFact(EnrolmentFact):
     held_on: date
     status: AttendanceStatus
     minutes: Minutes
-    """Of the session that count as attended."""
+    """Of the session that count as attended; 0 where it does not count."""
     stipend: bool
     """Whether what counts entitles to a living allowance."""
+    allowance_line_id: UUID | None = None
+    """The line of the approved plan that pays the living allowance. None where nothing is paid, or no plan has one."""
 
 
 class AttendanceRecorded(
@@ -283,6 +302,8 @@ class PlacementFact(TrainingFact):
     wage_subsidy: bool
     subsidy_line_id: UUID | None = None
     """The line of the plan that pays the wage subsidy."""
+    subsidy_months: Version | None = None
+    """For how many months of work the subsidy was agreed. None: as the programme says."""
 
 
 class PlacementProposed(
@@ -315,6 +336,8 @@ class PlacementEnded(PlacementFact, name="training.placement.ended", subject="re
     """The placement came to an end, or to nothing before it began."""
 
     reason: PlacementEnd
+    started_on: date | None = None
+    """None where it never began."""
     ended_on: date
 
 
@@ -324,6 +347,7 @@ class PlacementRetentionChecked(
     """It was checked whether the returnee still works there so many months after the start."""
 
     months: Version
+    checked_on: date | None = None
     working: bool
 
 

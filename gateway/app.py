@@ -13,6 +13,7 @@ from chassis.db import is_outage
 from chassis.streams import Closing
 from gateway.docs import routes as docs
 from gateway.events import routes as events
+from gateway.export import routes as export
 from gateway.handlers import SOURCES, on_events
 from gateway.identity import routes as identity
 from gateway.identity.keys import fetch_keys
@@ -65,6 +66,7 @@ service = Service(
         identity.organisations,
         identity.clients,
         timeline.router,
+        export.router,
         events.router,
         docs.documents,
         docs.pages,

@@ -128,6 +128,12 @@ TAKE_NO_PART = text(f"""
     WHERE participation.subject_id = e.subject_id AND participation.role = e.role
           AND participation.organisation = e.organisation
 """)  # noqa: S608 - only names of our own columns are filled in
+# Of the partners that were asked about a referral, only these go on seeing it.
+KEEP_PARTNERS = text(f"""
+    DELETE FROM participation WHERE role = '{Role.PARTNER}' AND subject_id = ANY(CAST(:referrals AS uuid[]))
+        AND subject_id || '/' || organisation <> ALL(CAST(:kept AS text[]))
+""")  # noqa: S608 - only a word of our own is filled in
+DECIDED = text("SELECT DISTINCT subject::text FROM relation WHERE subject = ANY(CAST(:referrals AS uuid[]))")
 TAKE_PART = text(f"""
     INSERT INTO participation ({names(PARTICIPATION)})
     SELECT {names(PARTICIPATION)} FROM {unnest(PARTICIPATION)}
@@ -249,27 +255,49 @@ async def _project_people(session: Session, envelopes: Sequence[Envelope]) -> No
 async def _project_parts(session: Session, envelopes: Sequence[Envelope]) -> None:
     parts: set[tuple[str, str, str]] = set()
     ended: set[tuple[str, str, str]] = set()
+    partners: dict[str, list[str]] = {}
+    decided = await _decided(session, envelopes)
     for e in envelopes:
-        begins, ends = set(_parts(e)), set(_parts_ended(e))
+        late = e.type == SUBMITTED and e.subject in decided
+        begins, ends = set(_parts(e, decided=late)), set(_parts_ended(e))
+        if e.type in {SUBMITTED, ACCEPTED} and not late:
+            referral = e.data["referral_id"]
+            partners[referral] = [who for subject, role, who in begins if (subject, role) == (referral, Role.PARTNER)]
+            parts = {part for part in parts if part[:2] != (referral, Role.PARTNER)}
         parts, ended = (parts | begins) - ends, (ended | ends) - begins
+    if partners:
+        kept = [f"{referral}/{who}" for referral, those in partners.items() for who in those]
+        await session.execute(KEEP_PARTNERS, {"referrals": list(partners), "kept": kept})
     for statement, which in ((TAKE_NO_PART, ended), (TAKE_PART, parts)):
         if which:
             rows = [dict(zip(PARTICIPATION, part, strict=True)) for part in sorted(which)]
             await session.execute(statement, _columns(PARTICIPATION, rows))
 
 
-def _parts(envelope: Envelope) -> list[tuple[str, str, str]]:
-    """Who takes part from this event on: (subject, role, organisation)."""
+async def _decided(session: Session, envelopes: Sequence[Envelope]) -> set[str]:
+    """Referrals that were submitted and, as is known already, accepted: the people of one have news of their own."""
+    submitted = [e.subject for e in envelopes if e.type == SUBMITTED]
+    return set((await session.scalars(DECIDED, {"referrals": submitted})).all()) if submitted else set()
+
+
+def _parts(envelope: Envelope, *, decided: bool) -> list[tuple[str, str, str]]:
+    """Who takes part from this event on: (subject, role, organisation).
+
+    Args:
+        envelope: The event.
+        decided: Whether it submits a referral that was accepted meanwhile: who was asked has no part in it any more.
+    """
     data = envelope.data
     if envelope.type == SUBMITTED:
-        subjects, partner = [data["referral_id"]], data.get("requested_partner")
+        subjects, partners = [data["referral_id"]], [] if decided else data.get("partners", [])
     elif envelope.type in {ACCEPTED, OPENED}:
-        subjects, partner = _of_case(data), data["implementer"]
+        subjects, partners = _of_case(data), [data["implementer"]]
     elif envelope.type == TRANSFERRED:
         return [(subject, Role.PARTNER, data["implementer"]) for subject in _of_case(data)]
     else:
         return []
-    found = ((Role.REFERRER, data.get("referrer")), (Role.PARTNER, partner), (Role.PROGRAMME, data["programme"]))
+    found = [(Role.REFERRER, data.get("referrer")), (Role.PROGRAMME, data["programme"])]
+    found += [(Role.PARTNER, partner) for partner in partners]
     return [(subject, role, who) for subject in subjects for role, who in found if who]
 
 

@@ -4,12 +4,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, ForeignKey, Index, Integer, MetaData, Text, text
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, ForeignKey, Index, Integer, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from chassis.auth import OrganisationKind
-from chassis.db import NAMING, now
+from chassis.db import now
+from chassis.tables import new_metadata
 
 KINDS = ", ".join(f"'{kind}'" for kind in OrganisationKind)
 
@@ -17,7 +18,7 @@ KINDS = ", ".join(f"'{kind}'" for kind in OrganisationKind)
 class Base(DeclarativeBase):
     """Tables of the gateway."""
 
-    metadata = MetaData(naming_convention=NAMING)
+    metadata = new_metadata()
 
 
 class Organisation(Base):

@@ -68,6 +68,7 @@ def settings(database_url: str, **values: Any) -> Settings:
         "issuer": ISSUER,
         "kafka_fetch_wait_ms": 20,
         "encryption_keys": (SecretStr(base64.b64encode(b"k" * 32).decode()),),
+        "matching_key": SecretStr(base64.b64encode(b"m" * 32).decode()),
         "audit_key": SecretStr("dev-audit-key-of-the-tests"),
         "client_id": "service-under-test",
         "client_secret": SecretStr("dev-secret"),

@@ -1,6 +1,7 @@
 """Migrations by Alembic: a chain for the chassis' own tables and one for the service's, both in its database."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from alembic import command
@@ -8,7 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, MetaData, text
+from sqlalchemy import Connection, MetaData, Table, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -106,7 +107,12 @@ async def drift(url: str, versions: Path | None, metadata: MetaData | None) -> l
                 "include_name": lambda name, kind, _, own=tables.tables: kind != "table" or name in own,
             }
             context = MigrationContext.configure(connection, opts=options)
-            found += [str(change) for change in compare_metadata(context, tables)]
+            with warnings.catch_warnings():
+                # Alembic compares the words of an expression, which PostgreSQL writes in its own way.
+                warnings.filterwarnings("ignore", "Computed default on .* cannot be modified")
+                found += [str(change) for change in compare_metadata(context, tables)]
+            for table in tables.sorted_tables:
+                found += _computed_otherwise(connection, table)
         return found
 
     engine = create_async_engine(async_url(url), poolclass=NullPool)
@@ -115,3 +121,38 @@ async def drift(url: str, versions: Path | None, metadata: MetaData | None) -> l
             return await connection.run_sync(compare)
     finally:
         await engine.dispose()
+
+
+REGCLASS = text("SELECT to_regclass(:name)")
+COMPUTED_AS = text("""
+    SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d
+    JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+    WHERE d.adrelid = to_regclass(:name) AND a.attname = :column AND a.attgenerated <> ''
+""")
+
+
+def _computed_otherwise(connection: Connection, table: Table) -> Iterator[str]:
+    """Columns that the database computes in another way than the model says.
+
+    PostgreSQL writes an expression in its own words, so the model's is written by it too, into a table that is gone
+    with the transaction.
+    """
+    prepare = connection.dialect.identifier_preparer
+    for column in table.columns:
+        if column.computed is None or not connection.execute(REGCLASS, {"name": prepare.format_table(table)}).scalar():
+            continue
+        name, kind = prepare.quote(column.name), column.type.compile(connection.dialect)
+        stored = "STORED" if column.computed.persisted else "VIRTUAL"
+        for statement in (
+            f"CREATE TEMP TABLE computed_probe (LIKE {prepare.format_table(table)})",
+            f"ALTER TABLE computed_probe DROP COLUMN {name}",
+            f"ALTER TABLE computed_probe ADD {name} {kind} GENERATED ALWAYS AS ({column.computed.sqltext}) {stored}",
+        ):
+            connection.exec_driver_sql(statement)
+        there, wanted = (
+            connection.execute(COMPUTED_AS, {"name": where, "column": column.name}).scalar()
+            for where in (prepare.format_table(table), "computed_probe")
+        )
+        connection.exec_driver_sql("DROP TABLE computed_probe")
+        if there != wanted:
+            yield f"{table.name}.{column.name} is computed as {there}, not as {wanted}"

@@ -15,7 +15,7 @@ from chassis.errors import BAD_GATEWAY, NOT_FOUND, Problem
 from chassis.routing import Router
 from chassis.telemetry import REQUEST_ID_HEADER, bind_caller
 from gateway.limits import caller_of
-from gateway.proxy.owners import is_open, owners
+from gateway.proxy.owners import is_between_services, is_open, owners
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 ANSWER_SECONDS = 30.0
@@ -72,7 +72,7 @@ async def forward(request: Request) -> Response:
         caller = await caller_of(request, here)
         bind_caller(caller.client_id, caller.organisation)
     owner = owners().get(request.path_params["segment"])
-    if owner is None:
+    if owner is None or is_between_services(request.method, request.url.path):
         raise Problem(NOT_FOUND)
     request.scope["route"] = Label(f"(forwarded to {owner})")
     client = cast("httpx.AsyncClient", request.app.state.proxy)

@@ -13,6 +13,7 @@ from chassis.app import Homeward
 from chassis.inbox import freshness
 from chassis.pagination import Cursor, Limit, Since, link_next
 from chassis.routing import CallerDep, CaughtUpDep, Router, SessionDep, requires
+from chassis.streams import ListenerDep
 from contracts.scopes import Scope
 from gateway import positions
 from gateway.timeline import service
@@ -101,14 +102,14 @@ async def listening(
 @requires(Scope.TIMELINE_READ)
 async def stream_timeline(
     request: Request,
-    caller: CallerDep,
     heard: Annotated[Listening, Depends(listening)],
+    listener: ListenerDep,
     accept_language: AcceptLanguage = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """Entries as they come, as server-sent events. It ends after ten minutes; continue with Last-Event-ID."""
     here = cast("Homeward", request.app.state.homeward)
     language = preferred(accept_language)
-    async for event in follow(here.database, request.app.state.closing, heard.who, caller, heard.start, language):
+    async for event in follow(here.database, listener, heard.who, heard.start, language):
         yield event
 
 

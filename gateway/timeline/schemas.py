@@ -23,6 +23,7 @@ LINKS = {
     "referral_id": ("referral", "/v1/referrals/{}"),
     "household_id": ("household", "/v1/households/{}"),
     "arrival_id": ("arrival", "/v1/arrivals/{}"),
+    "cooperative_id": ("cooperative", "/v1/cooperatives/{}"),
 }
 
 

@@ -6,10 +6,9 @@ from collections.abc import AsyncIterator
 from fastapi.sse import ServerSentEvent
 from sqlalchemy.exc import SQLAlchemyError
 
-from chassis.auth import Caller
 from chassis.db import Database, is_outage
 from chassis.inbox import freshness
-from chassis.streams import Closing
+from chassis.streams import Listener
 from gateway import positions
 from gateway.positions import Positions
 from gateway.timeline import service
@@ -24,7 +23,7 @@ STREAM_SECONDS = 600.0
 
 
 async def follow(
-    database: Database, closing: Closing, who: Reader, caller: Caller, start: Positions, language: Language
+    database: Database, listener: Listener, who: Reader, start: Positions, language: Language
 ) -> AsyncIterator[ServerSentEvent]:
     """Entries as they appear.
 
@@ -33,9 +32,8 @@ async def follow(
 
     Args:
         database: Read in transactions of its own.
-        closing: Ends the stream.
+        listener: Who listens; they may be revoked, and their part may end.
         who: Whose timeline, for whom.
-        caller: Who listens; their part may end.
         start: After these positions.
         language: Of the summaries.
     """
@@ -43,12 +41,12 @@ async def follow(
     reached = dict(start)
     give_up = time.monotonic() + STREAM_SECONDS
     wait = 0.0
-    while time.monotonic() < give_up and not await closing.wait(wait):
+    while time.monotonic() < give_up and not await listener.wait(wait):
         wait = LOOK_EVERY_SECONDS
         try:
             async with database.transaction() as session:
-                if not caller.is_internal:
-                    who = await service.reader(session, who.returnee_id, caller)
+                if not listener.caller.is_internal:
+                    who = await service.reader(session, who.returnee_id, listener.caller)
                     if not who.roles:
                         return
                 complete = positions.applied(await freshness(session), reached)

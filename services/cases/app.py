@@ -20,8 +20,10 @@ from services.cases.households.routes import router as households_changed
 from services.cases.models import Base
 from services.cases.plans.routes import router as plans
 from services.cases.referrals.routes import router as referrals
+from services.cases.returnees.job import REFRESH
 from services.cases.returnees.routes import households
 from services.cases.returnees.routes import router as returnees
+from services.cases.rights.holdings import HOLDINGS
 from services.cases.rights.routes import router as rights
 from services.cases.screening.routes import router as screening
 from services.cases.service_referrals.routes import router as service_referrals
@@ -56,5 +58,7 @@ service = Service(
     migrations=Path(__file__).parent / "migrations" / "versions",
     publishes=list(facts.PUBLISHES),
     handlers=HANDLERS,
-    jobs=lambda settings: [JOB, OF_AGE, BATCH, walk_ins.JOB, *document_jobs(settings)],
+    needs=["matching_key"],
+    jobs=lambda settings: [JOB, OF_AGE, BATCH, REFRESH, walk_ins.JOB, *document_jobs(settings)],
+    holdings=HOLDINGS,
 )

@@ -17,8 +17,11 @@ from contracts.grants import (
     GrantDelivered,
     GrantFact,
     GrantOrdered,
+    GrantRejected,
     GrantRequested,
     PaymentConfirmed,
+    PaymentRecovered,
+    PaymentReversed,
 )
 from contracts.reception import (
     ArrivalCompleted,
@@ -38,9 +41,9 @@ from services.cases import walk_ins
 from services.cases.cases import rules, service
 from services.cases.models import CaseFile, CaseMember, Returnee
 from services.cases.plans.schemas import LineStatus
-from services.cases.plans.service import deliver, move_line
+from services.cases.plans.service import move_line
 from services.cases.referrals.rules import higher
-from services.cases.visits.service import schedule_after
+from services.cases.visits.service import call_off, schedule_after
 
 Handler = Callable[[Session, Event[Any]], Awaitable[None]]
 
@@ -170,18 +173,20 @@ async def profiled(session: Session, event: Event[ArrivalProfiled]) -> None:
 
 async def line_delivered(session: Session, event: Event[EnrolmentCompleted] | Event[PlacementStarted]) -> None:
     """What a line of a plan asked for was delivered: a course completed, or work begun."""
+    await _move(session, event, LineStatus.DELIVERED)
+
+
+async def _move(session: Session, event: Event[Any], status: LineStatus) -> None:
     data = event.data
-    if data.case_id is not None and data.plan_line_id is not None:
-        at, by = event.envelope.occurred_at, event.envelope.service
-        await deliver(session, data.case_id, data.plan_line_id, at=at, by=by)
+    if data.plan_line_id is not None:
+        await move_line(session, data.plan_line_id, data.returnee_id, status, event.envelope.occurred_at)
 
 
 def _moves(status: LineStatus) -> Handler:
     """The plan line that a grant fulfils has come so far."""
 
     async def handle(session: Session, event: Event[GrantFact]) -> None:
-        if event.data.plan_line_id is not None:
-            await move_line(session, event.data.plan_line_id, status)
+        await _move(session, event, status)
 
     return handle
 
@@ -189,12 +194,15 @@ def _moves(status: LineStatus) -> Handler:
 async def grant_delivered(session: Session, event: Event[GrantDelivered]) -> None:
     """The plan line moves on; once it is whole, a visit follows where the programme asks for one."""
     data = event.data
-    if data.plan_line_id is None:
-        return
-    await move_line(session, data.plan_line_id, LineStatus.DELIVERED if data.complete else LineStatus.IN_DELIVERY)
-    if data.complete:
+    await _move(session, event, LineStatus.DELIVERED if data.complete else LineStatus.IN_DELIVERY)
+    if data.complete and data.plan_line_id is not None:
         await schedule_after(
-            session, data.plan_line_id, DeadlineKind.VISIT_AFTER_DELIVERY, data.grant_id, data.delivered_on
+            session,
+            data.plan_line_id,
+            data.returnee_id,
+            DeadlineKind.VISIT_AFTER_DELIVERY,
+            data.grant_id,
+            data.delivered_on,
         )
 
 
@@ -203,8 +211,18 @@ async def payment_confirmed(session: Session, event: Event[PaymentConfirmed]) ->
     data = event.data
     if data.plan_line_id is not None:
         await schedule_after(
-            session, data.plan_line_id, DeadlineKind.VISIT_AFTER_PAYMENT, data.payment_id, data.confirmed_on
+            session,
+            data.plan_line_id,
+            data.returnee_id,
+            DeadlineKind.VISIT_AFTER_PAYMENT,
+            data.payment_id,
+            data.confirmed_on,
         )
+
+
+async def payment_undone(session: Session, event: Event[PaymentReversed] | Event[PaymentRecovered]) -> None:
+    """What was paid came back: there is nothing to visit for. How far the line has come is the grant's to say."""
+    await call_off(session, event.data.payment_id)
 
 
 HANDLERS: Handlers = {
@@ -213,7 +231,10 @@ HANDLERS: Handlers = {
     GrantOrdered: _moves(LineStatus.IN_DELIVERY),
     GrantDelivered: grant_delivered,
     GrantCancelled: _moves(LineStatus.CANCELLED),
+    GrantRejected: _moves(LineStatus.CANCELLED),
     PaymentConfirmed: payment_confirmed,
+    PaymentReversed: payment_undone,
+    PaymentRecovered: payment_undone,
     ArrivalReceived: received,
     ArrivalConfirmed: confirmed,
     ArrivalCompleted: completed,

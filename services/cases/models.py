@@ -7,13 +7,11 @@ from uuid import UUID
 
 from sqlalchemy import (
     CheckConstraint,
-    DateTime,
     FetchedValue,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Numeric,
     UniqueConstraint,
     Uuid,
@@ -21,43 +19,24 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.types import Text
 
-from chassis.db import NAMING, now
+from chassis.db import now
 from chassis.ids import new_id
-
-SEARCH_INDEX = "ix_returnee_search"
+from chassis.tables import READ_BACK, TYPES, ResourceColumns, new_metadata
 
 
 class Base(DeclarativeBase):
     """Base of the tables of cases."""
 
-    metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map: ClassVar = {
-        datetime: DateTime(timezone=True),
-        str: Text,
-        dict[str, Any]: JSONB,
-        list[dict[str, Any]]: JSONB,
-        list[str]: ARRAY(Text),
-    }
-    # What the database's clock writes is read back with the statement that wrote it.
-    __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012 - SQLAlchemy's own name, read once
+    metadata = new_metadata()
+    type_annotation_map: ClassVar = TYPES
+    __mapper_args__ = READ_BACK
 
 
-class Resource(Base):
-    """What a table has whose rows are resources: an id, a version for the ETag, and when it changed."""
+class Resource(ResourceColumns, Base):
+    """What a table has whose rows are resources."""
 
     __abstract__ = True
-
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id, sort_order=-2)
-    version: Mapped[int] = mapped_column(default=1, sort_order=-1)
-    created_at: Mapped[datetime] = mapped_column(server_default=now(), sort_order=1)
-    updated_at: Mapped[datetime] = mapped_column(server_default=now(), server_onupdate=FetchedValue(), sort_order=1)
-
-    def changed(self) -> None:
-        """Count the change: another ETag, and a new `updated_at` by the database's clock."""
-        self.version += 1
-        self.updated_at = now()
 
 
 class Referral(Resource):
@@ -110,7 +89,7 @@ class Referral(Resource):
 
 
 class Returnee(Resource):
-    """A person: names as written, in every script given. `search` is made from them and is never shown."""
+    """A person: names as written, in every script given. What they are found by is made from them and never shown."""
 
     __tablename__ = "returnee"
 
@@ -124,8 +103,13 @@ class Returnee(Resource):
     contacts: Mapped[list[dict[str, Any]]]
     identifiers: Mapped[list[dict[str, Any]]]
     search: Mapped[str]
+    """What their names are ranked by."""
+    terms: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    """What their names are looked up by; see `returnees.lookup`."""
     keys: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
     """Where possible duplicates are looked for; see `returnees.matching`."""
+    found_by: Mapped[int] = mapped_column(server_default=text("0"))
+    """By which rules the three were made; what others made is made again by a job."""
     erased_at: Mapped[datetime | None]
 
     __table_args__ = (
@@ -133,7 +117,8 @@ class Returnee(Resource):
         CheckConstraint("(erased_at IS NULL) = (birth_date IS NOT NULL)", name="born_unless_erased"),
         Index("ix_returnee_keys", "keys", postgresql_using="gin"),
         CheckConstraint("birth_precision IN ('day', 'month', 'year', 'estimated')", name="birth_precision_known"),
-        Index(SEARCH_INDEX, "search", postgresql_using="gin", postgresql_ops={"search": "gin_trgm_ops"}),
+        Index("ix_returnee_terms", "terms", postgresql_using="gin"),
+        Index("ix_returnee_found_by", "found_by"),
     )
 
 
@@ -308,18 +293,6 @@ class Plan(Resource):
     )
 
 
-class LineDelivery(Base):
-    """That a line of a plan was delivered, told by who delivers it; the line's id is the same in every version."""
-
-    __tablename__ = "line_delivery"
-
-    line_id: Mapped[UUID] = mapped_column(primary_key=True)
-    case_id: Mapped[UUID] = mapped_column(ForeignKey("case_file.id"), index=True)
-    delivered_at: Mapped[datetime]
-    by: Mapped[str]
-    """The service that said so."""
-
-
 class PlanLine(Base):
     """What is planned for whom, and what it may cost."""
 
@@ -337,6 +310,9 @@ class PlanLine(Base):
     amount: Mapped[Decimal] = mapped_column(Numeric(18, 3))
     currency: Mapped[str]
     provider: Mapped[str | None]
+    course_id: Mapped[UUID | None]
+    """Training's, chosen when the plan was made."""
+    cohort_id: Mapped[UUID | None]
     level: Mapped[str]
     feasibility: Mapped[list[dict[str, Any]]] = mapped_column(server_default=text("'[]'"))
     """What was found when it was asked whether this can work."""
@@ -385,9 +361,12 @@ class PlanLineStatus(Base):
     line_id: Mapped[UUID] = mapped_column(primary_key=True)
     case_id: Mapped[UUID] = mapped_column(ForeignKey("case_file.id"), index=True)
     status: Mapped[str]
+    delivered_at: Mapped[datetime | None]
+    """When who delivers it said that it was."""
     updated_at: Mapped[datetime] = mapped_column(server_default=now(), server_onupdate=FetchedValue())
 
     __table_args__ = (
+        CheckConstraint("(status = 'delivered') = (delivered_at IS NOT NULL)", name="delivered_at_a_time"),
         CheckConstraint(
             "status IN ('planned', 'requested', 'granted', 'in_delivery', 'delivered', 'cancelled')",
             name="status_known",

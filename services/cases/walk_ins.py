@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from chassis import jobs
 from chassis.access import Role, grant
@@ -15,12 +15,12 @@ from chassis.http import CallFailed, ServiceClient
 from chassis.ids import new_id
 from chassis.jobs import JobKind, Payload
 from chassis.outbox import publish
-from contracts.cases import Registration
-from contracts.codes import ArrivalState, Member, NeedsPriority
+from contracts.cases import HouseholdChange, HouseholdChanged, Registration
+from contracts.codes import ArrivalState, CaseState, Member, NeedsPriority
 from contracts.programmes import Rules
 from contracts.reception import ArrivalFact
 from services.cases.cases import service as cases
-from services.cases.models import CaseFile, Returnee
+from services.cases.models import CaseFile, Household, HouseholdMember, Returnee
 from services.cases.programmes import programmes
 from services.cases.returnees import service as returnees
 from services.cases.returnees.schemas import Birth, Document, DocumentKind, Name, Person, Precision, Script, Sex
@@ -125,26 +125,73 @@ async def _open(session: Session, returnee_id: UUID, document: Mapping[str, Any]
     implementer = document["organisation"] if document["organisation"] in possible else possible[0]
     await grant(session, [returnee_id], Role.PARTNER, implementer)
     await grant(session, [returnee_id], Role.PROGRAMME, programme.id)
-    alone = [(returnee_id, Member.PRINCIPAL.value, Member.PRINCIPAL)]
-    household, changes = await returnees.form_household(session, alone, referral_id=None, programme=programme.id)
-    case = CaseFile(
-        id=new_id(),
+    member = Member(document["member"])
+    case = await _case_of_family(session, document, implementer)
+    if case is not None:
+        session.add(_place(case.household_id, returnee_id, member))
+        case.changed()
+        await cases.add_members(session, case, [(returnee_id, member)])
+    else:
+        household = await _household(session, document)
+        session.add(_place(household.id, returnee_id, member))
+        case = CaseFile(
+            id=new_id(),
+            programme=programme.id,
+            programme_version=rules.version,
+            programme_office=programme.office,
+            return_kind=document["return_kind"],
+            country_of_return=document["country_of_return"],
+            household_id=household.id,
+            implementer=implementer,
+            governorate="",
+            district="",
+            address="",
+            needs_priority=NeedsPriority.ROUTINE,
+        )
+        await cases.open_case(session, case, [(returnee_id, member)], NeedsPriority.ROUTINE)
+    joined = HouseholdChanged(
+        returnee_id=returnee_id,
+        case_id=case.id,
+        household_id=case.household_id,
         programme=programme.id,
-        programme_version=rules.version,
-        programme_office=programme.office,
-        return_kind=document["return_kind"],
-        country_of_return=document["country_of_return"],
-        household_id=household.id,
-        implementer=implementer,
-        governorate="",
-        district="",
-        address="",
-        needs_priority=NeedsPriority.ROUTINE,
+        change=HouseholdChange.JOINED,
+        member=member,
     )
-    await cases.open_case(session, case, [(returnee_id, Member.PRINCIPAL)], NeedsPriority.ROUTINE)
-    for change in changes:
-        publish(session, change.model_copy(update={"case_id": case.id}))
+    publish(session, joined)
     return case
+
+
+def _place(household_id: UUID, returnee_id: UUID, member: Member) -> HouseholdMember:
+    return HouseholdMember(
+        household_id=household_id, returnee_id=returnee_id, relationship=member.value, member=member.value
+    )
+
+
+async def _case_of_family(session: Session, document: Mapping[str, Any], implementer: str) -> CaseFile | None:
+    """The case that was opened for those of the family who were adopted before; whoever asks first is first."""
+    if document["household_id"] is None:
+        return None
+    household_id = UUID(document["household_id"])
+    await session.execute(select(func.pg_advisory_xact_lock(household_id.int >> 65)))
+    query = select(CaseFile).where(
+        CaseFile.household_id == household_id,
+        CaseFile.referral_id.is_(None),
+        CaseFile.programme == document["programme"],
+        CaseFile.implementer == implementer,
+        CaseFile.state != CaseState.CLOSED,
+    )
+    case: CaseFile | None = await session.scalar(query.order_by(CaseFile.id).limit(1).with_for_update())
+    return case
+
+
+async def _household(session: Session, document: Mapping[str, Any]) -> Household:
+    """A new household, under the id that the desk gave the family where no household has it."""
+    wanted = UUID(document["household_id"]) if document["household_id"] is not None else None
+    taken = wanted is None or await session.get(Household, wanted) is not None
+    household = Household() if taken else Household(id=wanted)
+    session.add(household)
+    await session.flush()
+    return household
 
 
 JOB = JobKind(ADOPT, apply, call)

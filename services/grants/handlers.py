@@ -1,7 +1,6 @@
 """What grants does when another service tells something. Every event has an outcome in every state."""
 
 from typing import Any
-from uuid import UUID
 
 import structlog
 from sqlalchemy import delete, select, update
@@ -46,6 +45,9 @@ from contracts.reception import (
     ReceptionAssistance,
 )
 from services.grants import people, plans, transfers
+from services.grants.cooperatives import service as cooperatives
+from services.grants.earned import service as earned
+from services.grants.earned.handlers import BY_TRAINING
 from services.grants.endings import wind_up
 from services.grants.grants import service as grants
 from services.grants.grants.rules import DECIDED, UNDECIDED
@@ -63,7 +65,7 @@ async def case_opened(session: Session, event: Event[CaseOpened]) -> None:
     """Know the person, their place in the household and how they return, in this case of theirs."""
     await beneficiaries.on_opened(session, event)
     data = event.data
-    if await _erased(session, data.returnee_id):
+    if await people.erased(session, data.returnee_id):
         return
     values = {
         "case_id": data.case_id,
@@ -101,6 +103,7 @@ async def case_closed(session: Session, event: Event[CaseClosed]) -> None:
         .where(Participant.case_id == data.case_id, Participant.returnee_id == data.returnee_id)
         .values(state=data.state)
     )
+    await cooperatives.pass_on(session, data.returnee_id, data.case_id)
     for grant in await _grants(session, Grant.case_id == data.case_id, Grant.returnee_id == data.returnee_id):
         await wind_up(session, grant, GrantReason.CASE_CLOSED)
 
@@ -118,6 +121,7 @@ async def case_transferred(session: Session, event: Event[CaseTransferred]) -> N
     )
     if moved is None:
         return
+    await cooperatives.pass_on(session, data.returnee_id, data.case_id)
     theirs = (Grant.case_id == data.case_id, Grant.returnee_id == data.returnee_id)
     for grant in await _grants(session, *theirs, Grant.state.in_({*UNDECIDED, *DECIDED})):
         await transfers.hand_over(session, grant, data.implementer)
@@ -126,7 +130,7 @@ async def case_transferred(session: Session, event: Event[CaseTransferred]) -> N
 async def visit_recorded(session: Session, event: Event[VisitRecorded]) -> None:
     """Somebody saw the person: the next instalments of what they were given are prepared."""
     data = event.data
-    if not data.reached or await _erased(session, data.returnee_id):
+    if not data.reached or await people.erased(session, data.returnee_id):
         return
     day = event.envelope.occurred_at.date()
     values = {"id": data.visit_id, "case_id": data.case_id, "returnee_id": data.returnee_id, "visited_on": day}
@@ -151,8 +155,11 @@ async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> Non
     """Give up what was not begun, and keep the amounts without the person."""
     returnee_id = event.data.returnee_id
     await beneficiaries.on_erased(session, event)
+    await cooperatives.pass_on(session, returnee_id)
     for grant in await _grants(session, Grant.returnee_id == returnee_id):
         await wind_up(session, grant, GrantReason.OTHER, desk=True)
+    await earned.forget(session, returnee_id)
+    await cooperatives.scrub(session, returnee_id)
     await grants.scrub(session, returnee_id)
     await payees.scrub(session, returnee_id)
     for table in (Participant, Visit):
@@ -172,7 +179,7 @@ async def arrived(session: Session, event: Event[ArrivalReceived | ArrivalConfir
 async def travel_confirmed(session: Session, event: Event[TravelConfirmed]) -> None:
     """Request the cash that the programme prepares for the desk; people approve and release it before the flight."""
     data = event.data
-    if data.case_id is None or await _erased(session, data.returnee_id):
+    if data.case_id is None or await people.erased(session, data.returnee_id):
         return
     who = await session.get(Participant, (data.case_id, data.returnee_id))
     if who is None:
@@ -229,7 +236,7 @@ async def referral_withdrawn(session: Session, event: Event[ReferralWithdrawn]) 
 async def plan_approved(session: Session, event: Event[PlanApproved]) -> None:
     """Fetch the lines and make grants of them; the plan's preparer is the requester."""
     data = event.data
-    if not await _erased(session, data.returnee_id):
+    if not await people.erased(session, data.returnee_id):
         await plans.fetch_later(
             session,
             case_id=data.case_id,
@@ -263,11 +270,6 @@ async def assisted(session: Session, event: Event[AssistanceProvided]) -> None:
         await payments.confirm(session, people.SYSTEM, grant, payment, confirmed_on=day, receipt=data.assistance_id)
 
 
-async def _erased(session: Session, returnee_id: UUID) -> bool:
-    known = beneficiaries.beneficiary.c
-    return await session.scalar(select(known.state).where(known.returnee_id == returnee_id)) == "erased"
-
-
 async def _grants(session: Session, *where: Any) -> list[Grant]:
     rows = await session.scalars(
         select(Grant).where(*where).order_by(Grant.id).with_for_update(),
@@ -287,6 +289,7 @@ async def merged(session: Session, event: Event[ReturneeMerged]) -> None:
 
 
 HANDLERS: Handlers = {
+    **BY_TRAINING,
     ReturneeMerged: merged,
     ReturneeUnmerged: beneficiaries.on_unmerged,
     CaseTransferred: case_transferred,

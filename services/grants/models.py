@@ -9,23 +9,20 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Computed,
-    DateTime,
     FetchedValue,
     ForeignKey,
     Identity,
     Index,
     LargeBinary,
-    MetaData,
     Numeric,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.types import Text
 
-from chassis.db import NAMING, now
+from chassis.db import now
 from chassis.ids import new_id
+from chassis.tables import READ_BACK, TYPES, ResourceColumns, new_metadata
 
 MONEY = Numeric(18, 3)
 
@@ -33,33 +30,15 @@ MONEY = Numeric(18, 3)
 class Base(DeclarativeBase):
     """Base of the tables of grants."""
 
-    metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map: ClassVar = {
-        datetime: DateTime(timezone=True),
-        str: Text,
-        Decimal: MONEY,
-        dict[str, Any]: JSONB,
-        list[dict[str, Any]]: JSONB,
-        list[str]: ARRAY(Text),
-    }
-    # What the database's clock writes is read back with the statement that wrote it.
-    __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012 - SQLAlchemy's own name, read once
+    metadata = new_metadata()
+    type_annotation_map: ClassVar = TYPES | {Decimal: MONEY}
+    __mapper_args__ = READ_BACK
 
 
-class Resource(Base):
-    """What a table has whose rows are resources: an id, a version for the ETag, and when it changed."""
+class Resource(ResourceColumns, Base):
+    """What a table has whose rows are resources."""
 
     __abstract__ = True
-
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id, sort_order=-2)
-    version: Mapped[int] = mapped_column(default=1, sort_order=-1)
-    created_at: Mapped[datetime] = mapped_column(server_default=now(), sort_order=1)
-    updated_at: Mapped[datetime] = mapped_column(server_default=now(), server_onupdate=FetchedValue(), sort_order=1)
-
-    def changed(self) -> None:
-        """Count the change: another ETag, and a new `updated_at` by the database's clock."""
-        self.version += 1
-        self.updated_at = now()
 
 
 class Participant(Base):
@@ -193,6 +172,9 @@ class Grant(Resource):
     quotes_needed: Mapped[int]
     outside_window: Mapped[bool] = mapped_column(default=False)
     delivered_on: Mapped[date | None]
+    parts: Mapped[list[dict[str, Any]]] = mapped_column(default=list, server_default=text("'[]'::jsonb"))
+    """Of a joint grant, whose part it is: returnee, case, household, line of the plan, and `share`, a number. Each
+    one's part counts against their own ceilings; `returnee_id` is then who stands for all."""
 
     __table_args__ = (
         CheckConstraint(
@@ -205,6 +187,7 @@ class Grant(Resource):
         CheckConstraint("(state IN ('rejected', 'cancelled')) = (reason IS NOT NULL)", name="reason"),
         Index("uq_grant_travel", "returnee_id", "travel_id", unique=True, postgresql_where=text("source = 'travel'")),
         Index("ix_grant_updated_at", "updated_at"),
+        Index("ix_grant_parts", "parts", postgresql_using="gin", postgresql_ops={"parts": "jsonb_path_ops"}),
         Index("ix_grant_state", "state", "id"),
     )
 
@@ -341,8 +324,10 @@ class Payment(Resource):
     method: Mapped[str]
     payee_id: Mapped[UUID | None] = mapped_column(ForeignKey("payee.id"))
     instalment: Mapped[int] = mapped_column(default=1)
-    session: Mapped[str | None] = mapped_column(unique=True)
-    """For an allowance: the attendance that it is for, once."""
+    session: Mapped[str | None]
+    """What it was earned by, once: a session or a day that was attended, a month of work."""
+    questioned: Mapped[str | None]
+    """Why it is in question: what it was earned by was taken back after its release."""
     amount: Mapped[Decimal]
     currency: Mapped[str]
     payout: Mapped[Decimal]
@@ -379,6 +364,12 @@ class Payment(Resource):
         CheckConstraint("released_by IS NULL OR released_by <> scheduled_by", name="four_eyes"),
         CheckConstraint("released_by IS NULL OR papers_needed <@ papers_there", name="papers"),
         CheckConstraint("state NOT IN ('confirmed', 'reversed', 'recovered') OR confirmed_on IS NOT NULL", name="when"),
+        Index(
+            "uq_payment_session",
+            "session",
+            unique=True,
+            postgresql_where=text("state IN ('scheduled', 'released', 'confirmed')"),
+        ),
         Index("ix_payment_updated_at", "updated_at"),
         Index("ix_payment_state", "state", "id"),
     )

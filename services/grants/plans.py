@@ -83,7 +83,10 @@ async def _grant(session: Session, payload: Payload, plan: Any) -> None:
     for line_id, grant in there.items():
         if line_id not in lines and grant.state in UNDECIDED:
             await service.end(session, people.SYSTEM, grant, (), GrantReason.PLAN_CHANGED)
+    covered = await service.lines_in_common(session, lines)
     for line_id, line in lines.items():
+        if line_id in covered:
+            continue
         amount, currency = Decimal(line["budget"]["amount"]), line["budget"]["currency"]
         before = there.get(line_id)
         if before is None:
@@ -101,7 +104,6 @@ async def _request(session: Session, who: Participant, line: Any, plan_id: UUID,
         requester=preparer,
         caller=people.SYSTEM,
         source="plan",
-        description=line["description"],
         housing=line["housing"],
         plan_id=plan_id,
         plan_line_id=UUID(line["id"]),

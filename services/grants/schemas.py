@@ -13,11 +13,14 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from pydantic_core import PydanticCustomError
 
 from chassis.errors import FieldError, invalid
+from chassis.moments import Written
 from contracts.codes import Money
 from contracts.currencies import is_exact
 
-Claimed = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2100, 1, 1, tzinfo=UTC))]
-Day = Annotated[date, Field(ge=date(2000, 1, 1), lt=date(2100, 1, 1))]
+Claimed = Annotated[
+    AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2100, 1, 1, tzinfo=UTC)), Written
+]
+Day = Annotated[date, Field(ge=date(2000, 1, 1), lt=date(2100, 1, 1)), Written]
 Words = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$", min_length=1, max_length=500)]
 UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"description": "Somebody named is not known, or not for you"}}
 CHANGED: dict[int | str, dict[str, Any]] = {412: {"description": "One of them has changed since you read it"}}

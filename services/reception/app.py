@@ -1,16 +1,15 @@
 """Reception as one object."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from fastapi import FastAPI
 
 from chassis.app import Service
+from chassis.holdings import Holdings
 from chassis.streams import Closing
 from contracts.reception import PUBLISHES
 from services.reception.arrivals.routes import router as arrivals
-from services.reception.arrivals.sync import LANES
 from services.reception.flights.routes import router as flights
 from services.reception.handlers import HANDLERS
 from services.reception.identities import fetch_job
@@ -20,7 +19,6 @@ from services.reception.models import Base
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """What runs beside the application."""
     app.state.closing = closing = Closing()
-    app.state.lanes = asyncio.Semaphore(LANES)
     try:
         yield
     finally:
@@ -38,4 +36,10 @@ service = Service(
     handlers=HANDLERS,
     jobs=lambda settings: [fetch_job(settings)],
     lifespan=lifespan,
+    needs=["matching_key"],
+    # Who took over a child or a patient is somebody else.
+    holdings=Holdings(
+        sealed={"passenger.sealed": ("passenger", "id"), "arrival_profile.restricted": ("profile", "arrival_id")},
+        withheld=frozenset({"arrival_handover.sealed"}),
+    ),
 )

@@ -10,14 +10,18 @@ import pycountry
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from chassis.moments import Written
+
 NAME_LENGTH = 120
 SENTINEL_BIRTH_DATE = date(1900, 1, 1)
 NOT_COUNTRIES = frozenset({"XXA", "XXB", "XXC", "XXX", "XKX"})
 """ICAO 9303: stateless, refugees, unspecified; and Kosovo's user-assigned code."""
 
-Claimed = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2100, 1, 1, tzinfo=UTC))]
+Claimed = Annotated[
+    AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2100, 1, 1, tzinfo=UTC)), Written
+]
 """When something happened by the clock of whoever tells it."""
-Day = Annotated[date, Field(ge=date(2000, 1, 1), lt=date(2100, 1, 1))]
+Day = Annotated[date, Field(ge=date(2000, 1, 1), lt=date(2100, 1, 1)), Written]
 """A day in the time zone of the port."""
 Governorate = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}-[A-Z0-9]{1,3}$")]
 """ISO 3166-2."""
@@ -68,7 +72,7 @@ def _nationality(code: str) -> str:
 
 
 NamePart = Annotated[str, AfterValidator(_plain)]
-BirthDate = Annotated[date, AfterValidator(_born)]
+BirthDate = Annotated[date, AfterValidator(_born), Written]
 Nationality = Annotated[str, AfterValidator(_nationality)]
 LatinName = Annotated[NamePart, AfterValidator(lambda text: _in_script(text, "LATIN"))]
 ArabicName = Annotated[NamePart, AfterValidator(lambda text: _in_script(text, "ARABIC"))]

@@ -10,9 +10,9 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from chassis.crypto import Keyring
+from chassis.marks import Marks
 from chassis.settings import Settings
 from contracts.programmes import Country, HandoverRule, Programme, Rules, load_countries, load_programmes
-from services.reception.marks import Marks
 from services.reception.ports import Ports, load_ports
 
 

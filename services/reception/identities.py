@@ -14,8 +14,8 @@ from chassis.crypto import Keyring
 from chassis.db import Session, now
 from chassis.http import CallFailed, ServiceClient
 from chassis.jobs import JobKind, Payload
+from chassis.marks import Marks
 from chassis.settings import Settings
-from services.reception.marks import Marks
 from services.reception.models import Arrival, Mark
 from services.reception.uniting import unite_known
 
@@ -65,13 +65,6 @@ class Document(Part):
     issuer: str
 
 
-class Reference(Part):
-    """A person's place in a referral, under its sender's reference."""
-
-    external_reference: str
-    person: int
-
-
 class Identity(Part):
     """By what the desk recognises a person."""
 
@@ -80,19 +73,21 @@ class Identity(Part):
     birth: Birth | None = None
     nationality: str | None = None
     languages: list[str] = []
-    contacts: list[SafeContact] = []
 
 
 class Copy(Identity):
     """What reception keeps, of which the board shows less."""
 
+    contacts: list[SafeContact] = []
     documents: list[Document] = []
+    """Only of somebody whom the desk or a manifest named, until cases adopts them."""
 
 
 class Fetched(Copy):
-    """What cases says; the references become marks and are not kept."""
+    """What cases says; the marks are kept beside the copy."""
 
-    references: list[Reference] = []
+    marks: list[str] = []
+    """Keyed digests of the person's documents and references, in hexadecimal."""
 
 
 def _keyring(request: Request) -> Keyring:
@@ -114,6 +109,15 @@ async def read_copy(session: Session, returnee_id: UUID, keyring: Keyring) -> Co
     """All that is kept of somebody. The caller of this audits the reading."""
     copies = await beneficiaries.identities(session, [returnee_id], keyring)
     return Copy.model_validate_json(copies[returnee_id]) if returnee_id in copies else None
+
+
+async def keep_new(session: Session, copies: Mapping[UUID, Copy], keyring: Keyring, marks: Marks) -> None:
+    """Keep, and mark, who people are whom reception has just given an id."""
+    documents = {who: Copy.model_validate(each.model_dump()).model_dump_json().encode() for who, each in copies.items()}
+    await beneficiaries.keep_identities(session, documents, keyring)
+    rows = {(who, marks.document(each.number)) for who, copy in copies.items() for each in copy.documents}
+    if rows:
+        await session.execute(insert(Mark), [{"returnee_id": who, "digest": digest} for who, digest in sorted(rows)])
 
 
 async def mark(session: Session, returnee_id: UUID, digests: Iterable[bytes]) -> None:
@@ -142,7 +146,7 @@ async def read(session: Session, returnee_ids: Iterable[UUID], keyring: Keyring)
 
 def fetch_job(settings: Settings) -> JobKind:
     """The job that fetches an identity from cases and keeps a minimal copy."""
-    keyring, marks = Keyring.from_settings(settings), Marks(settings)
+    keyring = Keyring.from_settings(settings)
 
     async def call(client: ServiceClient, payload: Payload) -> Fetched | None:
         try:
@@ -158,8 +162,7 @@ def fetch_job(settings: Settings) -> JobKind:
         returnee_id = UUID(payload["returnee_id"])
         if found is None or not await keep(session, returnee_id, found, keyring):
             return
-        digests = [marks.reference(each.external_reference, each.person) for each in found.references]
-        await mark(session, returnee_id, digests + [marks.document(each.number) for each in found.documents])
+        await mark(session, returnee_id, map(bytes.fromhex, found.marks))
         await session.execute(
             update(Arrival)
             .where(Arrival.returnee_id == returnee_id)

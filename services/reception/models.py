@@ -3,29 +3,25 @@
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import (
     CheckConstraint,
     Computed,
-    DateTime,
     Enum,
     ForeignKey,
     Index,
     LargeBinary,
-    MetaData,
-    Numeric,
-    Text,
     UniqueConstraint,
     false,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from chassis.db import NAMING, now
-from contracts.codes import ArrivalState, AssistanceKind, NeedsPriority, ReturnKind
+from chassis.db import now
+from chassis.tables import TYPES, new_metadata
+from contracts.codes import ArrivalState, AssistanceKind, Member, NeedsPriority, ReturnKind
 from contracts.reception import ConfirmationMethod, TransportMode
 from services.reception.flights.rules import FlightState
 
@@ -45,15 +41,8 @@ def one_of(name: str, words: type[StrEnum]) -> Enum:
 class Base(DeclarativeBase):
     """Base of reception's tables."""
 
-    metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's declarative attribute, read once
-        str: Text,
-        datetime: DateTime(timezone=True),
-        dict[str, Any]: JSONB,
-        list[str]: ARRAY(Text),
-        Decimal: Numeric(),  # keeps the decimals that were given
-        bytes: LargeBinary,
-    }
+    metadata = new_metadata()
+    type_annotation_map: ClassVar = TYPES | {bytes: LargeBinary}
 
 
 class Flight(Base):
@@ -120,6 +109,9 @@ class Arrival(Base):
     held_at: Mapped[datetime | None] = mapped_column(comment="by the authorities; shown to few, published to nobody")
     held_by: Mapped[str | None] = mapped_column(comment="organisation that said so")
     met_by: Mapped[str | None] = mapped_column(comment="organisation whose desk met the person")
+    member: Mapped[Member | None] = mapped_column(
+        one_of("member", Member), comment="a walk-in's place in the family, as the desk says"
+    )
     case_id: Mapped[UUID | None]
     referral_id: Mapped[UUID | None]
     household_id: Mapped[UUID | None]

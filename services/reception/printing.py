@@ -18,6 +18,8 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 BOM = "\ufeff"
 """Without it spreadsheets take UTF-8 for something else."""
 
+AT_THE_DESK = "Personal data: keep it at the desk and destroy it after use."
+
 _pages = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True)
 
 
@@ -77,17 +79,25 @@ def as_csv(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> Response
 
 
 def as_page(
-    title: str, about: str, columns: Sequence[Column], rows: Sequence[Sequence[Any]], *, at: datetime, ticks: bool
+    title: str,
+    about: str,
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[Any]],
+    *,
+    at: datetime,
+    ticks: bool,
+    warning: str = AT_THE_DESK,
 ) -> Response:
     """The list as a page to print, in landscape.
 
     Args:
         title: Above it.
-        about: A line below the title.
+        about: A line beside the title.
         columns: Of which those with a title are shown.
         rows: A cell a column.
         at: When it is printed, in the time zone of the port.
         ticks: Whether it has an empty column to tick.
+        warning: What is to be done with the paper.
     """
     shown = [index for index, column in enumerate(columns) if column.title is not None]
     html = _pages.get_template("list.html").render(
@@ -96,7 +106,7 @@ def as_page(
         columns=[columns[index] for index in shown],
         rows=[[_text(row[index]) for index in shown] for row in rows],
         printed=f"Printed {at:%d %b %Y %H:%M}",
-        warning="Personal data: keep it at the desk and destroy it after use.",
+        warning=warning,
         ticks=ticks,
     )
     return _answer(html, "text/html; charset=utf-8")

@@ -3,17 +3,19 @@
 from pathlib import Path
 
 from chassis.app import Service
+from chassis.holdings import Holdings
 from contracts import training as facts
+from services.training import plans, whereabouts
 from services.training.attendance.routes import router as attendance
 from services.training.certificates.routes import router as certificates
 from services.training.courses.routes import cohorts, courses, providers
+from services.training.enrolments.choices import CHOOSE_JOB
 from services.training.enrolments.routes import router as enrolments
 from services.training.enrolments.service import LAPSE_JOB
 from services.training.handlers import HANDLERS
 from services.training.identities import fetch_job
 from services.training.mentors.routes import router as mentors
 from services.training.models import Base
-from services.training.plans import FETCH_JOB
 from services.training.work.routes import employers, placements, vacancies
 
 service = Service(
@@ -36,5 +38,6 @@ service = Service(
     migrations=Path(__file__).parent / "migrations" / "versions",
     publishes=facts.PUBLISHES,
     handlers=HANDLERS,
-    jobs=lambda settings: [fetch_job(settings), FETCH_JOB, LAPSE_JOB],
+    jobs=lambda settings: [fetch_job(settings), plans.FETCH_JOB, whereabouts.FETCH_JOB, CHOOSE_JOB, LAPSE_JOB],
+    holdings=Holdings(),
 )

@@ -12,13 +12,16 @@ from pydantic_core import PydanticCustomError
 
 from chassis.auth import Caller
 from chassis.errors import FORBIDDEN, NOT_FOUND, Problem
+from chassis.moments import Written
 from contracts.codes import CountryCode
 
 Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f<>]+$", max_length=200, strip_whitespace=True)]
 """A line of text without control characters."""
 Note = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$", max_length=2000)]
-Day = Annotated[date, Field(ge=date(2000, 1, 1), lt=date(2100, 1, 1))]
-Claimed = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2100, 1, 1, tzinfo=UTC))]
+Day = Annotated[date, Field(ge=date(2000, 1, 1), lt=date(2100, 1, 1)), Written]
+Claimed = Annotated[
+    AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2100, 1, 1, tzinfo=UTC)), Written
+]
 """A time with its offset."""
 Percent = Annotated[int, Field(ge=0, le=100)]
 
@@ -89,14 +92,19 @@ Governorate = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}-[A-Z0-9]{1,3}
 """ISO 3166-2."""
 
 
+def is_in(country: str, governorate: str) -> bool:
+    """Whether an ISO 3166-2 code is of a country (ISO 3166-1 alpha-3)."""
+    known: Any = pycountry.countries.get(alpha_3=country)
+    return governorate.startswith(f"{known.alpha_2}-")
+
+
 def check_place(country: str, governorate: str | None) -> None:
     """Refuse a governorate of another country.
 
     Raises:
         PydanticCustomError: It is one.
     """
-    known: Any = pycountry.countries.get(alpha_3=country)
-    if governorate is not None and not governorate.startswith(f"{known.alpha_2}-"):
+    if governorate is not None and not is_in(country, governorate):
         raise refuse("governorate_outside_country", "an ISO 3166-2 code of the country")
 
 

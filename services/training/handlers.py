@@ -19,7 +19,9 @@ from contracts.cases import (
     CaseResumed,
     CaseSuspended,
     CaseTransferred,
+    PlanAmended,
     PlanApproved,
+    PlanReturned,
     ReferralWithdrawn,
     ReturneeErased,
     ReturneeMerged,
@@ -32,7 +34,8 @@ from contracts.cases import (
 )
 from contracts.reception import ArrivalDeclined, ArrivalNoShow, ArrivalNotDeparted
 from contracts.training import CancellationReason, MentorshipEnd, ReturneeScrubbed
-from services.training import identities, plans
+from services.training import identities, plans, whereabouts
+from services.training.enrolments.choices import choose_for
 from services.training.enrolments.service import cancel_not_begun
 from services.training.mentors.service import end_all_of
 from services.training.models import Enrolment, Seeker
@@ -53,6 +56,24 @@ async def _state(session: Session, returnee_id: UUID) -> str | None:
 async def plan_approved(session: Session, event: Event[PlanApproved]) -> None:
     """Fetch the lines; a job requests what they ask for."""
     await plans.fetch_later(session, event.data.case_id, event.data.plan_version)
+
+
+async def plan_changed(session: Session, event: Event[PlanAmended] | Event[PlanReturned]) -> None:
+    """A new version of the plan is being written: a person looks at what the one before asked for."""
+    data = event.data
+    await plans.amended(session, data.case_id, data.returnee_id, data.plan_version)
+
+
+async def case_opened(session: Session, event: Event[CaseOpened]) -> None:
+    """Know the person, and have it fetched where they return to."""
+    await beneficiaries.on_opened(session, event)
+    await whereabouts.fetch_later(session, event.data.case_id)
+
+
+async def case_moved(session: Session, event: Event[CaseProgressed] | Event[CaseResumed]) -> None:
+    """Look again for a cohort for what is asked for: another phase has begun, or the case goes on."""
+    await beneficiaries.on_moved(session, event)
+    await choose_for(session, event.data.returnee_id)
 
 
 async def case_closed(session: Session, event: Event[CaseClosed]) -> None:
@@ -88,6 +109,7 @@ async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> Non
     returnee_id = event.data.returnee_id
     await beneficiaries.on_erased(session, event)
     await identities.forget(session, returnee_id)
+    await whereabouts.forget(session, returnee_id)
     theirs = [Enrolment.returnee_id == returnee_id]
     await cancel_not_begun(session, theirs, CancellationReason.ERASED)
     today = await _today(session)
@@ -117,8 +139,13 @@ HANDLERS: Handlers = {
             ReturneeRestricted: beneficiaries.on_restricted,
         },
     ),
+    CaseOpened: case_opened,
+    CaseProgressed: case_moved,
+    CaseResumed: case_moved,
     CaseClosed: case_closed,
     PlanApproved: plan_approved,
+    PlanAmended: plan_changed,
+    PlanReturned: plan_changed,
     ReturneeUpdated: returnee_updated,
     ReturneeErased: returnee_erased,
     ReferralWithdrawn: not_returned,

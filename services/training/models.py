@@ -7,52 +7,29 @@ from uuid import UUID
 
 from sqlalchemy import (
     CheckConstraint,
-    DateTime,
-    FetchedValue,
     ForeignKey,
     Index,
-    MetaData,
-    Numeric,
-    Text,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from chassis.db import NAMING, now
-from chassis.ids import new_id
+from chassis.db import now
+from chassis.tables import READ_BACK, TYPES, ResourceColumns, new_metadata
 
 
 class Base(DeclarativeBase):
     """Base of training's tables."""
 
-    metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map: ClassVar = {
-        str: Text,
-        datetime: DateTime(timezone=True),
-        dict[str, Any]: JSONB,
-        list[str]: ARRAY(Text),
-        Decimal: Numeric(),  # keeps the decimals that were given
-    }
-    # What the database's clock writes is read back with the statement that wrote it.
-    __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012 - SQLAlchemy's own name, read once
+    metadata = new_metadata()
+    type_annotation_map: ClassVar = TYPES
+    __mapper_args__ = READ_BACK
 
 
-class Resource(Base):
-    """What a table has whose rows are resources: an id, a version for the ETag, and when it changed."""
+class Resource(ResourceColumns, Base):
+    """What a table has whose rows are resources."""
 
     __abstract__ = True
-
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id, sort_order=-2)
-    version: Mapped[int] = mapped_column(default=1, sort_order=-1)
-    created_at: Mapped[datetime] = mapped_column(server_default=now(), sort_order=1)
-    updated_at: Mapped[datetime] = mapped_column(server_default=now(), server_onupdate=FetchedValue(), sort_order=1)
-
-    def changed(self) -> None:
-        """Count the change: another ETag, and a new `updated_at` by the database's clock."""
-        self.version += 1
-        self.updated_at = now()
 
 
 class OfPerson(Resource):
@@ -119,6 +96,8 @@ class Course(Resource):
     isced_f: Mapped[str]
     isco_08: Mapped[str | None]
     programmes: Mapped[list[str]] = mapped_column(comment="empty: open to all")
+    governorate: Mapped[str | None] = mapped_column(comment="where it takes place; none where that is not known")
+    governorates: Mapped[list[str]] = mapped_column(comment="where those live for whom it is; empty: anywhere")
     stipend: Mapped[bool]
     attendance_percent: Mapped[int | None] = mapped_column(comment="none: as the programme asks")
 
@@ -156,6 +135,7 @@ class Cohort(Resource):
     time_zone: Mapped[str]
     country: Mapped[str]
     city: Mapped[str | None]
+    governorate: Mapped[str | None]
     venue: Mapped[str | None]
     online: Mapped[bool]
     capacity: Mapped[int]
@@ -197,6 +177,7 @@ class Enrolment(OfPerson):
         CheckConstraint("state IN ('requested', 'cancelled') OR cohort_id IS NOT NULL", name="cohort"),
         CheckConstraint("(state = 'offered') = (offered_until IS NOT NULL)", name="offer"),
         CheckConstraint("state <> 'waitlisted' OR queue IS NOT NULL", name="queue"),
+        CheckConstraint("review IN ('plan_amended', 'line_removed')", name="review"),
         Index(
             "uq_enrolment_active",
             "cohort_id",
@@ -229,6 +210,7 @@ class Enrolment(OfPerson):
     manual_on: Mapped[date | None]
     evaluation: Mapped[dict[str, Any] | None]
     reason: Mapped[str | None]
+    review: Mapped[str | None] = mapped_column(comment="why a person has to look whether it goes on")
     comment: Mapped[str | None]
     completed_on: Mapped[date | None]
     requested_by: Mapped[str]
@@ -278,15 +260,29 @@ class PlannedLine(Base):
     returnee_id: Mapped[UUID] = mapped_column(index=True)
     kind: Mapped[str]
     active: Mapped[bool]
+    provider: Mapped[str | None] = mapped_column(comment="that the line names")
+    course_id: Mapped[UUID | None] = mapped_column(comment="that the line names")
+    cohort_id: Mapped[UUID | None] = mapped_column(comment="that the line names")
 
 
 class AppliedPlan(Base):
-    """The newest version of a case's plan that was taken over."""
+    """The newest version of a case's plan that was taken over, and the newest that is being written."""
 
     __tablename__ = "applied_plan"
 
     case_id: Mapped[UUID] = mapped_column(primary_key=True)
-    plan_version: Mapped[int]
+    plan_version: Mapped[int] = mapped_column(server_default=text("0"))
+    drafted_version: Mapped[int] = mapped_column(server_default=text("0"))
+
+
+class Whereabouts(Base):
+    """Where a person returns to and what they speak, as far as it decides which cohorts suit them."""
+
+    __tablename__ = "whereabouts"
+
+    returnee_id: Mapped[UUID] = mapped_column(primary_key=True)
+    governorate: Mapped[str | None] = mapped_column(comment="ISO 3166-2")
+    languages: Mapped[list[str] | None] = mapped_column(comment="kept of those for whom a plan asks for a course")
 
 
 class Seeker(Resource):
@@ -358,7 +354,8 @@ class Placement(OfPerson):
         CheckConstraint("state IN ('proposed', 'started', 'ended')", name="state"),
         CheckConstraint("state <> 'started' OR started_on IS NOT NULL", name="started"),
         CheckConstraint("(state = 'ended') = (reason IS NOT NULL)", name="reason"),
-        CheckConstraint("subsidy_line_id IS NULL OR wage_subsidy", name="subsidy"),
+        CheckConstraint("(subsidy_line_id IS NULL AND subsidy_months IS NULL) OR wage_subsidy", name="subsidy"),
+        CheckConstraint("subsidy_months > 0", name="subsidy_months"),
         Index(
             "uq_placement_active",
             "vacancy_id",
@@ -375,6 +372,7 @@ class Placement(OfPerson):
     plan_line_id: Mapped[UUID | None]
     wage_subsidy: Mapped[bool]
     subsidy_line_id: Mapped[UUID | None]
+    subsidy_months: Mapped[int | None] = mapped_column(comment="agreed; none: as the programme says")
     started_on: Mapped[date | None]
     ended_on: Mapped[date | None]
     reason: Mapped[str | None]

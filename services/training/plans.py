@@ -1,6 +1,7 @@
 """What an approved reintegration plan asks of training: its lines are fetched over HTTP by a job."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -17,10 +18,12 @@ from chassis.ids import new_id
 from chassis.jobs import JobKind, Payload
 from chassis.outbox import publish
 from contracts import training as facts
-from contracts.training import CancellationReason
+from contracts.training import CancellationReason, QuestionReason
+from services.training import whereabouts
 from services.training.courses.rules import CourseKind
+from services.training.enrolments.choices import choose_later
 from services.training.enrolments.rules import EnrolmentState
-from services.training.enrolments.service import cancel_not_begun, fact_of, person_of
+from services.training.enrolments.service import OVER, cancel_not_begun, fact_of, person_of, question
 from services.training.models import AppliedPlan, Enrolment, PlannedLine
 
 FETCH_PLAN = "training.plan.fetch"
@@ -33,8 +36,8 @@ WANTED: Mapping[str, CourseKind] = {
     "job_placement": CourseKind.JOB_READINESS,
 }
 """Kinds of line that an enrolment is requested for, and the kind of course."""
-KEPT = frozenset({*WANTED, "wage_subsidy"})
-"""Kinds of line that training knows of; a wage subsidy is for the placement that uses it."""
+KEPT = frozenset({*WANTED, "wage_subsidy", "living_allowance"})
+"""Kinds of line that training knows of; a subsidy is for the placement that uses it, an allowance for attendance."""
 
 log = structlog.get_logger("homeward.training")
 
@@ -47,6 +50,9 @@ class Line(BaseModel):
     id: UUID
     kind: str
     beneficiary: UUID
+    provider: str | None = None
+    course_id: UUID | None = None
+    cohort_id: UUID | None = None
 
 
 class Plan(BaseModel):
@@ -59,13 +65,21 @@ class Plan(BaseModel):
     lines: list[Line]
 
 
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A plan, and what the people speak for whom it asks for a course."""
+
+    plan: Plan
+    languages: Mapping[UUID, list[str]]
+
+
 async def fetch_later(session: Session, case_id: UUID, plan_version: int) -> None:
     """Have the lines of an approved plan fetched; once for all members of the case."""
     payload = {"case_id": str(case_id), "plan_version": plan_version}
     await jobs.schedule(session, FETCH_PLAN, payload, key=f"{case_id}:{plan_version}")
 
 
-async def _call(client: ServiceClient, payload: Payload) -> Plan | None:
+async def _call(client: ServiceClient, payload: Payload) -> Fetched | None:
     path = f"/v1/cases/{payload['case_id']}/plan"
     try:
         document = await client.get("cases", path, plan_version=payload["plan_version"])
@@ -74,48 +88,93 @@ async def _call(client: ServiceClient, payload: Payload) -> Plan | None:
             raise
         log.info("no plan to take over: cases does not have it any more")
         return None
-    return Plan.model_validate(document)
+    plan = Plan.model_validate(document)
+    people = {line.beneficiary for line in plan.lines if line.kind in WANTED}
+    return Fetched(plan, {person: await whereabouts.languages_of(client, person) for person in sorted(people)})
 
 
-async def _apply(session: Session, payload: Payload, plan: Plan | None) -> None:
-    if plan is not None:
-        await take_over(session, UUID(payload["case_id"]), plan)
+async def _apply(session: Session, payload: Payload, fetched: Fetched | None) -> None:
+    if fetched is not None:
+        await take_over(session, UUID(payload["case_id"]), fetched)
 
 
 FETCH_JOB = JobKind(FETCH_PLAN, _apply, _call)
 
 
-async def take_over(session: Session, case_id: UUID, plan: Plan) -> None:
-    """Request what a version of a plan asks for and an older one did not; cancel what it asks for no more.
+async def amended(session: Session, case_id: UUID, returnee_id: UUID, plan_version: int) -> None:
+    """A new version of a plan is being written: what the one before asked for goes on until a person has looked."""
+    statement = insert(AppliedPlan).values(case_id=case_id, drafted_version=plan_version)
+    newer = statement.on_conflict_do_update(
+        index_elements=["case_id"],
+        set_={"drafted_version": plan_version},
+        where=AppliedPlan.drafted_version < plan_version,
+    )
+    await session.execute(newer)
+    applied = await session.scalar(select(AppliedPlan.plan_version).where(AppliedPlan.case_id == case_id))
+    if applied is not None and applied >= plan_version:
+        return
+    which = (
+        Enrolment.case_id == case_id,
+        Enrolment.returnee_id == returnee_id,
+        Enrolment.plan_line_id.is_not(None),
+        Enrolment.review.is_(None),
+    )
+    await question(session, which, QuestionReason.PLAN_AMENDED)
 
-    Versions may come in any order: an older one than was applied changes nothing.
+
+async def take_over(session: Session, case_id: UUID, fetched: Fetched) -> None:
+    """Request what a version of a plan asks for and an older one did not.
+
+    What it asks for no more is cancelled where nobody had been given a place; the others go on until a person has
+    looked. Versions may come in any order: an older one than was applied changes nothing.
     """
+    plan = fetched.plan
     statement = insert(AppliedPlan).values(case_id=case_id, plan_version=plan.plan_version)
     newer = await session.execute(
         statement.on_conflict_do_update(
             index_elements=["case_id"],
             set_={"plan_version": plan.plan_version},
             where=AppliedPlan.plan_version < plan.plan_version,
-        ).returning(AppliedPlan.case_id)
+        ).returning(AppliedPlan.drafted_version)
     )
-    if newer.first() is None:
+    drafted = newer.scalar_one_or_none()
+    if drafted is None:
         return
     lines = [line for line in plan.lines if line.kind in KEPT]
-    there = select(PlannedLine.line_id).where(PlannedLine.case_id == case_id, PlannedLine.active)
-    before = set(await session.scalars(there))
     people = await _people(session, {line.beneficiary for line in lines})
+    active = select(PlannedLine.line_id).where(PlannedLine.case_id == case_id, PlannedLine.active)
+    before = set(await session.scalars(active))
+    for returnee_id, languages in fetched.languages.items():
+        if returnee_id in people:
+            await whereabouts.keep_languages(session, returnee_id, languages)
     for line in lines:
-        values = {"kind": line.kind, "returnee_id": line.beneficiary, "plan_id": plan.id, "active": True}
+        values = line.model_dump(exclude={"id", "beneficiary"}) | {
+            "returnee_id": line.beneficiary,
+            "plan_id": plan.id,
+            "active": True,
+        }
         added = insert(PlannedLine).values(line_id=line.id, case_id=case_id, **values)
         await session.execute(added.on_conflict_do_update(index_elements=["line_id"], set_=values))
-        person = people.get(line.beneficiary)
-        if line.id not in before and line.kind in WANTED and person is not None:
-            await _request(session, person, line)
     kept = [line.id for line in lines]
     gone = (PlannedLine.case_id == case_id, PlannedLine.line_id.not_in(kept))
+    dropped = [Enrolment.plan_line_id.in_(select(PlannedLine.line_id).where(*gone))]
     await session.execute(update(PlannedLine).where(*gone).values(active=False))
-    dropped = select(PlannedLine.line_id).where(*gone)
-    await cancel_not_begun(session, [Enrolment.plan_line_id.in_(dropped)], CancellationReason.PLAN_AMENDED)
+    only_wished = (EnrolmentState.REQUESTED,)
+    await cancel_not_begun(session, dropped, CancellationReason.PLAN_AMENDED, only_wished)
+    await question(session, dropped, QuestionReason.LINE_REMOVED)
+    carried_out = select(Enrolment).where(Enrolment.plan_line_id.in_(kept), Enrolment.state.not_in(OVER))
+    found = {enrolment.plan_line_id: enrolment for enrolment in await session.scalars(carried_out.with_for_update())}
+    if drafted <= plan.plan_version:
+        for enrolment in found.values():
+            if enrolment.review is not None:
+                enrolment.review = None
+                enrolment.changed()
+    fresh = [line for line in lines if line.kind in WANTED and line.id not in before and line.id not in found]
+    requested = [
+        await _request(session, people[each.beneficiary], each) for each in fresh if each.beneficiary in people
+    ]
+    waiting = [each.id for each in found.values() if each.state == EnrolmentState.REQUESTED]
+    await choose_later(session, [*requested, *waiting])
 
 
 async def _people(session: Session, returnee_ids: set[UUID]) -> dict[UUID, Any]:
@@ -125,7 +184,7 @@ async def _people(session: Session, returnee_ids: set[UUID]) -> dict[UUID, Any]:
     return {row.returnee_id: row for row in await session.execute(query)}
 
 
-async def _request(session: Session, person: Any, line: Line) -> None:
+async def _request(session: Session, person: Any, line: Line) -> UUID:
     enrolment = Enrolment(
         **person_of(person),
         id=new_id(),
@@ -137,3 +196,4 @@ async def _request(session: Session, person: Any, line: Line) -> None:
     session.add(enrolment)
     await session.flush()
     publish(session, facts.EnrolmentRequested(**fact_of(enrolment)))
+    return enrolment.id

@@ -286,7 +286,11 @@ class TestDeadlineDecisions:
         assert due["state"] == "missed"
         until = (datetime.now(UTC).date() + timedelta(days=10)).isoformat()
         path = f"/deadlines/{due['id']}"
-        answer = await house.post(f"{path}/extend", {"until": until, "reason": "hospital"}, etag=await house.etag(path))
+        body = {"until": until, "reason": "hospital"}
+        alone_with_it = await house.post(f"{path}/extend", body, etag=await house.etag(path))
+        assert alone_with_it.status_code == 409  # nobody is in charge whom another person would be beside
+        await house.post(f"/cases/{accepted.case_id}/assign", {"focal_point": "bert"})
+        answer = await house.post(f"{path}/extend", body, etag=await house.etag(path))
         assert answer.json()["state"] == "open"
 
     async def test_a_calendar_file_names_nobody(self, house: House) -> None:

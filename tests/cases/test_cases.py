@@ -60,6 +60,17 @@ class TestArrival:
         waiting = await house.jobs_due()
         assert waiting[due["plan"]["id"]] == datetime.fromisoformat(due["plan"]["due_at"])
 
+    async def test_what_is_told_of_a_deadline_has_the_offset_of_the_country(self, house: House) -> None:
+        accepted = await house.arrived(alone())
+        await house.pass_deadline(accepted.case_id, "plan")
+        told = {
+            name: payload["due_at"]
+            for name, payload in await house.published(accepted.people[0])
+            if name.startswith("deadline.") and payload["kind"] == "plan"
+        }
+        assert told.keys() == {"deadline.set", "deadline.missed"}
+        assert {due_at[-6:] for due_at in told.values()} == {"+03:00"}
+
     async def test_a_corrected_day_moves_the_deadlines(self, house: House) -> None:
         accepted = await house.arrived(alone())
         person = accepted.people[0]

@@ -2,6 +2,7 @@
 
 import hashlib
 import stat
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -12,6 +13,7 @@ from chassis.crypto import Keyring
 from chassis.documents import Documents
 from chassis.jobs import job
 from chassis.settings import Settings
+from services.cases.documents import job as job_of_unknown
 from services.cases.documents.job import document_jobs
 from services.cases.documents.kinds import DocumentKind, Readers, handling
 from services.cases.documents.service import REMOVE, forget_expired
@@ -138,6 +140,28 @@ class TestScan:
     async def test_refused(self, house: House, tmp_path: Path, ends: int, slug: str) -> None:
         with pytest.raises(Exception, match=slug):
             await self.documents(house, tmp_path, ends).check(PDF)
+
+
+async def test_what_no_row_speaks_of_is_taken_out_of_the_store(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    accepted = await house.arrived(alone())
+    known = (await house.upload(PDF, kind="quote", case_id=accepted.case_id)).json()["id"]
+    settings = house.homeward.settings
+    store = Documents(settings, house.homeward.keyring)
+    orphan = uuid4()
+    await store.keep(orphan, PDF)  # as when a commit fails after the upload
+
+    async def look() -> set[str]:
+        (kind,) = [each for each in document_jobs(settings) if each.name == job_of_unknown.UNKNOWN]
+        assert kind.call is not None
+        stored = await kind.call(house.homeward.client, {})
+        async with house.homeward.database.transaction() as session:
+            await kind.apply(session, {}, stored)
+            return set(await session.scalars(select(job.c.key).where(job.c.kind == REMOVE)))
+
+    assert str(orphan) not in await look()  # perhaps it is being uploaded
+    monkeypatch.setattr(job_of_unknown, "SURELY_OVER", timedelta(seconds=-5))
+    assert str(orphan) in (due := await look())
+    assert known not in due
 
 
 def test_every_kind_says_how_long_and_for_whom() -> None:

@@ -150,7 +150,8 @@ class TestVisits:
         for _ in range(2):
             async with house.homeward.database.transaction() as session:
                 cause = DeadlineKind.VISIT_AFTER_PAYMENT
-                await schedule_after(session, line_id, cause, payment, date(2026, 5, 1))
+                person = UUID(accepted.people[0])
+                await schedule_after(session, line_id, person, cause, payment, date(2026, 5, 1))
         (visit,) = (await house.get(f"/cases/{accepted.case_id}/visits")).json()["items"]
         assert (visit["due_on"], visit["cause"], visit["line_id"]) == (
             "2026-08-01",

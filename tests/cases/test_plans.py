@@ -94,6 +94,16 @@ class TestDraft:
             )
         )
         assert sorted(answer.status_code for answer in answers) == [200, 412]
+        # Who was refused reads what the other one wrote, and writes it with their own work beside it.
+        current = await house.get(path(accepted))
+        theirs = current.json()["lines"]
+        assert [each["budget"]["amount"] for each in theirs] == ["700.00"]
+        kept = [line(accepted.people[0], "700.00", id=theirs[0]["id"])]
+        both = {"lines": [*kept, line(accepted.people[0], "300.00", kind="education")]}
+        merged = await house.call("PUT", path(accepted), both, etag=current.headers["etag"], person="cara")
+        assert merged.status_code == 200, merged.text
+        assert [each["budget"]["amount"] for each in merged.json()["lines"]] == ["700.00", "300.00"]
+        assert merged.json()["lines"][0]["id"] == theirs[0]["id"]
         assert (await house.call("PUT", path(accepted), body, new=True)).status_code == 412
         assert (await house.call("PUT", path(accepted), body)).status_code == 428
 
@@ -134,6 +144,21 @@ class TestApproval:
         assert (await house.post(f"{path(accepted)}/approve", person="cara", etag=etag)).status_code == 403
         assert (await house.post(f"{path(accepted)}/approve", person="bert", etag=etag)).status_code == 200
 
+    async def test_who_writes_or_amends_it_is_named_so_that_they_cannot_approve_it(self, house: House) -> None:
+        accepted = await house.arrived(alone())
+        body = {"lines": [line(accepted.people[0])]}
+        nobody = await house.call("PUT", path(accepted), body, new=True, person=None)
+        assert (nobody.status_code, nobody.json()["type"]) == (403, "/problems/person-required")
+        await approved(house, accepted)
+        amending = {"comment": "more tools"}
+        nobody = await house.post(f"{path(accepted)}/amend", amending, person=None)
+        assert (nobody.status_code, nobody.json()["type"]) == (403, "/problems/person-required")
+        assert (await house.post(f"{path(accepted)}/amend", amending, person="cara")).status_code == 200
+        etag = (await house.post(f"{path(accepted)}/submit", person="anna")).headers["etag"]
+        own = await house.post(f"{path(accepted)}/approve", person="cara", etag=etag)
+        assert (own.status_code, own.json()["type"]) == (403, "/problems/four-eyes")
+        assert (await house.post(f"{path(accepted)}/approve", person="bert", etag=etag)).status_code == 200
+
     async def test_nobody_approves_what_they_have_not_seen(self, house: House) -> None:
         accepted = await house.arrived(alone())
         await submitted(house, accepted)
@@ -160,6 +185,16 @@ class TestApproval:
         again = await house.call("PUT", path(accepted), body, etag=back.headers["etag"])
         assert again.json()["state"] == "draft"
         assert (await house.post(f"{path(accepted)}/submit")).json()["state"] == "submitted"
+
+    async def test_what_was_signed_is_there(self, house: House) -> None:
+        accepted = await house.arrived(alone())
+        await drafted(house, accepted)
+        body = {"agreed_on": "2026-03-20", "language": "ckb", "document": str(uuid4())}
+        unknown = await house.post(f"{path(accepted)}/agree", body)
+        assert (unknown.status_code, unknown.json()["errors"][0]["pointer"]) == (422, "/document")
+        signed = (await house.upload(b"%PDF-1.7 signed", kind="consent", case_id=accepted.case_id)).json()
+        agreed = await house.post(f"{path(accepted)}/agree", body | {"document": signed["id"]})
+        assert agreed.json()["agreed_document"] == signed["id"]
 
     async def test_it_is_agreed_as_it_is(self, house: House) -> None:
         accepted = await house.arrived(alone())

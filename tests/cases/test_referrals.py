@@ -66,6 +66,13 @@ class TestSubmit:
         assert all(rule["holds"] and rule["source"] for rule in document["rules"])
         assert (await house.count("referral"), await house.count("outbox")) == before
 
+    async def test_whoever_is_asked_is_told_whoever_was_wished_for(self, house: House) -> None:
+        for requested in ("iom-iraq", None):
+            sent = await house.submit(referral(requested_partner=requested))
+            ((name, payload), _) = await house.published(sent["id"])
+            assert (name, payload.get("requested_partner")) == ("referral.submitted", requested)
+            assert payload["partners"] == ["iom-iraq"]
+
     async def test_only_its_sender_sends_it(self, house: House) -> None:
         answer = await house.post("/referrals", referral(), who="bamf")
         assert answer.status_code == 422

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.cases.returnees import rules
-from tests.cases.house import House, alone
+from tests.cases.house import House, alone, referral
 
 
 def named(*parts: str, script: str = "Latn") -> dict[str, Any]:
@@ -90,7 +90,8 @@ class TestRead:
         assert (await house.get(f"/households/{accepted.household_id}", who)).status_code == 404
 
     async def test_the_desk_gets_the_minimum(self, house: House) -> None:
-        accepted = await house.accepted()
+        body = referral()
+        accepted = await house.accepted(body)
         answer = await house.get(f"/returnees/{accepted.people[0]}/identity", "internal", scopes="internal")
         assert answer.status_code == 200
         assert set(answer.json()) == {
@@ -102,11 +103,13 @@ class TestRead:
             "household_id",
             "languages",
             "contacts",
-            "documents",
-            "references",
+            "marks",
         }
         assert answer.json()["contacts"] == [{"kind": "phone", "owner": "self", "safe_hours": "09:00-12:00"}]
-        assert "+964" not in answer.text  # documents are told, to find the person in a manifest; telephones are not
+        assert "0433111" not in answer.text
+        assert "+964" not in answer.text
+        assert body["external_reference"] not in answer.text
+        assert len(answer.json()["marks"]) == len(set(answer.json()["marks"])) == 2, "of the document and the reference"
         partner = await house.get(f"/returnees/{accepted.people[0]}/identity")
         assert partner.status_code == 403
 

@@ -114,6 +114,28 @@ class TestRestrictions:
         assert lifted.json()["lifted_at"]
         assert (await house.get(path, "fedasil")).status_code == 200
 
+    async def test_nor_of_what_was_submitted_about_them(self, house: House) -> None:
+        accepted = await house.accepted()
+        person, child = accepted.people
+        body = {"organisation": "fedasil", "reason": "safety"}
+        at = f"/referrals/{accepted.id}"
+
+        async def change(who: str, **more: bool) -> None:
+            answer = await house.post(f"/returnees/{who}/restrictions", body | more)
+            assert answer.status_code == 201, answer.text
+
+        await change(person)
+        assert (await house.get(at, "fedasil")).status_code == 404
+        assert (await house.get(f"/returnees/{person}", "fedasil")).status_code == 404
+        assert (await house.get(f"/returnees/{child}", "fedasil")).status_code == 200
+        assert (await house.get(at)).status_code == 200
+        await change(child)
+        await change(person, lifted=True)
+        assert (await house.get(at, "fedasil")).status_code == 404  # the child is in it too
+        await change(child, lifted=True)
+        assert (await house.get(at, "fedasil")).status_code == 200
+        assert (await house.get(at, "bamf")).status_code == 404
+
     async def test_who_implements_cannot_be_locked_out(self, house: House) -> None:
         person = (await house.accepted(alone())).people[0]
         body = {"organisation": "iom-iraq", "reason": "objection"}
@@ -132,9 +154,11 @@ class TestAccessReport:
 class TestHoldings:
     async def test_everything_is_there_for_our_own_services(self, house: House) -> None:
         accepted = await house.arrived(alone())
-        path = f"/returnees/{accepted.people[0]}/holdings"
+        path = f"/holdings/{accepted.people[0]}"
         held = (await house.get(path, "internal", scopes="internal")).json()
-        assert held["identity"]["names"][0]["family"] == "Al Oebaidi"
+        assert held["tables"]["returnee"][0]["names"][0]["family"] == "Al Oebaidi"
+        assert held["tables"]["referral"][0]["person"]["names"][0]["family"] == "Al Oebaidi"
+        assert "returnee.search" in held["withheld"]
         assert {"case_file", "case_member", "consent", "household_member", "referral_person"} <= set(held["tables"])
         assert (await house.get(path)).status_code == 403
 

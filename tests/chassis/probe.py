@@ -17,7 +17,7 @@ from chassis.app import Homeward, Service, create_app
 from chassis.concurrency import set_etag
 from chassis.errors import NOT_FOUND, Problem
 from chassis.ids import new_id
-from chassis.pagination import Cursor, Limit, Page, page
+from chassis.pagination import Cursor, Limit, Page, Since, page
 from chassis.routing import Body, CallerDep, CaughtUpDep, PreconditionDep, Router, SessionDep, public, requires
 from chassis.settings import async_url
 from chassis.telemetry import configure_logging, configure_tracing
@@ -88,6 +88,7 @@ async def listing(
     after: Cursor = None,
     limit: Limit = 50,
     words: Annotated[str | None, Query()] = None,
+    changed_since: Since | None = None,
 ) -> Page[UUID]:
     query = select(note.c.id)
     if words is not None:

@@ -16,9 +16,11 @@ from pydantic import SecretStr, ValidationError
 from sqlalchemy import literal, select
 
 from chassis.access import Role, grant, revoke, roles_of, visible
+from chassis.app import create_app
 from chassis.auth import Authenticator, Caller, KeySet, OrganisationKind
 from chassis.errors import BAD_GATEWAY, Problem
 from chassis.settings import Settings
+from cli.roles import ROLES
 from tests.chassis.probe import Probe
 from tests.tokens import ISSUER, bearer, fetch_keys, settings, token
 
@@ -153,6 +155,7 @@ class TestProduction:
             ({"audit_key": SecretStr("no base64")}, "HOMEWARD_AUDIT_KEY must be at least 32 bytes in base64"),
             ({"client_secret": SecretStr("")}, "HOMEWARD_CLIENT_SECRET is not set"),
             ({"client_secret": SecretStr("dev-1")}, "HOMEWARD_CLIENT_SECRET is a development key"),
+            ({"matching_key": SecretStr("dev-1")}, "HOMEWARD_MATCHING_KEY is a development key"),
             ({"issuer": "http://gateway.example"}, "HOMEWARD_ISSUER must be an https address"),
             ({"kafka_security_protocol": "SASL_PLAINTEXT"}, "would send the password in the clear"),
         ],
@@ -163,6 +166,11 @@ class TestProduction:
 
     def test_starts_on_its_own_keys(self) -> None:
         assert production().environment == "production"
+
+    @pytest.mark.parametrize("role", ["cases", "reception"])
+    def test_a_service_does_not_start_without_the_key_that_it_matches_by(self, role: str) -> None:
+        with pytest.raises(ValueError, match=f"{role} needs HOMEWARD_MATCHING_KEY"):
+            create_app(ROLES[role].service(), production(matching_key=None))
 
 
 def production(**values: Any) -> Settings:

@@ -107,6 +107,26 @@ async def wrote(database: Database, words: list[str]) -> bool:
     return await notes(database) == words
 
 
+async def test_slow_calls_hold_nobody_else(database: Database) -> None:
+    answered = asyncio.Event()
+
+    async def wait(_: Any, __: Payload) -> None:
+        await answered.wait()
+
+    quick = [f"{number:02}" for number in range(30)]
+    async with database.transaction() as session:
+        for number in range(jobs.AT_ONCE - 1):
+            await schedule(session, "slow", {"words": f"slow {number}"})
+    async with runners(database, JobKind("note", write_note), JobKind("slow", write_note, wait)):
+        async with database.transaction() as session:
+            for words in quick:
+                await schedule(session, "note", {"words": words})
+        await until(lambda: wrote(database, quick))
+        answered.set()
+        await until(lambda: none_left(database))
+    assert len(await notes(database)) == len(quick) + jobs.AT_ONCE - 1
+
+
 async def test_call_is_made_outside_a_transaction_and_tried_again(database: Database) -> None:
     calls = 0
 

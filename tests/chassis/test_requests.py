@@ -2,12 +2,14 @@
 
 import ast
 import asyncio
+import base64
 import json
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import InvalidRequestError
 
@@ -192,6 +194,15 @@ class TestIdempotency:
         assert b"Zaynab" not in row.body
         assert "Zaynab" not in json.dumps(row.headers)
 
+    async def test_answer_under_a_key_that_is_gone_is_said_to_be_lost(self, probe: Probe, probe_database) -> None:
+        sent = headers(key=str(uuid4()))
+        assert (await probe.http.post("/v1/notes", json={"words": "once"}, headers=sent)).status_code == 201
+        other = SecretStr(base64.b64encode(b"n" * 32).decode())
+        async with probing.running(probe_database.url, encryption_keys=(other,)) as without:
+            answer = await without.http.post("/v1/notes", json={"words": "once"}, headers=sent)
+        assert (answer.status_code, answer.json()["type"]) == (409, "/problems/answer-lost")
+        assert await count(probe, "once") == 1, "it is not done again"
+
     async def test_stored_answer_expires(self, probe: Probe) -> None:
         sent = headers(key="old")
         await probe.http.post("/v1/notes", json={"words": "old"}, headers=sent)
@@ -233,6 +244,15 @@ class TestPreconditions:
         assert [a.status_code for a in (without, first, second, anything)] == [428, 200, 412, 412]
         assert (await probe.http.get(path, headers=headers())).json()["words"] == "first"
 
+    async def test_an_if_match_that_is_no_etag_of_ours_is_refused(self, probe: Probe) -> None:
+        made = (await probe.http.post("/v1/notes", json={"words": "long"}, headers=headers())).json()
+        for length, status in ((255, 412), (256, 400), (5000, 400)):
+            sent = headers(**{"If-Match": '"' + "1" * (length - 2) + '"'})
+            answer = await probe.http.patch(f"/v1/notes/{made['id']}", json={"words": "other"}, headers=sent)
+            assert answer.status_code == status
+        assert answer.json()["errors"][0]["pointer"] == "#header/If-Match"
+        assert "1111" not in answer.text
+
     async def test_unchanged_is_304(self, probe: Probe) -> None:
         made = await probe.http.post("/v1/notes", json={"words": "still"}, headers=headers())
         path = f"/v1/notes/{made.json()['id']}"
@@ -263,7 +283,18 @@ class TestRefusals:
         answer = await probe.http.get("/v1/notes?word=x", headers=headers())
         assert answer.status_code == 400
         assert answer.json()["type"] == "/problems/unknown-parameter"
-        assert answer.json()["errors"][0]["detail"] == "known here: after, limit, words"
+        assert answer.json()["errors"][0]["detail"] == "known here: after, changed_since, limit, words"
+
+    @pytest.mark.parametrize("since", ["1700000000", "1.7e9", "-5", "0", "20240305", "2024"])
+    async def test_a_number_is_no_time(self, probe: Probe, since: str) -> None:
+        answer = await probe.http.get("/v1/notes", params={"changed_since": since}, headers=headers())
+        assert answer.status_code == 422
+        (error,) = answer.json()["errors"]
+        assert (error["pointer"], error["code"]) == ("#query/changed_since", "not_a_time")
+        good = await probe.http.get(
+            "/v1/notes", params={"changed_since": "2024-03-05T10:00:00+03:00"}, headers=headers()
+        )
+        assert good.status_code == 200
 
     async def test_unknown_field_is_refused_where_it_is(self, probe: Probe) -> None:
         answer = await probe.http.post("/v1/notes", json={"words": "a", "colour": "b"}, headers=headers())

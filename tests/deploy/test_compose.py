@@ -31,7 +31,7 @@ def filled(text: str) -> str:
     def value(match: re.Match[str]) -> str:
         if match["name"] == "ISSUER":
             return "https://homeward.example"
-        return "A" * 43 + "=" if match["name"].endswith(("ENCRYPTION_KEY", "AUDIT_KEY")) else "given"
+        return "A" * 43 + "=" if match["name"].endswith(("ENCRYPTION_KEY", "AUDIT_KEY", "MATCHING_KEY")) else "given"
 
     return re.sub(r"\$\{(?P<name>[A-Z_]+)[^}]*\}", value, text)
 
@@ -87,6 +87,8 @@ def test_roles_do_not_share_secrets() -> None:
         "HOMEWARD_AUDIT_KEY",
     ):
         assert len({OURS[role]["environment"][variable] for role in ROLES}) == len(ROLES), variable
+    matching = {role for role in ROLES if "HOMEWARD_MATCHING_KEY" in OURS[role]["environment"]}
+    assert matching == {role for role in ROLES if "matching_key" in ROLES[role].service().needs} != set()
     for name, service in OURS.items():
         owner = "HOMEWARD_MIGRATION_DATABASE_URL" in service["environment"]
         assert owner == name.startswith("migrate-"), f"only migrations know the owner's password: {name}"

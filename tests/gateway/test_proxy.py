@@ -145,6 +145,16 @@ async def test_what_nobody_owns_is_not_found(behind: Gateway) -> None:
         assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found")
 
 
+async def test_what_only_our_services_ask_one_another_is_not_forwarded(behind: Gateway) -> None:
+    ours = tokens.bearer("homeward", "internal", "internal returnees:read")
+    who = str(uuid.uuid4())
+    for path in (f"/v1/returnees/{who}/identity", f"/v1/returnees/{who}/%69dentity", f"/v1/returnees/{who}%2Fidentity"):
+        for method in ("GET", "HEAD"):
+            assert (await behind.http.request(method, path, headers=ours)).status_code == 404, path
+    for path in (f"/v1/returnees/{who}", f"/v1/returnees/{who}/identity/x"):
+        assert (await behind.http.get(path, headers=ours)).json()["path"] == path
+
+
 async def test_nobody_walks_out_of_the_path_of_its_owner(behind: Gateway) -> None:
     async with serving(behind.app) as address:
         host, _, port = address.removeprefix("http://").partition(":")

@@ -12,6 +12,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from chassis.streams import Listeners
 from contracts import cases
 from gateway.timeline import stream
 from tests import tokens
@@ -152,6 +153,35 @@ async def test_it_ends_with_the_token(address: str, sources: Sources, monkeypatc
         assert [line async for line in heard.lines if line.startswith("data")] == []
 
 
+async def test_a_revoked_client_hears_no_more(address: str, gateway: Gateway, sources: Sources) -> None:
+    person = await known(sources)
+    async with listening(address, person) as heard, listening(address, person, "bamf") as other:
+        await asyncio.sleep(0.3)
+        began = time.monotonic()
+        gateway.here.authenticator.revocations.replace({"iom-iraq-client": time.time()})
+        assert [line async for line in heard.lines if line.startswith("data")] == []
+        assert time.monotonic() - began < 2
+        await sources.tell(person.met())
+        assert (await other.next())[1]["type"].endswith("arrival.received.v1")
+
+
+async def test_a_client_has_so_many_streams_and_no_more(address: str, gateway: Gateway, sources: Sources) -> None:
+    person = await known(sources)
+    gateway.here.listeners = Listeners(2)
+    path = f"{address}/v1/returnees/{person.id}/timeline/stream"
+    async with httpx.AsyncClient(headers=SEES["iom-iraq"]) as http:
+        async with listening(address, person), listening(address, person), listening(address, person, "bamf"):
+            refused = await http.get(path)
+            assert (refused.status_code, refused.json()["type"]) == (429, "/problems/too-many-requests")
+            assert int(refused.headers["retry-after"]) > 0
+        async with asyncio.timeout(5):  # who went away is noticed, and their places are free again
+            while True:
+                async with http.stream("GET", path) as answer:
+                    if answer.status_code == 200:
+                        break
+                await asyncio.sleep(0.1)
+
+
 async def feed(gateway: Gateway, who: str = "iom-iraq", **query: object) -> dict[str, Any]:
     answer = await gateway.http.get("/v1/events", headers=SEES[who], params=query)
     assert answer.status_code == 200, answer.text
@@ -182,10 +212,34 @@ async def test_the_feed_holds_what_one_takes_part_in_and_is_meant_for(gateway: G
     assert "previous" not in item
 
 
-async def test_only_the_partner_who_was_asked_sees_a_referral(gateway: Gateway, sources: Sources) -> None:
-    await sources.tell(Person(sources).submitted(requested_partner="goal"))
+async def test_only_the_partners_who_are_asked_see_a_referral(gateway: Gateway, sources: Sources) -> None:
+    person = Person(sources)
+    await sources.tell(person.submitted(requested_partner="goal", partners=["goal"]))
     assert short(await feed(gateway, "goal")) == ["cases.referral.submitted"]
     assert short(await feed(gateway, "iom-iraq")) == []
+    await sources.tell(person.submitted(partners=["iom-iraq", "other"]))
+    assert short(await feed(gateway, "goal")) == [], "it was sent again, and somebody else is asked"
+    assert short(await feed(gateway, "iom-iraq")) == ["cases.referral.submitted"] * 2
+
+
+async def test_where_the_office_decides_the_requested_partner_waits_for_it(gateway: Gateway, sources: Sources) -> None:
+    await sources.tell(Person(sources).submitted(requested_partner="goal"))
+    assert short(await feed(gateway, "goal")) == []
+    assert short(await feed(gateway, "eurp")) == ["cases.referral.submitted"]
+
+
+@pytest.mark.parametrize("order", ["together", "as it was", "the other way round", "the other way round, together"])
+async def test_after_acceptance_only_who_implements_sees_the_referral(
+    gateway: Gateway, sources: Sources, order: str
+) -> None:
+    person = Person(sources)
+    facts = [person.submitted(requested_partner="goal", partners=["goal", "iom-iraq"]), person.accepted()]
+    facts = facts[::-1] if "other way" in order else facts  # of two subjects, either may come first
+    for batch in [facts] if "together" in order else [[fact] for fact in facts]:
+        await sources.tell(*batch)
+    assert short(await feed(gateway, "goal")) == []
+    assert short(await feed(gateway, "iom-iraq")) == ["cases.referral.submitted", "cases.referral.accepted"]
+    assert short(await feed(gateway, "bamf")) == ["cases.referral.submitted", "cases.referral.accepted"]
 
 
 async def test_the_feed_can_be_read_to_the_end_in_any_pages(gateway: Gateway, sources: Sources) -> None:

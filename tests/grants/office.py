@@ -18,6 +18,7 @@ from contracts.codes import CaseState, Member, NeedsPriority, ReturnKind
 from services.grants import papers
 from services.grants.app import service
 from services.grants.budgets.verify import verify
+from services.grants.earned.service import SETTLE_JOB
 from services.grants.handlers import HANDLERS
 from services.grants.models import CitedDocument, Grant
 from tests.tokens import bearer, settings, trust
@@ -90,7 +91,11 @@ class Office:
     def headers(self, person: str | None, organisation: str = PARTNER) -> dict[str, str]:
         if organisation == OFFICE:
             return bearer(
-                organisation, "programme_office", SCOPES, person=person, programmes=(PROGRAMME, "errin-iraq-2021")
+                organisation,
+                "programme_office",
+                SCOPES,
+                person=person,
+                programmes=(PROGRAMME, "errin-iraq-2021", "amif-be-2018"),
             )
         kind = "referrer" if organisation == "bamf" else "partner"
         return bearer(organisation, kind, SCOPES, person=person)
@@ -139,6 +144,11 @@ class Office:
         answer = await self.post(path, body, by=by, **options)
         assert answer.is_success, f"{path}: {answer.status_code} {answer.text}"
         return answer.json()
+
+    async def settle(self, grant: Any) -> None:
+        """Run the job that schedules what was earned before a grant was approved."""
+        async with self.homeward.database.transaction() as session:
+            await SETTLE_JOB.apply(session, {"grant_id": str(grant["id"])}, None)
 
     async def version(self, path: str) -> int:
         answer = await self.get(path)
@@ -249,6 +259,9 @@ DECISIONS = {
     "reverse",
     "recover",
     "reconcile",
+    "select",
+    "form",
+    "grant",
 }
 
 

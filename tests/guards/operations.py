@@ -16,6 +16,7 @@ from chassis.app import create_app
 from cli.demo import PAPER
 from cli.roles import ROLES
 from contracts.openapi import OF_A_PROCESS
+from contracts.scopes import Scope
 from tests.platform import Platform, example
 from tests.tokens import settings as app_settings
 
@@ -63,6 +64,12 @@ BODIES: dict[str, Callable[[Ids, str], Any]] = {
         "occurred_at": "2024-03-05T10:00:00Z",
         "method": "visit",
         "outcome": "not_there",
+    },
+    "PUT /v1/cooperatives/{cooperative_id}/shares": lambda ids, _: {
+        "members": [
+            {"returnee_id": ids["returnee_id"], "share": "0.5"},
+            {"returnee_id": "01a201ca-0000-7000-8000-000000000002", "share": "0.5"},
+        ]
     },
     "POST /oauth/token": lambda *_: {"grant_type": "client_credentials", "client_id": "nobody", "client_secret": "x"},
 }
@@ -269,7 +276,12 @@ def operations() -> list[Operation]:
     ]
 
 
+def behind_the_door(operation: Operation) -> bool:
+    """Whether only our own services ask for it, at the service itself."""
+    return operation.role != "gateway" and operation.scope == Scope.INTERNAL
+
+
 def door(platform: Platform, operation: Operation) -> str:
     """Where partners find it: at the gateway, unless it is a process's own."""
     own = operation.role != "gateway" and operation.path.startswith(OF_A_PROCESS)
-    return platform.urls[operation.role] if own else platform.gateway
+    return platform.urls[operation.role] if own or behind_the_door(operation) else platform.gateway

@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from chassis.errors import CATALOGUE
 from chassis.telemetry import REQUEST_ID_HEADER
+from contracts.openapi import OF_A_PROCESS
 from contracts.scopes import Scope
-from tests.guards.operations import RAW, STREAM, Ids, Operation, door, operations
+from tests.guards.operations import RAW, STREAM, Ids, Operation, behind_the_door, door, operations
 from tests.guards.world import NOT_INTERNAL, SHARED, Kind, World, as_sent, mentions
 
 AT_ONCE = 8
@@ -47,8 +48,8 @@ DECIDED_ELSEWHERE = {
     ),
     ("programme office", "/v1/referrals/{referral_id}/travel/query"),
 }
-AMONG_OWN = {"/v1/vacancies/{vacancy_id}/matches"}
-"""A vacancy is nobody's; whom it fits is looked for among the caller's own people."""
+AMONG_OWN = {"GET /v1/vacancies/{vacancy_id}/matches": "GET /v1/returnees/{returnee_id}"}
+"""What is nobody's, such as a vacancy, and is answered with people of the caller's own only: where each is read."""
 SEEN_NEVER = '"0"'
 """An ETag that nothing ever had."""
 
@@ -149,6 +150,15 @@ class Matrix:
             known = CATALOGUE.get(problem["type"].removeprefix("/problems/"))
             if known is None or not known.status == problem["status"] == answer.status:
                 self.findings.append(f"{operation.label}: {answer.status} with the undocumented type {problem['type']}")
+
+    async def only_own(self, operation: Operation, kind: Kind, answer: Answer) -> None:
+        """Everybody in an answer is somebody whom the caller may read."""
+        method, where = AMONG_OWN[operation.label].split(" ", 1)
+        headers = self.world.bearer(kind, NOT_INTERNAL)
+        for item in json.loads(answer.text)["items"]:
+            url = self.world.platform.gateway + where.format_map(item)
+            read = await self._send(self.http.build_request(method, url, headers=headers))
+            self.expect(operation, kind.name, read, read.status == 200, "only people of the caller's own")
 
     def expect(self, operation: Operation, caller: str, answer: Answer, holds: bool, what: str) -> None:
         """Count a cell, and note what does not hold."""
@@ -252,6 +262,25 @@ async def without_a_person(matrix: Matrix) -> None:
     await all_of(refused, *((operation, kind) for operation in decisions for kind in matrix.world.kinds))
 
 
+async def closed_at_the_gateway(matrix: Matrix) -> None:
+    """What only our own services ask of one another is not there for anybody who comes through the gateway."""
+    world = matrix.world
+
+    async def nothing_there(operation: Operation, kind: Kind) -> None:
+        known = {name: world.id_for(name, operation) for name in operation.names}
+        headers = world.bearer(kind, list(Scope))
+        request = matrix.http.build_request(
+            operation.method, world.platform.gateway + operation.url(known), headers=headers
+        )
+        answer = await matrix._send(request)
+        right = answer.status == 404 and answer.problem()["type"] == "/problems/not-found"
+        matrix.expect(operation, f"{kind.name} at the gateway", answer, right, "404")
+
+    hidden = [o for o in operations() if behind_the_door(o) and not o.path.startswith(OF_A_PROCESS)]
+    assert hidden
+    await all_of(nothing_there, *((operation, kind) for operation in hidden for kind in world.kinds))
+
+
 async def strangers(matrix: Matrix) -> None:
     """Who does not take part is told nothing: what exists looks exactly like what does not."""
 
@@ -264,7 +293,8 @@ async def strangers(matrix: Matrix) -> None:
         matrix.expect(operation, caller, answer, not told, f"nothing about others' people, but tells {told}")
         if operation.scope is None or operation.scope in SHARED or operation.scope == Scope.INTERNAL:
             return
-        if operation.path in AMONG_OWN:
+        if operation.label in AMONG_OWN and answer.status == 200:
+            await matrix.only_own(operation, kind, answer)
             return
         if real:
             random = world.random_ids()
@@ -303,7 +333,7 @@ async def participants(matrix: Matrix) -> None:
     await all_of(let_in, *((o, kind) for o in every for kind in kinds if not o.changes))
     for operation in every:
         if (
-            operation.lists
+            (operation.lists or operation.label in AMONG_OWN)
             and not operation.changes
             and operation.scope not in {None, *SHARED}
             and operation.label not in seen
@@ -318,7 +348,14 @@ async def participants(matrix: Matrix) -> None:
 
 
 async def test_cells(matrix: Matrix, record_property: Callable[[str, object], None]) -> None:
-    for part in (without_a_token, without_the_scope, without_a_person, strangers, participants):
+    for part in (
+        without_a_token,
+        without_the_scope,
+        without_a_person,
+        closed_at_the_gateway,
+        strangers,
+        participants,
+    ):
         await part(matrix)
     callers = {caller for _, _, caller in matrix.cells}
     record_property("cells", len(matrix.cells))

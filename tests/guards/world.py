@@ -229,6 +229,7 @@ async def ids_of(walk: Walk, way: Return) -> dict[str, str]:
         "payee_id": next(payment["payee_id"] for payment in payments if payment["payee_id"]),
         "float_id": next(payment["float_id"] for payment in payments if payment["float_id"]),
         "statement_id": await statement_of(reader, payments),
+        "cooperative_id": await cooperative_of(reader, way),
         "referral_id": way.referral_id,
         "supersedes": way.referral_id,
         "journey_id": journeys[0]["id"],
@@ -242,6 +243,15 @@ async def ids_of(walk: Walk, way: Return) -> dict[str, str]:
         "deadline_id": deadlines[0]["id"],
         **await followed_up(reader, way),
     } | await taught(reader, way)
+
+
+async def cooperative_of(reader: GatewayClient, way: Return) -> str:
+    """A cooperative of two of the family; nobody sets one up alone."""
+    if len(way.returnees) == 1:
+        return str(uuid4())
+    members = [{"returnee_id": who, "case_id": way.case_id, "share": "0.5"} for who in way.returnees[:2]]
+    body = {"name": "Bakery of the bridge", "kind": "business", "members": members}
+    return str((await reader.post("/v1/cooperatives", body))["id"])
 
 
 async def taught(reader: GatewayClient, way: Return) -> dict[str, str]:
@@ -330,7 +340,6 @@ async def followed_up(reader: GatewayClient, way: Return) -> dict[str, str]:
     return {
         "visit_id": visit,
         "line_id": line,
-        "cooperative_id": str(uuid4()),  # of a service that these do not ask
         "document_id": document,
         "about": way.referral_id,
         "consent_document": document,
@@ -405,6 +414,9 @@ async def not_about_people(platform: Platform) -> dict[str, str]:
         "certificate": str(uuid4()),
         "receipt": str(uuid4()),
         "device": str(uuid4()),  # a tablet, by the id that it gives itself
+        "minutes": str(uuid4()),
+        "statutes": str(uuid4()),
+        "replaces": str(uuid4()),
         "document": str(uuid4()),  # a scan of what was agreed, by the id that its sender gave it
     }
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from cli.demo import eventually
 from tests.platform import Platform, example, walk_of
@@ -94,3 +95,42 @@ async def test_a_referral_and_a_manifest_meet_in_one_arrival(platform: Platform)
     assert first["arrival_id"] == arrival["id"]
     on_flight = (await desk.get("/v1/arrivals", flight_id=flight["id"]))["items"]
     assert len(on_flight) == 2
+
+
+async def test_a_family_that_walks_in_is_one_household_and_one_case(platform: Platform) -> None:
+    desk = platform.client("iom-iraq", "desk-3")
+    household = str(uuid4())
+    at = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    people = {}
+    for member, born in (("child", "2018-01-01"), ("principal", "1990-01-01"), ("adult", "1992-01-01")):
+        met = await desk.post(
+            "/v1/arrivals",
+            {
+                "port_of_entry": "EBL",
+                "programme": "eurp",
+                "return_kind": "forced",
+                "household_id": household,
+                "member": member,
+                "particulars": PARTICULARS | {"birth": {"date": born, "precision": "estimated"}},
+                "occurred_at": at,
+            },
+        )
+        assert met["household_id"] == household
+        people[met["returnee_id"]] = member
+
+    async def adopted() -> Any:
+        answers = [await desk.call("GET", f"/v1/returnees/{who}") for who in people]
+        found = [answer.json() for answer in answers if answer.is_success and answer.json()["case_ids"]]
+        return found if len(found) == len(people) else None
+
+    returnees = await eventually(adopted, "cases has adopted the family")
+    assert {each["household_id"] for each in returnees} == {household}
+    (case_id,) = {each["case_ids"][0] for each in returnees}
+
+    async def arrived() -> Any:
+        case = await desk.get(f"/v1/cases/{case_id}")
+        return case if {each["arrival_state"] for each in case["members"]} == {"met"} else None
+
+    case = await eventually(arrived, "the case knows of their arrival")
+    assert {each["returnee_id"]: each["member"] for each in case["members"]} == people
+    assert (case["household_id"], case["state"]) == (household, "arrived")

@@ -13,6 +13,7 @@ from anyascii import anyascii
 
 import chassis.app  # loads every chassis table
 from chassis.db import metadata as chassis_metadata
+from cli.demo import eventually
 from cli.roles import ROLES
 from services.cases.returnees.rules import plain
 from tests.platform import Platform, example, walk_of
@@ -110,6 +111,13 @@ async def journey(platform: Platform) -> list[tuple[str, bytes]]:
     for step in (walk.accept, walk.confirm_travel, walk.meet, walk.plan):
         await step(way)
     partner, sender = walk.coordinator, platform.client("bamf", "counsellor-12")
+
+    async def granted() -> Any:
+        items = (await partner.get("/v1/grants", case_id=way.case_id))["items"]
+        return [grant for grant in items if grant["plan_line_id"]]
+
+    grants = await eventually(granted, "the plan's lines are grants")
+    assert all(grant["description"] is None for grant in grants), "the words of a plan stay in cases"
     returnee = f"/v1/returnees/{way.returnees[0]}"
     tag = (await partner.send("GET", returnee)).headers["etag"]
     names = [{"script": "Latn", "given": FIELDS["corrected_name"], "father": "", "grandfather": "", "family": ""}]
@@ -178,8 +186,6 @@ async def tables(platform: Platform, role: str) -> dict[str, bytes]:
         ]
         if role == "cases":
             names = [name for name in names if name in chassis_metadata.tables]
-        if role == "grants":
-            names.remove("assistance_grant")  # what is granted is described in the words of the plan
         rows = {name: await connection.fetch(f'SELECT t::text AS line FROM "{name}" t') for name in names}
         return {name: "\n".join(row["line"] for row in lines).encode() for name, lines in rows.items()}
     finally:
@@ -204,6 +210,7 @@ async def test_no_marker_is_where_it_must_not_be(platform: Platform, journey: li
     assert places.searched["cases.event_log"] > 5000
     assert places.searched["gateway.timeline"] > 2000
     assert places.searched["log cases.log"] > 2000
+    assert places.searched["grants.assistance_grant"] > 100
     print(
         f"\n{len(FIELDS)} markers in {len(places._forms)} forms, searched in {len(places.searched)} places, "
         f"{sum(places.searched.values())} bytes"

@@ -143,6 +143,50 @@ async def test_finland_prepares_before_the_departure_and_goes_on_after_the_arriv
     assert kinds.count("org.homeward.training.enrolment.completed.v1") == 4
 
 
+async def test_a_plan_finds_its_cohort_and_a_line_taken_out_of_it_is_for_a_person_to_decide(platform: Platform) -> None:
+    walk = walk_of(platform)
+    content = example(BELGIUM, requested_assistance=["vocational_training", "business"])
+    content["destination"] |= {"governorate": "IQ-BA"}
+    way = await walk.submit(content)
+    for step in (walk.accept, walk.confirm_travel, walk.meet):
+        await step(way)
+    mechanics = (await courses(walk))["C023"]
+    in_spring = [{"starts_at": "2090-03-01T09:00:00+03:00", "ends_at": "2090-03-01T15:00:00+03:00"}]
+    body = {"course_id": mechanics["id"], "sessions": in_spring, "capacity": 1}
+    place = (await walk.coordinator.post("/v1/cohorts", body))["id"]
+    await walk.plan(way)
+
+    async def chosen() -> Any:
+        wish = (await wishes(walk, way, "vocational"))["vocational"]
+        return wish if wish["state"] == "enrolled" else None
+
+    enrolment = await eventually(chosen, "the only cohort that suits is chosen")
+    assert enrolment["cohort_id"] == place
+    roster = await platform.client("training-provider-7", "lecturer-5").get(f"/v1/cohorts/{place}/participants")
+    assert [each["returnee_id"] for each in roster["items"]] == [way.returnees[0]]
+
+    plan = f"/v1/cases/{way.case_id}/plan"
+    draft = await walk.focal_point.post(f"{plan}/amend", {"comment": "They found work."})
+    names = ("id", "kind", "beneficiary", "description", "budget", "level")
+    lines = [{name: line[name] for name in names} for line in draft["lines"] if line["kind"] == "business"]
+    seen = (await walk.focal_point.call("GET", plan)).headers["etag"]
+    written = await walk.focal_point.call("PUT", plan, json={"lines": lines}, headers={"If-Match": seen})
+    assert written.status_code == 200, written.text
+    await walk.focal_point.decide(plan, "agree", {"agreed_on": "2026-06-01", "language": "ar"})
+    await walk.focal_point.decide(plan, "submit")
+    await walk.coordinator.decide(plan, "approve")
+
+    async def questioned() -> Any:
+        seen = await walk.coordinator.get(f"/v1/enrolments/{enrolment['id']}")
+        return seen if seen["review"] == "line_removed" else None
+
+    assert (await eventually(questioned, "training has heard of the new plan"))["state"] == "enrolled"
+    listed = (await walk.coordinator.get("/v1/enrolments", review="true", limit=200))["items"]
+    assert enrolment["id"] in {item["id"] for item in listed}
+    await walk.coordinator.post(f"/v1/enrolments/{enrolment['id']}/cancel", None)
+    assert (await walk.coordinator.get(f"/v1/cohorts/{place}"))["seats_taken"] == 0
+
+
 async def test_a_closed_case_gives_its_place_to_who_waits(platform: Platform) -> None:
     walk = walk_of(platform)
     ways = [await walk.submit(example(BELGIUM)) for _ in range(2)]

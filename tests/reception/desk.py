@@ -9,10 +9,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+from fastapi import FastAPI
 from sqlalchemy import select
 
 from chassis.app import Homeward, create_app
 from chassis.events import Envelope, Event, EventData
+from chassis.marks import Marks
 from chassis.outbox import outbox
 from contracts import cases
 from contracts.codes import CaseState, Member, NeedsPriority, ReturnKind
@@ -73,9 +75,11 @@ class Person:
 class Desk:
     """The application, its database and callers."""
 
-    def __init__(self, http: httpx.AsyncClient, homeward: Homeward) -> None:
+    def __init__(self, http: httpx.AsyncClient, app: FastAPI) -> None:
         self.http = http
-        self.homeward = homeward
+        self.app = app
+        self.homeward: Homeward = app.state.homeward
+        self.marks = Marks(self.homeward.settings)
         self.scopes = "arrivals:read arrivals:write flights:read flights:write"
         self.keys = (f"key-{number}" for number in range(1, 1_000_000))
 
@@ -218,4 +222,4 @@ async def running(database_url: str) -> AsyncIterator[Desk]:
     trust(app.state.homeward)
     transport = httpx.ASGITransport(app)
     async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://desk") as http:
-        yield Desk(http, app.state.homeward)
+        yield Desk(http, app)

@@ -332,3 +332,51 @@ async def test_absent_and_anothers_look_the_same(desk: Desk):
         assert [answer.status_code for answer in answers] == [404, 404]
         assert len({answer.json()["type"] for answer in answers}) == 1
     assert (await desk.get(f"/{anothers}", organisation="ewec")).json()["state"] == "expected"
+
+
+def walks_in(**values: object) -> dict[str, object]:
+    particulars = {
+        "names": [{"script": "Arab", "given": "زينب", "family": "الدليمي"}],
+        "sex": "female",
+        "birth": {"date": "1990-01-01", "precision": "estimated"},
+        "nationality": "IRQ",
+    }
+    return {"port_of_entry": "EBL", "programme": "eurp", "return_kind": "forced", "particulars": particulars} | values
+
+
+async def test_a_family_that_walks_in_is_one_household(desk: Desk):
+    household = uuid4()
+    alone = await desk.post("", **walks_in(member="child"))
+    assert (alone.status_code, alone.json()["errors"][0]["code"]) == (422, "household_required")
+    mother = await desk.post("", **walks_in(household_id=household))
+    child = await desk.post("", **walks_in(household_id=household, member="child"))
+    assert mother.json()["household_id"] == child.json()["household_id"] == str(household)
+    for met, member in ((mother, "principal"), (child, "child")):
+        told = await desk.call("GET", f"/v1/arrivals/{met.json()['id']}/identity", organisation=None)
+        assert (told.json()["household_id"], told.json()["member"]) == (str(household), member)
+    strangers = Person()
+    await desk.expect(strangers)
+    refused = await desk.post("", **walks_in(household_id=strangers.household_id, member="child"))
+    assert refused.status_code == 409
+    assert (await desk.post("", organisation="ewec", **walks_in(household_id=household))).status_code == 409
+
+
+async def test_a_family_of_a_manifest_whom_no_referral_names_is_one_household(desk: Desk):
+    flight = await desk.announce()
+    family = {"family_name": "EXAMPLE", "nationality": "IRQ", "family_group": "F1"}
+    born = {"3A": "2015-07-01", "3B": "1980-07-01", "3C": "1984-07-01"}
+    passengers = [
+        family | {"seat": seat, "given_names": f"PERSON {seat[-1]}", "birth_date": day} for seat, day in born.items()
+    ]
+    await desk.manifest(flight, [*passengers, {**passengers[1], "seat": "9A", "family_group": "F2"}])
+    seats = {seat: line["arrival_id"] for seat, line in (await desk.passengers(flight)).items()}
+    met = await desk.post("/check-in", arrivals=list(seats.values()))
+    assert met.status_code == 200, met.text
+    households = {item["id"]: item["household_id"] for item in met.json()["items"]}
+    assert len({households[seats[seat]] for seat in born}) == 1
+    assert len(set(households.values())) == 2
+    members = {}
+    for seat, arrival in seats.items():
+        told = await desk.call("GET", f"/v1/arrivals/{arrival}/identity", organisation=None)
+        members[seat] = told.json()["member"]
+    assert members == {"3A": "child", "3B": "principal", "3C": "adult", "9A": "principal"}

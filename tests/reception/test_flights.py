@@ -98,7 +98,7 @@ async def test_the_whole_file_is_judged_first_and_every_problem_has_its_row(desk
 async def test_a_manifest_and_a_referral_that_name_the_same_person_make_one_arrival(desk: Desk):
     person, other = Person(), Person()
     await desk.expect(person)
-    await desk.recognise(person, references=[{"external_reference": "BAMF-2026-1", "person": 0}])
+    await desk.recognise(person, marks=[desk.marks.reference("BAMF-2026-1", 0).hex()])
     flight = await desk.announce(scheduled_at=(LANDS_AT + timedelta(hours=3)).isoformat())
     passengers = [
         NAMED | {"external_reference": "bamf-2026-1", "person": 0},
@@ -116,7 +116,7 @@ async def test_a_manifest_and_a_referral_that_name_the_same_person_make_one_arri
 
     before = seats["3B"]["arrival_id"]  # the referral comes after the manifest
     await desk.expect(other)
-    await desk.recognise(other, documents=[{"kind": "passport", "number": "LP 287236", "issuer": "IRQ"}])
+    await desk.recognise(other, marks=[desk.marks.document("LP 287236").hex()])
     (theirs,) = await desk.arrivals_of(other)
     assert (await desk.passengers(flight))["3B"]["arrival_id"] == str(theirs) != before
     assert await arrivals_on(desk, flight) == 3
@@ -194,7 +194,7 @@ async def test_delay_diversion_and_cancellation_reach_who_is_on_it(desk: Desk):
     person = Person()
     arrival = await desk.expect(person, port_of_entry="BGW")
     flight = await desk.announce(port_of_entry="BGW", carrier="TK", flight_number="TK808")
-    await desk.recognise(person, references=[{"external_reference": "X-1", "person": 0}])
+    await desk.recognise(person, marks=[desk.marks.reference("X-1", 0).hex()])
     taken = await desk.manifest(flight, [SEAT, {**NAMED, "external_reference": "X-1", "person": 0}])
     later = (LANDS_AT + timedelta(hours=5)).isoformat()
     late = await desk.call(
@@ -220,7 +220,7 @@ async def test_delay_diversion_and_cancellation_reach_who_is_on_it(desk: Desk):
 async def test_who_was_to_come_on_a_cancelled_flight_is_expected_again_by_another_journey(desk: Desk):
     person = Person()
     arrival = await desk.expect(person)
-    await desk.recognise(person, references=[{"external_reference": "X-2", "person": 0}])
+    await desk.recognise(person, marks=[desk.marks.reference("X-2", 0).hex()])
     flight = await desk.announce()
     await desk.manifest(flight, [{**NAMED, "external_reference": "X-2", "person": 0}])
     await desk.call("POST", f"/v1/flights/{flight}/cancelled", json={})
@@ -287,3 +287,15 @@ class TestDisclosure:
         assert flight in await on("2026-03-15", port="ISU")
         assert flight in await on("2026-03-15")
         assert flight not in await on("2026-03-14", port="ISU")
+
+
+async def test_the_list_of_flights_is_printed_too(desk: Desk):
+    flight = await desk.announce(port_of_entry="NJF", carrier="TK", flight_number="TK808", charter=False)
+    query = {"port": "NJF"}
+    sheet = await desk.call("GET", "/v1/flights", params=query, headers={"Accept": "text/csv"})
+    lines = list(csv.DictReader(io.StringIO(sheet.text.removeprefix("\ufeff"))))
+    assert [(line["id"], line["flight_number"], line["state"]) for line in lines] == [(flight, "TK808", "announced")]
+    page = await desk.call("GET", "/v1/flights", params=query, headers={"Accept": "text/html"})
+    assert "15 Mar 2026 01:30" in page.text
+    nothing = await desk.call("GET", "/v1/flights", params={"port": "IQTRB"}, headers={"Accept": "text/html"})
+    assert "Nothing." in nothing.text

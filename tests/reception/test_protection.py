@@ -1,6 +1,7 @@
 """Who is held, who has to be signed for, and what the programme gives."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
@@ -151,3 +152,89 @@ async def test_a_child_of_a_family_on_the_manifest_is_with_its_adults(desk: Desk
     await desk.post(f"/{seats['3A']}/check-in")
     assert (await desk.post(f"/{seats['3B']}/complete")).status_code == 200
     assert (await desk.post(f"/{seats['4A']}/complete")).status_code == 409
+
+
+async def test_how_somebody_is_reached_safely_is_on_no_board(desk: Desk):
+    person = Person()
+    arrival = await desk.expect(person, port_of_entry="KIK")
+    later = (datetime.now(ZoneInfo("Asia/Baghdad")) + timedelta(hours=2)).strftime("%H:00")
+    hours = f"{later}-{later[:3]}30"
+    contacts = [
+        {"kind": "phone", "value": "+9647800008938", "owner": "self", "safe_hours": None},
+        {"kind": "phone", "value": "+9647800008939", "owner": "relative", "safe_hours": hours},
+    ]
+    await desk.recognise(person, contacts=contacts)
+    board = await desk.get("", port="KIK")
+    assert "contacts" not in board.json()["items"][0]["identity"]
+    assert hours not in board.text
+    shown = await desk.get(f"/{arrival}")
+    assert shown.json()["guidance"]["contacts"] == [
+        {"kind": "phone", "owner": "self", "safe_hours": None, "safe_now": True, "needs_consent": False},
+        {"kind": "phone", "owner": "relative", "safe_hours": hours, "safe_now": False, "needs_consent": True},
+    ]
+    assert "+964" not in shown.text
+
+
+async def test_a_child_alone_neither_declines_nor_is_confirmed_before_somebody_has_signed(desk: Desk):
+    child, other = Person(), Person()
+    arrivals = [await desk.expect(person) for person in (child, other)]
+    for person in (child, other):
+        await desk.recognise(person, **CHILD)
+    confirmed = {"arrived_on": "2026-03-16", "method": "office_visit", "evidence": "seen_in_person"}
+    await desk.post(f"/{arrivals[0]}/check-in", occurred_at=LANDS_AT)
+    await desk.post(f"/{arrivals[1]}/no-show")
+    for arrival, word, body in ((arrivals[0], "decline", {}), (arrivals[1], "confirm", confirmed)):
+        refused = await desk.post(f"/{arrival}/{word}", **body)
+        assert (refused.status_code, refused.json()["type"]) == (409, "/problems/handover-required")
+        assert (await desk.post(f"/{arrival}/handover", **SIGNED)).status_code == 201
+        assert (await desk.post(f"/{arrival}/{word}", **body)).status_code == 200
+
+
+async def test_who_signs_for_a_patient_does_not_sign_for_the_child(desk: Desk):
+    child = Person()
+    arrival = await desk.expect(child)
+    await desk.recognise(child, **CHILD)
+    await desk.post(f"/{arrival}/check-in", occurred_at=LANDS_AT)
+    nurse = {
+        "reason": "medical_escort",
+        "receiver": "medical_service",
+        "name": "Nurse Example",
+        "authority": "Hospital",
+    }
+    assert (await desk.post(f"/{arrival}/handover", **nurse, signature=SIGNED["signature"])).status_code == 201
+    assert (await desk.post(f"/{arrival}/complete")).json()["reasons"] == ["unaccompanied_child"]
+    assert (await desk.post(f"/{arrival}/handover", **SIGNED)).status_code == 201
+    assert (await desk.post(f"/{arrival}/complete")).status_code == 200
+    assert (await desk.get(f"/{arrival}")).json()["handovers"][0]["signature"] is None
+    few = await desk.call("GET", f"/v1/arrivals/{arrival}", scopes="returnees:vulnerabilities")
+    assert {each["signature"] for each in few.json()["handovers"]} == {SIGNED["signature"]}
+
+
+async def test_children_without_an_age_or_an_adult_are_not_completed(desk: Desk):
+    arrival = await desk.expect()
+    await desk.post(f"/{arrival}/check-in", occurred_at=LANDS_AT)
+    children = {"women": 0, "men": 0, "girls": 1, "boys": 1}
+    await desk.post(f"/{arrival}/profile", household=children, needs_priority="raised")
+    assert (await desk.post(f"/{arrival}/complete")).json()["type"] == "/problems/handover-required"
+
+
+async def test_who_missed_the_flight_is_found_on_the_next_one(desk: Desk):
+    person = Person()
+    arrival = await desk.expect(person)
+    await desk.recognise(person, references=[{"external_reference": "X-9", "person": 0}])
+    named = {"given_names": "LATE", "nationality": "IRQ", "external_reference": "X-9", "person": 0}
+    first = await desk.announce()
+    taken = await desk.manifest(first, [named | {"seat": "3A"}])
+    later = LANDS_AT + timedelta(days=1)
+    moved = await desk.post(
+        f"/{arrival}/redirect", port_of_entry="EBL", expected_at=later, carrier="TK", flight_number="TK804"
+    )
+    assert (moved.json()["flight_id"], moved.json()["flight_number"]) == (None, "TK804")
+    delayed = {"scheduled_at": (LANDS_AT + timedelta(hours=4)).isoformat()}
+    await desk.call("PATCH", f"/v1/flights/{first}", json=delayed, headers={"If-Match": taken.headers["etag"]})
+    assert datetime.fromisoformat((await desk.get(f"/{arrival}")).json()["expected_at"]) == later
+    second = await desk.announce(scheduled_at=later.isoformat(), carrier="TK", flight_number="TK804", charter=False)
+    assert (await desk.manifest(second, [named | {"seat": "7C"}])).json()["recognised"] == 1
+    assert await desk.arrivals_of(person) == [arrival]
+    shown = (await desk.get("", flight_id=second)).json()["items"]
+    assert [(item["id"], item["seat"]) for item in shown] == [(str(arrival), "7C")]

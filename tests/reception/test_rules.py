@@ -1,4 +1,4 @@
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
@@ -70,3 +70,13 @@ def test_a_clock_is_suspect_from_five_minutes_ahead():
 )
 def test_the_day_begins_where_the_port_is(port, zone):
     assert load_ports(PROGRAMMES).zone(port).key == zone
+
+
+@pytest.mark.parametrize(
+    ("hours", "safe", "unsafe"),
+    [("09:00-12:00", ["09:00", "11:59"], ["08:59", "12:00"]), ("22:00-02:00", ["22:00", "01:59"], ["02:00", "12:00"])],
+)
+def test_safe_hours_may_go_over_midnight(hours, safe, unsafe):
+    assert all(rules.is_safe(hours, time.fromisoformat(at)) for at in safe)
+    assert not any(rules.is_safe(hours, time.fromisoformat(at)) for at in unsafe)
+    assert rules.is_safe(None, time(3))

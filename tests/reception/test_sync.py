@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
+import asyncpg
+from sqlalchemy import event, select
 
 from services.reception.models import Arrival, Mutation
+from tests.conftest import Databases
 from tests.reception.desk import LANDS_AT, Desk, Person
 
 PARTICULARS = {
@@ -165,3 +167,75 @@ async def test_what_was_done_before_the_end_may_be_told_after_it(desk: Desk):
     assert (await desk.get(f"/{arrival}")).json()["state"] == "completed"
     afterwards = mutation("assistance", arrival, 30, kind="nutrition")
     assert outcomes(await send(desk, [afterwards])) == ["conflict"]
+
+
+async def test_a_family_in_one_shuffled_log(desk: Desk):
+    child, mother = Person(), Person()
+    mother.household_id = child.household_id
+    arrivals = [await desk.expect(person) for person in (child, mother)]
+    await desk.recognise(child, birth={"date": "2018-05-05", "precision": "day"})
+    await desk.recognise(mother, birth={"date": "1990-05-05", "precision": "day"})
+    log = [*a_whole_reception(arrivals[0]), *a_whole_reception(arrivals[1], start=10)]
+    assert set(outcomes(await send(desk, random.Random(3).sample(log, len(log))))) == {"applied"}
+
+
+async def test_what_is_in_a_log_twice_has_one_answer(desk: Desk):
+    arrival = await desk.expect()
+    unknown = mutation("check-in", uuid4(), 0)
+    checked_in = mutation("check-in", arrival, 0)
+    other = {**checked_in, "data": {"identity_doubtful": True}}
+    said = await send(desk, [unknown, checked_in, unknown, checked_in, other])
+    assert outcomes(said) == ["conflict", "applied", "conflict", "already_applied", "conflict"]
+    assert not (await desk.get(f"/{arrival}")).json()["identity_doubtful"]
+
+
+async def test_what_a_household_is_given_once_is_given_once_in_a_log(desk: Desk):
+    first, second = Person(), Person()
+    second.household_id = first.household_id
+    arrivals = [await desk.expect(person) for person in (first, second)]
+    money = {"kind": "pocket_money", "amount": {"amount": "50.00", "currency": "EUR"}}
+    log = [mutation("check-in", arrival, 0) for arrival in arrivals]
+    log += [mutation("assistance", arrivals[0], minute, **money) for minute in (1, 2)]
+    assert Counter(outcomes(await send(desk, log))) == {"applied": 3, "conflict": 1}
+    assert len((await desk.get(f"/{arrivals[0]}")).json()["assistance"]) == 1
+
+
+async def test_statements_do_not_grow_with_the_log(desk: Desk):
+    counted: list[str] = []
+
+    def count(_: Any, __: Any, statement: str, *___: Any) -> None:
+        counted.append(statement)
+
+    engine = desk.homeward.database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", count)
+    found = []
+    try:
+        for people in (2, 12):
+            log = [each for _ in range(people) for each in a_whole_reception(await desk.expect())]
+            counted.clear()
+            assert set(outcomes(await send(desk, log))) == {"applied"}
+            found.append(len(counted))
+    finally:
+        event.remove(engine, "before_cursor_execute", count)
+    assert found[1] <= found[0]
+
+
+async def test_an_entry_that_the_database_refuses_holds_up_no_other(desk: Desk, databases: Databases):
+    arrivals = [await desk.expect() for _ in range(4)]
+    name = desk.homeward.database.engine.url.database
+    admin = await asyncpg.connect(databases.address(str(name)))
+    await admin.execute(f"""
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF NEW.arrival_id = '{arrivals[2]}' THEN RAISE check_violation; END IF; RETURN NEW; END $$;
+        CREATE TRIGGER refuse BEFORE INSERT ON arrival_assistance FOR EACH ROW EXECUTE FUNCTION refuse();
+    """)
+    log = [mutation("check-in", arrival, 0) for arrival in arrivals]
+    log += [mutation("assistance", arrival, 1, kind="nutrition") for arrival in arrivals]
+    try:
+        said = await send(desk, log)
+        assert Counter(outcomes(said)) == {"applied": 7, "conflict": 1}
+        assert said["items"][6]["problem"]["type"] == "/problems/internal"
+    finally:
+        await admin.execute("DROP TRIGGER refuse ON arrival_assistance; DROP FUNCTION refuse")
+        await admin.close()
+    assert Counter(outcomes(await send(desk, log))) == {"applied": 1, "already_applied": 7}

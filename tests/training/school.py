@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import random
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,13 +15,15 @@ import httpx
 from sqlalchemy import select, text, update
 
 from chassis.app import Homeward, create_app
+from chassis.db import Session
 from chassis.events import Envelope, Event, EventData
 from chassis.outbox import outbox
 from contracts import cases
 from contracts.codes import CaseState, Member, NeedsPriority, ReturnKind
 from contracts.scopes import Scope
-from services.training import identities, plans
+from services.training import identities, plans, whereabouts
 from services.training.app import service
+from services.training.enrolments import choices
 from services.training.enrolments.service import LAPSE_JOB
 from services.training.handlers import HANDLERS
 from services.training.models import Enrolment
@@ -68,6 +71,9 @@ class Person:
     def moved(self, state: CaseState) -> cases.CaseProgressed:
         return cases.CaseProgressed(**self.ids, previous_state=CaseState.PRE_DEPARTURE, state=state)
 
+    def amended(self, plan_version: int) -> cases.PlanAmended:
+        return cases.PlanAmended(**self.ids, plan_id=uuid4(), plan_version=plan_version)
+
     def closed(self) -> cases.CaseClosed:
         return cases.CaseClosed(**self.ids, reason="completed", previous_state=CaseState.IN_DELIVERY)
 
@@ -86,6 +92,12 @@ def sessions(*starts: timedelta, hours: float = 2) -> list[dict[str, str]]:
         {"starts_at": (now() + start).isoformat(), "ends_at": (now() + start + hours * HOUR).isoformat()}
         for start in starts
     ]
+
+
+async def _handle(session: Session, data: EventData) -> None:
+    about = {"id": uuid4(), "service": data.service, "type": data.event_type, "subject": data.subject}
+    envelope = Envelope(**about, occurred_at=datetime.now(UTC), data={})
+    await HANDLERS[type(data)](session, Event(data, envelope))
 
 
 class School:
@@ -107,16 +119,14 @@ class School:
     async def tell(self, *told: EventData) -> None:
         """Apply events as the consumer does: each handler in a transaction."""
         for data in told:
-            envelope = Envelope(
-                id=uuid4(),
-                service=data.service,
-                type=data.event_type,
-                subject=data.subject,
-                occurred_at=datetime.now(UTC),
-                data={},
-            )
             async with self.homeward.database.transaction() as session:
-                await HANDLERS[type(data)](session, Event(data, envelope))
+                await _handle(session, data)
+
+    async def tell_at_once(self, told: Iterable[EventData]) -> None:
+        """Apply many events in one transaction, as the consumer does with a batch."""
+        async with self.homeward.database.transaction() as session:
+            for data in told:
+                await _handle(session, data)
 
     async def somebody(self, state: CaseState = CaseState.ARRIVED, **values: Any) -> Person:
         person = Person(**values)
@@ -135,12 +145,13 @@ class School:
     ) -> httpx.Response:
         headers = self.headers(organisation) | {"Idempotency-Key": f"key-{next(self.numbers)}"}
         headers |= {"If-Match": seen} if seen else {}
-        while True:  # as a careful client: too many at once are told to come again, with the same key
+        for attempt in count(1):  # as a careful client: too many at once come again later and later, with the same key
             answer = await self.http.post(path, json=json.loads(json.dumps(body, default=str)), headers=headers)
             if answer.status_code != 503 or "retry-after" not in answer.headers:
                 return answer
             self.again += 1
-            await asyncio.sleep(float(answer.headers["retry-after"]))
+            await asyncio.sleep(float(answer.headers["retry-after"]) * random.uniform(0.5, attempt))
+        raise AssertionError
 
     async def put(
         self, path: str, *, organisation: str = "iom-iraq", seen: str | None = None, **body: Any
@@ -233,13 +244,17 @@ class School:
         async with self.homeward.database.transaction() as session:
             await LAPSE_JOB.apply(session, {"enrolment_id": enrolment_id}, None)
 
-    async def approve(self, person: Person, *lines: dict[str, Any], plan_version: int = 1) -> None:
-        """A plan is approved, and the job fetches its lines."""
+    async def approve(
+        self, person: Person, *lines: dict[str, Any], plan_version: int = 1, languages: tuple[str, ...] = ()
+    ) -> None:
+        """A plan is approved, and the jobs fetch its lines and look for cohorts."""
         await self.tell(person.approved(plan_version))
         document = {"id": str(uuid4()), "plan_version": plan_version, "lines": list(lines), "state": "approved"}
 
         class Cases:
             async def get(self, service: str, path: str, **_: Any) -> dict[str, Any]:
+                if path.endswith("/identity"):
+                    return {"languages": list(languages), "sex": "male"}
                 assert (service, path) == ("cases", f"/v1/cases/{person.case_id}/plan")
                 return document
 
@@ -248,6 +263,33 @@ class School:
         outcome = await plans.FETCH_JOB.call(Cases(), payload)  # type: ignore[arg-type]
         async with self.homeward.database.transaction() as session:
             await plans.FETCH_JOB.apply(session, payload, outcome)
+        await self.choose(person)
+
+    async def choose(self, person: Person) -> None:
+        """Do the jobs that are waiting: look for a cohort for what is asked for."""
+        rows = await self.sql(
+            "DELETE FROM job USING enrolment WHERE job.kind = :kind AND key = CAST(enrolment.id AS text)"
+            " AND returnee_id = :person RETURNING payload",
+            kind=choices.CHOOSE,
+            person=person.id,
+        )
+        for row in rows:
+            async with self.homeward.database.transaction() as session:
+                await choices.choose(session, row.payload, None)
+
+    async def settle(self, person: Person, governorate: str) -> None:
+        """The job fetches where the people of the case return to."""
+
+        class Cases:
+            async def get(self, service: str, path: str, **_: Any) -> dict[str, Any]:
+                assert (service, path) == ("cases", f"/v1/cases/{person.case_id}")
+                return {"governorate": governorate, "office": "Baghdad"}
+
+        payload = {"case_id": str(person.case_id)}
+        assert whereabouts.FETCH_JOB.call is not None
+        outcome = await whereabouts.FETCH_JOB.call(Cases(), payload)  # type: ignore[arg-type]
+        async with self.homeward.database.transaction() as session:
+            await whereabouts.FETCH_JOB.apply(session, payload, outcome)
 
     async def recognise(self, person: Person) -> None:
         """Do what the job does: fetch who somebody is, and keep it."""

@@ -3,6 +3,9 @@
 from datetime import timedelta
 from uuid import uuid4
 
+from fpdf import FPDF
+
+from services.training.certificates.pdf import FONT, FONT_FILE, MARGIN, fitted
 from tests.training.school import HOUR, School, sessions
 
 
@@ -56,6 +59,27 @@ async def test_a_correction_is_audited_and_told_with_what_was_said_before(school
     assert (await school.http.get(f"/v1/certificates/{code}")).json()["valid"] is True
 
 
+async def test_what_is_told_of_attendance_says_what_pays_for_it_each_session_once(school: School) -> None:
+    cohort = await school.cohort(sessions=sessions(-5 * HOUR, -2 * HOUR, hours=1.5))
+    person, other = [await school.somebody() for _ in range(2)]
+    allowance = {"id": str(uuid4()), "kind": "living_allowance", "beneficiary": str(person.id)}
+    await school.approve(person, allowance)
+    one, two = [(await school.enrol(cohort, each))["id"] for each in (person, other)]
+    sheet = {one: "late", two: "excused"}
+    seen = (await school.attend(cohort, 1, sheet)).headers["etag"]
+    await school.attend(cohort, 1, sheet, seen=seen)  # the same again says nothing
+    await school.attend(cohort, 2, {one: "present"})
+    told = [data for name, data in await school.published(person) if name == "attendance.recorded"]
+    assert [(each["session"], each["status"], each["minutes"]) for each in told] == [
+        (1, "late", 90),
+        (2, "present", 90),
+    ]
+    assert {each["allowance_line_id"] for each in told} == {allowance["id"]}
+    assert {each["case_id"] for each in told} == {str(person.case_id)}
+    ((_, unpaid),) = [each for each in await school.published(other) if each[0] == "attendance.recorded"]
+    assert (unpaid["status"], unpaid["minutes"], "allowance_line_id" in unpaid) == ("excused", 0, False)
+
+
 async def test_only_who_has_a_place_is_on_the_sheet_and_only_of_what_was_held(school: School) -> None:
     cohort = await school.cohort(capacity=1, sessions=sessions(-2 * HOUR, timedelta(days=1), hours=1))
     placed, waiting = (await school.enrol(cohort))["id"], (await school.enrol(cohort))["id"]
@@ -103,6 +127,28 @@ async def test_a_certificate_is_verified_without_a_token_and_without_a_name(scho
     assert reads
     told = [name for name, _ in await school.published(person)]
     assert told[-2:] == ["enrolment.completed", "certificate.issued"]
+
+
+def test_a_certificate_has_room_for_every_name() -> None:
+    page = FPDF(orientation="landscape", format="A4")
+    page.add_font(FONT, fname=FONT_FILE)
+    page.set_text_shaping(True)
+    page.add_page()
+    short, long = "Ismail al-Dulaimi", " ".join(["Abd-al-Rahman"] * 9)
+    for text, most in (
+        (short, 1),
+        ("زینب محەممەد ئەمین", 1),
+        (long, 2),
+        ("عبد الرحمن نور الدين " * 6, 2),
+        ("W" * 200, 1),
+    ):
+        lines = fitted(page, text, 26)
+        assert len(lines) <= most
+        assert " ".join(lines) == " ".join(text.split())
+        assert max(page.get_string_width(line) for line in lines) <= page.w - 2 * MARGIN
+        assert page.font_size * len(lines) <= 14
+    fitted(page, short, 26)
+    assert page.font_size_pt == 26
 
 
 async def test_assessed_evaluated_and_given_the_manual(school: School) -> None:

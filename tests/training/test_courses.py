@@ -1,7 +1,8 @@
 """Courses: the list of them as it is, codes checked, revisions, cohorts and their calendar."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from icalendar import Calendar
 
@@ -115,6 +116,27 @@ async def test_a_calendar_follows_changes_and_names_nobody(school: School) -> No
     gone = Calendar.from_ical((await school.get(f"/v1/cohorts/{cohort}/calendar.ics")).text)
     assert str(gone["METHOD"]) == "CANCEL"
     assert {str(event["STATUS"]) for event in gone.walk("VEVENT")} == {"CANCELLED"}
+
+
+async def test_a_calendar_keeps_local_time_when_clocks_change(school: School) -> None:
+    """Two sessions at nine, before and after the clocks went forward in Helsinki; Baghdad's never do."""
+    for country, city, zone, days in (
+        ("FIN", "Helsinki", "Europe/Helsinki", ("2026-03-27T09:00:00+02:00", "2026-03-30T09:00:00+03:00")),
+        ("IRQ", "Baghdad", None, ("2026-03-27T09:00:00+03:00", "2026-03-30T09:00:00+03:00")),
+    ):
+        meetings = [{"starts_at": day, "ends_at": day.replace("T09", "T12")} for day in days]
+        course = await school.course(country=country, city=city)
+        cohort = await school.cohort(course, sessions=meetings, time_zone=zone)
+        seen = (await school.get(f"/v1/cohorts/{cohort}")).json()
+        file = Calendar.from_ical((await school.get(f"/v1/cohorts/{cohort}/calendar.ics")).text)
+        assert (str(file["VERSION"]), str(file["X-WR-TIMEZONE"])) == ("2.0", seen["time_zone"])
+        for event, day in zip(file.walk("VEVENT"), days, strict=True):
+            assert event.errors == []
+            assert event.start == datetime.fromisoformat(day)
+            assert event.start.astimezone(ZoneInfo(seen["time_zone"])).hour == 9
+            assert event.end - event.start == timedelta(hours=3)
+            assert event["DTSTART"].to_ical().endswith(b"Z")
+            assert event["DTSTAMP"].dt.tzinfo is not None
 
 
 async def test_sessions_are_in_order_and_where_they_are_is_known(school: School) -> None:

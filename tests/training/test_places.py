@@ -65,8 +65,7 @@ async def test_an_offer_lasts_as_long_as_the_programme_says(school: School) -> N
 async def test_five_hundred_at_once_for_twelve_places(school: School) -> None:
     cohort = await school.cohort(capacity=12)
     people = [Person() for _ in range(500)]
-    for person in people:
-        await school.tell(person.opened(), person.moved(CaseState.ARRIVED))
+    await school.tell_at_once(fact for who in people for fact in (who.opened(), who.moved(CaseState.ARRIVED)))
     answers = await asyncio.gather(
         *(school.post("/v1/enrolments", returnee_id=person.id, cohort_id=cohort) for person in people)
     )

@@ -8,9 +8,14 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+import hypothesis
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from services.training.work.rules import Skills, Work, best_people, month_after
+from services.training.programmes import weighing
+from services.training.work.matching import Pool, best_work
+from services.training.work.rules import Match, Skills, Weighing, Work, match, month_after
 from tests.training.school import Person, School
 
 BARBER = Skills(
@@ -18,10 +23,12 @@ BARBER = Skills(
 )
 SHOP = Work(UUID(int=9), "5141", frozenset({"ar"}), "IRQ", "IQ-BG", False, Decimal(700), "USD", date(2026, 2, 1))
 
+BY = weighing(date(2026, 6, 1))
+
 
 def score(person: Skills, work: Work = SHOP) -> int:
-    found = best_people(work, [person], 1)
-    return found[0].score if found else -1
+    found = match(person, work, BY, of=person.id)
+    return found.score if found else -1
 
 
 def test_what_is_looked_at_holds_nothing_protected() -> None:
@@ -62,8 +69,9 @@ def test_each_factor_counts(change: dict[str, Any], expected: int) -> None:
 
 def test_reasons_can_be_read() -> None:
     person = replace(BARBER, occupations=("5142",), languages=frozenset({"ckb"}), wage=Decimal(1000))
-    (match,) = best_people(SHOP, [person], 1)
-    assert [reason.words for reason in match.reasons] == [
+    fit = match(person, SHOP, BY, of=person.id)
+    assert fit is not None
+    assert [reason.words for reason in fit.reasons] == [
         "the same minor group of occupations",
         "in the same governorate",
         "not spoken: ar",
@@ -74,28 +82,94 @@ def test_reasons_can_be_read() -> None:
 
 def test_the_best_come_first_and_alike_ones_in_a_fixed_order() -> None:
     people = [replace(BARBER, id=UUID(int=n), occupations=("5142",) if n % 2 else ("5141",)) for n in range(20, 0, -1)]
-    ranked = best_people(SHOP, people, 5)
-    assert [match.id.int for match in ranked] == [2, 4, 6, 8, 10]
-    assert best_people(SHOP, [replace(BARBER, occupations=())], 5) == []
+    ranked = Pool(people, BY).best(SHOP, 5)
+    assert [fit.id.int for fit in ranked] == [2, 4, 6, 8, 10]
+    assert Pool([replace(BARBER, occupations=())], BY).best(SHOP, 5) == []
+    vacancies = [replace(SHOP, id=UUID(int=n), occupation="5141" if n % 2 else "5142") for n in range(9, 0, -1)]
+    assert [fit.id.int for fit in best_work(BARBER, vacancies, BY, 6)] == [1, 3, 5, 7, 9, 2]
 
 
-def test_nobody_better_is_passed_over_for_a_nearer_occupation() -> None:
+CODES = ("5141", "5142", "5151", "5411", "7231", "7422")
+PLACES = [("IRQ", "IQ-BG"), ("IRQ", "IQ-BA"), ("IRQ", None), ("AFG", "AF-KAB")]
+TONGUES = st.frozensets(st.sampled_from(["ar", "ckb", "en"]))
+WAGES = st.one_of(st.none(), st.decimals(0, 2000, places=2))
+DAYS = st.one_of(st.none(), st.dates(date(2026, 1, 1), date(2026, 4, 1)))
+COINS = st.sampled_from(["USD", "USD", "IQD"])
+PEOPLE = st.builds(
+    lambda number, codes, tongues, place, moves, wage, coin, day: Skills(
+        UUID(int=number), tuple(codes), tongues, *place, moves, wage, coin if wage is not None else None, day
+    ),
+    st.integers(1, 60),
+    st.lists(st.sampled_from(CODES), max_size=3, unique=True),
+    TONGUES,
+    st.sampled_from(PLACES),
+    st.booleans(),
+    WAGES,
+    COINS,
+    DAYS,
+)
+WORK = st.builds(
+    lambda code, tongues, place, remote, wage, coin, day: Work(
+        UUID(int=9), code, tongues, *place, remote, wage, coin if wage is not None else None, day
+    ),
+    st.sampled_from(CODES),
+    TONGUES,
+    st.sampled_from(PLACES),
+    st.booleans(),
+    WAGES,
+    COINS,
+    DAYS,
+)
+
+
+def plain(work: Work, people: list[Skills], most: int) -> list[Match]:
+    """Every pair scored as it can be read, and sorted."""
+    found = [fit for person in people if (fit := match(person, work, BY, of=person.id))]
+    return sorted(found, key=lambda fit: (-fit.score, fit.id))[:most]
+
+
+@hypothesis.settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@given(
+    people=st.lists(PEOPLE, max_size=25, unique_by=lambda person: person.id),
+    wanted=st.lists(WORK, min_size=2, max_size=4),
+)
+def test_the_quick_way_finds_what_the_plain_one_finds(people: list[Skills], wanted: list[Work]) -> None:
+    pool = Pool(people, BY)
+    for work in wanted:
+        for most in (1, 3, 25):
+            assert pool.best(work, most) == plain(work, people, most)
+
+
+def test_the_quick_way_finds_what_the_plain_one_finds_among_many() -> None:
     chance = random.Random(11)
     people = [
         replace(
             BARBER,
             id=UUID(int=number),
-            occupations=(chance.choice(["5141", "5142", "5151", "5411", "7231"]),),
+            occupations=tuple(chance.sample(CODES, chance.randint(1, 3))),
             languages=frozenset(chance.sample(["ar", "ckb", "en"], chance.randint(0, 3))),
+            governorate=chance.choice(["IQ-BG", "IQ-BA", None]),
+            may_move=chance.random() < 0.3,
             wage=Decimal(chance.randint(300, 3000)),
         )
-        for number in range(1, 400)
+        for number in range(1, 600)
     ]
-    everyone = best_people(SHOP, people, len(people))
-    ordered = sorted(everyone, key=lambda match: (-match.score, match.id))
-    assert everyone == ordered
-    for most in (1, 5, 40):
-        assert best_people(SHOP, people, most) == ordered[:most]
+    pool = Pool(people, BY)
+    for code in CODES:
+        for most in (1, 20, 600):
+            work = replace(SHOP, occupation=code)
+            assert pool.best(work, most) == plain(work, people, most)
+
+
+def test_how_a_fit_is_weighed_is_dated_data_that_says_what_is_assumed() -> None:
+    assert weighing(date(2026, 6, 1)) == weighing(date(2020, 1, 1)) == BY
+    assert (BY.version, BY.verified) == (1, False)
+    assert BY.source.startswith("Assumed")
+    document = BY.model_dump(by_alias=True)
+    with pytest.raises(ValueError, match="add up"):
+        Weighing.model_validate(document | {"weights": document["weights"] | {"wage": 13}})
+    with pytest.raises(ValueError, match="nearer"):
+        Weighing.model_validate(document | {"occupation": [0, 45, 20, 75, 100]})
 
 
 def test_months_end_on_days_that_exist() -> None:
@@ -127,6 +201,8 @@ async def test_a_graduate_is_matched_and_a_stranger_learns_nothing(school: Schoo
     found = (await school.get(f"/v1/vacancies/{work}/matches", limit=100)).json()["items"]
     mine = next(item for item in found if item["returnee_id"] == str(person.id))
     assert mine["reasons"][0]["words"] == "the same occupation"
+    weighed = (await school.get(f"/v1/vacancies/{work}/matches")).json()["weighing"]
+    assert (weighed["since"], weighed["verified"]) == ("2026-01-01", False)
     assert (await school.get(f"/v1/vacancies/{work}/matches", organisation="iom-albania")).status_code == 404
     path = f"/v1/enrolments/{done['id']}"
     seen = (await school.get(f"{path}/profile")).headers["etag"]
@@ -161,7 +237,7 @@ async def test_a_placement_is_started_checked_and_ended(school: School) -> None:
         {"id": "0195f2a0-0000-7000-8000-00000000000b", "kind": "wage_subsidy", "beneficiary": str(person.id)},
     )
     work = await vacancy(school)
-    placement = await placed(school, work, person, wage_subsidy=True)
+    placement = await placed(school, work, person, wage_subsidy=True, subsidy_months=6)
     path = f"/v1/placements/{placement}"
     assert (await school.post(f"{path}/start", started_on="2099-01-01")).status_code == 422
     started = await school.post(f"{path}/start", started_on="2026-01-31")
@@ -181,6 +257,9 @@ async def test_a_placement_is_started_checked_and_ended(school: School) -> None:
     told = dict(await school.published(person))
     assert told["placement.started"]["subsidy_line_id"].endswith("0b")
     assert told["placement.started"]["plan_line_id"].endswith("0a")
+    assert (told["placement.started"]["wage_subsidy"], told["placement.started"]["subsidy_months"]) == (True, 6)
+    assert (told["placement.ended"]["started_on"], told["placement.ended"]["ended_on"]) == ("2026-01-31", "2026-06-30")
+    assert not any("wage" in name for _, data in told.items() for name in data if name != "wage_subsidy")
     assert told["placement.retention_checked"] | {"months": 6, "working": False} == told["placement.retention_checked"]
 
 
@@ -200,6 +279,10 @@ async def test_a_wage_subsidy_needs_a_line_of_a_plan(school: School) -> None:
         "/v1/placements", vacancy_id=await vacancy(school), returnee_id=person.id, wage_subsidy=True
     )
     assert answer.status_code == 409
+    months = await school.post(
+        "/v1/placements", vacancy_id=await vacancy(school), returnee_id=person.id, subsidy_months=3
+    )
+    assert months.json()["errors"][0]["code"] == "no_subsidy"
 
 
 async def test_a_mentor_takes_as_many_as_agreed(school: School) -> None:

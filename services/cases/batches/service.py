@@ -1,7 +1,8 @@
 """Batches: read at once, taken one after another by a job, which goes on where it was after any interruption."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -13,23 +14,31 @@ from sqlalchemy.exc import DBAPIError
 from chassis import audit, jobs
 from chassis.app import field_error
 from chassis.auth import Caller, OrganisationKind
-from chassis.db import Session, is_outage
+from chassis.db import Session, is_outage, savepoint
 from chassis.errors import INVALID, NOT_FOUND, FieldError, Problem, invalid
 from chassis.jobs import JobKind, Payload
 from services.cases.batches import tabular
 from services.cases.batches.schemas import BatchProblem, BatchState, Outcome
-from services.cases.models import BatchItem, ReferralBatch
+from services.cases.models import BatchItem, Referral, ReferralBatch
 from services.cases.referrals import service as referrals
 from services.cases.referrals.schemas import ReferralIn
 from services.cases.returnees import duplicates
 
 MOST = 5000
-AT_ONCE = 100
+AT_ONCE = 250
+"""So few that one run ends long before its lease does."""
 STORED_AT_ONCE = 500
 CSV = "text/csv"
 JSON_LINES = ("application/jsonl", "application/x-ndjson")
 MEDIA_TYPES = (*JSON_LINES, CSV)
 JOB = "cases.referral-batch"
+
+
+def batched(entries: Iterable[tabular.Entry], most: int) -> Iterator[list[tabular.Entry]]:
+    """Entries in lists, so that a file is never held whole as objects."""
+    rest = iter(entries)
+    while several := list(islice(rest, most)):
+        yield several
 
 
 async def receive(session: Session, raw: bytes, media_type: str, caller: Caller) -> ReferralBatch:
@@ -39,18 +48,12 @@ async def receive(session: Session, raw: bytes, media_type: str, caller: Caller)
         Problem: 422, it cannot be read, is empty, or has too many referrals.
     """
     read = tabular.table if media_type == CSV else tabular.json_lines
-    try:
-        entries = list(read(raw))
-    except tabular.Unreadable as error:
-        raise invalid(FieldError(pointer="", code="unreadable_file", detail=str(error))) from None
-    if not 0 < len(entries) <= MOST:
-        raise invalid(FieldError(pointer="", code="batch_size", detail=f"1 to {MOST} referrals"))
     batch = ReferralBatch(
         state=BatchState.WAITING,
         organisation=caller.organisation,
         caller=_kept(caller),
         media_type=media_type,
-        total=len(entries),
+        total=0,
         done=0,
         submitted=0,
         replayed=0,
@@ -58,25 +61,34 @@ async def receive(session: Session, raw: bytes, media_type: str, caller: Caller)
     )
     session.add(batch)
     await session.flush()
-    for start in range(0, len(entries), STORED_AT_ONCE):
-        rows = [
-            {
-                "batch_id": batch.id,
-                "number": number,
-                "rows": entry.rows,
-                "external_reference": (entry.reference or "")[:64] or None,
-                "content": entry.content,
-                "outcome": None,
-                "problem": _problem("The row cannot be read", entry.errors, entry.rows, media_type)
-                if entry.errors
-                else None,
-            }
-            for number, entry in enumerate(entries[start : start + STORED_AT_ONCE], start=start + 1)
-        ]
-        await session.execute(insert(BatchItem), rows)
+    try:
+        for entries in batched(read(raw), STORED_AT_ONCE):
+            first = batch.total + 1
+            batch.total += len(entries)
+            if batch.total > MOST:
+                break
+            rows = [_waiting(batch, number, entry) for number, entry in enumerate(entries, start=first)]
+            await session.execute(insert(BatchItem), rows)
+    except tabular.Unreadable as error:
+        raise invalid(FieldError(pointer="", code="unreadable_file", detail=str(error))) from None
+    if not 0 < batch.total <= MOST:
+        raise invalid(FieldError(pointer="", code="batch_size", detail=f"1 to {MOST} referrals"))
+    await session.flush()
     await jobs.schedule(session, JOB, {"batch_id": str(batch.id)}, key=str(batch.id))
     audit.record(session, caller, "submit-batch", "referral-batch", batch.id, {"total": batch.total})
     return batch
+
+
+def _waiting(batch: ReferralBatch, number: int, entry: tabular.Entry) -> dict[str, Any]:
+    unreadable = _problem("The row cannot be read", entry.errors, entry.rows, batch.media_type)
+    return {
+        "batch_id": batch.id,
+        "number": number,
+        "rows": entry.rows,
+        "external_reference": (entry.reference or "")[:64] or None,
+        "content": entry.content,
+        "problem": unreadable if entry.errors else None,
+    }
 
 
 def _kept(caller: Caller) -> dict[str, Any]:
@@ -136,8 +148,7 @@ async def run(session: Session, payload: Payload, _: Any) -> None:
         .order_by(BatchItem.number)
         .limit(AT_ONCE)
     )
-    for item in items.all():
-        outcome = await _take(session, item, caller, batch.media_type)
+    for item, outcome in await _take_all(session, items.all(), caller, batch.media_type):
         item.outcome, item.content = outcome, None
         batch.submitted += outcome is Outcome.SUBMITTED
         batch.replayed += outcome is Outcome.REPLAYED
@@ -152,22 +163,74 @@ async def run(session: Session, payload: Payload, _: Any) -> None:
         await jobs.schedule(session, JOB, payload, key=str(batch_id))
 
 
-async def _take(session: Session, item: BatchItem, caller: Caller, media_type: str) -> Outcome:
-    """Take one referral; one that cannot be taken leaves nothing behind and holds up nobody."""
+async def _take_all(
+    session: Session, items: Sequence[BatchItem], caller: Caller, media_type: str
+) -> list[tuple[BatchItem, Outcome]]:
+    """Take referrals together as far as that goes; whatever one of them is, the others are taken."""
+    read = [(item, _read(item, media_type)) for item in items]
+    taken: dict[int, Outcome] = {}
+    together: dict[str, tuple[BatchItem, ReferralIn]] = {}
+    alone: list[tuple[BatchItem, ReferralIn]] = []
+    for item, body in read:
+        if body is None:
+            taken[item.number] = Outcome.REFUSED
+        elif body.external_reference in together:
+            alone.append((item, body))  # what it repeats or corrects comes before it
+        else:
+            together[body.external_reference] = (item, body)
+    new: list[tuple[BatchItem, ReferralIn]] = []
+    for (item, body), answer in zip(
+        together.values(), await _together(session, [body for _, body in together.values()], caller), strict=True
+    ):
+        if answer is None:
+            alone.append((item, body))
+        elif isinstance(answer, Problem):
+            taken[item.number] = _refused(item, answer, media_type)
+        else:
+            referral, is_new = answer
+            item.referral_id, taken[item.number] = referral.id, Outcome.SUBMITTED if is_new else Outcome.REPLAYED
+            new += [(item, body)] if is_new else []
+    for item, body in sorted(alone, key=lambda each: each[0].number):
+        taken[item.number] = await _take(session, item, body, caller, media_type)
+        new += [(item, body)] if taken[item.number] is Outcome.SUBMITTED else []
+    alike = await duplicates.count_likely(session, [body.people for _, body in new])
+    for (item, _), number in zip(new, alike, strict=True):
+        item.candidates = number
+    return [(item, taken[item.number]) for item in items]
+
+
+def _read(item: BatchItem, media_type: str) -> ReferralIn | None:
+    """What was sent, if it can be read; else why not is noted."""
     if item.content is None:
-        return Outcome.REFUSED
+        return None
     try:
-        body = ReferralIn.model_validate(item.content)
-        async with session.begin_nested():
-            referral, _, new = await referrals.submit(session, body, caller)
+        return ReferralIn.model_validate(item.content)
     except ValidationError as error:
         found = [field_error({**each, "loc": ("body", *each["loc"])}) for each in error.errors()]
         item.problem = _problem(INVALID.title, found, item.rows, media_type)
-        return Outcome.REFUSED
+        return None
+
+
+async def _together(
+    session: Session, bodies: Sequence[ReferralIn], caller: Caller
+) -> list[tuple[Referral, bool] | Problem | None]:
+    """Take referrals in few statements; each alone where the database refuses one of them."""
+    try:
+        async with savepoint(session):
+            return await referrals.submit_together(session, bodies, caller)
+    except DBAPIError as error:
+        if is_outage(error):
+            raise
+        return [None] * len(bodies)
+
+
+async def _take(session: Session, item: BatchItem, body: ReferralIn, caller: Caller, media_type: str) -> Outcome:
+    """Take one referral; one that cannot be taken leaves nothing behind and holds up nobody."""
+    try:
+        async with savepoint(session):
+            referral, _, new = await referrals.submit(session, body, caller)
     except Problem as problem:
-        said = problem.errors or [FieldError(pointer="", code=problem.kind.slug, detail=problem.detail or "")]
-        item.problem = _problem(problem.kind.title, said, item.rows, media_type)
-        return Outcome.REFUSED
+        return _refused(item, problem, media_type)
     except DBAPIError as error:
         if is_outage(error):
             raise
@@ -177,10 +240,13 @@ async def _take(session: Session, item: BatchItem, caller: Caller, media_type: s
         return Outcome.REFUSED
     assert referral is not None
     item.referral_id = referral.id
-    if not new:
-        return Outcome.REPLAYED
-    item.candidates = sum([len(await duplicates.alike(session, person, likely=True)) for person in body.people])
-    return Outcome.SUBMITTED
+    return Outcome.SUBMITTED if new else Outcome.REPLAYED
+
+
+def _refused(item: BatchItem, problem: Problem, media_type: str) -> Outcome:
+    said = problem.errors or [FieldError(pointer="", code=problem.kind.slug, detail=problem.detail or "")]
+    item.problem = _problem(problem.kind.title, said, item.rows, media_type)
+    return Outcome.REFUSED
 
 
 BATCH = JobKind(JOB, run)

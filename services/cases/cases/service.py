@@ -214,6 +214,17 @@ async def open_case(
     case.state, case.needs_priority = CaseState.PRE_DEPARTURE, needs_priority
     session.add(case)
     await session.flush()
+    return await add_members(session, case, members)
+
+
+async def add_members(session: Session, case: CaseFile, members: Sequence[tuple[UUID, Member]]) -> list[CaseMember]:
+    """Make people members of a case, and tell each of them that it is open.
+
+    Args:
+        session: The session.
+        case: The case.
+        members: Its new members and their places in the household.
+    """
     rows = [CaseMember(case_id=case.id, returnee_id=person, member=member) for person, member in sorted(members)]
     session.add_all(rows)
     await session.flush()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
-from chassis.errors import FOUR_EYES, FieldError, Problem, invalid, state_conflict
+from chassis.errors import CONFLICT, FOUR_EYES, FieldError, Problem, invalid, state_conflict
 from services.cases.deadlines.schemas import DeadlineState
 
 TRANSITIONS: Mapping[DeadlineState, Mapping[str, DeadlineState]] = {
@@ -41,8 +41,10 @@ def check_second_person(person: str, in_charge: str | None) -> None:
         in_charge: The case's focal point in the same form; None while nobody is.
 
     Raises:
-        Problem: 403 `four-eyes`.
+        Problem: 403 `four-eyes`; 409 while nobody is in charge: one person alone would decide.
     """
+    if in_charge is None:
+        raise Problem(CONFLICT, "the case has no focal point; assign one, and somebody else decides")
     if person == in_charge:
         raise Problem(FOUR_EYES, "somebody else than the focal point of the case decides")
 

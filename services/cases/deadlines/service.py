@@ -8,20 +8,21 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, or_, select, update
+from sqlalchemy import ColumnElement, Select, insert, or_, select, update
 
 from chassis import jobs
 from chassis.access import visible
 from chassis.auth import Caller
 from chassis.db import Session, now
 from chassis.errors import NOT_FOUND, Problem
+from chassis.ids import new_id
 from chassis.outbox import publish
 from contracts.cases import DeadlineExtended, DeadlineMissed, DeadlineSet, DeadlineWaived
 from contracts.codes import CaseState, DeadlineKind
 from services.cases.deadlines.rules import RUNS, SETTLED
 from services.cases.deadlines.schemas import DeadlineState
 from services.cases.models import CaseFile, CaseMember, Deadline, Referral, Visit
-from services.cases.programmes import rules_of
+from services.cases.programmes import rules_of, zone_of
 
 JOB = "cases.deadline"
 OF_A_RETURN = (DeadlineKind.POST_ARRIVAL, DeadlineKind.FIRST_CONTACT, DeadlineKind.PLAN, DeadlineKind.POST_RETURN)
@@ -41,7 +42,45 @@ async def set_for_referral(session: Session, referral: Referral, kind: DeadlineK
     if existing and existing.due_at == due_at and existing.state in {DeadlineState.OPEN, DeadlineState.MISSED}:
         return
     deadline = await _put(session, existing, kind, due_at, referral.programme, rule, referral_id=referral.id)
-    publish(session, DeadlineSet(**_ids(deadline), referral_id=referral.id))
+    publish(session, DeadlineSet(**_ids(deadline, referral), referral_id=referral.id))
+
+
+async def begin_for_referrals(session: Session, begun: Iterable[tuple[Referral, DeadlineKind, datetime]]) -> None:
+    """The same for many referrals that are new and have no such deadline yet."""
+    rows: list[dict[str, Any]] = []
+    for referral, kind, start in begun:
+        rules = rules_of(referral.programme, referral.programme_version)
+        due_at = rules.due(kind, referral.country_of_return, start)
+        if due_at is None:
+            continue
+        rows.append(
+            {
+                "id": new_id(),
+                "version": 1,
+                "kind": kind,
+                "state": DeadlineState.OPEN,
+                "due_at": due_at,
+                "programme": referral.programme,
+                "referral_id": referral.id,
+                "rule": rules.deadlines[kind].model_dump(mode="json"),
+            }
+        )
+    if not rows:
+        return
+    await session.execute(insert(Deadline), rows)
+    clocks = [(str(row["id"]), {"deadline_id": str(row["id"])}, row["due_at"]) for row in rows]
+    await jobs.schedule_all(session, JOB, clocks)
+    for row in rows:
+        publish(
+            session,
+            DeadlineSet(
+                deadline_id=row["id"],
+                kind=row["kind"],
+                due_at=row["due_at"],
+                programme=row["programme"],
+                referral_id=row["referral_id"],
+            ),
+        )
 
 
 async def set_for_case(session: Session, case: CaseFile, members: Iterable[CaseMember], arrived_on: date) -> None:
@@ -67,7 +106,7 @@ async def set_for_case(session: Session, case: CaseFile, members: Iterable[CaseM
         rule = rules.deadlines[kind].model_dump(mode="json")
         deadline = await _put(session, before, kind, due_at, case.programme, rule, case_id=case.id, paused=paused)
         for member in members:
-            publish(session, DeadlineSet(**_ids(deadline), **_member_ids(case, member)))
+            publish(session, DeadlineSet(**_ids(deadline, case), **_member_ids(case, member)))
 
 
 def _stands(deadline: Deadline, due_at: datetime) -> bool:
@@ -130,14 +169,14 @@ async def set_for_visit(session: Session, case: CaseFile, visit: Visit, due_at: 
         session, None, kind, due_at, case.programme, rule, case_id=case.id, visit_id=visit.id, paused=paused
     )
     ids = {"returnee_id": visit.returnee_id, "case_id": case.id, "referral_id": case.referral_id}
-    publish(session, DeadlineSet(**_ids(deadline), **ids, household_id=case.household_id))
+    publish(session, DeadlineSet(**_ids(deadline, case), **ids, household_id=case.household_id))
 
 
-async def visited(session: Session, case: CaseFile, visit_id: UUID) -> None:
-    """A visit was paid: what counted until it was due is met, also late."""
+async def settle_visit(session: Session, case: CaseFile, visit_id: UUID, state: DeadlineState) -> None:
+    """End what counted until a visit was due: it is met, also late, when the visit is paid, or cancelled with it."""
     for deadline in await _of(session, case_id=case.id):
         if deadline.visit_id == visit_id and deadline.state in {*RUNS, DeadlineState.MISSED}:
-            deadline.state = DeadlineState.MET
+            deadline.state = state
             deadline.changed()
             await _run(session, deadline)
     await session.flush()
@@ -169,7 +208,7 @@ async def resume(session: Session, case: CaseFile, members: Iterable[CaseMember]
         await _run(session, deadline)
         for member in members:
             if days:
-                publish(session, DeadlineSet(**_ids(deadline), **_member_ids(case, member)))
+                publish(session, DeadlineSet(**_ids(deadline, case), **_member_ids(case, member)))
 
 
 async def copy(session: Session, before: CaseFile, after: CaseFile, members: Iterable[CaseMember]) -> None:
@@ -192,7 +231,7 @@ async def copy(session: Session, before: CaseFile, after: CaseFile, members: Ite
         await _run(session, same)
         if same.state in RUNS:
             for member in members:
-                publish(session, DeadlineSet(**_ids(same), **_member_ids(after, member)))
+                publish(session, DeadlineSet(**_ids(same, after), **_member_ids(after, member)))
 
 
 async def move_visits(session: Session, visits: Collection[UUID], case_id: UUID) -> None:
@@ -213,11 +252,12 @@ async def decided(session: Session, case: CaseFile, deadline: Deadline, previous
     await _run(session, deadline)
     rows = select(CaseMember).where(CaseMember.case_id == case.id).order_by(CaseMember.returnee_id)
     for member in await session.scalars(rows):
-        ids = _ids(deadline) | _member_ids(case, member)
+        ids = _ids(deadline, case) | _member_ids(case, member)
         if deadline.state == DeadlineState.WAIVED:
             publish(session, DeadlineWaived(**ids))
         else:
-            publish(session, DeadlineExtended(**ids, previous_due_at=previous_due_at))
+            before = _in_zone(previous_due_at, case)
+            publish(session, DeadlineExtended(**ids, previous_due_at=before))
 
 
 async def _of(session: Session, *, referral_id: UUID | None = None, case_id: UUID | None = None) -> list[Deadline]:
@@ -253,8 +293,11 @@ async def settle(
 
 async def reopen(session: Session, case: CaseFile) -> None:
     """Let the deadlines run on that were cancelled when a case was closed; what has passed meanwhile is missed soon."""
+    called_off = set(
+        await session.scalars(select(Visit.id).where(Visit.case_id == case.id, Visit.state == "cancelled"))
+    )
     for deadline in await _of(session, case_id=case.id):
-        if deadline.state == DeadlineState.CANCELLED:
+        if deadline.state == DeadlineState.CANCELLED and deadline.visit_id not in called_off:
             deadline.state = DeadlineState.PAUSED if case.state == CaseState.SUSPENDED else DeadlineState.OPEN
             deadline.changed()
             await _run(session, deadline)
@@ -284,18 +327,23 @@ async def miss(session: Session, deadline_id: UUID) -> tuple[Referral | None, De
     if case is not None:
         members = select(CaseMember).where(CaseMember.case_id == case.id).order_by(CaseMember.returnee_id)
         for member in await session.scalars(members):
-            publish(session, DeadlineMissed(**_ids(deadline), **_member_ids(case, member)))
-    else:
-        publish(session, DeadlineMissed(**_ids(deadline), referral_id=deadline.referral_id))
+            publish(session, DeadlineMissed(**_ids(deadline, case), **_member_ids(case, member)))
+    elif referral is not None:
+        publish(session, DeadlineMissed(**_ids(deadline, referral), referral_id=referral.id))
     await session.flush()
     return referral, deadline
 
 
-def _ids(deadline: Deadline) -> dict[str, Any]:
+def _in_zone(moment: datetime, about: Referral | CaseFile) -> datetime:
+    """A moment as the clocks of the country of return show it: only so does it say which day it ends."""
+    return moment.astimezone(zone_of(about.programme, about.programme_version, about.country_of_return))
+
+
+def _ids(deadline: Deadline, about: Referral | CaseFile) -> dict[str, Any]:
     return {
         "deadline_id": deadline.id,
         "kind": deadline.kind,
-        "due_at": deadline.due_at,
+        "due_at": _in_zone(deadline.due_at, about),
         "programme": deadline.programme,
     }
 

@@ -1,6 +1,6 @@
 """What happens to documents without being asked."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +15,10 @@ from chassis.settings import Settings
 from services.cases.documents import service
 
 RETENTION = "cases.document.retention"
+UNKNOWN = "cases.document.unknown"
 EVERY = timedelta(hours=1)
+SURELY_OVER = timedelta(days=1)
+"""No upload lasts so long: what no row speaks of by then was never committed."""
 
 log = structlog.get_logger("homeward.cases.documents")
 
@@ -37,4 +40,18 @@ def document_jobs(settings: Settings) -> list[JobKind]:
     async def retain(session: Session, _: Payload, __: Any) -> None:
         await service.forget_expired(session)
 
-    return [JobKind(service.REMOVE, taken_out, take_out), JobKind(RETENTION, retain, every=EVERY)]
+    async def look_for_unknown(_: ServiceClient, __: Payload) -> list[UUID]:
+        if settings.documents_url is None:
+            return []
+        before = datetime.now(UTC) - SURELY_OVER
+        return [each async for some in store.stored_before(before) for each in some]
+
+    async def unknown(session: Session, _: Payload, stored: list[UUID]) -> None:
+        for start in range(0, len(stored), service.AT_ONCE):
+            await service.forget_unknown(session, stored[start : start + service.AT_ONCE])
+
+    return [
+        JobKind(service.REMOVE, taken_out, take_out),
+        JobKind(RETENTION, retain, every=EVERY),
+        JobKind(UNKNOWN, unknown, look_for_unknown, every=SURELY_OVER),
+    ]

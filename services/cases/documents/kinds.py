@@ -25,6 +25,7 @@ class DocumentKind(StrEnum):
     SERVICE_REFERRAL = "service_referral"
     QUOTE = "quote"
     INVOICE = "invoice"
+    CONTRACT = "contract"
     DELIVERY = "delivery"
     PAYMENT = "payment"
     LICENCE = "licence"

@@ -195,6 +195,12 @@ async def forget_expired(session: Session) -> int:
     return await _remove_later(session, ids)
 
 
+async def forget_unknown(session: Session, stored: list[UUID]) -> int:
+    """Have files taken out of the store that no row speaks of: their upload was never committed; how many."""
+    known = set(await session.scalars(select(StoredDocument.id).where(StoredDocument.id.in_(stored))))
+    return await _remove_later(session, [each for each in stored if each not in known])
+
+
 async def _remove_later(session: Session, ids: list[UUID]) -> int:
     """The bytes go once the transaction has committed: a job takes them out of the store."""
     for document_id in ids:

@@ -28,8 +28,7 @@ router = Router(prefix="/v1/cases/{case_id}/plan", tags=["plans"])
 
 async def answer(session: Session, plan: Plan, response: Response) -> PlanOut:
     """A plan with its lines and its ETag."""
-    statuses = await service.statuses_of(session, plan.case_id)
-    delivered = await service.delivered(session, plan)
+    progress = await service.progress_of(session, plan.case_id)
     lines = [
         PlanLineOut(
             id=line.line_id,
@@ -39,10 +38,12 @@ async def answer(session: Session, plan: Plan, response: Response) -> PlanOut:
             description=line.description,
             budget=Amount.of(line.amount, line.currency),
             provider=line.provider,
+            course_id=line.course_id,
+            cohort_id=line.cohort_id,
             level=line.level,
             feasibility=line.feasibility,
-            status=statuses.get(line.line_id, LineStatus.PLANNED),
-            delivered_at=delivered.get(line.line_id),
+            status=progress[line.line_id].status if line.line_id in progress else LineStatus.PLANNED,
+            delivered_at=progress[line.line_id].delivered_at if line.line_id in progress else None,
         )
         for line in await service.lines_of(session, plan)
     ]
@@ -81,7 +82,7 @@ async def plan(
 
 
 @router.put("")
-@requires(Scope.PLANS_WRITE, if_match=True)
+@requires(Scope.PLANS_WRITE, person=True, if_match=True)
 async def write(
     case_id: UUID,
     body: PlanIn,
@@ -90,7 +91,10 @@ async def write(
     precondition: PreconditionDep,
     response: Response,
 ) -> PlanOut:
-    """Draft the plan (`If-None-Match: *`), or put other lines in the place of the draft's (`If-Match`)."""
+    """Draft the plan (`If-None-Match: *`), or put other lines in the place of the draft's (`If-Match`).
+
+    Whoever writes it prepared it, and does not approve it.
+    """
     return await answer(session, await service.write(session, case_id, body, caller, precondition), response)
 
 
@@ -132,7 +136,7 @@ async def send_back(
 
 
 @router.post("/amend")
-@requires(Scope.PLANS_WRITE)
+@requires(Scope.PLANS_WRITE, person=True)
 async def amend(case_id: UUID, body: AmendIn, session: SessionDep, caller: CallerDep, response: Response) -> PlanOut:
     """Begin the next version of an approved plan."""
     return await answer(session, await service.amend(session, case_id, body, caller), response)

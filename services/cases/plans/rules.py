@@ -134,9 +134,10 @@ LINE_MOVES: Mapping[LineStatus, frozenset[LineStatus]] = {
     LineStatus.GRANTED: frozenset({LineStatus.IN_DELIVERY, LineStatus.DELIVERED, LineStatus.CANCELLED}),
     LineStatus.IN_DELIVERY: frozenset({LineStatus.DELIVERED, LineStatus.CANCELLED}),
     LineStatus.DELIVERED: frozenset(),
-    LineStatus.CANCELLED: frozenset({LineStatus.REQUESTED, LineStatus.GRANTED}),
+    LineStatus.CANCELLED: frozenset(LineStatus) - {LineStatus.PLANNED, LineStatus.CANCELLED},
 }
-"""Where a line may go. Facts of two services come in any order: what would lead back changes nothing."""
+"""Where a line may go. Facts of two services come in any order: what would lead back changes nothing. A grant that was
+refused or cancelled may be asked for again, and what it was for may come from somebody else."""
 
 
 def moved(status: str, to: LineStatus) -> LineStatus:

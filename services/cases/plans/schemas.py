@@ -94,6 +94,10 @@ class Feasibility(Body):
     comment: Note = ""
 
 
+BY_COURSE = frozenset({Assistance.VOCATIONAL_TRAINING, Assistance.LANGUAGE_TRAINING, Assistance.JOB_PLACEMENT})
+"""Kinds of line that a course may carry out."""
+
+
 class PlanLineIn(Body):
     """What is planned for whom, and what it may cost."""
 
@@ -106,6 +110,10 @@ class PlanLineIn(Body):
     description: Line
     budget: Money
     provider: Slug | None = None
+    course_id: UUID | None = None
+    """The course that is meant, of those that training offers; None leaves the choice for later."""
+    cohort_id: UUID | None = None
+    """The run of a course that is meant."""
     level: Annotated[Level, member_of("unknown_level", Level)] = Level.INDIVIDUAL
     feasibility: Annotated[list[Feasibility], Field(max_length=len(Criterion))] = Field(default=[])
 
@@ -114,6 +122,13 @@ class PlanLineIn(Body):
         """Refuse two findings on one criterion."""
         if len({found.criterion for found in self.feasibility}) < len(self.feasibility):
             raise refuse("criterion_twice", "each criterion once")
+        return self
+
+    @model_validator(mode="after")
+    def a_course_is_for_training(self) -> Self:
+        """Refuse a course on a line that no course carries out."""
+        if self.kind not in BY_COURSE and (self.course_id or self.cohort_id):
+            raise refuse("no_course", "a course or a cohort on a line for training or for finding work only")
         return self
 
     @model_validator(mode="after")
@@ -174,6 +189,8 @@ class PlanLineOut(Out):
     description: str
     budget: Amount
     provider: str | None
+    course_id: UUID | None
+    cohort_id: UUID | None
     level: Level
     feasibility: list[Feasibility]
     status: LineStatus

@@ -5,9 +5,8 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects.postgresql import insert
 
-from chassis import audit
+from chassis import aliases, audit
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
@@ -20,7 +19,8 @@ from services.cases.cases import rules as case_rules
 from services.cases.cases import service as cases
 from services.cases.deadlines import service as deadlines
 from services.cases.deadlines.schemas import DeadlineState
-from services.cases.models import CaseFile, CaseMember, LineDelivery, Plan, PlanLine, PlanLineStatus
+from services.cases.documents.service import check_documents
+from services.cases.models import CaseFile, CaseMember, Plan, PlanLine, PlanLineStatus
 from services.cases.plans import rules
 from services.cases.plans.schemas import AgreeIn, AmendIn, LineStatus, PlanIn, PlanState, ReturnIn
 
@@ -59,12 +59,14 @@ async def lines_of(session: Session, plan: Plan) -> Sequence[PlanLine]:
     return rows.all()
 
 
-async def statuses_of(session: Session, case_id: UUID) -> dict[UUID, LineStatus]:
+async def progress_of(session: Session, case_id: UUID) -> dict[UUID, PlanLineStatus]:
     """How far the lines of a case have come; a line that is not in it is only planned."""
-    rows = await session.execute(
-        select(PlanLineStatus.line_id, PlanLineStatus.status).where(PlanLineStatus.case_id == case_id)
-    )
-    return {row.line_id: LineStatus(row.status) for row in rows}
+    rows = await session.scalars(select(PlanLineStatus).where(PlanLineStatus.case_id == case_id))
+    return {row.line_id: row for row in rows}
+
+
+async def _statuses_of(session: Session, case_id: UUID) -> dict[UUID, LineStatus]:
+    return {line_id: LineStatus(row.status) for line_id, row in (await progress_of(session, case_id)).items()}
 
 
 async def _in_force(session: Session, case_id: UUID) -> Plan | None:
@@ -79,7 +81,7 @@ async def _granted(session: Session, case_id: UUID) -> list[rules.Granted]:
     plan = await _in_force(session, case_id)
     if plan is None:
         return []
-    statuses = await statuses_of(session, case_id)
+    statuses = await _statuses_of(session, case_id)
     return [
         rules.Granted(line.line_id, line.kind, line.beneficiary, line.amount, line.currency)
         for line in await lines_of(session, plan)
@@ -89,32 +91,61 @@ async def _granted(session: Session, case_id: UUID) -> list[rules.Granted]:
 
 async def _follow_lines(session: Session, case: CaseFile, members: list[CaseMember], plan: Plan) -> None:
     """Move the case on, or back, as the lines of the plan in force say."""
-    statuses = await statuses_of(session, case.id)
+    statuses = await _statuses_of(session, case.id)
     of_plan = [statuses.get(line.line_id, LineStatus.PLANNED) for line in await lines_of(session, plan)]
     await cases.progress(session, case, members, case_rules.on_lines(case.state, of_plan))
 
 
-async def move_line(session: Session, line_id: UUID, status: LineStatus) -> CaseFile:
-    """Note how far a line has come, for the handlers of what delivers it; the case follows.
+class WrongLine(LookupError):  # noqa: N818 - it says what was named, and becomes a dead letter
+    """A fact names a line that no plan has, or that is somebody else's. No later fact would change that."""
+
+
+async def line_of(session: Session, line_id: UUID, returnee_id: UUID) -> tuple[CaseFile, UUID]:
+    """The case of a plan's line that another service speaks of, locked, and whom the line is for.
 
     Args:
         session: The session.
         line_id: The line, the same in every version of the plan.
-        status: What the fact says. One that is older than what is known already changes nothing.
-
-    Returns:
-        The case, locked.
+        returnee_id: Of whom the other service speaks, under any of their ids.
 
     Raises:
-        LookupError: There is no such line.
+        WrongLine: There is no such line, or it is another person's.
     """
-    case_id = await session.scalar(
-        select(Plan.case_id).join(PlanLine, PlanLine.plan_id == Plan.id).where(PlanLine.line_id == line_id).limit(1)
-    )
-    if case_id is None:
-        raise LookupError(f"there is no plan line {line_id}")
-    case = await session.scalar(select(CaseFile).where(CaseFile.id == case_id).with_for_update())
+    found = (
+        await session.execute(
+            select(Plan.case_id, PlanLine.beneficiary)
+            .join(PlanLine, PlanLine.plan_id == Plan.id)
+            .where(PlanLine.line_id == line_id)
+            .order_by(Plan.plan_version.desc())
+            .limit(1)
+        )
+    ).first()
+    if found is None:
+        raise WrongLine(f"there is no plan line {line_id}")
+    if found.beneficiary not in await aliases.same_person(session, returnee_id):
+        raise WrongLine(f"plan line {line_id} is not of returnee {returnee_id}")
+    case = await session.scalar(select(CaseFile).where(CaseFile.id == found.case_id).with_for_update())
     assert case is not None
+    return case, found.beneficiary
+
+
+async def move_line(session: Session, line_id: UUID, returnee_id: UUID, status: LineStatus, at: datetime) -> None:
+    """Note how far a line has come, for the handlers of what delivers it; the case follows.
+
+    The last one that is delivered moves the case to monitoring.
+
+    Args:
+        session: The session.
+        line_id: The line, the same in every version of the plan.
+        returnee_id: Of whom the fact speaks.
+        status: What the fact says. One that is older than what is known already changes nothing.
+        at: When that was so.
+
+    Raises:
+        WrongLine: There is no such line, or it is another person's.
+    """
+    case, _ = await line_of(session, line_id, returnee_id)
+    case_id = case.id
     row = await session.get(PlanLineStatus, line_id)
     if row is None:
         row = PlanLineStatus(line_id=line_id, case_id=case_id, status=LineStatus.PLANNED)
@@ -122,12 +153,12 @@ async def move_line(session: Session, line_id: UUID, status: LineStatus) -> Case
     moved = rules.moved(row.status, status)
     if moved != row.status:
         row.status, row.updated_at = moved, now()
+        row.delivered_at = at if moved is LineStatus.DELIVERED else None
         case.changed()
     await session.flush()
     plan = await _in_force(session, case_id)
     if plan is not None:
         await _follow_lines(session, case, (await cases.members_of(session, [case_id]))[case_id], plan)
-    return case
 
 
 async def _to_change(
@@ -183,6 +214,8 @@ async def write(session: Session, case_id: UUID, body: PlanIn, caller: Caller, p
             amount=line.budget.amount,
             currency=line.budget.currency,
             provider=line.provider,
+            course_id=line.course_id,
+            cohort_id=line.cohort_id,
             level=line.level,
             feasibility=[found.model_dump(mode="json") for found in line.feasibility],
         )
@@ -194,18 +227,20 @@ async def write(session: Session, case_id: UUID, body: PlanIn, caller: Caller, p
 
 
 def _prepared_by(plan: Plan, caller: Caller) -> None:
-    if caller.person is not None and caller.person not in plan.preparers:
-        plan.preparers = [*plan.preparers, caller.person]
+    person = caller.require_person()
+    if person not in plan.preparers:
+        plan.preparers = [*plan.preparers, person]
 
 
 async def agree(session: Session, case_id: UUID, body: AgreeIn, caller: Caller) -> Plan:
     """Note that the returnee agreed to the plan as it is.
 
     Raises:
-        Problem: 404, 403, 409.
+        Problem: 404, 403, 409, 422.
     """
     case, members, plan = await _to_change(session, case_id, caller, "agree")
     plan.state = rules.after(plan.state, "agree")
+    await check_documents(session, caller, {"/document": body.document})
     plan.agreed_on, plan.agreed_language, plan.agreed_document = body.agreed_on, body.language, body.document
     plan.changed()
     for member in members:
@@ -315,6 +350,8 @@ async def amend(session: Session, case_id: UUID, body: AmendIn, caller: Caller) 
             amount=line.amount,
             currency=line.currency,
             provider=line.provider,
+            course_id=line.course_id,
+            cohort_id=line.cohort_id,
             level=line.level,
             feasibility=line.feasibility,
         )
@@ -325,31 +362,3 @@ async def amend(session: Session, case_id: UUID, body: AmendIn, caller: Caller) 
     audit.record(session, caller, "amend-plan", "case", case_id, {"plan_version": draft.plan_version})
     await session.flush()
     return draft
-
-
-async def deliver(session: Session, case_id: UUID, line_id: UUID, *, at: datetime, by: str) -> None:
-    """A line of the plan was delivered, once however often it is told; the last one moves the case to monitoring.
-
-    Args:
-        session: The session.
-        case_id: The case.
-        line_id: The line, by its id in every version of the plan.
-        at: When.
-        by: The service that says so.
-
-    Raises:
-        LookupError: There is no such line.
-    """
-    await move_line(session, line_id, LineStatus.DELIVERED)
-    told = insert(LineDelivery).values(line_id=line_id, case_id=case_id, delivered_at=at, by=by)
-    await session.execute(told.on_conflict_do_nothing())
-
-
-async def delivered(session: Session, plan: Plan) -> dict[UUID, datetime]:
-    """When lines of a version of a plan were delivered, by the line's id."""
-    query = (
-        select(LineDelivery.line_id, LineDelivery.delivered_at)
-        .join(PlanLine, PlanLine.line_id == LineDelivery.line_id)
-        .where(PlanLine.plan_id == plan.id)
-    )
-    return {row[0]: row[1] for row in await session.execute(query)}

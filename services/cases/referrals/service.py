@@ -1,5 +1,6 @@
 """Referrals: submitted, completed, decided, withdrawn, and what silence does to them."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -10,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis import aliases, audit
-from chassis.access import Role, grant, revoke, roles_of, visible
+from chassis.access import Role, grant, grant_all, revoke, roles_of, visible
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
@@ -125,6 +126,42 @@ async def clock(session: Session) -> datetime:
     return at
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A referral that can be taken.
+
+    Attributes:
+        body: As it was sent.
+        assessed: What it amounts to.
+        content: As it is kept.
+        digest: By what it is recognised.
+        revision: Its number under its reference.
+        arrived_on: Of a retroactive one, when the persons had returned.
+    """
+
+    body: ReferralIn
+    assessed: Assessed
+    content: dict[str, Any]
+    digest: bytes
+    revision: int
+    arrived_on: date | None
+
+
+def _drafted(
+    body: ReferralIn, assessed: Assessed, latest: Referral | None, arrived_on: date | None = None
+) -> Draft | Referral:
+    """What is to be stored for a submission, or the referral that it repeats.
+
+    Raises:
+        Problem: 409 where the reference was used for something else; 422, it corrects nothing.
+    """
+    content = plain(body)
+    digest = rules.digest(content | ({"arrived_on": arrived_on.isoformat()} if arrived_on else {}))
+    if latest is not None and latest.digest == digest and body.supersedes in {None, latest.supersedes}:
+        return latest
+    return Draft(body, assessed, content, digest, _revision(latest, body), arrived_on)
+
+
 async def submit(
     session: Session, body: ReferralIn, caller: Caller, *, dry_run: bool = False, arrived_on: date | None = None
 ) -> tuple[Referral | None, Assessed, bool]:
@@ -143,77 +180,139 @@ async def submit(
     Raises:
         Problem: 422 with every defect; 409 where the reference or the id was used for something else.
     """
-    assessed = assess(body, caller, await today(session), arrived_on)
-    content = plain(body)
-    digest = rules.digest(content | ({"arrived_on": arrived_on.isoformat()} if arrived_on else {}))
-    latest = await _latest(session, body, caller)
-    if latest is not None and latest.digest == digest and body.supersedes in {None, latest.supersedes}:
-        return latest, assessed, False
-    revision = _revision(latest, body)
+    at = await clock(session)
+    assessed = assess(body, caller, at.astimezone(UTC).date(), arrived_on)
+    references = [body.external_reference]
+    draft = _drafted(body, assessed, (await _latest(session, references, caller)).get(references[0]), arrived_on)
+    if isinstance(draft, Referral):
+        return draft, assessed, False
     if dry_run:
         return None, assessed, True
-    row = {
-        "id": body.id or new_id(),
-        "version": 1,
-        "state": ReferralState.SUBMITTED,
-        "external_reference": body.external_reference,
-        "sender": body.sender,
-        "submitter": caller.organisation,
-        "retroactive": arrived_on is not None,
-        "arrived_on": arrived_on,
-        "revision": revision,
-        "supersedes": body.supersedes,
-        "programme": body.programme,
-        "programme_version": assessed.version,
-        "return_kind": body.return_.kind,
-        "country_of_return": body.return_.country_of_return,
-        "requested_partner": body.requested_partner,
-        "decider": assessed.first,
-        "needs_priority": rules.needs_priority(body),
-        "content": content,
-        "digest": digest,
-    }
-    # Waits for a twin that is being submitted, and then sees it.
-    referral = await session.scalar(insert(Referral).values(row).on_conflict_do_nothing().returning(Referral))
-    if referral is None:
-        twin = await _latest(session, body, caller)
-        if twin is not None and twin.digest == digest:
-            return twin, assessed, False
-        raise _duplicate() if twin is not None else Problem(CONFLICT, "the id is taken")
-    session.add_all(ReferralPerson(referral_id=referral.id, index=index) for index in range(len(body.people)))
-    await session.flush()
-    await grant(session, [referral.id], Role.REFERRER, body.sender)
-    await grant(session, [referral.id], Role.PROGRAMME, body.programme)
-    for partner in assessed.partners:
-        await grant(session, [referral.id], Role.PARTNER, partner)
-    if body.travel is not None and arrived_on is None:
-        await travel.replace_first(session, referral, body.travel, len(body.people))
-    elif body.travel is not None:
-        await travel.add(
-            session,
-            referral,
-            persons=range(len(body.people)),
-            legs=[travel.leg_of(body.travel)],
-            state=JourneyState.DEPARTED,
-            escorted=body.travel.escorted,
-            departed_on=body.travel.departs_on,
-        )
-    publish(
+    stored = await _store(session, [draft], caller, at)
+    if stored:
+        return stored[0], assessed, True
+    twin = (await _latest(session, references, caller)).get(references[0])
+    if twin is not None and twin.digest == draft.digest:
+        return twin, assessed, False
+    raise _duplicate() if twin is not None else Problem(CONFLICT, "the id is taken")
+
+
+async def submit_together(
+    session: Session, bodies: Sequence[ReferralIn], caller: Caller
+) -> list[tuple[Referral, bool] | Problem | None]:
+    """Take many referrals in few statements, each for itself as `submit` would.
+
+    Args:
+        session: The session.
+        bodies: The referrals; no reference twice.
+        caller: Their sender.
+
+    Returns:
+        In their order: the referral and whether it is new, what is wrong with it, or None for one that is to be
+        submitted alone, because a twin of it was submitted meanwhile or its id is taken.
+    """
+    at = await clock(session)
+    latest = await _latest(session, [body.external_reference for body in bodies], caller)
+    found: list[tuple[Referral, bool] | Problem | None] = [None] * len(bodies)
+    drafts: dict[int, Draft] = {}
+    for place, body in enumerate(bodies):
+        try:
+            assessed = assess(body, caller, at.astimezone(UTC).date())
+            draft = _drafted(body, assessed, latest.get(body.external_reference))
+        except Problem as problem:
+            found[place] = problem
+            continue
+        if isinstance(draft, Referral):
+            found[place] = (draft, False)
+        else:
+            drafts[place] = draft
+        await asyncio.sleep(0)  # whatever else this process does goes on in between
+    stored = {row.external_reference: row for row in await _store(session, list(drafts.values()), caller, at)}
+    for place, draft in drafts.items():
+        row = stored.get(draft.body.external_reference)
+        found[place] = (row, True) if row is not None else None
+    return found
+
+
+async def _store(session: Session, drafts: Sequence[Draft], caller: Caller, at: datetime) -> list[Referral]:
+    """Write referrals down with all that belongs to them, tell them, and have their deciders' clocks run.
+
+    Returns:
+        Those that were written, in the order of the drafts; one whose reference or id was taken meanwhile is left out.
+    """
+    rows: list[dict[str, Any]] = [
+        {
+            "id": draft.body.id or new_id(),
+            "version": 1,
+            "state": ReferralState.SUBMITTED,
+            "external_reference": draft.body.external_reference,
+            "sender": draft.body.sender,
+            "submitter": caller.organisation,
+            "retroactive": draft.arrived_on is not None,
+            "arrived_on": draft.arrived_on,
+            "revision": draft.revision,
+            "supersedes": draft.body.supersedes,
+            "programme": draft.body.programme,
+            "programme_version": draft.assessed.version,
+            "return_kind": draft.body.return_.kind,
+            "country_of_return": draft.body.return_.country_of_return,
+            "requested_partner": draft.body.requested_partner,
+            "decider": draft.assessed.first,
+            "needs_priority": rules.needs_priority(draft.body),
+            "content": draft.content,
+            "digest": draft.digest,
+        }
+        for draft in drafts
+    ]
+    if not rows:
+        return []
+    # Waits for a twin that is being submitted, and then finds its reference taken.
+    statement = insert(Referral).on_conflict_do_nothing().returning(Referral)
+    written = {row.id: row for row in await session.scalars(statement, rows)}
+    taken = [(written[row["id"]], draft) for row, draft in zip(rows, drafts, strict=True) if row["id"] in written]
+    if not taken:
+        return []
+    places = [{"referral_id": r.id, "index": i} for r, draft in taken for i in range(len(draft.body.people))]
+    await session.execute(insert(ReferralPerson), places)
+    await grant_all(
         session,
-        ReferralSubmitted(
-            **_ids(referral),
-            return_kind=referral.return_kind,
-            requested_partner=referral.requested_partner,
-            people=len(body.people),
-            revision=revision,
-            supersedes=body.supersedes,
-            retroactive=referral.retroactive,
-            needs_priority=referral.needs_priority,
-        ),
+        [
+            part
+            for referral, draft in taken
+            for part in (
+                (referral.id, Role.REFERRER, referral.sender),
+                (referral.id, Role.PROGRAMME, referral.programme),
+                *((referral.id, Role.PARTNER, partner) for partner in draft.assessed.partners),
+            )
+        ],
     )
-    audit.record(session, caller, "submit", "referral", referral.id, {"programme": referral.programme})
-    await _await_decision(session, referral)
-    return referral, assessed, True
+    await travel.note_all(
+        session,
+        [
+            (referral, draft.body.travel, len(draft.body.people), draft.arrived_on is not None)
+            for referral, draft in taken
+            if draft.body.travel is not None
+        ],
+    )
+    for referral, draft in taken:
+        publish(
+            session,
+            ReferralSubmitted(
+                **_ids(referral),
+                return_kind=referral.return_kind,
+                requested_partner=referral.requested_partner,
+                partners=draft.assessed.partners,
+                people=len(draft.body.people),
+                revision=referral.revision,
+                supersedes=referral.supersedes,
+                retroactive=referral.retroactive,
+                needs_priority=referral.needs_priority,
+            ),
+        )
+        audit.record(session, caller, "submit", "referral", referral.id, {"programme": referral.programme})
+    kinds = [(referral, DECISIONS[Decider(referral.decider)], at) for referral, _ in taken]
+    await deadlines.begin_for_referrals(session, kinds)
+    return [referral for referral, _ in taken]
 
 
 def _revision(latest: Referral | None, body: ReferralIn) -> int:
@@ -239,15 +338,15 @@ def _duplicate() -> Problem:
     return Problem(CONFLICT, DUPLICATE, errors=[error])
 
 
-async def _latest(session: Session, body: ReferralIn, caller: Caller) -> Referral | None:
-    latest: Referral | None = await session.scalar(
+async def _latest(session: Session, references: Sequence[str], caller: Caller) -> dict[str, Referral]:
+    """The newest referral under each of the caller's references that was used, locked."""
+    rows = await session.scalars(
         select(Referral)
-        .where(Referral.submitter == caller.organisation, Referral.external_reference == body.external_reference)
-        .order_by(Referral.revision.desc())
-        .limit(1)
+        .where(Referral.submitter == caller.organisation, Referral.external_reference.in_(references))
+        .order_by(Referral.revision, Referral.id)
         .with_for_update()
     )
-    return latest
+    return {row.external_reference: row for row in rows}
 
 
 def _ids(referral: Referral) -> dict[str, Any]:
@@ -355,6 +454,7 @@ async def complete(
             **_ids(referral),
             return_kind=referral.return_kind,
             requested_partner=referral.requested_partner,
+            partners=assessed.partners,
             people=len(body.people),
             revision=referral.revision,
             supersedes=referral.supersedes,

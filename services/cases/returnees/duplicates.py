@@ -1,10 +1,12 @@
 """Possible duplicates on every path by which a person enters; merged and unmerged by people, as aliases."""
 
+import asyncio
 from collections.abc import Sequence
+from itertools import islice
 from uuid import UUID, uuid5
 
-from sqlalchemy import Text, cast, select
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy import select, text
+from sqlalchemy.dialects.postgresql import insert
 
 from chassis import aliases, audit
 from chassis.auth import Caller
@@ -25,8 +27,26 @@ from services.cases.returnees.schemas import (
     Person,
 )
 
-COMPARED = 500
+COMPARED = 100
 SHOWN = 20
+AT_ONCE = 25
+SHARING = text("""
+    SELECT wanted.place, other.id
+    FROM (
+        SELECT place, array_agg(key) AS keys
+        FROM unnest(CAST(:places AS integer[]), CAST(:keys AS text[])) AS given (place, key)
+        GROUP BY place
+    ) AS wanted
+    CROSS JOIN LATERAL (
+        SELECT id
+        FROM returnee
+        WHERE keys && wanted.keys AND erased_at IS NULL AND id <> ALL (CAST(:besides AS uuid[]))
+        ORDER BY (SELECT sum(CASE WHEN key LIKE 'n:%' THEN 1 ELSE 10 END)
+                  FROM unnest(keys) AS own (key) WHERE key = ANY (wanted.keys)) DESC, id
+        LIMIT :most
+    ) AS other
+""")
+"""Who shares keys with whom; a number counts for more than many parts of a name."""
 
 
 async def alike(
@@ -40,20 +60,45 @@ async def alike(
         besides: Ids that are theirs anyway.
         likely: Only those who are more likely than not.
     """
-    statement = (
-        select(Returnee)
-        .where(
-            Returnee.keys.overlap(cast(matching.keys(person), ARRAY(Text))),
-            Returnee.erased_at.is_(None),
-            Returnee.id.not_in(besides),
-        )
-        .limit(COMPARED)
-    )
+    found = (await alike_all(session, [person], besides=besides))[0]
     least = matching.LIKELY if likely else matching.POSSIBLE
-    rows = (await session.scalars(statement)).all()
-    compared = [(row, matching.compare(person, service.person_of(row))) for row in rows]
-    found = [(row, verdict) for row, verdict in compared if verdict.score >= least]
-    return sorted(found, key=lambda each: (-each[1].score, each[0].id))[:SHOWN]
+    return [each for each in found if each[1].score >= least][:SHOWN]
+
+
+async def count_likely(session: Session, groups: Sequence[Sequence[Person]]) -> list[int]:
+    """How many people known here the persons of each group are likely to be."""
+    people = [person for group in groups for person in group]
+    likely: list[int] = []
+    for start in range(0, len(people), AT_ONCE):
+        found = await alike_all(session, people[start : start + AT_ONCE])
+        likely += [sum(verdict.likely for _, verdict in each[:SHOWN]) for each in found]
+    numbers = iter(likely)
+    return [sum(islice(numbers, len(group))) for group in groups]
+
+
+async def alike_all(
+    session: Session, people: Sequence[Person], *, besides: Sequence[UUID] = ()
+) -> list[list[tuple[Returnee, Verdict]]]:
+    """Everybody whom some people may be, best first, in one query.
+
+    Only those are compared who share most with a person: what their keys leave out hardly counts.
+    """
+    if not people:
+        return []
+    keys = [(place, key) for place, person in enumerate(people) for key in matching.keys(person)]
+    shared: dict[int, list[UUID]] = {}
+    given = {"places": [place for place, _ in keys], "keys": [key for _, key in keys], "besides": list(besides)}
+    for row in await session.execute(SHARING, given | {"most": COMPARED}):
+        shared.setdefault(row.place, []).append(row.id)
+    wanted = sorted({each for ids in shared.values() for each in ids})
+    rows = {row.id: row for row in await session.scalars(select(Returnee).where(Returnee.id.in_(wanted)))}
+    known = {returnee_id: service.person_of(row) for returnee_id, row in rows.items()}
+    found: list[list[tuple[Returnee, Verdict]]] = []
+    for place, person in enumerate(people):
+        compared = [(rows[each], matching.compare(person, known[each])) for each in shared.get(place, [])]
+        found.append(sorted(compared, key=lambda each: (-each[1].score, each[0].id)))
+        await asyncio.sleep(0)  # whatever else this process does goes on in between
+    return found
 
 
 async def candidates(

@@ -212,12 +212,27 @@ def _month_only(person: Person) -> bool:
 
 
 def keys(person: Person) -> list[str]:
-    """Where a person is looked for: whoever shares none of these is not compared."""
+    """Where a person is looked for: whoever shares none of these is not compared.
+
+    A given name alone is shared by thousands. It counts together with the day of birth (whichever number is the month),
+    the month of birth, or the year and any other name; two entries that share none of that are never `LIKELY` one
+    person, as `compare` weighs it.
+    """
     found = {f"d:{number}" for number in _documents(person, family_book=False)}
     found |= {f"p:{number}" for number in _phones(person, ContactOwner)}
     found |= {f"i:{system}:{value}" for system, value in _identifiers(person)}
-    years = [person.birth.date.year]
+    born = person.birth.date
+    years = [born.year]
     if person.birth.precision is Precision.ESTIMATED:
-        years += [years[0] - 1, years[0] + 1]
-    names = {block for spelling in _spellings(person, "given") for block in blocks(spelling)}
-    return sorted(found | {f"n:{year}:{block}" for year in years for block in names})
+        years += [born.year - 1, born.year + 1]
+    low, high = sorted((born.month, born.day))
+    times = [f"{born.year}-{low}-{high}", f"{born.year}-{born.month}"]
+    given = {block for spelling in _spellings(person, "given") for block in blocks(spelling)}
+    others = {
+        block
+        for part in ("father", "grandfather", "family")
+        for spelling in _spellings(person, part)
+        for block in blocks(spelling)
+    }
+    times += [f"{year}:{other}" for year in years for other in others]
+    return sorted(found | {f"n:{block}:{time}" for block in given for time in times})

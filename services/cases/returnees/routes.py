@@ -8,11 +8,14 @@ from chassis import aliases, audit
 from chassis.auth import Caller
 from chassis.concurrency import set_etag
 from chassis.db import Session
+from chassis.marks import MarksDep
 from chassis.pagination import Page
 from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
 from contracts.scopes import Scope
 from services.cases.models import Returnee
 from services.cases.returnees import duplicates, service
+from services.cases.returnees.reassign import ReassignedOut, ReassignIn
+from services.cases.returnees.reassign import reassign as reassigned
 from services.cases.returnees.schemas import (
     AccessRequestIn,
     AccessRequestOut,
@@ -22,7 +25,6 @@ from services.cases.returnees.schemas import (
     HouseholdOut,
     IdentityOut,
     MergeIn,
-    PlaceInReferral,
     ReturneeOut,
     ReturneePatch,
     SafeContact,
@@ -153,13 +155,36 @@ async def unmerge(
     return await answer(session, row, caller, response)
 
 
+@router.post("/{returnee_id}/reassign")
+@requires(Scope.RETURNEES_WRITE, person=True, if_match=True)
+async def reassign(
+    returnee_id: UUID,
+    body: ReassignIn,
+    session: SessionDep,
+    caller: CallerDep,
+    precondition: PreconditionDep,
+    response: Response,
+) -> ReassignedOut:
+    """Let a fact that was recorded of this returnee be another's. Merging and undoing a merge never move one."""
+    row, moved = await reassigned(session, returnee_id, body, caller, precondition)
+    set_etag(response, row.version)
+    return moved
+
+
 @router.get("/{returnee_id}/identity")
 @requires(Scope.INTERNAL)
-async def identity(returnee_id: UUID, session: SessionDep, caller: CallerDep, response: Response) -> IdentityOut:
-    """The minimum by which a desk recognises somebody; for the copies that our own services keep."""
+async def identity(
+    returnee_id: UUID, session: SessionDep, caller: CallerDep, response: Response, marks: MarksDep
+) -> IdentityOut:
+    """The minimum by which a desk recognises somebody; for the copies that our own services keep.
+
+    The gateway does not forward it.
+    """
     row = await service.find(session, returnee_id, caller)
     person = service.person_of(row)
     place = (await service.current_households(session, [row.id])).get(row.id)
+    found = {marks.reference(reference, index) for reference, index in await service.references_of(session, row.id)}
+    found |= {marks.document(document.number) for document in person.documents}
     audit.record(session, caller, "read-identity", "returnee", row.id)
     set_etag(response, row.version)
     return IdentityOut(
@@ -171,11 +196,7 @@ async def identity(returnee_id: UUID, session: SessionDep, caller: CallerDep, re
         household_id=place.household_id if place else None,
         languages=person.languages,
         contacts=[SafeContact(kind=c.kind, owner=c.owner, safe_hours=c.safe_hours) for c in person.contacts],
-        documents=person.documents,
-        references=[
-            PlaceInReferral(external_reference=reference, person=index)
-            for reference, index in await service.references_of(session, row.id)
-        ],
+        marks=sorted(mark.hex() for mark in found),
     )
 
 

@@ -5,6 +5,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 
 from anyascii import anyascii
 
@@ -80,13 +81,17 @@ def skeleton(text: str) -> str:
 
 
 def search_text(names: Iterable[tuple[str, ...]]) -> str:
-    """What a person is found by: every part of every name, plainly and as its consonants."""
+    """What a person is ranked by when they are looked for: every part of every name, plainly and as its consonants."""
     words: dict[str, None] = {}
     for parts in names:
         for part in parts:
-            for form in (plain(part), skeleton(part)):
-                words.update(dict.fromkeys(form.split()))
+            words.update(dict.fromkeys(_forms(part)))
     return " ".join(words)
+
+
+@lru_cache(maxsize=65536)
+def _forms(part: str) -> tuple[str, ...]:
+    return (*plain(part).split(), *skeleton(part).split())
 
 
 def queries(q: str) -> tuple[str, str]:

@@ -363,13 +363,6 @@ class SafeContact(Out):
     safe_hours: str | None
 
 
-class PlaceInReferral(Out):
-    """A person's place in a referral, under its sender's reference."""
-
-    external_reference: str
-    person: int
-
-
 class IdentityOut(Out):
     """The minimum by which a desk recognises somebody, for our own services."""
 
@@ -381,9 +374,8 @@ class IdentityOut(Out):
     household_id: UUID | None
     languages: list[str]
     contacts: list[SafeContact]
-    documents: list[Document]
-    references: list[PlaceInReferral]
-    """By which an airline's manifest names the person."""
+    marks: list[str]
+    """By which a manifest is found to name the person: keyed digests of documents and references, in hexadecimal."""
 
 
 class HouseholdMemberOut(Out):

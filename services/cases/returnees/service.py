@@ -1,13 +1,15 @@
 """People and households: registered, found, read and corrected."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, Text, and_, any_, cast, exists, func, or_, select, true
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from chassis import aliases, audit
-from chassis.access import Role, participation, roles_of, visible
+from chassis.access import Role, participation, roles_of, subjects, visible
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
@@ -34,12 +36,20 @@ from services.cases.models import (
     Returnee,
     Share,
 )
-from services.cases.returnees import matching, rules
+from services.cases.returnees import lookup, matching, rules
 from services.cases.returnees.schemas import Birth, Person, ReturneePatch, stored
 
 WORKERS = frozenset({Role.PARTNER, Role.PROGRAMME})
-ALIKE = 0.45
-"""Least part of what is looked for that a name must share (`word_similarity` of pg_trgm)."""
+ALIKE, ALIKE_IN_PART = 0.3, 0.45
+"""Least part of what is looked for that a name must share (`word_similarity` of pg_trgm); more of it where only some of
+the words were found."""
+FOUND_BY = 1
+"""Counts up when the rules change by which `search`, `terms` or `keys` are made."""
+RANKED = 400
+"""Of how many people that a name may be of the best are shown. Where there are more, the name needs another word."""
+
+FEW = 10_000
+"""Of up to so many people each is looked at, rather than everybody who bears the name."""
 
 COLUMNS: Mapping[str, ReturneeField] = {
     "names": ReturneeField.NAMES,
@@ -80,14 +90,21 @@ def write(returnee: Returnee, person: Mapping[str, Any]) -> None:
         match name:
             case "names":
                 returnee.names = stored(value)
-                returnee.search = rules.search_text(each.parts for each in value)
             case "birth":
                 returnee.birth_date, returnee.birth_precision = value.date, value.precision
             case "documents" | "contacts" | "identifiers":
                 setattr(returnee, name, stored(value))
             case _:
                 setattr(returnee, name, value)
-    returnee.keys = matching.keys(person_of(returnee))
+    make_findable(returnee)
+
+
+def make_findable(returnee: Returnee) -> None:
+    """Make anew what somebody is found by."""
+    person = person_of(returnee)
+    names = [name.parts for name in person.names]
+    returnee.search, returnee.terms = rules.search_text(names), lookup.terms(names)
+    returnee.keys, returnee.found_by = matching.keys(person), FOUND_BY
 
 
 async def register(
@@ -196,51 +213,96 @@ def named(caller: Caller) -> ColumnElement[bool]:
     """The predicate on returnees whose names the caller may read: not who was shared with it without them."""
     if caller.is_internal:
         return true()
+    # OFFSET: else the planner collects everybody whom the organisation knows of, for each search anew.
     more_than_told = exists(
-        select(1).where(
+        select(1)
+        .where(
             participation.c.subject_id == Returnee.id,
             (participation.c.role == Role.PROGRAMME) & participation.c.organisation.in_(caller.programmes)
             | (participation.c.role.not_in([Role.PROGRAMME, Role.SHARED]))
             & (participation.c.organisation == caller.organisation),
         )
+        .offset(0)
     )
     told = exists(
-        select(1).where(
+        select(1)
+        .where(
             Share.returnee_id == Returnee.id,
             Share.organisation == caller.organisation,
             Share.ended_at.is_(None),
             Share.categories.contains([SharedCategory.IDENTITY]),
         )
+        .offset(0)
     )
     return or_(more_than_told, told)
 
 
 async def search(session: Session, q: str, limit: int, caller: Caller) -> list[tuple[Returnee, float]]:
-    """People whose name, in any script and spelling, resembles what is looked for, best first."""
+    """People whose name, in any script and spelling, resembles what is looked for, best first.
+
+    They are looked up by all words as they are spelled and then by how they sound; by all but one if nobody is found.
+    """
+    wanted = lookup.wanted(q)
     plain, skeleton = rules.queries(q)
-    forms = [form for form in (plain, skeleton) if form]
-    if not forms:
-        return []
-    await session.execute(select(func.set_config("pg_trgm.word_similarity_threshold", str(ALIKE), True)))
     # The skeleton of a short name is nearly nothing and would match everybody, so the plain form weighs more.
     score = func.greatest(
         func.word_similarity(plain, Returnee.search), func.word_similarity(skeleton, Returnee.search) * 0.9
     )
-    statement = (
-        select(Returnee, score)
-        .where(
-            or_(*(Returnee.search.op("%>")(form) for form in forms)),
-            Returnee.erased_at.is_(None),
-            visible(Returnee.id, caller),
-            named(caller),
+    mine = await _mine(session, caller)
+    rows: list[tuple[UUID, float]] = []
+    for looked_up, least, only_if_nobody in _ways(wanted):
+        if len(rows) == limit or (rows and only_if_nobody):
+            break
+        resembling = (
+            select(Returnee.id, score.label("score"))
+            .where(looked_up, mine, Returnee.erased_at.is_(None), visible(Returnee.id, caller), named(caller))
+            .limit(RANKED)
+            .subquery()
         )
-        .order_by(score.desc(), Returnee.id)
-        .limit(limit)
-    )
-    rows = [(row[0], float(row[1])) for row in await session.execute(statement)]
-    found = await _under_their_ids(session, rows)
+        statement = (
+            select(resembling)
+            .where(resembling.c.score >= least)
+            .order_by(resembling.c.score.desc(), resembling.c.id)
+            .limit(limit)
+        )
+        rows = [(row.id, float(row.score)) for row in await session.execute(statement)]
+    people = {
+        row.id: row for row in await session.scalars(select(Returnee).where(Returnee.id.in_([i for i, _ in rows])))
+    }
+    found = await _under_their_ids(session, [(people[returnee_id], score) for returnee_id, score in rows])
     audit.record(session, caller, "search-identity", "returnee", "-", {"found": [str(r.id) for r, _ in found]})
     return found
+
+
+async def _mine(session: Session, caller: Caller) -> ColumnElement[bool]:
+    """The predicate by which an organisation's few people are found at once; true where it knows of many."""
+    if caller.is_internal:
+        return true()
+    known = subjects(caller).limit(FEW + 1)
+    if (await session.scalar(select(func.count()).select_from(known.subquery())) or 0) > FEW:
+        return true()
+    return Returnee.id == any_(func.array(known.scalar_subquery()))
+
+
+def _ways(wanted: Sequence[tuple[str, ...]]) -> Iterator[tuple[ColumnElement[bool], float, bool]]:
+    """How people are looked up, the narrowest way first; each finds whom those before it find too.
+
+    Yields:
+        The condition, how well names must agree, and whether it is only for when nobody was found.
+    """
+    if not wanted:
+        return
+    spelled = [terms[0] for terms in wanted if terms[0].startswith(lookup.SPELLED)]
+    if len(spelled) == len(wanted):
+        yield Returnee.terms.contains(spelled), ALIKE, False
+    sounding = [Returnee.terms.overlap(_texts(terms)) for terms in wanted]
+    yield and_(*sounding), ALIKE, False
+    if len(sounding) > 1:
+        yield or_(*(and_(*rest) for rest in combinations(sounding, len(sounding) - 1))), ALIKE_IN_PART, True
+
+
+def _texts(values: Sequence[str]) -> ColumnElement[Any]:
+    return cast(list(values), ARRAY(Text))
 
 
 async def _under_their_ids(session: Session, rows: Sequence[tuple[Returnee, float]]) -> list[tuple[Returnee, float]]:

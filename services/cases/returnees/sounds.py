@@ -9,6 +9,7 @@ leaves most of them out, and every Latin spelling chooses others.
 
 import re
 import unicodedata
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from itertools import product
 
@@ -118,12 +119,13 @@ NEIGHBOURS = tuple(map(frozenset, ("ae", "eiy", "ouw", "aeh")))
 Sounds = tuple[frozenset[str], ...]
 
 
-def _bare(part: str) -> str:
+def bare(part: str) -> str:
+    """Text in small letters, one form of each, without their marks."""
     folded = unicodedata.normalize("NFKC", part).lower().translate(SPECIAL)
     # The marks of Arabic letters are folded as letters; those of Latin ones fall away.
     composed = folded.translate(FOLDED)
-    bare = "".join(c for c in unicodedata.normalize("NFD", composed) if not unicodedata.combining(c))
-    return re.sub(r"['’ʿʾ`´]", "", bare.translate(FOLDED)).strip()
+    letters = "".join(c for c in unicodedata.normalize("NFD", composed) if not unicodedata.combining(c))
+    return re.sub(r"['’ʿʾ`´]", "", letters.translate(FOLDED)).strip()
 
 
 def is_arabic(part: str) -> bool:
@@ -134,10 +136,10 @@ def is_arabic(part: str) -> bool:
 @lru_cache(maxsize=65536)
 def sounds(part: str) -> Sounds:
     """A part of a name as the sounds it may stand for; the article is left away, doubled sounds are one."""
-    bare = ARTICLE.sub("", _bare(part))
-    bare = ARABIC_ARTICLE.sub("", FUSED_ARTICLE.sub("", bare))
-    bare = SERVANT.sub(lambda found: "abd" if found[1] == "abd" else "عبد", bare)
-    letters = re.sub(r"[\s-]+", "", bare)
+    word = ARTICLE.sub("", bare(part))
+    word = ARABIC_ARTICLE.sub("", FUSED_ARTICLE.sub("", word))
+    word = SERVANT.sub(lambda found: "abd" if found[1] == "abd" else "عبد", word)
+    letters = re.sub(r"[\s-]+", "", word)
     read = (
         [ARABIC[c] for c in letters if c in ARABIC]
         if is_arabic(letters)
@@ -196,31 +198,35 @@ def similarity(one: str, other: str) -> float:
     return max(0.0, 1.0 - above[-1] / firm)
 
 
-LOOSE = re.compile("[ywhaeioufv]")
 AT_MOST = 4
+KINDS = {"": "ywhaeioufv", "b": "bp", "t": "td", "s": "szšžčǧ", "k": "kgxġ", "l": "l", "m": "m", "n": "n", "r": "r"}
+KIND = {sound: kind for kind, sounds in KINDS.items() for sound in sounds}
+LIPS = KIND | {"f": "f", "v": "f"}
 
 
 @lru_cache(maxsize=65536)
 def blocks(part: str) -> frozenset[str]:
     """Coarse keys that spellings of one name have in common: where people are looked for before they are compared.
 
-    All hissing and throaty sounds are one, lips and vowels are left away.
+    All hissing sounds are one, so are throaty ones, and d and t; lips and vowels are left away.
     """
+    return frozenset(re.sub(r"(.)\1+", r"\1", code) or "-" for code in _codes(part, KIND))
+
+
+@lru_cache(maxsize=65536)
+def codes(part: str) -> frozenset[str]:
+    """Finer keys, for whom is looked for by name: f and v count, and a consonant that comes again after a vowel."""
+    return frozenset(code or "-" for code in _codes(part, LIPS))
+
+
+def _codes(part: str, kind_of: Mapping[str, str]) -> Iterator[str]:
     rows: list[tuple[str, ...]] = []
     ambiguous = 0
     for sound in sounds(part):
-        kinds = {_kind(s) for s in sound}
+        kinds = {kind_of[s] for s in sound}
         if len(kinds) > 1:
             ambiguous += 1
             if ambiguous > AT_MOST:
                 kinds = {min(kinds)}
         rows.append(tuple(sorted(kinds)))
-    return frozenset(re.sub(r"(.)\1+", r"\1", "".join(choice)) or "-" for choice in product(*rows))
-
-
-def _kind(sound: str) -> str:
-    if LOOSE.fullmatch(sound):
-        return ""
-    if sound in "bp":
-        return "b"
-    return sound if sound in "lmnr" else "k"
+    return map("".join, product(*rows))

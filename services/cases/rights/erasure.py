@@ -72,7 +72,7 @@ async def erase(
     at = await service.clock(session)
     for person in people:
         person.names, person.documents, person.contacts, person.identifiers = [], [], [], []
-        person.languages, person.keys, person.search = [], [], ERASED
+        person.languages, person.keys, person.terms, person.search = [], [], [], ERASED
         person.birth_date, person.erased_at = None, at
         person.changed()
     await session.flush()

@@ -4,7 +4,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query, Response
-from fastapi.encoders import jsonable_encoder
 
 from chassis import aliases, audit
 from chassis.auth import Caller
@@ -22,7 +21,6 @@ from services.cases.rights.schemas import (
     ConsentOut,
     EraseIn,
     ErasureOut,
-    HoldingsOut,
     LegalHoldIn,
     LegalHoldOut,
     RestrictionIn,
@@ -184,14 +182,6 @@ async def access_report(
             for row in rows
         ]
     )
-
-
-@router.get("/holdings")
-@requires(Scope.INTERNAL)
-async def holdings(returnee_id: UUID, session: SessionDep, caller: CallerDep) -> HoldingsOut:
-    """All that cases holds about the returnee; the gateway puts it into the person's export."""
-    returnee, ids, tables = await service.holdings(session, returnee_id, caller)
-    return HoldingsOut(returnee_ids=ids, identity=returnees.person_of(returnee), tables=jsonable_encoder(tables))
 
 
 @router.post("/erase")

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
@@ -10,7 +10,6 @@ from pydantic import Field
 from chassis.routing import Body
 from contracts.codes import ConsentPurpose, LegalBasis, SharedCategory, SharingPurpose, Slug
 from services.cases.fields import Comment, Date, Moment, Out, member_of
-from services.cases.returnees.schemas import Person
 
 
 class ShareIn(Body):
@@ -164,17 +163,3 @@ class ErasureOut(Out):
     erased_at: datetime
     reason: ErasureReason
     scrubbed: dict[str, int]
-
-
-class HoldingsOut(Out):
-    """All that cases holds about a person, for the person.
-
-    Attributes:
-        returnee_ids: Every id of theirs.
-        identity: Who they are.
-        tables: Every row about them, by what it is.
-    """
-
-    returnee_ids: list[UUID]
-    identity: Person
-    tables: dict[str, list[dict[str, Any]]]

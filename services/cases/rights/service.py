@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import String, cast, inspect, select, update
+from sqlalchemy import String, cast, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from chassis import aliases, audit
+from chassis import audit
 from chassis.access import Role, grant, participation, revoke
 from chassis.auth import Caller
 from chassis.db import Session, now
@@ -16,13 +16,14 @@ from chassis.errors import CONFLICT, NOT_FOUND, FieldError, Problem, invalid
 from chassis.outbox import publish
 from contracts.cases import ConsentChanged, ReturneeRestricted, ReturneeShared, ReturneeUnshared
 from contracts.codes import CaseState
+from services.cases.documents.service import check_documents
 from services.cases.models import (
     AccessRequest,
-    Base,
     CaseFile,
     CaseMember,
     LegalHold,
     PersonConsent,
+    Referral,
     ReferralPerson,
     Restriction,
     Share,
@@ -31,8 +32,6 @@ from services.cases.returnees import service as returnees
 from services.cases.rights.schemas import ConsentIn, LegalHoldIn, RestrictionIn, ShareIn, UnshareIn
 
 LONGEST_SHARE = timedelta(days=731)
-NOT_THEIRS = frozenset({"returnee", "erasure", "access_request"})
-"""Tables of the export that are shown otherwise, or say what others asked."""
 
 
 async def clock(session: Session) -> datetime:
@@ -171,6 +170,7 @@ async def record_consent(session: Session, returnee_id: UUID, body: ConsentIn, c
         wrong.append(FieldError(pointer="/withdrawn_on", code="bad_withdrawal", detail=right))
     if wrong:
         raise invalid(*wrong)
+    await check_documents(session, caller, {"/document_id": body.document_id})
     in_force = list(
         await session.scalars(
             select(PersonConsent)
@@ -239,6 +239,8 @@ async def restrict(session: Session, returnee_id: UUID, body: RestrictionIn, cal
             await grant(session, [standing.returnee_id], Role(role), standing.organisation)
         standing.lifted_at = await clock(session)
         standing.changed()
+        await session.flush()
+        await _give_back_referrals(session, ids, standing)
         _tell(session, standing)
         audit.record(session, caller, "lift-restriction", "returnee", returnee.id, {"organisation": body.organisation})
         await session.flush()
@@ -257,14 +259,35 @@ async def restrict(session: Session, returnee_id: UUID, body: RestrictionIn, cal
     taken = sorted(part)
     if not taken:
         raise Problem(CONFLICT, "this organisation takes no part in the return; what is shared with it is unshared")
+    referrals = select(ReferralPerson.referral_id).where(ReferralPerson.returnee_id.in_(ids))
     for role in taken:
         await revoke(session, returnee.id, Role(role), body.organisation)
+        # What was submitted about them names them too, and whoever else is in it.
+        for referral_id in sorted(await session.scalars(referrals)):
+            await revoke(session, referral_id, Role(role), body.organisation)
     row = Restriction(returnee_id=returnee.id, organisation=body.organisation, reason=body.reason, roles=taken)
     session.add(row)
     await session.flush()
     _tell(session, row)
     audit.record(session, caller, "restrict", "returnee", returnee.id, {"organisation": body.organisation})
     return row
+
+
+async def _give_back_referrals(session: Session, ids: Sequence[UUID], lifted: Restriction) -> None:
+    """Let an organisation know again of the referrals it took part in, of whose persons none is kept from it still."""
+    kept = select(ReferralPerson.referral_id).join(
+        Restriction,
+        (Restriction.returnee_id == ReferralPerson.returnee_id)
+        & (Restriction.organisation == lifted.organisation)
+        & Restriction.lifted_at.is_(None),
+    )
+    mine = select(ReferralPerson.referral_id).where(ReferralPerson.returnee_id.in_(ids))
+    part = {Role.REFERRER: Referral.sender, Role.PARTNER: Referral.implementer}
+    for role in sorted(part.keys() & set(lifted.roles)):
+        rows = select(Referral.id).where(
+            Referral.id.in_(mine), Referral.id.not_in(kept), part[role] == lifted.organisation
+        )
+        await grant(session, sorted(await session.scalars(rows)), role, lifted.organisation)
 
 
 def _tell(session: Session, row: Restriction) -> None:
@@ -360,31 +383,3 @@ async def accesses(session: Session, ids: Sequence[UUID], limit: int) -> list[An
     )
     rows = await session.execute(select(log).where(about).order_by(log.c.id.desc()).limit(limit))
     return list(rows)
-
-
-async def holdings(session: Session, returnee_id: UUID, caller: Caller) -> tuple[Any, list[UUID], dict[str, Any]]:
-    """All that cases holds about a person: who they are, and every row of every table that names them.
-
-    Raises:
-        Problem: 404.
-    """
-    returnee = await returnees.find(session, returnee_id, caller)
-    ids = await aliases.same_person(session, returnee.id)
-    tables: dict[str, Any] = {}
-    for mapper in sorted(Base.registry.mappers, key=lambda each: str(each.local_table)):
-        table = inspect(mapper.class_).local_table
-        column = table.c.get("returnee_id")
-        if column is None and "beneficiary" in table.c:
-            column = table.c["beneficiary"]
-        if column is None or table.name in NOT_THEIRS:
-            continue
-        rows = (await session.execute(select(table).where(column.in_(ids)))).mappings()
-        found = [dict(row) for row in rows]
-        if found:
-            tables[table.name] = found
-    case_ids = [row["case_id"] for row in tables.get("case_member", [])]
-    files = (await session.execute(select(CaseFile.__table__).where(CaseFile.id.in_(case_ids)))).mappings()
-    if case_ids:
-        tables["case_file"] = [dict(row) for row in files]
-    audit.record(session, caller, "export", "returnee", returnee.id)
-    return returnee, ids, tables

@@ -104,6 +104,34 @@ async def add(
     return journey
 
 
+async def note_all(session: Session, noted: Iterable[tuple[Referral, Travel, int, bool]]) -> None:
+    """Note the journeys of referrals that are new.
+
+    Args:
+        session: The session.
+        noted: Referral, its journey, how many persons it has, and whether they have left already.
+    """
+    journeys, persons = [], []
+    for referral, travel, people, behind in noted:
+        journey_id = new_id()
+        journeys.append(
+            {
+                "id": journey_id,
+                "referral_id": referral.id,
+                "state": JourneyState.DEPARTED if behind else JourneyState(travel.state),
+                "version": 1,
+                "revision": 1,
+                "legs": [leg_of(travel).model_dump(mode="json")],
+                "escorted": travel.escorted,
+                "departed_on": travel.departs_on if behind else None,
+            }
+        )
+        persons += [{"journey_id": journey_id, "index": index} for index in range(people)]
+    if journeys:
+        await session.execute(insert(Journey), journeys)
+        await session.execute(insert(JourneyPerson), persons)
+
+
 async def replace_first(session: Session, referral: Referral, travel: Travel | None, people: int) -> None:
     """Follow a referral that was sent anew: its own journey is the first, as long as it lies ahead."""
     journeys = await of_referral(session, referral.id)

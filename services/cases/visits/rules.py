@@ -8,10 +8,16 @@ from services.cases.contact.schemas import Outcome
 from services.cases.visits.schemas import VisitState
 
 TRANSITIONS: Mapping[VisitState, Mapping[str, VisitState]] = {
-    VisitState.SCHEDULED: {"record": VisitState.RECORDED, "try": VisitState.SCHEDULED},
+    VisitState.SCHEDULED: {
+        "record": VisitState.RECORDED,
+        "try": VisitState.SCHEDULED,
+        "call-off": VisitState.CANCELLED,
+    },
     VisitState.RECORDED: {},
+    VisitState.CANCELLED: {},
 }
-"""`record` where somebody was reached, `try` where nobody was: then it is tried again."""
+"""`record` where somebody was reached, `try` where nobody was: then it is tried again. `call-off` where what it would
+follow up was undone."""
 
 
 def after(state: str, outcome: Outcome) -> VisitState:
@@ -25,6 +31,11 @@ def after(state: str, outcome: Outcome) -> VisitState:
     if action not in allowed:
         raise state_conflict(state, list(allowed), action)
     return allowed[action]
+
+
+def called_off(state: str) -> VisitState:
+    """The state once there is nothing to visit for: a visit that was paid stays."""
+    return TRANSITIONS[VisitState(state)].get("call-off", VisitState(state))
 
 
 def is_overdue(state: str, due_on: date, today: date) -> bool:

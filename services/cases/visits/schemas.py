@@ -18,6 +18,8 @@ class VisitState(StrEnum):
 
     SCHEDULED = "scheduled"
     RECORDED = "recorded"
+    CANCELLED = "cancelled"
+    """What it would have followed up was undone before anybody went."""
 
 
 class Extent(StrEnum):

@@ -21,21 +21,24 @@ from services.cases.cases import service as cases
 from services.cases.contact.schemas import Outcome
 from services.cases.contact.service import reached
 from services.cases.deadlines import service as deadlines
+from services.cases.deadlines.schemas import DeadlineState
 from services.cases.documents.service import check_documents
 from services.cases.models import CaseFile, CaseMember, Plan, PlanLine, Visit, VisitAttempt
+from services.cases.plans.service import line_of
 from services.cases.programmes import rules_of, zone_of
 from services.cases.visits import rules
 from services.cases.visits.schemas import RecordIn, VisitIn, VisitState
 
 
 async def schedule_after(
-    session: Session, line_id: UUID, cause: DeadlineKind, cause_id: UUID, happened_on: date
+    session: Session, line_id: UUID, returnee_id: UUID, cause: DeadlineKind, cause_id: UUID, happened_on: date
 ) -> Visit | None:
     """Have a visit paid after a delivery or a payment, where the programme asks for one; for handlers. Once for each.
 
     Args:
         session: The session.
         line_id: The plan line that was delivered or paid.
+        returnee_id: To whom, as the other service knows them.
         cause: `visit_after_delivery` or `visit_after_payment`.
         cause_id: The delivery or payment.
         happened_on: Its day.
@@ -44,21 +47,9 @@ async def schedule_after(
         The visit; None where the programme asks for none, where there is one already, or where the case is closed.
 
     Raises:
-        LookupError: There is no such line.
+        WrongLine: There is no such line, or it is another person's.
     """
-    found = (
-        await session.execute(
-            select(Plan.case_id, PlanLine.beneficiary)
-            .join(PlanLine, PlanLine.plan_id == Plan.id)
-            .where(PlanLine.line_id == line_id)
-            .order_by(Plan.plan_version.desc())
-            .limit(1)
-        )
-    ).first()
-    if found is None:
-        raise LookupError(f"there is no plan line {line_id}")
-    case = await session.scalar(select(CaseFile).where(CaseFile.id == found.case_id).with_for_update())
-    assert case is not None
+    case, beneficiary = await line_of(session, line_id, returnee_id)
     programme = rules_of(case.programme, case.programme_version)
     due_at = programme.due(cause, case.country_of_return, happened_on)
     there = await session.scalar(select(Visit.id).where(Visit.cause_id == cause_id))
@@ -67,7 +58,7 @@ async def schedule_after(
     visit = Visit(
         id=new_id(),
         case_id=case.id,
-        returnee_id=found.beneficiary,
+        returnee_id=beneficiary,
         line_id=line_id,
         cause=cause,
         cause_id=cause_id,
@@ -76,6 +67,21 @@ async def schedule_after(
     )
     await _schedule(session, case, visit, due_at, programme.deadlines[cause].model_dump(mode="json"))
     return visit
+
+
+async def call_off(session: Session, cause_id: UUID) -> None:
+    """Have no visit paid after a payment that came back; one that was paid stays. For handlers."""
+    visit = await session.scalar(select(Visit).where(Visit.cause_id == cause_id))
+    if visit is None:
+        return
+    case = await session.scalar(select(CaseFile).where(CaseFile.id == visit.case_id).with_for_update())
+    assert case is not None
+    await session.refresh(visit, with_for_update=True)
+    state = rules.called_off(visit.state)
+    if state != visit.state:
+        visit.state = state
+        visit.changed()
+        await deadlines.settle_visit(session, case, visit.id, DeadlineState.CANCELLED)
 
 
 async def agree(session: Session, case_id: UUID, body: VisitIn, caller: Caller) -> Visit:
@@ -183,7 +189,7 @@ async def record(
         visit.method, visit.occurred_at, visit.clock_suspect = body.method, body.occurred_at, is_ahead
         visit.state, visit.finding = state, body.finding.model_dump(mode="json")
         visit.document_id, visit.visited_by, visit.organisation = body.document_id, caller.person, caller.organisation
-        await deadlines.visited(session, case, visit.id)
+        await deadlines.settle_visit(session, case, visit.id, DeadlineState.MET)
         await reached(session, case)
     visit.changed()
     was_reached = body.outcome is Outcome.REACHED

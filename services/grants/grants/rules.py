@@ -168,14 +168,14 @@ def check_ceilings(
             )
 
 
-def check_cash(name: str, package: Package, already: Decimal, amount: Decimal, currency: str) -> None:
-    """Refuse cash where the package is in kind, and more of it than the sub-ceiling.
+def check_cash(name: str, package: Package, kind: GrantKind, already: Decimal, amount: Decimal, currency: str) -> None:
+    """Refuse cash where the package, or this kind of help, is in kind, and more of it than the sub-ceiling.
 
     Raises:
         Problem: 409 `programme-rule`, or `ceiling-exceeded`.
     """
     cash = package.cash
-    if not cash.allowed:
+    if not cash.allows(kind):
         raise refused("in_kind", name, cash.source, cash.verified)
     if cash.cap is not None and already + amount > cash.cap:
         raise Problem(

@@ -1,7 +1,7 @@
 """Grants: requested within the ceilings, quoted, approved by enough others, ordered, delivered, closed."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Date, Select, cast, func, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 
-from chassis import audit
+from chassis import audit, jobs
 from chassis.access import visible
 from chassis.aliases import same_person
 from chassis.auth import Caller
@@ -20,7 +20,8 @@ from chassis.errors import CONFLICT, FORBIDDEN, NOT_FOUND, STATE_CONFLICT, Field
 from chassis.ids import new_id
 from chassis.outbox import publish
 from contracts import grants as facts
-from contracts.codes import CaseState, GrantKind, Paper, PaymentMethod
+from contracts.codes import CaseState, GrantKind, Money, Paper, PaymentMethod
+from contracts.currencies import split
 from contracts.entitlements import Outside, Package
 from services.grants import papers, people
 from services.grants.budgets import ledger
@@ -34,6 +35,27 @@ from services.grants.schemas import money
 RESOURCE = "grant"
 NOT_COUNTED = (GrantState.REJECTED, GrantState.CANCELLED)
 ON_ITS_WAY = ("scheduled", "released")
+EARNED = (GrantKind.LIVING_ALLOWANCE, GrantKind.WAGE_SUBSIDY)
+"""Kinds of help that are paid by and by, as attendance and work earn them."""
+SETTLE = "grants.earned.settle"
+"""The job that schedules what was earned before the grant was approved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One person's part of a joint grant.
+
+    Attributes:
+        participant: The person in their case.
+        share: A number; the parts are as the shares are to one another.
+        amount: What counts against their ceilings.
+        plan_line_id: The line of their plan that it fulfils.
+    """
+
+    participant: Participant
+    share: Decimal
+    amount: Decimal
+    plan_line_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +78,7 @@ class Asked:
         plan_id: The plan that it is of.
         plan_line_id: The line of the plan.
         travel_id: The journey that it was prepared for.
+        parts: Of a joint grant, whose part it is; `participant` is then who stands for all.
     """
 
     participant: Participant
@@ -73,27 +96,45 @@ class Asked:
     plan_id: UUID | None = None
     plan_line_id: UUID | None = None
     travel_id: UUID | None = None
+    parts: tuple[Part, ...] = ()
 
 
-def ids_of(grant: Grant) -> dict[str, Any]:
-    """What every fact about a grant carries."""
+def divided(grant: Grant, amount: Decimal) -> list[Decimal]:
+    """An amount of a joint grant by its parts."""
+    shares = [Decimal(part["share"]) for part in grant.parts]
+    return split(amount, [share / sum(shares) for share in shares], grant.currency)
+
+
+def told_of(grant: Grant, **amounts: Money) -> Iterator[dict[str, Any]]:
+    """What a fact about a grant carries, once of each person whom it is of, with their part of each amount.
+
+    About somebody who was erased nothing is told any more.
+    """
     kind = GrantKind(grant.kind)
-    return {
+    common = {
         "grant_id": grant.id,
-        "returnee_id": grant.returnee_id,
-        "case_id": grant.case_id,
-        "household_id": grant.household_id,
         "programme": grant.programme,
-        "plan_line_id": grant.plan_line_id,
         "group": rules.GROUPS[kind],
         "kind": rules.published_kind(kind),
     }
+    names = ("returnee_id", "case_id", "household_id", "plan_line_id")
+    if not grant.parts:
+        if grant.returnee_id is not None:
+            yield common | {name: getattr(grant, name) for name in names} | amounts
+        return
+    by_part = {name: divided(grant, whole.amount) for name, whole in amounts.items()}
+    for place, part in enumerate(grant.parts):
+        if part["returnee_id"] is not None:
+            theirs = {name: money(by_part[name][place], whole.currency) for name, whole in amounts.items()}
+            yield common | {name: part[name] for name in names} | theirs
 
 
 def tell(session: Session, grant: Grant, model: type[facts.GrantFact], **more: Any) -> None:
-    """Publish a fact about a grant; about somebody who was erased nothing is told any more."""
-    if grant.returnee_id is not None:
-        publish(session, model(**ids_of(grant), amount=money(grant.amount, grant.currency), **more))
+    """Publish a fact about a grant, of each person whom it is of."""
+    amounts = {name: value for name, value in more.items() if isinstance(value, Money)}
+    others = {name: value for name, value in more.items() if name not in amounts}
+    for ids in told_of(grant, amount=money(grant.amount, grant.currency), **amounts):
+        publish(session, model(**ids, **others))
 
 
 def listed(
@@ -168,14 +209,22 @@ async def today(session: Session) -> date:
 
 
 async def _granted(session: Session, ids: Sequence[UUID], package: str, months: int, but: UUID | None) -> Decimal:
-    query = select(func.coalesce(func.sum(Grant.counted), 0)).where(
-        Grant.returnee_id.in_(ids),
+    counts = (
         Grant.package == package,
         Grant.state.not_in(NOT_COUNTED),
         Grant.created_at >= now() - func.make_interval(0, months),
         true() if but is None else Grant.id != but,
     )
-    return Decimal((await session.execute(query)).scalar_one())
+    alone = select(func.coalesce(func.sum(Grant.counted), 0)).where(
+        *counts, Grant.returnee_id.in_(ids), func.jsonb_array_length(Grant.parts) == 0
+    )
+    granted = Decimal((await session.execute(alone)).scalar_one())
+    theirs = sorted({str(each) for each in ids})
+    joint = select(Grant).where(*counts, or_(*(Grant.parts.contains([{"returnee_id": each}]) for each in theirs)))
+    for grant in await session.scalars(joint):
+        by_part = zip(grant.parts, divided(grant, grant.counted), strict=True)
+        granted += sum((amount for part, amount in by_part if part["returnee_id"] in theirs), Decimal(0))
+    return granted
 
 
 async def first_arrival(session: Session, case_id: UUID) -> date | None:
@@ -186,7 +235,35 @@ async def first_arrival(session: Session, case_id: UUID) -> date | None:
 
 
 async def _check_amount(session: Session, asked: Asked, *, but: UUID | None = None) -> tuple[str, Package, bool]:
-    """Whether the programme lets the person have it; persons and household are locked.
+    """Whether the programme lets everybody have it whom it is of; persons and households are locked.
+
+    Returns:
+        The package, its rules, and whether it is outside its window.
+
+    Raises:
+        Problem: 409, with the rule that stands against it.
+    """
+    if not asked.parts:
+        return await _check_one(session, asked, but, {})
+    found = []
+    for part in asked.parts:
+        beside = {each.participant.returnee_id: each.amount for each in asked.parts if each is not part}
+        theirs = replace(asked, participant=part.participant, amount=part.amount, parts=())
+        found.append(await _check_one(session, theirs, but, beside))
+    name, package, _ = found[0]
+    return name, package, any(outside for _, _, outside in found)
+
+
+async def _check_one(
+    session: Session, asked: Asked, but: UUID | None, beside: Mapping[UUID, Decimal]
+) -> tuple[str, Package, bool]:
+    """Whether the programme lets one person have it.
+
+    Args:
+        session: The session.
+        asked: What is requested for them.
+        but: A grant that does not count, as it is changed.
+        beside: What others are to have at the same time.
 
     Returns:
         The package, its rules, and whether it is outside its window.
@@ -220,6 +297,8 @@ async def _check_amount(session: Session, asked: Asked, *, but: UUID | None = No
     mine = await _granted(session, ids, name, months, but)
     family = sorted({*ids, *await people.household(session, who.household_id)})
     ours = await _granted(session, family, name, months, but)
+    mine += sum((amount for returnee_id, amount in beside.items() if returnee_id in ids), Decimal(0))
+    ours += sum((amount for returnee_id, amount in beside.items() if returnee_id in family), Decimal(0))
     rules.check_ceilings(
         name,
         package,
@@ -229,22 +308,35 @@ async def _check_amount(session: Session, asked: Asked, *, but: UUID | None = No
         amount=asked.amount,
         currency=allowed.currency,
     )
-    if asked.kind is GrantKind.CASH and not package.cash.allowed:
+    if asked.kind is GrantKind.CASH and not package.cash.allows(asked.kind):
         raise rules.refused("in_kind", name, package.cash.source, package.cash.verified)
     return name, package, outside
 
 
 async def lock_people(session: Session, returnee_id: UUID | None, household_id: UUID | None) -> None:
     """Lock a person under all their ids, and their household; again where a merge came between."""
-    if returnee_id is None:
+    if returnee_id is not None:
+        await _lock_all(session, {returnee_id: household_id})
+
+
+async def lock_all_of(session: Session, grant: Grant) -> None:
+    """Lock everybody whom a grant is of, and their households."""
+    if not grant.parts:
+        await lock_people(session, grant.returnee_id, grant.household_id)
         return
-    ids = await same_person(session, returnee_id)
+    parts = [part for part in grant.parts if part["returnee_id"] is not None]
+    of = {UUID(part["returnee_id"]): UUID(part["household_id"]) if part["household_id"] else None for part in parts}
+    await _lock_all(session, of)
+
+
+async def _lock_all(session: Session, of: Mapping[UUID, UUID | None]) -> None:
+    ids: list[UUID] = []
     while True:
-        await people.lock(session, ids, [household_id])
-        again = await same_person(session, returnee_id)
+        again = sorted({each for returnee_id in of for each in await same_person(session, returnee_id)})
         if again == ids:
             return
         ids = again
+        await people.lock(session, ids, list(of.values()))
 
 
 async def open_budgets(session: Session, programme: str, organisation: str, currency: str) -> list[Budget]:
@@ -284,9 +376,10 @@ async def request(session: Session, asked: Asked) -> Grant:
         Problem: 409 `ceiling-exceeded`, `programme-rule`, `budget-exhausted`, or the id is taken; 422.
     """
     who = asked.participant
-    await lock_people(session, who.returnee_id, who.household_id)
-    if who.state == CaseState.CLOSED:
-        raise state_conflict(who.state, [], "request")
+    everybody = [part.participant for part in asked.parts] or [who]
+    await _lock_all(session, {each.returnee_id: each.household_id for each in everybody})
+    if any(each.state == CaseState.CLOSED for each in everybody):
+        raise state_conflict(CaseState.CLOSED, [], "request")
     if asked.id is not None:
         there = await session.get(Grant, asked.id)
         if there is not None:
@@ -362,6 +455,16 @@ def _new(
         approvers_needed=allowed.approvers_needed(asked.amount),
         quotes_needed=allowed.quotes_needed(asked.kind, asked.amount),
         outside_window=outside,
+        parts=[
+            {
+                "returnee_id": str(part.participant.returnee_id),
+                "case_id": str(part.participant.case_id),
+                "household_id": str(part.participant.household_id) if part.participant.household_id else None,
+                "plan_line_id": str(part.plan_line_id) if part.plan_line_id else None,
+                "share": str(part.share),
+            }
+            for part in asked.parts
+        ],
     )
 
 
@@ -424,6 +527,8 @@ async def approve(session: Session, caller: Caller, grant_id: UUID, precondition
         tell(session, grant, facts.GrantApproved)
         if grant.source == "travel":
             await prepare_cash(session, grant)
+        elif grant.kind in EARNED:
+            await jobs.schedule(session, SETTLE, {"grant_id": str(grant.id)}, key=str(grant.id))
     await session.flush()
     audit.record(session, caller, "approve", RESOURCE, grant.id)
     return grant
@@ -549,7 +654,7 @@ async def amend(
         Problem: 404, 403, 409, 412, 422, 428.
     """
     seen = await find(session, grant_id, caller)
-    await lock_people(session, seen.returnee_id, seen.household_id)
+    await lock_all_of(session, seen)
     grant = await locked(session, grant_id, caller)
     precondition.check(grant.version)
     requester = people.actor(caller.require_person())
@@ -589,6 +694,7 @@ async def change(
         requester=requester,
         caller=caller,
         package=grant.package,
+        parts=await _parts_of(session, grant, amount),
     )
     await _check_amount(session, asked, but=grant.id)
     await give_back(session, grant, requester)
@@ -604,6 +710,28 @@ async def change(
     await session.flush()
     tell(session, grant, facts.GrantAmended)
     audit.record(session, caller, "amend", RESOURCE, grant.id)
+
+
+async def _parts_of(session: Session, grant: Grant, amount: Decimal) -> tuple[Part, ...]:
+    parts = []
+    for part, theirs in zip(grant.parts, divided(grant, amount) if grant.parts else (), strict=True):
+        if part["returnee_id"] is not None:
+            who = await session.get(Participant, (UUID(part["case_id"]), UUID(part["returnee_id"])))
+            if who is not None:
+                parts.append(Part(who, Decimal(part["share"]), theirs))
+    return tuple(parts)
+
+
+async def lines_in_common(session: Session, line_ids: Iterable[UUID]) -> set[UUID]:
+    """Those of some lines of plans that a joint grant fulfils."""
+    wanted = sorted({str(line_id) for line_id in line_ids})
+    if not wanted:
+        return set()
+    query = select(Grant.parts).where(
+        Grant.state.not_in(NOT_COUNTED), or_(*(Grant.parts.contains([{"plan_line_id": each}]) for each in wanted))
+    )
+    lines = {part["plan_line_id"] for parts in await session.scalars(query) for part in parts}
+    return {UUID(each) for each in wanted if each in lines}
 
 
 async def payments_on_their_way(session: Session, grant_id: UUID) -> Sequence[Payment]:
@@ -686,21 +814,22 @@ async def finish(session: Session, caller: Caller, grant: Grant) -> None:
 def publish_payment(
     session: Session, grant: Grant, payment: Payment, model: type[facts.PaymentFact], **more: Any
 ) -> None:
-    """Publish a fact about a payment; about somebody who was erased nothing is told any more."""
-    if grant.returnee_id is not None:
-        fact = model(
-            **ids_of(grant),
-            payment_id=payment.id,
-            method=payment.method,
-            amount=money(payment.amount, payment.currency),
-            payout=money(payment.payout, payment.payout_currency),
-            **more,
-        )
-        publish(session, fact)
+    """Publish a fact about a payment, of each person whom its grant is of."""
+    amounts = {
+        "amount": money(payment.amount, payment.currency),
+        "payout": money(payment.payout, payment.payout_currency),
+    }
+    for ids in told_of(grant, **amounts):
+        publish(session, model(**ids, payment_id=payment.id, method=payment.method, **more))
 
 
 async def scrub(session: Session, returnee_id: UUID) -> None:
     """Keep the amounts without the person."""
+    joint = select(Grant).where(Grant.parts.contains([{"returnee_id": str(returnee_id)}]))
+    nobody = {"returnee_id": None, "case_id": None, "household_id": None, "plan_line_id": None}
+    for grant in await session.scalars(joint.order_by(Grant.id).with_for_update()):
+        grant.parts = [part | nobody if part["returnee_id"] == str(returnee_id) else part for part in grant.parts]
+    await session.flush()
     await session.execute(
         update(Grant)
         .where(Grant.returnee_id == returnee_id)

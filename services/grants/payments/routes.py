@@ -20,6 +20,7 @@ from services.grants.payments.schemas import (
     ConfirmIn,
     FailIn,
     PapersIn,
+    PayeeOfPayment,
     PaymentIn,
     PaymentOut,
     PaymentsOut,
@@ -51,6 +52,8 @@ COLUMNS = (
     "due_on",
     "confirmed_on",
     "reason",
+    "session",
+    "questioned",
     "created_at",
     "updated_at",
 )
@@ -109,12 +112,13 @@ async def read_payments(
     returnee_id: UUID | None = None,
     grant_id: UUID | None = None,
     budget_id: UUID | None = None,
+    questioned: bool | None = None,
     updated_since: Claimed | None = None,
     format: Format = Format.JSON,  # noqa: A002 - the query parameter's name
     after: Cursor = None,
     limit: Limit = 50,
 ) -> Page[PaymentOut] | Response:
-    """Payments, oldest first."""
+    """Payments, oldest first; `questioned=true` those that somebody has to decide about, as they were not earned."""
     query = service.listed(
         caller,
         programme=programme,
@@ -123,6 +127,7 @@ async def read_payments(
         returnee_id=returnee_id,
         grant_id=grant_id,
         budget_id=budget_id,
+        questioned=questioned,
         updated_since=updated_since,
     )
     if format is Format.CSV:
@@ -165,6 +170,20 @@ async def add_papers(
 async def read_payment(payment_id: UUID, session: SessionDep, caller: CallerDep, response: Response) -> PaymentOut:
     """A payment."""
     return answer(await service.find(session, payment_id, caller), response)
+
+
+@router.patch("/v1/payments/{payment_id}")
+@requires(Scope.GRANTS_WRITE, person=True, if_match=True)
+async def name_payee(
+    payment_id: UUID,
+    body: PayeeOfPayment,
+    session: SessionDep,
+    caller: CallerDep,
+    precondition: PreconditionDep,
+    response: Response,
+) -> PaymentOut:
+    """Say who is paid what was earned. Who says it does not release it."""
+    return answer(await service.name_payee(session, caller, payment_id, precondition, body.payee_id), response)
 
 
 @router.post("/v1/payments/{payment_id}/release")

@@ -1,6 +1,7 @@
 """What may happen to a payment. Pure."""
 
 from collections.abc import Collection, Mapping
+from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
@@ -55,6 +56,11 @@ FLOAT_EMPTY = ProblemType(
 )
 
 
+NOT_DUE = ProblemType(
+    "payment-not-due", 409, "The payment is not due yet", "`due_on` is the day from which what it is for was earned."
+)
+
+
 def after(state: str, action: Action) -> PaymentState:
     """The state after an action.
 
@@ -86,3 +92,13 @@ def check_papers(needed: Collection[str], there: Collection[str]) -> None:
     missing = sorted(set(needed) - set(there))
     if missing:
         raise Problem(PAPERS_MISSING, missing=missing)
+
+
+def check_due(due_on: date | None, today: date) -> None:
+    """Refuse to pay for work that was not done yet.
+
+    Raises:
+        Problem: 409 `payment-not-due`.
+    """
+    if due_on is not None and due_on > today:
+        raise Problem(NOT_DUE, due_on=due_on.isoformat())

@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints
 
 from chassis.routing import Body
 from contracts.codes import CurrencyCode, Money, Paper, PaymentMethod
+from contracts.grants import Question
 from services.grants.payments.rules import PaymentState
 from services.grants.schemas import Day, ExactMoney, Out
 
@@ -66,6 +67,12 @@ class PaymentIn(Body):
     instalment: Annotated[int, Field(ge=1, le=12)] = 1
     papers: Annotated[tuple[PaperIn, ...], Field(max_length=20)] = ()
     due_on: Day | None = None
+
+
+class PayeeOfPayment(Body):
+    """Who is paid what was earned."""
+
+    payee_id: UUID
 
 
 class PapersIn(Body):
@@ -138,6 +145,10 @@ class PaymentOut(Out):
     confirmed_on: date | None
     receipt: UUID | None
     reason: str | None
+    session: str | None
+    """What it was earned by: a session or a day that was attended, a month of work. Null for any other payment."""
+    questioned: Question | None
+    """Why it is in question: what it was earned by was taken back after its release."""
     created_at: datetime
     updated_at: datetime
 

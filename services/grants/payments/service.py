@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, select, true
+from sqlalchemy import ColumnElement, Select, func, not_, select, true
 from sqlalchemy.exc import IntegrityError
 
 from chassis import audit
@@ -19,6 +19,7 @@ from chassis.db import Session, now
 from chassis.errors import (
     CONFLICT,
     FORBIDDEN,
+    FOUR_EYES,
     NOT_FOUND,
     PRECONDITION_FAILED,
     FieldError,
@@ -29,7 +30,7 @@ from chassis.errors import (
 from chassis.ids import new_id
 from chassis.outbox import publish
 from contracts import grants as facts
-from contracts.codes import Paper, PaymentMethod
+from contracts.codes import GrantKind, Paper, PaymentMethod
 from contracts.currencies import booked, paid_out, unit
 from services.grants import papers, people
 from services.grants.budgets import ledger
@@ -92,6 +93,7 @@ def listed(
     returnee_id: UUID | None,
     grant_id: UUID | None,
     budget_id: UUID | None,
+    questioned: bool | None,
     updated_since: Any,
 ) -> Select[Any]:
     """Payments for people in whose return the caller takes part."""
@@ -107,6 +109,9 @@ def listed(
             query = query.where(column == value)
     if programme is not None:
         query = query.where(Payment.grant_id.in_(select(Grant.id).where(Grant.programme == programme)))
+    if questioned is not None:
+        open_ = Payment.questioned.is_not(None) & Payment.state.in_((PaymentState.RELEASED, PaymentState.CONFIRMED))
+        query = query.where(open_ if questioned else not_(open_))
     if updated_since is not None:
         query = query.where(Payment.updated_at >= updated_since)
     return query
@@ -267,8 +272,20 @@ def _amounts(order: Order, step: Decimal | None) -> tuple[Decimal, Decimal, Deci
     return amount, payout, rate
 
 
+async def live(session: Session, grant_id: UUID) -> Decimal:
+    """What is on its way or was spent of a grant."""
+    query = select(func.coalesce(func.sum(Payment.amount), 0)).where(Payment.grant_id == grant_id, Payment.live)
+    return Decimal((await session.execute(query)).scalar_one())
+
+
 async def _check_cash(session: Session, grant: Grant, amount: Decimal) -> None:
     package = assistance(grant.programme, grant.programme_version).packages[grant.package]
+    already = await in_cash(session, grant)
+    grant_rules.check_cash(grant.package, package, GrantKind(grant.kind), already, amount, grant.currency)
+
+
+async def in_cash(session: Session, grant: Grant) -> Decimal:
+    """What the person of a grant was given of its package in cash, or is going to be."""
     ids = await same_person(session, grant.returnee_id) if grant.returnee_id else []
     query = (
         select(func.coalesce(func.sum(Payment.amount), 0))
@@ -276,8 +293,7 @@ async def _check_cash(session: Session, grant: Grant, amount: Decimal) -> None:
         .where(Payment.returnee_id.in_(ids), Payment.method == PaymentMethod.CASH, Payment.live)
         .where(Grant.package == grant.package)
     )
-    already = Decimal((await session.execute(query)).scalar_one())
-    grant_rules.check_cash(grant.package, package, already, amount, grant.currency)
+    return Decimal((await session.execute(query)).scalar_one())
 
 
 async def _payee(session: Session, grant: Grant, order: Order) -> Payee | None:
@@ -285,8 +301,12 @@ async def _payee(session: Session, grant: Grant, order: Order) -> Payee | None:
         if order.method is not PaymentMethod.CASH:
             raise invalid(FieldError(pointer="/payee_id", code="missing", detail="who is paid, unless it is cash"))
         return None
+    return await _known_payee(session, grant, order.payee_id)
+
+
+async def _known_payee(session: Session, grant: Grant, payee_id: UUID) -> Payee:
     payee: Payee | None = await session.scalar(
-        select(Payee).where(Payee.id == order.payee_id, Payee.organisation == grant.implementer)
+        select(Payee).where(Payee.id == payee_id, Payee.organisation == grant.implementer)
     )
     if payee is None:
         raise invalid(FieldError(pointer="/payee_id", code="unknown_payee", detail="a payee of the organisation"))
@@ -348,10 +368,13 @@ async def let_go(session: Session, caller: Caller, grant: Grant, payment: Paymen
         there = {Paper.HANDOVER_CERTIFICATE.value} if handed_over is not None else set()
         payment.papers_there = sorted(there.union(payment.papers_there))
     rules.check_papers(payment.papers_needed, payment.papers_there)
+    if payment.session is not None:
+        rules.check_due(payment.due_on, await grants.today(session))
     if payment.method in TO_AN_ACCOUNT:
-        payee = await session.get_one(Payee, payment.payee_id, with_for_update={"read": True})
-        if payee.state != "verified":
+        payee = await _account(session, grant, payment)
+        if payee is None or payee.state != "verified":
             raise Problem(rules.PAYEE_NOT_VERIFIED)
+        payment.payee_id = payee.id
     if float_id is not None:
         await _draw(session, grant, payment, float_id)
     payment.state, payment.released_by, payment.released_at = state, releaser, now()
@@ -359,6 +382,43 @@ async def let_go(session: Session, caller: Caller, grant: Grant, payment: Paymen
     await session.flush()
     grants.publish_payment(session, grant, payment, facts.PaymentReleased)
     audit.record(session, caller, "release", RESOURCE, payment.id)
+    return payment
+
+
+async def _account(session: Session, grant: Grant, payment: Payment) -> Payee | None:
+    """Whose account it goes to: who was named, else the one that the person themselves has."""
+    query = select(Payee).with_for_update(read=True)
+    if payment.payee_id is not None:
+        query = query.where(Payee.id == payment.payee_id)
+    elif payment.returnee_id is not None and grant.kind != GrantKind.WAGE_SUBSIDY:
+        ids = await same_person(session, payment.returnee_id)
+        query = query.where(Payee.returnee_id.in_(ids), Payee.organisation == grant.implementer)
+        query = query.where(Payee.kind == "returnee", Payee.state == "verified").order_by(Payee.id.desc()).limit(1)
+    else:
+        return None
+    payee: Payee | None = await session.scalar(query, execution_options={"populate_existing": True})
+    return payee
+
+
+async def name_payee(
+    session: Session, caller: Caller, payment_id: UUID, precondition: Precondition, payee_id: UUID
+) -> Payment:
+    """Say who is paid what was earned. Whoever says it had a part in it, and does not release it.
+
+    Raises:
+        Problem: 404; 403, also `four-eyes` where another person prepared it; 409, 412, 422, 428.
+    """
+    grant, payment = await locked(session, payment_id, caller)
+    precondition.check(payment.version)
+    rules.after(payment.state, Action.RELEASE)
+    preparer = people.actor(caller.require_person())
+    if payment.scheduled_by not in {people.SYSTEM_ACTOR, preparer}:
+        raise Problem(FOUR_EYES, "who prepared the payment names the payee")
+    payment.payee_id = (await _known_payee(session, grant, payee_id)).id
+    payment.scheduled_by = preparer
+    payment.changed()
+    await session.flush()
+    audit.record(session, caller, "name-payee", RESOURCE, payment.id)
     return payment
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, cast
 from uuid import UUID
 
-from fastapi import Header, Query, Request, Response
+from fastapi import Depends, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy import select
 
@@ -17,6 +17,7 @@ from chassis.db import Session
 from chassis.errors import NOT_FOUND, Problem
 from chassis.pagination import Cursor, Limit, Page, Rows, link_next
 from chassis.routing import CallerDep, CaughtUpDep, PreconditionDep, Router, SessionDep, requires
+from chassis.streams import ListenerDep
 from contracts.codes import Money, PortCode
 from contracts.programmes import HandoverReason
 from contracts.scopes import Scope
@@ -52,6 +53,7 @@ from services.reception.arrivals.schemas import (
     TransportOut,
     WalkIn,
 )
+from services.reception.arrivals.work import Work, handed_to, restricted_of
 from services.reception.fields import Claimed, Day
 from services.reception.flights.service import details_of
 from services.reception.house import House, HouseDep
@@ -67,6 +69,7 @@ UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"description": "Somebody named
 MOST_PRINTED = 2000
 PRINTED = [
     Column("expected_at", "Expected", narrow=True),
+    Column("met_at", "Met", narrow=True),
     Column("flight_number", "Flight", narrow=True),
     Column("seat", "Seat", narrow=True),
     Column("family_group", "Family", narrow=True),
@@ -76,6 +79,11 @@ PRINTED = [
     Column("birth", "Born", narrow=True),
     Column("nationality", "Nat.", narrow=True),
     Column("state", "State", narrow=True),
+    Column("arrived_on"),
+    Column("programme"),
+    Column("household_id"),
+    Column("walk_in"),
+    Column("identity_doubtful"),
     Column("id"),
     Column("returnee_id"),
 ]
@@ -99,7 +107,8 @@ async def entries(
         audit.record(session, caller, "read-restricted", service.RESOURCE, where, {"arrivals": held})
     seated = [arrival.id for arrival in arrivals if arrival.flight_id is not None]
     rows = await session.scalars(select(Passenger).where(Passenger.arrival_id.in_(seated))) if seated else ()
-    seats = {row.arrival_id: row for row in rows}
+    flights = {arrival.id: arrival.flight_id for arrival in arrivals}
+    seats = {row.arrival_id: row for row in rows if row.flight_id == flights[row.arrival_id]}
     shown = []
     for arrival in arrivals:
         seat = seats.get(arrival.id)
@@ -161,7 +170,8 @@ async def read_board(
     """The arrivals board: who is expected, in the order in which they are expected, and who has arrived.
 
     Names come from the desk's own copies, so they are there while cases is down; reading them is audited. As CSV
-    (`Accept: text/csv`) or as a page to print (`Accept: text/html`) it is the whole list, up to 2,000 lines.
+    (`Accept: text/csv`) or as a page to print (`Accept: text/html`) it is the whole list, up to 2,000 lines; a `Link`
+    leads to what is left.
     """
     if state is ShownState.HELD_BY_AUTHORITIES:
         caller.require(Scope.ARRIVALS_RESTRICTED)
@@ -187,15 +197,26 @@ async def read_board(
         await beneficiaries.require(session, returnee_id, caller, caught_up=caught_up)
     items = await entries(session, caller, house, rows.items, port or "all")
     if form is not Form.JSON:
-        return _printed(form, items, port, house)
+        filters = [
+            port or "all ports",
+            f"{day:%d %b %Y}" if day else "",
+            state.value.replace("_", " ") if state else "",
+        ]
+        about = ", ".join(filter(None, filters))
+        printed = _printed(form, items, port, about, house, whole=rows.next is None)
+        link_next(request, printed, rows.next)
+        return printed
     link_next(request, response, rows.next)
     return Page(items=items, next=rows.next)
 
 
-def _printed(form: Form, items: Sequence[BoardEntry], port: str | None, house: House) -> Response:
+def _printed(
+    form: Form, items: Sequence[BoardEntry], port: str | None, about: str, house: House, *, whole: bool
+) -> Response:
     lines: list[list[Any]] = [
         [
-            (item.met_at or item.expected_at),
+            item.expected_at,
+            item.met_at,
             item.flight_number,
             item.seat,
             item.family_group,
@@ -205,6 +226,11 @@ def _printed(form: Form, items: Sequence[BoardEntry], port: str | None, house: H
             item.identity.birth.date if item.identity and item.identity.birth else None,
             item.identity.nationality if item.identity else None,
             item.state,
+            item.arrived_on,
+            item.programme,
+            item.household_id,
+            item.walk_in,
+            item.identity_doubtful,
             item.id,
             item.returnee_id,
         ]
@@ -214,10 +240,11 @@ def _printed(form: Form, items: Sequence[BoardEntry], port: str | None, house: H
         return as_csv(PRINTED, lines)
     zone = house.ports.zone(port or "")
     for line in lines:
-        line[0] = line[0].astimezone(zone).strftime("%d %b %H:%M") if line[0] else None
-    about = f"Times in {zone.key}."
+        for place, form_of in ((0, "%d %b %H:%M"), (1, "%H:%M")):
+            line[place] = line[place].astimezone(zone).strftime(form_of) if line[place] else None
+    left = "" if whole else f" Only the first {MOST_PRINTED:,} lines."
     at = datetime.now(UTC).astimezone(zone)
-    return as_page(f"Arrivals {port or 'at all ports'}", about, PRINTED, lines, at=at, ticks=True)
+    return as_page("Arrivals", f"{about}. Times in {zone.key}.{left}", PRINTED, lines, at=at, ticks=True)
 
 
 def _name(identity: Identity | None, script: str) -> str:
@@ -225,33 +252,43 @@ def _name(identity: Identity | None, script: str) -> str:
     return " ".join(part for name in names for part in (name.given, name.father, name.grandfather, name.family) if part)
 
 
-@router.get("/stream", response_class=EventSourceResponse)
-@requires(Scope.ARRIVALS_READ)
-async def stream_board(
-    request: Request,
+def _watched(
     caller: CallerDep,
     house: HouseDep,
     port: PortCode | None = None,
     day: Annotated[Day | None, Query(alias="date", description="A day in the time zone of the port.")] = None,
     state: ShownState | None = None,
-    last_event_id: Annotated[str | None, Header(max_length=64)] = None,
+) -> stream.Watched:
+    restricted = Scope.ARRIVALS_RESTRICTED in caller.scopes
+    if state is ShownState.HELD_BY_AUTHORITIES:
+        caller.require(Scope.ARRIVALS_RESTRICTED)
+    return stream.Watched(port=port, day=day, state=state, restricted=restricted, ports=house.ports)
+
+
+def _from(last_event_id: Annotated[str | None, Header(max_length=64)] = None) -> datetime | None:
+    return stream.parse(last_event_id)
+
+
+@router.get("/stream", response_class=EventSourceResponse)
+@requires(Scope.ARRIVALS_READ)
+async def stream_board(
+    request: Request,
+    caller: CallerDep,
+    listener: ListenerDep,
+    house: HouseDep,
+    watched: Annotated[stream.Watched, Depends(_watched)],
+    start: Annotated[datetime | None, Depends(_from)],
 ) -> AsyncIterator[ServerSentEvent]:
     """The board as it changes, as server-sent events: `arrival` with an entry, `left` with the id of one that left it.
 
     It begins with everybody on the board, unless Last-Event-ID says from where to continue. It ends after ten minutes.
     """
-    if state is ShownState.HELD_BY_AUTHORITIES:
-        caller.require(Scope.ARRIVALS_RESTRICTED)
     here = cast("Homeward", request.app.state.homeward)
-    watched = stream.Watched(
-        port=port, day=day, state=state, restricted=Scope.ARRIVALS_RESTRICTED in caller.scopes, ports=house.ports
-    )
-    start = stream.parse(last_event_id)
 
     async def show(session: Session, arrivals: Sequence[Arrival]) -> list[BoardEntry]:
-        return await entries(session, caller, house, arrivals, port or "all")
+        return await entries(session, caller, house, arrivals, watched.port or "all")
 
-    async for event in stream.follow(here.database, request.app.state.closing, caller, watched, start, show):
+    async for event in stream.follow(here.database, listener, caller, watched, start, show):
         yield event
 
 
@@ -261,7 +298,8 @@ async def walk_in(
     body: WalkIn, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> ArrivalOut:
     """Meet somebody whom nobody expected. They get a returnee id here, under which their case is opened."""
-    arrival, _ = await sync.walk_in(session, caller, house, body.id, body, clock_doubtful=False)
+    work = await Work.on(session, caller, house, [body.id] if body.id is not None else [])
+    arrival, _ = await sync.walk_in(work, body.id, body)
     return _out(response, arrival, caller)
 
 
@@ -274,7 +312,7 @@ async def synchronise(body: SyncIn, request: Request, caller: CallerDep, house: 
     resolved silently. No Idempotency-Key is needed.
     """
     here = cast("Homeward", request.app.state.homeward)
-    return await sync.synchronise(here.database, request.app.state.lanes, caller, house, body)
+    return await sync.synchronise(here.database, caller, house, body)
 
 
 @router.get("/{arrival_id}")
@@ -290,24 +328,27 @@ async def read_arrival(
     restricted = None
     if Scope.RETURNEES_VULNERABILITIES in caller.scopes and (profile or handovers):
         audit.record(session, caller, "read-vulnerability", service.RESOURCE, arrival.id)
-        restricted = sorted(service.restricted_of(profile, house)) if profile else None
+        restricted = sorted(restricted_of(profile, house)) if profile else []
     set_etag(response, arrival.version)
     taken = ProfileOut.model_validate(_profile_of(profile, restricted)) if profile else None
     return ArrivalDetail(
         **entry.model_dump(),
-        guidance=await service.guidance(session, house, arrival),
+        guidance=await service.guidance(session, caller, house, arrival),
         profile=taken,
         assistance=[_assistance_out(row) for row in assistance],
         onward_transport=[_transport_out(row) for row in transport],
-        handovers=[_handover_out(row, house) for row in handovers],
+        handovers=[_handover_out(row, house, signature=restricted is not None) for row in handovers],
         confirmation=_confirmation_out(arrival),
     )
 
 
-@router.get("/{arrival_id}/identity", include_in_schema=False)
+@router.get("/{arrival_id}/identity")
 @requires(Scope.INTERNAL)
 async def read_adopted(arrival_id: UUID, session: SessionDep, caller: CallerDep, house: HouseDep) -> AdoptedOut:
-    """Who somebody is whom the desk met without a referral; for our own service that adopts them."""
+    """Who somebody is whom the desk met without a referral; for our own service that adopts them.
+
+    The gateway does not forward it.
+    """
     arrival = await service.get(session, caller, arrival_id)
     copy = None
     if arrival.walk_in and arrival.returnee_id is not None:
@@ -322,6 +363,8 @@ async def read_adopted(arrival_id: UUID, session: SessionDep, caller: CallerDep,
         programme=arrival.programme,
         return_kind=arrival.return_kind,
         country_of_return=house.country_of(arrival.port_of_entry or ""),
+        household_id=arrival.household_id,
+        member=await service.member_of(session, house, arrival),
     )
 
 
@@ -338,9 +381,7 @@ async def correct(
 ) -> ArrivalOut:
     """Correct where or when somebody was met, or whether they are surely who was expected."""
     arrival = await service.correct(
-        session,
-        caller,
-        house,
+        await Work.on(session, caller, house, [arrival_id]),
         arrival_id,
         met_at=body.met_at,
         port=body.port_of_entry,
@@ -358,9 +399,7 @@ async def check_in_family(body: FamilyCheckIn, session: SessionDep, caller: Call
     A 409 names, for each one that stands in the way, its state, since when, and who brought it there.
     """
     arrivals = await service.check_in(
-        session,
-        caller,
-        house,
+        await Work.on(session, caller, house, body.arrivals),
         body.arrivals,
         occurred_at=body.occurred_at,
         port=body.port_of_entry,
@@ -376,9 +415,7 @@ async def check_in(
 ) -> ArrivalOut:
     """Check in one person. Of two desks one wins; the other is told, with the 409, since when and by whom."""
     arrivals = await service.check_in(
-        session,
-        caller,
-        house,
+        await Work.on(session, caller, house, [arrival_id]),
         [arrival_id],
         occurred_at=body.occurred_at,
         port=body.port_of_entry,
@@ -403,9 +440,7 @@ async def bind(
     Where the person is expected on this flight by their referral too, the answer is that arrival: there is only one.
     """
     arrival = await service.bind(
-        session,
-        caller,
-        house,
+        await Work.on(session, caller, house, [arrival_id]),
         arrival_id,
         returnee_id=body.returnee_id,
         copy=body.particulars.copy_of() if body.particulars else None,
@@ -420,7 +455,8 @@ async def profile(
     arrival_id: UUID, body: ProfileIn, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> ProfileOut:
     """Take down needs and skills; taken again, they replace what was taken before."""
-    arrival, taken = await sync.profile(session, caller, house, arrival_id, body, clock_doubtful=False)
+    work = await Work.on(session, caller, house, [arrival_id])
+    arrival, taken = await sync.profile(work, arrival_id, body)
     set_etag(response, arrival.version)
     return ProfileOut.model_validate(_profile_of(taken, None))
 
@@ -431,7 +467,8 @@ async def assist(
     arrival_id: UUID, body: AssistanceIn, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> AssistanceOut:
     """Note something that was given at the desk, if the programme gives it."""
-    arrival, given = await sync.assist(session, caller, house, arrival_id, body, clock_doubtful=False)
+    work = await Work.on(session, caller, house, [arrival_id], households=True)
+    arrival, given = await sync.assist(work, arrival_id, body)
     set_etag(response, arrival.version)
     return _assistance_out(given)
 
@@ -442,7 +479,8 @@ async def arrange_transport(
     arrival_id: UUID, body: TransportIn, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> TransportOut:
     """Note how somebody travels on from the port of entry."""
-    arrival, arranged = await sync.arrange_transport(session, caller, house, arrival_id, body, clock_doubtful=False)
+    work = await Work.on(session, caller, house, [arrival_id])
+    arrival, arranged = await sync.arrange_transport(work, arrival_id, body)
     set_etag(response, arrival.version)
     return _transport_out(arranged)
 
@@ -453,34 +491,29 @@ async def hand_over(
     arrival_id: UUID, body: HandoverIn, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> HandoverOut:
     """Note to whom a child or a patient was handed over, and who signed. Without it they are not completed."""
-    arrival, handover = await sync.hand_over(session, caller, house, arrival_id, body, clock_doubtful=False)
+    work = await Work.on(session, caller, house, [arrival_id])
+    arrival, handover = await sync.hand_over(work, arrival_id, body)
     set_etag(response, arrival.version)
-    return _handover_out(handover, house)
+    return _handover_out(handover, house, signature=False)
 
 
 @router.post("/{arrival_id}/hold")
 @requires(Scope.ARRIVALS_RESTRICTED)
 async def hold(
-    arrival_id: UUID, body: Happened, response: Response, session: SessionDep, caller: CallerDep
+    arrival_id: UUID, body: Happened, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> ArrivalOut:
     """The authorities hold the person. Nothing is published, and only few are shown it; checking in ends it."""
-    return _out(response, await service.hold(session, caller, arrival_id, body.occurred_at), caller)
+    work = await Work.on(session, caller, house, [arrival_id])
+    return _out(response, await service.hold(work, arrival_id, body.occurred_at), caller)
 
 
 @router.post("/{arrival_id}/redirect")
 @requires(Scope.ARRIVALS_WRITE)
 async def redirect(
-    arrival_id: UUID, body: RedirectIn, response: Response, session: SessionDep, caller: CallerDep
+    arrival_id: UUID, body: RedirectIn, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> ArrivalOut:
     """Expect the person at another port, or later at the same one after a missed connection."""
-    arrival = await service.redirect(
-        session,
-        caller,
-        arrival_id,
-        port=body.port_of_entry,
-        expected_at=body.expected_at,
-        occurred_at=body.occurred_at,
-    )
+    arrival = await sync.redirect(await Work.on(session, caller, house, [arrival_id]), arrival_id, body)
     return _out(response, arrival, caller)
 
 
@@ -490,7 +523,8 @@ async def complete(
     arrival_id: UUID, body: Happened, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> ArrivalOut:
     """Everything to be done at the port of entry is done."""
-    arrival = await service.end(session, caller, house, arrival_id, Action.COMPLETE, body.occurred_at)
+    work = await Work.on(session, caller, house, [arrival_id])
+    arrival = await service.end(work, arrival_id, Action.COMPLETE, body.occurred_at)
     return _out(response, arrival, caller)
 
 
@@ -500,7 +534,8 @@ async def no_show(
     arrival_id: UUID, body: Happened, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> ArrivalOut:
     """The person was not on the flight, or was not found."""
-    arrival = await service.end(session, caller, house, arrival_id, Action.NO_SHOW, body.occurred_at)
+    work = await Work.on(session, caller, house, [arrival_id])
+    arrival = await service.end(work, arrival_id, Action.NO_SHOW, body.occurred_at)
     return _out(response, arrival, caller)
 
 
@@ -510,7 +545,8 @@ async def not_departed(
     arrival_id: UUID, body: Happened, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> ArrivalOut:
     """The person did not depart, and will not arrive."""
-    arrival = await service.end(session, caller, house, arrival_id, Action.NOT_DEPARTED, body.occurred_at)
+    work = await Work.on(session, caller, house, [arrival_id])
+    arrival = await service.end(work, arrival_id, Action.NOT_DEPARTED, body.occurred_at)
     return _out(response, arrival, caller)
 
 
@@ -520,18 +556,20 @@ async def decline(
     arrival_id: UUID, body: Happened, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> ArrivalOut:
     """The person arrived and wants no reception assistance."""
-    arrival = await service.end(session, caller, house, arrival_id, Action.DECLINE, body.occurred_at)
+    work = await Work.on(session, caller, house, [arrival_id])
+    arrival = await service.end(work, arrival_id, Action.DECLINE, body.occurred_at)
     return _out(response, arrival, caller)
 
 
 @router.post("/{arrival_id}/confirm")
 @requires(Scope.ARRIVALS_WRITE)
 async def confirm(
-    arrival_id: UUID, body: ConfirmIn, response: Response, session: SessionDep, caller: CallerDep
+    arrival_id: UUID, body: ConfirmIn, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> ArrivalOut:
     """The office confirms that somebody arrived who walked past the desk; again corrects it."""
+    work = await Work.on(session, caller, house, [arrival_id])
     arrival = await service.confirm(
-        session, caller, arrival_id, arrived_on=body.arrived_on, method=body.method, evidence=body.evidence
+        work, arrival_id, arrived_on=body.arrived_on, method=body.method, evidence=body.evidence
     )
     return _out(response, arrival, caller)
 
@@ -539,10 +577,11 @@ async def confirm(
 @router.post("/{arrival_id}/reopen")
 @requires(Scope.ARRIVALS_WRITE)
 async def reopen(
-    arrival_id: UUID, response: Response, session: SessionDep, caller: CallerDep, body: Happened
+    arrival_id: UUID, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep, body: Happened
 ) -> ArrivalOut:
     """Lead an arrival that had ended back to where it was before, or undo a check-in, after a mistake; audited."""
-    return _out(response, await service.reopen(session, caller, arrival_id, body.occurred_at), caller)
+    work = await Work.on(session, caller, house, [arrival_id])
+    return _out(response, await service.reopen(work, arrival_id, body.occurred_at), caller)
 
 
 def _out(response: Response, arrival: Arrival, caller: Caller) -> ArrivalOut:
@@ -555,12 +594,13 @@ def _profile_of(profile: Profile, restricted: Sequence[HandoverReason] | None) -
     return values | {"restricted": restricted}
 
 
-def _handover_out(row: Handover, house: House) -> HandoverOut:
-    to = service.handed_to(row, house) or {}
+def _handover_out(row: Handover, house: House, *, signature: bool) -> HandoverOut:
+    to = handed_to(row, house) or {}
     return HandoverOut(
         id=row.id,
         arrival_id=row.arrival_id,
         **{name: to.get(name) for name in ("reason", "receiver", "name", "relationship", "authority")},
+        signature=to.get("signature") if signature else None,
         occurred_at=row.occurred_at,
         recorded_at=row.recorded_at,
         clock_suspect=row.clock_suspect,

@@ -1,7 +1,7 @@
 """Decisions about arrivals: what may be done in which state, and what a journey's news does to who is expected."""
 
 from collections.abc import Collection, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -43,6 +43,7 @@ TRANSITIONS: Mapping[ArrivalState, Mapping[Action, ArrivalState]] = MappingProxy
             Action.BIND: EXPECTED,
             Action.HOLD: EXPECTED,
             Action.REDIRECT: ArrivalState.DIVERTED,
+            Action.HANDOVER: EXPECTED,
         },
         ArrivalState.MET: {
             Action.PROFILE: MET,
@@ -56,8 +57,16 @@ TRANSITIONS: Mapping[ArrivalState, Mapping[Action, ArrivalState]] = MappingProxy
             Action.REOPEN: EXPECTED,
         },
         ArrivalState.COMPLETED: {Action.CONFIRM: COMPLETED, Action.CORRECT: COMPLETED, Action.REOPEN: EXPECTED},
-        ArrivalState.NO_SHOW: {Action.CONFIRM: COMPLETED, Action.REOPEN: EXPECTED},
-        ArrivalState.NOT_DEPARTED: {Action.CONFIRM: COMPLETED, Action.REOPEN: EXPECTED},
+        ArrivalState.NO_SHOW: {
+            Action.CONFIRM: COMPLETED,
+            Action.REOPEN: EXPECTED,
+            Action.HANDOVER: ArrivalState.NO_SHOW,
+        },
+        ArrivalState.NOT_DEPARTED: {
+            Action.CONFIRM: COMPLETED,
+            Action.REOPEN: EXPECTED,
+            Action.HANDOVER: ArrivalState.NOT_DEPARTED,
+        },
         ArrivalState.DECLINED: {Action.REOPEN: EXPECTED},
         ArrivalState.DIVERTED: {
             Action.CHECK_IN: MET,
@@ -68,10 +77,14 @@ TRANSITIONS: Mapping[ArrivalState, Mapping[Action, ArrivalState]] = MappingProxy
             Action.BIND: ArrivalState.DIVERTED,
             Action.REDIRECT: ArrivalState.DIVERTED,
             Action.REOPEN: EXPECTED,
+            Action.HANDOVER: ArrivalState.DIVERTED,
         },
     }
 )
-"""What each state allows, and where it leads. Two rows depend on whether the person was met: see `transitions`."""
+"""What each state allows, and where it leads. Who walked past the desk is handed over too: the office writes it down.
+
+Two rows depend on whether the person was met: see `transitions`.
+"""
 
 
 def transitions(
@@ -169,6 +182,19 @@ def handover_due(
     if age is not None and age < rule.adult_at and not with_adult:
         reasons.add(HandoverReason.UNACCOMPANIED_CHILD)
     return rule.reasons & reasons
+
+
+def is_safe(safe_hours: str | None, at: time) -> bool:
+    """Whether somebody may be reached at a time of the day.
+
+    Args:
+        safe_hours: `HH:MM-HH:MM`, also over midnight; None where any time is.
+        at: Where they are.
+    """
+    if safe_hours is None:
+        return True
+    begins, ends = (time.fromisoformat(word.strip()) for word in safe_hours.split("-"))
+    return begins <= at < ends if begins <= ends else at >= begins or at < ends
 
 
 def entitled(entitlement: Entitlement | None, return_kind: ReturnKind | None, given: int) -> str | None:

@@ -9,7 +9,17 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapte
 from pydantic_core import PydanticCustomError
 
 from chassis.routing import Body
-from contracts.codes import AssistanceKind, Money, NeedsPriority, PortCode, ReturnKind, Slug
+from contracts.codes import (
+    AssistanceKind,
+    CarrierCode,
+    FlightNumber,
+    Member,
+    Money,
+    NeedsPriority,
+    PortCode,
+    ReturnKind,
+    Slug,
+)
 from contracts.programmes import HandoverReason
 from contracts.reception import ConfirmationMethod, TransportMode
 from services.reception.fields import (
@@ -265,8 +275,19 @@ class WalkIn(Happened):
     programme: Slug | None = None
     """The programme that they return with, if they say so: a case is then opened in it."""
     return_kind: ReturnKind | None = None
+    household_id: UUID | None = None
+    """Chosen by the client, and the same for those who came together as one family."""
+    member: Member = Member.PRINCIPAL
+    """Their place in the family."""
     particulars: Particulars
     identity_doubtful: bool = False
+
+    @model_validator(mode="after")
+    def a_family_has_an_id(self) -> Self:
+        """Refuse a place in a family that is not named."""
+        if self.member is not Member.PRINCIPAL and self.household_id is None:
+            raise refuse("household_required", "the household_id of the family, or principal")
+        return self
 
 
 class RedirectIn(Happened):
@@ -274,6 +295,9 @@ class RedirectIn(Happened):
 
     port_of_entry: PortCode
     expected_at: Claimed | None = None
+    carrier: CarrierCode | None = None
+    flight_number: FlightNumber | None = None
+    """With which they come now, if it is known."""
 
 
 class Receiver(StrEnum):
@@ -444,6 +468,8 @@ class HandoverOut(Recorded):
     name: str | None
     relationship: str | None
     authority: str | None
+    signature: str | None
+    """The image, base64; null for who may not read why somebody was handed over."""
 
 
 class Entitled(BaseModel):
@@ -454,6 +480,20 @@ class Entitled(BaseModel):
     """How often it may still be given; null where there is no limit."""
     source: str
     verified: bool
+
+
+class Reachable(BaseModel):
+    """A way in which the programme allows that somebody is reached. The number itself is with the case worker."""
+
+    kind: str
+    owner: str | None
+    """Whose it is: the person's own or a relative's."""
+    safe_hours: str | None
+    """HH:MM-HH:MM at the port; null where any time is safe."""
+    safe_now: bool
+    """Whether it may be tried now."""
+    needs_consent: bool
+    """Whether the person has to agree first, because it is a relative's."""
 
 
 class Guidance(BaseModel):
@@ -468,6 +508,8 @@ class Guidance(BaseModel):
     relatives: str | None
     """Whether relatives may be contacted: allowed, with_consent or never."""
     only_in_safe_hours: bool | None
+    contacts: list[Reachable]
+    """How the person may be reached; a relative's number only where the programme allows it."""
 
 
 class ArrivalDetail(BoardEntry):
@@ -492,6 +534,10 @@ class AdoptedOut(Copy):
     return_kind: ReturnKind | None
     country_of_return: str | None
     """In which the port lies, ISO 3166-1 alpha-3."""
+    household_id: UUID | None
+    """The same for those who came together as one family."""
+    member: Member
+    """Their place in it."""
 
 
 class MutationKind(StrEnum):

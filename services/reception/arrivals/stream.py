@@ -15,7 +15,7 @@ from chassis.access import visible
 from chassis.auth import Caller
 from chassis.db import Database, Session, is_outage, now
 from chassis.errors import UNKNOWN_PARAMETER, FieldError, Problem
-from chassis.streams import Closing
+from chassis.streams import Ending
 from services.reception.arrivals import service
 from services.reception.models import Arrival
 from services.reception.ports import Ports
@@ -92,7 +92,7 @@ def parse(last_event_id: str | None) -> datetime | None:
 
 
 async def follow(
-    database: Database, closing: Closing, caller: Caller, watched: Watched, start: datetime | None, show: Show
+    database: Database, closing: Ending, caller: Caller, watched: Watched, start: datetime | None, show: Show
 ) -> AsyncIterator[ServerSentEvent]:
     """Entries of the board as they come, change and leave.
 

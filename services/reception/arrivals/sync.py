@@ -8,15 +8,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import structlog
 from pydantic import ValidationError
-from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import delete, select, text
 from sqlalchemy.exc import DBAPIError
 
 from chassis.app import field_error
 from chassis.auth import Caller
-from chassis.db import LOCK_NOT_AVAILABLE, Database, Session, is_conflict, now, sqlstate
-from chassis.errors import BUSY, CONFLICT, Problem, invalid
+from chassis.db import LOCK_NOT_AVAILABLE, Database, Session, is_conflict, is_outage, now, sqlstate
+from chassis.errors import BUSY, CONFLICT, INTERNAL, Problem, invalid
 from chassis.routing import Body
 from contracts.scopes import Scope
 from services.reception.arrivals import service
@@ -38,30 +38,45 @@ from services.reception.arrivals.schemas import (
     TransportIn,
     WalkIn,
 )
+from services.reception.arrivals.work import StepModel, Work
 from services.reception.house import House
 from services.reception.models import Arrival, Assistance, Handover, Mutation, OnwardTransport, Profile
 
-LANES = 6
-"""Arrivals that a process works on at once, of all logs together; the entries of one arrival follow one another."""
 INVALID = frozenset({403, 422})
+ROUNDS = 8
+"""How often entries are tried that another entry may have made possible. What is left then is told as a conflict."""
+BREATH = 50
+"""Entries after which other requests of this process have their turn."""
+CLAIM = text("""
+    INSERT INTO device_mutation (organisation, id, device, kind, arrival_id, digest, occurred_at, ahead_seconds)
+    SELECT CAST(:organisation AS text), m.id, CAST(:device AS uuid), m.kind, m.arrival_id, m.digest, m.occurred_at,
+           CAST(:ahead_seconds AS integer)
+    FROM unnest(CAST(:id AS uuid[]), CAST(:kind AS text[]), CAST(:arrival_id AS uuid[]), CAST(:digest AS bytea[]),
+                CAST(:occurred_at AS timestamptz[])) AS m (id, kind, arrival_id, digest, occurred_at)
+    ORDER BY m.id
+    ON CONFLICT DO NOTHING
+    RETURNING id
+""")
 
 Apply = Callable[..., Awaitable[Any]]
 
+log = structlog.get_logger("homeward.reception")
+
 
 async def walk_in(
-    session: Session, caller: Caller, house: House, arrival_id: UUID | None, body: WalkIn, *, clock_doubtful: bool
+    work: Work, arrival_id: UUID | None, body: WalkIn, *, clock_doubtful: bool = False
 ) -> tuple[Arrival, bool]:
     """See `service.walk_in`."""
     return await service.walk_in(
-        session,
-        caller,
-        house,
+        work,
         id=arrival_id,
         flight_id=body.flight_id,
         port=body.port_of_entry,
         programme=body.programme,
         return_kind=body.return_kind,
         copy=body.particulars.copy_of(),
+        household_id=body.household_id,
+        member=body.member,
         identity_doubtful=body.identity_doubtful,
         occurred_at=body.occurred_at,
         clock_doubtful=clock_doubtful,
@@ -69,13 +84,11 @@ async def walk_in(
 
 
 async def profile(
-    session: Session, caller: Caller, house: House, arrival_id: UUID, body: ProfileIn, *, clock_doubtful: bool
+    work: Work, arrival_id: UUID, body: ProfileIn, *, clock_doubtful: bool = False
 ) -> tuple[Arrival, Profile]:
     """See `service.profile`."""
     return await service.profile(
-        session,
-        caller,
-        house,
+        work,
         arrival_id,
         occurred_at=body.occurred_at,
         household=body.household.model_dump(),
@@ -89,13 +102,11 @@ async def profile(
 
 
 async def assist(
-    session: Session, caller: Caller, house: House, arrival_id: UUID, body: AssistanceIn, *, clock_doubtful: bool
+    work: Work, arrival_id: UUID, body: AssistanceIn, *, clock_doubtful: bool = False
 ) -> tuple[Arrival, Assistance]:
     """See `service.assist`."""
     return await service.assist(
-        session,
-        caller,
-        house,
+        work,
         arrival_id,
         id=body.id,
         occurred_at=body.occurred_at,
@@ -106,12 +117,11 @@ async def assist(
 
 
 async def arrange_transport(
-    session: Session, caller: Caller, _: House, arrival_id: UUID, body: TransportIn, *, clock_doubtful: bool
+    work: Work, arrival_id: UUID, body: TransportIn, *, clock_doubtful: bool = False
 ) -> tuple[Arrival, OnwardTransport]:
     """See `service.arrange_transport`."""
     return await service.arrange_transport(
-        session,
-        caller,
+        work,
         arrival_id,
         id=body.id,
         occurred_at=body.occurred_at,
@@ -125,13 +135,11 @@ async def arrange_transport(
 
 
 async def hand_over(
-    session: Session, caller: Caller, house: House, arrival_id: UUID, body: HandoverIn, *, clock_doubtful: bool
+    work: Work, arrival_id: UUID, body: HandoverIn, *, clock_doubtful: bool = False
 ) -> tuple[Arrival, Handover]:
     """See `service.hand_over`."""
     return await service.hand_over(
-        session,
-        caller,
-        house,
+        work,
         arrival_id,
         id=body.id,
         to=body.model_dump(mode="json", exclude={"id", "occurred_at"}),
@@ -140,13 +148,9 @@ async def hand_over(
     )
 
 
-async def _check_in(
-    session: Session, caller: Caller, house: House, arrival_id: UUID, body: CheckIn, *, clock_doubtful: bool
-) -> None:
+async def _check_in(work: Work, arrival_id: UUID, body: CheckIn, *, clock_doubtful: bool) -> None:
     await service.check_in(
-        session,
-        caller,
-        house,
+        work,
         [arrival_id],
         occurred_at=body.occurred_at,
         port=body.port_of_entry,
@@ -155,46 +159,38 @@ async def _check_in(
     )
 
 
-async def _bind(
-    session: Session, caller: Caller, house: House, arrival_id: UUID, body: BindIn, *, clock_doubtful: bool
-) -> None:
+async def _bind(work: Work, arrival_id: UUID, body: BindIn, *, clock_doubtful: bool) -> None:
     del clock_doubtful  # a binding has no time of its own
     copy = body.particulars.copy_of() if body.particulars else None
-    await service.bind(session, caller, house, arrival_id, returnee_id=body.returnee_id, copy=copy)
+    await service.bind(work, arrival_id, returnee_id=body.returnee_id, copy=copy)
 
 
-async def _hold(
-    session: Session, caller: Caller, _: House, arrival_id: UUID, body: Happened, *, clock_doubtful: bool
-) -> None:
-    caller.require(Scope.ARRIVALS_RESTRICTED)
-    await service.hold(session, caller, arrival_id, body.occurred_at, clock_doubtful=clock_doubtful)
+async def _hold(work: Work, arrival_id: UUID, body: Happened, *, clock_doubtful: bool) -> None:
+    work.caller.require(Scope.ARRIVALS_RESTRICTED)
+    await service.hold(work, arrival_id, body.occurred_at, clock_doubtful=clock_doubtful)
 
 
-async def _redirect(
-    session: Session, caller: Caller, _: House, arrival_id: UUID, body: RedirectIn, *, clock_doubtful: bool
-) -> None:
-    await service.redirect(
-        session,
-        caller,
+async def redirect(work: Work, arrival_id: UUID, body: RedirectIn, *, clock_doubtful: bool = False) -> Arrival:
+    """See `service.redirect`."""
+    return await service.redirect(
+        work,
         arrival_id,
         port=body.port_of_entry,
         expected_at=body.expected_at,
+        carrier=body.carrier,
+        flight_number=body.flight_number,
         occurred_at=body.occurred_at,
         clock_doubtful=clock_doubtful,
     )
 
 
-async def _reopen(
-    session: Session, caller: Caller, _: House, arrival_id: UUID, body: Happened, *, clock_doubtful: bool
-) -> None:
-    await service.reopen(session, caller, arrival_id, body.occurred_at, clock_doubtful=clock_doubtful)
+async def _reopen(work: Work, arrival_id: UUID, body: Happened, *, clock_doubtful: bool) -> None:
+    await service.reopen(work, arrival_id, body.occurred_at, clock_doubtful=clock_doubtful)
 
 
 def _end(action: Action) -> Apply:
-    async def apply(
-        session: Session, caller: Caller, house: House, arrival_id: UUID, body: Happened, *, clock_doubtful: bool
-    ) -> None:
-        await service.end(session, caller, house, arrival_id, action, body.occurred_at, clock_doubtful=clock_doubtful)
+    async def apply(work: Work, arrival_id: UUID, body: Happened, *, clock_doubtful: bool) -> None:
+        await service.end(work, arrival_id, action, body.occurred_at, clock_doubtful=clock_doubtful)
 
     return apply
 
@@ -208,7 +204,7 @@ KINDS: Mapping[MutationKind, tuple[type[Body], Apply]] = {
     MutationKind.ASSISTANCE: (AssistanceIn, assist),
     MutationKind.ONWARD_TRANSPORT: (TransportIn, arrange_transport),
     MutationKind.HANDOVER: (HandoverIn, hand_over),
-    MutationKind.REDIRECT: (RedirectIn, _redirect),
+    MutationKind.REDIRECT: (RedirectIn, redirect),
     MutationKind.COMPLETE: (Happened, _end(Action.COMPLETE)),
     MutationKind.NO_SHOW: (Happened, _end(Action.NO_SHOW)),
     MutationKind.NOT_DEPARTED: (Happened, _end(Action.NOT_DEPARTED)),
@@ -217,7 +213,11 @@ KINDS: Mapping[MutationKind, tuple[type[Body], Apply]] = {
 }
 """What each kind of entry holds, and what is done; in the order in which things of one moment happen."""
 RANK = {kind: place for place, kind in enumerate(KINDS)}
-GIVES_ITS_ID = frozenset({MutationKind.ASSISTANCE, MutationKind.ONWARD_TRANSPORT, MutationKind.HANDOVER})
+STEPS: Mapping[MutationKind, StepModel] = {
+    MutationKind.ASSISTANCE: Assistance,
+    MutationKind.ONWARD_TRANSPORT: OnwardTransport,
+    MutationKind.HANDOVER: Handover,
+}
 """Kinds whose entry's id becomes the id of what is recorded."""
 
 
@@ -230,17 +230,21 @@ class _Log:
     doubtful: bool
 
 
-async def synchronise(
-    database: Database, lanes: asyncio.Semaphore, caller: Caller, house: House, body: SyncIn
-) -> SyncOut:
+@dataclass(frozen=True)
+class _Entry:
+    place: int
+    mutation: MutationIn
+    digest: bytes
+
+
+async def synchronise(database: Database, caller: Caller, house: House, body: SyncIn) -> SyncOut:
     """Apply a device's log.
 
-    The entries of one arrival are tried in the order of the device's clock, and again as long as one of them made
-    another possible; those of different arrivals do not wait for one another.
+    All of it is one transaction, in which an entry that is refused changes nothing. The entries are tried in the order
+    of the device's clock, and again as long as one of them made another possible.
 
     Args:
-        database: Each entry is a transaction.
-        lanes: How many arrivals this process works on at once, so that other requests find a connection too.
+        database: Where to.
         caller: Whose device.
         house: Keys, ports and programmes.
         body: The log.
@@ -251,60 +255,151 @@ async def synchronise(
     async with database.transaction() as session:
         received_at: datetime = (await session.execute(select(now()))).scalar_one()
     ahead = body.sent_at - received_at
-    log = _Log(caller, house, body.device, round(ahead.total_seconds()), abs(ahead) > CLOCK_TOLERANCE)
-    by_arrival: dict[UUID, list[tuple[int, MutationIn]]] = {}
-    for place, mutation in enumerate(body.mutations):
-        by_arrival.setdefault(mutation.arrival_id, []).append((place, mutation))
-    results: dict[int, SyncResult] = {}
-
-    async def work(entries: Sequence[tuple[int, MutationIn]]) -> None:
-        async with lanes:
-            results.update(await _of_one_arrival(database, log, entries))
-
-    async with asyncio.TaskGroup() as group:
-        for entries in by_arrival.values():
-            group.create_task(work(entries))
+    told = _Log(caller, house, body.device, round(ahead.total_seconds()), abs(ahead) > CLOCK_TOLERANCE)
+    entries = [_Entry(place, mutation, _digest(house, mutation)) for place, mutation in enumerate(body.mutations)]
+    first: dict[UUID, _Entry] = {}
+    for entry in entries:
+        first.setdefault(entry.mutation.id, entry)
+    in_time = sorted(first.values(), key=lambda e: (e.mutation.occurred_at, RANK[e.mutation.kind], e.place))
+    results = await _settle(database, told, in_time)
     return SyncOut(
         received_at=received_at,
-        clock_ahead_seconds=log.ahead,
-        clock_doubtful=log.doubtful,
-        items=[results[place] for place in range(len(body.mutations))],
+        clock_ahead_seconds=told.ahead,
+        clock_doubtful=told.doubtful,
+        items=[_answer(entry, first[entry.mutation.id], results) for entry in entries],
     )
 
 
-async def _of_one_arrival(
-    database: Database, log: _Log, entries: Sequence[tuple[int, MutationIn]]
-) -> dict[int, SyncResult]:
-    waiting = sorted(entries, key=lambda entry: (entry[1].occurred_at, RANK[entry[1].kind], entry[0]))
-    results: dict[int, SyncResult] = {}
-    progress = True
-    while waiting and progress:
-        progress, later = False, []
-        for place, mutation in waiting:
-            results[place] = result = await _one(database, log, mutation)
-            if result.outcome is Outcome.CONFLICT:
-                later.append((place, mutation))
-            progress = progress or result.outcome is Outcome.APPLIED
-        waiting = later
+def _digest(house: House, mutation: MutationIn) -> bytes:
+    return house.marks.of("mutation", json.dumps(mutation.model_dump(mode="json"), sort_keys=True, ensure_ascii=False))
+
+
+def _answer(entry: _Entry, first: _Entry, results: Mapping[UUID, SyncResult]) -> SyncResult:
+    """The answer for an entry, which may be in the log before."""
+    result = results[entry.mutation.id]
+    if entry is first:
+        return result
+    if entry.digest != first.digest:
+        return _refused(entry.mutation, Problem(CONFLICT, USED))
+    settled = result.outcome in {Outcome.APPLIED, Outcome.ALREADY_APPLIED}
+    return result.model_copy(update={"outcome": Outcome.ALREADY_APPLIED}) if settled else result
+
+
+USED = "the id was used for something else"
+
+
+def _refused(mutation: MutationIn, problem: Problem) -> SyncResult:
+    outcome = Outcome.INVALID if problem.kind.status in INVALID else Outcome.CONFLICT
+    return SyncResult(id=mutation.id, arrival_id=mutation.arrival_id, outcome=outcome, problem=problem.document())
+
+
+async def _settle(database: Database, told: _Log, entries: Sequence[_Entry]) -> dict[UUID, SyncResult]:
+    """Apply entries in one transaction; should the database refuse what was decided, each half in its own."""
+    try:
+        results: dict[UUID, SyncResult] = await database.run(lambda session: _apply(session, told, entries))
+    except (DBAPIError, Problem) as error:
+        if isinstance(error, DBAPIError):
+            if is_conflict(error) or sqlstate(error) == LOCK_NOT_AVAILABLE:
+                return {entry.mutation.id: _refused(entry.mutation, Problem(BUSY)) for entry in entries}
+            if is_outage(error):
+                raise
+        if len(entries) > 1:
+            half = len(entries) // 2
+            return await _settle(database, told, entries[:half]) | await _settle(database, told, entries[half:])
+        mutation = entries[0].mutation
+        if isinstance(error, Problem):
+            return {mutation.id: _refused(mutation, error)}
+        log.exception("the database refused an entry of a log", kind=mutation.kind, sqlstate=sqlstate(error))
+        return {mutation.id: _refused(mutation, Problem(INTERNAL))}
     return results
 
 
-async def _one(database: Database, log: _Log, mutation: MutationIn) -> SyncResult:
-    try:
-        body = _body_of(mutation)
-        applied = await database.run(lambda session: _apply(session, log, mutation, body))
-    except Problem as problem:
-        outcome = Outcome.INVALID if problem.kind.status in INVALID else Outcome.CONFLICT
-        return SyncResult(id=mutation.id, arrival_id=mutation.arrival_id, outcome=outcome, problem=problem.document())
-    except DBAPIError as error:
-        if not is_conflict(error) and sqlstate(error) != LOCK_NOT_AVAILABLE:
-            raise
-        return SyncResult(
-            id=mutation.id, arrival_id=mutation.arrival_id, outcome=Outcome.CONFLICT, problem=Problem(BUSY).document()
+async def _apply(session: Session, told: _Log, entries: Sequence[_Entry]) -> dict[UUID, SyncResult]:
+    results: dict[UUID, SyncResult] = {}
+    mine = await _claim(session, told, entries, results)
+    if not mine:
+        return results
+    gives = any(entry.mutation.kind is MutationKind.ASSISTANCE for entry in mine)
+    arrivals = {entry.mutation.arrival_id for entry in mine}
+    work = await Work.on(session, told.caller, told.house, arrivals, households=gives)
+    for kind, model in STEPS.items():
+        await work.know_steps(model, [entry.mutation.id for entry in mine if entry.mutation.kind is kind])
+    bodies = _bodies(mine, results)
+    waiting = [entry.mutation for entry in mine if entry.mutation.id in bodies]
+    for _ in range(ROUNDS):
+        later = []
+        for count, mutation in enumerate(waiting, start=1):
+            if count % BREATH == 0:
+                await asyncio.sleep(0)
+            result = results[mutation.id] = await _one(work, told, mutation, bodies[mutation.id])
+            if result.outcome is Outcome.CONFLICT:
+                later.append(mutation)
+        progress, waiting = len(later) < len(waiting), later
+        if not waiting or not progress:
+            break
+    refused = [each for each, result in results.items() if result.outcome in {Outcome.CONFLICT, Outcome.INVALID}]
+    given_back = {entry.mutation.id for entry in mine} & set(refused)
+    if given_back:
+        organisation = Mutation.organisation == told.caller.organisation
+        await session.execute(delete(Mutation).where(organisation, Mutation.id.in_(given_back)))
+    return results
+
+
+def _bodies(entries: Sequence[_Entry], results: dict[UUID, SyncResult]) -> dict[UUID, Body]:
+    """What the entries say; of those that say nothing sensible, why not, in `results`."""
+    bodies = {}
+    for mutation in (entry.mutation for entry in entries):
+        try:
+            bodies[mutation.id] = _body_of(mutation)
+        except Problem as problem:
+            results[mutation.id] = _refused(mutation, problem)
+    return bodies
+
+
+async def _claim(
+    session: Session, told: _Log, entries: Sequence[_Entry], results: dict[UUID, SyncResult]
+) -> list[_Entry]:
+    """Note that these entries are being applied, waiting for whoever applies one of them too.
+
+    Returns:
+        Those that are new; for the others the answer is in `results`.
+    """
+    told_by = {"organisation": told.caller.organisation, "device": told.device, "ahead_seconds": told.ahead}
+    columns = {
+        "id": [entry.mutation.id for entry in entries],
+        "kind": [entry.mutation.kind.value for entry in entries],
+        "arrival_id": [entry.mutation.arrival_id for entry in entries],
+        "digest": [entry.digest for entry in entries],
+        "occurred_at": [entry.mutation.occurred_at for entry in entries],
+    }
+    new = set(await session.scalars(CLAIM, told_by | columns))
+    known = [entry for entry in entries if entry.mutation.id not in new]
+    if known:
+        query = select(Mutation.id, Mutation.digest).where(
+            Mutation.organisation == told.caller.organisation,
+            Mutation.id.in_([entry.mutation.id for entry in known]),
         )
-    return SyncResult(
-        id=mutation.id, arrival_id=mutation.arrival_id, outcome=Outcome.APPLIED if applied else Outcome.ALREADY_APPLIED
-    )
+        digests = {row.id: row.digest for row in await session.execute(query)}
+        for entry in known:
+            mutation = entry.mutation
+            same = digests.get(mutation.id) == entry.digest
+            results[mutation.id] = (
+                SyncResult(id=mutation.id, arrival_id=mutation.arrival_id, outcome=Outcome.ALREADY_APPLIED)
+                if same
+                else _refused(mutation, Problem(CONFLICT, USED))
+            )
+    return [entry for entry in entries if entry.mutation.id in new]
+
+
+async def _one(work: Work, told: _Log, mutation: MutationIn, body: Body) -> SyncResult:
+    _, apply = KINDS[mutation.kind]
+    try:
+        done = await apply(work, mutation.arrival_id, body, clock_doubtful=told.doubtful)
+    except Problem as problem:
+        return _refused(mutation, problem)
+    there = mutation.kind is MutationKind.WALK_IN and done[1] is False
+    outcome = Outcome.ALREADY_APPLIED if there else Outcome.APPLIED
+    return SyncResult(id=mutation.id, arrival_id=mutation.arrival_id, outcome=outcome)
 
 
 def _body_of(mutation: MutationIn) -> Body:
@@ -312,34 +407,10 @@ def _body_of(mutation: MutationIn) -> Body:
     data = dict(mutation.data)
     if "occurred_at" in model.model_fields:
         data["occurred_at"] = mutation.occurred_at
-    if mutation.kind in GIVES_ITS_ID:
+    if mutation.kind in STEPS:
         data["id"] = mutation.id
     try:
         return model.model_validate(data)
     except ValidationError as error:
         found = error.errors(include_input=False, include_url=False)
         raise invalid(*(field_error(dict(item, loc=("body", "data", *item["loc"]))) for item in found)) from None
-
-
-async def _apply(session: Session, log: _Log, mutation: MutationIn, body: Body) -> bool:
-    """Apply an entry in its own transaction; False if it was applied before."""
-    sent = json.dumps(mutation.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
-    row = {
-        "organisation": log.caller.organisation,
-        "id": mutation.id,
-        "device": log.device,
-        "kind": mutation.kind,
-        "arrival_id": mutation.arrival_id,
-        "digest": log.house.marks.of("mutation", sent),
-        "occurred_at": mutation.occurred_at,
-        "ahead_seconds": log.ahead,
-    }
-    new = await session.scalar(insert(Mutation).values(row).on_conflict_do_nothing().returning(Mutation.id))
-    if new is None:
-        there = await session.get_one(Mutation, (log.caller.organisation, mutation.id))
-        if there.digest != row["digest"]:
-            raise Problem(CONFLICT, "the id was used for something else")
-        return False
-    _, apply = KINDS[mutation.kind]
-    done = await apply(session, log.caller, log.house, mutation.arrival_id, body, clock_doubtful=log.doubtful)
-    return not (mutation.kind is MutationKind.WALK_IN and done[1] is False)

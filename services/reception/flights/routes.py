@@ -1,5 +1,6 @@
 """`/v1/flights`: announced, changed, landed; and who is on them."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -8,6 +9,7 @@ from fastapi import Query, Request, Response
 
 from chassis.concurrency import set_etag
 from chassis.errors import FieldError, invalid
+from chassis.marks import MarksDep
 from chassis.pagination import Cursor, Limit, Page, link_next
 from chassis.routing import Body, CallerDep, PreconditionDep, Router, SessionDep, requires
 from contracts.codes import PortCode, Slug
@@ -31,7 +33,6 @@ from services.reception.flights.schemas import (
     View,
 )
 from services.reception.identities import KeyringDep
-from services.reception.marks import MarksDep
 from services.reception.models import Flight
 from services.reception.ports import PortsDep
 from services.reception.printing import Column, Form, FormDep, as_csv, as_page, in_forms
@@ -82,7 +83,23 @@ async def announce(body: FlightIn, response: Response, session: SessionDep, call
     return _out(response, await service.announce(session, caller, body))
 
 
-@router.get("")
+MOST_LISTED = 2000
+LISTED = (
+    Column("scheduled_at", "Lands", narrow=True),
+    Column("flight_number", "Flight", narrow=True),
+    Column("charter", "Charter", narrow=True),
+    Column("origin", "From", narrow=True),
+    Column("port_of_entry", "To", narrow=True),
+    Column("previous_port", "Was to land at", narrow=True),
+    Column("state", "State", narrow=True),
+    Column("landed_at", "Landed", narrow=True),
+    Column("receiver", "Desk"),
+    Column("programme", "Programme"),
+    Column("id"),
+)
+
+
+@router.get("", response_model=Page[FlightOut], responses=in_forms("The flights, in the form of Accept."))
 @requires(Scope.FLIGHTS_READ)
 async def read_flights(
     request: Request,
@@ -90,14 +107,15 @@ async def read_flights(
     session: SessionDep,
     caller: CallerDep,
     ports: PortsDep,
+    form: FormDep,
     port: PortCode | None = None,
     day: Annotated[Day | None, Query(alias="date", description="A day in the time zone of the port.")] = None,
     state: FlightState | None = None,
     updated_since: Claimed | None = None,
     after: Cursor = None,
     limit: Limit = 50,
-) -> Page[FlightOut]:
-    """Flights in the order in which they are to land."""
+) -> Response | Page[FlightOut]:
+    """Flights in the order in which they are to land; also as CSV and as a page to print, up to 2,000 lines."""
     rows = await service.flights(
         session,
         caller,
@@ -107,10 +125,26 @@ async def read_flights(
         state=state,
         updated_since=updated_since,
         after=after,
-        limit=limit,
+        limit=limit if form is Form.JSON else MOST_LISTED,
     )
-    link_next(request, response, rows.next)
+    answer = response if form is Form.JSON else _listed(form, rows.items, ports)
+    link_next(request, answer, rows.next)
+    if form is not Form.JSON:
+        return answer
     return Page(items=[FlightOut.model_validate(flight) for flight in rows.items], next=rows.next)
+
+
+def _listed(form: Form, flights: Sequence[Flight], ports: PortsDep) -> Response:
+    lines = [[getattr(flight, column.name) for column in LISTED] for flight in flights]
+    if form is Form.CSV:
+        return as_csv(LISTED, lines)
+    for line, flight in zip(lines, flights, strict=True):
+        zone = ports.zone(flight.port_of_entry)
+        for place in (0, 7):
+            line[place] = line[place].astimezone(zone).strftime("%d %b %Y %H:%M") if line[place] else None
+        line[2] = "charter" if flight.charter else None
+    about = "Times in the time zone of the port."
+    return as_page("Flights", about, LISTED, lines, at=datetime.now(UTC), ticks=False, warning="Times printed in UTC.")
 
 
 @router.get("/{flight_id}")
@@ -235,17 +269,22 @@ async def read_manifest(
         reduced = [AuthorityPassenger.model_validate(p.model_dump(include=set(_AUTHORITY))) for p in passengers]
         if form is Form.JSON:
             return AuthorityManifest(flight=AuthorityFlight.model_validate(flight), passengers=reduced)
-        return _printed(form, flight, _AUTHORITY, reduced, ports, for_desk=False)
+        return _printed(form, flight, _AUTHORITY, reduced, ports, given=(str(recipient), Purpose(str(purpose))))
     if form is Form.JSON:
         return ManifestOut(flight=FlightOut.model_validate(flight), passengers=passengers)
-    return _printed(form, flight, tuple(PassengerOut.model_fields), passengers, ports, for_desk=True)
+    return _printed(form, flight, tuple(PassengerOut.model_fields), passengers, ports)
 
 
 _AUTHORITY = tuple(AuthorityPassenger.model_fields)
 
 
 def _printed(
-    form: Form, flight: Flight, names: tuple[str, ...], passengers: Any, ports: PortsDep, *, for_desk: bool
+    form: Form,
+    flight: Flight,
+    names: tuple[str, ...],
+    passengers: Any,
+    ports: PortsDep,
+    given: tuple[str, Purpose] | None = None,
 ) -> Response:
     if form is Form.PAGE:  # a page reads from the seat on
         names = tuple(name for name in TITLES if name in names)
@@ -257,5 +296,9 @@ def _printed(
     number = flight.flight_number or ("Charter" if flight.charter else "Flight")
     lands = flight.scheduled_at.astimezone(zone)
     about = f"Lands {lands:%a %d %b %Y %H:%M} local time. Version {flight.manifest_version} of the manifest."
-    title = f"{number} {flight.origin} - {flight.port_of_entry}"
-    return as_page(title, about, columns, rows, at=datetime.now(UTC).astimezone(zone), ticks=for_desk)
+    title, at = f"{number} {flight.origin} - {flight.port_of_entry}", datetime.now(UTC).astimezone(zone)
+    if given is None:
+        return as_page(title, about, columns, rows, at=at, ticks=True)
+    recipient, purpose = given
+    warning = f"For {recipient}, for {purpose.value.replace('_', ' ')} only; to be destroyed afterwards."
+    return as_page(title, about, columns, rows, at=at, ticks=False, warning=warning)

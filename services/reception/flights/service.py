@@ -17,6 +17,7 @@ from chassis.crypto import Keyring
 from chassis.db import Session, now
 from chassis.errors import CONFLICT, NOT_FOUND, Problem, state_conflict
 from chassis.ids import new_id
+from chassis.marks import Marks
 from chassis.outbox import publish
 from chassis.pagination import Rows, page
 from contracts import reception as told
@@ -24,7 +25,6 @@ from contracts.codes import ArrivalState, PortCode
 from services.reception.facts import ids_of
 from services.reception.flights.rules import TRANSITIONS, FlightAction, FlightState
 from services.reception.flights.schemas import FlightIn, FlightPatch, ManifestTaken, PassengerIn, Purpose
-from services.reception.marks import Marks
 from services.reception.models import Alias, Arrival, Flight, Passenger
 from services.reception.ports import Ports
 from services.reception.uniting import unite_known

@@ -1,6 +1,6 @@
 """Attendance: a whole sheet at once, put right later, and what follows from it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from chassis import audit
+from chassis import aliases, audit
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
@@ -29,9 +29,11 @@ from services.training.enrolments.rules import (
 from services.training.enrolments.schemas import SheetIn
 from services.training.enrolments.service import fact_of, in_sight, mine
 from services.training.fields import found
-from services.training.models import Attendance, Certificate, Cohort, CohortSession, Enrolment
+from services.training.models import Attendance, Certificate, Cohort, CohortSession, Enrolment, PlannedLine
 
 RESOURCE = "attendance"
+ALLOWANCE = "living_allowance"
+"""The kind of line of a plan that pays for attendance."""
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far ahead of the database's clock a claim may be; a convention of the whole API."""
 
@@ -188,6 +190,18 @@ async def _write(
     return rows
 
 
+async def _allowances(session: Session, returnee_ids: Collection[UUID]) -> dict[UUID, UUID]:
+    """The line of each person's approved plan that pays a living allowance; of several the one with the lowest id."""
+    same = await aliases.same_people(session, returnee_ids)
+    query = (
+        select(PlannedLine.returnee_id, PlannedLine.line_id)
+        .where(PlannedLine.returnee_id.in_(same), PlannedLine.kind == ALLOWANCE, PlannedLine.active)
+        .order_by(PlannedLine.line_id.desc())
+    )
+    lines = {same[row.returnee_id]: row.line_id for row in await session.execute(query)}
+    return {one: lines[root] for one, root in same.items() if root in lines}
+
+
 async def _follow(
     session: Session,
     cohort: Cohort,
@@ -200,6 +214,7 @@ async def _follow(
     """Tell each entry that is new or other than before, and let enrolments and certificates follow."""
     total, minutes = await held(session, cohort.id), await attended(session, changed)
     day = (await session.execute(select(func.timezone(cohort.time_zone, meeting.starts_at)))).scalar_one().date()
+    allowances = await _allowances(session, [people[each].returnee_id for each in changed if people[each].stipend])
     for enrolment_id, row in sorted(changed.items()):
         enrolment = people[enrolment_id]
         assert enrolment.attendance_percent is not None
@@ -213,6 +228,7 @@ async def _follow(
             "status": row.status,
             "minutes": row.minutes,
             "stipend": enrolment.stipend,
+            "allowance_line_id": allowances.get(enrolment.returnee_id) if enrolment.stipend else None,
         }
         old = before.get(enrolment_id)
         if old is None:

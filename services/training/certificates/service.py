@@ -16,8 +16,8 @@ from contracts import training as facts
 from services.training.attendance.service import attended, held
 from services.training.enrolments.rules import Action, after, enough
 from services.training.enrolments.service import RESOURCE, fact_of, lock
-from services.training.fields import found
-from services.training.models import Certificate, Cohort, Course, Enrolment, Provider, Seeker
+from services.training.fields import found, is_in
+from services.training.models import Certificate, Cohort, Course, Enrolment, Provider, Seeker, Whereabouts
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: nothing in it looks like something else."""
@@ -93,13 +93,16 @@ async def _issue(session: Session, enrolment: Enrolment, cohort: Cohort, course:
 
 async def _can_do(session: Session, enrolment: Enrolment, occupation: str, cohort: Cohort) -> None:
     """What a completed course leads to is added to what the person can do."""
+    known = await session.get(Whereabouts, enrolment.returnee_id)
+    home = known.governorate if known else None
     values = {
         "id": enrolment.returnee_id,
         "version": 1,
         "occupations": [occupation],
         "groups": [occupation[0]],
-        "languages": [],
+        "languages": (known.languages if known else None) or [],
         "country": cohort.country,
+        "governorate": home if home and is_in(cohort.country, home) else None,
         "may_move": False,
         "looking": True,
     }

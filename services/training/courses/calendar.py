@@ -21,12 +21,13 @@ def calendar(cohort: Cohort, course: Course, sessions: Sequence[CohortSession]) 
         sessions: Its sessions, in order.
 
     Returns:
-        An `.ics` file with times in UTC.
+        An `.ics` file with times in UTC, which no calendar reads otherwise, and the zone in which they are local.
     """
     cancelled = cohort.state == CohortState.CANCELLED
     file = Calendar()
     file.add("prodid", "-//Homeward//training//EN")
     file.add("version", "2.0")
+    file.add("x-wr-timezone", cohort.time_zone)
     file.add("method", "CANCEL" if cancelled else "PUBLISH")
     place = "online" if cohort.online else ", ".join(part for part in (cohort.venue, cohort.city) if part)
     for session in sessions:

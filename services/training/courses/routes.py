@@ -1,6 +1,5 @@
 """`/v1/providers`, `/v1/courses` and `/v1/cohorts`."""
 
-from datetime import date
 from typing import Annotated
 from uuid import UUID
 
@@ -33,7 +32,7 @@ from services.training.courses.schemas import (
 )
 from services.training.enrolments import service as enrolments
 from services.training.enrolments.schemas import Participant
-from services.training.fields import Claimed, found
+from services.training.fields import Claimed, Day, found
 from services.training.models import Cohort, Course, Provider
 from services.training.routing import UNKNOWN, KeyringDep
 
@@ -169,7 +168,7 @@ async def list_cohorts(
     session: SessionDep,
     course_id: UUID | None = None,
     state: CohortState | None = None,
-    starts_from: Annotated[date | None, Query(description="Beginning on this day or later.")] = None,
+    starts_from: Annotated[Day | None, Query(description="Beginning on this day or later.")] = None,
     updated_since: Claimed | None = None,
     after: Cursor = None,
     limit: Limit = 50,

@@ -56,12 +56,14 @@ class Offer:
         phase: Before the departure or after the arrival.
         country: Where it takes place (ISO 3166-1 alpha-3).
         online: Whether it may be attended from anywhere.
+        governorates: Where those return to for whom it is (ISO 3166-2); empty means anywhere.
     """
 
     programmes: Collection[str]
     phase: str
     country: str
     online: bool
+    governorates: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ def refusals(
     case_state: str,
     host_countries: Collection[str] | None,
     countries_of_return: Collection[str],
+    governorate: str | None,
 ) -> list[Refusal]:
     """Why a cohort is not for somebody: by programme, phase and place, and by nothing else about them.
 
@@ -88,6 +91,7 @@ def refusals(
         case_state: Where their case stands.
         host_countries: From where the programme's people leave; None where it names none.
         countries_of_return: Where they return to.
+        governorate: Where the person returns to; None where that is not known, which rules nothing out.
     """
     found = []
     if offer.programmes and programme not in offer.programmes:
@@ -100,6 +104,9 @@ def refusals(
     here = host_countries if before else countries_of_return
     if not offer.online and here is not None and offer.country not in here:
         found.append(Refusal("place", "a cohort in a country where the programme's people are at that time"))
+    if offer.governorates and governorate is not None and governorate not in offer.governorates:
+        right = "a person who returns to " + ", ".join(sorted(offer.governorates))
+        found.append(Refusal("governorate", right))
     return found
 
 

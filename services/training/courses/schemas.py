@@ -12,7 +12,18 @@ from contracts.codes import Slug
 from contracts.training import Phase
 from services.training.classifications import IscedCode, IscoCode
 from services.training.courses.rules import CohortState, CourseKind, sessions_overlap
-from services.training.fields import Claimed, Country, Language, Line, Out, ResourceOut, TimeZone, refuse
+from services.training.fields import (
+    Claimed,
+    Country,
+    Governorate,
+    Language,
+    Line,
+    Out,
+    ResourceOut,
+    TimeZone,
+    check_place,
+    refuse,
+)
 
 MOST_SESSIONS = 200
 Capacity = Annotated[int, Field(ge=1, le=1000)]
@@ -62,6 +73,10 @@ class CourseIn(Body):
     """The occupation that it leads to."""
     programmes: Annotated[list[Slug], Field(max_length=50, default_factory=list)]
     """Those that it is for; empty means every one."""
+    governorate: Governorate | None = None
+    """Where it takes place; found by its city where nothing is said."""
+    governorates: Annotated[list[Governorate], Field(max_length=50, default_factory=list)]
+    """Where those return to for whom it is; empty means anywhere."""
     stipend: bool = False
     """Whether attendance entitles to a living allowance."""
     attendance_percent: Threshold | None = None
@@ -72,6 +87,7 @@ class CourseIn(Body):
         """Refuse a course that is neither online nor anywhere."""
         if not self.online and self.city is None:
             raise refuse("place_missing", "a city, or online")
+        check_place(self.country, self.governorate)
         return self
 
 
@@ -95,6 +111,8 @@ class CourseOut(ResourceOut):
     isced_f: str
     isco_08: str | None
     programmes: list[str]
+    governorate: str | None
+    governorates: list[str]
     stipend: bool
     attendance_percent: int | None
 
@@ -138,6 +156,8 @@ class CohortIn(Body):
     """Where its days begin and end; known for countries of return."""
     city: Line | None = None
     """As the course where nothing is said."""
+    governorate: Governorate | None = None
+    """Found by the city where nothing is said."""
     venue: Line | None = None
     online: bool | None = None
     capacity: Capacity | None = None
@@ -157,6 +177,8 @@ class CohortChange(Body):
     sessions: Sessions | None = None
     """All of them. Those whose attendance was recorded stay as they are."""
     city: Line | None = None
+    governorate: Governorate | None = None
+    """Found by the city where that is another one and nothing is said."""
     venue: Line | None = None
     online: bool | None = None
     capacity: Capacity | None = None
@@ -194,6 +216,7 @@ class CohortOut(ResourceOut):
     time_zone: str
     country: str
     city: str | None
+    governorate: str | None
     venue: str | None
     online: bool
     capacity: int

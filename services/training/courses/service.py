@@ -26,9 +26,9 @@ from contracts import training as facts
 from contracts.training import CohortField
 from services.training.courses.rules import GROUPS, CohortState, CourseKind, published_kind, slug_of
 from services.training.courses.schemas import CohortChange, CohortIn, CourseIn, ProviderIn, SessionIn
-from services.training.fields import check_owner, found
+from services.training.fields import check_owner, found, is_in
 from services.training.models import Cohort, CohortSession, Course, CourseRevision, Provider
-from services.training.programmes import countries
+from services.training.programmes import countries, governorate_of
 
 COLUMNS = (
     "code",
@@ -112,7 +112,7 @@ async def offer(session: Session, caller: Caller, body: CourseIn) -> Course:
 
 async def _offer(session: Session, caller: Caller, body: CourseIn, provider: Provider) -> tuple[Course, str]:
     mine = (Course.organisation == caller.organisation, Course.code == body.code)
-    content = {name: getattr(body, name) for name in CHANGEABLE} | {"provider_id": provider.id}
+    content = _content(body) | {"provider_id": provider.id}
     values = {"id": new_id(), "version": 1, "revision": 1, "organisation": caller.organisation, "code": body.code}
     inserted = await session.scalars(
         insert(Course)
@@ -126,6 +126,12 @@ async def _offer(session: Session, caller: Caller, body: CourseIn, provider: Pro
         return course, "created"
     course = (await session.scalars(select(Course).where(*mine).with_for_update())).one()
     return course, "unchanged" if all(getattr(course, n) == v for n, v in content.items()) else "changed"
+
+
+def _content(body: CourseIn) -> dict[str, Any]:
+    content = {name: getattr(body, name) for name in CHANGEABLE}
+    content["governorate"] = body.governorate or governorate_of(body.country, body.city)
+    return content
 
 
 async def _revised(session: Session, caller: Caller, course: Course) -> None:
@@ -159,8 +165,8 @@ async def change_course(
 
 
 async def _change(session: Session, caller: Caller, course: Course, body: CourseIn, provider: Provider) -> None:
-    for name in CHANGEABLE:
-        setattr(course, name, getattr(body, name))
+    for name, value in _content(body).items():
+        setattr(course, name, value)
     course.provider_id = provider.id
     course.revision += 1
     course.changed()
@@ -277,6 +283,7 @@ async def schedule(session: Session, caller: Caller, body: CohortIn) -> Cohort:
     """
     course = found(await session.get(Course, body.course_id))
     check_owner(course.organisation, caller)
+    _check_governorate(course.country, body.governorate)
     online = course.online if body.online is None else body.online
     country = countries().get(course.country)
     time_zone = body.time_zone or (country.time_zone if country else None)
@@ -296,6 +303,7 @@ async def schedule(session: Session, caller: Caller, body: CohortIn) -> Cohort:
         "time_zone": time_zone,
         "country": course.country,
         "city": body.city or course.city,
+        "governorate": _where(course.country, body.city, body.governorate, course.governorate),
         "venue": body.venue,
         "online": online,
         "capacity": body.capacity or course.capacity,
@@ -324,6 +332,17 @@ async def schedule(session: Session, caller: Caller, body: CohortIn) -> Cohort:
     return cohort
 
 
+def _where(country: str, city: str | None, said: str | None, otherwise: str | None) -> str | None:
+    """In which governorate something takes place: as said, by its city if one is given, or as it was."""
+    return said or (governorate_of(country, city) if city else otherwise)
+
+
+def _check_governorate(country: str, governorate: str | None) -> None:
+    if governorate is not None and not is_in(country, governorate):
+        detail = "an ISO 3166-2 code of the country"
+        raise invalid(FieldError(pointer="/governorate", code="governorate_outside_country", detail=detail))
+
+
 async def _set_sessions(session: Session, cohort: Cohort, wanted: Sequence[SessionIn], *, first: int) -> None:
     session.add_all(
         CohortSession(cohort_id=cohort.id, number=number, starts_at=each.starts_at, ends_at=each.ends_at)
@@ -349,10 +368,7 @@ async def change_cohort(session: Session, cohort: Cohort, body: CohortChange) ->
             raise Problem(CONFLICT, f"{cohort.seats_taken} places are taken")
         cohort.capacity = body.capacity
         changed.append(CohortField.CAPACITY)
-    venue = {name: getattr(body, name) for name in ("city", "venue", "online") if getattr(body, name) is not None}
-    if any(getattr(cohort, name) != value for name, value in venue.items()):
-        for name, value in venue.items():
-            setattr(cohort, name, value)
+    if _move_venue(cohort, body):
         changed.append(CohortField.VENUE)
     for name, field in (("languages", CohortField.LANGUAGES), ("lecturers", CohortField.LECTURERS)):
         value = getattr(body, name)
@@ -365,6 +381,17 @@ async def change_cohort(session: Session, cohort: Cohort, body: CohortChange) ->
         cohort.changed()
         await session.flush()
     return tuple(changed)
+
+
+def _move_venue(cohort: Cohort, body: CohortChange) -> bool:
+    _check_governorate(cohort.country, body.governorate)
+    venue = {name: getattr(body, name) for name in ("city", "venue", "online") if getattr(body, name) is not None}
+    if body.governorate or (body.city and body.city != cohort.city):
+        venue["governorate"] = _where(cohort.country, body.city, body.governorate, cohort.governorate)
+    moved = any(getattr(cohort, name) != value for name, value in venue.items())
+    for name, value in venue.items():
+        setattr(cohort, name, value)
+    return moved
 
 
 async def _move_sessions(session: Session, cohort: Cohort, wanted: Sequence[SessionIn]) -> bool:

@@ -18,18 +18,20 @@ from services.training import identities
 from services.training.attendance.service import attended, held
 from services.training.certificates import service as certificates
 from services.training.certificates.pdf import draw
-from services.training.enrolments import service
+from services.training.enrolments import choices, service
 from services.training.enrolments.rules import EnrolmentState, enough
 from services.training.enrolments.schemas import (
     AcceptIn,
     AssessIn,
     AttendedOut,
+    ChoiceOut,
     ClashOut,
     DropOutIn,
     EnrolmentDetail,
     EnrolmentIn,
     EnrolmentOut,
     EvaluateIn,
+    FitOut,
     ManualIn,
     PlaceIn,
     ProfileIn,
@@ -40,11 +42,12 @@ from services.training.models import Enrolment, Seeker
 from services.training.routing import UNKNOWN, KeyringDep
 from services.training.work import service as work
 from services.training.work.schemas import ReasonOut, SuggestionOut, SuggestionsOut
-from services.training.work.views import vacancy_out
+from services.training.work.views import vacancy_out, weighing_out
 
 router = Router(prefix="/v1/enrolments", tags=["training"])
 
 PDF = "application/pdf"
+Few = Annotated[int, Query(ge=1, le=50, description="Items in a page.")]
 Most = Annotated[int, Query(ge=1, le=100, description="The best so many.")]
 
 
@@ -81,6 +84,7 @@ async def list_enrolments(
     cohort_id: UUID | None = None,
     returnee_id: UUID | None = None,
     state: EnrolmentState | None = None,
+    review: Annotated[bool | None, Query(description="Whether a person has to look whether it goes on.")] = None,
     updated_since: Claimed | None = None,
     after: Cursor = None,
     limit: Limit = 50,
@@ -92,12 +96,48 @@ async def list_enrolments(
         cohort_id=cohort_id,
         returnee_id=returnee_id,
         state=state,
+        review=review,
         updated_since=updated_since,
         after_=after,
         limit=limit,
     )
     link_next(request, response, rows.next)
     return Page(items=[EnrolmentOut.model_validate(row) for row in rows.items], next=rows.next)
+
+
+@router.get("/choices")
+@requires(Scope.TRAINING_READ)
+async def list_choices(
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    caller: CallerDep,
+    after: Cursor = None,
+    limit: Few = 20,
+) -> Page[ChoiceOut]:
+    """What approved plans ask for and a person has to choose a cohort for, the oldest first, with those that may do.
+
+    Where exactly one suits, or the plan names it, it was chosen already.
+    """
+    rows, fits = await choices.waiting(session, caller, after=after, limit=limit)
+    link_next(request, response, rows.next)
+    items = [
+        ChoiceOut(**EnrolmentOut.model_validate(row).model_dump(), cohorts=[_fit(each) for each in fits[row.id]])
+        for row in rows.items
+    ]
+    return Page(items=items, next=rows.next)
+
+
+def _fit(fit: choices.Fit) -> FitOut:
+    names = ("starts_on", "ends_on", "city", "governorate", "online", "languages")
+    return FitOut(
+        cohort_id=fit.cohort.id,
+        course_id=fit.course.id,
+        title=fit.course.title,
+        free=max(0, fit.cohort.capacity - fit.cohort.seats_taken - fit.cohort.waiting),
+        obstacles=list(fit.obstacles),
+        **{name: getattr(fit.cohort, name) for name in names},
+    )
 
 
 async def _detail(session: Session, caller: Caller, enrolment: Enrolment, response: Response) -> EnrolmentDetail:
@@ -176,6 +216,15 @@ async def accept(
 async def cancel(enrolment_id: UUID, session: SessionDep, caller: CallerDep, response: Response) -> EnrolmentOut:
     """The person does not want the place, or the offer; it goes to the first on the waiting list."""
     return _out(response, await service.cancel(session, caller, enrolment_id))
+
+
+@router.post("/{enrolment_id}/keep")
+@requires(Scope.TRAINING_WRITE, person=True, if_match=True)
+async def keep(
+    enrolment_id: UUID, session: SessionDep, caller: CallerDep, precondition: PreconditionDep, response: Response
+) -> EnrolmentOut:
+    """The enrolment goes on although the plan that asked for it was changed."""
+    return _out(response, await service.keep(session, caller, enrolment_id, precondition))
 
 
 @router.post("/{enrolment_id}/drop-out")
@@ -299,12 +348,13 @@ async def suggest_vacancies(
     enrolment_id: UUID, session: SessionDep, caller: CallerDep, limit: Most = 20
 ) -> SuggestionsOut:
     """The open vacancies that fit the participant best, with the reasons."""
+    best, by = await work.suggestions(session, caller, enrolment_id, limit)
     items = [
         SuggestionOut(
             vacancy=vacancy_out(vacancy),
             score=match.score,
             reasons=[ReasonOut.model_validate(reason) for reason in match.reasons],
         )
-        for match, vacancy in await work.suggestions(session, caller, enrolment_id, limit)
+        for match, vacancy in best
     ]
-    return SuggestionsOut(items=items)
+    return SuggestionsOut(items=items, weighing=weighing_out(by))

@@ -1,8 +1,10 @@
 """What may happen to an enrolment, who holds a place, and how much attendance is enough. Pure."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 from enum import StrEnum
+from uuid import UUID
 
 from chassis.errors import state_conflict
 from contracts.training import AttendanceStatus
@@ -33,6 +35,7 @@ class Action(StrEnum):
     HAND_MANUAL = "manual"
     COMPLETE = "complete"
     EVALUATE = "evaluate"
+    KEEP = "keep"
     DROP_OUT = "drop-out"
     NO_SHOW = "no-show"
     CANCEL = "cancel"
@@ -42,10 +45,11 @@ REQUESTED, WAITLISTED, OFFERED = EnrolmentState.REQUESTED, EnrolmentState.WAITLI
 ENROLLED, ATTENDING, COMPLETED = EnrolmentState.ENROLLED, EnrolmentState.ATTENDING, EnrolmentState.COMPLETED
 
 TRANSITIONS: Mapping[EnrolmentState, Mapping[Action, EnrolmentState]] = {
-    REQUESTED: {Action.PLACE: ENROLLED, Action.CANCEL: EnrolmentState.CANCELLED},
-    WAITLISTED: {Action.OFFER: OFFERED, Action.CANCEL: EnrolmentState.CANCELLED},
-    OFFERED: {Action.ACCEPT: ENROLLED, Action.CANCEL: EnrolmentState.CANCELLED},
+    REQUESTED: {Action.PLACE: ENROLLED, Action.KEEP: REQUESTED, Action.CANCEL: EnrolmentState.CANCELLED},
+    WAITLISTED: {Action.OFFER: OFFERED, Action.KEEP: WAITLISTED, Action.CANCEL: EnrolmentState.CANCELLED},
+    OFFERED: {Action.ACCEPT: ENROLLED, Action.KEEP: OFFERED, Action.CANCEL: EnrolmentState.CANCELLED},
     ENROLLED: {
+        Action.KEEP: ENROLLED,
         Action.ATTEND: ATTENDING,
         Action.ASSESS: ENROLLED,
         Action.HAND_MANUAL: ENROLLED,
@@ -59,6 +63,7 @@ TRANSITIONS: Mapping[EnrolmentState, Mapping[Action, EnrolmentState]] = {
         Action.HAND_MANUAL: ATTENDING,
         Action.EVALUATE: ATTENDING,
         Action.COMPLETE: COMPLETED,
+        Action.KEEP: ATTENDING,
         Action.DROP_OUT: EnrolmentState.DROPPED_OUT,
     },
     COMPLETED: {
@@ -76,6 +81,8 @@ TRANSITIONS: Mapping[EnrolmentState, Mapping[Action, EnrolmentState]] = {
 HOLDS_A_SEAT = frozenset({OFFERED, ENROLLED, ATTENDING, COMPLETED})
 NOT_BEGUN = frozenset({REQUESTED, WAITLISTED, OFFERED, ENROLLED})
 """What a closed case, or a return that does not take place, ends."""
+MAY_BE_QUESTIONED = NOT_BEGUN | {ATTENDING}
+"""What a person has to look at when the plan that asked for it is changed."""
 ON_THE_SHEET = frozenset({ENROLLED, ATTENDING, COMPLETED})
 
 
@@ -126,3 +133,99 @@ def percent_left(sessions: Sequence[tuple[datetime, datetime]], at: datetime) ->
     held = sum((end - start).total_seconds() for start, end in sessions)
     left = sum((end - start).total_seconds() for start, end in sessions if start > at)
     return int(left * 100 // held) if held else 0
+
+
+class Obstacle(StrEnum):
+    """What speaks against a cohort that is for somebody, so that a person has to decide."""
+
+    FULL = "full"
+    CLASH = "clash"
+    ANOTHER_PLACE = "another_place"
+    PLACE_NOT_KNOWN = "place_not_known"
+    LANGUAGE = "language"
+    LANGUAGE_NOT_KNOWN = "language_not_known"
+    NOT_AVAILABLE = "not_available"
+
+
+SOLID = frozenset({Obstacle.FULL, Obstacle.CLASH, Obstacle.NOT_AVAILABLE})
+"""What also speaks against a course that whoever made the plan has named."""
+NAMED = SOLID - {Obstacle.FULL}
+"""What also speaks against a cohort that they have named; who is to be in that one waits for a place."""
+
+
+def obstacles(
+    *,
+    online: bool,
+    place: str | None,
+    lives_in: str | None,
+    languages: Collection[str],
+    speaks: Collection[str],
+    free: int,
+    clash: bool,
+    starts_on: date,
+    available_from: date | None,
+) -> tuple[Obstacle, ...]:
+    """What speaks against a cohort that is for somebody.
+
+    Args:
+        online: Whether it may be attended from anywhere.
+        place: The governorate it takes place in (ISO 3166-2); None where that is not known.
+        lives_in: The governorate they return to; None where that is not known.
+        languages: In which it is held; one of them is enough.
+        speaks: What they speak; nothing where that is not known.
+        free: Places for which nobody waits.
+        clash: Whether another course of theirs is at the same time.
+        starts_on: Its first day.
+        available_from: From when they are available; None where nothing stands in the way.
+    """
+    found = []
+    if free <= 0:
+        found.append(Obstacle.FULL)
+    if clash:
+        found.append(Obstacle.CLASH)
+    if not online and (place is None or lives_in is None):
+        found.append(Obstacle.PLACE_NOT_KNOWN)
+    elif not online and place != lives_in:
+        found.append(Obstacle.ANOTHER_PLACE)
+    if not speaks:
+        found.append(Obstacle.LANGUAGE_NOT_KNOWN)
+    elif not set(languages) & set(speaks):
+        found.append(Obstacle.LANGUAGE)
+    if available_from is not None and available_from > starts_on:
+        found.append(Obstacle.NOT_AVAILABLE)
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Suits:
+    """A cohort that is for somebody, and what speaks against it."""
+
+    cohort_id: UUID
+    course_id: UUID
+    obstacles: frozenset[Obstacle]
+
+
+def chosen(options: Sequence[Suits], *, cohort_id: UUID | None, course_id: UUID | None) -> UUID | None:
+    """The cohort that a line of a plan is carried out by without anybody choosing; None where a person has to.
+
+    Args:
+        options: Those that are for the person, the most suitable and the first to begin first.
+        cohort_id: The cohort that the line names; one that is full is waited for.
+        course_id: The course that it names: the first run of it that has a place.
+    """
+    if cohort_id is not None:
+        return next((o.cohort_id for o in options if o.cohort_id == cohort_id and not o.obstacles & NAMED), None)
+    if course_id is not None:
+        return next((o.cohort_id for o in options if o.course_id == course_id and not o.obstacles & SOLID), None)
+    fitting = [option.cohort_id for option in options if not option.obstacles]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def overlaps(some: Sequence[tuple[datetime, datetime]], others: Sequence[tuple[datetime, datetime]]) -> bool:
+    """Whether any of some times overlaps any of others.
+
+    Args:
+        some: Beginnings and ends.
+        others: The same.
+    """
+    return any(start < later and earlier < end for start, end in some for earlier, later in others)

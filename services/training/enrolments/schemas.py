@@ -9,10 +9,10 @@ from pydantic import Field, model_validator
 
 from chassis.routing import Body
 from contracts.codes import Money
-from contracts.training import AssessmentStage, AttendanceStatus, DropOutReason
+from contracts.training import AssessmentStage, AttendanceStatus, DropOutReason, QuestionReason
 from services.training.classifications import IscoCode
 from services.training.courses.rules import CourseKind
-from services.training.enrolments.rules import EnrolmentState
+from services.training.enrolments.rules import EnrolmentState, Obstacle
 from services.training.fields import (
     Claimed,
     Country,
@@ -122,7 +122,34 @@ class EnrolmentOut(ResourceOut):
     score_after: int | None
     manual_on: date | None
     reason: str | None
+    review: QuestionReason | None
+    """Why a person has to look whether it goes on: cancel it, let it drop out, or keep it."""
     completed_on: date | None
+
+
+class FitOut(Out):
+    """A cohort that may carry out what a plan asks for."""
+
+    cohort_id: UUID
+    course_id: UUID
+    title: str
+    starts_on: date
+    ends_on: date
+    city: str | None
+    governorate: str | None
+    online: bool
+    languages: list[str]
+    free: int
+    """Places for which nobody waits."""
+    obstacles: list[Obstacle]
+    """What speaks against it; empty where it suits."""
+
+
+class ChoiceOut(EnrolmentOut):
+    """What a plan asks for, and a person has to choose a cohort for."""
+
+    cohorts: list[FitOut]
+    """Those that are for this person, the most suitable first."""
 
 
 class EnrolmentDetail(EnrolmentOut):

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Date, Row, cast, func, select, true
 from sqlalchemy.orm import aliased
 
-from chassis import audit, beneficiaries, jobs
+from chassis import aliases, audit, beneficiaries, jobs
 from chassis.access import Role, grant, visible
 from chassis.auth import Caller, OrganisationKind
 from chassis.concurrency import Precondition
@@ -23,9 +23,17 @@ from chassis.jobs import JobKind, Payload
 from chassis.outbox import publish
 from chassis.pagination import Rows
 from contracts import training as facts
-from contracts.training import CancellationReason, CohortField, DropOutReason
+from contracts.training import CancellationReason, CohortField, DropOutReason, QuestionReason
 from services.training import identities
-from services.training.courses.rules import GROUPS, CohortState, CourseKind, Offer, published_kind, refusals
+from services.training.courses.rules import (
+    GROUPS,
+    CohortState,
+    CourseKind,
+    Offer,
+    Refusal,
+    published_kind,
+    refusals,
+)
 from services.training.courses.schemas import CohortChange
 from services.training.courses.service import (
     about,
@@ -34,13 +42,22 @@ from services.training.courses.service import (
     newest_first,
     sessions_of,
 )
-from services.training.enrolments.rules import HOLDS_A_SEAT, NOT_BEGUN, Action, EnrolmentState, after, percent_left
+from services.training.enrolments.rules import (
+    HOLDS_A_SEAT,
+    MAY_BE_QUESTIONED,
+    NOT_BEGUN,
+    Action,
+    EnrolmentState,
+    after,
+    percent_left,
+)
 from services.training.fields import check_owner, found
-from services.training.models import Cohort, CohortSession, Course, Enrolment, Provider
+from services.training.models import Cohort, CohortSession, Course, Enrolment, Provider, Whereabouts
 from services.training.programmes import rules_of
 
 LAPSE = "training.offer.lapse"
 RESOURCE = "enrolment"
+AFRESH = {"populate_existing": True}
 OVER = (EnrolmentState.DROPPED_OUT, EnrolmentState.NO_SHOW, EnrolmentState.CANCELLED)
 KEEPS_TIME = (EnrolmentState.OFFERED, EnrolmentState.ENROLLED, EnrolmentState.ATTENDING)
 
@@ -55,7 +72,7 @@ NOT_FOR_THEM = ProblemType(
     "not-eligible",
     409,
     "The cohort is not for this person",
-    "`errors` says by which rule: programme, phase or place.",
+    "`errors` says by which rule: programme, phase, place or governorate.",
 )
 
 
@@ -90,13 +107,18 @@ def fact_of(enrolment: Enrolment) -> dict[str, Any]:
     }
 
 
-async def one_at_a_time(session: Session, returnee_id: UUID) -> None:
+async def one_at_a_time(session: Session, returnee_id: UUID) -> Sequence[UUID]:
     """Let no two transactions give one person a place at once: two that clash would not see each other.
 
     Taken before any cohort is locked.
+
+    Returns:
+        Every id of the person.
     """
-    key = int.from_bytes(returnee_id.bytes[8:], "big", signed=True)
+    ids = await aliases.same_person(session, returnee_id)
+    key = int.from_bytes(ids[0].bytes[8:], "big", signed=True)
     await session.execute(select(func.pg_advisory_xact_lock(key)))
+    return ids
 
 
 async def find(session: Session, caller: Caller, enrolment_id: UUID) -> Enrolment:
@@ -127,7 +149,7 @@ async def lock(session: Session, caller: Caller, enrolment_id: UUID) -> tuple[En
     return enrolment, cohort
 
 
-async def _clashes(session: Session, returnee_id: UUID, cohort_id: UUID) -> list[Row[Any]]:
+async def _clashes(session: Session, person_ids: Sequence[UUID], cohort_id: UUID) -> list[Row[Any]]:
     here, there = aliased(CohortSession), aliased(CohortSession)
     query = (
         select(there.cohort_id, there.number, func.greatest(here.starts_at, there.starts_at).label("at"))
@@ -136,7 +158,7 @@ async def _clashes(session: Session, returnee_id: UUID, cohort_id: UUID) -> list
         .where(
             here.cohort_id == cohort_id,
             there.cohort_id != cohort_id,
-            Enrolment.returnee_id == returnee_id,
+            Enrolment.returnee_id.in_(person_ids),
             Enrolment.state.in_(KEEPS_TIME),
         )
         .order_by("at", there.cohort_id, there.number)
@@ -149,13 +171,14 @@ async def clashes(session: Session, enrolment: Enrolment) -> list[Row[Any]]:
     """Sessions of the person's other courses at the same time: `cohort_id, number, at`."""
     if enrolment.cohort_id is None or enrolment.state in OVER:
         return []
-    return await _clashes(session, enrolment.returnee_id, enrolment.cohort_id)
+    ids = await aliases.same_person(session, enrolment.returnee_id)
+    return await _clashes(session, ids, enrolment.cohort_id)
 
 
-async def _refuse_clash(session: Session, returnee_id: UUID, cohort_id: UUID, *, despite: bool) -> None:
+async def _refuse_clash(session: Session, person_ids: Sequence[UUID], cohort_id: UUID, *, despite: bool) -> None:
     if despite:
         return
-    found = await _clashes(session, returnee_id, cohort_id)
+    found = await _clashes(session, person_ids, cohort_id)
     if found:
         detail = "session {} of cohort {} is at the same time"
         errors = [
@@ -173,7 +196,7 @@ async def _offer_of(session: Session, cohort_id: UUID) -> tuple[Course, Offer, s
         .where(Cohort.id == cohort_id)
     )
     course, country, online, slug = found((await session.execute(query)).one_or_none())
-    return course, Offer(course.programmes, course.phase, country, online), slug
+    return course, Offer(course.programmes, course.phase, country, online, course.governorates), slug
 
 
 async def request(
@@ -208,7 +231,7 @@ async def request(
             if (there.returnee_id, there.cohort_id) != (returnee_id, cohort_id):
                 raise Problem(CONFLICT, "the id is taken by something else")
             return there
-    await one_at_a_time(session, returnee_id)
+    ids = await one_at_a_time(session, returnee_id)
     values = person_of(person) | {
         "id": id or new_id(),
         "version": 1,
@@ -219,7 +242,7 @@ async def request(
         "requested_by": caller.organisation,
     }
     enrolment = Enrolment(**values)
-    await _seat(session, caller, person, enrolment, cohort_id, despite_clash=despite_clash, new=True)
+    await seat(session, caller, person, ids, enrolment, cohort_id, despite_clash=despite_clash, new=True)
     return enrolment
 
 
@@ -240,36 +263,53 @@ async def place(
     """
     seen = await find(session, caller, enrolment_id)
     person = await beneficiaries.require(session, seen.returnee_id, caller, caught_up=caught_up)
-    await one_at_a_time(session, seen.returnee_id)
+    ids = await one_at_a_time(session, seen.returnee_id)
     query = select(Enrolment).where(Enrolment.id == enrolment_id).with_for_update()
     enrolment = (await session.scalars(query, execution_options={"populate_existing": True})).one()
     precondition.check(enrolment.version)
     after(enrolment.state, Action.PLACE)
-    await _seat(session, caller, person, enrolment, cohort_id, despite_clash=despite_clash, new=False)
+    await seat(session, caller, person, ids, enrolment, cohort_id, despite_clash=despite_clash, new=False)
     return enrolment
 
 
-async def _seat(
+async def seat(
     session: Session,
     caller: Caller,
     person: Row[Any],
+    person_ids: Sequence[UUID],
     enrolment: Enrolment,
     cohort_id: UUID,
     *,
     despite_clash: bool,
     new: bool,
+    may_wait: bool = True,
 ) -> None:
-    """Decide about the person first, with nobody else waiting; then lock the cohort and take the place, or a number."""
+    """Decide about the person first, with nobody else waiting; then lock the cohort and take the place, or a number.
+
+    Args:
+        session: The session; the person is locked by `one_at_a_time`.
+        caller: Who does it.
+        person: Their row of the projection.
+        person_ids: Every id of theirs.
+        enrolment: New, or locked.
+        cohort_id: Where.
+        despite_clash: Whether another course at the same time is accepted.
+        new: Whether it is to be added.
+        may_wait: Whether they go on the waiting list where every place is taken.
+
+    Raises:
+        Problem: 404; 409, not for them, taken already, at the same time as another, cancelled, or full.
+    """
     course, offer, provider = await _offer_of(session, cohort_id)
-    _refuse_ineligible(person, offer)
+    await _refuse_ineligible(session, person, offer)
     active = (
         Enrolment.cohort_id == cohort_id,
-        Enrolment.returnee_id == person.returnee_id,
+        Enrolment.returnee_id.in_(person_ids),
         Enrolment.state.not_in(OVER),
     )
     if await session.scalar(select(Enrolment.id).where(*active)) is not None:
         raise Problem(CONFLICT, "the person is enrolled in this cohort, or on its waiting list")
-    await _refuse_clash(session, person.returnee_id, cohort_id, despite=despite_clash)
+    await _refuse_clash(session, person_ids, cohort_id, despite=despite_clash)
     await grant(session, [person.returnee_id], Role.PROVIDER, provider)
     if not await identities.is_kept(session, person.returnee_id):
         await identities.fetch_later(session, person.returnee_id)
@@ -282,6 +322,8 @@ async def _seat(
     if cohort.state != CohortState.SCHEDULED:
         raise state_conflict(cohort.state, [], Action.PLACE)
     free = cohort.seats_taken < cohort.capacity and not cohort.waiting
+    if not free and not may_wait:
+        raise Problem(CONFLICT, "every place is taken")
     if free:
         enrolment.state = EnrolmentState.ENROLLED
         cohort.seats_taken += 1
@@ -304,15 +346,28 @@ async def _seat(
     await session.flush()
 
 
-def _refuse_ineligible(person: Row[Any], offer: Offer) -> None:
+def refusals_of(person: Row[Any], offer: Offer, governorate: str | None) -> list[Refusal]:
+    """Why a cohort is not for somebody.
+
+    Args:
+        person: Their row of the projection.
+        offer: The cohort and its course.
+        governorate: Where they return to; None where that is not known.
+    """
     rules = rules_of(person.programme, person.programme_version)
-    found = refusals(
+    return refusals(
         offer,
+        governorate=governorate,
         programme=person.programme,
         case_state=person.state,
         host_countries=rules.host_countries.values,
         countries_of_return=rules.countries_of_return.keys(),
     )
+
+
+async def _refuse_ineligible(session: Session, person: Row[Any], offer: Offer) -> None:
+    known = await session.get(Whereabouts, person.returnee_id)
+    found = refusals_of(person, offer, known.governorate if known else None)
     if found:
         errors = [FieldError(pointer="/cohort_id", code=each.code, detail=each.right) for each in found]
         raise Problem(NOT_FOR_THEM, errors=errors)
@@ -367,7 +422,7 @@ async def leave(
         cohort.changed()
     if enrolment.state == EnrolmentState.OFFERED:
         await jobs.cancel(session, LAPSE, str(enrolment.id))
-    enrolment.state, enrolment.offered_until = state, None
+    enrolment.state, enrolment.offered_until, enrolment.review = state, None, None
     enrolment.changed()
     publish(session, fact)
     if held and cohort is not None:
@@ -387,7 +442,7 @@ async def accept(
         Problem: 404, 409 (also where the offer lapsed), 412, 428.
     """
     seen = await find(session, caller, enrolment_id)
-    await one_at_a_time(session, seen.returnee_id)
+    ids = await one_at_a_time(session, seen.returnee_id)
     enrolment, cohort = await lock(session, caller, enrolment_id)
     precondition.check(enrolment.version)
     state = after(enrolment.state, Action.ACCEPT)
@@ -395,7 +450,7 @@ async def accept(
     at = (await session.execute(select(now()))).scalar_one()
     if enrolment.offered_until is not None and enrolment.offered_until <= at:
         raise Problem(CONFLICT, "the offer has lapsed")
-    await _refuse_clash(session, enrolment.returnee_id, cohort.id, despite=despite_clash)
+    await _refuse_clash(session, ids, cohort.id, despite=despite_clash)
     await jobs.cancel(session, LAPSE, str(enrolment.id))
     enrolment.state, enrolment.offered_until = state, None
     enrolment.changed()
@@ -506,6 +561,48 @@ async def cancel_not_begun(
             await _cancel(session, enrolment, cohort, reason)
             count += 1
     return count
+
+
+async def question(
+    session: Session, which: Sequence[ColumnElement[bool]], reason: QuestionReason
+) -> Sequence[Enrolment]:
+    """Have a person look whether enrolments go on whose plan was changed; each is told once for each reason.
+
+    Args:
+        session: The session.
+        which: Whose.
+        reason: Why.
+
+    Returns:
+        Those that were not in question for this reason before.
+    """
+    fresh = Enrolment.review.is_(None) | (Enrolment.review != reason)
+    query = select(Enrolment).where(*which, Enrolment.state.in_(MAY_BE_QUESTIONED), fresh)
+    rows = await session.scalars(query.order_by(Enrolment.id).with_for_update(), execution_options=AFRESH)
+    found = rows.all()
+    for enrolment in found:
+        enrolment.review = reason
+        enrolment.changed()
+        publish(session, facts.EnrolmentQuestioned(**fact_of(enrolment), reason=reason))
+    await session.flush()
+    return found
+
+
+async def keep(session: Session, caller: Caller, enrolment_id: UUID, precondition: Precondition) -> Enrolment:
+    """The enrolment goes on although the plan was changed; what no line asks for any more carries out none.
+
+    Raises:
+        Problem: 404; 409, it is over or not in question; 412, 428.
+    """
+    enrolment, _ = await lock(session, caller, enrolment_id)
+    precondition.check(enrolment.version)
+    after(enrolment.state, Action.KEEP)
+    if enrolment.review is None:
+        raise Problem(CONFLICT, "nobody asked whether it goes on")
+    if enrolment.review == QuestionReason.LINE_REMOVED:
+        enrolment.plan_line_id = None
+    enrolment.review = None
+    return await _noted(session, caller, enrolment, Action.KEEP)
 
 
 async def cancel_cohort(session: Session, caller: Caller, cohort_id: UUID, precondition: Precondition) -> Cohort:
@@ -628,17 +725,18 @@ async def listed(
     cohort_id: UUID | None,
     returnee_id: UUID | None,
     state: EnrolmentState | None,
+    review: bool | None,
     updated_since: datetime | None,
     after_: str | None,
     limit: int,
 ) -> Rows[Enrolment]:
     """Enrolments of those in whose return the caller takes part, newest first."""
     query = select(Enrolment).where(mine(caller))
-    for column, value in (
-        (Enrolment.cohort_id, cohort_id),
-        (Enrolment.returnee_id, returnee_id),
-        (Enrolment.state, state),
-    ):
+    if returnee_id is not None:
+        query = query.where(Enrolment.returnee_id.in_(await aliases.same_person(session, returnee_id)))
+    if review is not None:
+        query = query.where(Enrolment.review.is_not(None) if review else Enrolment.review.is_(None))
+    for column, value in ((Enrolment.cohort_id, cohort_id), (Enrolment.state, state)):
         if value is not None:
             query = query.where(column == value)
     return await newest_first(session, query, Enrolment, updated_since=updated_since, after=after_, limit=limit)

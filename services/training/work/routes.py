@@ -33,7 +33,7 @@ from services.training.work.schemas import (
     VacancyIn,
     VacancyOut,
 )
-from services.training.work.views import vacancy_out
+from services.training.work.views import vacancy_out, weighing_out
 
 employers = Router(prefix="/v1/employers", tags=["work"])
 vacancies = Router(prefix="/v1/vacancies", tags=["work"])
@@ -134,15 +134,16 @@ async def close_vacancy(
 @requires(Scope.PLACEMENTS_WRITE)
 async def match(vacancy_id: UUID, session: SessionDep, caller: CallerDep, limit: Most = 20) -> CandidatesOut:
     """Who fits the vacancy best, with the reasons: skills, place, language, wage and availability, nothing else."""
+    best, by = await service.matches(session, caller, vacancy_id, limit)
     items = [
         CandidateOut(
             returnee_id=each.id,
             score=each.score,
             reasons=[ReasonOut.model_validate(reason) for reason in each.reasons],
         )
-        for each in await service.matches(session, caller, vacancy_id, limit)
+        for each in best
     ]
-    return CandidatesOut(items=items)
+    return CandidatesOut(items=items, weighing=weighing_out(by))
 
 
 def _out(response: Response, placement: Placement) -> PlacementOut:

@@ -4,16 +4,22 @@ Nothing protected is looked at: no sex, age, nationality, religion, health or ho
 is `Skills`, which has no such member.
 """
 
-import heapq
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import Annotated, Self
 from uuid import UUID
 
+from pydantic import Field, model_validator
+
 from chassis.errors import state_conflict
+from contracts.sourced import Data, Sourced
+
+WHOLE = 100
+Percent = Annotated[int, Field(ge=0, le=WHOLE)]
 
 
 class VacancyState(StrEnum):
@@ -104,17 +110,47 @@ class Factor(StrEnum):
     AVAILABILITY = "availability"
 
 
-WEIGHTS: Mapping[Factor, int] = {
-    Factor.OCCUPATION: 45,
-    Factor.PLACE: 20,
-    Factor.LANGUAGE: 15,
-    Factor.WAGE: 12,
-    Factor.AVAILABILITY: 8,
-}
-"""Out of a hundred. Provisional: a counsellor's order of importance, not a measured one."""
+class Weights(Data):
+    """What counts how much, out of a hundred; in the order of `Factor`."""
 
-BY_SHARED_DIGITS = (0, 20, 45, 75, 100)
-"""How near two occupations are, in percent, by the digits that their ISCO-08 codes share from the left."""
+    occupation: Percent
+    place: Percent
+    language: Percent
+    wage: Percent
+    availability: Percent
+
+
+class Weighing(Sourced):
+    """How a fit is weighed from a day on. All but the weights are percentages that are given for a partial fit."""
+
+    version: int = Field(ge=1)
+    from_: date = Field(alias="from")
+    weights: Weights
+    occupation: tuple[Percent, ...] = Field(min_length=5, max_length=5)
+    """By the digits that two ISCO-08 codes share from the left. Sharing none rules a match out."""
+    place_not_known: Percent
+    place_if_moving: Percent
+    languages_not_known: Percent
+    wage_not_known: Percent
+    available_late: Percent
+    late_days: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def adds_up(self) -> Self:
+        """Refuse weights that are not out of a hundred, and a nearer occupation that counts less."""
+        if sum(self.weights.model_dump().values()) != WHOLE:
+            raise ValueError("the weights do not add up to 100")
+        if self.occupation != tuple(sorted(self.occupation)) or self.occupation[0] != 0:
+            raise ValueError("nearer occupations count more, and no digit shared counts nothing")
+        return self
+
+    @cached_property
+    def order(self) -> tuple[int, int, int, int, int]:
+        """The weights in the order of `Factor`."""
+        all_ = self.weights
+        return (all_.occupation, all_.place, all_.language, all_.wage, all_.availability)
+
+
 OCCUPATION_WORDS = (
     "another kind of work",
     "the same major group of occupations",
@@ -159,96 +195,85 @@ def shared_digits(one: str, other: str) -> int:
 
 def nearest(occupations: Iterable[str], wanted: str) -> int:
     """The most digits that any of somebody's occupations shares with the one that is wanted."""
-    best = 0
-    for occupation in occupations:
-        shared = shared_digits(occupation, wanted)
-        best = max(best, shared)
-    return best
+    return max((shared_digits(occupation, wanted) for occupation in occupations), default=0)
 
 
-def place_percent(person: Skills, work: Work) -> int:
-    """How well the place fits; 0 rules a match out."""
+def place_percent(person: Skills, work: Work, by: Weighing) -> int | None:
+    """How well the place fits; None rules a match out."""
     if work.remote:
-        return 100
+        return WHOLE
     if person.country != work.country:
-        return 0
-    if person.governorate is None or work.governorate is None:
-        return 60
-    if person.governorate == work.governorate:
-        return 100
-    return 50 if person.may_move else 0
-
-
-def language_percent(person: Skills, work: Work) -> int:
-    """The share of the languages asked for that the person speaks; where theirs are not known, half."""
-    if not work.languages:
-        return 100
-    if not person.languages:
-        return 50
-    return 100 * len(work.languages & person.languages) // len(work.languages)
-
-
-def wage_percent(person: Skills, work: Work) -> int:
-    """The wage offered in terms of the one expected, at most all of it; unknown or in another currency, half."""
-    if person.wage is None or not person.wage:
-        return 100
-    if work.wage is None or person.currency != work.currency:
-        return 50
-    return 100 if work.wage >= person.wage else int(100 * work.wage / person.wage)
-
-
-def availability_percent(person: Skills, work: Work) -> int:
-    """Whether the person is there at the start; later within a month, half."""
-    if person.available_from is None or work.starts_on is None or person.available_from <= work.starts_on:
-        return 100
-    return 50 if (person.available_from - work.starts_on).days <= 31 else 0  # noqa: PLR2004 - a month
-
-
-def total(percents: Sequence[int]) -> int:
-    """The weighted score, rounded down, of percentages in the order of `WEIGHTS`."""
-    return sum(weight * percent for weight, percent in zip(WEIGHTS.values(), percents, strict=True)) // 100
-
-
-def percents(person: Skills, work: Work, shared: int) -> tuple[int, int, int, int, int] | None:
-    """The percentages in the order of `WEIGHTS`; None where the kind of work or the place rules a match out.
-
-    Args:
-        person: The person.
-        work: The vacancy.
-        shared: Digits that the nearest of their occupations shares with the vacancy's.
-    """
-    place = place_percent(person, work)
-    if not shared or not place:
         return None
-    return (
-        BY_SHARED_DIGITS[shared],
-        place,
-        language_percent(person, work),
-        wage_percent(person, work),
-        availability_percent(person, work),
-    )
+    if person.governorate is None or work.governorate is None:
+        return by.place_not_known
+    if person.governorate == work.governorate:
+        return WHOLE
+    return by.place_if_moving if person.may_move else None
 
 
-def explained(person: Skills, work: Work, of: UUID) -> Match:
-    """A match with its reasons. The two fit: `percents` has said so.
+def language_percent(spoken: frozenset[str], wanted: frozenset[str], by: Weighing) -> int:
+    """The share of the languages asked for that the person speaks."""
+    if not wanted:
+        return WHOLE
+    if not spoken:
+        return by.languages_not_known
+    return WHOLE * len(wanted & spoken) // len(wanted)
+
+
+def wage_percent(person: Skills, work: Work, by: Weighing) -> int:
+    """The wage offered in terms of the one expected, at most all of it."""
+    if person.wage is None or not person.wage:
+        return WHOLE
+    if work.wage is None or person.currency != work.currency:
+        return by.wage_not_known
+    return WHOLE if work.wage >= person.wage else int(WHOLE * work.wage // person.wage)
+
+
+def availability_percent(person: Skills, work: Work, by: Weighing) -> int:
+    """Whether the person is there at the start."""
+    if person.available_from is None or work.starts_on is None or person.available_from <= work.starts_on:
+        return WHOLE
+    return by.available_late if (person.available_from - work.starts_on).days <= by.late_days else 0
+
+
+def total(percents: Sequence[int], by: Weighing) -> int:
+    """The weighted score, rounded down, of percentages in the order of `Factor`."""
+    return sum(weight * percent for weight, percent in zip(by.order, percents, strict=True)) // WHOLE
+
+
+def match(person: Skills, work: Work, by: Weighing, *, of: UUID) -> Match | None:
+    """How well a person and a vacancy fit, with the reasons; None where the kind of work or the place rules it out.
 
     Args:
         person: The person.
         work: The vacancy.
+        by: How it is weighed.
         of: Id of the other side.
     """
     shared = nearest(person.occupations, work.occupation)
-    values = percents(person, work, shared)
-    assert values is not None
+    place = place_percent(person, work, by)
+    if not shared or place is None:
+        return None
+    values = (
+        by.occupation[shared],
+        place,
+        language_percent(person.languages, work.languages, by),
+        wage_percent(person, work, by),
+        availability_percent(person, work, by),
+    )
     words = (
         OCCUPATION_WORDS[shared],
         _place_words(person, work),
-        _language_words(person, work),
+        _language_words(person.languages, work.languages),
         _wage_words(values[3], person, work),
-        _availability_words(values[4]),
+        _availability_words(values[4], by.late_days),
     )
-    reasons = tuple(Reason(*each) for each in zip(WEIGHTS, values, words, strict=True))
-    return Match(of, total(values), reasons)
+    return Match(of, total(values, by), tuple(map(_reason, Factor, values, words)))
+
+
+@lru_cache(maxsize=4096)
+def _reason(factor: Factor, percent: int, words: str) -> Reason:
+    return Reason(factor, percent, words)
 
 
 def _place_words(person: Skills, work: Work) -> str:
@@ -259,12 +284,13 @@ def _place_words(person: Skills, work: Work) -> str:
     return "in the same governorate" if person.governorate == work.governorate else "in another governorate; may move"
 
 
-def _language_words(person: Skills, work: Work) -> str:
-    if not work.languages:
+@lru_cache(maxsize=4096)
+def _language_words(spoken: frozenset[str], wanted: frozenset[str]) -> str:
+    if not wanted:
         return "no language is asked for"
-    if not person.languages:
-        return "the person's languages are not known; asked for: " + ", ".join(sorted(work.languages))
-    missing = sorted(work.languages - person.languages)
+    if not spoken:
+        return "the person's languages are not known; asked for: " + ", ".join(sorted(wanted))
+    missing = sorted(wanted - spoken)
     return "not spoken: " + ", ".join(missing) if missing else "speaks every language that is asked for"
 
 
@@ -275,44 +301,13 @@ def _wage_words(percent: int, person: Skills, work: Work) -> str:
         return "the wage is not known"
     if person.currency != work.currency:
         return "the wage is in another currency than expected"
-    return "the wage is as expected" if percent == 100 else f"the wage is {percent} percent of what is expected"  # noqa: PLR2004 - all of it
+    return "the wage is as expected" if percent == WHOLE else f"the wage is {percent} percent of what is expected"
 
 
-def _availability_words(percent: int) -> str:
-    if percent == 100:  # noqa: PLR2004 - all of it
+def _availability_words(percent: int, late_days: int) -> str:
+    if percent == WHOLE:
         return "available at the start"
-    return "available within a month of the start" if percent else "available more than a month after the start"
-
-
-Pair = tuple[UUID, Skills, Work]
-
-
-def _best(pairs: Iterable[Pair], most: int) -> list[Match]:
-    """The pairs that fit best, the nearest occupations first: those too far to get among the best are not looked at."""
-    by_shared: tuple[list[Pair], ...] = ([], [], [], [], [])
-    for pair in pairs:
-        by_shared[nearest(pair[1].occupations, pair[2].occupation)].append(pair)
-    ranked: list[tuple[int, UUID, Skills, Work]] = []
-    for shared in range(len(by_shared) - 1, 0, -1):
-        reachable = total((BY_SHARED_DIGITS[shared], 100, 100, 100, 100))
-        if len(ranked) == most and reachable < -ranked[-1][0]:
-            break
-        for of, person, work in by_shared[shared]:
-            values = percents(person, work, shared)
-            if values is not None:
-                ranked.append((-total(values), of, person, work))
-        ranked = heapq.nsmallest(most, ranked, key=lambda each: each[:2])
-    return [explained(person, work, of) for _, of, person, work in ranked]
-
-
-def best_people(work: Work, people: Iterable[Skills], most: int) -> list[Match]:
-    """The people who fit a vacancy best, best first; of two alike, the one with the lower id."""
-    return _best(((person.id, person, work) for person in people), most)
-
-
-def best_work(person: Skills, vacancies: Iterable[Work], most: int) -> list[Match]:
-    """The vacancies that fit a person best, best first; of two alike, the one with the lower id."""
-    return _best(((work.id, person, work) for work in vacancies), most)
+    return f"available {'within' if percent else 'more than'} {late_days} days after the start"
 
 
 def month_after(start: date, months: int) -> date:

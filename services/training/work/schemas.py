@@ -10,7 +10,7 @@ from chassis.routing import Body
 from contracts.codes import Money
 from contracts.training import PlacementEnd, WorkKind
 from services.training.classifications import IscoCode
-from services.training.fields import Country, Day, Governorate, Language, Line, Out, ResourceOut, check_place
+from services.training.fields import Country, Day, Governorate, Language, Line, Out, ResourceOut, check_place, refuse
 from services.training.work.rules import Factor, PlacementState, VacancyState
 
 
@@ -90,12 +90,22 @@ class ReasonOut(Out):
     words: str
 
 
+class WeighingOut(Out):
+    """How the fit was weighed: dated data, which says itself where it is from."""
+
+    version: int
+    since: date
+    source: str
+    verified: bool
+    """False: the weights are assumed, and nobody has confirmed them."""
+
+
 class CandidateOut(Out):
     """Somebody who fits a vacancy."""
 
     returnee_id: UUID
     score: int
-    """0 to 100; the weights are provisional."""
+    """0 to 100."""
     reasons: list[ReasonOut]
 
 
@@ -103,6 +113,7 @@ class CandidatesOut(Out):
     """Who fits a vacancy, best first."""
 
     items: list[CandidateOut]
+    weighing: WeighingOut
 
 
 class SuggestionOut(Out):
@@ -110,7 +121,7 @@ class SuggestionOut(Out):
 
     vacancy: VacancyOut
     score: int
-    """0 to 100; the weights are provisional."""
+    """0 to 100."""
     reasons: list[ReasonOut]
 
 
@@ -118,6 +129,7 @@ class SuggestionsOut(Out):
     """Vacancies that fit somebody, best first."""
 
     items: list[SuggestionOut]
+    weighing: WeighingOut
 
 
 class PlacementIn(Body):
@@ -129,6 +141,15 @@ class PlacementIn(Body):
     returnee_id: UUID
     wage_subsidy: bool = False
     """Whether the plan's wage subsidy is for this placement; grants pays it."""
+    subsidy_months: Annotated[int, Field(ge=1, le=60)] | None = None
+    """For how many months of work it was agreed with the employer; None: as the programme says."""
+
+    @model_validator(mode="after")
+    def months_of_a_subsidy(self) -> Self:
+        """Refuse months of a subsidy where there is none."""
+        if self.subsidy_months is not None and not self.wage_subsidy:
+            raise refuse("no_subsidy", "months of a subsidy with wage_subsidy only")
+        return self
 
 
 class StartIn(Body):
@@ -174,6 +195,7 @@ class PlacementOut(ResourceOut):
     plan_line_id: UUID | None
     wage_subsidy: bool
     subsidy_line_id: UUID | None
+    subsidy_months: int | None
     started_on: date | None
     ended_on: date | None
     reason: PlacementEnd | None

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Date, cast, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from chassis import audit, beneficiaries
+from chassis import aliases, audit, beneficiaries
 from chassis.access import visible
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
@@ -24,16 +24,16 @@ from services.training.enrolments.schemas import ProfileIn
 from services.training.enrolments.service import find, person_of
 from services.training.fields import check_owner, found
 from services.training.models import Employer, Placement, PlannedLine, RetentionCheck, Seeker, Vacancy
-from services.training.programmes import rules_of
+from services.training.programmes import rules_of, weighing
+from services.training.work.matching import Pool, best_work
 from services.training.work.rules import (
     Match,
     PlacementState,
     Skills,
     VacancyState,
+    Weighing,
     Work,
     after,
-    best_people,
-    best_work,
     known_groups,
     month_after,
 )
@@ -138,8 +138,26 @@ def work_of(vacancy: Vacancy) -> Work:
     )
 
 
-def skills_of(seeker: Seeker) -> Skills:
-    """What somebody can do and wants."""
+SKILLS = (
+    Seeker.id,
+    Seeker.occupations,
+    Seeker.languages,
+    Seeker.country,
+    Seeker.governorate,
+    Seeker.may_move,
+    Seeker.wage,
+    Seeker.currency,
+    Seeker.available_from,
+)
+"""What of a seeker is compared, in the order of `Skills`."""
+
+
+def skills_of(seeker: Any) -> Skills:
+    """What somebody can do and wants.
+
+    Args:
+        seeker: A `Seeker`, or a row of `SKILLS`.
+    """
     return Skills(
         seeker.id,
         tuple(seeker.occupations),
@@ -153,27 +171,33 @@ def skills_of(seeker: Seeker) -> Skills:
     )
 
 
-async def matches(session: Session, caller: Caller, vacancy_id: UUID, most: int) -> list[Match]:
-    """Who fits a vacancy best, of those in whose return the caller takes part.
+async def matches(session: Session, caller: Caller, vacancy_id: UUID, most: int) -> tuple[list[Match], Weighing]:
+    """Who fits a vacancy best, of those in whose return the caller takes part, and how that was weighed.
 
     Raises:
         Problem: 404.
     """
     vacancy: Vacancy = found(await session.get(Vacancy, vacancy_id))
-    query = select(Seeker).where(
+    query = select(*SKILLS).where(
         Seeker.looking, Seeker.groups.contains([vacancy.occupation[0]]), visible(Seeker.id, caller)
     )
     if not vacancy.remote:
         query = query.where(Seeker.country == vacancy.country)
-    seekers = await session.scalars(query.order_by(Seeker.updated_at.desc(), Seeker.id).limit(MOST_COMPARED))
-    best = best_people(work_of(vacancy), map(skills_of, seekers), most)
+        if vacancy.governorate is not None:
+            there = Seeker.governorate.is_(None) | (Seeker.governorate == vacancy.governorate)
+            query = query.where(there | Seeker.may_move)
+    rows = await session.execute(query.order_by(Seeker.updated_at.desc(), Seeker.id).limit(MOST_COMPARED))
+    by = weighing(await _today(session))
+    best = Pool((skills_of(row) for row in rows), by).best(work_of(vacancy), most)
     if not best and vacancy.registered_by != caller.organisation and not caller.is_internal:
         raise Problem(NOT_FOUND)  # who has nobody to place is not told of the people of others
-    return best
+    return best, by
 
 
-async def suggestions(session: Session, caller: Caller, enrolment_id: UUID, most: int) -> list[tuple[Match, Vacancy]]:
-    """The vacancies that fit a participant best.
+async def suggestions(
+    session: Session, caller: Caller, enrolment_id: UUID, most: int
+) -> tuple[list[tuple[Match, Vacancy]], Weighing]:
+    """The vacancies that fit a participant best, and how that was weighed.
 
     Raises:
         Problem: 404, no such enrolment, or nothing is known of what the person can do.
@@ -181,14 +205,17 @@ async def suggestions(session: Session, caller: Caller, enrolment_id: UUID, most
     enrolment = await find(session, caller, enrolment_id)
     seeker: Seeker = found(await session.get(Seeker, enrolment.returnee_id))
     groups = seeker.groups
-    here: ColumnElement[bool] = (Vacancy.country == seeker.country) | Vacancy.remote
+    here: ColumnElement[bool] = Vacancy.country == seeker.country
+    if seeker.governorate is not None and not seeker.may_move:
+        here &= Vacancy.governorate.is_(None) | (Vacancy.governorate == seeker.governorate)
     query = select(Vacancy).where(
-        Vacancy.state == VacancyState.OPEN, here, func.left(Vacancy.occupation, 1).in_(groups)
+        Vacancy.state == VacancyState.OPEN, here | Vacancy.remote, func.left(Vacancy.occupation, 1).in_(groups)
     )
     open_ones = await session.scalars(query.order_by(Vacancy.updated_at.desc(), Vacancy.id).limit(MOST_COMPARED))
     by_id = {vacancy.id: vacancy for vacancy in open_ones}
-    best = best_work(skills_of(seeker), map(work_of, by_id.values()), most)
-    return [(match, by_id[match.id]) for match in best]
+    by = weighing(await _today(session))
+    best = best_work(skills_of(seeker), map(work_of, by_id.values()), by, most)
+    return [(match, by_id[match.id]) for match in best], by
 
 
 async def profile(session: Session, caller: Caller, enrolment_id: UUID) -> Seeker:
@@ -241,6 +268,7 @@ def placement_fact(placement: Placement) -> dict[str, Any]:
         "plan_line_id": placement.plan_line_id,
         "wage_subsidy": placement.wage_subsidy,
         "subsidy_line_id": placement.subsidy_line_id,
+        "subsidy_months": placement.subsidy_months,
     }
 
 
@@ -255,7 +283,7 @@ async def _line(session: Session, returnee_id: UUID, kind: str) -> UUID | None:
     query = (
         select(PlannedLine.line_id)
         .where(
-            PlannedLine.returnee_id == returnee_id,
+            PlannedLine.returnee_id.in_(await aliases.same_person(session, returnee_id)),
             PlannedLine.kind == kind,
             PlannedLine.active,
             PlannedLine.line_id.not_in(used),
@@ -287,7 +315,7 @@ async def propose(session: Session, caller: Caller, body: PlacementIn, *, caught
         raise state_conflict(vacancy.state, [], "propose")
     active = (
         Placement.vacancy_id == vacancy.id,
-        Placement.returnee_id == body.returnee_id,
+        Placement.returnee_id.in_(await aliases.same_person(session, body.returnee_id)),
         Placement.state != PlacementState.ENDED,
     )
     if await session.scalar(select(Placement.id).where(*active)) is not None:
@@ -305,6 +333,7 @@ async def propose(session: Session, caller: Caller, body: PlacementIn, *, caught
         plan_line_id=await _line(session, body.returnee_id, "job_placement"),
         wage_subsidy=body.wage_subsidy,
         subsidy_line_id=subsidy,
+        subsidy_months=body.subsidy_months,
     )
     session.add(placement)
     await session.flush()
@@ -407,7 +436,8 @@ async def finish(
             seeker.changed()
     placement.state, placement.reason, placement.ended_on = PlacementState.ENDED, reason, ended_on
     placement.changed()
-    publish(session, facts.PlacementEnded(**placement_fact(placement), reason=reason, ended_on=ended_on))
+    ended = {"reason": reason, "started_on": placement.started_on, "ended_on": ended_on}
+    publish(session, facts.PlacementEnded(**placement_fact(placement), **ended))
     await session.flush()
 
 
@@ -430,8 +460,8 @@ async def check_retention(session: Session, caller: Caller, placement_id: UUID, 
     if (check.checked_on, check.working) != (body.checked_on, body.working):
         check.checked_on, check.working = body.checked_on, body.working
         placement.changed()
-        told = facts.PlacementRetentionChecked(**placement_fact(placement), months=body.months, working=body.working)
-        publish(session, told)
+        found_ = {"months": body.months, "checked_on": body.checked_on, "working": body.working}
+        publish(session, facts.PlacementRetentionChecked(**placement_fact(placement), **found_))
         audit.record(session, caller, "retention", "placement", placement.id, {"months": body.months})
         await session.flush()
     return placement

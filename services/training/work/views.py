@@ -1,8 +1,9 @@
-"""A vacancy as it is answered."""
+"""A vacancy, and how a fit is weighed, as they are answered."""
 
 from contracts.codes import Money
 from services.training.models import Vacancy
-from services.training.work.schemas import VacancyOut
+from services.training.work.rules import Weighing
+from services.training.work.schemas import VacancyOut, WeighingOut
 
 
 def vacancy_out(vacancy: Vacancy) -> VacancyOut:
@@ -12,3 +13,8 @@ def vacancy_out(vacancy: Vacancy) -> VacancyOut:
     )
     names = set(VacancyOut.model_fields) - {"wage"}
     return VacancyOut(**{name: getattr(vacancy, name) for name in names}, wage=wage)
+
+
+def weighing_out(by: Weighing) -> WeighingOut:
+    """What the answer says of the weights that led to it."""
+    return WeighingOut(version=by.version, since=by.from_, source=by.source, verified=by.verified)

@@ -101,14 +101,6 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_returnee")),
     )
-    op.create_index(
-        "ix_returnee_search",
-        "returnee",
-        ["search"],
-        unique=False,
-        postgresql_using="gin",
-        postgresql_ops={"search": "gin_trgm_ops"},
-    )
     op.create_table(
         "case_file",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -313,6 +305,8 @@ def upgrade() -> None:
         sa.Column("amount", sa.Numeric(precision=18, scale=3), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("provider", sa.Text(), nullable=True),
+        sa.Column("course_id", sa.Uuid(), nullable=True),
+        sa.Column("cohort_id", sa.Uuid(), nullable=True),
         sa.Column("level", sa.Text(), nullable=False),
         sa.CheckConstraint("amount >= 0", name=op.f("ck_plan_line_amount_not_negative")),
         sa.ForeignKeyConstraint(["beneficiary"], ["returnee.id"], name=op.f("fk_plan_line_beneficiary")),
@@ -349,9 +343,6 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_case_file_household_id"), table_name="case_file")
     op.drop_index("ix_case_file_focal_point", table_name="case_file")
     op.drop_table("case_file")
-    op.drop_index(
-        "ix_returnee_search", table_name="returnee", postgresql_using="gin", postgresql_ops={"search": "gin_trgm_ops"}
-    )
     op.drop_table("returnee")
     op.drop_index("ix_referral_updated_at", table_name="referral")
     op.drop_index("ix_referral_state", table_name="referral")

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "03f6f4d3d542"
-down_revision = "bb70e8b1f181"
+down_revision = "e5513866b181"
 branch_labels = None
 depends_on = None
 
@@ -137,8 +137,12 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a change
         sa.Column("line_id", sa.Uuid(), nullable=False),
         sa.Column("case_id", sa.Uuid(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
             "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.CheckConstraint(
+            "(status = 'delivered') = (delivered_at IS NOT NULL)", name=op.f("ck_plan_line_status_delivered_at_a_time")
         ),
         sa.CheckConstraint(
             "status IN ('planned', 'requested', 'granted', 'in_delivery', 'delivered', 'cancelled')",

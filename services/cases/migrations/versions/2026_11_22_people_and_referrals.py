@@ -232,9 +232,15 @@ def upgrade() -> None:
     op.add_column(
         "returnee", sa.Column("keys", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False)
     )
+    op.add_column(
+        "returnee", sa.Column("terms", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False)
+    )
+    op.add_column("returnee", sa.Column("found_by", sa.Integer(), server_default=sa.text("0"), nullable=False))
     op.add_column("returnee", sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True))
     op.alter_column("returnee", "birth_date", existing_type=sa.DATE(), nullable=True)
     op.create_index("ix_returnee_keys", "returnee", ["keys"], unique=False, postgresql_using="gin")
+    op.create_index("ix_returnee_terms", "returnee", ["terms"], unique=False, postgresql_using="gin")
+    op.create_index("ix_returnee_found_by", "returnee", ["found_by"], unique=False)
     op.drop_constraint(op.f("ck_referral_decider_known"), "referral", type_="check")
     op.create_check_constraint(
         op.f("ck_referral_decider_known"), "referral", "decider IN ('partner', 'programme_office', 'referrer')"
@@ -254,9 +260,13 @@ def downgrade() -> None:
     op.create_check_constraint(
         op.f("ck_referral_decider_known"), "referral", "decider IN ('partner', 'programme_office')"
     )
+    op.drop_index("ix_returnee_found_by", table_name="returnee")
+    op.drop_index("ix_returnee_terms", table_name="returnee", postgresql_using="gin")
     op.drop_index("ix_returnee_keys", table_name="returnee", postgresql_using="gin")
     op.alter_column("returnee", "birth_date", existing_type=sa.DATE(), nullable=False)
     op.drop_column("returnee", "erased_at")
+    op.drop_column("returnee", "found_by")
+    op.drop_column("returnee", "terms")
     op.drop_column("returnee", "keys")
     op.drop_constraint(op.f("uq_referral_submitter_external_reference_revision"), "referral", type_="unique")
     op.create_unique_constraint(

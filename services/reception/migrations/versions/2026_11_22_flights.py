@@ -185,6 +185,15 @@ def upgrade() -> None:
     op.add_column(
         "arrival",
         sa.Column(
+            "member",
+            sa.Enum("principal", "adult", "child", name="member", native_enum=False, create_constraint=True, length=32),
+            nullable=True,
+            comment="a walk-in's place in the family, as the desk says",
+        ),
+    )
+    op.add_column(
+        "arrival",
+        sa.Column(
             "seen_through",
             sa.Uuid(),
             sa.Computed("coalesce(returnee_id, flight_id)", persisted=True),
@@ -244,6 +253,7 @@ def downgrade() -> None:
         existing_comment="none while a manifest only gives a seat",
     )
     op.drop_column("arrival", "seen_through")
+    op.drop_column("arrival", "member")
     op.drop_column("arrival", "met_by")
     op.drop_column("arrival", "held_by")
     op.drop_column("arrival", "held_at")

@@ -14,7 +14,8 @@ def upgrade() -> None:
     op.create_table(
         "applied_plan",
         sa.Column("case_id", sa.Uuid(), nullable=False),
-        sa.Column("plan_version", sa.Integer(), nullable=False),
+        sa.Column("plan_version", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("drafted_version", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.PrimaryKeyConstraint("case_id", name=op.f("pk_applied_plan")),
     )
     op.create_table(
@@ -34,6 +35,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_employer")),
     )
     op.create_table(
+        "whereabouts",
+        sa.Column("returnee_id", sa.Uuid(), nullable=False),
+        sa.Column("governorate", sa.Text(), nullable=True, comment="ISO 3166-2"),
+        sa.Column(
+            "languages",
+            postgresql.ARRAY(sa.Text()),
+            nullable=True,
+            comment="kept of those for whom a plan asks for a course",
+        ),
+        sa.PrimaryKeyConstraint("returnee_id", name=op.f("pk_whereabouts")),
+    )
+    op.create_table(
         "planned_line",
         sa.Column("line_id", sa.Uuid(), nullable=False),
         sa.Column("case_id", sa.Uuid(), nullable=False),
@@ -41,6 +54,9 @@ def upgrade() -> None:
         sa.Column("returnee_id", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("provider", sa.Text(), nullable=True, comment="that the line names"),
+        sa.Column("course_id", sa.Uuid(), nullable=True, comment="that the line names"),
+        sa.Column("cohort_id", sa.Uuid(), nullable=True, comment="that the line names"),
         sa.PrimaryKeyConstraint("line_id", name=op.f("pk_planned_line")),
     )
     op.create_index(op.f("ix_planned_line_case_id"), "planned_line", ["case_id"], unique=False)
@@ -109,6 +125,15 @@ def upgrade() -> None:
         sa.Column("isced_f", sa.Text(), nullable=False),
         sa.Column("isco_08", sa.Text(), nullable=True),
         sa.Column("programmes", postgresql.ARRAY(sa.Text()), nullable=False, comment="empty: open to all"),
+        sa.Column(
+            "governorate", sa.Text(), nullable=True, comment="where it takes place; none where that is not known"
+        ),
+        sa.Column(
+            "governorates",
+            postgresql.ARRAY(sa.Text()),
+            nullable=False,
+            comment="where those live for whom it is; empty: anywhere",
+        ),
         sa.Column("stipend", sa.Boolean(), nullable=False),
         sa.Column("attendance_percent", sa.Integer(), nullable=True, comment="none: as the programme asks"),
         sa.Column(
@@ -174,6 +199,7 @@ def upgrade() -> None:
         sa.Column("time_zone", sa.Text(), nullable=False),
         sa.Column("country", sa.Text(), nullable=False),
         sa.Column("city", sa.Text(), nullable=True),
+        sa.Column("governorate", sa.Text(), nullable=True),
         sa.Column("venue", sa.Text(), nullable=True),
         sa.Column("online", sa.Boolean(), nullable=False),
         sa.Column("capacity", sa.Integer(), nullable=False),
@@ -222,6 +248,7 @@ def upgrade() -> None:
         sa.Column("plan_line_id", sa.Uuid(), nullable=True),
         sa.Column("wage_subsidy", sa.Boolean(), nullable=False),
         sa.Column("subsidy_line_id", sa.Uuid(), nullable=True),
+        sa.Column("subsidy_months", sa.Integer(), nullable=True, comment="agreed; none: as the programme says"),
         sa.Column("started_on", sa.Date(), nullable=True),
         sa.Column("ended_on", sa.Date(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
@@ -240,7 +267,10 @@ def upgrade() -> None:
         sa.CheckConstraint("(state = 'ended') = (reason IS NOT NULL)", name=op.f("ck_placement_reason")),
         sa.CheckConstraint("state <> 'started' OR started_on IS NOT NULL", name=op.f("ck_placement_started")),
         sa.CheckConstraint("state IN ('proposed', 'started', 'ended')", name=op.f("ck_placement_state")),
-        sa.CheckConstraint("subsidy_line_id IS NULL OR wage_subsidy", name=op.f("ck_placement_subsidy")),
+        sa.CheckConstraint(
+            "(subsidy_line_id IS NULL AND subsidy_months IS NULL) OR wage_subsidy", name=op.f("ck_placement_subsidy")
+        ),
+        sa.CheckConstraint("subsidy_months > 0", name=op.f("ck_placement_subsidy_months")),
         sa.ForeignKeyConstraint(["vacancy_id"], ["vacancy.id"], name=op.f("fk_placement_vacancy_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_placement")),
     )
@@ -297,6 +327,7 @@ def upgrade() -> None:
         sa.Column("manual_on", sa.Date(), nullable=True),
         sa.Column("evaluation", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("review", sa.Text(), nullable=True, comment="why a person has to look whether it goes on"),
         sa.Column("comment", sa.Text(), nullable=True),
         sa.Column("completed_on", sa.Date(), nullable=True),
         sa.Column("requested_by", sa.Text(), nullable=False),
@@ -313,6 +344,7 @@ def upgrade() -> None:
             "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
         sa.CheckConstraint("(state = 'offered') = (offered_until IS NOT NULL)", name=op.f("ck_enrolment_offer")),
+        sa.CheckConstraint("review IN ('plan_amended', 'line_removed')", name=op.f("ck_enrolment_review")),
         sa.CheckConstraint("state <> 'waitlisted' OR queue IS NOT NULL", name=op.f("ck_enrolment_queue")),
         sa.CheckConstraint(
             "state IN ('requested', 'cancelled') OR cohort_id IS NOT NULL", name=op.f("ck_enrolment_cohort")
@@ -520,3 +552,4 @@ def downgrade() -> None:
     op.drop_table("planned_line")
     op.drop_table("employer")
     op.drop_table("applied_plan")
+    op.drop_table("whereabouts")

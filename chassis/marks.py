@@ -1,4 +1,8 @@
-"""By what a manifest and a referral are found to name the same person: keyed digests, never the words themselves."""
+"""By what two services find that they mean the same person: keyed digests, never the words themselves.
+
+A manifest's travel document and a referral's are compared without either service learning the other's: both make marks
+under a key that only they have, and only marks are sent.
+"""
 
 import hashlib
 import hmac
@@ -9,19 +13,24 @@ from fastapi import Depends, Request
 from chassis.crypto import key_bytes
 from chassis.settings import Settings
 
-PURPOSE = b"homeward reception marks"
+PURPOSE = b"homeward marks"
 LENGTH = 16
 
 
 class Marks:
-    """Makes digests under the oldest key that is kept: they change when that one is dropped, not when one is added.
+    """Makes digests under the key that services share for it.
 
     Args:
-        settings: With the encryption keys.
+        settings: With the matching key.
+
+    Raises:
+        ValueError: There is none.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._key = hmac.digest(key_bytes(settings.encryption_keys[-1]), PURPOSE, hashlib.sha256)
+        if settings.matching_key is None:
+            raise ValueError("HOMEWARD_MATCHING_KEY is not set")
+        self._key = hmac.digest(key_bytes(settings.matching_key), PURPOSE, hashlib.sha256)
 
     def of(self, kind: str, *words: str) -> bytes:
         """The digest of some words for one kind of use."""

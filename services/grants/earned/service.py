@@ -1,0 +1,245 @@
+"""Payments that attendance and work earn: scheduled once each, taken back while nobody released them, else told."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import delete, select, update
+
+from chassis import audit, jobs
+from chassis.aliases import same_person
+from chassis.db import Session
+from chassis.http import CallFailed, ServiceClient
+from chassis.ids import new_id
+from chassis.jobs import JobKind, Payload
+from contracts import grants as facts
+from contracts.codes import GrantKind, PaymentMethod
+from contracts.grants import Question
+from services.grants import people
+from services.grants.earned.models import Attended, Worked
+from services.grants.earned.rules import Earned, Work, allowances, checks_of, subsidies
+from services.grants.grants import service as grants
+from services.grants.grants.rules import DECIDED
+from services.grants.models import Grant, Participant, Payment
+from services.grants.payments import service as payments
+from services.grants.payments.rules import PaymentState
+from services.grants.programmes.data import assistance
+
+NOT_EARNED = "not_earned"
+"""Why a payment failed: what it was for was taken back before anybody released it."""
+FETCH_WAGE = "grants.wage.fetch"
+NOT_FOUND = 404
+OPEN = (PaymentState.SCHEDULED, PaymentState.RELEASED, PaymentState.CONFIRMED)
+
+log = structlog.get_logger("homeward.grants")
+
+
+async def settle_allowances(session: Session, returnee_id: UUID, case_id: UUID) -> None:
+    """Have exactly what somebody's attendance has earned on its way, within what was granted for it."""
+    who = await session.get(Participant, (case_id, returnee_id))
+    if who is None:
+        log.info("attendance of nobody here; it counts once they are known", case=str(case_id))
+        return
+    granted = await _locked(session, who, Grant.case_id == case_id, Grant.kind == GrantKind.LIVING_ALLOWANCE)
+    if not granted:
+        return
+    ids = await same_person(session, returnee_id)
+    attended = await session.scalars(
+        select(Attended).where(Attended.returnee_id.in_(ids), Attended.case_id == case_id, Attended.counts),
+        execution_options={"populate_existing": True},
+    )
+    rates = assistance(who.programme, who.programme_version).living_allowance
+    await _reconcile(session, granted, allowances(attended.all(), rates), Question.ATTENDANCE_CORRECTED)
+
+
+async def settle_subsidy(session: Session, worked: Worked) -> None:
+    """Have exactly the instalments on their way that a placement earns, within what was granted for it."""
+    seen = await session.scalar(select(Grant).where(Grant.plan_line_id == worked.line_id))
+    if seen is None or seen.returnee_id is None or worked.started_on is None:
+        return
+    who = await session.get_one(Participant, (seen.case_id, seen.returnee_id))
+    if worked.wage is None or worked.currency != seen.currency:
+        log.warning("a wage that the subsidy cannot be reckoned from", placement=str(worked.placement_id))
+        return
+    granted = await _locked(session, who, Grant.id == seen.id, Grant.kind == GrantKind.WAGE_SUBSIDY)
+    await session.refresh(worked)  # as it is now that nobody else settles it
+    if worked.started_on is None:
+        return
+    work = Work(
+        placement_id=worked.placement_id,
+        wage=worked.wage,
+        started_on=worked.started_on,
+        ended_on=worked.ended_on,
+        months=worked.months,
+        checks=checks_of(worked.checks),
+    )
+    rates = assistance(who.programme, who.programme_version).wage_subsidy
+    earned = subsidies(work, rates, seen.currency)
+    await _reconcile(session, granted, earned, Question.WORK_ENDED, f"{worked.placement_id}/")
+
+
+async def fetch_wage(session: Session, placement_id: UUID, vacancy_id: UUID) -> None:
+    """Have training asked what a vacancy pays: no event says what somebody earns."""
+    payload = {"placement_id": str(placement_id), "vacancy_id": str(vacancy_id)}
+    await jobs.schedule(session, FETCH_WAGE, payload, key=str(placement_id))
+
+
+async def _ask(client: ServiceClient, payload: Payload) -> Any:
+    try:
+        return await client.get("training", f"/v1/vacancies/{payload['vacancy_id']}")
+    except CallFailed as failed:
+        if failed.status != NOT_FOUND:
+            raise
+        log.warning("training has no such vacancy", vacancy=payload["vacancy_id"])
+        return None
+
+
+async def _know(session: Session, payload: Payload, vacancy: Any) -> None:
+    wage = vacancy["wage"] if vacancy is not None else None
+    query = select(Worked).where(Worked.placement_id == UUID(payload["placement_id"])).with_for_update()
+    worked = await session.scalar(query, execution_options={"populate_existing": True})
+    if worked is None:  # erased since
+        return
+    if wage is not None:
+        worked.wage, worked.currency = Decimal(wage["amount"]), wage["currency"]
+        await session.flush()
+    await settle_subsidy(session, worked)
+
+
+WAGE_JOB = JobKind(FETCH_WAGE, _know, _ask)
+"""What a wage subsidy is a share of."""
+
+
+async def _locked(session: Session, who: Participant, *where: Any) -> list[Grant]:
+    """Somebody's grants, locked in order, after the person and their household."""
+    await grants.lock_people(session, who.returnee_id, who.household_id)
+    ids = await same_person(session, who.returnee_id)
+    rows = await session.scalars(
+        select(Grant).where(*where, Grant.returnee_id.in_(ids)).order_by(Grant.id).with_for_update(),
+        execution_options={"populate_existing": True},
+    )
+    return list(rows)
+
+
+async def _reconcile(
+    session: Session, granted: Sequence[Grant], earned: Sequence[Earned], why: Question, prefix: str = ""
+) -> None:
+    """Make payments of locked grants agree with what was earned.
+
+    What is not earned any more is cancelled while it is only scheduled; afterwards it is told, and people decide. A
+    payment that people failed, reversed or recovered for reasons of their own is not made again.
+    """
+    by_id = {grant.id: grant for grant in granted}
+    rows = await session.scalars(
+        select(Payment)
+        .where(Payment.grant_id.in_(by_id), Payment.session.startswith(prefix, autoescape=True))
+        .order_by(Payment.id)
+        .with_for_update(),
+        execution_options={"populate_existing": True},
+    )
+    due = {each.key for each in earned}
+    settled = set()
+    for payment in rows:
+        grant, is_due = by_id[payment.grant_id], payment.session in due
+        if payment.state not in OPEN:
+            if payment.reason != NOT_EARNED and payment.questioned is None:
+                settled.add(payment.session)
+        elif is_due:
+            settled.add(payment.session)
+            if payment.questioned is not None:
+                _note(session, grant, payment, None)
+        elif payment.state == PaymentState.SCHEDULED:
+            await payments.fail(session, people.SYSTEM, grant, payment, NOT_EARNED)
+        elif payment.questioned is None:
+            _note(session, grant, payment, why)
+    await session.flush()
+    for each in earned:
+        if each.key not in settled:
+            await _schedule(session, granted, each)
+
+
+def _note(session: Session, grant: Grant, payment: Payment, why: Question | None) -> None:
+    """Say that a released payment is in question, or that it is not any more."""
+    payment.questioned = why
+    payment.changed()
+    if why is not None:
+        grants.publish_payment(session, grant, payment, facts.PaymentQuestioned, why=why)
+    else:
+        grants.publish_payment(session, grant, payment, facts.PaymentUpheld)
+    audit.record(session, people.SYSTEM, "question" if why else "uphold", payments.RESOURCE, payment.id)
+
+
+async def _schedule(session: Session, granted: Sequence[Grant], earned: Earned) -> None:
+    """Schedule what was earned from the first grant with something left; its last payment may be a part."""
+    for grant in granted:
+        of_line = earned.line_id is None or grant.plan_line_id in {earned.line_id, None}
+        if grant.state not in DECIDED or not of_line:
+            continue
+        amount = min(earned.amount, await _left(session, grant, earned.method))
+        if amount > 0:
+            break
+    else:
+        log.info("nothing is left of what was granted for what was earned", due_on=str(earned.due_on))
+        return
+    payment_id = new_id()
+    payment = Payment(
+        id=payment_id,
+        grant_id=grant.id,
+        budget_id=grant.budget_id,
+        returnee_id=grant.returnee_id,
+        reference=grants.reference_of(payment_id),
+        method=earned.method,
+        session=earned.key,
+        amount=amount,
+        currency=grant.currency,
+        payout=amount,
+        payout_currency=grant.currency,
+        rate=Decimal(1),
+        due_on=earned.due_on,
+        state=PaymentState.SCHEDULED,
+        papers=[],
+        papers_there=sorted(earned.papers_there),
+        papers_needed=sorted(earned.papers_needed),
+        scheduled_by=people.SYSTEM_ACTOR,
+    )
+    session.add(payment)
+    await session.flush()
+    grants.publish_payment(session, grant, payment, facts.PaymentScheduled, due_on=earned.due_on)
+    audit.record(session, people.SYSTEM, "schedule", payments.RESOURCE, payment.id)
+
+
+async def _left(session: Session, grant: Grant, method: PaymentMethod) -> Decimal:
+    left = grant.amount - await payments.live(session, grant.id)
+    if method is PaymentMethod.CASH:
+        cash = assistance(grant.programme, grant.programme_version).packages[grant.package].cash
+        if not cash.allows(GrantKind(grant.kind)):
+            return Decimal(0)
+        if cash.cap is not None:
+            left = min(left, cash.cap - await payments.in_cash(session, grant))
+    return left
+
+
+async def forget(session: Session, returnee_id: UUID) -> None:
+    """Keep nothing that leads from a payment to who attended or worked."""
+    await session.execute(delete(Attended).where(Attended.returnee_id == returnee_id))
+    await session.execute(delete(Worked).where(Worked.returnee_id == returnee_id))
+    theirs = update(Payment).where(Payment.returnee_id == returnee_id, Payment.session.is_not(None))
+    await session.execute(theirs.values(session=None))
+
+
+async def _settle(session: Session, payload: Payload, _: Any) -> None:
+    grant = await session.get(Grant, UUID(payload["grant_id"]))
+    if grant is None or grant.returnee_id is None:
+        return
+    if grant.kind == GrantKind.LIVING_ALLOWANCE:
+        await settle_allowances(session, grant.returnee_id, grant.case_id)
+        return
+    query = select(Worked).where(Worked.line_id == grant.plan_line_id).order_by(Worked.placement_id)
+    for worked in (await session.scalars(query)).all():
+        await settle_subsidy(session, worked)
+
+
+SETTLE_JOB = JobKind(grants.SETTLE, _settle)
+"""What was earned before its grant was approved."""

@@ -1,0 +1,204 @@
+"""How a case follows what grants tells of its plan: in any order, repeated, for the wrong line, in part, undone."""
+
+from datetime import date
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import func, select
+
+from chassis.events import EventData
+from contracts import grants
+from services.cases.models import PlanLineStatus
+from services.cases.plans import rules
+from services.cases.plans.schemas import LineStatus
+from services.cases.plans.service import WrongLine
+from tests.cases.house import Accepted, House, alone
+from tests.cases.test_case_life import deadlines
+from tests.cases.test_plans import drafted, line, path
+
+EUROS = {"amount": "1500.00", "currency": "EUR"}
+
+
+class Granted:
+    """A plan in force, and what grants tells of one of its lines."""
+
+    def __init__(self, house: House, accepted: Accepted, lines: list[UUID]) -> None:
+        self.house = house
+        self.accepted = accepted
+        self.lines = lines
+        self.grant_id = uuid4()
+
+    def fact(self, event: type[EventData], line: int = 0, **values: Any) -> EventData:
+        common = {
+            "grant_id": self.grant_id,
+            "returnee_id": UUID(self.accepted.people[0]),
+            "case_id": UUID(self.accepted.case_id),
+            "programme": "eurp",
+            "plan_line_id": self.lines[line],
+            "group": "economic",
+            "amount": EUROS,
+        }
+        return event.model_validate(common | values)
+
+    def delivered(self, line: int = 0, *, complete: bool = True, **values: Any) -> EventData:
+        return self.fact(grants.GrantDelivered, line, delivered_on=date(2026, 4, 20), complete=complete, **values)
+
+    def payment(self, event: type[EventData], payment_id: UUID, **values: Any) -> EventData:
+        return self.fact(event, payment_id=payment_id, method="bank", payout=EUROS, **values)
+
+    async def state(self) -> tuple[str, list[str]]:
+        """The case's state, and how far each line of its plan has come."""
+        plan = (await self.house.get(path(self.accepted))).json()
+        case = (await self.house.get(f"/cases/{self.accepted.case_id}")).json()
+        assert all((each["status"] == "delivered") == (each["delivered_at"] is not None) for each in plan["lines"])
+        return case["state"], [each["status"] for each in plan["lines"]]
+
+    async def visits(self) -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = (await self.house.get(f"/cases/{self.accepted.case_id}/visits")).json()["items"]
+        return items
+
+
+async def in_force(house: House, kinds: tuple[str, ...] = ("business",)) -> Granted:
+    accepted = await house.arrived(alone())
+    await drafted(house, accepted, *(line(accepted.people[0], kind=kind) for kind in kinds))
+    etag = (await house.post(f"{path(accepted)}/submit", person="anna")).headers["etag"]
+    plan = (await house.post(f"{path(accepted)}/approve", person="bert", etag=etag)).json()
+    return Granted(house, accepted, [UUID(each["id"]) for each in plan["lines"]])
+
+
+def course(granted: Granted) -> list[EventData]:
+    """What is told of a line from the request to the delivery."""
+    steps = [grants.GrantRequested, grants.GrantApproved, grants.GrantOrdered]
+    return [*(granted.fact(step) for step in steps), granted.delivered()]
+
+
+async def test_in_order_and_the_last_line_moves_the_case(house: House) -> None:
+    granted = await in_force(house, ("business", "education"))
+    seen = []
+    for told in course(granted):
+        await house.tell(told)
+        seen.append((await granted.state())[1][0])
+    assert seen == ["requested", "granted", "in_delivery", "delivered"]
+    assert await granted.state() == ("in_delivery", ["delivered", "planned"])
+    await house.tell(granted.delivered(1, grant_id=uuid4()))
+    assert await granted.state() == ("monitoring", ["delivered", "delivered"])
+
+
+async def test_repeated_is_once(house: House) -> None:
+    granted = await in_force(house)
+    for told in course(granted):
+        await house.tell(told, told)
+    await house.tell(*course(granted))
+    assert await granted.state() == ("monitoring", ["delivered"])
+    types = await house.types(granted.accepted.people[0])
+    assert types.count("case.progressed") == 3  # arrived, in delivery, monitoring
+    assert types.count("visit.scheduled") == len(await granted.visits())
+
+
+@pytest.mark.parametrize("order", [(3, 2, 1, 0), (1, 3, 0, 2), (2, 0, 3, 1)])
+async def test_in_another_order_it_ends_the_same(house: House, order: tuple[int, ...]) -> None:
+    granted = await in_force(house)
+    told = course(granted)
+    await house.tell(*(told[place] for place in order))
+    assert await granted.state() == ("monitoring", ["delivered"])
+
+
+async def test_a_line_of_nobody_or_of_somebody_else_moves_nothing(house: House) -> None:
+    granted, other = await in_force(house), await in_force(house)
+    for told in (
+        granted.fact(grants.GrantRequested, plan_line_id=uuid4()),
+        granted.fact(grants.GrantRequested, plan_line_id=other.lines[0]),
+        granted.delivered(plan_line_id=other.lines[0]),
+        granted.payment(grants.PaymentConfirmed, uuid4(), plan_line_id=other.lines[0], confirmed_on=date(2026, 4, 2)),
+    ):
+        with pytest.raises(WrongLine):
+            await house.tell(told)
+    await house.tell(granted.fact(grants.GrantRequested, plan_line_id=None), granted.delivered(plan_line_id=None))
+    for each in (granted, other):
+        assert await each.state() == ("in_delivery", ["planned"])
+        assert await each.visits() == []
+
+
+async def test_a_part_is_not_the_whole(house: House) -> None:
+    granted = await in_force(house)
+    await house.tell(granted.delivered(complete=False), granted.delivered(complete=False))
+    assert await granted.state() == ("in_delivery", ["in_delivery"])
+    assert await granted.visits() == []
+    await house.tell(granted.delivered())
+    assert await granted.state() == ("monitoring", ["delivered"])
+    # A part that is told after the whole takes nothing back.
+    await house.tell(granted.delivered(complete=False))
+    assert await granted.state() == ("monitoring", ["delivered"])
+
+
+async def test_what_is_refused_or_cancelled_may_be_asked_for_again(house: House) -> None:
+    granted = await in_force(house, ("business", "education"))
+    await house.tell(
+        granted.delivered(1, grant_id=uuid4()),
+        granted.fact(grants.GrantRequested),
+        granted.fact(grants.GrantRejected, reason="not_feasible"),
+    )
+    assert await granted.state() == ("monitoring", ["cancelled", "delivered"])
+    await house.tell(granted.fact(grants.GrantRequested, grant_id=uuid4()))
+    assert await granted.state() == ("in_delivery", ["requested", "delivered"])
+    await house.tell(granted.fact(grants.GrantCancelled, reason="not_wanted"))
+    assert await granted.state() == ("monitoring", ["cancelled", "delivered"])
+
+
+async def test_a_payment_that_comes_back_needs_no_visit(house: House) -> None:
+    granted = await in_force(house)
+    payment, again = uuid4(), uuid4()
+    await house.tell(granted.payment(grants.PaymentConfirmed, payment, confirmed_on=date(2026, 5, 1)))
+    (visit,) = await granted.visits()
+    assert visit["state"] == "scheduled"
+    reversal = granted.payment(grants.PaymentReversed, payment)
+    await house.tell(reversal, reversal)
+    (visit,) = await granted.visits()
+    assert visit["state"] == "cancelled"
+    assert (await deadlines(house, granted.accepted.case_id))["visit_after_payment"]["state"] == "cancelled"
+    assert (await granted.state())[1] == ["planned"]
+    at = f"/cases/{granted.accepted.case_id}/visits/{visit['id']}"
+    body = {"occurred_at": "2026-05-02T10:00:00+03:00", "method": "visit", "outcome": "not_there"}
+    refused = await house.post(f"{at}/record", body, etag=await house.etag(at))
+    assert (refused.status_code, refused.json()["allowed"]) == (409, [])
+    # Paid again, it is visited again; a reversal of what was never heard of changes nothing.
+    await house.tell(
+        granted.payment(grants.PaymentConfirmed, again, confirmed_on=date(2026, 6, 1)),
+        granted.payment(grants.PaymentRecovered, uuid4()),
+    )
+    assert sorted(each["state"] for each in await granted.visits()) == ["cancelled", "scheduled"]
+
+
+async def test_a_person_known_by_another_id_by_now_is_the_same(house: House) -> None:
+    granted = await in_force(house)
+    other = await house.arrived(alone())
+    person, into = granted.accepted.people[0], other.people[0]
+    merged = await house.post(
+        f"/returnees/{person}/merge", {"into": into}, etag=await house.etag(f"/returnees/{person}")
+    )
+    assert merged.status_code == 200, merged.text
+    await house.tell(granted.fact(grants.GrantRequested), granted.delivered(returnee_id=UUID(into)))
+    assert await granted.state() == ("monitoring", ["delivered"])
+
+
+async def test_one_record_of_a_line_whoever_delivers_it(house: House) -> None:
+    granted = await in_force(house)
+    await house.tell(*course(granted))
+    async with house.homeward.database.transaction() as session:
+        rows = select(func.count()).where(PlanLineStatus.case_id == UUID(granted.accepted.case_id))
+        assert await session.scalar(rows) == 1
+
+
+@given(st.lists(st.sampled_from(sorted(LineStatus)), max_size=12))
+def test_no_sequence_of_facts_leads_outside_the_table_or_back_from_a_delivery(told: list[LineStatus]) -> None:
+    status, delivered = LineStatus.PLANNED, False
+    for to in told:
+        after = rules.moved(status, to)
+        assert after == status or after in rules.LINE_MOVES[status]
+        status = after
+        delivered = delivered or status is LineStatus.DELIVERED
+        assert not delivered or status is LineStatus.DELIVERED
+    assert delivered == (LineStatus.DELIVERED in told)
