@@ -157,7 +157,7 @@ async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> Non
     await beneficiaries.on_erased(session, event)
     await cooperatives.pass_on(session, returnee_id)
     for grant in await _grants(session, Grant.returnee_id == returnee_id):
-        await wind_up(session, grant, GrantReason.OTHER)
+        await wind_up(session, grant, GrantReason.OTHER, desk=True)
     await earned.forget(session, returnee_id)
     await cooperatives.scrub(session, returnee_id)
     await grants.scrub(session, returnee_id)

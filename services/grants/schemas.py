@@ -12,6 +12,7 @@ from fastapi import Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from chassis.errors import FieldError, invalid
 from chassis.moments import Written
 from contracts.codes import Money
 from contracts.currencies import is_exact
@@ -70,9 +71,17 @@ def flat(value: Any) -> Any:
 
 
 def as_csv(columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> Response:
-    """A list as a spreadsheet reads it. Cells are codes, ids, dates and amounts: none can be a formula."""
+    """A list as a spreadsheet reads it. Cells are codes, ids, dates and amounts: none can be a formula.
+
+    Raises:
+        Problem: 422, there are more rows than `LONGEST`. A list of money is never cut off without a word.
+    """
+    listed = list(rows)
+    if len(listed) > LONGEST:
+        detail = f"filters that leave at most {LONGEST} rows"
+        raise invalid(FieldError(pointer="#query", code="too_many_rows", detail=detail))
     text = io.StringIO()
     writer = csv.DictWriter(text, list(columns), extrasaction="ignore", lineterminator="\r\n")
     writer.writeheader()
-    writer.writerows({name: flat(value) for name, value in row.items()} for row in rows)
+    writer.writerows({name: flat(value) for name, value in row.items()} for row in listed)
     return Response(text.getvalue(), media_type="text/csv; charset=utf-8")

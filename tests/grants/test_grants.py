@@ -6,10 +6,12 @@ from uuid import uuid4
 
 import pytest
 
+from chassis.errors import Problem
 from contracts.entitlements import Outside
 from contracts.sourced import Unit
 from services.grants.programmes import data
 from services.grants.programmes.data import programmes
+from services.grants.schemas import LONGEST, as_csv
 from tests.grants.office import APPROVER, PROGRAMME, RELEASER, REQUESTER, SECOND, Office, Person, euros
 
 
@@ -305,3 +307,10 @@ async def test_strangers_find_nothing(office: Office) -> None:
     assert (await office.get("/v1/grants", organisation="another")).json()["items"] == []
     looked = await office.post(f"/v1/grants/{grant['id']}/order", organisation="bamf")
     assert looked.status_code == 403
+
+
+def test_a_list_of_money_is_never_cut_off_without_a_word() -> None:
+    assert as_csv(["id"], [{"id": 1}]).body == b"id\r\n1\r\n"
+    with pytest.raises(Problem) as refused:
+        as_csv(["id"], ({"id": number} for number in range(LONGEST + 1)))
+    assert refused.value.errors[0].code == "too_many_rows"

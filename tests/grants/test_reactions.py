@@ -5,8 +5,6 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
-import pytest
-
 from contracts import cases, reception
 from contracts.codes import Money
 from services.grants.plans import JOB
@@ -241,18 +239,13 @@ async def test_erased_people_leave_the_amounts_without_the_person(office: Office
     await office.proved()
 
 
-@pytest.mark.parametrize("told_twice", [1, 2])
-async def test_two_ids_of_one_person_share_a_ceiling(office: Office, told_twice: int) -> None:
-    from services.grants import people
-
-    await office.budget()
-    one, other = await office.here(), await office.here()
-    await office.grant(one, "1500.00")
-    await office.grant(other, "400.00")
-    for _ in range(told_twice):
-        async with office.homeward.database.transaction() as session:
-            await people.merge(session, one.id, other.id)
-    for person in (one, other):
-        answer = await office.post("/v1/grants", office.asked(person, "100.01"))
-        assert Decimal(answer.json()["left"]["amount"]) == Decimal("100.00")
-    await office.grant(other, "100.00")
+async def test_cash_for_somebody_who_was_erased_goes_back_to_the_float(office: Office) -> None:
+    budget, person = await office.budget(), Person()
+    await office.tell(person.opened())
+    payment, cash = await cash_ready(office, person)
+    await office.tell(cases.ReturneeErased(returnee_id=person.id), handed(person, "100.00"))
+    assert (await office.get(f"/v1/payments/{payment['id']}")).status_code == 404
+    assert (await office.get(f"/v1/cash-floats/{cash['id']}")).json()["left"]["amount"] == "250.000"
+    assert (await office.sums(budget))["available"] == Decimal("100000.00")
+    await office.done(f"/v1/cash-floats/{cash['id']}/return", {"amount": "250.00"})
+    await office.proved()

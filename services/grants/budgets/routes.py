@@ -82,7 +82,7 @@ async def read_postings(
     budget = await service.find(session, budget_id, caller)
     query = service.postings(budget.id, account=account, recorded_since=updated_since)
     if format is Format.CSV:
-        all_of_them = list(await session.scalars(query.order_by(Posting.id).limit(LONGEST)))
+        all_of_them = list(await session.scalars(query.order_by(Posting.id).limit(LONGEST + 1)))
         shown = await service.shown(session, budget, all_of_them)
         return as_csv(POSTINGS, [row.model_dump(mode="json") for row in shown])
     rows = await page(session, query, keys=[Posting.id], parsers=[int], after=after, limit=limit)

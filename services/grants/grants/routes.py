@@ -160,7 +160,7 @@ async def read_grants(
         updated_since=updated_since,
     )
     if format is Format.CSV:
-        rows = await session.scalars(query.order_by(Grant.id).limit(LONGEST))
+        rows = await session.scalars(query.order_by(Grant.id).limit(LONGEST + 1))
         return as_csv(
             COLUMNS,
             [GrantOut(**shown(grant)).model_dump(mode="json") | {"currency": grant.currency} for grant in rows],

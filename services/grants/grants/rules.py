@@ -168,7 +168,7 @@ def check_ceilings(
             )
 
 
-def check_cash(name: str, package: Package, kind: GrantKind, already: Decimal, amount: Decimal) -> None:
+def check_cash(name: str, package: Package, kind: GrantKind, already: Decimal, amount: Decimal, currency: str) -> None:
     """Refuse cash where the package, or this kind of help, is in kind, and more of it than the sub-ceiling.
 
     Raises:
@@ -182,7 +182,7 @@ def check_cash(name: str, package: Package, kind: GrantKind, already: Decimal, a
             CEILING_EXCEEDED,
             "less is left in cash than is requested",
             rule={"package": name, "per": "person", "cash": True, "source": cash.source, "verified": cash.verified},
-            left={"amount": format(max(cash.cap - already, Decimal(0)), "f")},
+            left={"amount": format(max(cash.cap - already, Decimal(0)), "f"), "currency": currency},
         )
 
 

@@ -831,6 +831,8 @@ async def scrub(session: Session, returnee_id: UUID) -> None:
         grant.parts = [part | nobody if part["returnee_id"] == str(returnee_id) else part for part in grant.parts]
     await session.flush()
     await session.execute(
-        update(Grant).where(Grant.returnee_id == returnee_id).values(returnee_id=None, description=None, housing=None)
+        update(Grant)
+        .where(Grant.returnee_id == returnee_id)
+        .values(returnee_id=None, household_id=None, description=None, housing=None)
     )
     await session.execute(update(Payment).where(Payment.returnee_id == returnee_id).values(returnee_id=None))

@@ -131,7 +131,7 @@ async def read_payments(
         updated_since=updated_since,
     )
     if format is Format.CSV:
-        rows = await session.scalars(query.order_by(Payment.id).limit(LONGEST))
+        rows = await session.scalars(query.order_by(Payment.id).limit(LONGEST + 1))
         return as_csv(
             COLUMNS,
             [

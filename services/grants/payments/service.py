@@ -281,7 +281,7 @@ async def live(session: Session, grant_id: UUID) -> Decimal:
 async def _check_cash(session: Session, grant: Grant, amount: Decimal) -> None:
     package = assistance(grant.programme, grant.programme_version).packages[grant.package]
     already = await in_cash(session, grant)
-    grant_rules.check_cash(grant.package, package, GrantKind(grant.kind), already, amount)
+    grant_rules.check_cash(grant.package, package, GrantKind(grant.kind), already, amount, grant.currency)
 
 
 async def in_cash(session: Session, grant: Grant) -> Decimal:
