@@ -84,7 +84,7 @@ async def read_cooperatives(
         caller, programme=programme, state=state, returnee_id=returnee_id, updated_since=updated_since
     )
     if format is Format.CSV:
-        rows = (await session.scalars(query.order_by(Cooperative.id).limit(LONGEST))).all()
+        rows = (await session.scalars(query.order_by(Cooperative.id).limit(LONGEST + 1))).all()
         return as_csv(COLUMNS, [each.model_dump(mode="json") for each in await service.shown(session, rows)])
     found = await page(session, query, keys=[Cooperative.id], parsers=[UUID], after=after, limit=limit)
     link_next(request, response, found.next)
