@@ -99,7 +99,7 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, handle)
 
-    def start(self, children: Sequence[Child], timeout: float = 60) -> None:
+    def start(self, children: Sequence[Child], timeout: float = 150) -> None:
         """Start children side by side and wait until all are ready.
 
         Raises:

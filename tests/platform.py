@@ -20,7 +20,7 @@ import psutil
 
 from chassis.events import Audience
 from cli.client import GatewayClient
-from cli.demo import Return, Walk, eventually
+from cli.demo import ALLOWANCE, Return, Walk, eventually
 from cli.embedded import free_port
 from cli.machine import Machine
 from cli.roles import ROLES
@@ -187,4 +187,8 @@ async def walked(platform: Platform, content: dict[str, Any]) -> Return:
     way = await walk.submit(content)
     for step in (walk.fund, walk.accept, walk.confirm_travel, walk.prepare_cash, walk.meet, walk.plan, walk.support):
         await step(way)
+    if ALLOWANCE in content["requested_assistance"]:  # what attendance earns is paid when somebody has attended
+        await walk.offer_courses()
+        for step in (walk.train, walk.allow):
+            await step(way)
     return way
