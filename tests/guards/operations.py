@@ -25,6 +25,8 @@ STREAM = "text/event-stream"
 BINARY = "application/octet-stream"
 LINES = "application/jsonl"
 RAW = {BINARY, LINES}
+FAMILY, ANOTHER = "DTV-2014-00005", "BAMF-2022-00009"
+"""The return that is asked for, and one of other organisations."""
 Ids = Mapping[str, str]
 BODIES: dict[str, Callable[[Ids, str], Any]] = {
     "POST /v1/referrals": lambda ids, sender: example(sender=sender, supersedes=ids["supersedes"]),
@@ -71,6 +73,7 @@ BODIES: dict[str, Callable[[Ids, str], Any]] = {
             {"returnee_id": "01a201ca-0000-7000-8000-000000000002", "share": "0.5"},
         ]
     },
+    "POST /v1/returnees/search": lambda *_: {"q": example(FAMILY)["people"][0]["names"][0]["given"], "limit": 50},
     "POST /oauth/token": lambda *_: {"grant_type": "client_credentials", "client_id": "nobody", "client_secret": "x"},
 }
 """Where the smallest body that fits the schema is not valid: what makes one from the world's ids and the sender."""

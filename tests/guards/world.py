@@ -19,10 +19,9 @@ from cli.demo import Return, Walk, eventually, held_today
 from cli.development import OPERATOR, SCOPES
 from contracts.scopes import Scope
 from gateway.identity.keys import SigningKey
-from tests.guards.operations import Operation
+from tests.guards.operations import ANOTHER, FAMILY, Operation
 from tests.platform import Platform, example, walk_of
 
-FAMILY, ANOTHER = "DTV-2014-00005", "BAMF-2022-00009"
 REFERRER, PARTNER = OrganisationKind.REFERRER, OrganisationKind.PARTNER
 OFFICE = OrganisationKind.PROGRAMME_OFFICE
 NOT_INTERNAL = [scope for scope in Scope if scope is not Scope.INTERNAL]
@@ -175,6 +174,7 @@ async def build(platform: Platform) -> World:
     await offer(platform, way, theirs)
     await rights(platform, way, theirs)
     everything, other_ids = await ids_of(walk, way), await ids_of(walk, theirs)
+    await wish(platform, way, theirs)
     about_people = {name: value for name, value in everything.items() if name not in NOBODYS}
     programme, other = way.content["programme"], theirs.content["programme"]
     office, other_office = walk.offices[programme], walk.offices[other]
@@ -396,6 +396,20 @@ async def offer(platform: Platform, *ways: Return) -> None:
             "INSERT INTO case_transfer (id, version, case_id, state, offered_by, previous_implementer, offered_to, "
             "reason) VALUES (gen_random_uuid(), 1, $1::uuid, 'offered', 'iom-iraq', 'iom-iraq', 'nobody', 'other')",
             [(way.case_id,) for way in ways],
+        )
+    finally:
+        await connection.close()
+
+
+async def wish(platform: Platform, *ways: Return) -> None:
+    """Let a plan ask for training that no cohort was chosen for, beside what the return attended."""
+    connection = await asyncpg.connect(platform.machine.database_url("training"))
+    same = "returnee_id, case_id, programme, programme_version, kind, requested_by"
+    try:
+        await connection.executemany(
+            f"INSERT INTO enrolment (id, version, state, stipend, plan_line_id, {same}) SELECT gen_random_uuid(), 1, "
+            f"'requested', false, gen_random_uuid(), {same} FROM enrolment WHERE returnee_id = $1::uuid LIMIT 1",
+            [(way.returnees[0],) for way in ways],
         )
     finally:
         await connection.close()
