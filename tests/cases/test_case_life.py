@@ -271,7 +271,7 @@ class TestDeadlineDecisions:
         assert (await house.jobs_due())[due["id"]] == datetime.fromisoformat(answer.json()["due_at"])
         name, fact = (await house.published(accepted.people[0]))[-1]
         assert name == "deadline.extended"
-        assert fact["previous_due_at"] == due["due_at"]
+        assert datetime.fromisoformat(fact["previous_due_at"]) == datetime.fromisoformat(due["due_at"])
         waived = await house.post(f"{path}/waive", {"reason": "other"}, person="bert", etag=answer.headers["etag"])
         assert waived.json()["state"] == "waived"
         assert due["id"] not in await house.jobs_due()
@@ -312,10 +312,10 @@ class TestLines:
         accepted = await house.arrived(alone())
         plan = await approved(house, accepted)
         (first,) = plan.json()["lines"]
-        await move(house, first["id"], LineStatus.GRANTED)
+        await move(house, accepted, first["id"], LineStatus.GRANTED)
         assert (await house.get(f"/cases/{accepted.case_id}")).json()["state"] == "in_delivery"
-        await move(house, first["id"], LineStatus.DELIVERED)
-        await move(house, first["id"], LineStatus.REQUESTED)  # an older fact of another service
+        await move(house, accepted, first["id"], LineStatus.DELIVERED)
+        await move(house, accepted, first["id"], LineStatus.REQUESTED)  # an older fact of another service
         assert (await house.get(f"/cases/{accepted.case_id}")).json()["state"] == "monitoring"
         shown = (await house.get(plan_path(accepted))).json()["lines"]
         assert [each["status"] for each in shown] == ["delivered"]
@@ -330,7 +330,7 @@ class TestLines:
         accepted = await house.arrived(alone())
         plan = await approved(house, accepted)
         (first,) = plan.json()["lines"]
-        await move(house, first["id"], LineStatus.GRANTED)
+        await move(house, accepted, first["id"], LineStatus.GRANTED)
         draft = await house.post(f"{plan_path(accepted)}/amend", {}, person="anna")
         for lines in (
             [line(accepted.people[0], "50.00")],
@@ -355,9 +355,9 @@ class TestLines:
         assert answer.json()["errors"][0]["code"] == "criterion_twice"
 
 
-async def move(house: House, line_id: str, status: LineStatus) -> None:
+async def move(house: House, accepted: Accepted, line_id: str, status: LineStatus) -> None:
     async with house.homeward.database.transaction() as session:
-        await move_line(session, UUID(line_id), status)
+        await move_line(session, UUID(line_id), UUID(accepted.people[0]), status, datetime.now(UTC))
 
 
 CASE_ACTIONS = sorted({action for allowed in rules.TRANSITIONS.values() for action in allowed} | {"reopen", "resume"})
