@@ -222,7 +222,7 @@ class ReturneeReassigned(EventData, name="cases.returnee.reassigned", subject="r
     returnee_id: UUID
     fact_id: UUID
     taken_from: UUID
-    given_to: UUID
+    moved_to: UUID
 
 
 class ReturneeShared(EventData, name="cases.returnee.shared", subject="returnee_id", audience=IMPLEMENTERS):

@@ -47,7 +47,7 @@ async def test_it_stays_where_it_was_recorded_until_somebody_says_whose_it_is(ho
     for person in (a, b):
         name, fact = (await house.published(person))[-1]
         assert name == "returnee.reassigned"
-        assert (fact["fact_id"], fact["taken_from"], fact["given_to"]) == (moved, a, b)
+        assert (fact["fact_id"], fact["taken_from"], fact["moved_to"]) == (moved, a, b)
         assert "said" not in str(fact)
         assert await house.audited("reassign", person) == 1
     back = await reassign(house, {"kind": "contact_attempt", "id": moved, "case_id": one.case_id}, b, a)

@@ -131,7 +131,7 @@ async def reassign(
     for each in (returnee_id, body.to):
         publish(
             session,
-            ReturneeReassigned(returnee_id=each, fact_id=body.id, taken_from=returnee_id, given_to=body.to),
+            ReturneeReassigned(returnee_id=each, fact_id=body.id, taken_from=returnee_id, moved_to=body.to),
         )
         details = {"kind": body.kind, "fact": str(body.id), "from": str(returnee_id), "to": str(body.to)}
         audit.record(session, caller, "reassign", "returnee", each, details)
