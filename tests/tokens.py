@@ -17,6 +17,8 @@ from chassis.settings import Settings
 KEY = ec.generate_private_key(ec.SECP256R1())
 KEY_ID = "tests"
 ISSUER = "http://issuer.test"
+LIFETIME = 86_400
+"""Seconds. Modules make tokens when they are collected, and a whole run may take long."""
 
 
 async def fetch_keys(_: str) -> dict[str, Any]:
@@ -41,7 +43,7 @@ def token(
         "iss": ISSUER,
         "aud": "homeward",
         "iat": now,
-        "exp": now + 600,
+        "exp": now + LIFETIME,
         "sub": client_id or f"{organisation}-client",
         "client_id": client_id or f"{organisation}-client",
         "org": organisation,
