@@ -42,7 +42,7 @@ async def complete(session: Session, caller: Caller, enrolment_id: UUID, precond
     Raises:
         Problem: 404; 409, the state does not allow it or too little was attended; 412, 428.
     """
-    enrolment, cohort = await lock(session, caller, enrolment_id)
+    enrolment, cohort = await lock(session, caller, enrolment_id, Action.COMPLETE)
     precondition.check(enrolment.version)
     state = after(enrolment.state, Action.COMPLETE)
     assert cohort is not None

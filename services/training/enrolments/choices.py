@@ -19,7 +19,7 @@ from chassis.jobs import JobKind, Payload
 from chassis.pagination import Rows, page
 from services.training.courses.rules import CohortState, Offer
 from services.training.enrolments.rules import EnrolmentState, Obstacle, Suits, chosen, obstacles, overlaps
-from services.training.enrolments.service import KEEPS_TIME, mine, one_at_a_time, refusals_of, seat
+from services.training.enrolments.service import KEEPS_TIME, one_at_a_time, refusals_of, seat
 from services.training.models import (
     Cohort,
     CohortSession,
@@ -30,6 +30,7 @@ from services.training.models import (
     Seeker,
     Whereabouts,
 )
+from services.training.people import mine
 
 CHOOSE = "training.cohort.choose"
 SYSTEM = Caller("service-training", "homeward", OrganisationKind.INTERNAL, frozenset())

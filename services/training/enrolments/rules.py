@@ -41,6 +41,19 @@ class Action(StrEnum):
     CANCEL = "cancel"
 
 
+BY_WHO_GIVES_IT = frozenset(
+    {
+        Action.ATTEND,
+        Action.ASSESS,
+        Action.HAND_MANUAL,
+        Action.COMPLETE,
+        Action.EVALUATE,
+        Action.DROP_OUT,
+        Action.NO_SHOW,
+    }
+)
+"""What whoever gives a course notes of it; who takes part is decided by those who work for the person."""
+
 REQUESTED, WAITLISTED, OFFERED = EnrolmentState.REQUESTED, EnrolmentState.WAITLISTED, EnrolmentState.OFFERED
 ENROLLED, ATTENDING, COMPLETED = EnrolmentState.ENROLLED, EnrolmentState.ATTENDING, EnrolmentState.COMPLETED
 
@@ -83,7 +96,7 @@ NOT_BEGUN = frozenset({REQUESTED, WAITLISTED, OFFERED, ENROLLED})
 """What a closed case, or a return that does not take place, ends."""
 MAY_BE_QUESTIONED = NOT_BEGUN | {ATTENDING}
 """What a person has to look at when the plan that asked for it is changed."""
-ON_THE_SHEET = frozenset({ENROLLED, ATTENDING, COMPLETED})
+HAS_A_PLACE = frozenset({ENROLLED, ATTENDING, COMPLETED})
 
 
 def after(state: str, action: Action) -> EnrolmentState:

@@ -12,11 +12,11 @@ from sqlalchemy import ColumnElement, Date, Row, cast, func, select, true
 from sqlalchemy.orm import aliased
 
 from chassis import aliases, audit, beneficiaries, jobs
-from chassis.access import Role, grant, visible
-from chassis.auth import Caller, OrganisationKind
+from chassis.access import Role, grant
+from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
-from chassis.errors import CONFLICT, NOT_FOUND, FieldError, Problem, ProblemType, invalid, state_conflict
+from chassis.errors import CONFLICT, FORBIDDEN, NOT_FOUND, FieldError, Problem, ProblemType, invalid, state_conflict
 from chassis.events import EventData
 from chassis.ids import new_id
 from chassis.jobs import JobKind, Payload
@@ -38,11 +38,13 @@ from services.training.courses.schemas import CohortChange
 from services.training.courses.service import (
     about,
     change_cohort,
+    clock,
     lock_cohort,
     newest_first,
     sessions_of,
 )
 from services.training.enrolments.rules import (
+    HAS_A_PLACE,
     HOLDS_A_SEAT,
     MAY_BE_QUESTIONED,
     NOT_BEGUN,
@@ -53,6 +55,7 @@ from services.training.enrolments.rules import (
 )
 from services.training.fields import check_owner, found
 from services.training.models import Cohort, CohortSession, Course, Enrolment, Provider, Whereabouts
+from services.training.people import WHO_WORKS, decides, mine, must_work_for
 from services.training.programmes import rules_of
 
 LAPSE = "training.offer.lapse"
@@ -74,18 +77,6 @@ NOT_FOR_THEM = ProblemType(
     "The cohort is not for this person",
     "`errors` says by which rule: programme, phase, place or governorate.",
 )
-
-
-def mine(caller: Caller) -> ColumnElement[bool]:
-    """The predicate that every query about enrolments passes through: a training provider sees its own cohorts'."""
-    if caller.kind is not OrganisationKind.TRAINING_PROVIDER:
-        return visible(Enrolment.returnee_id, caller)
-    theirs = (
-        select(Cohort.id)
-        .join(Provider, Provider.id == Cohort.provider_id)
-        .where(Provider.slug == caller.organisation, Cohort.id == Enrolment.cohort_id)
-    )
-    return visible(Enrolment.returnee_id, caller) & theirs.exists()
 
 
 def person_of(person: Row[Any]) -> dict[str, Any]:
@@ -133,13 +124,25 @@ async def find(session: Session, caller: Caller, enrolment_id: UUID) -> Enrolmen
     return enrolment
 
 
-async def lock(session: Session, caller: Caller, enrolment_id: UUID) -> tuple[Enrolment, Cohort | None]:
+async def to_decide(session: Session, caller: Caller, enrolment_id: UUID, action: Action) -> Enrolment:
+    """An enrolment, if the caller may do that.
+
+    Raises:
+        Problem: 404; 403, they may only look.
+    """
+    seen = await find(session, caller, enrolment_id)
+    if not await session.scalar(select(decides(caller, action)).where(Enrolment.id == enrolment_id)):
+        raise Problem(FORBIDDEN, WHO_WORKS)
+    return seen
+
+
+async def lock(session: Session, caller: Caller, enrolment_id: UUID, action: Action) -> tuple[Enrolment, Cohort | None]:
     """An enrolment and its cohort, both locked, the cohort first.
 
     Raises:
-        Problem: 404.
+        Problem: 404; 403, they may only look.
     """
-    seen = await find(session, caller, enrolment_id)
+    seen = await to_decide(session, caller, enrolment_id, action)
     cohort = await lock_cohort(session, seen.cohort_id) if seen.cohort_id else None
     query = select(Enrolment).where(Enrolment.id == enrolment_id).with_for_update()
     result = await session.scalars(query, execution_options={"populate_existing": True})
@@ -221,10 +224,12 @@ async def request(
         caught_up: Whether the projection of people was already waited for.
 
     Raises:
-        Problem: 404; 409, not for them, taken already, at the same time as another, or cancelled.
+        Problem: 404; 403; 409, not for them, taken already, at the same time as another, or cancelled.
         NotKnownYet: The person is not known here yet.
     """
     person = await beneficiaries.require(session, returnee_id, caller, caught_up=caught_up)
+    course, _, _ = await _offer_of(session, cohort_id)
+    await must_work_for(session, returnee_id, caller, phase=course.phase)
     if id is not None:
         there = await session.scalar(select(Enrolment).where(Enrolment.id == id))
         if there is not None:
@@ -261,7 +266,7 @@ async def place(
     Raises:
         Problem: 404, 409, 412, 428.
     """
-    seen = await find(session, caller, enrolment_id)
+    seen = await to_decide(session, caller, enrolment_id, Action.PLACE)
     person = await beneficiaries.require(session, seen.returnee_id, caller, caught_up=caught_up)
     ids = await one_at_a_time(session, seen.returnee_id)
     query = select(Enrolment).where(Enrolment.id == enrolment_id).with_for_update()
@@ -310,7 +315,6 @@ async def seat(
     if await session.scalar(select(Enrolment.id).where(*active)) is not None:
         raise Problem(CONFLICT, "the person is enrolled in this cohort, or on its waiting list")
     await _refuse_clash(session, person_ids, cohort_id, despite=despite_clash)
-    await grant(session, [person.returnee_id], Role.PROVIDER, provider)
     if not await identities.is_kept(session, person.returnee_id):
         await identities.fetch_later(session, person.returnee_id)
     rules = rules_of(person.programme, person.programme_version).training
@@ -327,6 +331,7 @@ async def seat(
     if free:
         enrolment.state = EnrolmentState.ENROLLED
         cohort.seats_taken += 1
+        await grant(session, [person.returnee_id], Role.PROVIDER, provider)
     else:
         enrolment.state = EnrolmentState.WAITLISTED
         cohort.last_queue += 1
@@ -422,6 +427,8 @@ async def leave(
         cohort.changed()
     if enrolment.state == EnrolmentState.OFFERED:
         await jobs.cancel(session, LAPSE, str(enrolment.id))
+    if enrolment.state in HAS_A_PLACE:
+        enrolment.left_at = await clock(session)
     enrolment.state, enrolment.offered_until, enrolment.review = state, None, None
     enrolment.changed()
     publish(session, fact)
@@ -441,9 +448,9 @@ async def accept(
     Raises:
         Problem: 404, 409 (also where the offer lapsed), 412, 428.
     """
-    seen = await find(session, caller, enrolment_id)
+    seen = await to_decide(session, caller, enrolment_id, Action.ACCEPT)
     ids = await one_at_a_time(session, seen.returnee_id)
-    enrolment, cohort = await lock(session, caller, enrolment_id)
+    enrolment, cohort = await lock(session, caller, enrolment_id, Action.ACCEPT)
     precondition.check(enrolment.version)
     state = after(enrolment.state, Action.ACCEPT)
     assert cohort is not None
@@ -451,6 +458,8 @@ async def accept(
     if enrolment.offered_until is not None and enrolment.offered_until <= at:
         raise Problem(CONFLICT, "the offer has lapsed")
     await _refuse_clash(session, ids, cohort.id, despite=despite_clash)
+    _, _, provider = await _offer_of(session, cohort.id)
+    await grant(session, [enrolment.returnee_id], Role.PROVIDER, provider)
     await jobs.cancel(session, LAPSE, str(enrolment.id))
     enrolment.state, enrolment.offered_until = state, None
     enrolment.changed()
@@ -492,7 +501,7 @@ async def cancel(session: Session, caller: Caller, enrolment_id: UUID) -> Enrolm
     Raises:
         Problem: 404, 409.
     """
-    enrolment, cohort = await lock(session, caller, enrolment_id)
+    enrolment, cohort = await lock(session, caller, enrolment_id, Action.CANCEL)
     after(enrolment.state, Action.CANCEL)
     await _cancel(session, enrolment, cohort, CancellationReason.DECLINED)
     audit.record(session, caller, Action.CANCEL, RESOURCE, enrolment.id)
@@ -507,7 +516,7 @@ async def drop_out(
     Raises:
         Problem: 404, 409.
     """
-    enrolment, cohort = await lock(session, caller, enrolment_id)
+    enrolment, cohort = await lock(session, caller, enrolment_id, Action.DROP_OUT)
     state = after(enrolment.state, Action.DROP_OUT)
     enrolment.reason, enrolment.comment = reason, comment
     told = facts.EnrolmentDroppedOut(**fact_of(enrolment), reason=reason)
@@ -522,7 +531,7 @@ async def no_show(session: Session, caller: Caller, enrolment_id: UUID) -> Enrol
     Raises:
         Problem: 404, 409 (also before the cohort begins).
     """
-    enrolment, cohort = await lock(session, caller, enrolment_id)
+    enrolment, cohort = await lock(session, caller, enrolment_id, Action.NO_SHOW)
     state = after(enrolment.state, Action.NO_SHOW)
     assert cohort is not None
     begins = await session.scalar(select(func.min(CohortSession.starts_at)).where(CohortSession.cohort_id == cohort.id))
@@ -594,7 +603,7 @@ async def keep(session: Session, caller: Caller, enrolment_id: UUID, preconditio
     Raises:
         Problem: 404; 409, it is over or not in question; 412, 428.
     """
-    enrolment, _ = await lock(session, caller, enrolment_id)
+    enrolment, _ = await lock(session, caller, enrolment_id, Action.KEEP)
     precondition.check(enrolment.version)
     after(enrolment.state, Action.KEEP)
     if enrolment.review is None:
@@ -674,7 +683,7 @@ async def assess(
     Raises:
         Problem: 404, 409.
     """
-    enrolment, _ = await lock(session, caller, enrolment_id)
+    enrolment, _ = await lock(session, caller, enrolment_id, Action.ASSESS)
     after(enrolment.state, Action.ASSESS)
     if stage is facts.AssessmentStage.BEFORE:
         enrolment.score_before = score
@@ -690,7 +699,7 @@ async def hand_manual(session: Session, caller: Caller, enrolment_id: UUID, hand
     Raises:
         Problem: 404, 409, 422.
     """
-    enrolment, _ = await lock(session, caller, enrolment_id)
+    enrolment, _ = await lock(session, caller, enrolment_id, Action.HAND_MANUAL)
     after(enrolment.state, Action.HAND_MANUAL)
     tomorrow = (await session.execute(select(cast(now() + timedelta(days=1), Date)))).scalar_one()
     if handed_on > tomorrow:
@@ -705,7 +714,7 @@ async def evaluate(session: Session, caller: Caller, enrolment_id: UUID, answers
     Raises:
         Problem: 404, 409.
     """
-    enrolment, _ = await lock(session, caller, enrolment_id)
+    enrolment, _ = await lock(session, caller, enrolment_id, Action.EVALUATE)
     after(enrolment.state, Action.EVALUATE)
     enrolment.evaluation = dict(answers)
     return await _noted(session, caller, enrolment, Action.EVALUATE)
