@@ -34,13 +34,15 @@ from services.training.courses.rules import (
     published_kind,
     refusals,
 )
-from services.training.courses.schemas import CohortChange
+from services.training.courses.schemas import AsScheduled, CohortChange
 from services.training.courses.service import (
     about,
     change_cohort,
     clock,
     lock_cohort,
     newest_first,
+    offer_by,
+    scheduled_with,
     sessions_of,
 )
 from services.training.enrolments.rules import (
@@ -54,7 +56,7 @@ from services.training.enrolments.rules import (
     percent_left,
 )
 from services.training.fields import check_owner, found
-from services.training.models import Cohort, CohortSession, Course, Enrolment, Provider, Whereabouts
+from services.training.models import Cohort, CohortSession, Course, CourseRevision, Enrolment, Provider, Whereabouts
 from services.training.people import WHO_WORKS, decides, mine, must_work_for
 from services.training.programmes import rules_of
 
@@ -191,15 +193,16 @@ async def _refuse_clash(session: Session, person_ids: Sequence[UUID], cohort_id:
         raise Problem(CLASH, errors=errors)
 
 
-async def _offer_of(session: Session, cohort_id: UUID) -> tuple[Course, Offer, str]:
+async def _offer_of(session: Session, cohort_id: UUID) -> tuple[AsScheduled, Offer, str]:
     query = (
-        select(Course, Cohort.country, Cohort.online, Provider.slug)
-        .join(Cohort, Cohort.course_id == Course.id)
+        select(CourseRevision.content, Cohort.country, Cohort.online, Provider.slug)
+        .join(Cohort, scheduled_with())
         .join(Provider, Provider.id == Cohort.provider_id)
         .where(Cohort.id == cohort_id)
     )
-    course, country, online, slug = found((await session.execute(query)).one_or_none())
-    return course, Offer(course.programmes, course.phase, country, online, course.governorates), slug
+    content, country, online, slug = found((await session.execute(query)).one_or_none())
+    course = AsScheduled.model_validate(content)
+    return course, offer_by(course, country=country, online=online), slug
 
 
 async def request(
@@ -318,13 +321,13 @@ async def seat(
     if not await identities.is_kept(session, person.returnee_id):
         await identities.fetch_later(session, person.returnee_id)
     rules = rules_of(person.programme, person.programme_version).training
-    enrolment.cohort_id, enrolment.course_id = cohort_id, course.id
     enrolment.kind, enrolment.phase = course.kind, course.phase
     enrolment.stipend = course.stipend
     enrolment.attendance_percent = course.attendance_percent or rules.attendance_percent
     cohort = await lock_cohort(session, cohort_id)
     if cohort.state != CohortState.SCHEDULED:
         raise state_conflict(cohort.state, [], Action.PLACE)
+    enrolment.cohort_id, enrolment.course_id = cohort.id, cohort.course_id
     free = cohort.seats_taken < cohort.capacity and not cohort.waiting
     if not free and not may_wait:
         raise Problem(CONFLICT, "every place is taken")
