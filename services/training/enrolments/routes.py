@@ -68,6 +68,7 @@ async def request_enrolment(
         id=body.id,
         returnee_id=body.returnee_id,
         cohort_id=body.cohort_id,
+        plan_line_id=body.plan_line_id,
         despite_clash=body.despite_clash,
         caught_up=caught_up,
     )

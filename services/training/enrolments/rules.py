@@ -7,7 +7,15 @@ from enum import StrEnum
 from uuid import UUID
 
 from chassis.errors import state_conflict
-from contracts.training import AttendanceStatus
+from contracts.training import AttendanceStatus, CancellationReason
+from services.training.courses.rules import CourseKind
+
+WANTED: Mapping[str, CourseKind] = {
+    "vocational_training": CourseKind.VOCATIONAL,
+    "language_training": CourseKind.LANGUAGE,
+    "job_placement": CourseKind.JOB_READINESS,
+}
+"""Kinds of line of a plan that an enrolment carries out, and the kind of course."""
 
 
 class EnrolmentState(StrEnum):
@@ -97,6 +105,10 @@ NOT_BEGUN = frozenset({REQUESTED, WAITLISTED, OFFERED, ENROLLED})
 MAY_BE_QUESTIONED = NOT_BEGUN | {ATTENDING}
 """What a person has to look at when the plan that asked for it is changed."""
 HAS_A_PLACE = frozenset({ENROLLED, ATTENDING, COMPLETED})
+
+
+NOT_GIVEN_UP = frozenset({CancellationReason.COHORT_CANCELLED, CancellationReason.OFFER_LAPSED})
+"""Why an enrolment ends although the person goes on: what their plan asks for is asked for again."""
 
 
 def after(state: str, action: Action) -> EnrolmentState:

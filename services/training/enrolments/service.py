@@ -8,12 +8,13 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Date, Row, cast, func, select, true
+from sqlalchemy import ColumnElement, Date, Row, cast, func, or_, select, true
 from sqlalchemy.orm import aliased
 
 from chassis import aliases, audit, beneficiaries, jobs
 from chassis.access import Role, grant
 from chassis.auth import Caller
+from chassis.beneficiaries import beneficiary
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
 from chassis.errors import CONFLICT, FORBIDDEN, NOT_FOUND, FieldError, Problem, ProblemType, invalid, state_conflict
@@ -50,18 +51,30 @@ from services.training.enrolments.rules import (
     HOLDS_A_SEAT,
     MAY_BE_QUESTIONED,
     NOT_BEGUN,
+    NOT_GIVEN_UP,
+    WANTED,
     Action,
     EnrolmentState,
     after,
     percent_left,
 )
 from services.training.fields import check_owner, found
-from services.training.models import Cohort, CohortSession, Course, CourseRevision, Enrolment, Provider, Whereabouts
+from services.training.models import (
+    Cohort,
+    CohortSession,
+    Course,
+    CourseRevision,
+    Enrolment,
+    PlannedLine,
+    Provider,
+    Whereabouts,
+)
 from services.training.people import WHO_WORKS, decides, mine, must_work_for
 from services.training.programmes import rules_of
 
 LAPSE = "training.offer.lapse"
 RESOURCE = "enrolment"
+BY_PLAN = "plan"
 AFRESH = {"populate_existing": True}
 OVER = (EnrolmentState.DROPPED_OUT, EnrolmentState.NO_SHOW, EnrolmentState.CANCELLED)
 KEEPS_TIME = (EnrolmentState.OFFERED, EnrolmentState.ENROLLED, EnrolmentState.ATTENDING)
@@ -212,6 +225,7 @@ async def request(
     id: UUID | None,  # noqa: A002 - the resource's member
     returnee_id: UUID,
     cohort_id: UUID,
+    plan_line_id: UUID | None,
     despite_clash: bool,
     caught_up: bool,
 ) -> Enrolment:
@@ -223,11 +237,13 @@ async def request(
         id: Chosen by the client.
         returnee_id: For whom.
         cohort_id: Where.
+        plan_line_id: The line of their plan that it carries out, if it does.
         despite_clash: Whether another course at the same time is accepted.
         caught_up: Whether the projection of people was already waited for.
 
     Raises:
-        Problem: 404; 403; 409, not for them, taken already, at the same time as another, or cancelled.
+        Problem: 404; 403; 409, not for them, taken already, at the same time as another, or cancelled; 422, no such
+            line.
         NotKnownYet: The person is not known here yet.
     """
     person = await beneficiaries.require(session, returnee_id, caller, caught_up=caught_up)
@@ -236,14 +252,17 @@ async def request(
     if id is not None:
         there = await session.scalar(select(Enrolment).where(Enrolment.id == id))
         if there is not None:
-            if (there.returnee_id, there.cohort_id) != (returnee_id, cohort_id):
+            if (there.returnee_id, there.cohort_id, there.plan_line_id) != (returnee_id, cohort_id, plan_line_id):
                 raise Problem(CONFLICT, "the id is taken by something else")
             return there
     ids = await one_at_a_time(session, returnee_id)
+    if plan_line_id is not None:
+        await _check_line(session, ids, plan_line_id, cohort_id, course.kind)
     values = person_of(person) | {
         "id": id or new_id(),
         "version": 1,
         "cohort_id": None,
+        "plan_line_id": plan_line_id,
         "state": EnrolmentState.REQUESTED,
         "kind": CourseKind.ORIENTATION,
         "stipend": False,
@@ -252,6 +271,25 @@ async def request(
     enrolment = Enrolment(**values)
     await seat(session, caller, person, ids, enrolment, cohort_id, despite_clash=despite_clash, new=True)
     return enrolment
+
+
+async def _check_line(session: Session, person_ids: Sequence[UUID], line_id: UUID, cohort_id: UUID, kind: str) -> None:
+    """Refuse a line that a cohort of such a course does not carry out, or that something carries out already."""
+    named = select(Cohort.id).where(Cohort.id == cohort_id, Cohort.course_id == PlannedLine.course_id)
+    suits = [wanted for wanted, carried_out_by in WANTED.items() if carried_out_by == kind]
+    query = select(PlannedLine.line_id).where(
+        PlannedLine.line_id == line_id,
+        PlannedLine.returnee_id.in_(person_ids),
+        PlannedLine.active,
+        PlannedLine.kind.in_(WANTED),
+        or_(PlannedLine.cohort_id == cohort_id, named.exists(), PlannedLine.kind.in_(suits)),
+    )
+    if await session.scalar(query) is None:
+        right = "a line of the person's approved plan that asks for such a course"
+        raise invalid(FieldError(pointer="/plan_line_id", code="unknown_line", detail=right))
+    carried_out = select(Enrolment.id).where(Enrolment.plan_line_id == line_id, Enrolment.state.not_in(OVER))
+    if await session.scalar(carried_out) is not None:
+        raise Problem(CONFLICT, "an enrolment carries out this line; what was requested for it is placed")
 
 
 async def place(
@@ -420,6 +458,44 @@ async def fill(session: Session, cohort: Cohort) -> None:
     await session.flush()
 
 
+async def ask_for(session: Session, person: Any, line_id: UUID, kind: str) -> UUID:
+    """Request what a line of an approved plan asks for; a cohort is chosen later.
+
+    Args:
+        session: The session.
+        person: Of the projection, or of what carried out the line before.
+        line_id: The line.
+        kind: Of course.
+    """
+    enrolment = Enrolment(
+        **person_of(person),
+        id=new_id(),
+        kind=kind,
+        plan_line_id=line_id,
+        state=EnrolmentState.REQUESTED,
+        requested_by=BY_PLAN,
+    )
+    session.add(enrolment)
+    await session.flush()
+    publish(session, facts.EnrolmentRequested(**fact_of(enrolment)))
+    return enrolment.id
+
+
+async def _ask_again(session: Session, ended: Enrolment) -> None:
+    """A plan still asks for what ended although the person did not give it up; a person chooses how it goes on."""
+    if ended.plan_line_id is None:
+        return
+    goes_on = select(PlannedLine.kind).where(
+        PlannedLine.line_id == ended.plan_line_id,
+        PlannedLine.active,
+        PlannedLine.returnee_id == beneficiary.c.returnee_id,
+        beneficiary.c.state.not_in(["erased", "closed"]),
+    )
+    kind = await session.scalar(goes_on)
+    if kind is not None:
+        await ask_for(session, ended, ended.plan_line_id, WANTED[kind])
+
+
 async def leave(
     session: Session, enrolment: Enrolment, cohort: Cohort | None, state: EnrolmentState, fact: EventData
 ) -> None:
@@ -496,6 +572,8 @@ async def _cancel(session: Session, enrolment: Enrolment, cohort: Cohort | None,
     enrolment.reason = reason
     told = facts.EnrolmentCancelled(**fact_of(enrolment), reason=reason)
     await leave(session, enrolment, cohort, EnrolmentState.CANCELLED, told)
+    if reason in NOT_GIVEN_UP:
+        await _ask_again(session, enrolment)
 
 
 async def cancel(session: Session, caller: Caller, enrolment_id: UUID) -> Enrolment:
@@ -541,6 +619,7 @@ async def no_show(session: Session, caller: Caller, enrolment_id: UUID) -> Enrol
     if begins is None or begins > (await session.execute(select(now()))).scalar_one():
         raise Problem(CONFLICT, "the cohort has not begun")
     await leave(session, enrolment, cohort, state, facts.EnrolmentNoShow(**fact_of(enrolment)))
+    await _ask_again(session, enrolment)
     audit.record(session, caller, Action.NO_SHOW, RESOURCE, enrolment.id)
     return enrolment
 
