@@ -160,6 +160,16 @@ def percent_left(sessions: Sequence[tuple[datetime, datetime]], at: datetime) ->
     return int(left * 100 // held) if held else 0
 
 
+def must_begin_by(sessions: Sequence[tuple[datetime, datetime]], percent: int) -> datetime:
+    """When the first session begins without which too little of a cohort is left to attend.
+
+    Args:
+        sessions: Beginnings and ends.
+        percent: How much the course asks for, at least 1.
+    """
+    return min(start for start, _ in sessions if percent_left(sessions, start) < percent)
+
+
 class Obstacle(StrEnum):
     """What speaks against a cohort that is for somebody, so that a person has to decide."""
 

@@ -5,6 +5,7 @@ A cohort's row is locked while a place of it changes hands, and counts the place
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -56,6 +57,7 @@ from services.training.enrolments.rules import (
     Action,
     EnrolmentState,
     after,
+    must_begin_by,
     percent_left,
 )
 from services.training.fields import check_owner, found
@@ -390,6 +392,8 @@ async def seat(
         publish(session, facts.EnrolmentWaitlisted(**fact_of(enrolment), queue=cohort.waiting))
     audit.record(session, caller, Action.PLACE, RESOURCE, enrolment.id, {"state": enrolment.state})
     await session.flush()
+    if not free:  # who waits in front may be those for whom the cohort is not any more
+        await fill(session, cohort)
 
 
 def refusals_of(person: Row[Any], offer: Offer, governorate: str | None) -> list[Refusal]:
@@ -422,31 +426,35 @@ async def _refuse_ineligible(session: Session, person: Row[Any], offer: Offer) -
 async def fill(session: Session, cohort: Cohort) -> None:
     """Offer the free places of a locked cohort to the first on its waiting list, in order, each once.
 
-    Nothing is offered to somebody who could not attend enough any more.
+    Nothing is offered to somebody for whom it is not any more, or who could not attend enough any more.
     """
     free = cohort.capacity - cohort.seats_taken
-    if cohort.state != CohortState.SCHEDULED or free <= 0:
+    if cohort.state != CohortState.SCHEDULED or free <= 0 or not cohort.waiting:
         return
-    at = (await session.execute(select(now()))).scalar_one()
-    sessions = [(each.starts_at, each.ends_at) for each in await sessions_of(session, cohort.id)]
-    query = (
-        select(Enrolment)
+    at, sessions = await clock(session), await _times(session, cohort.id)
+    _, offer, _ = await _offer_of(session, cohort.id)
+    waiting = (
+        select(Enrolment.id.label("enrolment_id"), Whereabouts.governorate, *beneficiary.c)
+        .join(beneficiary, beneficiary.c.returnee_id == Enrolment.returnee_id)
+        .outerjoin(Whereabouts, Whereabouts.returnee_id == Enrolment.returnee_id)
         .where(
             Enrolment.cohort_id == cohort.id,
             Enrolment.state == EnrolmentState.WAITLISTED,
             Enrolment.attendance_percent <= percent_left(sessions, at),
         )
         .order_by(Enrolment.queue)
-        .limit(free)
-        .with_for_update()
     )
-    first = (await session.scalars(query, execution_options={"populate_existing": True})).all()
+    suits = (row.enrolment_id for row in await session.execute(waiting) if not refusals_of(row, offer, row.governorate))
+    query = select(Enrolment).where(Enrolment.id.in_(list(islice(suits, free)))).order_by(Enrolment.queue)
+    first = (await session.scalars(query.with_for_update(), execution_options=AFRESH)).all()
     if not first:
         return
     for enrolment in first:
         days = rules_of(enrolment.programme, enrolment.programme_version).training.offer_days
         enrolment.state = after(enrolment.state, Action.OFFER)
-        enrolment.offered_until = at + timedelta(days=days)
+        assert enrolment.attendance_percent is not None
+        last = must_begin_by(sessions, enrolment.attendance_percent)
+        enrolment.offered_until = min(at + timedelta(days=days), last)
         enrolment.changed()
         cohort.seats_taken += 1
         cohort.waiting -= 1
@@ -496,6 +504,19 @@ async def _ask_again(session: Session, ended: Enrolment) -> None:
         await ask_for(session, ended, ended.plan_line_id, WANTED[kind])
 
 
+async def look_again(session: Session, returnee_id: UUID) -> None:
+    """Offer free places that somebody waits for and that were not for them before, the cohorts locked in id order."""
+    where = select(Enrolment.cohort_id).where(
+        Enrolment.returnee_id == returnee_id, Enrolment.state == EnrolmentState.WAITLISTED
+    )
+    for cohort_id in sorted(filter(None, await session.scalars(where))):
+        await fill(session, await lock_cohort(session, cohort_id))
+
+
+async def _times(session: Session, cohort_id: UUID) -> list[tuple[datetime, datetime]]:
+    return [(each.starts_at, each.ends_at) for each in await sessions_of(session, cohort_id)]
+
+
 async def leave(
     session: Session, enrolment: Enrolment, cohort: Cohort | None, state: EnrolmentState, fact: EventData
 ) -> None:
@@ -525,7 +546,7 @@ async def accept(
     """The person takes the place that was kept for them.
 
     Raises:
-        Problem: 404, 409 (also where the offer lapsed), 412, 428.
+        Problem: 404; 403; 409, also where the offer lapsed, or the cohort is not for them any more; 412, 428.
     """
     seen = await to_decide(session, caller, enrolment_id, Action.ACCEPT)
     ids = await one_at_a_time(session, seen.returnee_id)
@@ -536,8 +557,13 @@ async def accept(
     at = (await session.execute(select(now()))).scalar_one()
     if enrolment.offered_until is not None and enrolment.offered_until <= at:
         raise Problem(CONFLICT, "the offer has lapsed")
+    _, offer, provider = await _offer_of(session, cohort.id)
+    person = await session.execute(select(beneficiary).where(beneficiary.c.returnee_id == enrolment.returnee_id))
+    await _refuse_ineligible(session, person.one(), offer)
+    assert enrolment.attendance_percent is not None
+    if percent_left(await _times(session, cohort.id), at) < enrolment.attendance_percent:  # it was moved since
+        raise Problem(CONFLICT, "too little of the course is left to attend")
     await _refuse_clash(session, ids, cohort.id, despite=despite_clash)
-    _, _, provider = await _offer_of(session, cohort.id)
     await grant(session, [enrolment.returnee_id], Role.PROVIDER, provider)
     await jobs.cancel(session, LAPSE, str(enrolment.id))
     enrolment.state, enrolment.offered_until = state, None
