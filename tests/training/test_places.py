@@ -211,6 +211,7 @@ class Model:
         self.capacity = capacity
         self.states: dict[str, str] = {}
         self.waiting: list[str] = []
+        self.offered: list[str] = []
 
     def taken(self) -> int:
         return sum(state in {"offered", "enrolled"} for state in self.states.values())
@@ -224,7 +225,8 @@ class Model:
 
     def fill(self) -> None:
         while self.waiting and self.taken() < self.capacity:
-            self.states[self.waiting.pop(0)] = "offered"
+            self.offered.append(self.waiting.pop(0))
+            self.states[self.offered[-1]] = "offered"
 
     def leave(self, who: str) -> None:
         if who in self.waiting:
@@ -292,6 +294,12 @@ async def _compare(school: School, model: Model, cohort: str, ids: list[str]) ->
     assert {row.id: row.state for row in rows} == model.states
     waiting = sorted((row.queue, row.id) for row in rows if row.state == "waitlisted")
     assert [who for _, who in waiting] == model.waiting
-    (seats,) = await school.sql("SELECT seats_taken, capacity FROM cohort WHERE id = :c", c=cohort)
-    assert (seats.seats_taken, seats.capacity) == (model.taken(), model.capacity)
+    (seats,) = await school.sql("SELECT seats_taken, waiting, capacity FROM cohort WHERE id = :c", c=cohort)
+    assert tuple(seats) == (model.taken(), len(model.waiting), model.capacity)
+    told = await school.sql(
+        "SELECT payload ->> 'enrolment_id' FROM outbox WHERE payload ->> 'cohort_id' = :c"
+        " AND type LIKE '%.enrolment.offered.%' ORDER BY seq",
+        c=cohort,
+    )
+    assert [row[0] for row in told] == model.offered  # in order, each once
     assert len(ids) == len(rows)
