@@ -47,6 +47,11 @@ DECIDED_ELSEWHERE = {
         )
     ),
     ("programme office", "/v1/referrals/{referral_id}/travel/query"),
+    # Whoever gives a course notes what happens in it; who takes part is decided by those who work for the person.
+    *(
+        ("whoever gives the course", f"/v1/enrolments/{{enrolment_id}}/{word}")
+        for word in ("place", "accept", "cancel", "keep")
+    ),
 }
 AMONG_OWN = {"GET /v1/vacancies/{vacancy_id}/matches": "GET /v1/returnees/{returnee_id}"}
 """What is nobody's, such as a vacancy, and is answered with people of the caller's own only: where each is read."""
@@ -314,8 +319,24 @@ async def strangers(matrix: Matrix) -> None:
             same = absent.shown(nowhere) == theirs.shown(under_own) and theirs.status in {403, 404}
             matrix.expect(operation, caller, theirs, same, f"with its own {parents} as if there were no such {child}")
 
-    kinds = [kind for kind in matrix.world.kinds if not kind.takes_part]
-    await all_of(told_nothing, *((operation, kind) for operation in operations() for kind in kinds))
+    kinds = matrix.world.kinds
+    await all_of(told_nothing, *((o, kind) for o in operations() for kind in kinds if not kind.takes_part_in(o)))
+
+
+async def onlookers(matrix: Matrix) -> None:
+    """With whom the return was only shared changes nothing of it, whatever its scopes."""
+
+    async def refused(operation: Operation, kind: Kind) -> None:
+        world = matrix.world
+        real = {name: world.id_for(name, operation) for name in operation.names}
+        sent = as_sent(operation.url(real), operation.content_to_send(real, kind.organisation))
+        if not mentions(sent, world.people, ""):
+            return
+        answer = await matrix.ask(operation, world.bearer(kind, NOT_INTERNAL), real, sender=kind.organisation)
+        matrix.expect(operation, kind.name, answer, answer.status in {403, 404}, "403 or 404")
+
+    kinds = [kind for kind in matrix.world.kinds if kind.only_looks]
+    await all_of(refused, *((operation, kind) for operation in operations() if operation.changes for kind in kinds))
 
 
 async def participants(matrix: Matrix) -> None:
@@ -332,9 +353,9 @@ async def participants(matrix: Matrix) -> None:
         if mentions(answer.text, matrix.world.people, ""):
             seen.add(operation.label)
 
-    kinds = [kind for kind in matrix.world.kinds if kind.takes_part]
+    kinds = [kind for kind in matrix.world.kinds if not kind.only_looks]
     every = operations()
-    await all_of(let_in, *((o, kind) for o in every for kind in kinds if not o.changes))
+    await all_of(let_in, *((o, kind) for o in every for kind in kinds if not o.changes and kind.takes_part_in(o)))
     for operation in every:
         if (
             (operation.lists or operation.label in AMONG_OWN)
@@ -347,7 +368,7 @@ async def participants(matrix: Matrix) -> None:
             )
     for operation in every:
         for kind in kinds:
-            if operation.changes:
+            if operation.changes and kind.takes_part_in(operation):
                 await let_in(operation, kind)
 
 
@@ -358,6 +379,7 @@ async def test_cells(matrix: Matrix, record_property: Callable[[str, object], No
         without_a_person,
         closed_at_the_gateway,
         strangers,
+        onlookers,
         participants,
     ):
         await part(matrix)
