@@ -25,6 +25,8 @@ PROBLEM = "application/problem+json"
 CLOCK = ("received_at", "clock_ahead_seconds")
 """Members of an answer that say when it was made."""
 OF_A_REQUEST = {REQUEST_ID_HEADER.lower(), "date", "content-length", "server"}
+PLACED = ("place", "accept", "cancel", "keep")
+"""What is decided about somebody's place in a course."""
 DECIDED_ELSEWHERE = {
     # In this programme the partner that was asked decides; its office only reads.
     ("programme office", f"/v1/referrals/{{referral_id}}/{word}")
@@ -47,11 +49,15 @@ DECIDED_ELSEWHERE = {
         )
     ),
     ("programme office", "/v1/referrals/{referral_id}/travel/query"),
-    # Whoever gives a course notes what happens in it; who takes part is decided by those who work for the person.
+    # A referrer decides about the training that it prepares before the departure; the return's is after the arrival.
     *(
-        ("whoever gives the course", f"/v1/enrolments/{{enrolment_id}}/{word}")
-        for word in ("place", "accept", "cancel", "keep")
+        ("referrer", f"/v1/enrolments/{{enrolment_id}}/{word}")
+        for word in (*PLACED, "drop-out", "no-show", "assess", "manual", "evaluate", "complete", "profile")
     ),
+    ("referrer", "/v1/enrolments"),
+    ("referrer", "/v1/cohorts/{cohort_id}/sessions/{number}/attendance"),
+    # Whoever gives a course notes what happens in it; who takes part is decided by those who work for the person.
+    *(("whoever gives the course", f"/v1/enrolments/{{enrolment_id}}/{word}") for word in PLACED),
 }
 AMONG_OWN = {"GET /v1/vacancies/{vacancy_id}/matches": "GET /v1/returnees/{returnee_id}"}
 """What is nobody's, such as a vacancy, and is answered with people of the caller's own only: where each is read."""
