@@ -307,7 +307,7 @@ async def place(
     """Give what a plan asks for a cohort.
 
     Raises:
-        Problem: 404, 409, 412, 428.
+        Problem: 404, 403, 409, 412, 428.
     """
     seen = await to_decide(session, caller, enrolment_id, Action.PLACE)
     person = await beneficiaries.require(session, seen.returnee_id, caller, caught_up=caught_up)
@@ -496,6 +496,7 @@ async def _ask_again(session: Session, ended: Enrolment) -> None:
     goes_on = select(PlannedLine.kind).where(
         PlannedLine.line_id == ended.plan_line_id,
         PlannedLine.active,
+        PlannedLine.kind.in_(WANTED),
         PlannedLine.returnee_id == beneficiary.c.returnee_id,
         beneficiary.c.state.not_in(["erased", "closed"]),
     )
@@ -606,7 +607,7 @@ async def cancel(session: Session, caller: Caller, enrolment_id: UUID) -> Enrolm
     """The person does not want the place, or the offer.
 
     Raises:
-        Problem: 404, 409.
+        Problem: 404, 403, 409.
     """
     enrolment, cohort = await lock(session, caller, enrolment_id, Action.CANCEL)
     after(enrolment.state, Action.CANCEL)
@@ -621,7 +622,7 @@ async def drop_out(
     """The person does not go on.
 
     Raises:
-        Problem: 404, 409.
+        Problem: 404, 403, 409.
     """
     enrolment, cohort = await lock(session, caller, enrolment_id, Action.DROP_OUT)
     state = after(enrolment.state, Action.DROP_OUT)
@@ -636,7 +637,7 @@ async def no_show(session: Session, caller: Caller, enrolment_id: UUID) -> Enrol
     """The person had a place and never came.
 
     Raises:
-        Problem: 404, 409 (also before the cohort begins).
+        Problem: 404, 403, 409 (also before the cohort begins).
     """
     enrolment, cohort = await lock(session, caller, enrolment_id, Action.NO_SHOW)
     state = after(enrolment.state, Action.NO_SHOW)
@@ -709,7 +710,7 @@ async def keep(session: Session, caller: Caller, enrolment_id: UUID, preconditio
     """The enrolment goes on although the plan was changed; what no line asks for any more carries out none.
 
     Raises:
-        Problem: 404; 409, it is over or not in question; 412, 428.
+        Problem: 404, 403; 409, it is over or not in question; 412, 428.
     """
     enrolment, _ = await lock(session, caller, enrolment_id, Action.KEEP)
     precondition.check(enrolment.version)
@@ -789,7 +790,7 @@ async def assess(
     """Note how somebody did, before or after; again replaces it.
 
     Raises:
-        Problem: 404, 409.
+        Problem: 404, 403, 409.
     """
     enrolment, _ = await lock(session, caller, enrolment_id, Action.ASSESS)
     after(enrolment.state, Action.ASSESS)
@@ -805,7 +806,7 @@ async def hand_manual(session: Session, caller: Caller, enrolment_id: UUID, hand
     """Note that the manual was handed out.
 
     Raises:
-        Problem: 404, 409, 422.
+        Problem: 404, 403, 409, 422.
     """
     enrolment, _ = await lock(session, caller, enrolment_id, Action.HAND_MANUAL)
     after(enrolment.state, Action.HAND_MANUAL)
@@ -820,7 +821,7 @@ async def evaluate(session: Session, caller: Caller, enrolment_id: UUID, answers
     """Keep what the participant says of the course.
 
     Raises:
-        Problem: 404, 409.
+        Problem: 404, 403, 409.
     """
     enrolment, _ = await lock(session, caller, enrolment_id, Action.EVALUATE)
     after(enrolment.state, Action.EVALUATE)
