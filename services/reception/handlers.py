@@ -20,6 +20,8 @@ from contracts.cases import (
     CaseResumed,
     CaseSuspended,
     CaseTransferred,
+    HouseholdChange,
+    HouseholdChanged,
     Itinerary,
     JourneyFact,
     ReferralWithdrawn,
@@ -62,6 +64,22 @@ async def case_opened(session: Session, event: Event[CaseOpened]) -> None:
         .values({name: getattr(data, name) for name in RELATED})
     )
     await identities.fetch_later(session, data.returnee_id)
+
+
+async def household_changed(session: Session, event: Event[HouseholdChanged]) -> None:
+    """Know whom they belong to; who left a household is at hand for nobody in it."""
+    data = event.data
+    now_in = None if data.change is HouseholdChange.LEFT else data.household_id
+    known = beneficiaries.beneficiary
+    where = [known.c.returnee_id == data.returnee_id]
+    theirs = [Arrival.returnee_id == data.returnee_id]
+    if now_in is None:
+        where.append(known.c.household_id == data.household_id)
+        theirs.append(Arrival.household_id == data.household_id)
+    elif data.referral_id is not None:
+        theirs.append(Arrival.referral_id == data.referral_id)
+    await session.execute(update(known).where(*where).values(household_id=now_in, updated_at=now()))
+    await session.execute(update(Arrival).where(*theirs).values(household_id=now_in))
 
 
 async def returnee_updated(session: Session, event: Event[ReturneeUpdated]) -> None:
@@ -158,6 +176,9 @@ async def _expect(session: Session, event: Event[Any], *, booked: bool | None) -
         session.add(arrival)
         await session.flush()
         await unite_known(session, returnee_id=data.returnee_id)
+    elif arrival.state == ArrivalState.DIVERTED and booked is not None:
+        log.info("a journey was booked that goes elsewhere by now", arrival=str(arrival.id))
+        return
     elif arrival.state not in ON_JOURNEY_SET:
         log.info("a journey moved after its end", arrival=str(arrival.id), state=arrival.state)
         return
@@ -245,6 +266,7 @@ HANDLERS: Handlers = {
         },
     ),
     CaseOpened: case_opened,
+    HouseholdChanged: household_changed,
     ReturneeUpdated: returnee_updated,
     ReturneeErased: returnee_erased,
     TravelPlanned: travel_planned,

@@ -321,8 +321,8 @@ async def check_in(
 
 
 def _day_at(work: Work, at: datetime, port: str) -> date:
-    """The day at a port; of a time that is still to come, today."""
-    return min(at, work.clock).astimezone(work.house.ports.zone(port)).date()
+    """The day at a port, by a clock that is right; of a time that is still to come, today."""
+    return min(at - work.ahead, work.clock).astimezone(work.house.ports.zone(port)).date()
 
 
 def _received(arrival: Arrival) -> facts.ArrivalReceived:

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -226,8 +226,12 @@ class _Log:
     caller: Caller
     house: House
     device: UUID
-    ahead: int
+    ahead: timedelta
     doubtful: bool
+
+    @property
+    def ahead_seconds(self) -> int:
+        return round(self.ahead.total_seconds())
 
 
 @dataclass(frozen=True)
@@ -255,7 +259,7 @@ async def synchronise(database: Database, caller: Caller, house: House, body: Sy
     async with database.transaction() as session:
         received_at: datetime = (await session.execute(select(now()))).scalar_one()
     ahead = body.sent_at - received_at
-    told = _Log(caller, house, body.device, round(ahead.total_seconds()), abs(ahead) > CLOCK_TOLERANCE)
+    told = _Log(caller, house, body.device, ahead, abs(ahead) > CLOCK_TOLERANCE)
     entries = [_Entry(place, mutation, _digest(house, mutation)) for place, mutation in enumerate(body.mutations)]
     first: dict[UUID, _Entry] = {}
     for entry in entries:
@@ -264,7 +268,7 @@ async def synchronise(database: Database, caller: Caller, house: House, body: Sy
     results = await _settle(database, told, in_time)
     return SyncOut(
         received_at=received_at,
-        clock_ahead_seconds=told.ahead,
+        clock_ahead_seconds=told.ahead_seconds,
         clock_doubtful=told.doubtful,
         items=[_answer(entry, first[entry.mutation.id], results) for entry in entries],
     )
@@ -286,6 +290,7 @@ def _answer(entry: _Entry, first: _Entry, results: Mapping[UUID, SyncResult]) ->
 
 
 USED = "the id was used for something else"
+UNDOES_ANOTHER = "what this undoes was refused; it would undo what somebody else did"
 
 
 def _refused(mutation: MutationIn, problem: Problem) -> SyncResult:
@@ -322,18 +327,14 @@ async def _apply(session: Session, told: _Log, entries: Sequence[_Entry]) -> dic
     gives = any(entry.mutation.kind is MutationKind.ASSISTANCE for entry in mine)
     arrivals = {entry.mutation.arrival_id for entry in mine}
     work = await Work.on(session, told.caller, told.house, arrivals, households=gives)
+    if told.doubtful:
+        work.ahead = told.ahead
     for kind, model in STEPS.items():
         await work.know_steps(model, [entry.mutation.id for entry in mine if entry.mutation.kind is kind])
     bodies = _bodies(mine, results)
     waiting = [entry.mutation for entry in mine if entry.mutation.id in bodies]
     for _ in range(ROUNDS):
-        later = []
-        for count, mutation in enumerate(waiting, start=1):
-            if count % BREATH == 0:
-                await asyncio.sleep(0)
-            result = results[mutation.id] = await _one(work, told, mutation, bodies[mutation.id])
-            if result.outcome is Outcome.CONFLICT:
-                later.append(mutation)
+        later = await _round(work, told, waiting, bodies, results)
         progress, waiting = len(later) < len(waiting), later
         if not waiting or not progress:
             break
@@ -343,6 +344,34 @@ async def _apply(session: Session, told: _Log, entries: Sequence[_Entry]) -> dic
         organisation = Mutation.organisation == told.caller.organisation
         await session.execute(delete(Mutation).where(organisation, Mutation.id.in_(given_back)))
     return results
+
+
+async def _round(
+    work: Work,
+    told: _Log,
+    waiting: Sequence[MutationIn],
+    bodies: Mapping[UUID, Body],
+    results: dict[UUID, SyncResult],
+) -> list[MutationIn]:
+    """Try entries once, in their order.
+
+    Returns:
+        Those that another entry may still make possible.
+    """
+    later = []
+    contested = set()
+    for count, mutation in enumerate(waiting, start=1):
+        if count % BREATH == 0:
+            await asyncio.sleep(0)
+        if mutation.kind is MutationKind.REOPEN and mutation.arrival_id in contested:
+            result = _refused(mutation, Problem(CONFLICT, UNDOES_ANOTHER))
+        else:
+            result = await _one(work, told, mutation, bodies[mutation.id])
+        results[mutation.id] = result
+        if result.outcome is Outcome.CONFLICT:
+            later.append(mutation)
+            contested.add(mutation.arrival_id)
+    return later
 
 
 def _bodies(entries: Sequence[_Entry], results: dict[UUID, SyncResult]) -> dict[UUID, Body]:
@@ -364,7 +393,7 @@ async def _claim(
     Returns:
         Those that are new; for the others the answer is in `results`.
     """
-    told_by = {"organisation": told.caller.organisation, "device": told.device, "ahead_seconds": told.ahead}
+    told_by = {"organisation": told.caller.organisation, "device": told.device, "ahead_seconds": told.ahead_seconds}
     columns = {
         "id": [entry.mutation.id for entry in entries],
         "kind": [entry.mutation.kind.value for entry in entries],

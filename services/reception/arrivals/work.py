@@ -8,7 +8,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -43,6 +43,8 @@ from services.reception.models import (
 FRESH = {"synchronize_session": False, "populate_existing": True}
 """What a statement returns is what is there now, not what the session has seen before."""
 PRESENT = frozenset({ArrivalState.MET, ArrivalState.COMPLETED, ArrivalState.DECLINED})
+TOGETHER = timedelta(days=1)
+"""How many days apart a family may be met and be on the same journey: before midnight, and after it."""
 REMARKS_THAT_COUNT = {
     Remark.MEDICAL_ESCORT: HandoverReason.MEDICAL_ESCORT,
     Remark.UNACCOMPANIED_CHILD: HandoverReason.UNACCOMPANIED_CHILD,
@@ -75,6 +77,8 @@ class Work:
         self.session, self.caller, self.house = session, caller, house
         self.clock: datetime
         """The database's, as the arrivals were taken."""
+        self.ahead = timedelta(0)
+        """By how much the clock of the device that tells this is known to be ahead of it."""
         self._lock = lock
         self._arrivals: dict[UUID, Arrival] = {}
         self._mine: set[UUID] = set()
@@ -271,7 +275,7 @@ class Work:
             each
             for key in await self._keys(arrival)
             for each in self._together[key].values()
-            if each.id != arrival.id and each.state in PRESENT
+            if each.id != arrival.id and is_with(each, arrival)
         ]
         ages = [await self._age(each, day) for each in with_them]
         with_adult = any(theirs is not None and theirs >= rule.adult_at for theirs in ages)
@@ -445,6 +449,16 @@ class Work:
 def day_of(arrival: Arrival) -> date:
     """The day for which the rules are asked."""
     return arrival.arrived_on or (arrival.expected_at or arrival.created_at).date()
+
+
+def is_with(other: Arrival, arrival: Arrival) -> bool:
+    """Whether somebody of the same family is at hand: met at the same port on the same journey, and held by nobody."""
+    return (
+        other.state in PRESENT
+        and other.held_at is None
+        and other.port_of_entry == arrival.port_of_entry
+        and abs(day_of(other) - day_of(arrival)) <= TOGETHER
+    )
 
 
 def restricted_of(profile: Profile, house: House) -> set[HandoverReason]:
