@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 from sqlalchemy import ColumnElement, delete, or_, select, update
 
-from chassis import beneficiaries
+from chassis import aliases, beneficiaries
 from chassis.consumer import Handlers
 from chassis.db import Session, now
 from chassis.events import Event
@@ -39,16 +39,23 @@ from contracts.cases import (
     TravelPlanned,
 )
 from contracts.codes import ArrivalState
-from contracts.reception import ArrivalExpected, ArrivalNotDeparted, ReturneeScrubbed
+from contracts.reception import (
+    ArrivalConfirmed,
+    ArrivalExpected,
+    ArrivalNotDeparted,
+    ConfirmationMethod,
+    ReturneeScrubbed,
+)
 from services.reception import identities
 from services.reception.arrivals.rules import ON_JOURNEY_OFF, ON_JOURNEY_SET
 from services.reception.facts import ids_of
 from services.reception.flights.rules import same_journey
 from services.reception.models import Arrival, Flight, Handover, Mark, OnwardTransport, Passenger, Profile
-from services.reception.uniting import unite_known
+from services.reception.uniting import unite_known, when
 
 log = structlog.get_logger("homeward.reception")
 
+NOT_SEEN = frozenset({ArrivalState.EXPECTED, ArrivalState.DIVERTED, ArrivalState.NO_SHOW, ArrivalState.NOT_DEPARTED})
 RELATED = ("case_id", "referral_id", "household_id", "programme")
 
 
@@ -104,6 +111,36 @@ async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> Non
     )
     await session.execute(update(OnwardTransport).where(OnwardTransport.arrival_id.in_(theirs)).values(district=None))
     publish(session, ReturneeScrubbed(returnee_id=returnee_id))
+
+
+async def returnee_merged(session: Session, event: Event[ReturneeMerged]) -> None:
+    """Know two ids as one person; who was met as a walk-in is not expected under the other id any more."""
+    await beneficiaries.on_merged(session, event)
+    ids = await aliases.same_person(session, event.data.into)
+    query = select(Arrival).where(Arrival.returnee_id.in_(ids)).order_by(Arrival.id).with_for_update()
+    arrivals = list(await session.scalars(query))
+    met = [each for each in arrivals if each.walk_in and each.met_at is not None]
+    at = event.envelope.occurred_at
+    for arrival in arrivals:
+        if arrival.walk_in or arrival.state not in NOT_SEEN:
+            continue
+        seen = next((each for each in met if each.met_at and same_journey(when(arrival), each.met_at)), None)
+        if seen is None or seen.arrived_on is None:
+            continue
+        confirmed = {
+            "arrived_on": seen.arrived_on,
+            "confirmation_method": ConfirmationMethod.MET_AS_WALK_IN,
+            "confirmation_evidence": "seen_in_person",
+            "held_at": None,
+            "held_by": None,
+            "version": Arrival.version + 1,
+            "updated_at": now(),
+        }
+        await session.execute(
+            update(Arrival).where(Arrival.id == arrival.id).values(_reached(ArrivalState.COMPLETED, at) | confirmed)
+        )
+        fact = ArrivalConfirmed(**ids_of(arrival), arrived_on=seen.arrived_on, method=ConfirmationMethod.MET_AS_WALK_IN)
+        publish(session, fact, occurred_at=at)
 
 
 async def travel_planned(session: Session, event: Event[TravelPlanned]) -> None:
@@ -258,7 +295,6 @@ HANDLERS: Handlers = {
         erased=ReturneeErased,
         more={
             CaseTransferred: beneficiaries.on_transferred,
-            ReturneeMerged: beneficiaries.on_merged,
             ReturneeUnmerged: beneficiaries.on_unmerged,
             ReturneeShared: beneficiaries.on_shared,
             ReturneeUnshared: beneficiaries.on_unshared,
@@ -269,6 +305,7 @@ HANDLERS: Handlers = {
     HouseholdChanged: household_changed,
     ReturneeUpdated: returnee_updated,
     ReturneeErased: returnee_erased,
+    ReturneeMerged: returnee_merged,
     TravelPlanned: travel_planned,
     TravelChanged: travel_changed,
     TravelConfirmed: travel_confirmed,

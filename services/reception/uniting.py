@@ -78,7 +78,7 @@ async def unite(session: Session, arrival_id: UUID, returnee_id: UUID) -> Arriva
         .order_by(Arrival.id)
         .with_for_update()
     )
-    one = next((each for each in theirs if same_journey(_when(each), flight.scheduled_at)), None)
+    one = next((each for each in theirs if same_journey(when(each), flight.scheduled_at)), None)
     if one is None:
         return None
     await session.execute(update(Passenger).where(Passenger.arrival_id == mine.id).values(arrival_id=one.id))
@@ -103,7 +103,8 @@ async def unite(session: Session, arrival_id: UUID, returnee_id: UUID) -> Arriva
     return one
 
 
-def _when(arrival: Arrival) -> datetime | None:
+def when(arrival: Arrival) -> datetime | None:
+    """When somebody was met or is expected; None where only the journey is known, not its time."""
     if arrival.departs_on is not None and arrival.met_at is None and arrival.expected_at is None:
         return datetime.combine(arrival.departs_on, time(12), UTC)
     return arrival.met_at or arrival.expected_at

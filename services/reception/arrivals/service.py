@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 from sqlalchemy import Date, DateTime, Select, cast, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
-from chassis import audit, beneficiaries
+from chassis import aliases, audit, beneficiaries
 from chassis.access import visible
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
@@ -101,7 +101,7 @@ async def board(
         port: Only those of this port of entry.
         day: Only those of this day in the time zone of their port.
         state: Only those in this state, as the caller is shown it.
-        returnee_id: Only this person's.
+        returnee_id: Only this person's, by any of their ids.
         flight_id: Only those on this flight.
         restricted: Whether the caller is shown who is held by the authorities.
         updated_since: Only those changed since.
@@ -122,7 +122,7 @@ async def board(
     if flight_id is not None:
         query = query.where(Arrival.flight_id == flight_id)
     if returnee_id is not None:
-        query = query.where(Arrival.returnee_id == returnee_id)
+        query = query.where(Arrival.returnee_id.in_(await aliases.same_person(session, returnee_id)))
     if updated_since is not None:
         query = query.where(Arrival.updated_at >= updated_since)
     return await page(
