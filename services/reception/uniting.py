@@ -6,6 +6,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import delete, insert, or_, select, update
 
+from chassis.access import Role, grant
 from chassis.db import Session, now
 from chassis.outbox import publish
 from contracts.codes import ArrivalState
@@ -95,6 +96,8 @@ async def unite(session: Session, arrival_id: UUID, returnee_id: UUID) -> Arriva
     told = one.state == ArrivalState.EXPECTED and any(getattr(one, name) != value for name, value in moved.items())
     await session.execute(update(Arrival).where(Arrival.id == one.id).values(values | (moved if told else {})))
     await session.refresh(one)
+    if flight.receiver is not None:  # whose desk meets the flight, whoever implements the case
+        await grant(session, [returnee_id], Role.PARTNER, flight.receiver)
     if told:
         fact = ArrivalExpected(
             **ids_of(one), port_of_entry=one.port_of_entry, expected_at=one.expected_at, confirmed=one.confirmed

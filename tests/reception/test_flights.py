@@ -190,6 +190,16 @@ async def test_a_new_version_loses_nothing_that_was_done(desk: Desk):
     assert stale.status_code == 412
 
 
+async def test_the_desk_that_meets_a_flight_sees_who_was_recognised_on_it(desk: Desk):
+    person = Person()
+    arrival = await desk.expect(person, implementer="ewec")
+    await desk.recognise(person, marks=[desk.marks.reference("BAMF-EWEC-1", 0).hex()])
+    assert (await desk.get(f"/{arrival}")).status_code == 404
+    flight = await desk.announce(receiver="iom-iraq")
+    await desk.manifest(flight, [NAMED | {"external_reference": "BAMF-EWEC-1", "person": 0}])
+    assert (await desk.post(f"/{arrival}/check-in")).status_code == 200
+
+
 async def test_two_passengers_whom_nothing_tells_apart_are_refused(desk: Desk):
     flight = await desk.announce()
     twin = {name: NAMED[name] for name in ("family_name", "given_names", "birth_date", "nationality")}

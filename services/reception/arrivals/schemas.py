@@ -464,7 +464,7 @@ class HandoverOut(Recorded):
     id: UUID
     arrival_id: UUID
     reason: HandoverReason | None
-    """Null, as are the others, after an erasure."""
+    """Null for who may not read it; as are the others after an erasure."""
     receiver: Receiver | None
     name: str | None
     relationship: str | None
