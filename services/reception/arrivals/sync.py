@@ -63,9 +63,7 @@ Apply = Callable[..., Awaitable[Any]]
 log = structlog.get_logger("homeward.reception")
 
 
-async def walk_in(
-    work: Work, arrival_id: UUID | None, body: WalkIn, *, clock_doubtful: bool = False
-) -> tuple[Arrival, bool]:
+async def walk_in(work: Work, arrival_id: UUID | None, body: WalkIn) -> tuple[Arrival, bool]:
     """See `service.walk_in`."""
     return await service.walk_in(
         work,
@@ -79,13 +77,10 @@ async def walk_in(
         member=body.member,
         identity_doubtful=body.identity_doubtful,
         occurred_at=body.occurred_at,
-        clock_doubtful=clock_doubtful,
     )
 
 
-async def profile(
-    work: Work, arrival_id: UUID, body: ProfileIn, *, clock_doubtful: bool = False
-) -> tuple[Arrival, Profile]:
+async def profile(work: Work, arrival_id: UUID, body: ProfileIn) -> tuple[Arrival, Profile]:
     """See `service.profile`."""
     return await service.profile(
         work,
@@ -97,13 +92,10 @@ async def profile(
         immediate_needs=body.immediate_needs,
         needs_priority=body.needs_priority,
         restricted=body.restricted,
-        clock_doubtful=clock_doubtful,
     )
 
 
-async def assist(
-    work: Work, arrival_id: UUID, body: AssistanceIn, *, clock_doubtful: bool = False
-) -> tuple[Arrival, Assistance]:
+async def assist(work: Work, arrival_id: UUID, body: AssistanceIn) -> tuple[Arrival, Assistance]:
     """See `service.assist`."""
     return await service.assist(
         work,
@@ -112,13 +104,10 @@ async def assist(
         occurred_at=body.occurred_at,
         kind=body.kind,
         amount=body.amount,
-        clock_doubtful=clock_doubtful,
     )
 
 
-async def arrange_transport(
-    work: Work, arrival_id: UUID, body: TransportIn, *, clock_doubtful: bool = False
-) -> tuple[Arrival, OnwardTransport]:
+async def arrange_transport(work: Work, arrival_id: UUID, body: TransportIn) -> tuple[Arrival, OnwardTransport]:
     """See `service.arrange_transport`."""
     return await service.arrange_transport(
         work,
@@ -130,13 +119,10 @@ async def arrange_transport(
         district=body.destination.district,
         departs_at=body.departs_at,
         cost=body.cost,
-        clock_doubtful=clock_doubtful,
     )
 
 
-async def hand_over(
-    work: Work, arrival_id: UUID, body: HandoverIn, *, clock_doubtful: bool = False
-) -> tuple[Arrival, Handover]:
+async def hand_over(work: Work, arrival_id: UUID, body: HandoverIn) -> tuple[Arrival, Handover]:
     """See `service.hand_over`."""
     return await service.hand_over(
         work,
@@ -144,33 +130,30 @@ async def hand_over(
         id=body.id,
         to=body.model_dump(mode="json", exclude={"id", "occurred_at"}),
         occurred_at=body.occurred_at,
-        clock_doubtful=clock_doubtful,
     )
 
 
-async def _check_in(work: Work, arrival_id: UUID, body: CheckIn, *, clock_doubtful: bool) -> None:
+async def _check_in(work: Work, arrival_id: UUID, body: CheckIn) -> None:
     await service.check_in(
         work,
         [arrival_id],
         occurred_at=body.occurred_at,
         port=body.port_of_entry,
         identity_doubtful=body.identity_doubtful,
-        clock_doubtful=clock_doubtful,
     )
 
 
-async def _bind(work: Work, arrival_id: UUID, body: BindIn, *, clock_doubtful: bool) -> None:
-    del clock_doubtful  # a binding has no time of its own
+async def _bind(work: Work, arrival_id: UUID, body: BindIn) -> None:
     copy = body.particulars.copy_of() if body.particulars else None
     await service.bind(work, arrival_id, returnee_id=body.returnee_id, copy=copy)
 
 
-async def _hold(work: Work, arrival_id: UUID, body: Happened, *, clock_doubtful: bool) -> None:
+async def _hold(work: Work, arrival_id: UUID, body: Happened) -> None:
     work.caller.require(Scope.ARRIVALS_RESTRICTED)
-    await service.hold(work, arrival_id, body.occurred_at, clock_doubtful=clock_doubtful)
+    await service.hold(work, arrival_id, body.occurred_at)
 
 
-async def redirect(work: Work, arrival_id: UUID, body: RedirectIn, *, clock_doubtful: bool = False) -> Arrival:
+async def redirect(work: Work, arrival_id: UUID, body: RedirectIn) -> Arrival:
     """See `service.redirect`."""
     return await service.redirect(
         work,
@@ -180,17 +163,16 @@ async def redirect(work: Work, arrival_id: UUID, body: RedirectIn, *, clock_doub
         carrier=body.carrier,
         flight_number=body.flight_number,
         occurred_at=body.occurred_at,
-        clock_doubtful=clock_doubtful,
     )
 
 
-async def _reopen(work: Work, arrival_id: UUID, body: Happened, *, clock_doubtful: bool) -> None:
-    await service.reopen(work, arrival_id, body.occurred_at, clock_doubtful=clock_doubtful)
+async def _reopen(work: Work, arrival_id: UUID, body: Happened) -> None:
+    await service.reopen(work, arrival_id, body.occurred_at)
 
 
 def _end(action: Action) -> Apply:
-    async def apply(work: Work, arrival_id: UUID, body: Happened, *, clock_doubtful: bool) -> None:
-        await service.end(work, arrival_id, action, body.occurred_at, clock_doubtful=clock_doubtful)
+    async def apply(work: Work, arrival_id: UUID, body: Happened) -> None:
+        await service.end(work, arrival_id, action, body.occurred_at)
 
     return apply
 
@@ -334,7 +316,7 @@ async def _apply(session: Session, told: _Log, entries: Sequence[_Entry]) -> dic
     bodies = _bodies(mine, results)
     waiting = [entry.mutation for entry in mine if entry.mutation.id in bodies]
     for _ in range(ROUNDS):
-        later = await _round(work, told, waiting, bodies, results)
+        later = await _round(work, waiting, bodies, results)
         progress, waiting = len(later) < len(waiting), later
         if not waiting or not progress:
             break
@@ -348,7 +330,6 @@ async def _apply(session: Session, told: _Log, entries: Sequence[_Entry]) -> dic
 
 async def _round(
     work: Work,
-    told: _Log,
     waiting: Sequence[MutationIn],
     bodies: Mapping[UUID, Body],
     results: dict[UUID, SyncResult],
@@ -366,7 +347,7 @@ async def _round(
         if mutation.kind is MutationKind.REOPEN and mutation.arrival_id in contested:
             result = _refused(mutation, Problem(CONFLICT, UNDOES_ANOTHER))
         else:
-            result = await _one(work, told, mutation, bodies[mutation.id])
+            result = await _one(work, mutation, bodies[mutation.id])
         results[mutation.id] = result
         if result.outcome is Outcome.CONFLICT:
             later.append(mutation)
@@ -420,10 +401,10 @@ async def _claim(
     return [entry for entry in entries if entry.mutation.id in new]
 
 
-async def _one(work: Work, told: _Log, mutation: MutationIn, body: Body) -> SyncResult:
+async def _one(work: Work, mutation: MutationIn, body: Body) -> SyncResult:
     _, apply = KINDS[mutation.kind]
     try:
-        done = await apply(work, mutation.arrival_id, body, clock_doubtful=told.doubtful)
+        done = await apply(work, mutation.arrival_id, body)
     except Problem as problem:
         return _refused(mutation, problem)
     there = mutation.kind is MutationKind.WALK_IN and done[1] is False

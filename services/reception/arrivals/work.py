@@ -78,7 +78,7 @@ class Work:
         self.clock: datetime
         """The database's, as the arrivals were taken."""
         self.ahead = timedelta(0)
-        """By how much the clock of the device that tells this is known to be ahead of it."""
+        """By how much the clock of the device that tells this is ahead of it, where that is too much to be believed."""
         self._lock = lock
         self._arrivals: dict[UUID, Arrival] = {}
         self._mine: set[UUID] = set()
@@ -190,20 +190,23 @@ class Work:
         arrival.version += 1
         arrival.updated_at = self.clock
 
-    def reach(self, arrival: Arrival, state: ArrivalState, at: datetime, *, doubtful: bool = False) -> None:
+    def reach(self, arrival: Arrival, state: ArrivalState, at: datetime) -> None:
         """Bring an arrival to a state, in the caller's name.
 
         Args:
             arrival: Which.
             state: Where to.
             at: When, by the clock of whoever tells it.
-            doubtful: Whether that clock is known to be wrong.
         """
         arrival.state, arrival.state_at, arrival.state_recorded_at = state, at, self.clock
         arrival.state_by, arrival.state_by_person = self.caller.organisation, self.caller.person
-        arrival.clock_suspect = doubtful or clock_suspect(at, self.clock)
+        arrival.clock_suspect = self.is_suspect(at)
         arrival.held_at = arrival.held_by = None
         self.touch(arrival)
+
+    def is_suspect(self, at: datetime) -> bool:
+        """Whether a time is by a clock that is wrong."""
+        return bool(self.ahead) or clock_suspect(at, self.clock)
 
     async def _know_cases(self) -> None:
         people = {each.returnee_id for each in self._arrivals.values() if each.returnee_id is not None}
