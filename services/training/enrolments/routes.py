@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import Query, Request, Response
 
-from chassis import audit
+from chassis import audit, identities
 from chassis.auth import Caller
 from chassis.concurrency import set_etag
 from chassis.db import Session
@@ -14,7 +14,6 @@ from chassis.pagination import Cursor, Limit, Page, link_next
 from chassis.routing import CallerDep, CaughtUpDep, PreconditionDep, Router, SessionDep, requires
 from contracts.codes import Money
 from contracts.scopes import Scope
-from services.training import identities
 from services.training.attendance.service import attended, held
 from services.training.certificates import service as certificates
 from services.training.certificates.pdf import draw
@@ -38,6 +37,7 @@ from services.training.enrolments.schemas import (
     ProfileOut,
 )
 from services.training.fields import Claimed, found
+from services.training.identities import Identity
 from services.training.models import Enrolment, Seeker
 from services.training.routing import UNKNOWN, KeyringDep
 from services.training.work import service as work
@@ -292,7 +292,7 @@ async def read_certificate(
     """The certificate on paper, with the person's name; reading it is audited."""
     enrolment = await service.find(session, caller, enrolment_id)
     certificate = found(await certificates.of_enrolment(session, enrolment_id))
-    known = await identities.read(session, [enrolment.returnee_id], keyring)
+    known = await identities.read(session, [enrolment.returnee_id], keyring, Identity)
     identity = known.get(enrolment.returnee_id)
     if identity is None:
         raise Problem(NOT_CAUGHT_UP, headers={"Retry-After": "5"})
