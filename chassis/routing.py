@@ -265,6 +265,10 @@ async def _precondition(request: Request) -> Precondition:
     return cast("Precondition", request.state.precondition)
 
 
+async def _keyring(request: Request) -> Keyring:
+    return cast("Surroundings", request.app.state.homeward).keyring
+
+
 async def _caught_up(request: Request) -> bool:
     return bool(request.state.caught_up)
 
@@ -277,3 +281,5 @@ PreconditionDep = Annotated[Precondition, Depends(_precondition)]
 """What the caller has seen; `check(row.version)` on the locked row."""
 CaughtUpDep = Annotated[bool, Depends(_caught_up)]
 """Whether the projection was already waited for; pass it to `beneficiaries.require`."""
+KeyringDep = Annotated[Keyring, Depends(_keyring)]
+"""Encrypts and decrypts what identifies a person."""

@@ -1,10 +1,9 @@
 """The desk's own copies of who is expected: fetched from cases by a job, kept encrypted, there while cases is down."""
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from fastapi import Depends, Request
 from pydantic import Field
 from sqlalchemy import delete, insert, update
 
@@ -49,31 +48,22 @@ class Identity(Part):
     sex: str | None = None
     birth: Birth | None = None
     nationality: str | None = None
-    languages: list[str] = Field(default_factory=list)
+    languages: list[str] = Field(default=[])
 
 
 class Copy(Identity):
     """What reception keeps, of which the board shows less."""
 
-    contacts: list[SafeContact] = Field(default_factory=list)
-    documents: list[Document] = Field(default_factory=list)
+    contacts: list[SafeContact] = Field(default=[])
+    documents: list[Document] = Field(default=[])
     """Only of somebody whom the desk or a manifest named, until cases adopts them."""
 
 
 class Fetched(Copy):
     """What cases says; the marks are kept beside the copy."""
 
-    marks: list[str] = Field(default_factory=list)
+    marks: list[str] = Field(default=[])
     """Keyed digests of the person's documents and references, in hexadecimal."""
-
-
-def _keyring(request: Request) -> Keyring:
-    keyring: Keyring = request.app.state.homeward.keyring
-    return keyring
-
-
-KeyringDep = Annotated[Keyring, Depends(_keyring)]
-"""Encrypts and decrypts what identifies a person."""
 
 
 async def keep(session: Session, returnee_id: UUID, copy: Copy, keyring: Keyring) -> bool:

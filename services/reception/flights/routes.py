@@ -11,7 +11,7 @@ from chassis.concurrency import set_etag
 from chassis.errors import FieldError, invalid
 from chassis.marks import MarksDep
 from chassis.pagination import Cursor, Limit, Page, link_next
-from chassis.routing import Body, CallerDep, PreconditionDep, Router, SessionDep, requires
+from chassis.routing import Body, CallerDep, KeyringDep, PreconditionDep, Router, SessionDep, requires
 from contracts.codes import PortCode, Slug
 from contracts.scopes import Scope
 from services.reception.fields import Claimed, Day
@@ -32,7 +32,6 @@ from services.reception.flights.schemas import (
     Purpose,
     View,
 )
-from services.reception.identities import KeyringDep
 from services.reception.models import Flight
 from services.reception.ports import PortsDep
 from services.reception.printing import Column, Form, FormDep, as_csv, as_page, in_forms

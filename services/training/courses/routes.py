@@ -10,7 +10,7 @@ from chassis import audit, identities
 from chassis.concurrency import set_etag
 from chassis.db import Session
 from chassis.pagination import Cursor, Limit, Page, link_next
-from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
+from chassis.routing import CallerDep, KeyringDep, PreconditionDep, Router, SessionDep, requires
 from contracts.codes import Slug
 from contracts.scopes import Scope
 from contracts.training import Phase
@@ -31,10 +31,9 @@ from services.training.courses.schemas import (
 )
 from services.training.enrolments import service as enrolments
 from services.training.enrolments.schemas import Participant
-from services.training.fields import Claimed, Day, found
+from services.training.fields import UNKNOWN, Claimed, Day, found
 from services.training.identities import Identity
 from services.training.models import Cohort, Course, Provider
-from services.training.routing import UNKNOWN, KeyringDep
 
 providers = Router(prefix="/v1/providers", tags=["training"])
 courses = Router(prefix="/v1/courses", tags=["training"])

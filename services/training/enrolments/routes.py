@@ -11,7 +11,7 @@ from chassis.concurrency import set_etag
 from chassis.db import Session
 from chassis.errors import NOT_CAUGHT_UP, Problem
 from chassis.pagination import Cursor, Limit, Page, link_next
-from chassis.routing import CallerDep, CaughtUpDep, PreconditionDep, Router, SessionDep, requires
+from chassis.routing import CallerDep, CaughtUpDep, KeyringDep, PreconditionDep, Router, SessionDep, requires
 from contracts.codes import Money
 from contracts.scopes import Scope
 from services.training.attendance.service import attended, held
@@ -36,10 +36,9 @@ from services.training.enrolments.schemas import (
     ProfileIn,
     ProfileOut,
 )
-from services.training.fields import Claimed, found
+from services.training.fields import UNKNOWN, Claimed, found
 from services.training.identities import Identity
 from services.training.models import Enrolment, Seeker
-from services.training.routing import UNKNOWN, KeyringDep
 from services.training.work import service as work
 from services.training.work.schemas import ReasonOut, SuggestionOut, SuggestionsOut
 from services.training.work.views import vacancy_out, weighing_out
