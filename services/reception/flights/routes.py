@@ -9,6 +9,7 @@ from fastapi import Query, Request, Response
 
 from chassis.concurrency import set_etag
 from chassis.errors import FieldError, invalid
+from chassis.limits import TABLE_BYTES
 from chassis.marks import MarksDep
 from chassis.pagination import Cursor, Limit, Page, link_next
 from chassis.routing import Body, CallerDep, KeyringDep, PreconditionDep, Router, SessionDep, requires
@@ -193,7 +194,7 @@ async def diverted(
 
 
 @router.put("/{flight_id}/manifest", openapi_extra=MANIFEST_BODY)
-@requires(Scope.FLIGHTS_WRITE, if_match=True, media_types=("application/json", CSV))
+@requires(Scope.FLIGHTS_WRITE, if_match=True, media_types=("application/json", CSV), max_body=TABLE_BYTES)
 async def put_manifest(
     flight_id: UUID,
     request: Request,

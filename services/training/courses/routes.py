@@ -9,6 +9,7 @@ from sqlalchemy import select
 from chassis import audit, identities
 from chassis.concurrency import set_etag
 from chassis.db import Session
+from chassis.limits import TABLE_BYTES
 from chassis.pagination import Cursor, Limit, Page, link_next
 from chassis.routing import CallerDep, KeyringDep, PreconditionDep, Router, SessionDep, requires
 from contracts.codes import Slug
@@ -81,7 +82,7 @@ async def offer_course(body: CourseIn, session: SessionDep, caller: CallerDep, r
 
 
 @courses.post("/import", openapi_extra=CSV_BODY)
-@requires(Scope.COURSES_MANAGE, media_types=(CSV,))
+@requires(Scope.COURSES_MANAGE, media_types=(CSV,), max_body=TABLE_BYTES)
 async def import_courses(request: Request, session: SessionDep, caller: CallerDep) -> ImportedOut:
     """Take over a list of courses with their providers: all of it, or nothing.
 
