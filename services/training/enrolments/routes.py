@@ -16,7 +16,6 @@ from contracts.codes import Money
 from contracts.scopes import Scope
 from services.training.attendance.service import attended, held
 from services.training.certificates import service as certificates
-from services.training.certificates.pdf import draw
 from services.training.enrolments import choices, service
 from services.training.enrolments.rules import EnrolmentState, enough
 from services.training.enrolments.schemas import (
@@ -289,6 +288,8 @@ async def read_certificate(
     enrolment_id: UUID, request: Request, session: SessionDep, caller: CallerDep, keyring: KeyringDep
 ) -> Response:
     """The certificate on paper, with the person's name; reading it is audited."""
+    from services.training.certificates.pdf import draw  # noqa: PLC0415 - 22 MB that most processes never need
+
     enrolment = await service.find(session, caller, enrolment_id)
     certificate = found(await certificates.of_enrolment(session, enrolment_id))
     known = await identities.read(session, [enrolment.returnee_id], keyring, Identity)
