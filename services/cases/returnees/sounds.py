@@ -128,6 +128,11 @@ def bare(part: str) -> str:
     return re.sub(r"['’ʿʾ`´]", "", letters.translate(FOLDED)).strip()
 
 
+def without_article(word: str) -> str:
+    """A bare word without the article that is written as one with it."""
+    return ARABIC_ARTICLE.sub("", FUSED_ARTICLE.sub("", word))
+
+
 def is_arabic(part: str) -> bool:
     """Whether a part of a name is in Arabic letters."""
     return any("\u0600" <= character <= "\u06ff" for character in part)
@@ -136,8 +141,7 @@ def is_arabic(part: str) -> bool:
 @lru_cache(maxsize=65536)
 def sounds(part: str) -> Sounds:
     """A part of a name as the sounds it may stand for; the article is left away, doubled sounds are one."""
-    word = ARTICLE.sub("", bare(part))
-    word = ARABIC_ARTICLE.sub("", FUSED_ARTICLE.sub("", word))
+    word = without_article(ARTICLE.sub("", bare(part)))
     word = SERVANT.sub(lambda found: "abd" if found[1] == "abd" else "عبد", word)
     letters = re.sub(r"[\s-]+", "", word)
     read = (
