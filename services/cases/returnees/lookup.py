@@ -22,9 +22,11 @@ BEGINNINGS = range(3, 6)
 """Letters of a beginning by which a word is found; of a longer one, the rest is compared."""
 PHONE = 8
 """Digits at the end of a phone number that are the same with and without the country's prefix."""
-SPELLING, LETTER_WRONG, BEGINS, ROUGHLY = 0.95, 0.55, 0.5, 0.5
-"""What is worth another spelling of a word at most, a word with another letter at least, a longer word, and the year of
-a date, where what was typed is worth 1."""
+SPELLING, LETTER_WRONG, ROUGHLY = 0.95, 0.55, 0.5
+"""Where what was typed is worth 1: what another spelling of a word is worth at most, a word with another letter at
+least, and the year of a date."""
+BEGINS, BEGUN = 0.5, 0.4
+"""What a word is worth that begins with what was typed, and how much more the more of it was typed."""
 LONG_NUMBER, DIGITS_ALONE, PHONE_AT_LEAST = 4, 6, 7
 # What the article and the servant of God are written apart from belongs to the word that follows.
 APART = re.compile(r"\b(?:[aeu]l|[ae][lsnrdtz]|a(?:sh|th|dh))[-\s]+(?=\w)")
@@ -70,6 +72,11 @@ class Word:
             return 1.0
         alike = SPELLING * similarity(self.spelled, other.spelled)
         return alike if self.sounding & other.sounding else max(alike, LETTER_WRONG)
+
+    def begins(self, other: str) -> float:
+        """How well it agrees with another word as its beginning, from 0 to 1."""
+        enough = len(self.spelled) >= BEGINNINGS[0] and other.startswith(self.spelled)
+        return BEGINS + BEGUN * len(self.spelled) / len(other) if enough else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ from services.cases.returnees.lookup import Wanted, Word
 NEAR = 0.8
 """From here on another spelling is looked up before those that merely sound alike."""
 SPELLINGS = 16
+ALL_BUT_ONE = 3
+"""The stage that is only for when nobody was found."""
 LEAST = 0.45
 """How well somebody must agree to be shown."""
 RANKED = 200
@@ -80,7 +82,7 @@ async def _write(session: Session) -> None:
 async def search(session: Session, q: str, limit: int, caller: Caller) -> Found:
     """People whom what was typed may mean.
 
-    Each way of looking them up is wider than the one before it, and taken only while there is room on the page.
+    Each stage of looking them up is wider than the one before it, and taken only while there is room on the page.
     """
     wanted = lookup.wanted(q)
     await session.execute(PLANNED)
@@ -88,19 +90,20 @@ async def search(session: Session, q: str, limit: int, caller: Caller) -> Found:
     resembling = await _resembling(session, wanted.words)
     mine = await _mine(session, caller)
     more = False
-    for way in _ways(wanted, resembling):
-        if len(scores) > limit or (scores and way.only_if_nobody):
+    for stage, ways in enumerate(_stages(wanted, resembling)):
+        if len(scores) > limit or (scores and stage == ALL_BUT_ONE):
             break
-        statement = (
-            select(Returnee.id, Returnee.terms)
-            .where(way.looked_up, mine, Returnee.erased_at.is_(None), *_readable(caller))
-            .limit(RANKED)
-        )
-        rows = (await session.execute(statement)).all()
-        for row in rows:
-            if (score := _score(wanted, resembling, frozenset(row.terms))) >= LEAST:
-                scores.setdefault(row.id, score)
-        more = more or len(rows) == RANKED
+        for looked_up in ways:
+            statement = (
+                select(Returnee.id, Returnee.terms)
+                .where(looked_up, mine, Returnee.erased_at.is_(None), *_readable(caller))
+                .limit(RANKED)
+            )
+            rows = (await session.execute(statement)).all()
+            for row in rows:
+                if (score := _score(wanted, resembling, frozenset(row.terms))) >= LEAST:
+                    scores.setdefault(row.id, score)
+            more = more or len(rows) == RANKED
     best = sorted(scores, key=lambda each: (-scores[each], each))
     people = {row.id: row for row in await session.scalars(select(Returnee).where(Returnee.id.in_(best[:limit])))}
     found = await _under_their_ids(session, [(people[each], scores[each]) for each in best[:limit]])
@@ -125,9 +128,11 @@ async def _referred(session: Session, wanted: Wanted, caller: Caller) -> list[UU
 
 async def _resembling(session: Session, words: Sequence[Word]) -> list[Words]:
     """The words of names that resemble each word: they sound the same, or differ by one letter."""
+    if not words:
+        return []
     keys = sorted({key for word in words for key in word.keys})
     rows = await session.execute(select(NameWord.word, NameWord.keys).where(NameWord.keys.overlap(_texts(keys))))
-    known = [(Word(row.word), frozenset(row.keys)) for row in rows] if words else []
+    known = [(Word(row.word), frozenset(row.keys)) for row in rows]
     return [
         {other.spelled: word.resembles(other) for other, shared in known if word.keys & shared} | {word.spelled: 1.0}
         for word in words
@@ -163,39 +168,27 @@ def _readable(caller: Caller) -> list[ColumnElement[bool]]:
     return [exists(known.offset(0))]
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """One way in which people are looked up.
-
-    Attributes:
-        looked_up: The condition.
-        only_if_nobody: Whether it is only for when nobody was found.
-    """
-
-    looked_up: ColumnElement[bool]
-    only_if_nobody: bool = False
-
-
-def _ways(wanted: Wanted, resembling: Sequence[Words]) -> Iterator[_Way]:
-    """The ways in which people are looked up, the narrowest first; each finds whom those before it find too."""
+def _stages(wanted: Wanted, resembling: Sequence[Words]) -> Iterator[list[ColumnElement[bool]]]:
+    """The ways in which people are looked up, stage by stage; each stage is wider than the one before it."""
     exactly = [number.exactly for number in wanted.numbers]
     roughly = [number.roughly for number in wanted.numbers]
     spelled = [[lookup.SPELLED + word.spelled] for word in wanted.words]
+    if spelled or exactly:
+        yield [_all([*spelled, *exactly])]
+    if not spelled:
+        return
     near = [_best(words, at_least=NEAR) for words in resembling]
+    begun = [[*terms, *word.beginnings] for word, terms in zip(wanted.words, near, strict=True)]
+    yield [_all([*near, *exactly]), _all([*begun, *exactly])]
     wide = [
         [*_best(words, besides=word.sounding), *sorted(word.sounding), *word.beginnings]
         for word, words in zip(wanted.words, resembling, strict=True)
     ]
-    if not (wanted.words or wanted.numbers):
-        return
-    yield _Way(_all([*spelled, *exactly]))
-    if wanted.words:
-        yield _Way(_all([*near, *exactly]))
-        yield _Way(_all([*wide, *roughly]))
-    if wanted.words and len(wide) + len(roughly) > 1:
+    yield [_all([*wide, *roughly])]
+    if len(wide) + len(roughly) > 1:
         # A name stays among what is looked for: everybody of a year of birth resembles nobody.
         all_but_one = combinations([*wide, *roughly], len(wide) + len(roughly) - 1)
-        yield _Way(or_(*(_all(rest) for rest in all_but_one if rest[0] in wide)), only_if_nobody=True)
+        yield [or_(*(_all(rest) for rest in all_but_one if rest[0] in wide))]
 
 
 def _best(words: Words, *, at_least: float = 0.0, besides: frozenset[str] = frozenset()) -> list[str]:
@@ -212,7 +205,7 @@ def _score(wanted: Wanted, resembling: Sequence[Words], terms: frozenset[str]) -
     """How well somebody agrees with what is looked for, from 0 to 1."""
     own = [word.spelled for word in lookup.spellings(terms)]
     worth = [
-        max(words.get(each, lookup.BEGINS if each.startswith(word.spelled) else 0.0) for each in own) if own else 0.0
+        max((max(words.get(each, 0.0), word.begins(each)) for each in own), default=0.0)
         for word, words in zip(wanted.words, resembling, strict=True)
     ]
     worth += [
@@ -230,7 +223,9 @@ async def _under_their_ids(session: Session, rows: Sequence[tuple[Returnee, floa
     """Who was merged is shown once, under the id by which they are found."""
     roots = await aliases.resolve_all(session, [returnee.id for returnee, _ in rows])
     moved = {root for returnee_id, root in roots.items() if root != returnee_id}
-    people = {person.id: person for person in await session.scalars(select(Returnee).where(Returnee.id.in_(moved)))}
+    people = {}
+    if moved:
+        people = {each.id: each for each in await session.scalars(select(Returnee).where(Returnee.id.in_(moved)))}
     best: dict[UUID, tuple[Returnee, float]] = {}
     for returnee, score in rows:
         root = roots[returnee.id]
