@@ -27,6 +27,7 @@ SPELLING, LETTER_WRONG, ROUGHLY = 0.95, 0.55, 0.5
 least, and the year of a date."""
 BEGINS, BEGUN = 0.5, 0.4
 """What a word is worth that begins with what was typed, and how much more the more of it was typed."""
+ARTICLES = ("", "al", "ال")
 LONG_NUMBER, DIGITS_ALONE, PHONE_AT_LEAST = 4, 6, 7
 # What the article and the servant of God are written apart from belongs to the word that follows.
 APART = re.compile(r"\b(?:[aeu]l|[ae][lsnrdtz]|a(?:sh|th|dh))[-\s]+(?=\w)")
@@ -75,7 +76,8 @@ class Word:
 
     def begins(self, other: str) -> float:
         """How well it agrees with another word as its beginning, from 0 to 1."""
-        enough = len(self.spelled) >= BEGINNINGS[0] and other.startswith(self.spelled)
+        enough = len(self.spelled) >= BEGINNINGS[0]
+        enough = enough and any((article + other).startswith(self.spelled) for article in ARTICLES)
         return BEGINS + BEGUN * len(self.spelled) / len(other) if enough else 0.0
 
 
