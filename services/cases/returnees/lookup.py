@@ -71,7 +71,7 @@ class Word:
         """How well it agrees with another that shares a key, from 0 to 1."""
         if self.spelled == other.spelled:
             return 1.0
-        alike = SPELLING * similarity(self.spelled, other.spelled)
+        alike = max(SPELLING * similarity(self.spelled, other.spelled), self.begins(other.spelled))
         return alike if self.sounding & other.sounding else max(alike, LETTER_WRONG)
 
     def begins(self, other: str) -> float:

@@ -64,7 +64,7 @@ def learn(session: Session, before: Sequence[str], after: Sequence[str]) -> None
         after: The terms that are theirs now.
     """
     words = session.info.setdefault("words", {})
-    words.update(dict.fromkeys(lookup.spellings(before), False) | dict.fromkeys(lookup.spellings(after), True))
+    words.update(dict.fromkeys(lookup.spellings(before), False) | words | dict.fromkeys(lookup.spellings(after), True))
     before_commit(session, "words", _write)
 
 
@@ -134,7 +134,8 @@ async def _resembling(session: Session, words: Sequence[Word]) -> list[Words]:
     rows = await session.execute(select(NameWord.word, NameWord.keys).where(NameWord.keys.overlap(_texts(keys))))
     known = [(Word(row.word), frozenset(row.keys)) for row in rows]
     return [
-        {other.spelled: word.resembles(other) for other, shared in known if word.keys & shared} | {word.spelled: 1.0}
+        {other.spelled: word.resembles(other) for other, shared in known if not word.keys.isdisjoint(shared)}
+        | {word.spelled: 1.0}
         for word in words
     ]
 
@@ -204,10 +205,12 @@ def _all(conditions: Sequence[Sequence[str]]) -> ColumnElement[bool]:
 def _score(wanted: Wanted, resembling: Sequence[Words], terms: frozenset[str]) -> float:
     """How well somebody agrees with what is looked for, from 0 to 1."""
     own = [word.spelled for word in lookup.spellings(terms)]
-    worth = [
-        max((max(words.get(each, 0.0), word.begins(each)) for each in own), default=0.0)
-        for word, words in zip(wanted.words, resembling, strict=True)
-    ]
+    worth = []
+    for word, words in zip(wanted.words, resembling, strict=True):
+        for each in own:
+            if each not in words:
+                words[each] = word.begins(each)
+        worth.append(max((words[each] for each in own), default=0.0))
     worth += [
         1.0 if terms.intersection(n.exactly) else lookup.ROUGHLY if terms.intersection(n.roughly) else 0.0
         for n in wanted.numbers
