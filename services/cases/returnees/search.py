@@ -179,17 +179,18 @@ def _stages(wanted: Wanted, resembling: Sequence[Words]) -> Iterator[list[Column
     if not spelled:
         return
     near = [_best(words, at_least=NEAR) for words in resembling]
-    begun = [[*terms, *word.beginnings] for word, terms in zip(wanted.words, near, strict=True)]
-    yield [_all([*near, *exactly]), _all([*begun, *exactly])]
-    wide = [
-        [*_best(words, besides=word.sounding), *sorted(word.sounding), *word.beginnings]
-        for word, words in zip(wanted.words, resembling, strict=True)
-    ]
-    yield [_all([*wide, *roughly])]
-    if len(wide) + len(roughly) > 1:
+    other = [_best(words, besides=word.sounding) for word, words in zip(wanted.words, resembling, strict=True)]
+    wide = [[*sorted(word.sounding), *word.beginnings, *best] for word, best in zip(wanted.words, other, strict=True)]
+    every = [*wide, *roughly]
+    if len(every) > 1:
+        yield [_all([*near, *exactly])]
+        yield [_all(every)]
         # A name stays among what is looked for: everybody of a year of birth resembles nobody.
-        all_but_one = combinations([*wide, *roughly], len(wide) + len(roughly) - 1)
-        yield [or_(*(_all(rest) for rest in all_but_one if rest[0] in wide))]
+        yield [or_(*(_all(rest) for rest in combinations(every, len(every) - 1) if rest[0] in wide))]
+    else:
+        # One by one: of a single word there are so many in one way that those of another would not be seen.
+        yield [_all([terms]) for terms in (near[0], wanted.words[0].beginnings) if terms]
+        yield [_all([terms]) for terms in (other[0], sorted(wanted.words[0].sounding)) if terms]
 
 
 def _best(words: Words, *, at_least: float = 0.0, besides: frozenset[str] = frozenset()) -> list[str]:
