@@ -67,12 +67,11 @@ class Word:
         without = {self.spelled[:place] + self.spelled[place + 1 :] for place in range(len(self.spelled))}
         return self.sounding | {WITHOUT + each for each in without | {self.spelled}}
 
-    def resembles(self, other: "Word") -> float:
-        """How well it agrees with another that shares a key, from 0 to 1."""
-        if self.spelled == other.spelled:
+    def resembles(self, other: str) -> float:
+        """How well it agrees with another that sounds as it does, from 0 to 1."""
+        if self.spelled == other:
             return 1.0
-        alike = max(SPELLING * similarity(self.spelled, other.spelled), self.begins(other.spelled))
-        return alike if self.sounding & other.sounding else max(alike, LETTER_WRONG)
+        return max(SPELLING * similarity(self.spelled, other), self.begins(other))
 
     def begins(self, other: str) -> float:
         """How well it agrees with another word as its beginning, from 0 to 1."""

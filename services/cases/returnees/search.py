@@ -2,16 +2,32 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from itertools import combinations
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, and_, any_, cast, delete, exists, func, or_, select, text, true
+from sqlalchemy import (
+    ColumnElement,
+    Text,
+    and_,
+    any_,
+    cast,
+    delete,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    true,
+    union_all,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, array, insert
 
 from chassis import aliases, audit
-from chassis.access import Role, participation, subjects
+from chassis.access import Role, one_by_one, participation, subjects
 from chassis.auth import Caller
 from chassis.db import Session, before_commit
 from contracts.codes import SharedCategory
@@ -22,22 +38,38 @@ from services.cases.returnees.lookup import Wanted, Word
 NEAR = 0.8
 """From here on another spelling is looked up before those that merely sound alike."""
 SPELLINGS = 16
-ALL_BUT_ONE = 3
-"""The stage that is only for when nobody was found."""
 LEAST = 0.45
 """How well somebody must agree to be shown."""
-RANKED = 200
-"""Of how many people that are found in one way the best are shown. Where there are more, the name needs another word
-or a year."""
+RANKED, RANKED_OF_ONE = 200, 60
+"""Of how many people that are found in one way the best are shown; by one word, where they hardly differ, of how many.
+Where there are more, the name needs another word or a year."""
 PLANNED = text(
-    "SELECT set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_custom_plan', true)"
+    "SELECT set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_custom_plan', true), "
+    "set_config('work_mem', '32MB', true)"
 )
-"""To whoever wants some of many, reading all the table looks cheap: not where most of them may not be shown."""
+"""To whoever wants some of many, reading all the table looks cheap: not where most of them may not be shown. The
+memory is for which rows bear a common name."""
 FEW = 5_000
 """Of up to so many people each is looked at, rather than everybody who bears the name."""
 
-Words = dict[str, float]
-"""Words of names by how well they agree with one that is looked for."""
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Words of names that resemble one that is looked for.
+
+    Attributes:
+        worth: How well each agrees with it, from 0 to 1.
+        apart: Those of them that do not sound as it does but differ by a letter.
+    """
+
+    worth: dict[str, float]
+    apart: frozenset[str] = frozenset()
+
+    def best(self, *, apart: bool = False) -> list[str]:
+        """The terms of those that agree best."""
+        worth = self.worth
+        chosen = self.apart if apart else [each for each in worth if worth[each] >= NEAR and each not in self.apart]
+        return [lookup.SPELLED + each for each in sorted(chosen, key=lambda each: (-worth[each], each))[:SPELLINGS]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +119,26 @@ async def search(session: Session, q: str, limit: int, caller: Caller) -> Found:
     wanted = lookup.wanted(q)
     await session.execute(PLANNED)
     scores = dict.fromkeys(await _referred(session, wanted, caller), 1.0)
-    resembling = await _resembling(session, wanted.words)
     mine = await _mine(session, caller)
+    known = [Known({word.spelled: 1.0}) for word in wanted.words]
+    ranked = RANKED if len(wanted.words) + len(wanted.numbers) > 1 else RANKED_OF_ONE
     more = False
-    for stage, ways in enumerate(_stages(wanted, resembling)):
-        if len(scores) > limit or (scores and stage == ALL_BUT_ONE):
+    for stage in Stage:
+        if len(scores) > limit or (scores and stage is Stage.ALL_BUT_ONE):
             break
-        for looked_up in ways:
+        if stage is Stage.RESEMBLING:
+            known = await _known(session, wanted.words)
+        for looked_up in _ways(stage, wanted, known):
             statement = (
                 select(Returnee.id, Returnee.terms)
-                .where(looked_up, mine, Returnee.erased_at.is_(None), *_readable(caller))
-                .limit(RANKED)
+                .where(looked_up, mine, Returnee.erased_at.is_(None), _readable(caller))
+                .limit(ranked)
             )
             rows = (await session.execute(statement)).all()
             for row in rows:
-                if (score := _score(wanted, resembling, frozenset(row.terms))) >= LEAST:
+                if (score := _score(wanted, known, frozenset(row.terms))) >= LEAST:
                     scores.setdefault(row.id, score)
-            more = more or len(rows) == RANKED
+            more = more or len(rows) == ranked
     best = sorted(scores, key=lambda each: (-scores[each], each))
     people = {row.id: row for row in await session.scalars(select(Returnee).where(Returnee.id.in_(best[:limit])))}
     found = await _under_their_ids(session, [(people[each], scores[each]) for each in best[:limit]])
@@ -120,40 +155,45 @@ async def _referred(session: Session, wanted: Wanted, caller: Caller) -> list[UU
         select(Returnee.id)
         .join(ReferralPerson, ReferralPerson.returnee_id == Returnee.id)
         .join(Referral, Referral.id == ReferralPerson.referral_id)
-        .where(Referral.external_reference.in_(written), Returnee.erased_at.is_(None), *_readable(caller))
+        .where(Referral.external_reference.in_(written), Returnee.erased_at.is_(None), _readable(caller))
         .limit(RANKED)
     )
     return list(await session.scalars(referred))
 
 
-async def _resembling(session: Session, words: Sequence[Word]) -> list[Words]:
-    """The words of names that resemble each word: they sound the same, or differ by one letter."""
-    if not words:
-        return []
-    keys = sorted({key for word in words for key in word.keys})
-    rows = await session.execute(select(NameWord.word, NameWord.keys).where(NameWord.keys.overlap(_texts(keys))))
-    known = [(Word(row.word), frozenset(row.keys)) for row in rows]
-    return [
-        {other.spelled: word.resembles(other) for other, shared in known if not word.keys.isdisjoint(shared)}
-        | {word.spelled: 1.0}
-        for word in words
+async def _known(session: Session, words: Sequence[Word]) -> list[Known]:
+    """The words of names that resemble each word."""
+    asked = [
+        select(
+            literal(place).label("place"),
+            NameWord.word,
+            NameWord.keys.overlap(_texts(sorted(word.sounding))).label("sounds"),
+        ).where(NameWord.keys.overlap(_texts(sorted(word.keys))))
+        for place, word in enumerate(words)
     ]
+    worth: list[dict[str, float]] = [{word.spelled: 1.0} for word in words]
+    apart: list[set[str]] = [set() for _ in words]
+    if asked:
+        for row in await session.execute(union_all(*asked)):
+            alike = words[row.place].resembles(row.word)
+            worth[row.place][row.word] = alike if row.sounds else max(alike, lookup.LETTER_WRONG)
+            if not row.sounds:
+                apart[row.place].add(row.word)
+    return [Known(each, frozenset(others)) for each, others in zip(worth, apart, strict=True)]
 
 
 async def _mine(session: Session, caller: Caller) -> ColumnElement[bool]:
     """The predicate by which an organisation's few people are found at once; true where it knows of many."""
     if caller.is_internal:
         return true()
-    known = subjects(caller).limit(FEW + 1)
+    known = subjects(caller, FEW + 1)
     if (await session.scalar(select(func.count()).select_from(known.subquery())) or 0) > FEW:
         return true()
     return Returnee.id == any_(func.array(known.scalar_subquery()))
 
 
-def _readable(caller: Caller) -> list[ColumnElement[bool]]:
-    """The predicates on returnees whom the caller may know of by name: not who was shared with it without that."""
-    if caller.is_internal:
-        return []
+def _readable(caller: Caller) -> ColumnElement[bool]:
+    """The predicate on returnees whom the caller may know of by name: not who was shared with it without that."""
     told = exists(
         select(1).where(
             Share.returnee_id == participation.c.subject_id,
@@ -162,56 +202,63 @@ def _readable(caller: Caller) -> list[ColumnElement[bool]]:
             Share.categories.contains([SharedCategory.IDENTITY]),
         )
     )
-    known = subjects(caller).where(
-        participation.c.subject_id == Returnee.id, or_(participation.c.role != Role.SHARED, told)
-    )
-    # OFFSET: else the planner collects everybody whom the organisation knows of, for each search anew.
-    return [exists(known.offset(0))]
+    return one_by_one(Returnee.id, caller, or_(participation.c.role != Role.SHARED, told))
 
 
-def _stages(wanted: Wanted, resembling: Sequence[Words]) -> Iterator[list[ColumnElement[bool]]]:
-    """The ways in which people are looked up, stage by stage; each stage is wider than the one before it."""
-    exactly = [number.exactly for number in wanted.numbers]
-    roughly = [number.roughly for number in wanted.numbers]
-    spelled = [[lookup.SPELLED + word.spelled] for word in wanted.words]
-    if spelled or exactly:
-        yield [_all([*spelled, *exactly])]
-    if not spelled:
+class Stage(Enum):
+    """The ways in which people are looked up, each wider than the one before it."""
+
+    AS_TYPED = auto()
+    RESEMBLING = auto()
+    SOUNDING = auto()
+    ALL_BUT_ONE = auto()
+    """Only for when nobody was found."""
+
+
+def _ways(stage: Stage, wanted: Wanted, known: Sequence[Known]) -> Iterator[ColumnElement[bool]]:
+    """By what people are looked up in a stage."""
+    exactly, roughly = [number.exactly for number in wanted.numbers], [number.roughly for number in wanted.numbers]
+    if stage is Stage.AS_TYPED:
+        if wanted.words or wanted.numbers:
+            yield _all([*([lookup.SPELLED + word.spelled] for word in wanted.words), *exactly])
+    elif not wanted.words:
         return
-    near = [_best(words, at_least=NEAR) for words in resembling]
-    other = [_best(words, besides=word.sounding) for word, words in zip(wanted.words, resembling, strict=True)]
-    wide = [[*sorted(word.sounding), *word.beginnings, *best] for word, best in zip(wanted.words, other, strict=True)]
-    every = [*wide, *roughly]
-    if len(every) > 1:
-        yield [_all([*near, *exactly])]
-        yield [_all(every)]
-        # A name stays among what is looked for: everybody of a year of birth resembles nobody.
-        yield [or_(*(_all(rest) for rest in combinations(every, len(every) - 1) if rest[0] in wide))]
-    else:
+    elif len(wanted.words) + len(wanted.numbers) == 1:
         # One by one: of a single word there are so many in one way that those of another would not be seen.
-        yield [_all([terms]) for terms in (near[0], wanted.words[0].beginnings) if terms]
-        yield [_all([terms]) for terms in (other[0], sorted(wanted.words[0].sounding)) if terms]
-
-
-def _best(words: Words, *, at_least: float = 0.0, besides: frozenset[str] = frozenset()) -> list[str]:
-    """The terms of the words that agree best."""
-    chosen = [each for each, worth in words.items() if worth >= at_least and not Word(each).sounding & besides]
-    return [lookup.SPELLED + each for each in sorted(chosen, key=lambda each: (-words[each], each))[:SPELLINGS]]
+        word, resembling = wanted.words[0], known[0]
+        alone = {
+            Stage.RESEMBLING: (resembling.best(), word.beginnings),
+            Stage.SOUNDING: (resembling.best(apart=True), sorted(word.sounding)),
+        }
+        yield from (_all([terms]) for terms in alone.get(stage, ()) if terms)
+    elif stage is Stage.RESEMBLING:
+        yield _all([*(resembling.best() for resembling in known), *exactly])
+    else:
+        wide = [
+            [*sorted(word.sounding), *word.beginnings, *resembling.best(apart=True)]
+            for word, resembling in zip(wanted.words, known, strict=True)
+        ]
+        every = [*wide, *roughly]
+        if stage is Stage.SOUNDING:
+            yield _all(every)
+        else:
+            # A name stays among what is looked for: everybody of a year of birth resembles nobody.
+            yield or_(*(_all(rest) for rest in combinations(every, len(every) - 1) if rest[0] in wide))
 
 
 def _all(conditions: Sequence[Sequence[str]]) -> ColumnElement[bool]:
     return and_(*(Returnee.terms.overlap(_texts(terms)) for terms in conditions))
 
 
-def _score(wanted: Wanted, resembling: Sequence[Words], terms: frozenset[str]) -> float:
+def _score(wanted: Wanted, known: Sequence[Known], terms: frozenset[str]) -> float:
     """How well somebody agrees with what is looked for, from 0 to 1."""
     own = [word.spelled for word in lookup.spellings(terms)]
     worth = []
-    for word, words in zip(wanted.words, resembling, strict=True):
+    for word, resembling in zip(wanted.words, known, strict=True):
         for each in own:
-            if each not in words:
-                words[each] = word.begins(each)
-        worth.append(max((words[each] for each in own), default=0.0))
+            if each not in resembling.worth:
+                resembling.worth[each] = word.begins(each)
+        worth.append(max((resembling.worth[each] for each in own), default=0.0))
     worth += [
         1.0 if terms.intersection(n.exactly) else lookup.ROUGHLY if terms.intersection(n.roughly) else 0.0
         for n in wanted.numbers
