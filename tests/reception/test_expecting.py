@@ -165,3 +165,18 @@ async def test_a_journey_that_moves_after_its_end_changes_nothing(desk: Desk):
     await desk.tell(cases.TravelChanged(**person.journey(revision=2, port_of_entry="BSR")))
     assert (await one(desk, person))["port_of_entry"] == "EBL"
     assert [kind for kind, _ in await desk.published(person)] == ["arrival.expected", "arrival.received"]
+
+
+async def test_who_was_redirected_is_followed_still(desk: Desk):
+    person = Person()
+    arrival = await desk.expect(person)
+    await desk.post(f"/{arrival}/redirect", port_of_entry="BGW", expected_at=LANDS_AT + timedelta(days=1))
+    await desk.tell(cases.TravelConfirmed(**person.journey()))  # the booking that they missed
+    shown = (await desk.get(f"/{arrival}")).json()
+    assert (shown["state"], shown["port_of_entry"]) == ("diverted", "BGW")
+    await desk.tell(cases.TravelChanged(**person.journey(port_of_entry="NJF", revision=2)))
+    shown = (await desk.get(f"/{arrival}")).json()
+    assert (shown["state"], shown["port_of_entry"]) == ("expected", "NJF")
+    await desk.post(f"/{arrival}/redirect", port_of_entry="BGW", expected_at=LANDS_AT + timedelta(days=1))
+    await desk.tell(cases.TravelCancelled(**person.journey(revision=3)))
+    assert (await desk.get(f"/{arrival}")).json()["state"] == "not_departed"

@@ -337,7 +337,9 @@ async def read_arrival(
         profile=taken,
         assistance=[_assistance_out(row) for row in assistance],
         onward_transport=[_transport_out(row) for row in transport],
-        handovers=[_handover_out(row, house, signature=restricted is not None) for row in handovers],
+        handovers=[
+            _handover_out(row, house, why=restricted is not None, signature=restricted is not None) for row in handovers
+        ],
         confirmation=_confirmation_out(arrival),
     )
 
@@ -494,7 +496,7 @@ async def hand_over(
     work = await Work.on(session, caller, house, [arrival_id])
     arrival, handover = await sync.hand_over(work, arrival_id, body)
     set_etag(response, arrival.version)
-    return _handover_out(handover, house, signature=False)
+    return _handover_out(handover, house, why=True, signature=False)
 
 
 @router.post("/{arrival_id}/hold")
@@ -594,12 +596,13 @@ def _profile_of(profile: Profile, restricted: Sequence[HandoverReason] | None) -
     return values | {"restricted": restricted}
 
 
-def _handover_out(row: Handover, house: House, *, signature: bool) -> HandoverOut:
+def _handover_out(row: Handover, house: House, *, why: bool, signature: bool) -> HandoverOut:
     to = handed_to(row, house) or {}
     return HandoverOut(
         id=row.id,
         arrival_id=row.arrival_id,
-        **{name: to.get(name) for name in ("reason", "receiver", "name", "relationship", "authority")},
+        reason=to.get("reason") if why else None,
+        **{name: to.get(name) for name in ("receiver", "name", "relationship", "authority")},
         signature=to.get("signature") if signature else None,
         occurred_at=row.occurred_at,
         recorded_at=row.recorded_at,
