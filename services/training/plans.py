@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from chassis import jobs
 from chassis.beneficiaries import beneficiary
 from chassis.db import Session
-from chassis.http import CallFailed, ServiceClient
+from chassis.http import ServiceClient
 from chassis.jobs import JobKind, Payload
 from contracts.training import CancellationReason, QuestionReason
 from services.training import whereabouts
@@ -23,7 +23,6 @@ from services.training.enrolments.service import OVER, ask_for, cancel_not_begun
 from services.training.models import AppliedPlan, Enrolment, PlannedLine
 
 FETCH_PLAN = "training.plan.fetch"
-NOT_FOUND = 404
 
 KEPT = frozenset({*WANTED, "wage_subsidy", "living_allowance"})
 """Kinds of line that training knows of; a subsidy is for the placement that uses it, an allowance for attendance."""
@@ -70,11 +69,8 @@ async def fetch_later(session: Session, case_id: UUID, plan_version: int) -> Non
 
 async def _call(client: ServiceClient, payload: Payload) -> Fetched | None:
     path = f"/v1/cases/{payload['case_id']}/plan"
-    try:
-        document = await client.get("cases", path, plan_version=payload["plan_version"])
-    except CallFailed as failed:
-        if failed.status != NOT_FOUND:
-            raise
+    document = await client.find("cases", path, plan_version=payload["plan_version"])
+    if document is None:
         log.info("no plan to take over: cases does not have it any more")
         return None
     plan = Plan.model_validate(document)

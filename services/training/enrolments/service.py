@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Date, Row, cast, func, or_, select, true
 from sqlalchemy.orm import aliased
 
-from chassis import aliases, audit, beneficiaries, jobs
+from chassis import aliases, audit, beneficiaries, identities, jobs
 from chassis.access import Role, grant
 from chassis.auth import Caller
 from chassis.beneficiaries import beneficiary
@@ -26,7 +26,6 @@ from chassis.outbox import publish
 from chassis.pagination import Rows
 from contracts import training as facts
 from contracts.training import CancellationReason, CohortField, DropOutReason, QuestionReason
-from services.training import identities
 from services.training.courses.rules import (
     GROUPS,
     CohortState,
@@ -61,6 +60,7 @@ from services.training.enrolments.rules import (
     percent_left,
 )
 from services.training.fields import check_owner, found
+from services.training.identities import is_kept
 from services.training.models import (
     Cohort,
     CohortSession,
@@ -358,7 +358,7 @@ async def seat(
     if await session.scalar(select(Enrolment.id).where(*active)) is not None:
         raise Problem(CONFLICT, "the person is enrolled in this cohort, or on its waiting list")
     await _refuse_clash(session, person_ids, cohort_id, despite=despite_clash)
-    if not await identities.is_kept(session, person.returnee_id):
+    if not await is_kept(session, person.returnee_id):
         await identities.fetch_later(session, person.returnee_id)
     rules = rules_of(person.programme, person.programme_version).training
     enrolment.kind, enrolment.phase = course.kind, course.phase
