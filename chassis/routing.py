@@ -212,7 +212,7 @@ class Pipeline:
                 request.state.caught_up = True
             except DBAPIError as error:
                 if sqlstate(error) == QUERY_CANCELED:
-                    log.error("a statement took too long", route=self.route.path)
+                    log.warning("a statement took too long", route=self.route.path)
                     raise Problem(TOO_SLOW, headers={"Retry-After": "10"}) from None
                 if not is_conflict(error) and sqlstate(error) != LOCK_NOT_AVAILABLE:
                     raise

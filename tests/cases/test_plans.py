@@ -281,7 +281,6 @@ class TestDelivery:
         await house.tell(stray, unknown, begun, begun)
         assert await states(house, accepted) == ("monitoring", [True, True])
 
-
     async def test_a_certificate_that_no_longer_holds_takes_the_line_back(self, house: House) -> None:
         accepted = await house.arrived(alone())
         principal = accepted.people[0]

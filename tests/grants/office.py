@@ -1,7 +1,7 @@
 """The office in which money is granted: the application over HTTP, what others tell it, and its people."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -125,14 +125,24 @@ class Office:
             await self.hear_of_documents(made.get("grant_id", made["id"]))
         return answer
 
-    async def hear_of_documents(self, grant_id: str, *, known: bool = True, **document: Any) -> None:
+    async def cited(self, grant_id: str) -> set[str]:
+        """Documents of a grant that cases is asked for."""
+        async with self.homeward.database.transaction() as session:
+            query = text(
+                "SELECT payload ->> 'document_id' FROM job WHERE kind = :kind AND payload ->> 'grant_id' = :of"
+            )
+            return set(await session.scalars(query, {"kind": papers.ASK, "of": grant_id}))
+
+    async def hear_of_documents(
+        self, grant_id: str, *, known: bool = True, but: Collection[str] = (), **document: Any
+    ) -> None:
         """Cases answers what it was asked about documents that a grant cites."""
         async with self.homeward.database.transaction() as session:
             grant = await session.get_one(Grant, UUID(grant_id))
             asked = select(CitedDocument.document_id).where(CitedDocument.grant_id == grant.id)
             waiting = (await session.scalars(asked.where(CitedDocument.state != "found"))).all()
         content = {"case_id": str(grant.case_id), "returnee_id": None, "referral_id": None} | document
-        for document_id in waiting:
+        for document_id in [each for each in waiting if str(each) not in but]:
             payload = {"grant_id": str(grant.id), "document_id": str(document_id)}
             async with self.homeward.database.transaction() as session:
                 await papers.JOB.apply(session, payload, content if known else None)

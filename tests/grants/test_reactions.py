@@ -5,6 +5,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
+from sqlalchemy import text
+
 from contracts import cases, reception
 from contracts.codes import Money
 from services.grants.plans import JOB
@@ -27,8 +29,8 @@ class Plan:
         self.office, self.person, self.lines = office, person, lines
         self.preparer = uuid4()
 
-    async def approved(self) -> None:
-        payload = {
+    async def approved(self, **more: Any) -> None:
+        payload = more | {
             "case_id": str(self.person.case_id),
             "plan_id": str(uuid4()),
             "plan_version": 1,
@@ -83,6 +85,35 @@ async def test_a_plan_without_a_budget_is_said_to_have_none(office: Office) -> N
     await plan.approved()
     (grant,) = (await plan.grants()).values()
     assert (grant["state"], grant["reason"]) == ("rejected", "no_budget")
+
+
+async def test_a_plan_is_not_asked_for_again_and_again_for_who_was_erased(office: Office) -> None:
+    await office.budget()
+    person, erased = await office.here(), Person()
+    erased.case_id, erased.household_id = person.case_id, person.household_id
+    await office.tell(erased.opened(), erased.closed(), cases.ReturneeErased(returnee_id=erased.id))
+    plan = Plan(office, person, [line(person), line(erased)])
+    await plan.approved()
+    assert (await plan.grants()).keys() == {plan.lines[0]["id"]}
+    await office.tell(person.closed(), cases.ReturneeErased(returnee_id=person.id))
+    await plan.approved()
+    assert await waits(office) == []
+
+
+async def test_a_plan_that_came_before_its_people_is_asked_for_less_and_less_often(office: Office) -> None:
+    plan = Plan(office, Person(), [])
+    plan.lines.append(line(plan.person))
+    for asked in range(12):
+        await plan.approved(**({"asked": asked} if asked else {}))
+    found = await waits(office)
+    assert [round(seconds) for seconds in found] == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]
+
+
+async def waits(office: Office) -> list[float]:
+    """For how many seconds each plan is waited for, in the order in which they were asked for."""
+    query = "SELECT extract(epoch FROM due_at - created_at) FROM job WHERE kind = 'grants.plan.fetch' ORDER BY id"
+    async with office.homeward.database.transaction() as session:
+        return [float(seconds) for seconds in await session.scalars(text(query))]
 
 
 async def cash_ready(office: Office, person: Person) -> tuple[Any, Any]:

@@ -368,6 +368,8 @@ async def let_go(session: Session, caller: Caller, grant: Grant, payment: Paymen
         there = {Paper.HANDOVER_CERTIFICATE.value} if handed_over is not None else set()
         payment.papers_there = sorted(there.union(payment.papers_there))
     rules.check_papers(payment.papers_needed, payment.papers_there)
+    if grant.parts:
+        rules.check_papers(*await papers.of_cooperative(session, grant.id))
     if payment.session is not None:
         rules.check_due(payment.due_on, await grants.today(session))
     if payment.method in TO_AN_ACCOUNT:
