@@ -186,13 +186,14 @@ class Office:
         return person
 
     async def budget(self, amount: str = "100000.00", **values: Any) -> str:
-        day = {"from": "2026-01-01", "until": "2027-12-31"}
+        year = datetime.now(UTC).year
+        day = {"from": f"{year - 1}-01-01", "until": f"{year + 1}-12-31"}
         body = {
             "programme": PROGRAMME,
             "organisation": PARTNER,
             "amount": euros(amount),
-            "starts_on": "2026-01-01",
-            "ends_on": "2027-12-31",
+            "starts_on": day["from"],
+            "ends_on": day["until"],
             "sources": [{"donor": "amif", "share": "0.75", **day}, {"donor": "fedasil", "share": "0.25", **day}],
         }
         answer = await self.post("/v1/budgets", body | values, by="officer-1", organisation=OFFICE)
