@@ -9,8 +9,9 @@ from sqlalchemy import text
 
 from contracts import cases, reception
 from contracts.codes import Money
+from services.grants.endings import JOB as ENDING
 from services.grants.plans import JOB
-from tests.grants.office import APPROVER, RELEASER, SECOND, Office, Person
+from tests.grants.office import APPROVER, ARRIVED, RELEASER, SECOND, Office, Person
 
 
 def line(person: Person, amount: str = "300.00", kind: str = "business", **more: Any) -> dict[str, Any]:
@@ -267,6 +268,29 @@ async def test_erased_people_leave_the_amounts_without_the_person(office: Office
     assert (await office.published(person))[-1] == "returnee.scrubbed"
     await office.tell(person.opened(), person.confirmed())
     assert (await office.post("/v1/grants", office.asked(person))).status_code in {404, 503}
+    await office.proved()
+
+
+async def test_money_on_its_way_to_who_was_erased_is_accounted_for_by_who_sent_it(office: Office) -> None:
+    budget, person = await office.budget(), await office.here()
+    grant = await office.approved(person, "300.00", kind="business")
+    payee = await office.payee(kind="supplier")
+    one, two = [await office.released(grant, payee, amount) for amount in ("100.00", "50.00")]
+    await office.tell(person.closed(), cases.ReturneeErased(returnee_id=person.id))
+    assert (await office.sums(budget))["committed"] == Decimal("300.00")
+    seen = (await office.get("/v1/payments", erased="true")).json()["items"]
+    assert [(each["id"], each["returnee_id"]) for each in seen] == [(one["id"], None), (two["id"], None)]
+    for nobody in ("another-partner", "bamf"):
+        assert (await office.get("/v1/payments", nobody, erased="true")).json()["items"] == []
+        assert (await office.get(f"/v1/payments/{one['id']}", nobody)).status_code == 404
+    await office.done(f"/v1/payments/{one['id']}/fail", {"reason": "wrong_details"})
+    await office.done(f"/v1/payments/{two['id']}/confirm", {"confirmed_on": str(ARRIVED), "receipt": uuid4()})
+    assert (await office.get("/v1/payments", erased="true")).json()["items"] == []
+    assert (await office.get(f"/v1/payments/{one['id']}")).status_code == 404
+    async with office.homeward.database.transaction() as session:
+        await ENDING.apply(session, {"grant_id": grant["id"], "reason": "other"}, None)
+    sums = await office.sums(budget)
+    assert (sums["committed"], sums["paid"]) == (0, Decimal("50.00"))
     await office.proved()
 
 
