@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from chassis import jobs
 from chassis.aliases import same_person
+from chassis.beneficiaries import is_erased
 from chassis.db import Session, now, savepoint
 from chassis.errors import INVALID, STATE_CONFLICT, Problem
 from chassis.http import ServiceClient
@@ -57,7 +58,7 @@ async def _grant(session: Session, payload: Payload, plan: Any) -> None:
     found = await session.scalars(select(Participant).where(Participant.case_id == case_id))
     members = {member.returnee_id: member for member in found}
     planned = {UUID(line["beneficiary"]) for line in plan["lines"]}
-    gone = {each for each in planned - members.keys() if await people.is_erased(session, each)}
+    gone = {each for each in planned - members.keys() if await is_erased(session, each)}
     lines = {
         UUID(line["id"]): line
         for line in plan["lines"]
