@@ -19,6 +19,7 @@ from services.cases.households.job import JOB as OF_AGE
 from services.cases.households.routes import router as households_changed
 from services.cases.models import Base
 from services.cases.plans.routes import router as plans
+from services.cases.referrals.forgetting import JOB as FORGETTING
 from services.cases.referrals.routes import router as referrals
 from services.cases.returnees.job import REFRESH
 from services.cases.returnees.routes import households
@@ -59,6 +60,6 @@ service = Service(
     publishes=list(facts.PUBLISHES),
     handlers=HANDLERS,
     needs=["matching_key"],
-    jobs=lambda settings: [JOB, OF_AGE, BATCH, REFRESH, walk_ins.JOB, *document_jobs(settings)],
+    jobs=lambda settings: [JOB, OF_AGE, BATCH, REFRESH, walk_ins.JOB, FORGETTING, *document_jobs(settings)],
     holdings=HOLDINGS,
 )

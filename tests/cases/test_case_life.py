@@ -272,6 +272,10 @@ class TestDeadlineDecisions:
         name, fact = (await house.published(accepted.people[0]))[-1]
         assert name == "deadline.extended"
         assert datetime.fromisoformat(fact["previous_due_at"]) == datetime.fromisoformat(due["due_at"])
+        assert answer.json()["decision_reason"] == "vulnerability"
+        for seen in (await house.get(path, "fedasil"), await house.get("/deadlines", "fedasil")):
+            assert seen.status_code == 200
+            assert "vulnerability" not in seen.text
         waived = await house.post(f"{path}/waive", {"reason": "other"}, person="bert", etag=answer.headers["etag"])
         assert waived.json()["state"] == "waived"
         assert due["id"] not in await house.jobs_due()

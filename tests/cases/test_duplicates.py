@@ -2,6 +2,7 @@
 
 import csv
 import json
+from datetime import UTC, datetime, timedelta
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -154,7 +155,7 @@ class TestCandidates:
             "purpose": "same_person",
             "legal_basis": "public_task",
             "categories": ["identity"],
-            "until": "2027-06-01T00:00:00Z",
+            "until": (datetime.now(UTC) + timedelta(days=200)).isoformat(),
         }
         shared = await house.post(f"/returnees/{known}/share", terms)
         assert shared.status_code == 201, shared.text
@@ -203,6 +204,19 @@ class TestMerge:
             assert after[key] | {"updated_at": ""} == before[key] | {"updated_at": ""}
         assert (await house.types(a))[-1] == "returnee.unmerged"
         assert await house.audited("merge", a) == await house.audited("unmerge", a) == 1
+
+    async def test_a_case_under_either_id_is_the_one_open_case(self, house: House) -> None:
+        one, other = await house.accepted(somebody(unlike())), await house.accepted(somebody(unlike()))
+        assert (await merge(house, one.people[0], other.people[0])).status_code == 200
+        at = f"/cases/{other.case_id}"
+        await house.post(f"{at}/close", {"reason": "lost_contact"}, etag=await house.etag(at))
+        again = (await house.submit(somebody(unlike())))["id"]
+        bound = {"people": [{"index": 0, "returnee_id": other.people[0]}]}
+        refused = await house.accept(again, bound)
+        assert refused.json()["errors"][0]["code"] == "case_open"
+        at = f"/cases/{one.case_id}"
+        await house.post(f"{at}/close", {"reason": "lost_contact"}, etag=await house.etag(at))
+        assert (await house.accept(again, bound)).status_code == 200
 
     async def test_it_is_a_persons_decision_about_what_they_have_seen(self, house: House) -> None:
         a, b = [(await house.accepted(somebody(unlike()))).people[0] for _ in range(2)]

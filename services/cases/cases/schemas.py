@@ -163,6 +163,7 @@ class CaseOut(Out):
     split_from: UUID | None
     """The case that these people were in before their household split."""
     closure_comment: str | None
+    """Only for who works on it."""
     members: list[MemberOut]
     created_at: datetime
     updated_at: datetime

@@ -5,10 +5,11 @@ from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, exists, select, true
+from sqlalchemy.orm import aliased
 
 from chassis import audit
-from chassis.access import Role, holds, roles_of, visible
+from chassis.access import Role, holds, visible
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
@@ -91,25 +92,56 @@ async def to_read(session: Session, case_id: UUID, caller: Caller) -> CaseFile:
         Problem: 404, or 403 for who only referred the people in it.
     """
     case = await find(session, case_id, caller)
-    if not caller.is_internal and not await session.scalar(select(worked_on(case_id, caller))):
+    if not await session.scalar(select(worked_on(case_id, caller))):
         raise Problem(FORBIDDEN, WORK)
     return case
 
 
 def worked_on(case_id: Any, caller: Caller) -> ColumnElement[bool]:
-    """Whether the caller implements a case, or is its programme office."""
-    return exists(select(1).where(CaseMember.case_id == case_id, holds(CaseMember.returnee_id, WORKERS, caller)))
+    """Whether the caller implements this case, not only another of the same people, or is its programme office."""
+    if caller.is_internal:
+        return true()
+    case, of_case = aliased(CaseFile), CaseMember.returnee_id
+    return exists(
+        select(1)
+        .join_from(case, CaseMember, CaseMember.case_id == case.id)
+        .where(
+            case.id == case_id,
+            (case.implementer == caller.organisation) & holds(of_case, {Role.PARTNER}, caller)
+            | case.programme.in_(caller.programmes) & holds(of_case, {Role.PROGRAMME}, caller),
+        )
+    )
+
+
+async def those_worked_on(session: Session, case_ids: Iterable[UUID], caller: Caller) -> set[UUID]:
+    """Those of some cases that the caller implements, or is the programme office of."""
+    ids = select(CaseFile.id).where(CaseFile.id.in_(list(case_ids)), worked_on(CaseFile.id, caller))
+    return set(await session.scalars(ids))
 
 
 async def of_referral(session: Session, referral_id: UUID) -> dict[UUID, CaseFile]:
     """The case that a referral opened and those that were split off it, by id, the oldest first."""
+    return await _with_split_off(session, CaseFile.referral_id == referral_id)
+
+
+async def _with_split_off(session: Session, wanted: ColumnElement[bool]) -> dict[UUID, CaseFile]:
     found: dict[UUID, CaseFile] = {}
-    newest = list(await session.scalars(select(CaseFile).where(CaseFile.referral_id == referral_id)))
+    newest = list(await session.scalars(select(CaseFile).where(wanted)))
     while newest:
         found |= {case.id: case for case in newest}
         split_off = select(CaseFile).where(CaseFile.split_from.in_([case.id for case in newest]))
         newest = list(await session.scalars(split_off.order_by(CaseFile.id)))
     return found
+
+
+async def followed_in(session: Session, case: CaseFile, returnee_id: UUID) -> CaseFile:
+    """The case in which somebody is followed now, locked: the one given, or the one that was split off it with them."""
+    split_off = await _with_split_off(session, CaseFile.id == case.id)
+    theirs = select(CaseMember.case_id).where(CaseMember.case_id.in_(split_off), CaseMember.returnee_id == returnee_id)
+    case_id = await session.scalar(theirs)
+    if case_id is None or case_id == case.id:
+        return case
+    return await session.get_one(CaseFile, case_id, with_for_update=True)
 
 
 async def of_id(session: Session, case_id: UUID) -> CaseFile:
@@ -191,13 +223,9 @@ async def to_work_on(session: Session, case_id: UUID, caller: Caller) -> tuple[C
         Problem: 404, or 403 for who only referred the people in it.
     """
     case = await find(session, case_id, caller, lock=True)
-    members = (await members_of(session, [case_id]))[case_id]
-    if caller.is_internal:
-        return case, members
-    for member in members:
-        if WORKERS & await roles_of(session, member.returnee_id, caller):
-            return case, members
-    raise Problem(FORBIDDEN, WORK)
+    if not await session.scalar(select(worked_on(case_id, caller))):
+        raise Problem(FORBIDDEN, WORK)
+    return case, (await members_of(session, [case_id]))[case_id]
 
 
 async def open_case(

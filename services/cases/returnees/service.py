@@ -487,12 +487,13 @@ async def household(session: Session, household_id: UUID, caller: Caller) -> tup
 
 
 async def has_open_case(session: Session, returnee_id: UUID) -> bool:
-    """Whether the person is in a case that is not closed."""
+    """Whether the person is, under any of their ids, in a case that is not closed."""
+    ids = await aliases.same_person(session, returnee_id)
     return bool(
         await session.scalar(
             select(
                 exists().where(
-                    CaseMember.returnee_id == returnee_id,
+                    CaseMember.returnee_id.in_(ids),
                     CaseFile.id == CaseMember.case_id,
                     CaseFile.state != "closed",
                 )
