@@ -68,7 +68,7 @@ async def search(body: SearchIn, session: SessionDep, caller: CallerDep) -> Page
                 score=round(score, 3),
                 names=service.person_of(returnee).names,
                 sex=returnee.sex,
-                birth=service.birth_of(returnee),
+                birth=service.person_of(returnee).birth,
                 nationality=returnee.nationality,
                 household_id=places[returnee.id].household_id if returnee.id in places else None,
                 created_at=returnee.created_at,

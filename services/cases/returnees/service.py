@@ -38,7 +38,7 @@ from services.cases.models import (
     Share,
 )
 from services.cases.returnees import lookup, matching, rules
-from services.cases.returnees.schemas import Birth, Person, ReturneePatch, stored
+from services.cases.returnees.schemas import Person, ReturneePatch, as_written, stored
 
 WORKERS = frozenset({Role.PARTNER, Role.PROGRAMME})
 ALIKE, ALIKE_IN_PART = 0.3, 0.45
@@ -67,11 +67,11 @@ COLUMNS: Mapping[str, ReturneeField] = {
 
 def person_of(returnee: Returnee) -> Person:
     """Who a returnee is, as it was written."""
-    return Person.model_validate(
+    return as_written(
         {
             "names": returnee.names,
             "sex": returnee.sex,
-            "birth": birth_of(returnee).model_dump(),
+            "birth": {"date": str(returnee.birth_date), "precision": returnee.birth_precision},
             "nationality": returnee.nationality,
             "documents": returnee.documents,
             "languages": returnee.languages,
@@ -79,11 +79,6 @@ def person_of(returnee: Returnee) -> Person:
             "identifiers": returnee.identifiers,
         }
     )
-
-
-def birth_of(returnee: Returnee) -> Birth:
-    """Date of birth and its precision."""
-    return Birth.model_validate({"date": returnee.birth_date, "precision": returnee.birth_precision})
 
 
 def write(returnee: Returnee, person: Mapping[str, Any]) -> None:

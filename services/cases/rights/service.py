@@ -231,9 +231,9 @@ async def record_consent(session: Session, returnee_id: UUID, body: ConsentIn, c
         ),
     )
     if row.purpose == ConsentPurpose.SHARING and row.withdrawn_on is not None:
-        for each in await shares(session, ids):
-            if each.legal_basis == LegalBasis.CONSENT and each.ended_at is None:
-                await _unshare(session, ids, each.organisation)
+        for told in await shares(session, ids):
+            if told.legal_basis == LegalBasis.CONSENT and told.ended_at is None:
+                await _unshare(session, ids, told.organisation)
     details = {"purpose": body.purpose, "given": row.withdrawn_on is None}
     audit.record(session, caller, "consent", "returnee", returnee.id, details)
     return row
