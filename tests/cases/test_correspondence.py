@@ -1,5 +1,6 @@
 """Around a referral: retroactive ones and their clock, amendments, the departure question, messages."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.cases.house import House, alone
@@ -54,6 +55,22 @@ class TestRetroactive:
         assert (await house.post("/referrals/retroactive", back_home(), who="other-ngo")).status_code == 403
         ahead = await house.post("/referrals/retroactive", back_home(arrived_on="2099-01-01"))
         assert ahead.json()["errors"][0]["code"] == "bad_arrival"
+
+    async def test_who_submitted_it_completes_and_withdraws_it(self, house: House) -> None:
+        body = back_home()
+        document = (await house.post("/referrals/retroactive", body)).json()
+        path = f"/referrals/{document['id']}"
+        asked = await house.post(f"{path}/request-information", {"question": "On which flight?"}, who="fedasil")
+        assert asked.status_code == 200, asked.text
+        del body["arrived_on"]
+        theirs = await house.call("PUT", path, body, who="fedasil", etag=await house.etag(path, "fedasil"))
+        assert theirs.status_code == 403
+        given = await house.call("PUT", path, body, etag=await house.etag(path))
+        assert (given.status_code, given.json()["state"]) == (200, "submitted")
+        assert given.json()["decider"] == "referrer"
+        assert (await house.post(f"{path}/withdraw", {}, who="fedasil")).status_code == 403
+        withdrawn = await house.post(f"{path}/withdraw", {})
+        assert (withdrawn.status_code, withdrawn.json()["state"]) == (200, "withdrawn")
 
 
 class TestAmend:
@@ -114,7 +131,8 @@ class TestDepartureQuery:
 
     async def test_it_is_not_asked_before(self, house: House) -> None:
         body = alone()
-        body["travel"] |= {"departs_on": "2026-11-20", "arrives_at": "2026-11-21T01:30:00+03:00"}
+        on = datetime.now(UTC).date() - timedelta(days=2)
+        body["travel"] |= {"departs_on": on.isoformat(), "arrives_at": f"{on + timedelta(days=1)}T01:30:00+03:00"}
         accepted = await house.accepted(body)
         assert (await house.post(f"/referrals/{accepted.id}/travel/query")).status_code == 409
 

@@ -119,19 +119,20 @@ async def those_worked_on(session: Session, case_ids: Iterable[UUID], caller: Ca
     return set(await session.scalars(ids))
 
 
-async def of_referral(session: Session, referral_id: UUID) -> dict[UUID, CaseFile]:
+async def of_referral(session: Session, referral_id: UUID, *, lock: bool = False) -> dict[UUID, CaseFile]:
     """The case that a referral opened and those that were split off it, by id, the oldest first."""
-    return await _with_split_off(session, CaseFile.referral_id == referral_id)
+    return await _with_split_off(session, CaseFile.referral_id == referral_id, lock=lock)
 
 
-async def _with_split_off(session: Session, wanted: ColumnElement[bool]) -> dict[UUID, CaseFile]:
+async def _with_split_off(session: Session, wanted: ColumnElement[bool], *, lock: bool = False) -> dict[UUID, CaseFile]:
     found: dict[UUID, CaseFile] = {}
-    newest = list(await session.scalars(select(CaseFile).where(wanted)))
-    while newest:
+    while True:
+        statement = select(CaseFile).where(wanted).order_by(CaseFile.id)
+        newest = list(await session.scalars(statement.with_for_update() if lock else statement))
+        if not newest:
+            return found
         found |= {case.id: case for case in newest}
-        split_off = select(CaseFile).where(CaseFile.split_from.in_([case.id for case in newest]))
-        newest = list(await session.scalars(split_off.order_by(CaseFile.id)))
-    return found
+        wanted = CaseFile.split_from.in_([case.id for case in newest])
 
 
 async def followed_in(session: Session, case: CaseFile, returnee_id: UUID) -> CaseFile:

@@ -63,6 +63,9 @@ CORRECTABLE = frozenset({ReferralState.REJECTED, ReferralState.EXPIRED, Referral
 """States after which the same reference may come again as a new revision."""
 
 URGENT = frozenset({VulnerabilityKind.UNACCOMPANIED_CHILD, VulnerabilityKind.VICTIM_OF_TRAFFICKING})
+HARMFUL_IF_KNOWN = frozenset({VulnerabilityKind.VICTIM_OF_TRAFFICKING, VulnerabilityKind.SURVIVOR_OF_VIOLENCE})
+"""Read only by whom they were told to: of a referral by who sent it and who implements it, of a screening by who
+recorded it and the readers who were named."""
 RAISING_NEEDS = frozenset({Need.MEDICAL, Need.WHEELCHAIR})
 
 

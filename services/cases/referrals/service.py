@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from chassis import aliases, audit
 from chassis.access import Role, grant, grant_all, revoke, roles_of, visible
-from chassis.auth import Caller
+from chassis.auth import Caller, OrganisationKind
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
 from chassis.errors import CONFLICT, FORBIDDEN, NOT_FOUND, FieldError, Problem, invalid, state_conflict
@@ -373,6 +373,28 @@ async def find(session: Session, referral_id: UUID, caller: Caller, *, lock: boo
     return referral
 
 
+def was_only_asked(referral: Referral, caller: Caller) -> bool:
+    """Whether a partner was asked, in vain by now: who the persons are is no concern of its any more."""
+    return (
+        referral.state in rules.CORRECTABLE
+        and referral.implementer is None
+        and caller.kind is OrganisationKind.PARTNER
+        and caller.organisation != referral.submitter
+    )
+
+
+async def _submitted(session: Session, referral_id: UUID, caller: Caller) -> Referral:
+    """A referral, locked, for who submitted it: the sender, or the partner after the return.
+
+    Raises:
+        Problem: 404, 403.
+    """
+    referral = await find(session, referral_id, caller, lock=True)
+    if caller.organisation != referral.submitter:
+        raise Problem(FORBIDDEN, "only who submitted it does this")
+    return referral
+
+
 async def _to_decide(session: Session, referral_id: UUID, caller: Caller) -> Referral:
     """A referral, locked, for whose turn it is: the partner's, or the programme office's.
 
@@ -414,7 +436,7 @@ async def complete(
     Raises:
         Problem: 404, 403, 409, 412, 422, 428.
     """
-    referral = await travel.senders_referral(session, referral_id, caller)
+    referral = await _submitted(session, referral_id, caller)
     precondition.check(await version_of(session, referral))
     state = rules.after(referral.state, "complete")
     fixed = {"external_reference": referral.external_reference, "programme": referral.programme}
@@ -458,6 +480,7 @@ async def complete(
             people=len(body.people),
             revision=referral.revision,
             supersedes=referral.supersedes,
+            retroactive=referral.retroactive,
             needs_priority=referral.needs_priority,
         ),
     )
@@ -686,26 +709,27 @@ async def withdraw(session: Session, referral_id: UUID, body: WithdrawIn, caller
     Raises:
         Problem: 404, 403, 409.
     """
-    referral = await travel.senders_referral(session, referral_id, caller)
+    referral = await _submitted(session, referral_id, caller)
     state = rules.after(referral.state, "withdraw")
-    case = await session.scalar(select(CaseFile).where(CaseFile.referral_id == referral.id).with_for_update())
+    files = await cases.of_referral(session, referral.id, lock=True)
     journeys = await travel.of_referral(session, referral.id)
-    if any(journey.state == JourneyState.DEPARTED for journey in journeys):
+    if not referral.retroactive and any(journey.state == JourneyState.DEPARTED for journey in journeys):
         raise state_conflict(JourneyState.DEPARTED, [], "withdraw")
-    if case is not None and case.state not in {CaseState.PRE_DEPARTURE, CaseState.CLOSED}:
-        raise state_conflict(case.state, [], "withdraw")
+    for case in files.values():
+        rests = case.suspended_from == CaseState.PRE_DEPARTURE and case.arrived_on is None
+        if case.state not in {CaseState.PRE_DEPARTURE, CaseState.CLOSED} and not rests:
+            raise state_conflict(case.state, [], "withdraw")
     referral.state, referral.comment = state, body.comment or referral.comment
     referral.changed()
     await deadlines.settle(session, DeadlineState.CANCELLED, referral_id=referral.id)
     await travel.cancel_all(session, referral)
-    if case is None:
+    if not files:
         publish(session, ReferralWithdrawn(**_ids(referral)))
-    else:
-        members = (await cases.members_of(session, [case.id]))[case.id]
+    for case_id, members in (await cases.members_of(session, files)).items():
         for member in members:
-            publish(session, ReferralWithdrawn(**_ids(referral) | cases.ids_of(case, member)))
-        if case.state != CaseState.CLOSED:
-            await cases.close(session, case, members, ClosureReason.WITHDRAWN)
+            publish(session, ReferralWithdrawn(**cases.ids_of(files[case_id], member) | _ids(referral)))
+        if files[case_id].state != CaseState.CLOSED:
+            await cases.close(session, files[case_id], members, ClosureReason.WITHDRAWN)
     audit.record(session, caller, "withdraw", "referral", referral.id)
     await session.flush()
     return referral
