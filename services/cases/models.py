@@ -320,6 +320,7 @@ class PlanLine(Base):
     __table_args__ = (
         UniqueConstraint("plan_id", "position"),
         UniqueConstraint("plan_id", "line_id"),
+        Index("ix_plan_line_line_id", "line_id"),
         CheckConstraint("amount >= 0", name="amount_not_negative"),
     )
 

@@ -15,6 +15,7 @@ from contracts.codes import ArrivalState, CaseState, NeedsPriority
 from services.cases.cases import rules
 from services.cases.handlers import UnknownArrival
 from tests.cases.house import Accepted, House, alone, arrival, received
+from tests.cases.test_plans import approved
 
 
 async def state(house: House, accepted: Accepted) -> str:
@@ -224,12 +225,15 @@ class TestWork:
         accepted = await house.arrived(alone(), today)
         await house.post(f"/cases/{accepted.case_id}/assign", {"focal_point": "late-1", "office": "mosul"})
         assert (await house.get("/cases", overdue="true", focal_point="late-1")).json()["items"] == []
+        await house.pass_deadline(accepted.case_id, "post_arrival")  # a window that closes is nobody's delay
+        assert (await house.get("/cases", overdue="true", focal_point="late-1")).json()["items"] == []
         await house.pass_deadline(accepted.case_id, "plan")
         late = (await house.get("/cases", overdue="true", focal_point="late-1")).json()["items"]
         assert [item["id"] for item in late] == [accepted.case_id]
         name, payload = (await house.published(accepted.people[0]))[-1]
         assert (name, payload["kind"]) == ("deadline.missed", "plan")
-        mine = (await house.get("/deadlines", assignee="late-1", office="mosul", state="missed")).json()["items"]
+        missed = {"assignee": "late-1", "office": "mosul", "state": "missed", "kind": "plan"}
+        mine = (await house.get("/deadlines", **missed)).json()["items"]
         assert [(item["kind"], item["assignee"]) for item in mine] == [("plan", "late-1")]
         one = await house.get(f"/deadlines/{mine[0]['id']}")
         await house.post(f"/cases/{accepted.case_id}/assign", {"focal_point": "late-1", "office": "duhok"})
@@ -240,6 +244,10 @@ class TestWork:
             "/deadlines", assignee="late-1", due_before=(datetime.now(UTC) + timedelta(days=60)).isoformat()
         )
         assert "post_arrival" in {item["kind"] for item in soon.json()["items"]}
+        plan = await approved(house, accepted)
+        assert plan.status_code == 200, plan.text
+        assert (await house.get(f"/deadlines/{mine[0]['id']}")).json()["state"] == "met"
+        assert (await house.get("/cases", overdue="true", focal_point="late-1")).json()["items"] == []
         assert "post_return" not in {item["kind"] for item in soon.json()["items"]}
 
     async def test_an_unknown_filter_never_widens(self, house: House) -> None:

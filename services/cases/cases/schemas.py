@@ -70,7 +70,6 @@ class ResumeIn(Body):
 
     on: Date | None = None
     """Today where nothing is said."""
-    comment: Note = ""
 
 
 class TransferReason(StrEnum):

@@ -29,6 +29,7 @@ from contracts.codes import CaseState, ClosureReason, Member, actor_id
 from services.cases.cases import rules
 from services.cases.cases.schemas import AssignIn, CloseIn, ReopenIn, ResumeIn, SuspendIn
 from services.cases.deadlines import service as deadlines
+from services.cases.deadlines.rules import WINDOWS
 from services.cases.deadlines.schemas import DeadlineState
 from services.cases.models import CaseFile, CaseMember, Deadline, Resource
 from services.cases.programmes import zone_of
@@ -432,7 +433,7 @@ async def suspend(
     case.changed()
     for member in members:
         publish(session, CaseSuspended(**ids_of(case, member), previous_state=previous))
-    await deadlines.pause(session, case)
+    await deadlines.pause(session, case, since)
     audit.record(session, caller, "suspend", "case", case.id, {"reason": body.reason, "since": since.isoformat()})
     return case
 
@@ -477,6 +478,7 @@ def listed(caller: Caller, filters: Mapping[str, Any], *, overdue: bool | None, 
             select(1).where(
                 Deadline.case_id == CaseFile.id,
                 Deadline.state.in_([DeadlineState.OPEN, DeadlineState.MISSED]),
+                Deadline.kind.not_in(sorted(WINDOWS)),
                 Deadline.due_at < now(),
             )
         )

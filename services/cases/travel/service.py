@@ -180,7 +180,7 @@ async def tell(session: Session, journey: Journey, referral: Referral, event: ty
         .where(ReferralPerson.referral_id == referral.id, ReferralPerson.returnee_id.is_not(None))
         .order_by(ReferralPerson.index)
     )
-    people = [row.returnee_id for row in rows]
+    people = [row.returnee_id for row in rows if row.returnee_id is not None]
     files = await cases.of_referral(session, referral.id) if people else {}
     if not files:
         return

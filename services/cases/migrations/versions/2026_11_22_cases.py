@@ -315,11 +315,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("plan_id", "line_id", name=op.f("uq_plan_line_plan_id_line_id")),
         sa.UniqueConstraint("plan_id", "position", name=op.f("uq_plan_line_plan_id_position")),
     )
+    op.create_index("ix_plan_line_line_id", "plan_line", ["line_id"], unique=False)
     op.create_index(op.f("ix_plan_line_plan_id"), "plan_line", ["plan_id"], unique=False)
 
 
 def downgrade() -> None:
     op.drop_index(op.f("ix_plan_line_plan_id"), table_name="plan_line")
+    op.drop_index("ix_plan_line_line_id", table_name="plan_line")
     op.drop_table("plan_line")
     op.drop_index(
         "uq_plan_open", table_name="plan", postgresql_where=sa.text("state IN ('draft', 'submitted', 'returned')")
