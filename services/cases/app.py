@@ -8,6 +8,7 @@ from services.cases import walk_ins
 from services.cases.batches.routes import router as batches
 from services.cases.batches.service import BATCH
 from services.cases.cases.routes import router as cases
+from services.cases.code_lists.routes import router as code_lists
 from services.cases.contact.routes import router as contact
 from services.cases.deadlines.job import JOB
 from services.cases.deadlines.routes import calendar
@@ -54,6 +55,7 @@ service = Service(
         surveys,
         service_referrals,
         documents,
+        code_lists,
     ],
     metadata=Base.metadata,
     migrations=Path(__file__).parent / "migrations" / "versions",
