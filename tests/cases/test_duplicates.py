@@ -142,6 +142,10 @@ class TestCandidates:
         assert masked["identity"] is None
         assert masked["evidence"] == []
         assert known not in answer.text
+        early = f"/referrals/{mine['id']}/duplicates/{masked['id']}/request-access"
+        asked = await house.post(early, {"reason": "same_person"}, who="dtv")
+        assert asked.status_code == 202, asked.text
+        assert (await house.post(early, {"reason": "same_person"})).status_code == 409  # who knows of them anyway
         accepted = (await house.accept(mine["id"])).json()["people"][0]["returnee_id"]
         found = (await house.get(f"/returnees/{accepted}/duplicates", "dtv")).json()["items"][0]
         path = f"/returnees/{accepted}/duplicates/{found['id']}/request-access"
@@ -149,7 +153,7 @@ class TestCandidates:
         assert asked.status_code == 202, asked.text
         assert (await house.get(f"/returnees/{known}", "dtv")).status_code == 404
         waiting = (await house.get(f"/returnees/{known}/access-requests")).json()["items"]
-        assert [each["organisation"] for each in waiting] == ["dtv"]
+        assert [each["organisation"] for each in waiting] == ["dtv"] * 2
         terms = {
             "organisation": "dtv",
             "purpose": "same_person",
@@ -163,7 +167,7 @@ class TestCandidates:
         assert seen.json()["identity"]["names"][0]["family"] == family
         assert seen.json()["identity"]["documents"] == []
         waiting = (await house.get(f"/returnees/{known}/access-requests")).json()["items"]
-        assert [each["state"] for each in waiting] == ["shared"]
+        assert [each["state"] for each in waiting] == ["shared"] * 2
 
 
 async def merge(house: House, one: str, into: str, **options: Any) -> Any:

@@ -298,6 +298,26 @@ class TestDecide:
         assert known["case_ids"] == [first.case_id, person["case_id"]]
         assert known["household_id"] == first.household_id
 
+    async def test_a_grown_child_has_a_file_of_their_own(self, house: House) -> None:
+        body = referral()
+        grown = body["people"][1] | {"birth": {"date": "2007-11-03", "precision": "day"}}
+        body["people"].append(grown)
+        accepted = await house.accepted(body)
+        _, child, own = accepted.people
+        became = (await house.get(f"/referrals/{accepted.id}")).json()["people"]
+        theirs = became[2]["case_id"]
+        assert [each["case_id"] for each in became] == [accepted.case_id, accepted.case_id, theirs]
+        assert theirs != accepted.case_id
+        case = (await house.get(f"/cases/{theirs}")).json()
+        assert [member["returnee_id"] for member in case["members"]] == [own]
+        assert (case["referral_id"], case["split_from"]) == (str(accepted.id), accepted.case_id)
+        assert case["household_id"] == accepted.household_id
+        for person, case_id in ((child, accepted.case_id), (own, theirs)):
+            facts = [fact for _, fact in await house.published(person) if "case_id" in fact]
+            assert {fact["case_id"] for fact in facts} == {case_id}
+        await house.post(f"/referrals/{accepted.id}/withdraw", {}, who="fedasil")
+        assert (await house.get(f"/cases/{theirs}")).json()["closure_reason"] == "withdrawn"
+
     async def test_a_returnee_of_others_is_not_known(self, house: House) -> None:
         document = await house.submit(alone())
         answer = await house.accept(document["id"], {"people": [{"index": 0, "returnee_id": str(uuid4())}]})

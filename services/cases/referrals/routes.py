@@ -36,6 +36,7 @@ from services.cases.referrals.schemas import (
     SearchIn,
     WithdrawIn,
 )
+from services.cases.returnees.schemas import AccessRequestIn, AccessRequestOut
 
 router = Router(prefix="/v1/referrals", tags=["referrals"])
 
@@ -211,6 +212,15 @@ async def referral(referral_id: UUID, session: SessionDep, caller: CallerDep, re
 async def possible_duplicates(referral_id: UUID, session: SessionDep, caller: CallerDep) -> Page[PersonCandidates]:
     """Who each person of the referral may be, for whoever accepts it and binds them; masked where others know them."""
     return Page(items=await correspondence.candidates(session, referral_id, caller))
+
+
+@router.post("/{referral_id}/duplicates/{candidate_id}/request-access", status_code=202)
+@requires(Scope.RETURNEES_IDENTITY)
+async def request_access(
+    referral_id: UUID, candidate_id: UUID, body: AccessRequestIn, session: SessionDep, caller: CallerDep
+) -> AccessRequestOut:
+    """Ask the organisations that know of a masked candidate to share them before the referral is decided on."""
+    return await correspondence.request_access(session, referral_id, candidate_id, body, caller)
 
 
 @router.get("/{referral_id}/messages")

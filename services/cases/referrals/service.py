@@ -28,7 +28,7 @@ from contracts.cases import (
     ReferralWithdrawn,
     Registration,
 )
-from contracts.codes import CaseState, ClosureReason, DeadlineKind, RejectionReason
+from contracts.codes import CaseState, ClosureReason, DeadlineKind, Member, RejectionReason
 from contracts.programmes import Decider, Eligibility, Silence
 from services.cases.cases import service as cases
 from services.cases.deadlines import service as deadlines
@@ -575,15 +575,15 @@ async def accept(
 
 async def _returned(session: Session, referral: Referral, arrived_on: date) -> None:
     """The persons of a retroactive referral have returned: their windows began that day."""
-    case = await session.scalar(select(CaseFile).where(CaseFile.referral_id == referral.id).with_for_update())
-    assert case is not None
-    members = (await cases.members_of(session, [case.id]))[case.id]
-    for member in members:
-        member.arrived_on = arrived_on
-    case.arrived_on = arrived_on
-    await cases.progress(session, case, members, CaseState.ARRIVED)
-    await session.flush()
-    await deadlines.set_for_case(session, case, members, arrived_on)
+    files = await cases.of_referral(session, referral.id, lock=True)
+    for case_id, members in (await cases.members_of(session, files)).items():
+        case = files[case_id]
+        for member in members:
+            member.arrived_on = arrived_on
+        case.arrived_on = arrived_on
+        await cases.progress(session, case, members, CaseState.ARRIVED)
+        await session.flush()
+        await deadlines.set_for_case(session, case, members, arrived_on)
 
 
 def _implementer(referral: Referral, body: AcceptIn, caller: Caller, errors: list[FieldError]) -> str:
@@ -647,29 +647,49 @@ async def _open(session: Session, referral: Referral, content: ReferralContent, 
     household, changes = await returnees.form_household(
         session, people, referral_id=referral.id, programme=referral.programme
     )
-    case = CaseFile(
-        id=new_id(),
-        programme=referral.programme,
-        programme_version=referral.programme_version,
-        programme_office=programmes()[referral.programme].office,
-        return_kind=referral.return_kind,
-        country_of_return=referral.country_of_return,
-        referral_id=referral.id,
-        household_id=household.id,
-        referrer=referral.sender,
-        implementer=referral.implementer,
-        governorate=content.destination.governorate,
-        district=content.destination.district,
-        address=content.destination.address,
-    )
-    for returnee_id, member in zip(ids, members, strict=True):
+    programme = rules_of(referral.programme, referral.programme_version)
+    grown = [
+        rules.has_own_file(person, member, programme) for person, member in zip(content.people, members, strict=True)
+    ]
+    family = [place for place, own in enumerate(grown) if not own]
+    opened: list[CaseFile] = []
+    followed_in: dict[UUID, CaseFile] = {}
+    for places in (family, *([place] for place, own in enumerate(grown) if own)):
+        case = CaseFile(
+            id=new_id(),
+            programme=referral.programme,
+            programme_version=referral.programme_version,
+            programme_office=programmes()[referral.programme].office,
+            return_kind=referral.return_kind,
+            country_of_return=referral.country_of_return,
+            referral_id=referral.id,
+            household_id=household.id,
+            split_from=opened[0].id if opened else None,
+            referrer=referral.sender,
+            implementer=referral.implementer,
+            governorate=content.destination.governorate,
+            district=content.destination.district,
+            address=content.destination.address,
+        )
+        opened.append(case)
+        followed_in |= {ids[place]: case for place in places}
+        of_case = [(ids[place], members[place]) for place in places]
+        _tell_accepted(session, referral, case, of_case)
+        await cases.open_case(session, case, of_case, referral.needs_priority)
+    for change in changes:
+        case = followed_in.get(change.returnee_id, opened[0])
+        publish(session, change.model_copy(update={"case_id": case.id}))
+
+
+def _tell_accepted(session: Session, referral: Referral, case: CaseFile, people: Sequence[tuple[UUID, Member]]) -> None:
+    for returnee_id, member in people:
         publish(
             session,
             ReferralAccepted(
                 returnee_id=returnee_id,
                 case_id=case.id,
                 referral_id=referral.id,
-                household_id=household.id,
+                household_id=case.household_id,
                 programme=referral.programme,
                 programme_version=referral.programme_version,
                 return_kind=referral.return_kind,
@@ -679,9 +699,6 @@ async def _open(session: Session, referral: Referral, content: ReferralContent, 
                 needs_priority=referral.needs_priority,
             ),
         )
-    await cases.open_case(session, case, list(zip(ids, members, strict=True)), referral.needs_priority)
-    for change in changes:
-        publish(session, change.model_copy(update={"case_id": case.id}))
 
 
 async def reject(
