@@ -12,7 +12,7 @@ from chassis import jobs
 from chassis.aliases import same_person
 from chassis.db import Session, now, savepoint
 from chassis.errors import INVALID, STATE_CONFLICT, Problem
-from chassis.http import CallFailed, ServiceClient
+from chassis.http import ServiceClient
 from chassis.jobs import JobKind, Payload
 from contracts.codes import GrantKind
 from contracts.grants import GrantReason
@@ -24,7 +24,6 @@ from services.grants.models import Grant, Participant
 
 FETCH_PLAN = "grants.plan.fetch"
 AGAIN = timedelta(seconds=1)
-NOT_FOUND = 404
 REASONS = {
     CEILING_EXCEEDED.slug: GrantReason.CEILING,
     BUDGET_EXHAUSTED.slug: GrantReason.NO_BUDGET,
@@ -47,17 +46,12 @@ async def fetch_later(session: Session, *, case_id: UUID, plan_id: UUID, plan_ve
 
 
 async def _fetch(client: ServiceClient, payload: Payload) -> Any:
-    try:
-        return await client.get("cases", f"/v1/cases/{payload['case_id']}/plan", plan_version=payload["plan_version"])
-    except CallFailed as failed:
-        if failed.status != NOT_FOUND:
-            raise
-        log.info("no plan to grant: cases does not have it any more")
-        return None
+    return await client.find("cases", f"/v1/cases/{payload['case_id']}/plan", plan_version=payload["plan_version"])
 
 
 async def _grant(session: Session, payload: Payload, plan: Any) -> None:
     if plan is None:
+        log.info("no plan to grant: cases does not have it any more")
         return
     case_id, plan_id = UUID(payload["case_id"]), UUID(payload["plan_id"])
     found = await session.scalars(select(Participant).where(Participant.case_id == case_id))
