@@ -214,13 +214,13 @@ async def possible_duplicates(referral_id: UUID, session: SessionDep, caller: Ca
     return Page(items=await correspondence.candidates(session, referral_id, caller))
 
 
-@router.post("/{referral_id}/duplicates/{candidate_id}/request-access", status_code=202)
+@router.post("/{referral_id}/duplicates/{masked_id}/request-access", status_code=202)
 @requires(Scope.RETURNEES_IDENTITY)
 async def request_access(
-    referral_id: UUID, candidate_id: UUID, body: AccessRequestIn, session: SessionDep, caller: CallerDep
+    referral_id: UUID, masked_id: UUID, body: AccessRequestIn, session: SessionDep, caller: CallerDep
 ) -> AccessRequestOut:
     """Ask the organisations that know of a masked candidate to share them before the referral is decided on."""
-    return await correspondence.request_access(session, referral_id, candidate_id, body, caller)
+    return await correspondence.request_access(session, referral_id, masked_id, body, caller)
 
 
 @router.get("/{referral_id}/messages")
