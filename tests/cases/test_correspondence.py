@@ -131,8 +131,9 @@ class TestDepartureQuery:
 
     async def test_it_is_not_asked_before(self, house: House) -> None:
         body = alone()
-        on = datetime.now(UTC).date() - timedelta(days=2)
-        body["travel"] |= {"departs_on": on.isoformat(), "arrives_at": f"{on + timedelta(days=1)}T01:30:00+03:00"}
+        tomorrow = datetime.now(UTC) + timedelta(days=1)
+        arrives_at = (tomorrow + timedelta(hours=6)).isoformat()
+        body["travel"] |= {"departs_on": tomorrow.date().isoformat(), "arrives_at": arrives_at}
         accepted = await house.accepted(body)
         assert (await house.post(f"/referrals/{accepted.id}/travel/query")).status_code == 409
 

@@ -159,7 +159,7 @@ class TestCandidates:
             "purpose": "same_person",
             "legal_basis": "public_task",
             "categories": ["identity"],
-            "until": (datetime.now(UTC) + timedelta(days=200)).isoformat(),
+            "until": (datetime.now(UTC) + timedelta(days=180)).isoformat(),
         }
         shared = await house.post(f"/returnees/{known}/share", terms)
         assert shared.status_code == 201, shared.text

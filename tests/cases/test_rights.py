@@ -15,7 +15,7 @@ TERMS = {
     "purpose": "referred_service",
     "legal_basis": "public_task",
     "categories": ["identity", "contacts"],
-    "until": (datetime.now(UTC) + timedelta(days=200)).isoformat(),
+    "until": (datetime.now(UTC) + timedelta(days=180)).isoformat(),
 }
 
 

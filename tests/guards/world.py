@@ -423,6 +423,7 @@ async def not_about_people(platform: Platform) -> dict[str, str]:
     await operator.post("/v1/clients", {"id": scrap, "organisation": scrap, "scopes": [Scope.CASES_READ]})
     return {
         "programme_id": "eurp",
+        "list_id": "return-kinds",
         "client_id": scrap,
         "organisation_id": scrap,
         "event_type": "org.homeward.cases.case.opened.v1",
