@@ -180,6 +180,14 @@ async def forget(session: Session, returnee_id: UUID) -> int:
     return await _remove_later(session, list(rows))
 
 
+async def forget_of_referral(session: Session, referral_id: UUID) -> int:
+    """Forget the documents about a referral of which nobody is left; how many."""
+    rows = await session.scalars(
+        delete(StoredDocument).where(StoredDocument.referral_id == referral_id).returning(StoredDocument.id)
+    )
+    return await _remove_later(session, list(rows))
+
+
 async def forget_expired(session: Session) -> int:
     """Forget documents whose time is over; how many."""
     today = (await clock(session)).date()
