@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     ColumnElement,
     DateTime,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     exists,
     or_,
     select,
+    text,
     true,
 )
 from sqlalchemy.dialects.postgresql import insert
@@ -49,7 +51,15 @@ participation = Table(
     Column("role", Text, primary_key=True),
     Column("organisation", Text, primary_key=True),
     Column("until", DateTime(timezone=True)),
+    Column(
+        "since",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="position of the fact in the log of cases; kept by the gateway",
+    ),
     Index("ix_participation_organisation", "organisation", "role", "subject_id"),
+    Index("ix_participation_since", "organisation", "since", postgresql_where=text("since > 0")),
 )
 
 
@@ -122,21 +132,18 @@ def subjects(caller: Caller) -> Select[tuple[UUID]]:
     return select(participation.c.subject_id).where(_part_of(caller))
 
 
-def shown(
+def meant_for(
     subject_id: SQLColumnExpression[Any], audience: SQLColumnExpression[Any], caller: Caller
 ) -> ColumnElement[bool]:
-    """As `visible`, for facts that are meant for some roles only.
+    """Where a row of `participation` shows the caller a fact that is meant for some roles only.
 
     Args:
         subject_id: Column with the returnee's or referral's id.
         audience: Array column with the roles that the fact is for.
-        caller: Who asks.
+        caller: Who asks; not one of our own services, which see everybody.
     """
-    if caller.is_internal:
-        return true()
     role = case((participation.c.role == Role.SHARED, Role.PARTNER.value), else_=participation.c.role)
-    meant = role == any_(audience)
-    return exists(select(1).where(participation.c.subject_id == subject_id, meant, _part_of(caller)))
+    return (participation.c.subject_id == subject_id) & (role == any_(audience)) & _part_of(caller)
 
 
 def holds(subject_id: SQLColumnExpression[Any], roles: Collection[Role], caller: Caller) -> ColumnElement[bool]:

@@ -237,7 +237,7 @@ async def require(session: Session, returnee_id: UUID, caller: Caller, *, caught
     if row is not None:
         return row
     if not caught_up:
-        raise NotKnownYet
+        raise NotKnownYet(returnee_id)
     raise Problem(NOT_FOUND)
 
 

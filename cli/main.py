@@ -342,6 +342,31 @@ def dead_letters_replay(role: RoleName, letter: Annotated[UUID, typer.Argument()
     print(f"{letter} is tried again")
 
 
+@dead_letters.command("discard")
+def dead_letters_discard(
+    role: RoleName,
+    letter: Annotated[UUID, typer.Argument()],
+    reason: Annotated[str, typer.Option(help="Why; kept in the audit trail. No word about a person.")],
+    home: Home = HERE,
+) -> None:
+    """Give up a dead letter that can never be applied, so that what waits for it follows."""
+    from chassis import audit as trail  # noqa: PLC0415 - see settings_of
+    from chassis.auth import OPERATOR  # noqa: PLC0415 - see settings_of
+    from chassis.inbox import discard_dead_letter  # noqa: PLC0415 - see settings_of
+
+    async def discard(session: Any) -> None:
+        row = await discard_dead_letter(session, letter)
+        about = {"reason": reason, "source": row.source, "position": row.position, "type": row.type}
+        trail.record(session, OPERATOR, "discard", "dead-letter", letter, about)
+
+    try:
+        in_database(role, home, discard)
+    except LookupError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    print(f"{letter} is given up")
+
+
 @timeline.command("rebuild")
 def timeline_rebuild(home: Home = HERE) -> None:
     """Build every timeline anew from the services' own logs; the running worker fetches them."""
@@ -430,6 +455,7 @@ def run_http(application: Any, settings: Any) -> None:
             access_log=False,
             log_config=None,
             server_header=False,
+            forwarded_allow_ips=settings.trusted_proxies,
             timeout_graceful_shutdown=10,
         )
     )

@@ -56,6 +56,7 @@ BENEFICIARY = {
     "state": "text",
 }
 PARTICIPATION = {"subject_id": "uuid", "role": "text", "organisation": "text"}
+PARTICIPATION_SINCE = PARTICIPATION | {"since": "bigint"}
 ENTRY = {
     "source": "text",
     "position": "bigint",
@@ -135,13 +136,18 @@ KEEP_PARTNERS = text(f"""
 """)  # noqa: S608 - only a word of our own is filled in
 DECIDED = text("SELECT DISTINCT subject::text FROM relation WHERE subject = ANY(CAST(:referrals AS uuid[]))")
 TAKE_PART = text(f"""
-    INSERT INTO participation ({names(PARTICIPATION)})
-    SELECT {names(PARTICIPATION)} FROM {unnest(PARTICIPATION)}
+    INSERT INTO participation ({names(PARTICIPATION_SINCE)})
+    SELECT {names(PARTICIPATION_SINCE)} FROM {unnest(PARTICIPATION_SINCE)}
     WHERE NOT EXISTS (SELECT FROM beneficiary b WHERE b.returnee_id = e.subject_id AND b.state = 'erased')
     ORDER BY {names(PARTICIPATION)}
-    ON CONFLICT (subject_id, role, organisation) DO UPDATE SET until = NULL
+    ON CONFLICT (subject_id, role, organisation) DO UPDATE SET until = NULL, since = excluded.since
     WHERE participation.until IS NOT NULL
 """)  # noqa: S608 - only names of our own columns are filled in
+# What was over has to begin anew for the feed; what the chassis then inserts has no beginning yet.
+ENDED = text("""
+    DELETE FROM participation WHERE subject_id = :subject AND until <= clock_timestamp()
+""")
+BEGUN = text("UPDATE participation SET since = :position WHERE subject_id = :subject AND since = 0")
 # Who must hear that a person was erased takes part no more as soon as that is noted.
 REMEMBER = text("""
     UPDATE timeline SET still_for = ARRAY(
@@ -227,7 +233,10 @@ async def _project(session: Session, envelopes: Sequence[Envelope]) -> None:
             await beneficiaries.on_erased(session, parse(e, cases.ReturneeErased))
         elif e.type in SELDOM:
             model, apply = SELDOM[e.type]
+            begins = {"subject": UUID(e.subject), "position": e.position}
+            await session.execute(ENDED, begins)
             await apply(session, parse(e, model))
+            await session.execute(BEGUN, begins)
 
 
 async def _project_people(session: Session, envelopes: Sequence[Envelope]) -> None:
@@ -253,7 +262,7 @@ async def _project_people(session: Session, envelopes: Sequence[Envelope]) -> No
 
 
 async def _project_parts(session: Session, envelopes: Sequence[Envelope]) -> None:
-    parts: set[tuple[str, str, str]] = set()
+    parts: dict[tuple[str, str, str], int] = {}
     ended: set[tuple[str, str, str]] = set()
     partners: dict[str, list[str]] = {}
     decided = await _decided(session, envelopes)
@@ -263,15 +272,18 @@ async def _project_parts(session: Session, envelopes: Sequence[Envelope]) -> Non
         if e.type in {SUBMITTED, ACCEPTED} and not late:
             referral = e.data["referral_id"]
             partners[referral] = [who for subject, role, who in begins if (subject, role) == (referral, Role.PARTNER)]
-            parts = {part for part in parts if part[:2] != (referral, Role.PARTNER)}
-        parts, ended = (parts | begins) - ends, (ended | ends) - begins
+            parts = {part: since for part, since in parts.items() if part[:2] != (referral, Role.PARTNER)}
+        since = dict.fromkeys(begins, e.position or 0) | parts  # the first fact counts
+        parts, ended = {part: since[part] for part in since if part not in ends}, (ended | ends) - begins
     if partners:
         kept = [f"{referral}/{who}" for referral, those in partners.items() for who in those]
         await session.execute(KEEP_PARTNERS, {"referrals": list(partners), "kept": kept})
-    for statement, which in ((TAKE_NO_PART, ended), (TAKE_PART, parts)):
-        if which:
-            rows = [dict(zip(PARTICIPATION, part, strict=True)) for part in sorted(which)]
-            await session.execute(statement, _columns(PARTICIPATION, rows))
+    if ended:
+        rows = [dict(zip(PARTICIPATION, part, strict=True)) for part in sorted(ended)]
+        await session.execute(TAKE_NO_PART, _columns(PARTICIPATION, rows))
+    if parts:
+        rows = [dict(zip(PARTICIPATION, part, strict=True)) | {"since": parts[part]} for part in sorted(parts)]
+        await session.execute(TAKE_PART, _columns(PARTICIPATION_SINCE, rows))
 
 
 async def _decided(session: Session, envelopes: Sequence[Envelope]) -> set[str]:
