@@ -440,25 +440,30 @@ def in_database(role: str, home: Path, work: Callable[[Any], Awaitable[Any]]) ->
     return asyncio.run(run())
 
 
+def http_config(application: Any, settings: Any) -> Any:
+    """How an application is served: a `uvicorn.Config`."""
+    import uvicorn  # noqa: PLC0415 - see settings_of
+
+    return uvicorn.Config(
+        application,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        forwarded_allow_ips=settings.trusted_proxies,
+        timeout_graceful_shutdown=10,
+    )
+
+
 def run_http(application: Any, settings: Any) -> None:
     """Serve an application until told to stop. Exit status 3: it could not start."""
     import uvicorn  # noqa: PLC0415 - see settings_of
 
-    server = uvicorn.Server(
-        uvicorn.Config(
-            application,
-            host=settings.host,
-            port=settings.port,
-            loop="uvloop",
-            http="httptools",
-            lifespan="on",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            forwarded_allow_ips=settings.trusted_proxies,
-            timeout_graceful_shutdown=10,
-        )
-    )
+    server = uvicorn.Server(http_config(application, settings))
     server.run()
     if not server.started:
         raise typer.Exit(3)

@@ -116,13 +116,15 @@ PEOPLE = text(f"""
 """)  # noqa: S608 - only names of our own columns are filled in
 STATES = text("""
     UPDATE beneficiary SET state = e.state, updated_at = clock_timestamp()
-    FROM unnest(CAST(:returnee_id AS uuid[]), CAST(:state AS text[])) AS e (returnee_id, state)
-    WHERE beneficiary.returnee_id = e.returnee_id AND beneficiary.state <> 'erased'
+    FROM unnest(CAST(:returnee_id AS uuid[]), CAST(:case_id AS uuid[]), CAST(:state AS text[]))
+        AS e (returnee_id, case_id, state)
+    WHERE beneficiary.returnee_id = e.returnee_id AND beneficiary.case_id = e.case_id AND beneficiary.state <> 'erased'
 """)
 IMPLEMENTERS = text("""
     UPDATE beneficiary SET implementer = e.implementer, updated_at = clock_timestamp()
-    FROM unnest(CAST(:returnee_id AS uuid[]), CAST(:implementer AS text[])) AS e (returnee_id, implementer)
-    WHERE beneficiary.returnee_id = e.returnee_id AND beneficiary.state <> 'erased'
+    FROM unnest(CAST(:returnee_id AS uuid[]), CAST(:case_id AS uuid[]), CAST(:implementer AS text[]))
+        AS e (returnee_id, case_id, implementer)
+    WHERE beneficiary.returnee_id = e.returnee_id AND beneficiary.case_id = e.case_id AND beneficiary.state <> 'erased'
 """)
 TAKE_NO_PART = text(f"""
     DELETE FROM participation USING {unnest(PARTICIPATION)}
@@ -241,24 +243,26 @@ async def _project(session: Session, envelopes: Sequence[Envelope]) -> None:
 
 async def _project_people(session: Session, envelopes: Sequence[Envelope]) -> None:
     people: dict[str, dict[str, Any]] = {}
-    later: dict[str, dict[str, str]] = {"state": {}, "implementer": {}}
+    later: dict[str, dict[tuple[str, str], str]] = {"state": {}, "implementer": {}}
     for e in envelopes:
         returnee = e.data.get("returnee_id", "")
         if e.type == OPENED:
             people[returnee] = {name: e.data.get(name) for name in BENEFICIARY}
-            for changes in later.values():
-                changes.pop(returnee, None)
             continue
         changed = "state" if e.type in MOVED else "implementer" if e.type == TRANSFERRED else None
-        if changed is not None and returnee in people:
+        if changed is None:
+            continue
+        if returnee not in people:
+            later[changed][returnee, e.data["case_id"]] = e.data[changed]
+        elif people[returnee]["case_id"] == e.data["case_id"]:  # what an earlier case comes to is not where they stand
             people[returnee][changed] = e.data[changed]
-        elif changed is not None:
-            later[changed][returnee] = e.data[changed]
     if people:
         await session.execute(PEOPLE, _columns(BENEFICIARY, list(people.values())))
     for name, statement in (("state", STATES), ("implementer", IMPLEMENTERS)):
         if later[name]:
-            await session.execute(statement, {"returnee_id": list(later[name]), name: list(later[name].values())})
+            returnees, case_ids = zip(*later[name], strict=True)
+            values = {"returnee_id": list(returnees), "case_id": list(case_ids), name: list(later[name].values())}
+            await session.execute(statement, values)
 
 
 async def _project_parts(session: Session, envelopes: Sequence[Envelope]) -> None:
