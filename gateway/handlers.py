@@ -283,10 +283,12 @@ async def _project_parts(session: Session, envelopes: Sequence[Envelope]) -> Non
         kept = [f"{referral}/{who}" for referral, those in partners.items() for who in those]
         await session.execute(KEEP_PARTNERS, {"referrals": list(partners), "kept": kept})
     if ended:
-        rows = [dict(zip(PARTICIPATION, part, strict=True)) for part in sorted(ended)]
-        await session.execute(TAKE_NO_PART, _columns(PARTICIPATION, rows))
+        over = [dict(zip(PARTICIPATION, part, strict=True)) for part in sorted(ended)]
+        await session.execute(TAKE_NO_PART, _columns(PARTICIPATION, over))
     if parts:
-        rows = [dict(zip(PARTICIPATION, part, strict=True)) | {"since": parts[part]} for part in sorted(parts)]
+        rows: list[Row] = [
+            {**dict(zip(PARTICIPATION, part, strict=True)), "since": parts[part]} for part in sorted(parts)
+        ]
         await session.execute(TAKE_PART, _columns(PARTICIPATION_SINCE, rows))
 
 

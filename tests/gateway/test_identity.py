@@ -224,6 +224,24 @@ async def test_too_many_attempts_from_one_address_are_refused(
     assert limited.json()["type"] == "/problems/too-many-requests"
 
 
+async def test_an_office_is_given_another_programme_with_its_next_token(gateway: Gateway) -> None:
+    operator, path = await gateway.bearer("operator"), "/v1/organisations/office"
+    etag = (await gateway.http.get(path, headers=operator)).headers["etag"]
+    body = {"programmes": ["eurp", "amif-be-2018"]}
+    assert (await gateway.http.patch(path, json=body, headers=operator)).status_code == 428
+    changed = await gateway.http.patch(path, json=body, headers=operator | {"If-Match": etag})
+    assert (changed.status_code, changed.json()["programmes"]) == (200, body["programmes"])
+    assert changed.headers["etag"] != etag
+    assert (await gateway.http.patch(path, json=body, headers=operator | {"If-Match": etag})).status_code == 412
+    claims = jwt.decode((await gateway.token("office")).json()["access_token"], options={"verify_signature": False})
+    assert claims["programmes"] == body["programmes"]
+    for other, status in (("bamf", 422), ("homeward", 403)):
+        answer = await gateway.http.patch(
+            f"/v1/organisations/{other}", json=body, headers=operator | {"If-Match": '"1"'}
+        )
+        assert answer.status_code == status
+
+
 async def test_only_what_ends_tls_in_front_of_us_says_who_calls(gateway: Gateway) -> None:
     async def tell(scope: Any, _: Any, send: Any) -> None:
         await JSONResponse(scope["client"][0])(scope, _, send)
