@@ -44,7 +44,7 @@ class OrganisationIn(Body):
         description="What it does; `internal` is the platform's own and not registered here."
     )
     name: Name
-    programmes: Programmes = []
+    programmes: Programmes = Field(default=[])
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
