@@ -174,7 +174,7 @@ def demo(
     file: Annotated[Path, typer.Option(help="Referrals, one JSON object a line.")] = Path("examples/referrals.jsonl"),
     home: Home = HERE,
 ) -> None:
-    """Lead referrals through the running platform, to approved plans, and print one returnee's timeline."""
+    """Lead referrals through the running platform, to the last payment, and print one returnee's timeline."""
     from rich.console import Console  # noqa: PLC0415 - see settings_of
 
     from cli.client import GatewayClient, Refused  # noqa: PLC0415 - see settings_of
