@@ -108,7 +108,7 @@ def _parts_of(caller: Caller) -> list[ColumnElement[bool]]:
     return parts
 
 
-def _part_of(caller: Caller) -> ColumnElement[bool]:
+def part_of(caller: Caller) -> ColumnElement[bool]:
     current = or_(participation.c.until.is_(None), participation.c.until > now())
     return or_(*_parts_of(caller)) & current
 
@@ -127,7 +127,7 @@ def visible(
     """
     if caller.is_internal:
         return true()
-    return exists(select(1).where(participation.c.subject_id == subject_id, _part_of(caller)))
+    return exists(select(1).where(participation.c.subject_id == subject_id, part_of(caller)))
 
 
 def one_by_one(
@@ -142,7 +142,7 @@ def one_by_one(
     """
     if caller.is_internal:
         return true()
-    part = select(1).where(participation.c.subject_id == subject_id, _part_of(caller), condition)
+    part = select(1).where(participation.c.subject_id == subject_id, part_of(caller), condition)
     return exists(part.offset(0))
 
 
@@ -167,7 +167,7 @@ def meant_for(
         caller: Who asks; not one of our own services, which see everybody.
     """
     role = case((participation.c.role == Role.SHARED, Role.PARTNER.value), else_=participation.c.role)
-    return (participation.c.subject_id == subject_id) & (role == any_(audience)) & _part_of(caller)
+    return (participation.c.subject_id == subject_id) & (role == any_(audience)) & part_of(caller)
 
 
 def holds(subject_id: SQLColumnExpression[Any], roles: Collection[Role], caller: Caller) -> ColumnElement[bool]:
@@ -181,12 +181,12 @@ def holds(subject_id: SQLColumnExpression[Any], roles: Collection[Role], caller:
     if caller.is_internal:
         return true()
     role = participation.c.role.in_(sorted(roles))
-    return exists(select(1).where(participation.c.subject_id == subject_id, role, _part_of(caller)))
+    return exists(select(1).where(participation.c.subject_id == subject_id, role, part_of(caller)))
 
 
 async def roles_of(session: Session, subject_id: UUID, caller: Caller) -> frozenset[Role]:
     """In what capacities the caller takes part in one person's return; empty means: say that there is nothing."""
     rows = await session.scalars(
-        select(participation.c.role).where(participation.c.subject_id == subject_id, _part_of(caller))
+        select(participation.c.role).where(participation.c.subject_id == subject_id, part_of(caller))
     )
     return frozenset(Role(role) for role in rows)

@@ -8,7 +8,7 @@ from fastapi import Query, Request, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import ColumnElement, Select, exists, func, literal_column, or_, select, tuple_
 
-from chassis.access import Role, meant_for, participation, subjects
+from chassis.access import Role, meant_for, part_of, participation
 from chassis.auth import Caller, OrganisationKind
 from chassis.db import Session
 from chassis.events import Envelope
@@ -72,7 +72,7 @@ class Reading:
             return []
         here, known, reach = participation.c, after[PARTS], self.reach["cases"]
         began = here.since > literal_column("0")  # as the index says it
-        new = subjects(self.caller).where(began, here.since > known, here.since <= reach)
+        new = select(here.subject_id).where(part_of(self.caller), began, here.since > known, here.since <= reach)
         meant = meant_for(TimelineEntry.subject, TimelineEntry.audience, self.caller)
         since = select(func.min(here.since)).where(meant).scalar_subquery()
         passed = [(TimelineEntry.source == source) & (TimelineEntry.position <= after[source]) for source in SOURCES]
