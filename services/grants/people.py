@@ -45,7 +45,7 @@ async def participant(
     found: Participant | None = await session.scalar(query)
     if found is None:
         if not caught_up:
-            raise NotKnownYet
+            raise NotKnownYet(returnee_id)
         raise Problem(NOT_FOUND)
     await must_work_for(session, returnee_id, caller)
     return found

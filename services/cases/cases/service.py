@@ -31,8 +31,9 @@ from services.cases.cases.schemas import AssignIn, CloseIn, ReopenIn, ResumeIn, 
 from services.cases.deadlines import service as deadlines
 from services.cases.deadlines.rules import WINDOWS
 from services.cases.deadlines.schemas import DeadlineState
-from services.cases.models import CaseFile, CaseMember, Deadline, Resource
+from services.cases.models import CaseFile, CaseMember, Deadline, Resource, Returnee
 from services.cases.programmes import zone_of
+from services.cases.returnees.service import has_open_case
 
 Kept = TypeVar("Kept", bound=Resource)
 
@@ -389,7 +390,7 @@ async def close_by(
 async def reopen(
     session: Session, case_id: UUID, body: ReopenIn, caller: Caller, precondition: Precondition
 ) -> CaseFile:
-    """Take a closed case up again where it was.
+    """Take a closed case up again where it was, unless somebody in it has another open case: nobody has two.
 
     Raises:
         Problem: 404, 403, 409, 412, 428.
@@ -397,7 +398,14 @@ async def reopen(
     case, members = await to_work_on(session, case_id, caller)
     precondition.check(case.version)
     reason = case.closure_reason
-    case.state = rules.reopened(case.state, case.state_before)
+    reopened = rules.reopened(case.state, case.state_before)
+    people = [member.returnee_id for member in members]
+    # An acceptance that opens another one locks them too.
+    await session.execute(select(Returnee.id).where(Returnee.id.in_(people)).order_by(Returnee.id).with_for_update())
+    for returnee_id in people:
+        if await has_open_case(session, returnee_id):
+            raise Problem(CONFLICT, "a person of this case is in another one that is open")
+    case.state = reopened
     case.state_before = case.closure_reason = case.closure_comment = None
     case.changed()
     # What arrived while it was closed counts from now on.
