@@ -10,9 +10,9 @@ from chassis.concurrency import set_etag
 from chassis.documents import MEDIA_TYPES, Documents
 from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
 from chassis.routing import CallerDep, Router, SessionDep, requires
+from contracts.codes import DocumentKind
 from contracts.scopes import Scope
 from services.cases.documents import service
-from services.cases.documents.kinds import DocumentKind
 from services.cases.documents.schemas import DocumentOut
 from services.cases.models import StoredDocument
 

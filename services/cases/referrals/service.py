@@ -656,7 +656,9 @@ async def _open(session: Session, referral: Referral, content: ReferralContent, 
                 needs_priority=referral.needs_priority,
             ),
         )
-    await cases.open_case(session, case, list(zip(ids, members, strict=True)), referral.needs_priority)
+    await cases.open_case(
+        session, case, list(zip(ids, members, strict=True)), referral.needs_priority, referral.arrived_on
+    )
     for change in changes:
         publish(session, change.model_copy(update={"case_id": case.id}))
 
