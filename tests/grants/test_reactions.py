@@ -25,17 +25,21 @@ def line(person: Person, amount: str = "300.00", kind: str = "business", **more:
 class Plan:
     def __init__(self, office: Office, person: Person, lines: list[dict[str, Any]]) -> None:
         self.office, self.person, self.lines = office, person, lines
-        self.preparer = uuid4()
+        self.preparer, self.drafter = uuid4(), uuid4()
+        self.version = 1
 
-    async def approved(self) -> None:
+    async def approved(self, version: int | None = None) -> None:
+        """Take over a version, the next one where none is named."""
+        version, self.version = version or self.version, self.version + 1
         payload = {
             "case_id": str(self.person.case_id),
             "plan_id": str(uuid4()),
-            "plan_version": 1,
+            "plan_version": version,
             "preparer": str(self.preparer),
         }
         async with self.office.homeward.database.transaction() as session:
-            await JOB.apply(session, payload, {"lines": self.lines})
+            content = {"lines": self.lines, "preparers": [str(self.preparer), str(self.drafter)]}
+            await JOB.apply(session, payload, content)
 
     async def grants(self) -> dict[str, dict[str, Any]]:
         found = (await self.office.get("/v1/grants", case_id=self.person.case_id)).json()["items"]
@@ -47,7 +51,7 @@ async def test_each_line_of_a_plan_is_one_grant_once(office: Office) -> None:
     person = await office.here()
     plan = Plan(office, person, [line(person), line(person, kind="medical"), line(person, "5000.00")])
     await plan.approved()
-    await plan.approved()
+    await plan.approved(1)
     grants = await plan.grants()
     assert [grants[each["id"]]["state"] for each in plan.lines] == ["requested", "requested", "rejected"]
     assert grants[plan.lines[2]["id"]]["reason"] == "ceiling"

@@ -56,7 +56,9 @@ async def settle_allowances(session: Session, returnee_id: UUID, case_id: UUID) 
 
 async def settle_subsidy(session: Session, worked: Worked) -> None:
     """Have exactly the instalments on their way that a placement earns, within what was granted for it."""
-    seen = await session.scalar(select(Grant).where(Grant.plan_line_id == worked.line_id))
+    seen = await session.scalar(
+        select(Grant).where(Grant.plan_line_id == worked.line_id, Grant.state.not_in(grants.NOT_COUNTED))
+    )
     if seen is None or seen.returnee_id is None or worked.started_on is None:
         return
     who = await session.get_one(Participant, (seen.case_id, seen.returnee_id))
@@ -114,7 +116,7 @@ WAGE_JOB = JobKind(FETCH_WAGE, _know, _ask)
 
 async def _locked(session: Session, who: Participant, *where: Any) -> list[Grant]:
     """Somebody's grants, locked in order, after the person and their household."""
-    await grants.lock_people(session, who.returnee_id, who.household_id)
+    await grants.lock_people(session, who.returnee_id)
     ids = await same_person(session, who.returnee_id)
     rows = await session.scalars(
         select(Grant).where(*where, Grant.returnee_id.in_(ids)).order_by(Grant.id).with_for_update(),
