@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from contracts import cases, reception
 from services.grants.plans import JOB
-from tests.grants.office import ARRIVED, Office, Person
+from tests.grants.office import ARRIVED, RELEASER, Office, Person
 
 TODAY = datetime.now(UTC).date()
 
@@ -109,3 +109,13 @@ async def test_a_plan_waits_less_and_less_often_and_not_for_who_was_erased(offic
         await JOB.apply(session, payload, {"lines": lines, "preparers": []})
     (grant,) = (await office.get("/v1/grants")).json()["items"]
     assert (grant["returnee_id"], grant["state"]) == (str(person.id), "requested")
+
+
+async def test_what_is_to_be_used_in_time_is_not_paid_when_it_was_not(office: Office) -> None:
+    await office.budget(programme="amif-be-2018")
+    person = await office.here(programme="amif-be-2018", office="fedasil")
+    payment = await office.scheduled(await office.approved(person), await office.payee())
+    fact = {**person.ids, "arrival_id": person.arrival_id, "port_of_entry": "EBL"}
+    await office.tell(reception.ArrivalCorrected(**fact, arrived_on=TODAY - timedelta(days=400)))
+    late = await office.post(f"/v1/payments/{payment['id']}/release", {}, by=RELEASER, version=1)
+    assert late.json()["rule"]["code"] == "window"

@@ -179,10 +179,11 @@ async def test_money_on_its_way_arrives_before_the_rest_moves(office: Office, ha
 
 async def test_what_two_ids_of_one_person_have_is_seen_after_a_merge_and_not_after_its_undoing(office: Office) -> None:
     await office.budget()
+    await office.budget(programme="errin-iraq-2021")
     one, other = await office.here(), await office.here(programme="errin-iraq-2021", office="icmpd")
     first = await office.here(id=other.id)
     await office.grant(one, "1500.00")
-    await office.grant(first, "400.00")
+    await office.grant(other, "400.00")
     merged = cases.ReturneeMerged(returnee_id=other.id, into=one.id)
     undone = cases.ReturneeUnmerged(returnee_id=other.id, separated_from=one.id)
     await office.tell(merged, merged)

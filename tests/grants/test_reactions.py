@@ -5,6 +5,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
+from sqlalchemy import text
+
 from contracts import cases, reception
 from contracts.codes import Money
 from services.grants.plans import JOB
@@ -57,6 +59,9 @@ async def test_each_line_of_a_plan_is_one_grant_once(office: Office) -> None:
     assert grants[plan.lines[2]["id"]]["reason"] == "ceiling"
     detail = (await office.get(f"/v1/grants/{grants[plan.lines[0]['id']]['id']}")).json()
     assert UUID(detail["requester"]) == plan.preparer
+    async with office.homeward.database.transaction() as session:
+        for preparers in await session.scalars(text("SELECT preparers FROM assistance_grant")):
+            assert set(preparers) == {plan.preparer, plan.drafter}
     await office.proved()
 
 
@@ -76,9 +81,46 @@ async def test_an_amended_plan_changes_what_is_undecided_and_keeps_what_was_appr
         "approved",
         "300.000",
     )
+    assert grants[kept["plan_line_id"]]["planned"]["amount"] == "500.000", "whoever looks sees what is not followed"
     assert grants[plan.lines[1]["id"]]["amount"]["amount"] == "400.000"
     assert (grants[gone["id"]]["state"], grants[gone["id"]]["reason"]) == ("cancelled", "plan_changed")
     await office.proved()
+
+
+async def test_a_refused_line_is_asked_again_when_the_plan_is_amended_and_by_hand(office: Office) -> None:
+    person = await office.here()
+    plan = Plan(office, person, [line(person), line(person, "5000.00")])
+    await plan.approved()
+    assert {each["state"] for each in (await plan.grants()).values()} == {"rejected"}
+    await office.budget()
+    by_hand = office.asked(person, "300.00", "business", plan_line_id=plan.lines[0]["id"])
+    for wrong in ({"kind": "education"}, {"plan_line_id": uuid4()}):
+        answer = await office.post("/v1/grants", by_hand | wrong)
+        assert answer.json()["errors"][0]["code"] == "unknown_line"
+    assert (await office.done("/v1/grants", by_hand))["plan_line_id"] == plan.lines[0]["id"]
+    assert (await office.post("/v1/grants", by_hand)).json()["type"] == "/problems/conflict"
+    plan.lines[1]["budget"]["amount"] = "500.00"
+    await plan.approved()
+    assert {each["state"] for each in (await plan.grants()).values()} == {"requested"}
+    again = (await plan.grants())[plan.lines[1]["id"]]
+    assert again["amount"]["amount"] == "500.000"
+    names = (await office.published(person))[-2:]
+    assert names == ["grant.requested", "grant.requested"]
+    await office.proved()
+
+
+async def test_an_older_version_that_comes_late_changes_nothing(office: Office) -> None:
+    await office.budget()
+    person = await office.here()
+    plan = Plan(office, person, [line(person)])
+    newer = line(person, "100.00")
+    older, plan.lines = plan.lines, [{**plan.lines[0], "budget": {"amount": "400.00", "currency": "EUR"}}, newer]
+    await plan.approved(2)
+    plan.lines = older
+    await plan.approved(1)
+    grants = await plan.grants()
+    assert [grants[each]["amount"]["amount"] for each in (older[0]["id"], newer["id"])] == ["400.000", "100.000"]
+    assert {grant["state"] for grant in grants.values()} == {"requested"}
 
 
 async def test_a_plan_without_a_budget_is_said_to_have_none(office: Office) -> None:
