@@ -60,18 +60,23 @@ async def cite(session: Session, grant_id: UUID, documents: Iterable[UUID]) -> N
         await _ask_at(session, grant_id, document_id, None)
 
 
-async def on_file(session: Session, grant_id: UUID, cited: Iterable[tuple[Paper, UUID]]) -> set[str]:
-    """Which papers are there, by documents that cases has for this grant and that are what they are cited as."""
-    papers = list(cited)
+async def on_file(session: Session, grant_id: UUID, documents: Iterable[UUID]) -> dict[UUID, str | None]:
+    """Which of the documents cases has, for this grant, and what they are."""
     rows = await session.execute(
         select(CitedDocument.document_id, CitedDocument.kind).where(
             CitedDocument.grant_id == grant_id,
-            CitedDocument.document_id.in_([document for _, document in papers]),
+            CitedDocument.document_id.in_(list(documents)),
             CitedDocument.state == FOUND,
         )
     )
-    kinds = {row.document_id: row.kind for row in rows}
-    return {paper.value for paper, document in papers if kinds.get(document) in PROVED_BY[paper]}
+    return {row.document_id: row.kind for row in rows}
+
+
+async def proved(session: Session, grant_id: UUID, cited: Iterable[tuple[Paper, UUID]]) -> set[str]:
+    """Which papers are there: by documents that cases has for this grant, and that are what they are cited as."""
+    listed = list(cited)
+    kinds = await on_file(session, grant_id, [document for _, document in listed])
+    return {paper.value for paper, document in listed if kinds.get(document) in PROVED_BY[paper]}
 
 
 def _taken(grant_id: UUID) -> Select[UUID]:

@@ -24,10 +24,7 @@ from services.grants.grants.rules import CEILING_EXCEEDED, DECIDED, UNDECIDED
 from services.grants.models import AppliedPlan, Grant, Participant
 
 FETCH_PLAN = "grants.plan.fetch"
-AGAIN = timedelta(seconds=1)
-AT_LAST = timedelta(minutes=10)
-MOST = 10
-"""Times that the wait is doubled, until it is the longest."""
+FIRST_AGAIN, LAST_AGAIN = timedelta(seconds=1), timedelta(minutes=5)
 NOT_FOUND = 404
 REASONS = {
     CEILING_EXCEEDED.slug: GrantReason.CEILING,
@@ -71,7 +68,7 @@ async def _grant(session: Session, payload: Payload, plan: Any) -> None:
     unknown = [who for who in sorted(wanted - members.keys()) if not await people.erased(session, who)]
     closed = all(member.state == CaseState.CLOSED for member in members.values())
     if unknown or (not closed and await service.first_arrival(session, case_id) is None):
-        await _wait(session, payload)
+        await _ask_again(session, payload)
         return
     lines = {UUID(line["id"]): line for line in plan["lines"] if UUID(line["beneficiary"]) in members}
     if not await _is_newer(session, case_id, payload["plan_version"], lines):
@@ -117,12 +114,13 @@ async def _take_over(
             await _differs(session, asked, amount)
 
 
-async def _wait(session: Session, payload: Payload) -> None:
-    """Come back for facts of other subjects and services, which are on their way; less and less often."""
-    waited = payload.get("waited", 0)
-    later = (await session.execute(select(now() + min(AGAIN * 2**waited, AT_LAST)))).scalar_one()
-    again = {**payload, "waited": min(waited + 1, MOST)}
-    await jobs.schedule(session, FETCH_PLAN, again, due_at=later, key=payload["plan_id"])
+async def _ask_again(session: Session, payload: Payload) -> None:
+    """Wait for facts of other subjects and services, which are on their way; the longer, the less often."""
+    asked = payload.get("asked", 0)
+    wait = min(FIRST_AGAIN * 2 ** min(asked, 10), LAST_AGAIN)
+    due_at = (await session.execute(select(now() + wait))).scalar_one()
+    again = {**payload, "asked": asked + 1}
+    await jobs.schedule(session, FETCH_PLAN, again, due_at=due_at, key=payload["plan_id"])
 
 
 async def _is_newer(session: Session, case_id: UUID, plan_version: int, lines: Mapping[UUID, Any]) -> bool:

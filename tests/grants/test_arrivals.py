@@ -103,7 +103,7 @@ async def test_a_plan_waits_less_and_less_often_and_not_for_who_was_erased(offic
             payload, wait = row.payload, int(row.wait)
         waits.append(wait)
     assert waits[:3] == [1, 2, 4]
-    assert max(waits) == 600
+    assert max(waits) == 300
     await office.tell(person.received())
     async with office.homeward.database.transaction() as session:
         await JOB.apply(session, payload, {"lines": lines, "preparers": []})

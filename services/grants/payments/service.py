@@ -235,7 +235,7 @@ async def _cite(session: Session, payment: Payment, cited: Sequence[tuple[Paper,
     documents = [document for _, document in cited]
     if documents:
         await papers.cite(session, payment.grant_id, documents)
-        there = await papers.on_file(session, payment.grant_id, cited)
+        there = await papers.proved(session, payment.grant_id, cited)
         payment.papers_there = sorted(there.union(payment.papers_there))
 
 
