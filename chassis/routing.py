@@ -30,6 +30,7 @@ from chassis.errors import (
     FieldError,
     Problem,
 )
+from chassis.limits import allow
 from chassis.telemetry import bind_caller
 
 WRITES = {"POST", "PUT", "PATCH", "DELETE"}
@@ -55,6 +56,7 @@ class Requirement:
         if_match: Whether the caller must say which version it has seen.
         query: Whether a POST only asks (so that no name stands in a URL) and needs no Idempotency-Key.
         media_types: What the body may be; JSON where nothing is said.
+        max_body: Bytes of the body at most, if not as the settings say.
     """
 
     scope: str | None
@@ -62,6 +64,7 @@ class Requirement:
     if_match: bool = False
     query: bool = False
     media_types: tuple[str, ...] = ("application/json",)
+    max_body: int | None = None
 
     def needs_key(self, methods: set[str]) -> bool:
         """Whether it takes an Idempotency-Key."""
@@ -75,11 +78,12 @@ def requires(
     if_match: bool = False,
     query: bool = False,
     media_types: tuple[str, ...] = ("application/json",),
+    max_body: int | None = None,
 ) -> Callable[[Endpoint], Endpoint]:
     """Declare what a route needs; see `Requirement`."""
 
     def declare(endpoint: Endpoint) -> Endpoint:
-        needs = Requirement(str(scope), person, if_match, query, media_types)
+        needs = Requirement(str(scope), person, if_match, query, media_types, max_body)
         endpoint.__requirement__ = needs  # type: ignore[attr-defined] # a mark that Route reads
         return endpoint
 
@@ -184,6 +188,7 @@ class Pipeline:
             state.caller = caller
         self.route.refuse_unknown_parameters(request)
         self.route.refuse_media_type(request)
+        allow(request, requirement.max_body)
         state.precondition = Precondition.of(request)
         if requirement.if_match and not state.precondition.given:
             raise Problem(PRECONDITION_REQUIRED)
@@ -265,6 +270,10 @@ async def _precondition(request: Request) -> Precondition:
     return cast("Precondition", request.state.precondition)
 
 
+async def _keyring(request: Request) -> Keyring:
+    return cast("Surroundings", request.app.state.homeward).keyring
+
+
 async def _caught_up(request: Request) -> bool:
     return bool(request.state.caught_up)
 
@@ -277,3 +286,5 @@ PreconditionDep = Annotated[Precondition, Depends(_precondition)]
 """What the caller has seen; `check(row.version)` on the locked row."""
 CaughtUpDep = Annotated[bool, Depends(_caught_up)]
 """Whether the projection was already waited for; pass it to `beneficiaries.require`."""
+KeyringDep = Annotated[Keyring, Depends(_keyring)]
+"""Encrypts and decrypts what identifies a person."""

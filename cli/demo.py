@@ -192,11 +192,12 @@ class Walk:
             await self.focal_point.decide(path, "assign", {"focal_point": "focal-point-7", "office": "erbil"})
         if case["state"] != "arrived":
             return
-        existing = await self.focal_point.call("GET", f"{path}/plan")
-        if existing.status_code == 404:  # noqa: PLR2004 - HTTP: no plan yet
+        try:
+            plan = await self.focal_point.get(f"{path}/plan")
+        except Refused as refused:
+            if refused.problem != "not-found":
+                raise
             plan = await self.focal_point.put_new(f"{path}/plan", {"lines": self._lines(walk)})
-        else:
-            plan = existing.json()
         if plan["state"] == "draft":
             agreed = {"agreed_on": case["arrived_on"], "language": walk.content["people"][0]["languages"][0]}
             await self.focal_point.decide(f"{path}/plan", "agree", agreed)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import func, or_, select, update
 
+from chassis import beneficiaries
 from chassis.db import Session
 from contracts.codes import ArrivalState, CaseState
 from contracts.reception import ArrivalFact
@@ -23,7 +24,7 @@ async def note(session: Session, fact: ArrivalFact, arrived_on: date | None) -> 
         arrived_on: The day; None where the person did not arrive. That undoes a day which the same arrival gave, and
             none that another one gave.
     """
-    if await people.erased(session, fact.returnee_id):
+    if await beneficiaries.is_erased(session, fact.returnee_id):
         return
     await people.lock(session, [fact.returnee_id])
     there = await session.get(Arrival, fact.arrival_id)

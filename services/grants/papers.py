@@ -16,7 +16,7 @@ from chassis import audit, jobs
 from chassis.aliases import same_person
 from chassis.db import Session, now
 from chassis.errors import Problem, ProblemType
-from chassis.http import CallFailed, ServiceClient
+from chassis.http import ServiceClient
 from chassis.jobs import JobKind, Payload
 from contracts.codes import PROVED_BY, DocumentKind, GrantKind, Paper
 from services.grants import people
@@ -25,7 +25,6 @@ from services.grants.models import CitedDocument, Delivery, Grant, Payment, Quot
 
 ASK = "grants.document.ask"
 AGAIN = timedelta(hours=1)
-NOT_FOUND = 404
 FOUND, UNKNOWN, TAKEN = "found", "unknown", "taken"
 ONLY_ONCE = (DocumentKind.INVOICE, DocumentKind.DELIVERY)
 """What is paid, or proved, once: an index of the table holds it too. Instalments of one grant may share an invoice."""
@@ -117,12 +116,7 @@ async def _ask_at(session: Session, grant_id: UUID, document_id: UUID, due_at: d
 
 
 async def _ask(client: ServiceClient, payload: Payload) -> Any:
-    try:
-        return await client.get("cases", f"/v1/documents/{payload['document_id']}")
-    except CallFailed as failed:
-        if failed.status != NOT_FOUND:
-            raise
-        return None
+    return await client.find("cases", f"/v1/documents/{payload['document_id']}")
 
 
 async def _note(session: Session, payload: Payload, document: Any) -> None:

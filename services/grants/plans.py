@@ -10,10 +10,10 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
-from chassis import audit, jobs
+from chassis import audit, beneficiaries, jobs
 from chassis.db import Session, now, savepoint
 from chassis.errors import INVALID, STATE_CONFLICT, Problem
-from chassis.http import CallFailed, ServiceClient
+from chassis.http import ServiceClient
 from chassis.jobs import JobKind, Payload
 from contracts.codes import CaseState, GrantKind
 from contracts.grants import GrantReason
@@ -25,7 +25,6 @@ from services.grants.models import AppliedPlan, Grant, Participant
 
 FETCH_PLAN = "grants.plan.fetch"
 FIRST_AGAIN, LAST_AGAIN = timedelta(seconds=1), timedelta(minutes=5)
-NOT_FOUND = 404
 REASONS = {
     CEILING_EXCEEDED.slug: GrantReason.CEILING,
     BUDGET_EXHAUSTED.slug: GrantReason.NO_BUDGET,
@@ -48,24 +47,19 @@ async def fetch_later(session: Session, *, case_id: UUID, plan_id: UUID, plan_ve
 
 
 async def _fetch(client: ServiceClient, payload: Payload) -> Any:
-    try:
-        return await client.get("cases", f"/v1/cases/{payload['case_id']}/plan", plan_version=payload["plan_version"])
-    except CallFailed as failed:
-        if failed.status != NOT_FOUND:
-            raise
-        log.info("no plan to grant: cases does not have it any more")
-        return None
+    return await client.find("cases", f"/v1/cases/{payload['case_id']}/plan", plan_version=payload["plan_version"])
 
 
 async def _grant(session: Session, payload: Payload, plan: Any) -> None:
     if plan is None:
+        log.info("no plan to grant: cases does not have it any more")
         return
     case_id = UUID(payload["case_id"])
     wanted = {UUID(line["beneficiary"]) for line in plan["lines"]}
     await service.lock_people(session, *wanted)
     found = await session.scalars(select(Participant).where(Participant.case_id == case_id))
     members = {member.returnee_id: member for member in found}
-    unknown = [who for who in sorted(wanted - members.keys()) if not await people.erased(session, who)]
+    unknown = [who for who in sorted(wanted - members.keys()) if not await beneficiaries.is_erased(session, who)]
     closed = all(member.state == CaseState.CLOSED for member in members.values())
     if unknown or (not closed and await service.first_arrival(session, case_id) is None):
         await _ask_again(session, payload)

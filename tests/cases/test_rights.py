@@ -158,7 +158,7 @@ class TestHoldings:
         held = (await house.get(path, "internal", scopes="internal")).json()
         assert held["tables"]["returnee"][0]["names"][0]["family"] == "Al Oebaidi"
         assert held["tables"]["referral"][0]["person"]["names"][0]["family"] == "Al Oebaidi"
-        assert "returnee.search" in held["withheld"]
+        assert "returnee.terms" in held["withheld"]
         assert await house.audited("export", accepted.people[0]) == 1
         rows = (await house.get(f"/returnees/{accepted.people[0]}/access-report")).json()["items"]
         assert ("homeward", "export") in {(row["organisation"], row["action"]) for row in rows}

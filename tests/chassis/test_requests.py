@@ -336,16 +336,25 @@ class TestRefusals:
     async def test_body_that_is_too_large(self, probe_database) -> None:
         async with probing.running(probe_database.url, max_body_bytes=1000) as small:
             answer = await small.http.post("/v1/notes", json={"words": "x" * 2000}, headers=headers())
-            chunks = (b"x" * 600 for _ in range(2))
+            asked_for = 0
 
             async def unsaid():
-                for chunk in chunks:
-                    yield chunk
+                nonlocal asked_for
+                for _ in range(10):
+                    asked_for += 1
+                    yield b"x" * 600
 
             sent = headers(**{"Content-Type": "application/json"})
             streamed = await small.http.post("/v1/notes", content=unsaid(), headers=sent)
+            larger = [
+                await small.http.post("/v1/notes/large", json={"words": "x" * size}, headers=headers())
+                for size in (2000, 5000)
+            ]
+            nobody = await small.http.post("/v1/notes", json={"words": "x" * 2000})
+        assert [said.status_code for said in (*larger, nobody)] == [201, 413, 401]
         assert (answer.status_code, answer.json()["type"]) == (413, "/problems/too-large")
         assert (streamed.status_code, streamed.json()["type"]) == (413, "/problems/too-large")
+        assert asked_for == 2  # nothing is read on
 
     async def test_a_database_that_is_away_or_busy_is_said_to_be(
         self, probe_database, monkeypatch: pytest.MonkeyPatch

@@ -11,7 +11,7 @@ from sqlalchemy import delete, select, update
 from chassis import audit, jobs
 from chassis.aliases import same_person
 from chassis.db import Session
-from chassis.http import CallFailed, ServiceClient
+from chassis.http import ServiceClient
 from chassis.ids import new_id
 from chassis.jobs import JobKind, Payload
 from contracts import grants as facts
@@ -30,7 +30,6 @@ from services.grants.programmes.data import assistance
 NOT_EARNED = "not_earned"
 """Why a payment failed: what it was for was taken back before anybody released it."""
 FETCH_WAGE = "grants.wage.fetch"
-NOT_FOUND = 404
 OPEN = (PaymentState.SCHEDULED, PaymentState.RELEASED, PaymentState.CONFIRMED)
 
 log = structlog.get_logger("homeward.grants")
@@ -89,16 +88,12 @@ async def fetch_wage(session: Session, placement_id: UUID, vacancy_id: UUID) -> 
 
 
 async def _ask(client: ServiceClient, payload: Payload) -> Any:
-    try:
-        return await client.get("training", f"/v1/vacancies/{payload['vacancy_id']}")
-    except CallFailed as failed:
-        if failed.status != NOT_FOUND:
-            raise
-        log.warning("training has no such vacancy", vacancy=payload["vacancy_id"])
-        return None
+    return await client.find("training", f"/v1/vacancies/{payload['vacancy_id']}")
 
 
 async def _know(session: Session, payload: Payload, vacancy: Any) -> None:
+    if vacancy is None:
+        log.warning("training has no such vacancy", vacancy=payload["vacancy_id"])
     wage = vacancy["wage"] if vacancy is not None else None
     query = select(Worked).where(Worked.placement_id == UUID(payload["placement_id"])).with_for_update()
     worked = await session.scalar(query, execution_options={"populate_existing": True})
