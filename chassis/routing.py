@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any, Protocol, TypeVar, cast
 
+import structlog
 from fastapi import APIRouter, Depends, Request, Response, params
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
@@ -25,6 +26,7 @@ from chassis.db import LOCK_NOT_AVAILABLE, QUERY_CANCELED, Database, Session, is
 from chassis.errors import (
     BUSY,
     PRECONDITION_REQUIRED,
+    TOO_SLOW,
     UNKNOWN_PARAMETER,
     UNSUPPORTED_MEDIA_TYPE,
     FieldError,
@@ -35,6 +37,8 @@ from chassis.telemetry import bind_caller
 
 WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 ATTEMPTS = 4
+
+log = structlog.get_logger("homeward.http")
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 Handle = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -212,7 +216,10 @@ class Pipeline:
                 await here.catch_up()
                 request.state.caught_up = True
             except DBAPIError as error:
-                if not is_conflict(error) and sqlstate(error) not in {LOCK_NOT_AVAILABLE, QUERY_CANCELED}:
+                if sqlstate(error) == QUERY_CANCELED:
+                    log.warning("a statement took too long", route=self.route.path)
+                    raise Problem(TOO_SLOW, headers={"Retry-After": "10"}) from None
+                if not is_conflict(error) and sqlstate(error) != LOCK_NOT_AVAILABLE:
                     raise
                 if number == ATTEMPTS or not is_conflict(error):
                     raise Problem(BUSY, headers={"Retry-After": "1"}) from None

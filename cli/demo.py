@@ -234,7 +234,7 @@ class Walk:
         if state == "approved":
             state = (await self.focal_point.post(f"{path}/order", None))["state"]
         if state == "ordered":
-            handed = {"delivered_on": date.today().isoformat(), "certificate": certificate}  # noqa: DTZ011 - as on paper
+            handed = {"delivered_on": datetime.now(UTC).date().isoformat(), "certificate": certificate}
             await self.focal_point.post(f"{path}/delivery", handed)
         payments = (await self.finance.get("/v1/payments", grant_id=grant["id"]))["items"]
         for number, part in enumerate(self._parts(grant), start=1):
@@ -252,7 +252,7 @@ class Walk:
             if payment["state"] == "scheduled":
                 payment = await eventually(partial(self._release, at), "the papers are on file")
             if payment["state"] == "released":
-                received = {"confirmed_on": date.today().isoformat(), "receipt": receipt}  # noqa: DTZ011 - as above
+                received = {"confirmed_on": datetime.now(UTC).date().isoformat(), "receipt": receipt}
                 await self.focal_point.post(f"{at}/confirm", received)
         await self.focal_point.decide(path, "close")
 

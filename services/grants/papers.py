@@ -1,7 +1,8 @@
 """Papers: a document that is cited counts once cases says that it has it, and that it is about this return.
 
 A citation is taken as it comes, so that nobody waits for cases; a job asks it. Until then a quote is not compared, a
-handover is not proved and money is not released.
+handover is not proved and money is not released. The minutes and statutes of a cooperative are asked once there is a
+joint grant, whose money waits for them.
 """
 
 from collections.abc import Iterable
@@ -20,6 +21,7 @@ from chassis.http import ServiceClient
 from chassis.jobs import JobKind, Payload
 from contracts.codes import PROVED_BY, DocumentKind, GrantKind, Paper
 from services.grants import people
+from services.grants.cooperatives.models import Cooperative
 from services.grants.grants.rules import TRANSITIONS, GrantState
 from services.grants.models import CitedDocument, Delivery, Grant, Payment, Quote
 
@@ -108,6 +110,16 @@ async def handed_over(session: Session, grant: Grant) -> date | None:
         .where(CitedDocument.kind.in_(PROVED_BY[Paper.HANDOVER_CERTIFICATE]))
     )
     return day
+
+
+async def of_cooperative(session: Session, grant_id: UUID) -> tuple[set[str], set[str]]:
+    """What the cooperative of a joint grant was selected and set up by, and what of it is on file, by kind."""
+    row = (
+        await session.execute(select(Cooperative.minutes, Cooperative.statutes).where(Cooperative.grant_id == grant_id))
+    ).first()
+    cited = {kind: document for kind, document in (row._asdict() if row else {}).items() if document is not None}
+    found = await on_file(session, grant_id, cited.values())
+    return set(cited), {kind for kind, document in cited.items() if document in found}
 
 
 async def _ask_at(session: Session, grant_id: UUID, document_id: UUID, due_at: datetime | None) -> None:

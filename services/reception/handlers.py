@@ -22,6 +22,7 @@ from contracts.cases import (
     JourneyFact,
     ReferralWithdrawn,
     ReturneeErased,
+    ReturneeMerged,
     ReturneeUpdated,
     TravelCancelled,
     TravelChanged,
@@ -105,7 +106,7 @@ async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> Non
 
 async def returnee_merged(session: Session, event: Event[ReturneeMerged]) -> None:
     """Know two ids as one person; who was met as a walk-in is not expected under the other id any more."""
-    await beneficiaries.on_merged(session, event)
+    await aliases.on_merged(session, event)
     ids = await aliases.same_person(session, event.data.into)
     query = select(Arrival).where(Arrival.returnee_id.in_(ids)).order_by(Arrival.id).with_for_update()
     arrivals = list(await session.scalars(query))

@@ -15,6 +15,7 @@ from sqlalchemy.exc import InvalidRequestError
 
 import chassis
 from chassis.audit import audit
+from chassis.db import Database
 from chassis.idempotency import idempotency, purge
 from chassis.routing import Router
 from cli.embedded import free_port
@@ -369,6 +370,19 @@ class TestRefusals:
         for answer in answers:
             assert (answer.status_code, answer.headers.get("retry-after")) == (503, "2")
             assert answer.json()["type"] == "/problems/service-unavailable"
+
+    async def test_a_statement_that_takes_too_long_is_not_blamed_on_others(
+        self, probe: Probe, probe_database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with probing.running(probe_database.url) as slow:
+            hasty = Database(slow.homeward.settings.sqlalchemy_url, statement_timeout=200)
+            monkeypatch.setattr(slow.homeward, "database", hasty)
+            answer = await slow.http.post("/v1/notes", json={"words": "slow"}, headers=headers())
+            await hasty.close()
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+        assert answer.json()["type"] == "/problems/took-too-long"
+        there = await probe.http.get("/v1/notes", params={"words": "slow"}, headers=headers())
+        assert there.json()["items"] == []
 
 
 class TestPages:

@@ -149,6 +149,7 @@ def listed(
     returnee_ids: Sequence[UUID] | None,
     case_id: UUID | None,
     budget_id: UUID | None,
+    unsettled: bool | None,
     updated_since: Any,
 ) -> Select[Any]:
     """Grants of people in whose return the caller takes part."""
@@ -164,6 +165,8 @@ def listed(
             query = query.where(column == value)
     if returnee_ids is not None:
         query = query.where(Grant.returnee_id.in_(returnee_ids))
+    if unsettled is not None:
+        query = query.where((func.jsonb_array_length(Grant.unsettled) > 0) == unsettled)
     if updated_since is not None:
         query = query.where(Grant.updated_at >= updated_since)
     return query
@@ -946,6 +949,6 @@ async def scrub(session: Session, returnee_id: UUID) -> None:
     await session.execute(
         update(Grant)
         .where(Grant.returnee_id == returnee_id)
-        .values(returnee_id=None, household_id=None, description=None, housing=None)
+        .values(returnee_id=None, household_id=None, description=None, housing=None, unsettled=[])
     )
     await session.execute(update(Payment).where(Payment.returnee_id == returnee_id).values(returnee_id=None))
