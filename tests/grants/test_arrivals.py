@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import text
 
 from contracts import cases, reception
-from services.grants.plans import JOB
 from tests.grants.office import ARRIVED, RELEASER, Office, Person
 
 TODAY = datetime.now(UTC).date()
@@ -85,30 +84,6 @@ async def test_while_a_case_rests_its_windows_do_not_run(
     if resumed:
         await office.tell(cases.CaseResumed(**person.ids, state="in_delivery", rested_days=rested))
     assert await asks(office, person) == expected
-
-
-async def test_a_plan_waits_less_and_less_often_and_not_for_who_was_erased(office: Office) -> None:
-    await office.budget()
-    person, gone = Person(), uuid4()
-    await office.tell(person.opened(), cases.ReturneeErased(returnee_id=gone))
-    line = {"id": str(uuid4()), "kind": "business", "housing": None, "budget": {"amount": "5.00", "currency": "EUR"}}
-    lines = [line | {"beneficiary": str(person.id)}, line | {"id": str(uuid4()), "beneficiary": str(gone)}]
-    payload = {"case_id": str(person.case_id), "plan_id": str(uuid4()), "plan_version": 1, "preparer": str(uuid4())}
-    waits = []
-    for _ in range(13):
-        async with office.homeward.database.transaction() as session:
-            await JOB.apply(session, payload, {"lines": lines, "preparers": []})
-            query = "SELECT payload, round(extract(epoch FROM due_at - clock_timestamp())) AS wait FROM job"
-            (row,) = (await session.execute(text(f"{query} WHERE kind = 'grants.plan.fetch'"))).all()
-            payload, wait = row.payload, int(row.wait)
-        waits.append(wait)
-    assert waits[:3] == [1, 2, 4]
-    assert max(waits) == 300
-    await office.tell(person.received())
-    async with office.homeward.database.transaction() as session:
-        await JOB.apply(session, payload, {"lines": lines, "preparers": []})
-    (grant,) = (await office.get("/v1/grants")).json()["items"]
-    assert (grant["returnee_id"], grant["state"]) == (str(person.id), "requested")
 
 
 async def test_what_is_to_be_used_in_time_is_not_paid_when_it_was_not(office: Office) -> None:
