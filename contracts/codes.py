@@ -2,10 +2,20 @@
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID, uuid5
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    model_validator,
+)
+
+from contracts.currencies import is_exact, unit
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
 """An organisation, programme or office, as it is registered here."""
@@ -44,7 +54,10 @@ def actor_id(organisation: str, person: str) -> UUID:
 
 
 class Money(BaseModel):
-    """An exact amount. On the wire the amount is a string, because a JSON number is not exact everywhere."""
+    """An exact amount, with the decimals of its currency (ISO 4217).
+
+    On the wire the amount is a string, because a JSON number is not exact everywhere.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -54,6 +67,13 @@ class Money(BaseModel):
         PlainSerializer(lambda amount: format(amount, "f"), return_type=PlainAmount, when_used="json"),
     ]
     currency: CurrencyCode
+
+    @model_validator(mode="after")
+    def written_as_its_currency_is(self) -> Self:
+        """Write as many decimals as the currency has, however many came; what is finer is left for who refuses it."""
+        if is_exact(self.amount, self.currency):
+            object.__setattr__(self, "amount", self.amount.quantize(unit(self.currency)))
+        return self
 
 
 class ReturnKind(StrEnum):

@@ -201,7 +201,7 @@ async def test_corrected_downwards_after_the_release_it_is_told_and_people_decid
     await office.done(f"/v1/payments/{one['id']}/confirm", receipt)
     await tell(office, course.corrected(1, ABSENT))
     assert (await allowances(office, grant, questioned="true"))[0]["state"] == "confirmed"
-    await office.done(f"/v1/payments/{one['id']}/recover", {"reason": "mistake"})
+    await office.done(f"/v1/payments/{one['id']}/recover", {"reason": "mistake"}, by=APPROVER)
     assert await allowances(office, grant, questioned="true") == []
     assert (await office.sums(budget))["recovered"] == Decimal("8.00")
     await tell(office, course.corrected(1, PRESENT))

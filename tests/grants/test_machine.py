@@ -25,6 +25,7 @@ STEPS = st.one_of(
     st.tuples(st.just("amend"), ACTORS, PLACE, st.sampled_from(["100.00", "1200.00"])),
     st.tuples(st.just("pay"), ACTORS, PLACE, st.sampled_from(["0.01", "300.00", "900.00"])),
     st.tuples(st.sampled_from(["release", "confirm", "fail", "reverse", "recover"]), ACTORS, PLACE, st.none()),
+    st.tuples(st.sampled_from(["confirm", "recover"]), ACTORS, PLACE, st.sampled_from(["0.01", "299.99"])),
 )
 BODIES: dict[str, Any] = {
     "reject": {"reason": "other"},
@@ -74,14 +75,14 @@ class Books:
             return
         body = dict(BODIES.get(name, {}))
         body |= {"delivery": {"certificate": uuid4()}, "confirm": {"receipt": uuid4()}}.get(name, {})
-        body |= {"amount": euros(str(amount))} if name == "amend" else {}
+        body |= {"amount": euros(str(amount))} if name == "amend" or (amount and name in OF_PAYMENTS) else {}
         version = await office.version(path) if name in DECIDED else None
         answer = await office.post(f"{path}/{name}", body or None, by=who, version=version)
         await self.note(answer)
 
     async def note(self, answer: Any, made: list[str] | None = None) -> None:
         self.answers[answer.status_code] += 1
-        assert answer.status_code in {200, 201, 403, 404, 409, 412}, answer.text
+        assert answer.status_code in {200, 201, 403, 404, 409, 412, 422}, answer.text
         if made is not None and answer.status_code == 201:
             made.append(answer.json()["id"])
 
@@ -101,7 +102,7 @@ class Books:
             assert all(amount <= Decimal(2000) for _, amount in rows)
 
 
-async def test_no_sequence_breaks_the_books(databases: Databases) -> None:
+async def test_no_wave_of_requests_breaks_the_books(databases: Databases) -> None:
     async with running((await databases.new("grants")).url) as office:
         budget, payee = await office.budget("1000000.00"), await office.payee()
         seen: Counter[int] = Counter()

@@ -31,7 +31,8 @@ NOT_EARNED = "not_earned"
 """Why a payment failed: what it was for was taken back before anybody released it."""
 FETCH_WAGE = "grants.wage.fetch"
 NOT_FOUND = 404
-OPEN = (PaymentState.SCHEDULED, PaymentState.RELEASED, PaymentState.CONFIRMED)
+OURS = (Question.ATTENDANCE_CORRECTED, Question.WORK_ENDED)
+"""Questions that attendance and work raise, and settle."""
 
 log = structlog.get_logger("homeward.grants")
 
@@ -143,32 +144,21 @@ async def _reconcile(
     settled = set()
     for payment in rows:
         grant, is_due = by_id[payment.grant_id], payment.session in due
-        if payment.state not in OPEN:
-            if payment.reason != NOT_EARNED and payment.questioned is None:
+        if payment.state not in payments.OPEN:
+            if payment.reason != NOT_EARNED and payment.questioned not in OURS:
                 settled.add(payment.session)
         elif is_due:
             settled.add(payment.session)
-            if payment.questioned is not None:
-                _note(session, grant, payment, None)
+            if payment.questioned in OURS:
+                await payments.question(session, grant, payment, None)
         elif payment.state == PaymentState.SCHEDULED:
             await payments.fail(session, people.SYSTEM, grant, payment, NOT_EARNED)
         elif payment.questioned is None:
-            _note(session, grant, payment, why)
+            await payments.question(session, grant, payment, why)
     await session.flush()
     for each in earned:
         if each.key not in settled:
             await _schedule(session, granted, each)
-
-
-def _note(session: Session, grant: Grant, payment: Payment, why: Question | None) -> None:
-    """Say that a released payment is in question, or that it is not any more."""
-    payment.questioned = why
-    payment.changed()
-    if why is not None:
-        grants.publish_payment(session, grant, payment, facts.PaymentQuestioned, why=why)
-    else:
-        grants.publish_payment(session, grant, payment, facts.PaymentUpheld)
-    audit.record(session, people.SYSTEM, "question" if why else "uphold", payments.RESOURCE, payment.id)
 
 
 async def _schedule(session: Session, granted: Sequence[Grant], earned: Earned) -> None:
@@ -192,6 +182,7 @@ async def _schedule(session: Session, granted: Sequence[Grant], earned: Earned) 
         reference=grants.reference_of(payment_id),
         method=earned.method,
         session=earned.key,
+        as_cash=earned.method is PaymentMethod.CASH,
         amount=amount,
         currency=grant.currency,
         payout=amount,
