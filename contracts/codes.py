@@ -54,10 +54,7 @@ def actor_id(organisation: str, person: str) -> UUID:
 
 
 class Money(BaseModel):
-    """An exact amount, with the decimals of its currency (ISO 4217).
-
-    On the wire the amount is a string, because a JSON number is not exact everywhere.
-    """
+    """An exact amount. On the wire the amount is a string, because a JSON number is not exact everywhere."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
