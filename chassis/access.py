@@ -9,9 +9,9 @@ from uuid import UUID
 from sqlalchemy import (
     Column,
     ColumnElement,
+    CompoundSelect,
     DateTime,
     Index,
-    Select,
     SQLColumnExpression,
     Table,
     Text,
@@ -23,6 +23,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union_all,
 )
 from sqlalchemy.dialects.postgresql import insert
 
@@ -87,13 +88,19 @@ async def revoke(session: Session, subject_id: UUID, role: Role, organisation: s
     )
 
 
-def _part_of(caller: Caller) -> ColumnElement[bool]:
-    mine: ColumnElement[bool] = (participation.c.organisation == caller.organisation) & (
-        participation.c.role != Role.PROGRAMME
-    )
+def _parts_of(caller: Caller) -> list[ColumnElement[bool]]:
+    parts: list[ColumnElement[bool]] = [
+        (participation.c.organisation == caller.organisation) & (participation.c.role != Role.PROGRAMME)
+    ]
     if caller.kind is OrganisationKind.PROGRAMME_OFFICE and caller.programmes:
-        mine = or_(mine, (participation.c.role == Role.PROGRAMME) & participation.c.organisation.in_(caller.programmes))
-    return mine & or_(participation.c.until.is_(None), participation.c.until > now())
+        programme = participation.c.organisation.in_(caller.programmes)
+        parts.append((participation.c.role == Role.PROGRAMME) & programme)
+    return parts
+
+
+def _part_of(caller: Caller) -> ColumnElement[bool]:
+    current = or_(participation.c.until.is_(None), participation.c.until > now())
+    return or_(*_parts_of(caller)) & current
 
 
 def visible(
@@ -113,13 +120,30 @@ def visible(
     return exists(select(1).where(participation.c.subject_id == subject_id, _part_of(caller)))
 
 
-def subjects(caller: Caller) -> Select[tuple[UUID]]:
-    """The returnees and referrals that the caller's organisation takes part in now; for one that takes part in few.
+def one_by_one(
+    subject_id: SQLColumnExpression[UUID], caller: Caller, condition: ColumnElement[bool]
+) -> ColumnElement[bool]:
+    """As `visible`, for a query that wants some of many: it is asked of each, and nobody else's rows are collected.
+
+    Args:
+        subject_id: Column with the returnee's or referral's id.
+        caller: Who asks.
+        condition: On `participation`, which counts only so.
+    """
+    if caller.is_internal:
+        return true()
+    part = select(1).where(participation.c.subject_id == subject_id, _part_of(caller), condition)
+    return exists(part.offset(0))
+
+
+def subjects(caller: Caller, most: int) -> CompoundSelect[tuple[UUID]]:
+    """Some of the returnees and referrals that the caller's organisation takes part in, or did, by the index alone.
 
     Args:
         caller: Who asks; not one of our own services, which see everybody.
+        most: How many.
     """
-    return select(participation.c.subject_id).where(_part_of(caller))
+    return union_all(*(select(participation.c.subject_id).where(part) for part in _parts_of(caller))).limit(most)
 
 
 def shown(

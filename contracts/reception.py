@@ -138,6 +138,8 @@ class ConfirmationMethod(StrEnum):
     PHONE = "phone"
     TRAVEL_DOCUMENT = "travel_document"
     AUTHORITY = "authority"
+    MET_AS_WALK_IN = "met_as_walk_in"
+    """A desk met them as somebody whom nobody expected, and they turned out to be the one who was."""
 
 
 class ArrivalConfirmed(ArrivalFact, name="reception.arrival.confirmed", subject="returnee_id", audience=EVERYBODY):

@@ -83,6 +83,7 @@ class Referral(Resource):
         CheckConstraint("retroactive = (arrived_on IS NOT NULL)", name="retroactive_after_an_arrival"),
         CheckConstraint("state <> 'accepted' OR implementer IS NOT NULL", name="accepted_by_somebody"),
         CheckConstraint("state <> 'rejected' OR rejection_reason IS NOT NULL", name="rejected_for_a_reason"),
+        Index("ix_referral_external_reference", "external_reference"),
         Index("ix_referral_state", "state", "id"),
         Index("ix_referral_updated_at", "updated_at"),
     )
@@ -102,14 +103,12 @@ class Returnee(Resource):
     languages: Mapped[list[str]]
     contacts: Mapped[list[dict[str, Any]]]
     identifiers: Mapped[list[dict[str, Any]]]
-    search: Mapped[str]
-    """What their names are ranked by."""
     terms: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
-    """What their names are looked up by; see `returnees.lookup`."""
+    """What they are looked up by; see `returnees.lookup`."""
     keys: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
     """Where possible duplicates are looked for; see `returnees.matching`."""
     found_by: Mapped[int] = mapped_column(server_default=text("0"))
-    """By which rules the three were made; what others made is made again by a job."""
+    """By which rules the two were made; what others made is made again by a job."""
     erased_at: Mapped[datetime | None]
 
     __table_args__ = (
@@ -117,8 +116,22 @@ class Returnee(Resource):
         CheckConstraint("(erased_at IS NULL) = (birth_date IS NOT NULL)", name="born_unless_erased"),
         Index("ix_returnee_keys", "keys", postgresql_using="gin"),
         CheckConstraint("birth_precision IN ('day', 'month', 'year', 'estimated')", name="birth_precision_known"),
-        Index("ix_returnee_terms", "terms", postgresql_using="gin"),
+        # Each search would read what is pending of a fast update.
+        Index("ix_returnee_terms", "terms", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
         Index("ix_returnee_found_by", "found_by"),
+    )
+
+
+class NameWord(Base):
+    """A word that names are made of, by which its other spellings are known; it says of nobody that they bear it."""
+
+    __tablename__ = "name_word"
+
+    word: Mapped[str] = mapped_column(primary_key=True)
+    keys: Mapped[list[str]]
+
+    __table_args__ = (
+        Index("ix_name_word_keys", "keys", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
     )
 
 
@@ -363,10 +376,13 @@ class PlanLineStatus(Base):
     status: Mapped[str]
     delivered_at: Mapped[datetime | None]
     """When who delivers it said that it was."""
+    undone_at: Mapped[datetime | None]
+    """When they said that what they had delivered does not hold; none once it does."""
     updated_at: Mapped[datetime] = mapped_column(server_default=now(), server_onupdate=FetchedValue())
 
     __table_args__ = (
         CheckConstraint("(status = 'delivered') = (delivered_at IS NOT NULL)", name="delivered_at_a_time"),
+        CheckConstraint("undone_at IS NULL OR status = 'in_delivery'", name="undone_is_not_delivered"),
         CheckConstraint(
             "status IN ('planned', 'requested', 'granted', 'in_delivery', 'delivered', 'cancelled')",
             name="status_known",

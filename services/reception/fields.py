@@ -71,8 +71,21 @@ def _nationality(code: str) -> str:
     return code
 
 
+@cache
+def _languages() -> frozenset[str]:
+    codes = {language.alpha_3 for language in pycountry.languages}
+    return frozenset(codes | {language.alpha_2 for language in pycountry.languages if hasattr(language, "alpha_2")})
+
+
+def _language(code: str) -> str:
+    if code not in _languages():
+        raise refuse("unknown_language", "an ISO 639-1 or 639-3 code")
+    return code
+
+
 NamePart = Annotated[str, AfterValidator(_plain)]
 BirthDate = Annotated[date, AfterValidator(_born), Written]
 Nationality = Annotated[str, AfterValidator(_nationality)]
+Language = Annotated[str, AfterValidator(_language)]
 LatinName = Annotated[NamePart, AfterValidator(lambda text: _in_script(text, "LATIN"))]
 ArabicName = Annotated[NamePart, AfterValidator(lambda text: _in_script(text, "ARABIC"))]

@@ -6,29 +6,23 @@ from typing import Any
 import structlog
 from sqlalchemy import ColumnElement, delete, or_, select, update
 
-from chassis import beneficiaries
+from chassis import aliases, beneficiaries, identities
+from chassis.beneficiaries import is_erased
 from chassis.consumer import Handlers
 from chassis.db import Session, now
 from chassis.events import Event
 from chassis.ids import new_id
 from chassis.outbox import publish
+from contracts import cases
 from contracts.cases import (
-    CaseClosed,
     CaseOpened,
-    CaseProgressed,
-    CaseReopened,
-    CaseResumed,
-    CaseSuspended,
-    CaseTransferred,
+    HouseholdChange,
+    HouseholdChanged,
     Itinerary,
     JourneyFact,
     ReferralWithdrawn,
     ReturneeErased,
     ReturneeMerged,
-    ReturneeRestricted,
-    ReturneeShared,
-    ReturneeUnmerged,
-    ReturneeUnshared,
     ReturneeUpdated,
     TravelCancelled,
     TravelChanged,
@@ -37,16 +31,22 @@ from contracts.cases import (
     TravelPlanned,
 )
 from contracts.codes import ArrivalState
-from contracts.reception import ArrivalExpected, ArrivalNotDeparted, ReturneeScrubbed
-from services.reception import identities
+from contracts.reception import (
+    ArrivalConfirmed,
+    ArrivalExpected,
+    ArrivalNotDeparted,
+    ConfirmationMethod,
+    ReturneeScrubbed,
+)
 from services.reception.arrivals.rules import ON_JOURNEY_OFF, ON_JOURNEY_SET
 from services.reception.facts import ids_of
 from services.reception.flights.rules import same_journey
 from services.reception.models import Arrival, Flight, Handover, Mark, OnwardTransport, Passenger, Profile
-from services.reception.uniting import unite_known
+from services.reception.uniting import unite_known, when
 
 log = structlog.get_logger("homeward.reception")
 
+NOT_SEEN = frozenset({ArrivalState.EXPECTED, ArrivalState.DIVERTED, ArrivalState.NO_SHOW, ArrivalState.NOT_DEPARTED})
 RELATED = ("case_id", "referral_id", "household_id", "programme")
 
 
@@ -54,7 +54,7 @@ async def case_opened(session: Session, event: Event[CaseOpened]) -> None:
     """Know the person and who takes part, relate what is expected of them, and fetch who they are."""
     await beneficiaries.on_opened(session, event)
     data = event.data
-    if await _erased(session, event):
+    if await is_erased(session, data.returnee_id):
         return
     await session.execute(
         update(Arrival)
@@ -64,9 +64,25 @@ async def case_opened(session: Session, event: Event[CaseOpened]) -> None:
     await identities.fetch_later(session, data.returnee_id)
 
 
+async def household_changed(session: Session, event: Event[HouseholdChanged]) -> None:
+    """Know whom they belong to; who left a household is at hand for nobody in it."""
+    data = event.data
+    now_in = None if data.change is HouseholdChange.LEFT else data.household_id
+    known = beneficiaries.beneficiary
+    where = [known.c.returnee_id == data.returnee_id]
+    theirs = [Arrival.returnee_id == data.returnee_id]
+    if now_in is None:
+        where.append(known.c.household_id == data.household_id)
+        theirs.append(Arrival.household_id == data.household_id)
+    elif data.referral_id is not None:
+        theirs.append(Arrival.referral_id == data.referral_id)
+    await session.execute(update(known).where(*where).values(household_id=now_in, updated_at=now()))
+    await session.execute(update(Arrival).where(*theirs).values(household_id=now_in))
+
+
 async def returnee_updated(session: Session, event: Event[ReturneeUpdated]) -> None:
     """Fetch who the person is again."""
-    if not await _erased(session, event):
+    if not await is_erased(session, event.data.returnee_id):
         await identities.fetch_later(session, event.data.returnee_id)
 
 
@@ -86,6 +102,36 @@ async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> Non
     )
     await session.execute(update(OnwardTransport).where(OnwardTransport.arrival_id.in_(theirs)).values(district=None))
     publish(session, ReturneeScrubbed(returnee_id=returnee_id))
+
+
+async def returnee_merged(session: Session, event: Event[ReturneeMerged]) -> None:
+    """Know two ids as one person; who was met as a walk-in is not expected under the other id any more."""
+    await aliases.on_merged(session, event)
+    ids = await aliases.same_person(session, event.data.into)
+    query = select(Arrival).where(Arrival.returnee_id.in_(ids)).order_by(Arrival.id).with_for_update()
+    arrivals = list(await session.scalars(query))
+    met = [each for each in arrivals if each.walk_in and each.met_at is not None]
+    at = event.envelope.occurred_at
+    for arrival in arrivals:
+        if arrival.walk_in or arrival.state not in NOT_SEEN:
+            continue
+        seen = next((each for each in met if each.met_at and same_journey(when(arrival), each.met_at)), None)
+        if seen is None or seen.arrived_on is None:
+            continue
+        confirmed = {
+            "arrived_on": seen.arrived_on,
+            "confirmation_method": ConfirmationMethod.MET_AS_WALK_IN,
+            "confirmation_evidence": "seen_in_person",
+            "held_at": None,
+            "held_by": None,
+            "version": Arrival.version + 1,
+            "updated_at": now(),
+        }
+        await session.execute(
+            update(Arrival).where(Arrival.id == arrival.id).values(_reached(ArrivalState.COMPLETED, at) | confirmed)
+        )
+        fact = ArrivalConfirmed(**ids_of(arrival), arrived_on=seen.arrived_on, method=ConfirmationMethod.MET_AS_WALK_IN)
+        publish(session, fact, occurred_at=at)
 
 
 async def travel_planned(session: Session, event: Event[TravelPlanned]) -> None:
@@ -120,12 +166,6 @@ async def referral_withdrawn(session: Session, event: Event[ReferralWithdrawn]) 
         )
 
 
-async def _erased(session: Session, event: Event[Any]) -> bool:
-    known = beneficiaries.beneficiary.c
-    state = await session.scalar(select(known.state).where(known.returnee_id == event.data.returnee_id))
-    return state == "erased"
-
-
 async def _expect(session: Session, event: Event[Any], *, booked: bool | None) -> None:
     """One arrival a person and journey: expected where it is new, moved where the journey moved.
 
@@ -133,7 +173,7 @@ async def _expect(session: Session, event: Event[Any], *, booked: bool | None) -
     waits here, seen by nobody, until the case is opened.
     """
     data: Itinerary = event.data
-    if await _erased(session, event):
+    if await is_erased(session, data.returnee_id):
         return
     arrival = await _arrival_of(session, data)
     journey = {
@@ -158,6 +198,9 @@ async def _expect(session: Session, event: Event[Any], *, booked: bool | None) -
         session.add(arrival)
         await session.flush()
         await unite_known(session, returnee_id=data.returnee_id)
+    elif arrival.state == ArrivalState.DIVERTED and booked is not None:
+        log.info("a journey was booked that goes elsewhere by now", arrival=str(arrival.id))
+        return
     elif arrival.state not in ON_JOURNEY_SET:
         log.info("a journey moved after its end", arrival=str(arrival.id), state=arrival.state)
         return
@@ -231,22 +274,12 @@ def _reached(state: ArrivalState, at: Any) -> dict[str, Any]:
 
 
 HANDLERS: Handlers = {
-    **beneficiaries.projection(
-        opened=CaseOpened,
-        moved=(CaseProgressed, CaseSuspended, CaseResumed, CaseClosed, CaseReopened),
-        erased=ReturneeErased,
-        more={
-            CaseTransferred: beneficiaries.on_transferred,
-            ReturneeMerged: beneficiaries.on_merged,
-            ReturneeUnmerged: beneficiaries.on_unmerged,
-            ReturneeShared: beneficiaries.on_shared,
-            ReturneeUnshared: beneficiaries.on_unshared,
-            ReturneeRestricted: beneficiaries.on_restricted,
-        },
-    ),
+    **beneficiaries.projection(cases),
     CaseOpened: case_opened,
+    HouseholdChanged: household_changed,
     ReturneeUpdated: returnee_updated,
     ReturneeErased: returnee_erased,
+    ReturneeMerged: returnee_merged,
     TravelPlanned: travel_planned,
     TravelChanged: travel_changed,
     TravelConfirmed: travel_confirmed,

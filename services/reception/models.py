@@ -153,6 +153,7 @@ class Alias(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     arrival_id: Mapped[UUID] = mapped_column(ForeignKey("arrival.id"), index=True)
+    since: Mapped[datetime] = mapped_column(server_default=now(), index=True)
 
 
 class Passenger(Base):

@@ -6,6 +6,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import delete, insert, or_, select, update
 
+from chassis.access import Role, grant
 from chassis.db import Session, now
 from chassis.outbox import publish
 from contracts.codes import ArrivalState
@@ -78,7 +79,7 @@ async def unite(session: Session, arrival_id: UUID, returnee_id: UUID) -> Arriva
         .order_by(Arrival.id)
         .with_for_update()
     )
-    one = next((each for each in theirs if same_journey(_when(each), flight.scheduled_at)), None)
+    one = next((each for each in theirs if same_journey(when(each), flight.scheduled_at)), None)
     if one is None:
         return None
     await session.execute(update(Passenger).where(Passenger.arrival_id == mine.id).values(arrival_id=one.id))
@@ -95,6 +96,8 @@ async def unite(session: Session, arrival_id: UUID, returnee_id: UUID) -> Arriva
     told = one.state == ArrivalState.EXPECTED and any(getattr(one, name) != value for name, value in moved.items())
     await session.execute(update(Arrival).where(Arrival.id == one.id).values(values | (moved if told else {})))
     await session.refresh(one)
+    if flight.receiver is not None:  # whose desk meets the flight, whoever implements the case
+        await grant(session, [returnee_id], Role.PARTNER, flight.receiver)
     if told:
         fact = ArrivalExpected(
             **ids_of(one), port_of_entry=one.port_of_entry, expected_at=one.expected_at, confirmed=one.confirmed
@@ -103,7 +106,8 @@ async def unite(session: Session, arrival_id: UUID, returnee_id: UUID) -> Arriva
     return one
 
 
-def _when(arrival: Arrival) -> datetime | None:
+def when(arrival: Arrival) -> datetime | None:
+    """When somebody was met or is expected; None where only the journey is known, not its time."""
     if arrival.departs_on is not None and arrival.met_at is None and arrival.expected_at is None:
         return datetime.combine(arrival.departs_on, time(12), UTC)
     return arrival.met_at or arrival.expected_at

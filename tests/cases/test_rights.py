@@ -1,5 +1,6 @@
 """What a person may ask for: shared for a time, consents, restrictions, holds, who looked, and erasure."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -12,7 +13,7 @@ TERMS = {
     "purpose": "referred_service",
     "legal_basis": "consent",
     "categories": ["identity", "contacts"],
-    "until": "2027-06-01T00:00:00Z",
+    "until": (datetime.now(UTC) + timedelta(days=180)).isoformat(),
 }
 
 
@@ -158,7 +159,7 @@ class TestHoldings:
         held = (await house.get(path, "internal", scopes="internal")).json()
         assert held["tables"]["returnee"][0]["names"][0]["family"] == "Al Oebaidi"
         assert held["tables"]["referral"][0]["person"]["names"][0]["family"] == "Al Oebaidi"
-        assert "returnee.search" in held["withheld"]
+        assert "returnee.terms" in held["withheld"]
         assert await house.audited("export", accepted.people[0]) == 1
         rows = (await house.get(f"/returnees/{accepted.people[0]}/access-report")).json()["items"]
         assert ("homeward", "export") in {(row["organisation"], row["action"]) for row in rows}

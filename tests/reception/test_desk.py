@@ -2,12 +2,14 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select
 
 from chassis.audit import audit
+from contracts import cases
 from tests.reception.desk import LANDS_AT, Desk, Person
 
 HOUSEHOLD = {"women": 1, "men": 1, "girls": 2, "boys": 0}
@@ -380,3 +382,35 @@ async def test_a_family_of_a_manifest_whom_no_referral_names_is_one_household(de
         told = await desk.call("GET", f"/v1/arrivals/{arrival}/identity", organisation=None)
         members[seat] = told.json()["member"]
     assert members == {"3A": "child", "3B": "principal", "3C": "adult", "9A": "principal"}
+
+
+async def test_a_walk_in_who_was_expected_all_along_is_expected_no_more(desk: Desk):
+    person, later = Person(), Person()
+    expected, another = await desk.expect(person), await desk.expect(later, arrives_at=LANDS_AT + timedelta(days=40))
+    met = (await desk.post("", **walks_in(occurred_at=LANDS_AT))).json()
+    walk_in = met["returnee_id"]
+    await desk.tell(cases.ReturneeMerged(returnee_id=walk_in, into=person.id))
+    await desk.tell(cases.ReturneeMerged(returnee_id=walk_in, into=person.id))
+    shown = (await desk.get(f"/{expected}")).json()
+    assert (shown["state"], shown["confirmation"]["method"]) == ("completed", "met_as_walk_in")
+    assert [kind for kind, _ in await desk.published(person)] == ["arrival.expected", "arrival.confirmed"]
+    assert (await desk.get(f"/{another}")).json()["state"] == "expected"
+    assert set(await desk.arrivals_of(person)) == {expected, UUID(met["id"])}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ({"return_kind": None}, "return_kind_required"),
+        ({"particulars": {"languages": ["ger"]}}, "unknown_language"),
+        (
+            {"particulars": {"documents": [{"kind": "passport", "number": "- -", "issuer": "IRQ"}]}},
+            "string_pattern_mismatch",
+        ),
+    ],
+)
+async def test_a_walk_in_whom_cases_could_not_adopt_is_refused(desk: Desk, wrong: dict[str, Any], code: str):
+    body = walks_in()
+    particulars = body["particulars"] | wrong.get("particulars", {})  # type: ignore[operator]
+    refused = await desk.post("", **body | wrong | {"particulars": particulars})
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, code)

@@ -110,10 +110,10 @@ async def test_who_it_is_is_fetched_when_the_case_opens_and_again_when_it_change
 
 
 async def test_an_identity_that_is_gone_is_not_an_error(desk: Desk):
-    from chassis.http import CallFailed
+    from chassis.http import CallFailed, ServiceClient
     from services.reception.identities import fetch_job
 
-    class Cases:
+    class Cases(ServiceClient):
         def __init__(self, status: int | None) -> None:
             self.status = status
 
@@ -165,3 +165,18 @@ async def test_a_journey_that_moves_after_its_end_changes_nothing(desk: Desk):
     await desk.tell(cases.TravelChanged(**person.journey(revision=2, port_of_entry="BSR")))
     assert (await one(desk, person))["port_of_entry"] == "EBL"
     assert [kind for kind, _ in await desk.published(person)] == ["arrival.expected", "arrival.received"]
+
+
+async def test_who_was_redirected_is_followed_still(desk: Desk):
+    person = Person()
+    arrival = await desk.expect(person)
+    await desk.post(f"/{arrival}/redirect", port_of_entry="BGW", expected_at=LANDS_AT + timedelta(days=1))
+    await desk.tell(cases.TravelConfirmed(**person.journey()))  # the booking that they missed
+    shown = (await desk.get(f"/{arrival}")).json()
+    assert (shown["state"], shown["port_of_entry"]) == ("diverted", "BGW")
+    await desk.tell(cases.TravelChanged(**person.journey(port_of_entry="NJF", revision=2)))
+    shown = (await desk.get(f"/{arrival}")).json()
+    assert (shown["state"], shown["port_of_entry"]) == ("expected", "NJF")
+    await desk.post(f"/{arrival}/redirect", port_of_entry="BGW", expected_at=LANDS_AT + timedelta(days=1))
+    await desk.tell(cases.TravelCancelled(**person.journey(revision=3)))
+    assert (await desk.get(f"/{arrival}")).json()["state"] == "not_departed"

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from chassis.audit import audit
 from chassis.outbox import outbox
 from contracts import cases
-from services.reception.models import Arrival
+from services.reception.models import Arrival, Passenger
 from tests.reception.desk import LANDS_AT, Desk, Person
 
 DATA = Path(__file__).parent / "data"
@@ -188,6 +188,65 @@ async def test_a_new_version_loses_nothing_that_was_done(desk: Desk):
     assert after["5A"]["arrival_id"] == seats["4A"]["arrival_id"]
     stale = await desk.manifest(flight, [], version=first.headers["etag"])
     assert stale.status_code == 412
+
+
+async def test_the_desk_that_meets_a_flight_sees_who_was_recognised_on_it(desk: Desk):
+    person = Person()
+    arrival = await desk.expect(person, implementer="ewec")
+    await desk.recognise(person, marks=[desk.marks.reference("BAMF-EWEC-1", 0).hex()])
+    assert (await desk.get(f"/{arrival}")).status_code == 404
+    flight = await desk.announce(receiver="iom-iraq")
+    await desk.manifest(flight, [NAMED | {"external_reference": "BAMF-EWEC-1", "person": 0}])
+    assert (await desk.post(f"/{arrival}/check-in")).status_code == 200
+
+
+async def test_two_passengers_whom_nothing_tells_apart_are_refused(desk: Desk):
+    flight = await desk.announce()
+    twin = {name: NAMED[name] for name in ("family_name", "given_names", "birth_date", "nationality")}
+    refused = await desk.manifest(flight, [twin, twin])
+    (error,) = refused.json()["errors"]
+    assert (error["code"], error["pointer"]) == ("not_told_apart", "/passengers/1/seat")
+    assert "BABAN" not in refused.text
+    assert (await desk.manifest(flight, [twin, twin | {"seat": "3B"}])).json()["added"] == 2
+
+
+async def test_who_was_met_stays_the_same_when_a_spelling_or_a_number_is_corrected(desk: Desk):
+    flight = await desk.announce()
+    unsure = {name: value for name, value in NAMED.items() if not name.startswith("document")}
+    taken = await desk.manifest(flight, [unsure])
+    arrival = (await desk.passengers(flight))["3A"]["arrival_id"]
+    assert (await desk.post(f"/{arrival}/check-in")).status_code == 200
+    corrected = unsure | {"given_names": "KAMRAN", "document_number": "A51951406", "document_kind": "passport"}
+    taken = await desk.manifest(flight, [corrected], version=taken.headers["etag"])
+    assert (taken.json()["added"], taken.json()["changed"]) == (0, 1)
+    assert await arrivals_on(desk, flight) == 1
+    other = {"seat": "3A", "family_name": "OTHER", "given_names": "ONE", "nationality": "IRQ"}
+    taken = await desk.manifest(flight, [other], version=taken.headers["etag"])
+    assert (taken.json()["added"], taken.json()["kept"]) == (1, 1)
+
+
+async def test_what_happened_to_a_seat_is_not_handed_to_who_has_it_next(desk: Desk):
+    flight = await desk.announce()
+    taken = await desk.manifest(flight, [SEAT])
+    arrival = (await desk.passengers(flight))["9F"]["arrival_id"]
+    assert (await desk.post(f"/{arrival}/no-show")).status_code == 200
+    taken = await desk.manifest(flight, [NAMED | {"seat": "9F"}], version=taken.headers["etag"])
+    assert (taken.json()["added"], taken.json()["kept"]) == (1, 1)
+
+
+async def test_an_erased_person_does_not_come_back_with_the_next_version(desk: Desk):
+    person = Person()
+    await desk.expect(person)
+    await desk.recognise(person, marks=[desk.marks.reference("BAMF-ERASED-1", 0).hex()])
+    flight = await desk.announce()
+    line = NAMED | {"external_reference": "BAMF-ERASED-1", "person": 0}
+    taken = await desk.manifest(flight, [line])
+    await desk.tell(cases.ReturneeErased(returnee_id=person.id))
+    again = await desk.manifest(flight, [line | {"seat": "4A"}], version=taken.headers["etag"])
+    assert (again.json()["added"], again.json()["changed"]) == (0, 0)
+    async with desk.homeward.database.transaction() as session:
+        (row,) = await session.scalars(select(Passenger).where(Passenger.flight_id == flight))
+        assert (row.sealed, row.document_digest, row.reference_digest) == (None, None, None)
 
 
 async def test_delay_diversion_and_cancellation_reach_who_is_on_it(desk: Desk):

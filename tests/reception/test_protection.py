@@ -1,11 +1,15 @@
 """Who is held, who has to be signed for, and what the programme gives."""
 
 from datetime import datetime, timedelta
+from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
+import pytest
 from sqlalchemy import select
 
 from chassis.audit import audit
+from contracts import cases
+from contracts.codes import Member
 from tests.reception.desk import LANDS_AT, Desk, Person
 
 ADULT = {"birth": {"date": "1980-05-05", "precision": "day"}}
@@ -35,7 +39,8 @@ async def test_a_child_alone_is_not_completed_before_a_named_adult_has_signed(de
     kind, data = (await desk.published(child))[2]
     assert (kind, data["group"]) == ("handover.recorded", "care")
     assert "Zaynab" not in str(await desk.published(child))
-    assert (await desk.get(f"/{arrival}")).json()["handovers"][0]["name"] == "Zaynab Example"
+    (handed,) = (await desk.get(f"/{arrival}")).json()["handovers"]
+    assert (handed["name"], handed["reason"]) == ("Zaynab Example", None)
 
 
 async def test_a_child_with_an_adult_of_the_family_is(desk: Desk):
@@ -46,6 +51,41 @@ async def test_a_child_with_an_adult_of_the_family_is(desk: Desk):
     await desk.recognise(mother, **ADULT)
     await desk.post("/check-in", arrivals=arrivals, occurred_at=LANDS_AT)
     assert (await desk.post(f"/{arrivals[0]}/complete")).status_code == 200
+
+
+async def _family(desk: Desk) -> tuple[Person, UUID, Person, UUID]:
+    child, father = Person(), Person()
+    father.household_id = child.household_id
+    arrivals = [await desk.expect(person) for person in (child, father)]
+    await desk.recognise(child, **CHILD)
+    await desk.recognise(father, **ADULT)
+    return child, arrivals[0], father, arrivals[1]
+
+
+async def test_an_adult_who_is_held_is_not_with_the_child(desk: Desk):
+    _, child, _, father = await _family(desk)
+    await desk.post("/check-in", arrivals=[child, father], occurred_at=LANDS_AT)
+    await desk.call("POST", f"/v1/arrivals/{father}/hold", json={}, scopes="arrivals:restricted")
+    assert (await desk.post(f"/{child}/complete")).json()["reasons"] == ["unaccompanied_child"]
+
+
+@pytest.mark.parametrize(
+    "elsewhere", [{"port_of_entry": "BGW"}, {"occurred_at": LANDS_AT - timedelta(days=400)}], ids=["port", "year"]
+)
+async def test_an_adult_of_another_journey_is_not_with_the_child(desk: Desk, elsewhere):
+    _, child, _, father = await _family(desk)
+    await desk.post(f"/{father}/check-in", **{"occurred_at": LANDS_AT} | elsewhere)
+    await desk.post(f"/{child}/check-in", occurred_at=LANDS_AT)
+    assert (await desk.post(f"/{child}/complete")).json()["reasons"] == ["unaccompanied_child"]
+
+
+@pytest.mark.parametrize("change", ["left", "joined"])
+async def test_who_belongs_to_them_no_more_is_not_with_the_child(desk: Desk, change):
+    _, child, father, fathers = await _family(desk)
+    ids = father.ids | ({"household_id": uuid4(), "case_id": uuid4()} if change == "joined" else {})
+    await desk.tell(cases.HouseholdChanged(**ids, change=cases.HouseholdChange(change), member=Member.PRINCIPAL))
+    await desk.post("/check-in", arrivals=[child, fathers], occurred_at=LANDS_AT)
+    assert (await desk.post(f"/{child}/complete")).json()["reasons"] == ["unaccompanied_child"]
 
 
 async def test_a_patient_with_an_escort_is_handed_over_and_why_is_read_by_few(desk: Desk):

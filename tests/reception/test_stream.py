@@ -105,6 +105,13 @@ async def test_last_event_id_continues_where_it_broke_off(desk: Desk, address: s
     async with listening(desk, address, port="IQTRB", since=mark) as heard:
         assert (await heard.next())[2]["id"] == str(meanwhile)
         assert await heard.silent()
+    await desk.post(f"/{meanwhile}/redirect", port_of_entry="BSR")
+    async with listening(desk, address, port="IQTRB", since=mark) as heard:
+        kind, _, data = await heard.next()
+        assert (kind, data) == ("left", {"id": str(meanwhile)})
+        await desk.post(f"/{old}/redirect", port_of_entry="BSR")  # was not sent since
+        kind, _, data = await heard.next()
+        assert (kind, data) == ("left", {"id": str(old)})
 
 
 @pytest.mark.parametrize("mark", ["yesterday", "2026-03-14T22:30:00", "0001-01-01T00:00:00+14:00"])

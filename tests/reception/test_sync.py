@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import asyncpg
 from sqlalchemy import event, select
@@ -102,6 +103,26 @@ async def test_of_ten_tablets_that_send_the_same_things_at_once_each_is_applied_
     assert counts["applied"] == len(log)
     assert counts["applied"] + counts["already_applied"] + counts["conflict"] == 10 * len(log)
     assert set(outcomes(await send(desk, log))) == {"already_applied"}
+
+
+async def test_what_undoes_a_check_in_that_was_refused_does_not_undo_anothers(desk: Desk):
+    arrival = await desk.expect()
+    await desk.post(f"/{arrival}/check-in", person="officer-1")
+    said = await send(desk, [mutation("check-in", arrival, 5), mutation("reopen", arrival, 10)])
+    assert outcomes(said) == ["conflict", "conflict"]
+    assert (await desk.get(f"/{arrival}")).json()["state"] == "met"
+    other = await desk.expect()
+    said = await send(desk, [mutation("check-in", other, 5), mutation("reopen", other, 10)])
+    assert outcomes(said) == ["applied", "applied"]
+
+
+async def test_a_slow_clock_does_not_move_the_day(desk: Desk):
+    arrival = await desk.expect()
+    slow = timedelta(days=2)
+    done = mutation("check-in", arrival, 0) | {"occurred_at": (datetime.now(UTC) - slow).isoformat()}
+    await send(desk, [done], sent_at=datetime.now(UTC) - slow)
+    shown = (await desk.get(f"/{arrival}")).json()
+    assert shown["arrived_on"] == datetime.now(ZoneInfo("Asia/Baghdad")).date().isoformat()
 
 
 async def test_a_conflict_is_told_with_who_and_when(desk: Desk):

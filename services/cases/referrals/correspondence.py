@@ -165,7 +165,7 @@ async def _correct(
     people[correction.index] = people[correction.index] | dumped
     if not changed:
         return
-    returnees.write(returnee, changed)
+    returnees.write(session, returnee, changed)
     returnee.changed()
     ids = {
         "returnee_id": returnee_id,

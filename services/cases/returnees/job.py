@@ -24,7 +24,7 @@ async def refresh(session: Session, _: Payload, __: Any) -> None:
     )
     people = (await session.scalars(statement)).all()
     for person in people:
-        make_findable(person)
+        make_findable(session, person)
     await session.flush()
     if len(people) == AT_ONCE:
         await jobs.schedule(session, REFRESH.name, {}, key=jobs.PERIODIC)

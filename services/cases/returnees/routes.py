@@ -21,15 +21,18 @@ from services.cases.returnees.schemas import (
     AccessRequestOut,
     CandidateOut,
     FoundOut,
+    FoundPage,
     HouseholdMemberOut,
     HouseholdOut,
     IdentityOut,
     MergeIn,
+    Name,
     ReturneeOut,
     ReturneePatch,
     SafeContact,
     SearchIn,
 )
+from services.cases.returnees.search import search as find_people
 
 router = Router(prefix="/v1/returnees", tags=["returnees"])
 households = Router(prefix="/v1/households", tags=["households"])
@@ -57,16 +60,16 @@ async def answer(session: Session, returnee: Returnee, caller: Caller, response:
 
 @router.post("/search")
 @requires(Scope.RETURNEES_IDENTITY, query=True)
-async def search(body: SearchIn, session: SessionDep, caller: CallerDep) -> Page[FoundOut]:
-    """People by any part of a name, in any script and transliteration; best first, in one page."""
-    found = await service.search(session, body.q, body.limit, caller)
-    places = await service.current_households(session, [returnee.id for returnee, _ in found])
-    return Page(
+async def search(body: SearchIn, session: SessionDep, caller: CallerDep) -> FoundPage:
+    """People by any part of a name, in any script and transliteration, with the year they were born; or by a number."""
+    found = await find_people(session, body.q, body.limit, caller)
+    places = await service.current_households(session, [returnee.id for returnee, _ in found.people])
+    return FoundPage(
         items=[
             FoundOut(
                 id=returnee.id,
                 score=round(score, 3),
-                names=service.person_of(returnee).names,
+                names=[Name.model_validate(name) for name in returnee.names],
                 sex=returnee.sex,
                 birth=service.birth_of(returnee),
                 nationality=returnee.nationality,
@@ -74,8 +77,9 @@ async def search(body: SearchIn, session: SessionDep, caller: CallerDep) -> Page
                 created_at=returnee.created_at,
                 updated_at=returnee.updated_at,
             )
-            for returnee, score in found
-        ]
+            for returnee, score in found.people
+        ],
+        more=found.more,
     )
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 import phonenumbers
 from pydantic import AfterValidator, Field, model_validator
 
+from chassis.pagination import Page
 from chassis.routing import Body
 from contracts.codes import Member, SharingPurpose
 from services.cases.fields import Date, Language, Line, NamePart, Nationality, Out, coded, member_of, refuse
@@ -263,7 +264,10 @@ class ReturneePatch(Body):
 
 
 class SearchIn(Body):
-    """Whom is looked for: any part of a name, in any script and spelling."""
+    """Whom is looked for: names or how they begin, in any script, with the year or date of birth; or a number.
+
+    The number is a document's, a phone's, another system's or a referral's at its sender.
+    """
 
     q: Annotated[str, Field(min_length=2, max_length=200)]
     limit: Annotated[int, Field(ge=1, le=50)] = 20
@@ -283,7 +287,7 @@ class ReturneeOut(Out):
 
 
 class FoundOut(Out):
-    """A returnee that was found, and how well the name agrees (0 to 1)."""
+    """A returnee that was found, and how well they agree with what was typed (0 to 1)."""
 
     id: UUID
     score: float
@@ -294,6 +298,16 @@ class FoundOut(Out):
     household_id: UUID | None
     created_at: datetime
     updated_at: datetime
+
+
+class FoundPage(Page[FoundOut]):
+    """Who was found, best first, in one page.
+
+    Attributes:
+        more: Whether more people agree than are shown: another name or the year of birth tells them apart.
+    """
+
+    more: bool
 
 
 class EvidenceOut(Out):

@@ -1,16 +1,13 @@
 """People and households: registered, found, read and corrected."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import combinations
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, and_, any_, cast, exists, func, or_, select, true
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import exists, select
 
 from chassis import aliases, audit
-from chassis.access import Role, participation, roles_of, subjects, visible
+from chassis.access import Role, roles_of, visible
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
@@ -37,22 +34,12 @@ from services.cases.models import (
     Returnee,
     Share,
 )
-from services.cases.returnees import lookup, matching, rules
+from services.cases.returnees import lookup, matching, search
 from services.cases.returnees.schemas import Birth, Person, ReturneePatch, stored
 
 WORKERS = frozenset({Role.PARTNER, Role.PROGRAMME})
-ALIKE, ALIKE_IN_PART = 0.3, 0.45
-"""Least part of what is looked for that a name must share (`word_similarity` of pg_trgm); more of it where only some of
-the words were found."""
 FOUND_BY = 1
-"""Counts up when the rules change by which `search`, `terms` or `keys` are made."""
-RANKED_AS_SPELLED, RANKED = 100, 400
-"""Of how many people that bear every word, as it is spelled or as it sounds, the best are shown. Where there are more,
-the name needs another word."""
-
-FEW = 10_000
-"""Of up to so many people each is looked at, rather than everybody who bears the name."""
-
+"""Counts up when the rules change by which `terms` or `keys` are made."""
 COLUMNS: Mapping[str, ReturneeField] = {
     "names": ReturneeField.NAMES,
     "sex": ReturneeField.SEX,
@@ -86,7 +73,7 @@ def birth_of(returnee: Returnee) -> Birth:
     return Birth.model_validate({"date": returnee.birth_date, "precision": returnee.birth_precision})
 
 
-def write(returnee: Returnee, person: Mapping[str, Any]) -> None:
+def write(session: Session, returnee: Returnee, person: Mapping[str, Any]) -> None:
     """Put particulars into a returnee's columns; `person` holds models of `schemas` by name."""
     for name, value in person.items():
         match name:
@@ -98,15 +85,15 @@ def write(returnee: Returnee, person: Mapping[str, Any]) -> None:
                 setattr(returnee, name, stored(value))
             case _:
                 setattr(returnee, name, value)
-    make_findable(returnee)
+    make_findable(session, returnee)
 
 
-def make_findable(returnee: Returnee) -> None:
+def make_findable(session: Session, returnee: Returnee) -> None:
     """Make anew what somebody is found by."""
     person = person_of(returnee)
-    names = [name.parts for name in person.names]
-    returnee.search, returnee.terms = rules.search_text(names), lookup.terms(names)
-    returnee.keys, returnee.found_by = matching.keys(person), FOUND_BY
+    terms = lookup.terms(person)
+    search.learn(session, returnee.terms or [], terms)
+    returnee.terms, returnee.keys, returnee.found_by = terms, matching.keys(person), FOUND_BY
 
 
 async def register(
@@ -120,7 +107,7 @@ async def register(
 ) -> Returnee:
     """Register somebody who is not known yet, under the id that an airport's desk gave them if there is one."""
     returnee = Returnee(id=returnee_id or new_id())
-    write(returnee, {name: getattr(person, name) for name in Person.model_fields})
+    write(session, returnee, {name: getattr(person, name) for name in Person.model_fields})
     session.add(returnee)
     await session.flush()
     publish(
@@ -211,128 +198,6 @@ async def to_work_on(session: Session, returnee_id: UUID, caller: Caller) -> tup
     return returnee, ids
 
 
-def named(caller: Caller) -> ColumnElement[bool]:
-    """The predicate on returnees whose names the caller may read: not who was shared with it without them."""
-    if caller.is_internal:
-        return true()
-    # OFFSET: else the planner collects everybody whom the organisation knows of, for each search anew.
-    more_than_told = exists(
-        select(1)
-        .where(
-            participation.c.subject_id == Returnee.id,
-            (participation.c.role == Role.PROGRAMME) & participation.c.organisation.in_(caller.programmes)
-            | (participation.c.role.not_in([Role.PROGRAMME, Role.SHARED]))
-            & (participation.c.organisation == caller.organisation),
-        )
-        .offset(0)
-    )
-    told = exists(
-        select(1)
-        .where(
-            Share.returnee_id == Returnee.id,
-            Share.organisation == caller.organisation,
-            Share.ended_at.is_(None),
-            Share.categories.contains([SharedCategory.IDENTITY]),
-        )
-        .offset(0)
-    )
-    return or_(more_than_told, told)
-
-
-async def search(session: Session, q: str, limit: int, caller: Caller) -> list[tuple[Returnee, float]]:
-    """People whose name, in any script and spelling, resembles what is looked for, best first.
-
-    They are looked up by all words as they are spelled and then by how they sound; by all but one if nobody is found.
-    """
-    wanted = lookup.wanted(q)
-    plain, skeleton = rules.queries(q)
-    # The skeleton of a short name is nearly nothing and would match everybody, so the plain form weighs more.
-    score = func.greatest(
-        func.word_similarity(plain, Returnee.search), func.word_similarity(skeleton, Returnee.search) * 0.9
-    )
-    mine = await _mine(session, caller)
-    rows: list[tuple[UUID, float]] = []
-    for way in _ways(wanted):
-        if len(rows) == limit or (rows and way.only_if_nobody):
-            break
-        resembling = (
-            select(Returnee.id, score.label("score"))
-            .where(way.looked_up, mine, Returnee.erased_at.is_(None), visible(Returnee.id, caller), named(caller))
-            .limit(way.ranked)
-            .subquery()
-        )
-        statement = (
-            select(resembling)
-            .where(resembling.c.score >= way.least)
-            .order_by(resembling.c.score.desc(), resembling.c.id)
-            .limit(limit)
-        )
-        rows = [(row.id, float(row.score)) for row in await session.execute(statement)]
-    people = {
-        row.id: row for row in await session.scalars(select(Returnee).where(Returnee.id.in_([i for i, _ in rows])))
-    }
-    found = await _under_their_ids(session, [(people[returnee_id], score) for returnee_id, score in rows])
-    audit.record(session, caller, "search-identity", "returnee", "-", {"found": [str(r.id) for r, _ in found]})
-    return found
-
-
-async def _mine(session: Session, caller: Caller) -> ColumnElement[bool]:
-    """The predicate by which an organisation's few people are found at once; true where it knows of many."""
-    if caller.is_internal:
-        return true()
-    known = subjects(caller).limit(FEW + 1)
-    if (await session.scalar(select(func.count()).select_from(known.subquery())) or 0) > FEW:
-        return true()
-    return Returnee.id == any_(func.array(known.scalar_subquery()))
-
-
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """One way in which people are looked up.
-
-    Attributes:
-        looked_up: The condition.
-        ranked: Of how many that it finds the best are shown.
-        least: How well their names must agree.
-        only_if_nobody: Whether it is only for when nobody was found.
-    """
-
-    looked_up: ColumnElement[bool]
-    ranked: int
-    least: float
-    only_if_nobody: bool = False
-
-
-def _ways(wanted: Sequence[tuple[str, ...]]) -> Iterator[_Way]:
-    """The ways in which people are looked up, the narrowest first; each finds whom those before it find too."""
-    if not wanted:
-        return
-    spelled = [terms[0] for terms in wanted if terms[0].startswith(lookup.SPELLED)]
-    if len(spelled) == len(wanted):
-        yield _Way(Returnee.terms.contains(spelled), RANKED_AS_SPELLED, ALIKE)
-    sounding = [Returnee.terms.overlap(_texts(terms)) for terms in wanted]
-    yield _Way(and_(*sounding), RANKED, ALIKE)
-    if len(sounding) > 1:
-        all_but_one = or_(*(and_(*rest) for rest in combinations(sounding, len(sounding) - 1)))
-        yield _Way(all_but_one, RANKED, ALIKE_IN_PART, only_if_nobody=True)
-
-
-def _texts(values: Sequence[str]) -> ColumnElement[Any]:
-    return cast(list(values), ARRAY(Text))
-
-
-async def _under_their_ids(session: Session, rows: Sequence[tuple[Returnee, float]]) -> list[tuple[Returnee, float]]:
-    """Who was merged is shown once, under the id by which they are found."""
-    roots = await aliases.resolve_all(session, [returnee.id for returnee, _ in rows])
-    moved = {root for returnee_id, root in roots.items() if root != returnee_id}
-    people = {person.id: person for person in await session.scalars(select(Returnee).where(Returnee.id.in_(moved)))}
-    best: dict[UUID, tuple[Returnee, float]] = {}
-    for returnee, score in rows:
-        root = roots[returnee.id]
-        best.setdefault(root, (people.get(root, returnee), score))
-    return list(best.values())
-
-
 async def current_households(session: Session, returnee_ids: Iterable[UUID]) -> dict[UUID, HouseholdMember]:
     """Where each person belongs now."""
     rows = await session.scalars(
@@ -381,7 +246,7 @@ async def correct(
     changed = {name: value for name, value in sent.items() if value != getattr(before, name)}
     if not changed:
         return returnee
-    write(returnee, changed)
+    write(session, returnee, changed)
     returnee.changed()
     case = await session.scalar(
         select(CaseFile)

@@ -10,8 +10,8 @@ leaves most of them out, and every Latin spelling chooses others.
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
-from itertools import product
+from functools import cache, lru_cache
+from itertools import accumulate, product
 
 from services.cases.returnees.rules import FOLDED
 
@@ -128,6 +128,11 @@ def bare(part: str) -> str:
     return re.sub(r"['’ʿʾ`´]", "", letters.translate(FOLDED)).strip()
 
 
+def without_article(word: str) -> str:
+    """A bare word without the article that is written as one with it."""
+    return ARABIC_ARTICLE.sub("", FUSED_ARTICLE.sub("", word))
+
+
 def is_arabic(part: str) -> bool:
     """Whether a part of a name is in Arabic letters."""
     return any("\u0600" <= character <= "\u06ff" for character in part)
@@ -136,8 +141,7 @@ def is_arabic(part: str) -> bool:
 @lru_cache(maxsize=65536)
 def sounds(part: str) -> Sounds:
     """A part of a name as the sounds it may stand for; the article is left away, doubled sounds are one."""
-    word = ARTICLE.sub("", bare(part))
-    word = ARABIC_ARTICLE.sub("", FUSED_ARTICLE.sub("", word))
+    word = without_article(ARTICLE.sub("", bare(part)))
     word = SERVANT.sub(lambda found: "abd" if found[1] == "abd" else "عبد", word)
     letters = re.sub(r"[\s-]+", "", word)
     read = (
@@ -152,7 +156,8 @@ def sounds(part: str) -> Sounds:
     return tuple(row)
 
 
-def _drop(sound: frozenset[str], *, written: bool) -> float:
+@cache
+def _drop(sound: frozenset[str], written: bool) -> float:
     """What it costs that a sound is missing. `written`: both are in Arabic, which leaves no long vowel out."""
     if not sound & WEAK:
         return CONSONANT
@@ -163,7 +168,8 @@ def _drop(sound: frozenset[str], *, written: bool) -> float:
     return OPEN if sound & frozenset("ae") else CLOSE
 
 
-def _swap(one: frozenset[str], other: frozenset[str], *, written: bool) -> float:
+@cache
+def _swap(one: frozenset[str], other: frozenset[str], written: bool) -> float:
     if one & other:
         return 0.0
     if not (one & WEAK and other & WEAK):
@@ -173,26 +179,23 @@ def _swap(one: frozenset[str], other: frozenset[str], *, written: bool) -> float
     return NEAR if any(one & group and other & group for group in NEIGHBOURS) else FAR
 
 
-@lru_cache(maxsize=262144)
 def similarity(one: str, other: str) -> float:
     """How alike two parts of a name are, from 0 to 1; they may be in different scripts."""
-    left, right = sounds(one), sounds(other)
+    return _alike(sounds(one), sounds(other), is_arabic(one) and is_arabic(other))
+
+
+@lru_cache(maxsize=262144)
+def _alike(left: Sounds, right: Sounds, written: bool) -> float:
     if not left or not right:
         return 0.0
-    written = is_arabic(one) and is_arabic(other)
-    above = [0.0]
-    for sound in right:
-        above.append(above[-1] + _drop(sound, written=written))
+    dropped = [_drop(sound, written) for sound in right]
+    above = [0.0, *accumulate(dropped)]
     for sound in left:
-        row = [above[0] + _drop(sound, written=written)]
-        for place, opposite in enumerate(right):
-            row.append(
-                min(
-                    above[place] + _swap(sound, opposite, written=written),
-                    above[place + 1] + _drop(sound, written=written),
-                    row[place] + _drop(opposite, written=written),
-                )
-            )
+        drop = _drop(sound, written)
+        row = [before := above[0] + drop]
+        for opposite, missing, diagonal, up in zip(right, dropped, above, above[1:], strict=False):
+            before = min(diagonal + _swap(sound, opposite, written), up + drop, before + missing)
+            row.append(before)
         above = row
     firm = max(sum(1.0 if not s & WEAK else 0.4 for s in row) for row in (left, right))
     return max(0.0, 1.0 - above[-1] / firm)

@@ -37,6 +37,7 @@ from services.cases.models import (
     Visit,
 )
 from services.cases.returnees import service as returnees
+from services.cases.returnees.search import learn
 from services.cases.rights import service
 from services.cases.rights.schemas import EraseIn, ErasureOut
 
@@ -72,7 +73,8 @@ async def erase(
     at = await service.clock(session)
     for person in people:
         person.names, person.documents, person.contacts, person.identifiers = [], [], [], []
-        person.languages, person.keys, person.terms, person.search = [], [], [], ERASED
+        learn(session, person.terms, [])
+        person.languages, person.keys, person.terms = [], [], []
         person.birth_date, person.erased_at = None, at
         person.changed()
     await session.flush()

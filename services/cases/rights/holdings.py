@@ -65,6 +65,6 @@ async def _submitted(session: Session, ids: list[UUID]) -> list[dict[str, Any]]:
 
 HOLDINGS = Holdings(
     columns={"returnee": "id", "plan_line": "beneficiary"},
-    withheld=frozenset({"access_request", "returnee.search", "returnee.terms", "returnee.keys", "returnee.found_by"}),
+    withheld=frozenset({"access_request", "returnee.terms", "returnee.keys", "returnee.found_by"}),
     more=more,
 )

@@ -15,6 +15,7 @@ from chassis.auth import Caller
 from chassis.concurrency import set_etag
 from chassis.db import Session
 from chassis.errors import NOT_FOUND, Problem
+from chassis.limits import FILE_BYTES
 from chassis.pagination import Cursor, Limit, Page, Rows, link_next
 from chassis.routing import CallerDep, CaughtUpDep, PreconditionDep, Router, SessionDep, requires
 from chassis.streams import ListenerDep
@@ -304,7 +305,7 @@ async def walk_in(
 
 
 @router.post("/sync")
-@requires(Scope.ARRIVALS_WRITE, query=True)
+@requires(Scope.ARRIVALS_WRITE, query=True, max_body=FILE_BYTES)
 async def synchronise(body: SyncIn, request: Request, caller: CallerDep, house: HouseDep) -> SyncOut:
     """Take a device's log of what it did without a connection, in any order and any number of times.
 
@@ -337,7 +338,9 @@ async def read_arrival(
         profile=taken,
         assistance=[_assistance_out(row) for row in assistance],
         onward_transport=[_transport_out(row) for row in transport],
-        handovers=[_handover_out(row, house, signature=restricted is not None) for row in handovers],
+        handovers=[
+            _handover_out(row, house, why=restricted is not None, signature=restricted is not None) for row in handovers
+        ],
         confirmation=_confirmation_out(arrival),
     )
 
@@ -494,7 +497,7 @@ async def hand_over(
     work = await Work.on(session, caller, house, [arrival_id])
     arrival, handover = await sync.hand_over(work, arrival_id, body)
     set_etag(response, arrival.version)
-    return _handover_out(handover, house, signature=False)
+    return _handover_out(handover, house, why=True, signature=False)
 
 
 @router.post("/{arrival_id}/hold")
@@ -594,12 +597,13 @@ def _profile_of(profile: Profile, restricted: Sequence[HandoverReason] | None) -
     return values | {"restricted": restricted}
 
 
-def _handover_out(row: Handover, house: House, *, signature: bool) -> HandoverOut:
+def _handover_out(row: Handover, house: House, *, why: bool, signature: bool) -> HandoverOut:
     to = handed_to(row, house) or {}
     return HandoverOut(
         id=row.id,
         arrival_id=row.arrival_id,
-        **{name: to.get(name) for name in ("reason", "receiver", "name", "relationship", "authority")},
+        reason=to.get("reason") if why else None,
+        **{name: to.get(name) for name in ("receiver", "name", "relationship", "authority")},
         signature=to.get("signature") if signature else None,
         occurred_at=row.occurred_at,
         recorded_at=row.recorded_at,

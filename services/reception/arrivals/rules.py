@@ -122,11 +122,13 @@ ENDS_HOLD = frozenset({Action.CHECK_IN, Action.COMPLETE, Action.DECLINE, Action.
 
 
 ON_JOURNEY_SET: Mapping[ArrivalState, ArrivalState] = MappingProxyType(
-    dict.fromkeys((ArrivalState.EXPECTED, ArrivalState.NO_SHOW, ArrivalState.NOT_DEPARTED), EXPECTED)
+    dict.fromkeys((EXPECTED, ArrivalState.DIVERTED, ArrivalState.NO_SHOW, ArrivalState.NOT_DEPARTED), EXPECTED)
 )
 """A journey that is planned, booked or moved makes a person expected, also again; who has arrived is left alone."""
 
-ON_JOURNEY_OFF: Mapping[ArrivalState, ArrivalState] = MappingProxyType({EXPECTED: ArrivalState.NOT_DEPARTED})
+ON_JOURNEY_OFF: Mapping[ArrivalState, ArrivalState] = MappingProxyType(
+    dict.fromkeys((EXPECTED, ArrivalState.DIVERTED), ArrivalState.NOT_DEPARTED)
+)
 """A journey that does not take place ends what has not begun; what has happened at the port is left alone."""
 
 

@@ -28,6 +28,7 @@ from services.reception.fields import (
     Claimed,
     Day,
     Governorate,
+    Language,
     LatinName,
     NamePart,
     Nationality,
@@ -231,9 +232,7 @@ class Particulars(Body):
     sex: Sex
     birth: EnteredBirth
     nationality: Nationality
-    languages: Annotated[list[Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]], Field(max_length=10)] = (
-        Field(default=[])
-    )
+    languages: Annotated[list[Language], Field(max_length=10)] = Field(default=[])
     """ISO 639."""
     documents: Annotated[list[EnteredDocument], Field(max_length=5)] = Field(default=[])
 
@@ -283,10 +282,12 @@ class WalkIn(Happened):
     identity_doubtful: bool = False
 
     @model_validator(mode="after")
-    def a_family_has_an_id(self) -> Self:
-        """Refuse a place in a family that is not named."""
+    def says_enough(self) -> Self:
+        """Refuse a place in a family that is not named, and a programme without how they returned."""
         if self.member is not Member.PRINCIPAL and self.household_id is None:
             raise refuse("household_required", "the household_id of the family, or principal")
+        if self.programme is not None and self.return_kind is None:
+            raise refuse("return_kind_required", "the return_kind too: a programme's rules depend on it")
         return self
 
 
@@ -463,7 +464,7 @@ class HandoverOut(Recorded):
     id: UUID
     arrival_id: UUID
     reason: HandoverReason | None
-    """Null, as are the others, after an erasure."""
+    """Null for who may not read it; as are the others after an erasure."""
     receiver: Receiver | None
     name: str | None
     relationship: str | None

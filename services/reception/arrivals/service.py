@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 from sqlalchemy import Date, DateTime, Select, cast, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
-from chassis import audit, beneficiaries
+from chassis import aliases, audit, beneficiaries
 from chassis.access import visible
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
@@ -101,7 +101,7 @@ async def board(
         port: Only those of this port of entry.
         day: Only those of this day in the time zone of their port.
         state: Only those in this state, as the caller is shown it.
-        returnee_id: Only this person's.
+        returnee_id: Only this person's, by any of their ids.
         flight_id: Only those on this flight.
         restricted: Whether the caller is shown who is held by the authorities.
         updated_since: Only those changed since.
@@ -122,7 +122,7 @@ async def board(
     if flight_id is not None:
         query = query.where(Arrival.flight_id == flight_id)
     if returnee_id is not None:
-        query = query.where(Arrival.returnee_id == returnee_id)
+        query = query.where(Arrival.returnee_id.in_(await aliases.same_person(session, returnee_id)))
     if updated_since is not None:
         query = query.where(Arrival.updated_at >= updated_since)
     return await page(
@@ -280,7 +280,6 @@ async def check_in(
     occurred_at: datetime | None,
     port: str | None,
     identity_doubtful: bool = False,
-    clock_doubtful: bool = False,
 ) -> list[Arrival]:
     """Note that people were met at the desk: all of them, or none.
 
@@ -292,7 +291,6 @@ async def check_in(
         occurred_at: When, by the desk's clock; now if not given.
         port: Where the desk is; as expected if not given.
         identity_doubtful: Whether it is not sure that they are who they are expected to be.
-        clock_doubtful: Whether the desk's clock is known to be wrong.
 
     Returns:
         The arrivals in the order that was asked for.
@@ -314,15 +312,15 @@ async def check_in(
         arrival.met_at, arrival.met_by, arrival.port_of_entry = at, work.caller.organisation, here
         arrival.identity_doubtful = identity_doubtful
         arrival.arrived_on = _day_at(work, at, here)
-        work.reach(arrival, ArrivalState.MET, at, doubtful=clock_doubtful)
+        work.reach(arrival, ArrivalState.MET, at)
         audit.record(work.session, work.caller, Action.CHECK_IN, RESOURCE, arrival.id)
         publish(work.session, _received(arrival), occurred_at=arrival.met_at)
     return arrivals
 
 
 def _day_at(work: Work, at: datetime, port: str) -> date:
-    """The day at a port; of a time that is still to come, today."""
-    return min(at, work.clock).astimezone(work.house.ports.zone(port)).date()
+    """The day at a port, by a clock that is right; of a time that is still to come, today."""
+    return min(at - work.ahead, work.clock).astimezone(work.house.ports.zone(port)).date()
 
 
 def _received(arrival: Arrival) -> facts.ArrivalReceived:
@@ -402,10 +400,10 @@ OF_A_SEAT = frozenset({Action.BIND, Action.NO_SHOW, Action.NOT_DEPARTED, Action.
 """What can be said of somebody without knowing who they are."""
 
 
-def _move(work: Work, arrival: Arrival, action: Action, at: datetime, *, doubtful: bool = False) -> None:
+def _move(work: Work, arrival: Arrival, action: Action, at: datetime) -> None:
     target = allowed_now(arrival)[action]
     audit.record(work.session, work.caller, action, RESOURCE, arrival.id, {"from": arrival.state, "to": target})
-    work.reach(arrival, target, at, doubtful=doubtful)
+    work.reach(arrival, target, at)
 
 
 ENDS: Mapping[Action, type[facts.ArrivalFact]] = {
@@ -417,9 +415,7 @@ ENDS: Mapping[Action, type[facts.ArrivalFact]] = {
 """Actions that end an arrival without saying more, and the fact that tells it."""
 
 
-async def end(
-    work: Work, arrival_id: UUID, action: Action, occurred_at: datetime | None, *, clock_doubtful: bool = False
-) -> Arrival:
+async def end(work: Work, arrival_id: UUID, action: Action, occurred_at: datetime | None) -> Arrival:
     """Complete an arrival, or note that the person did not show up, did not depart, or declines.
 
     Args:
@@ -427,14 +423,13 @@ async def end(
         arrival_id: Whose.
         action: One of `ENDS`.
         occurred_at: When, by the desk's clock; now if not given.
-        clock_doubtful: Whether the desk's clock is known to be wrong.
 
     Raises:
         Problem: 404; 409 with the state, since when and by whom, or that somebody has to sign for them first.
     """
     arrival = _allowed(work, arrival_id, action)
     await _refuse_without_handover(work, arrival, action)
-    _move(work, arrival, action, occurred_at or work.clock, doubtful=clock_doubtful)
+    _move(work, arrival, action, occurred_at or work.clock)
     if arrival.returnee_id is not None:
         publish(work.session, ENDS[action](**ids_of(arrival)), occurred_at=arrival.state_at)
     return arrival
@@ -474,9 +469,7 @@ async def confirm(
     return arrival
 
 
-async def reopen(
-    work: Work, arrival_id: UUID, occurred_at: datetime | None, *, clock_doubtful: bool = False
-) -> Arrival:
+async def reopen(work: Work, arrival_id: UUID, occurred_at: datetime | None) -> Arrival:
     """Lead an arrival that had ended back to where it was before, or undo a check-in, after a mistake.
 
     Raises:
@@ -484,7 +477,7 @@ async def reopen(
     """
     arrival = _allowed(work, arrival_id, Action.REOPEN)
     previous = arrival.state
-    _move(work, arrival, Action.REOPEN, occurred_at or work.clock, doubtful=clock_doubtful)
+    _move(work, arrival, Action.REOPEN, occurred_at or work.clock)
     if arrival.met_at is None:
         arrival.arrived_on = arrival.confirmation_method = arrival.confirmation_evidence = None
     elif previous == ArrivalState.MET:
@@ -535,7 +528,7 @@ async def correct(
     return arrival
 
 
-async def hold(work: Work, arrival_id: UUID, occurred_at: datetime | None, *, clock_doubtful: bool = False) -> Arrival:
+async def hold(work: Work, arrival_id: UUID, occurred_at: datetime | None) -> Arrival:
     """Note that the authorities hold somebody. Nothing is published, and only few are shown it.
 
     Raises:
@@ -545,7 +538,7 @@ async def hold(work: Work, arrival_id: UUID, occurred_at: datetime | None, *, cl
     audit.record(work.session, work.caller, Action.HOLD, RESOURCE, arrival.id)
     at = occurred_at or work.clock
     arrival.held_at, arrival.held_by = at, work.caller.organisation
-    arrival.clock_suspect = arrival.clock_suspect or clock_doubtful or clock_suspect(at, work.clock)
+    arrival.clock_suspect = arrival.clock_suspect or work.is_suspect(at)
     work.touch(arrival)
     return arrival
 
@@ -559,7 +552,6 @@ async def redirect(
     carrier: str | None,
     flight_number: str | None,
     occurred_at: datetime | None,
-    clock_doubtful: bool = False,
 ) -> Arrival:
     """Expect somebody at another port, or later at the same one after a missed connection; the others stay.
 
@@ -581,7 +573,7 @@ async def redirect(
     if arrival.returnee_id is not None:
         arrival.flight_id = None
     if elsewhere:
-        work.reach(arrival, ArrivalState.DIVERTED, at, doubtful=clock_doubtful)
+        work.reach(arrival, ArrivalState.DIVERTED, at)
     else:
         work.touch(arrival)
     if arrival.returnee_id is not None:
@@ -651,7 +643,6 @@ async def walk_in(
     member: Member,
     identity_doubtful: bool,
     occurred_at: datetime | None,
-    clock_doubtful: bool = False,
 ) -> tuple[Arrival, bool]:
     """Meet somebody whom nobody expected: they get an id here, under which cases adopts them.
 
@@ -694,7 +685,7 @@ async def walk_in(
         "state_at": at,
         "state_by": work.caller.organisation,
         "state_by_person": work.caller.person,
-        "clock_suspect": clock_doubtful or clock_suspect(at, work.clock),
+        "clock_suspect": work.is_suspect(at),
     }
     statement = insert(Arrival).values(values).on_conflict_do_nothing().returning(Arrival)
     made = (await work.session.scalars(statement, execution_options=FRESH)).one_or_none()
@@ -744,7 +735,6 @@ async def hand_over(
     id: UUID | None,  # noqa: A002 - the resource's member
     to: Mapping[str, Any],
     occurred_at: datetime | None,
-    clock_doubtful: bool = False,
 ) -> tuple[Arrival, Handover]:
     """Note to whom a child or a patient was handed over. Who signed stays here, encrypted.
 
@@ -754,7 +744,6 @@ async def hand_over(
         id: Chosen by the client.
         to: The receiving adult or authority, and the signature; JSON values.
         occurred_at: When, by the desk's clock; now if not given.
-        clock_doubtful: Whether the desk's clock is known to be wrong.
 
     Raises:
         Problem: 404; 409, the state does not allow it or the id is taken by something else.
@@ -762,7 +751,7 @@ async def hand_over(
     arrival = _allowed(work, arrival_id, Action.HANDOVER, occurred_at)
     chosen = id or new_id()
     sealed = work.house.keyring.encrypt(json.dumps(dict(to), ensure_ascii=False).encode(), f"handover/{chosen}")
-    when = _when(work, occurred_at, clock_doubtful)
+    when = _when(work, occurred_at)
     row, new = await work.step(Handover(id=chosen, arrival_id=arrival.id, sealed=sealed, **when), same=["arrival_id"])
     if not new:
         if handed_to(row, work.house) != dict(to):
@@ -779,7 +768,6 @@ async def profile(
     *,
     occurred_at: datetime | None,
     restricted: Sequence[HandoverReason] = (),
-    clock_doubtful: bool = False,
     household: Mapping[str, int],
     skills: Sequence[str],
     reasons_for_return: Sequence[str],
@@ -803,7 +791,7 @@ async def profile(
         reasons_for_return=list(reasons_for_return),
         immediate_needs=list(immediate_needs),
         needs_priority=needs_priority,
-        **_when(work, occurred_at, clock_doubtful),
+        **_when(work, occurred_at),
     )
     work.take_down(row)
     fact = facts.ArrivalProfiled(**ids_of(arrival), needs_priority=needs_priority)
@@ -819,7 +807,6 @@ async def assist(
     occurred_at: datetime | None,
     kind: AssistanceKind,
     amount: Money | None,
-    clock_doubtful: bool = False,
 ) -> tuple[Arrival, Assistance]:
     """Note something that was given at the desk. Kinds that disclose health or a child are published as a group only.
 
@@ -830,7 +817,6 @@ async def assist(
         occurred_at: When, by the desk's clock; now if not given.
         kind: What.
         amount: Of pocket money.
-        clock_doubtful: Whether the desk's clock is known to be wrong.
 
     Raises:
         Problem: 404; 409, the state does not allow it, the programme does not give it, or the id is taken by something
@@ -843,7 +829,7 @@ async def assist(
         kind=kind,
         amount=amount.amount if amount else None,
         currency=amount.currency if amount else None,
-        **_when(work, occurred_at, clock_doubtful),
+        **_when(work, occurred_at),
     )
     if await work.there(row) is None:
         await _refuse_beyond_the_programme(work, arrival, kind, row.occurred_at)
@@ -868,7 +854,6 @@ async def arrange_transport(
     district: str | None,
     departs_at: datetime | None,
     cost: Money | None,
-    clock_doubtful: bool = False,
 ) -> tuple[Arrival, OnwardTransport]:
     """Note how somebody travels on.
 
@@ -885,7 +870,7 @@ async def arrange_transport(
         "cost": cost.amount if cost else None,
         "currency": cost.currency if cost else None,
     }
-    row = OnwardTransport(id=id or new_id(), **content, **_when(work, occurred_at, clock_doubtful))
+    row = OnwardTransport(id=id or new_id(), **content, **_when(work, occurred_at))
     row, new = await work.step(row, same=list(content))
     if not new:
         return arrival, row
@@ -921,12 +906,12 @@ def post_arrival_until(house: House, rules: Rules, arrival: Arrival) -> datetime
     return rules.due(DeadlineKind.POST_ARRIVAL, country, arrival.arrived_on)
 
 
-def _when(work: Work, occurred_at: datetime | None, clock_doubtful: bool) -> dict[str, Any]:
+def _when(work: Work, occurred_at: datetime | None) -> dict[str, Any]:
     at = occurred_at or work.clock
     return {
         "occurred_at": at,
         "recorded_at": work.clock,
-        "clock_suspect": clock_doubtful or clock_suspect(at, work.clock),
+        "clock_suspect": work.is_suspect(at),
         "recorded_by": work.caller.organisation,
     }
 

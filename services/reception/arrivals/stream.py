@@ -1,14 +1,15 @@
 """The arrivals board as it changes: server-sent events, from polling what was touched since."""
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from fastapi.sse import ServerSentEvent
 from pydantic import BaseModel
-from sqlalchemy import select
+from sqlalchemy import Uuid, any_, cast, select, union_all
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import SQLAlchemyError
 
 from chassis.access import visible
@@ -17,7 +18,7 @@ from chassis.db import Database, Session, is_outage, now
 from chassis.errors import UNKNOWN_PARAMETER, FieldError, Problem
 from chassis.streams import Ending
 from services.reception.arrivals import service
-from services.reception.models import Arrival
+from services.reception.models import Alias, Arrival
 from services.reception.ports import Ports
 
 LOOK_EVERY_SECONDS = 0.5
@@ -105,7 +106,7 @@ async def follow(
         show: Makes entries.
     """
     sent: dict[UUID, int] = {}
-    since = start
+    since = None
     give_up = time.monotonic() + STREAM_SECONDS
     wait = 0.0
     while time.monotonic() < give_up and not await closing.wait(wait):
@@ -114,9 +115,13 @@ async def follow(
             async with database.transaction() as session:
                 at: datetime = (await session.execute(select(now()))).scalar_one()
                 rows = await watched.of(session, caller, since)
+                if since is None and start is not None:
+                    sent = {row.id: row.version for row in rows if row.updated_at < start}
+                    left = await _touched(session, caller, rows, start)
+                else:
+                    left = await _left(session, caller, sent, rows)
                 fresh = [row for row in rows if sent.get(row.id) != row.version]
                 entries = await show(session, fresh) if fresh else []
-                left = await _left(session, caller, sent, rows, since)
         except (SQLAlchemyError, OSError, TimeoutError) as error:
             if not is_outage(error):
                 raise
@@ -126,23 +131,27 @@ async def follow(
             sent[row.id] = row.version
             yield ServerSentEvent(id=at.isoformat(), event="arrival", data=entry)
         for gone in left:
-            del sent[gone]
+            sent.pop(gone, None)
             yield ServerSentEvent(id=at.isoformat(), event="left", data=Left(id=gone))
         since = at - OVERLAP
 
 
-async def _left(
-    session: Session, caller: Caller, sent: dict[UUID, int], there: Sequence[Arrival], since: datetime | None
-) -> list[UUID]:
+async def _left(session: Session, caller: Caller, sent: Mapping[UUID, int], there: Sequence[Arrival]) -> list[UUID]:
     """Those who were sent and are touched, but not on the board any more; also whose arrival became another's."""
-    if since is None or not sent:
+    away = sorted(sent.keys() - {row.id for row in there})
+    if not away:
         return []
+    query = select(Arrival.id, Arrival.version).where(
+        Arrival.id == any_(cast(away, ARRAY(Uuid))), visible(Arrival.seen_through, caller)
+    )
+    now_at = {row.id: row.version for row in await session.execute(query)}
+    return [who for who in away if now_at.get(who) != sent[who]]
+
+
+async def _touched(session: Session, caller: Caller, there: Sequence[Arrival], since: datetime) -> list[UUID]:
+    """Those who were touched since a time and are not on the board: whoever listens again may have them on theirs."""
+    mine = visible(Arrival.seen_through, caller)
+    touched = select(Arrival.id).where(Arrival.updated_at >= since, mine)
+    became = select(Alias.id).join(Arrival, Arrival.id == Alias.arrival_id).where(Alias.since >= since, mine)
     here = {row.id for row in there}
-    away = [who for who in sent if who not in here]
-    touched = {
-        row.id: row
-        for row in await session.scalars(
-            select(Arrival).where(Arrival.id.in_(away), visible(Arrival.seen_through, caller))
-        )
-    }
-    return [who for who in away if who not in touched or touched[who].version != sent[who]]
+    return [who for who in await session.scalars(union_all(touched, became)) if who not in here]

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -63,9 +63,7 @@ Apply = Callable[..., Awaitable[Any]]
 log = structlog.get_logger("homeward.reception")
 
 
-async def walk_in(
-    work: Work, arrival_id: UUID | None, body: WalkIn, *, clock_doubtful: bool = False
-) -> tuple[Arrival, bool]:
+async def walk_in(work: Work, arrival_id: UUID | None, body: WalkIn) -> tuple[Arrival, bool]:
     """See `service.walk_in`."""
     return await service.walk_in(
         work,
@@ -79,13 +77,10 @@ async def walk_in(
         member=body.member,
         identity_doubtful=body.identity_doubtful,
         occurred_at=body.occurred_at,
-        clock_doubtful=clock_doubtful,
     )
 
 
-async def profile(
-    work: Work, arrival_id: UUID, body: ProfileIn, *, clock_doubtful: bool = False
-) -> tuple[Arrival, Profile]:
+async def profile(work: Work, arrival_id: UUID, body: ProfileIn) -> tuple[Arrival, Profile]:
     """See `service.profile`."""
     return await service.profile(
         work,
@@ -97,13 +92,10 @@ async def profile(
         immediate_needs=body.immediate_needs,
         needs_priority=body.needs_priority,
         restricted=body.restricted,
-        clock_doubtful=clock_doubtful,
     )
 
 
-async def assist(
-    work: Work, arrival_id: UUID, body: AssistanceIn, *, clock_doubtful: bool = False
-) -> tuple[Arrival, Assistance]:
+async def assist(work: Work, arrival_id: UUID, body: AssistanceIn) -> tuple[Arrival, Assistance]:
     """See `service.assist`."""
     return await service.assist(
         work,
@@ -112,13 +104,10 @@ async def assist(
         occurred_at=body.occurred_at,
         kind=body.kind,
         amount=body.amount,
-        clock_doubtful=clock_doubtful,
     )
 
 
-async def arrange_transport(
-    work: Work, arrival_id: UUID, body: TransportIn, *, clock_doubtful: bool = False
-) -> tuple[Arrival, OnwardTransport]:
+async def arrange_transport(work: Work, arrival_id: UUID, body: TransportIn) -> tuple[Arrival, OnwardTransport]:
     """See `service.arrange_transport`."""
     return await service.arrange_transport(
         work,
@@ -130,13 +119,10 @@ async def arrange_transport(
         district=body.destination.district,
         departs_at=body.departs_at,
         cost=body.cost,
-        clock_doubtful=clock_doubtful,
     )
 
 
-async def hand_over(
-    work: Work, arrival_id: UUID, body: HandoverIn, *, clock_doubtful: bool = False
-) -> tuple[Arrival, Handover]:
+async def hand_over(work: Work, arrival_id: UUID, body: HandoverIn) -> tuple[Arrival, Handover]:
     """See `service.hand_over`."""
     return await service.hand_over(
         work,
@@ -144,33 +130,30 @@ async def hand_over(
         id=body.id,
         to=body.model_dump(mode="json", exclude={"id", "occurred_at"}),
         occurred_at=body.occurred_at,
-        clock_doubtful=clock_doubtful,
     )
 
 
-async def _check_in(work: Work, arrival_id: UUID, body: CheckIn, *, clock_doubtful: bool) -> None:
+async def _check_in(work: Work, arrival_id: UUID, body: CheckIn) -> None:
     await service.check_in(
         work,
         [arrival_id],
         occurred_at=body.occurred_at,
         port=body.port_of_entry,
         identity_doubtful=body.identity_doubtful,
-        clock_doubtful=clock_doubtful,
     )
 
 
-async def _bind(work: Work, arrival_id: UUID, body: BindIn, *, clock_doubtful: bool) -> None:
-    del clock_doubtful  # a binding has no time of its own
+async def _bind(work: Work, arrival_id: UUID, body: BindIn) -> None:
     copy = body.particulars.copy_of() if body.particulars else None
     await service.bind(work, arrival_id, returnee_id=body.returnee_id, copy=copy)
 
 
-async def _hold(work: Work, arrival_id: UUID, body: Happened, *, clock_doubtful: bool) -> None:
+async def _hold(work: Work, arrival_id: UUID, body: Happened) -> None:
     work.caller.require(Scope.ARRIVALS_RESTRICTED)
-    await service.hold(work, arrival_id, body.occurred_at, clock_doubtful=clock_doubtful)
+    await service.hold(work, arrival_id, body.occurred_at)
 
 
-async def redirect(work: Work, arrival_id: UUID, body: RedirectIn, *, clock_doubtful: bool = False) -> Arrival:
+async def redirect(work: Work, arrival_id: UUID, body: RedirectIn) -> Arrival:
     """See `service.redirect`."""
     return await service.redirect(
         work,
@@ -180,17 +163,16 @@ async def redirect(work: Work, arrival_id: UUID, body: RedirectIn, *, clock_doub
         carrier=body.carrier,
         flight_number=body.flight_number,
         occurred_at=body.occurred_at,
-        clock_doubtful=clock_doubtful,
     )
 
 
-async def _reopen(work: Work, arrival_id: UUID, body: Happened, *, clock_doubtful: bool) -> None:
-    await service.reopen(work, arrival_id, body.occurred_at, clock_doubtful=clock_doubtful)
+async def _reopen(work: Work, arrival_id: UUID, body: Happened) -> None:
+    await service.reopen(work, arrival_id, body.occurred_at)
 
 
 def _end(action: Action) -> Apply:
-    async def apply(work: Work, arrival_id: UUID, body: Happened, *, clock_doubtful: bool) -> None:
-        await service.end(work, arrival_id, action, body.occurred_at, clock_doubtful=clock_doubtful)
+    async def apply(work: Work, arrival_id: UUID, body: Happened) -> None:
+        await service.end(work, arrival_id, action, body.occurred_at)
 
     return apply
 
@@ -226,8 +208,12 @@ class _Log:
     caller: Caller
     house: House
     device: UUID
-    ahead: int
+    ahead: timedelta
     doubtful: bool
+
+    @property
+    def ahead_seconds(self) -> int:
+        return round(self.ahead.total_seconds())
 
 
 @dataclass(frozen=True)
@@ -255,7 +241,7 @@ async def synchronise(database: Database, caller: Caller, house: House, body: Sy
     async with database.transaction() as session:
         received_at: datetime = (await session.execute(select(now()))).scalar_one()
     ahead = body.sent_at - received_at
-    told = _Log(caller, house, body.device, round(ahead.total_seconds()), abs(ahead) > CLOCK_TOLERANCE)
+    told = _Log(caller, house, body.device, ahead, abs(ahead) > CLOCK_TOLERANCE)
     entries = [_Entry(place, mutation, _digest(house, mutation)) for place, mutation in enumerate(body.mutations)]
     first: dict[UUID, _Entry] = {}
     for entry in entries:
@@ -264,7 +250,7 @@ async def synchronise(database: Database, caller: Caller, house: House, body: Sy
     results = await _settle(database, told, in_time)
     return SyncOut(
         received_at=received_at,
-        clock_ahead_seconds=told.ahead,
+        clock_ahead_seconds=told.ahead_seconds,
         clock_doubtful=told.doubtful,
         items=[_answer(entry, first[entry.mutation.id], results) for entry in entries],
     )
@@ -286,6 +272,7 @@ def _answer(entry: _Entry, first: _Entry, results: Mapping[UUID, SyncResult]) ->
 
 
 USED = "the id was used for something else"
+UNDOES_ANOTHER = "what this undoes was refused; it would undo what somebody else did"
 
 
 def _refused(mutation: MutationIn, problem: Problem) -> SyncResult:
@@ -322,18 +309,14 @@ async def _apply(session: Session, told: _Log, entries: Sequence[_Entry]) -> dic
     gives = any(entry.mutation.kind is MutationKind.ASSISTANCE for entry in mine)
     arrivals = {entry.mutation.arrival_id for entry in mine}
     work = await Work.on(session, told.caller, told.house, arrivals, households=gives)
+    if told.doubtful:
+        work.ahead = told.ahead
     for kind, model in STEPS.items():
         await work.know_steps(model, [entry.mutation.id for entry in mine if entry.mutation.kind is kind])
     bodies = _bodies(mine, results)
     waiting = [entry.mutation for entry in mine if entry.mutation.id in bodies]
     for _ in range(ROUNDS):
-        later = []
-        for count, mutation in enumerate(waiting, start=1):
-            if count % BREATH == 0:
-                await asyncio.sleep(0)
-            result = results[mutation.id] = await _one(work, told, mutation, bodies[mutation.id])
-            if result.outcome is Outcome.CONFLICT:
-                later.append(mutation)
+        later = await _round(work, waiting, bodies, results)
         progress, waiting = len(later) < len(waiting), later
         if not waiting or not progress:
             break
@@ -343,6 +326,33 @@ async def _apply(session: Session, told: _Log, entries: Sequence[_Entry]) -> dic
         organisation = Mutation.organisation == told.caller.organisation
         await session.execute(delete(Mutation).where(organisation, Mutation.id.in_(given_back)))
     return results
+
+
+async def _round(
+    work: Work,
+    waiting: Sequence[MutationIn],
+    bodies: Mapping[UUID, Body],
+    results: dict[UUID, SyncResult],
+) -> list[MutationIn]:
+    """Try entries once, in their order.
+
+    Returns:
+        Those that another entry may still make possible.
+    """
+    later = []
+    contested = set()
+    for count, mutation in enumerate(waiting, start=1):
+        if count % BREATH == 0:
+            await asyncio.sleep(0)
+        if mutation.kind is MutationKind.REOPEN and mutation.arrival_id in contested:
+            result = _refused(mutation, Problem(CONFLICT, UNDOES_ANOTHER))
+        else:
+            result = await _one(work, mutation, bodies[mutation.id])
+        results[mutation.id] = result
+        if result.outcome is Outcome.CONFLICT:
+            later.append(mutation)
+            contested.add(mutation.arrival_id)
+    return later
 
 
 def _bodies(entries: Sequence[_Entry], results: dict[UUID, SyncResult]) -> dict[UUID, Body]:
@@ -364,7 +374,7 @@ async def _claim(
     Returns:
         Those that are new; for the others the answer is in `results`.
     """
-    told_by = {"organisation": told.caller.organisation, "device": told.device, "ahead_seconds": told.ahead}
+    told_by = {"organisation": told.caller.organisation, "device": told.device, "ahead_seconds": told.ahead_seconds}
     columns = {
         "id": [entry.mutation.id for entry in entries],
         "kind": [entry.mutation.kind.value for entry in entries],
@@ -391,10 +401,10 @@ async def _claim(
     return [entry for entry in entries if entry.mutation.id in new]
 
 
-async def _one(work: Work, told: _Log, mutation: MutationIn, body: Body) -> SyncResult:
+async def _one(work: Work, mutation: MutationIn, body: Body) -> SyncResult:
     _, apply = KINDS[mutation.kind]
     try:
-        done = await apply(work, mutation.arrival_id, body, clock_doubtful=told.doubtful)
+        done = await apply(work, mutation.arrival_id, body)
     except Problem as problem:
         return _refused(mutation, problem)
     there = mutation.kind is MutationKind.WALK_IN and done[1] is False

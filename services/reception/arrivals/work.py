@@ -8,7 +8,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -43,6 +43,8 @@ from services.reception.models import (
 FRESH = {"synchronize_session": False, "populate_existing": True}
 """What a statement returns is what is there now, not what the session has seen before."""
 PRESENT = frozenset({ArrivalState.MET, ArrivalState.COMPLETED, ArrivalState.DECLINED})
+TOGETHER = timedelta(days=1)
+"""How many days apart a family may be met and be on the same journey: before midnight, and after it."""
 REMARKS_THAT_COUNT = {
     Remark.MEDICAL_ESCORT: HandoverReason.MEDICAL_ESCORT,
     Remark.UNACCOMPANIED_CHILD: HandoverReason.UNACCOMPANIED_CHILD,
@@ -75,6 +77,8 @@ class Work:
         self.session, self.caller, self.house = session, caller, house
         self.clock: datetime
         """The database's, as the arrivals were taken."""
+        self.ahead = timedelta(0)
+        """By how much the clock of the device that tells this is ahead of it, where that is too much to be believed."""
         self._lock = lock
         self._arrivals: dict[UUID, Arrival] = {}
         self._mine: set[UUID] = set()
@@ -186,20 +190,23 @@ class Work:
         arrival.version += 1
         arrival.updated_at = self.clock
 
-    def reach(self, arrival: Arrival, state: ArrivalState, at: datetime, *, doubtful: bool = False) -> None:
+    def reach(self, arrival: Arrival, state: ArrivalState, at: datetime) -> None:
         """Bring an arrival to a state, in the caller's name.
 
         Args:
             arrival: Which.
             state: Where to.
             at: When, by the clock of whoever tells it.
-            doubtful: Whether that clock is known to be wrong.
         """
         arrival.state, arrival.state_at, arrival.state_recorded_at = state, at, self.clock
         arrival.state_by, arrival.state_by_person = self.caller.organisation, self.caller.person
-        arrival.clock_suspect = doubtful or clock_suspect(at, self.clock)
+        arrival.clock_suspect = self.is_suspect(at)
         arrival.held_at = arrival.held_by = None
         self.touch(arrival)
+
+    def is_suspect(self, at: datetime) -> bool:
+        """Whether a time is by a clock that is wrong."""
+        return bool(self.ahead) or clock_suspect(at, self.clock)
 
     async def _know_cases(self) -> None:
         people = {each.returnee_id for each in self._arrivals.values() if each.returnee_id is not None}
@@ -271,7 +278,7 @@ class Work:
             each
             for key in await self._keys(arrival)
             for each in self._together[key].values()
-            if each.id != arrival.id and each.state in PRESENT
+            if each.id != arrival.id and is_with(each, arrival)
         ]
         ages = [await self._age(each, day) for each in with_them]
         with_adult = any(theirs is not None and theirs >= rule.adult_at for theirs in ages)
@@ -445,6 +452,16 @@ class Work:
 def day_of(arrival: Arrival) -> date:
     """The day for which the rules are asked."""
     return arrival.arrived_on or (arrival.expected_at or arrival.created_at).date()
+
+
+def is_with(other: Arrival, arrival: Arrival) -> bool:
+    """Whether somebody of the same family is at hand: met at the same port on the same journey, and held by nobody."""
+    return (
+        other.state in PRESENT
+        and other.held_at is None
+        and other.port_of_entry == arrival.port_of_entry
+        and abs(day_of(other) - day_of(arrival)) <= TOGETHER
+    )
 
 
 def restricted_of(profile: Profile, house: House) -> set[HandoverReason]:

@@ -115,7 +115,7 @@ def _check_header(header: Sequence[str]) -> None:
 
 
 def _check_together(passengers: Sequence[PassengerIn], where: Any) -> None:
-    """Refuse two passengers on one seat, and one person twice."""
+    """Refuse two passengers on one seat, one person twice, and two who cannot be told apart."""
     seen: dict[tuple[str, ...], int] = {}
     errors = []
     for index, passenger in enumerate(passengers):
@@ -128,11 +128,16 @@ def _check_together(passengers: Sequence[PassengerIn], where: Any) -> None:
         if passenger.document_number:
             number = "".join(filter(str.isalnum, passenger.document_number)).upper()
             claims.append(("document_number", "passenger_twice", (str(passenger.document_kind), number)))
+        if not claims:
+            names = (passenger.family_name, passenger.given_names, passenger.name_arab, passenger.birth_date)
+            claims.append(("seat", "not_told_apart", tuple(str(word or "").upper() for word in names)))
         for name, code, words in claims:
-            first = seen.setdefault((name, *words), index)
+            first = seen.setdefault((code, name, *words), index)
             if first != index:
-                other = where(first).get("row", first)
-                detail = f"once in the manifest; it is also {'in row' if where(first) else 'at'} {other}"
+                other = f"{'in row' if where(first) else 'at'} {where(first).get('row', first)}"
+                detail = f"once in the manifest; it is also {other}"
+                if code == "not_told_apart":
+                    detail = f"a seat or a document number; the passenger {other} has the same name and birth date"
                 pointer = f"/passengers/{index}/{name}"
                 errors.append(FieldError(pointer=pointer, code=code, detail=detail, **where(index)))
     if errors:

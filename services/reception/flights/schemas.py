@@ -16,7 +16,7 @@ MOST_PASSENGERS = 1000
 Seat = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9-]{1,6}$")]
 FamilyGroup = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,12}$")]
 Reference = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,64}$")]
-DocumentNumber = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9 -]{1,40}$")]
+DocumentNumber = Annotated[str, StringConstraints(pattern=r"^[ -]*[A-Za-z0-9][A-Za-z0-9 -]*$", max_length=40)]
 
 
 class Sex(StrEnum):

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from sqlalchemy import Date, Select, cast, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from chassis import audit
+from chassis import audit, beneficiaries
 from chassis.access import Role, grant, visible
 from chassis.auth import Caller, OrganisationKind
 from chassis.concurrency import Precondition
@@ -191,8 +191,11 @@ async def change(
     flight = await _change(session, flight, **changed)
     publish(session, told.FlightUpdated(**_schedule(flight)))
     moved = {"expected_at": flight.scheduled_at, "carrier": flight.carrier, "flight_number": flight.flight_number}
-    for arrival in await _move(session, flight, (ArrivalState.EXPECTED,), moved):
-        _publish_expected(session, arrival)
+    for arrival in await _move(session, flight, TO_COME, moved):
+        if arrival.state is ArrivalState.DIVERTED:
+            _publish_diverted(session, arrival)
+        else:
+            _publish_expected(session, arrival)
     audit.record(session, caller, FlightAction.CHANGE, RESOURCE, flight.id, {"changed": sorted(changed)})
     return flight
 
@@ -242,7 +245,7 @@ async def divert(
     publish(session, told.FlightDiverted(**_fact(flight), previous_port=before))
     moved = {"state": ArrivalState.DIVERTED, "port_of_entry": port, "expected_at": at}
     for arrival in await _move(session, flight, TO_COME, moved, caller):
-        publish(session, told.ArrivalDiverted(**ids_of(arrival), port_of_entry=port, expected_at=at))
+        _publish_diverted(session, arrival)
     audit.record(session, caller, FlightAction.DIVERTED, RESOURCE, flight.id)
     return flight
 
@@ -282,6 +285,12 @@ def _publish_expected(session: Session, arrival: Arrival) -> None:
         expected_at=arrival.expected_at,
         confirmed=arrival.confirmed,
     )
+    publish(session, fact)
+
+
+def _publish_diverted(session: Session, arrival: Arrival) -> None:
+    assert arrival.port_of_entry is not None
+    fact = told.ArrivalDiverted(**ids_of(arrival), port_of_entry=arrival.port_of_entry, expected_at=arrival.expected_at)
     publish(session, fact)
 
 
@@ -326,7 +335,7 @@ async def take_manifest(
     """Put a manifest in the place of the one before, without losing what was done with anybody.
 
     A passenger is the same one by reference, else by travel document, else by name and seat; a seat that had no name
-    and now has one stays the same arrival.
+    and now has one, or whose name or birth date is the same still, stays the same arrival.
 
     Args:
         session: The session.
@@ -355,17 +364,22 @@ async def take_manifest(
     ).all()
     before = {passenger.key: (passenger, arrival) for passenger, arrival in rows}
     wanted = {_key(passenger, marks): passenger for passenger in passengers}
-    seats = {p.seat: p.key for p, a in rows if p.seat and a.returnee_id is None and p.key not in wanted}
+    seats = {passenger.seat: passenger.key for passenger, _ in rows if passenger.seat and passenger.key not in wanted}
+    erased = await _erased(session, [arrival for _, arrival in rows])
     added: list[tuple[dict[str, Any], dict[str, Any]]] = []
     changed = 0
     for key, passenger in wanted.items():
         known = before.pop(key, None)
         if known is None and passenger.seat in seats:
-            known = before.pop(seats.pop(passenger.seat), None)
+            sat = before[seats[passenger.seat]]
+            if _still_sits(*sat, passenger, keyring):
+                known = before.pop(seats.pop(passenger.seat))
         if known is None:
             added.append(_new(flight, passenger, at, marks, keyring))
             continue
-        row, _ = known
+        row, arrival = known
+        if arrival.returnee_id in erased:  # who they were does not come back with the next version
+            continue
         columns = _columns(passenger, row.id, marks, keyring)
         new = Details.model_validate(passenger.model_dump(mode="json"))
         bound_meanwhile = not passenger.named and row.sealed is not None  # particulars were entered at the desk
@@ -420,6 +434,23 @@ def _new(
     }
     columns = _columns(passenger, passenger_id, marks, keyring)
     return arrival, {"id": passenger_id, "flight_id": flight.id, "arrival_id": arrival_id} | columns
+
+
+async def _erased(session: Session, arrivals: Sequence[Arrival]) -> set[UUID]:
+    people = {arrival.returnee_id for arrival in arrivals if arrival.returnee_id is not None}
+    known = beneficiaries.beneficiary.c
+    query = select(known.returnee_id).where(known.returnee_id.in_(people), known.state == "erased")
+    return set(await session.scalars(query))
+
+
+def _still_sits(row: Passenger, arrival: Arrival, passenger: PassengerIn, keyring: Keyring) -> bool:
+    """Whether a seat's passenger is the same, though nothing sure says so: a spelling or a number was corrected."""
+    was = details_of(row, keyring)
+    names = {was.family_name, was.given_names, was.name_arab} - {None}
+    if not names:
+        return arrival.returnee_id is not None or (arrival.state in TO_COME and arrival.held_at is None)
+    same = names & {passenger.family_name, passenger.given_names, passenger.name_arab}
+    return bool(same) or not passenger.named or (was.birth_date is not None and was.birth_date == passenger.birth_date)
 
 
 async def _take_off(session: Session, gone: Sequence[tuple[Passenger, Arrival]]) -> tuple[int, int]:

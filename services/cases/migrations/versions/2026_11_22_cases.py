@@ -12,7 +12,6 @@ depends_on = None
 
 def upgrade() -> None:
     # A trusted extension: the owner of the database may create it. Search by name needs it.
-    op.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
     op.create_table(
         "household",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -88,7 +87,6 @@ def upgrade() -> None:
         sa.Column("languages", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column("contacts", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("identifiers", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("search", sa.Text(), nullable=False),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),

@@ -239,7 +239,16 @@ def upgrade() -> None:
     op.add_column("returnee", sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True))
     op.alter_column("returnee", "birth_date", existing_type=sa.DATE(), nullable=True)
     op.create_index("ix_returnee_keys", "returnee", ["keys"], unique=False, postgresql_using="gin")
-    op.create_index("ix_returnee_terms", "returnee", ["terms"], unique=False, postgresql_using="gin")
+    off = {"fastupdate": "off"}
+    op.create_index("ix_returnee_terms", "returnee", ["terms"], postgresql_using="gin", postgresql_with=off)
+    op.create_table(
+        "name_word",
+        sa.Column("word", sa.Text(), nullable=False),
+        sa.Column("keys", postgresql.ARRAY(sa.Text()), nullable=False),
+        sa.PrimaryKeyConstraint("word", name=op.f("pk_name_word")),
+    )
+    op.create_index("ix_name_word_keys", "name_word", ["keys"], postgresql_using="gin", postgresql_with=off)
+    op.create_index("ix_referral_external_reference", "referral", ["external_reference"], unique=False)
     op.create_index("ix_returnee_found_by", "returnee", ["found_by"], unique=False)
     op.drop_constraint(op.f("ck_referral_decider_known"), "referral", type_="check")
     op.create_check_constraint(
@@ -260,6 +269,8 @@ def downgrade() -> None:
     op.create_check_constraint(
         op.f("ck_referral_decider_known"), "referral", "decider IN ('partner', 'programme_office')"
     )
+    op.drop_index("ix_referral_external_reference", table_name="referral")
+    op.drop_table("name_word")
     op.drop_index("ix_returnee_found_by", table_name="returnee")
     op.drop_index("ix_returnee_terms", table_name="returnee", postgresql_using="gin")
     op.drop_index("ix_returnee_keys", table_name="returnee", postgresql_using="gin")

@@ -61,6 +61,7 @@ def upgrade() -> None:
                 "phone",
                 "travel_document",
                 "authority",
+                "met_as_walk_in",
                 name="confirmation_method",
                 native_enum=False,
                 create_constraint=True,

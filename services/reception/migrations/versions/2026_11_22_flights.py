@@ -98,10 +98,12 @@ def upgrade() -> None:
         "arrival_alias",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("arrival_id", sa.Uuid(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
         sa.ForeignKeyConstraint(["arrival_id"], ["arrival.id"], name=op.f("fk_arrival_alias_arrival_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_arrival_alias")),
     )
     op.create_index(op.f("ix_arrival_alias_arrival_id"), "arrival_alias", ["arrival_id"], unique=False)
+    op.create_index(op.f("ix_arrival_alias_since"), "arrival_alias", ["since"], unique=False)
     op.create_table(
         "arrival_handover",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -267,6 +269,7 @@ def downgrade() -> None:
     op.drop_table("passenger")
     op.drop_index(op.f("ix_arrival_handover_arrival_id"), table_name="arrival_handover")
     op.drop_table("arrival_handover")
+    op.drop_index(op.f("ix_arrival_alias_since"), table_name="arrival_alias")
     op.drop_index(op.f("ix_arrival_alias_arrival_id"), table_name="arrival_alias")
     op.drop_table("arrival_alias")
     op.drop_index(op.f("ix_returnee_mark_digest"), table_name="returnee_mark")

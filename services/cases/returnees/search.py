@@ -1,0 +1,284 @@
+"""People found by name, date of birth and numbers, best first; and the words that names are made of."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from itertools import combinations
+from operator import itemgetter
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Text,
+    and_,
+    any_,
+    cast,
+    delete,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    true,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, array, insert
+
+from chassis import aliases, audit
+from chassis.access import Role, one_by_one, participation, subjects
+from chassis.auth import Caller
+from chassis.db import Session, before_commit
+from contracts.codes import SharedCategory
+from services.cases.models import NameWord, Referral, ReferralPerson, Returnee, Share
+from services.cases.returnees import lookup
+from services.cases.returnees.lookup import Wanted, Word
+
+NEAR = 0.8
+"""From here on another spelling is looked up before those that merely sound alike."""
+SPELLINGS = 16
+LEAST = 0.45
+"""How well somebody must agree to be shown."""
+RANKED, RANKED_OF_ONE = 200, 60
+"""Of how many people that are found in one way the best are shown; by one word, where they hardly differ, of how many.
+Where there are more, the name needs another word or a year."""
+PLANNED = text(
+    "SELECT set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_custom_plan', true), "
+    "set_config('work_mem', '32MB', true)"
+)
+"""To whoever wants some of many, reading all the table looks cheap: not where most of them may not be shown. The
+memory is for which rows bear a common name."""
+FEW = 5_000
+"""Of up to so many people each is looked at, rather than everybody who bears the name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Words of names that resemble one that is looked for.
+
+    Attributes:
+        worth: How well each agrees with it, from 0 to 1.
+        apart: Those of them that do not sound as it does but differ by a letter.
+    """
+
+    worth: dict[str, float]
+    apart: frozenset[str] = frozenset()
+
+    def best(self, *, apart: bool = False) -> list[str]:
+        """The terms of those that agree best."""
+        worth = self.worth
+        chosen = self.apart if apart else [each for each in worth if worth[each] >= NEAR and each not in self.apart]
+        return [lookup.SPELLED + each for each in sorted(chosen, key=lambda each: (-worth[each], each))[:SPELLINGS]]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Who was found.
+
+    Attributes:
+        people: Each with how well they agree, from 0 to 1; best first.
+        more: Whether there are more than these.
+    """
+
+    people: list[tuple[Returnee, float]]
+    more: bool
+
+
+def learn(session: Session, before: Sequence[str], after: Sequence[str]) -> None:
+    """Know the words of somebody's name when others are looked for, and forget those that nobody bears any more.
+
+    They are written just before the commit, in one order.
+
+    Args:
+        session: The session.
+        before: The terms that were theirs.
+        after: The terms that are theirs now.
+    """
+    words = session.info.setdefault("words", {})
+    words.update(dict.fromkeys(lookup.spellings(before), False) | words | dict.fromkeys(lookup.spellings(after), True))
+    before_commit(session, "words", _write)
+
+
+async def _write(session: Session) -> None:
+    words: dict[Word, bool] = session.info.pop("words", {})
+    rows = [{"word": word.spelled, "keys": sorted(word.keys)} for word, borne in words.items() if borne]
+    if rows:
+        await session.execute(insert(NameWord).on_conflict_do_nothing(), sorted(rows, key=itemgetter("word")))
+    left = [word.spelled for word, borne in words.items() if not borne]
+    if left:
+        borne = exists(select(Returnee.id).where(Returnee.terms.contains(array([lookup.SPELLED + NameWord.word]))))
+        await session.execute(delete(NameWord).where(NameWord.word == any_(_texts(left)), ~borne))
+
+
+async def search(session: Session, q: str, limit: int, caller: Caller) -> Found:
+    """People whom what was typed may mean.
+
+    Each stage of looking them up is wider than the one before it, and taken only while there is room on the page.
+    """
+    wanted = lookup.wanted(q)
+    await session.execute(PLANNED)
+    scores = dict.fromkeys(await _referred(session, wanted, caller), 1.0)
+    mine = await _mine(session, caller)
+    known = [Known({word.spelled: 1.0}) for word in wanted.words]
+    ranked = RANKED if len(wanted.words) + len(wanted.numbers) > 1 else RANKED_OF_ONE
+    more = False
+    for stage in Stage:
+        if len(scores) > limit or (scores and stage is Stage.ALL_BUT_ONE):
+            break
+        if stage is Stage.RESEMBLING:
+            known = await _known(session, wanted.words)
+        for looked_up in _ways(stage, wanted, known):
+            statement = (
+                select(Returnee.id, Returnee.terms)
+                .where(looked_up, mine, Returnee.erased_at.is_(None), _readable(caller))
+                .limit(ranked)
+            )
+            rows = (await session.execute(statement)).all()
+            for row in rows:
+                if (score := _score(wanted, known, frozenset(row.terms))) >= LEAST:
+                    scores.setdefault(row.id, score)
+            more = more or len(rows) == ranked
+    best = sorted(scores, key=lambda each: (-scores[each], each))
+    people = {row.id: row for row in await session.scalars(select(Returnee).where(Returnee.id.in_(best[:limit])))}
+    found = await _under_their_ids(session, [(people[each], scores[each]) for each in best[:limit]])
+    audit.record(session, caller, "search-identity", "returnee", "-", {"found": [str(r.id) for r, _ in found]})
+    return Found(found, more or len(best) > limit)
+
+
+async def _referred(session: Session, wanted: Wanted, caller: Caller) -> list[UUID]:
+    """Who is in a referral whose sender's reference was typed."""
+    written = [number.written for number in wanted.numbers if number.written]
+    if not written:
+        return []
+    referred = (
+        select(Returnee.id)
+        .join(ReferralPerson, ReferralPerson.returnee_id == Returnee.id)
+        .join(Referral, Referral.id == ReferralPerson.referral_id)
+        .where(Referral.external_reference.in_(written), Returnee.erased_at.is_(None), _readable(caller))
+        .limit(RANKED)
+    )
+    return list(await session.scalars(referred))
+
+
+async def _known(session: Session, words: Sequence[Word]) -> list[Known]:
+    """The words of names that resemble each word."""
+    asked = [
+        select(
+            literal(place).label("place"),
+            NameWord.word,
+            NameWord.keys.overlap(_texts(sorted(word.sounding))).label("sounds"),
+        ).where(NameWord.keys.overlap(_texts(sorted(word.keys))))
+        for place, word in enumerate(words)
+    ]
+    worth: list[dict[str, float]] = [{word.spelled: 1.0} for word in words]
+    apart: list[set[str]] = [set() for _ in words]
+    if asked:
+        for row in await session.execute(union_all(*asked)):
+            alike = words[row.place].resembles(row.word)
+            worth[row.place][row.word] = alike if row.sounds else max(alike, lookup.LETTER_WRONG)
+            if not row.sounds:
+                apart[row.place].add(row.word)
+    return [Known(each, frozenset(others)) for each, others in zip(worth, apart, strict=True)]
+
+
+async def _mine(session: Session, caller: Caller) -> ColumnElement[bool]:
+    """The predicate by which an organisation's few people are found at once; true where it knows of many."""
+    if caller.is_internal:
+        return true()
+    known = subjects(caller, FEW + 1)
+    if (await session.scalar(select(func.count()).select_from(known.subquery())) or 0) > FEW:
+        return true()
+    return Returnee.id == any_(func.array(known.scalar_subquery()))
+
+
+def _readable(caller: Caller) -> ColumnElement[bool]:
+    """The predicate on returnees whom the caller may know of by name: not who was shared with it without that."""
+    told = exists(
+        select(1).where(
+            Share.returnee_id == participation.c.subject_id,
+            Share.organisation == caller.organisation,
+            Share.ended_at.is_(None),
+            Share.categories.contains([SharedCategory.IDENTITY]),
+        )
+    )
+    return one_by_one(Returnee.id, caller, or_(participation.c.role != Role.SHARED, told))
+
+
+class Stage(Enum):
+    """The ways in which people are looked up, each wider than the one before it."""
+
+    AS_TYPED = auto()
+    RESEMBLING = auto()
+    SOUNDING = auto()
+    ALL_BUT_ONE = auto()
+    """Only for when nobody was found."""
+
+
+def _ways(stage: Stage, wanted: Wanted, known: Sequence[Known]) -> Iterator[ColumnElement[bool]]:
+    """By what people are looked up in a stage."""
+    exactly, roughly = [number.exactly for number in wanted.numbers], [number.roughly for number in wanted.numbers]
+    if stage is Stage.AS_TYPED:
+        if wanted.words or wanted.numbers:
+            yield _all([*([lookup.SPELLED + word.spelled] for word in wanted.words), *exactly])
+    elif not wanted.words:
+        return
+    elif len(wanted.words) + len(wanted.numbers) == 1:
+        # One by one: of a single word there are so many in one way that those of another would not be seen.
+        word, resembling = wanted.words[0], known[0]
+        alone = {
+            Stage.RESEMBLING: (resembling.best(), word.beginnings),
+            Stage.SOUNDING: (resembling.best(apart=True), sorted(word.sounding)),
+        }
+        yield from (_all([terms]) for terms in alone.get(stage, ()) if terms)
+    elif stage is Stage.RESEMBLING:
+        yield _all([*(resembling.best() for resembling in known), *exactly])
+    else:
+        wide = [
+            [*sorted(word.sounding), *word.beginnings, *resembling.best(apart=True)]
+            for word, resembling in zip(wanted.words, known, strict=True)
+        ]
+        every = [*wide, *roughly]
+        if stage is Stage.SOUNDING:
+            yield _all(every)
+        else:
+            # A name stays among what is looked for: everybody of a year of birth resembles nobody.
+            yield or_(*(_all(rest) for rest in combinations(every, len(every) - 1) if rest[0] in wide))
+
+
+def _all(conditions: Sequence[Sequence[str]]) -> ColumnElement[bool]:
+    return and_(*(Returnee.terms.overlap(_texts(terms)) for terms in conditions))
+
+
+def _score(wanted: Wanted, known: Sequence[Known], terms: frozenset[str]) -> float:
+    """How well somebody agrees with what is looked for, from 0 to 1."""
+    own = [word.spelled for word in lookup.spellings(terms)]
+    worth = []
+    for word, resembling in zip(wanted.words, known, strict=True):
+        for each in own:
+            if each not in resembling.worth:
+                resembling.worth[each] = word.begins(each)
+        worth.append(max((resembling.worth[each] for each in own), default=0.0))
+    worth += [
+        1.0 if terms.intersection(n.exactly) else lookup.ROUGHLY if terms.intersection(n.roughly) else 0.0
+        for n in wanted.numbers
+    ]
+    return sum(worth) / len(worth)
+
+
+def _texts(values: Sequence[str]) -> ColumnElement[Any]:
+    return cast(list(values), ARRAY(Text))
+
+
+async def _under_their_ids(session: Session, rows: Sequence[tuple[Returnee, float]]) -> list[tuple[Returnee, float]]:
+    """Who was merged is shown once, under the id by which they are found."""
+    roots = await aliases.resolve_all(session, [returnee.id for returnee, _ in rows])
+    moved = {root for returnee_id, root in roots.items() if root != returnee_id}
+    people = {}
+    if moved:
+        people = {each.id: each for each in await session.scalars(select(Returnee).where(Returnee.id.in_(moved)))}
+    best: dict[UUID, tuple[Returnee, float]] = {}
+    for returnee, score in rows:
+        root = roots[returnee.id]
+        best.setdefault(root, (people.get(root, returnee), score))
+    return list(best.values())
