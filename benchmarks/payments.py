@@ -1,6 +1,6 @@
 """Approvals and payments a second through the API, against the same rows written in bare transactions.
 
-    python benchmarks/payments.py [payments]
+    python -m benchmarks.payments [payments]
 
 Both run on the same throw-away PostgreSQL, eight at once, one after the other. The bare baseline writes the rows that
 an approval and a confirmation write (business, entry, postings, audit, outbox, stored answer), and checks nothing.
@@ -18,8 +18,6 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import asyncpg
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from cli.embedded import EmbeddedPostgres, free_port
 from tests.conftest import Databases

@@ -137,7 +137,7 @@ def one_by_one(
 
 
 def subjects(caller: Caller, most: int) -> CompoundSelect[tuple[UUID]]:
-    """Some of the returnees and referrals that the caller's organisation takes or took part in: an index says it.
+    """Some of the returnees and referrals that the caller's organisation takes part in, or did, by the index alone.
 
     Args:
         caller: Who asks; not one of our own services, which see everybody.

@@ -1,7 +1,8 @@
 """The people a service may act on: a projection of what cases publishes, and a wait for what has not arrived yet."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from types import ModuleType
 from typing import Any, Protocol, cast
 from uuid import UUID
 
@@ -99,13 +100,10 @@ class Restricting(Protocol):
     restricted: bool
 
 
-on_merged, on_unmerged = aliases.on_merged, aliases.on_unmerged
-
-
 async def on_opened(session: Session, event: Event[Any]) -> None:
     """A case was opened for a person: know them, and who takes part."""
     data = cast("CaseOpened", event.data)
-    if await _is_erased(session, data.returnee_id):
+    if await is_erased(session, data.returnee_id):
         return
     values = {
         name: getattr(data, name)
@@ -146,7 +144,7 @@ async def on_moved(session: Session, event: Event[Any]) -> None:
 async def on_transferred(session: Session, event: Event[Any]) -> None:
     """Another organisation implements a person's case; the one before takes part no more, unless by another case."""
     data = cast("CaseTransferred", event.data)
-    if await _is_erased(session, data.returnee_id):
+    if await is_erased(session, data.returnee_id):
         return
     await session.execute(
         update(beneficiary)
@@ -171,7 +169,7 @@ async def on_erased(session: Session, event: Event[Any]) -> None:
 async def on_shared(session: Session, event: Event[Any]) -> None:
     """Somebody was shared with another organisation, for a time."""
     data = cast("Sharing", event.data)
-    if not await _is_erased(session, data.returnee_id):
+    if not await is_erased(session, data.returnee_id):
         await grant(session, [data.returnee_id], Role.SHARED, data.organisation, until=data.until)
 
 
@@ -187,30 +185,38 @@ async def on_restricted(session: Session, event: Event[Any]) -> None:
     for role in data.roles:
         if data.restricted:
             await revoke(session, data.returnee_id, Role(role), data.organisation)
-        elif not await _is_erased(session, data.returnee_id):
+        elif not await is_erased(session, data.returnee_id):
             await grant(session, [data.returnee_id], Role(role), data.organisation)
 
 
-def projection(
-    *,
-    opened: type[EventData],
-    moved: tuple[type[EventData], ...],
-    erased: type[EventData],
-    more: Mapping[type[EventData], Any] | None = None,
-) -> Mapping[type[EventData], Any]:
-    """The handlers that keep the projection, for a service's `HANDLERS`.
+PROJECTION: Mapping[str, Callable[[Session, Event[Any]], Awaitable[None]]] = {
+    "CaseOpened": on_opened,
+    "CaseProgressed": on_moved,
+    "CaseSuspended": on_moved,
+    "CaseResumed": on_moved,
+    "CaseClosed": on_moved,
+    "CaseReopened": on_moved,
+    "CaseTransferred": on_transferred,
+    "ReturneeMerged": aliases.on_merged,
+    "ReturneeUnmerged": aliases.on_unmerged,
+    "ReturneeShared": on_shared,
+    "ReturneeUnshared": on_unshared,
+    "ReturneeRestricted": on_restricted,
+    "ReturneeErased": on_erased,
+}
+
+
+def projection(facts: ModuleType) -> dict[type[EventData], Any]:
+    """The handlers that keep the projection, for a service's `HANDLERS`; one that does more calls ours first.
 
     Args:
-        opened: The contract's model of `case.opened`.
-        moved: Its models that carry a case's new `state`.
-        erased: Its model of `returnee.erased`.
-        more: Other models and what keeps up with them: `on_merged`, `on_unmerged`, `on_shared`, `on_unshared`,
-            `on_restricted`, `on_transferred`.
+        facts: The contracts of cases, which have the models that `PROJECTION` names.
     """
-    return {opened: on_opened, erased: on_erased} | dict.fromkeys(moved, on_moved) | dict(more or {})
+    return {getattr(facts, name): handler for name, handler in PROJECTION.items()}
 
 
-async def _is_erased(session: Session, returnee_id: UUID) -> bool:
+async def is_erased(session: Session, returnee_id: UUID) -> bool:
+    """Whether what identifies somebody was erased: nothing that is told of them later is kept."""
     state = await session.scalar(select(beneficiary.c.state).where(beneficiary.c.returnee_id == returnee_id))
     return state == "erased"
 

@@ -37,6 +37,9 @@ SESSION_MS = 6_000
 """The least that Apache Kafka allows. The embedded broker lets the first member of a group wait for half of it."""
 POLL_MS = 200
 TICK_SECONDS = 0.5
+MEASURE_SECONDS = 5.0
+COMMIT_SECONDS = 2.0
+"""How often Kafka is told how far we are, and so how much it brings again after a kill; the inbox drops it."""
 GAP_SECONDS = 1.0
 SILENCE_SECONDS = 5.0
 """After this long without a head the feed is asked: Kafka may be away."""
@@ -127,6 +130,7 @@ class Consumer:
         self._catching_up_until = 0.0
         self._asked: dict[str, float] = {}
         self._alarmed = -ALARM_SECONDS
+        self._measured = -MEASURE_SECONDS
 
     async def run(self) -> None:
         """Work until cancelled. Outages of the database, of Kafka and of the feeds are waited out."""
@@ -167,7 +171,7 @@ class Consumer:
 
     async def _follow(self, consumer: AIOKafkaConsumer) -> None:
         """Apply what comes, until nothing has come for long."""
-        heard = time.monotonic()
+        heard = committed = time.monotonic()
         while time.monotonic() - heard < STUCK_SECONDS:
             batches: dict[TopicPartition, list[ConsumerRecord[Any, Any]]]
             batches = await consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH)
@@ -178,7 +182,9 @@ class Consumer:
             await self._until_possible(partial(self._take, [r for records in batches.values() for r in records]))
             heard = time.monotonic()
             try:
-                await consumer.commit({partition: records[-1].offset + 1 for partition, records in batches.items()})
+                if heard - committed >= COMMIT_SECONDS:
+                    committed = heard
+                    await consumer.commit()
                 behind = [(consumer.highwater(p) or 0) - await consumer.position(p) for p in consumer.assignment()]
                 if sum(behind) > BATCH:
                     self._catching_up_until = time.monotonic() + GAP_SECONDS
@@ -386,7 +392,11 @@ class Consumer:
             await inbox.compact(session, self.sources)
             known = await inbox.sources_of(session)
             due = await inbox.ready(session, BATCH)
-            await self._measure(session, known)
+            if time.monotonic() - self._measured >= MEASURE_SECONDS:
+                self._measured = time.monotonic()
+                await self._measure(session)
+        for source, seen in known.items():
+            LAG.labels(self.service, source).set(max(0, seen.head - seen.watermark))
         if due:
             async with self._busy:
                 await self._free(await self._apply(waiting=due))
@@ -453,9 +463,7 @@ class Consumer:
             await self.apply(envelopes)
         return bool(envelopes)
 
-    async def _measure(self, session: Session, known: Mapping[str, inbox.Source]) -> None:
-        for source, state in known.items():
-            LAG.labels(self.service, source).set(max(0, state.head - state.watermark))
+    async def _measure(self, session: Session) -> None:
         table = inbox.parked.c
         count, oldest = (
             await session.execute(

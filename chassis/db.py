@@ -32,7 +32,7 @@ now = func.clock_timestamp
 CONFLICTS = {"40001", "40P01"}  # serialization_failure, deadlock_detected
 LOCK_NOT_AVAILABLE = "55P03"
 QUERY_CANCELED = "57014"
-"""Also what waited for one lock after another until its time was up: each lock's own limit begins anew."""
+"""The statement's time was up: it is slow, or waited for one lock after another, as each lock's limit begins anew."""
 OUTAGES = {"57P01", "57P02", "57P03", "25006"}  # shutting down, crashed, starting up, read-only
 SILENT_SECONDS = 40.0
 """Nothing came over a connection although every statement had to end before: the way to the server is broken."""

@@ -206,6 +206,13 @@ BAD_GATEWAY = ProblemType(
 BUSY = ProblemType(
     "busy", 503, "Somebody else is changing the same thing", "Nothing was applied. Send it again with the same key."
 )
+TOO_SLOW = ProblemType(
+    "took-too-long",
+    503,
+    "It took too long and was given up",
+    "Nothing was applied. Others may be changing the same things, or it is too much at once: wait for Retry-After, "
+    "send it again with the same key, and if that comes to the same, ask for less.",
+)
 NOT_CAUGHT_UP = ProblemType(
     "not-caught-up",
     503,

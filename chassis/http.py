@@ -72,6 +72,15 @@ class ServiceClient:
                 raise CallFailed(service, response.status_code) from None
         raise AssertionError("unreachable")
 
+    async def find(self, service: str, path: str, **params: Any) -> Any | None:
+        """As `get`; None where the service does not have it (any more)."""
+        try:
+            return await self.get(service, path, **params)
+        except CallFailed as failed:
+            if failed.status != httpx.codes.NOT_FOUND:
+                raise
+            return None
+
     async def _get_token(self) -> str:
         async with self._renewing:
             if time.monotonic() < self._valid_until:

@@ -6,7 +6,7 @@ it is applied inside one, together with the end of the job. A worker that dies i
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,9 +21,12 @@ from chassis.db import Database, Session, is_outage, metadata, now
 from chassis.http import CallFailed, ServiceClient
 from chassis.ids import new_id
 
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=15)
+"""So long others wait for a worker that is gone; one that works renews it."""
+RENEW_SECONDS = 4.0
+CALL_SECONDS = 45.0
 POLL_SECONDS = 0.5
-MEASURE_SECONDS = 0.5
+MEASURE_SECONDS = 5.0
 AT_ONCE = 8
 FIRST_RETRY_SECONDS = 1.0
 LAST_RETRY_SECONDS = 300.0
@@ -149,16 +152,18 @@ class JobRunner:
         self._kinds = {kind.name: kind for kind in kinds}
         self._client = client
         self._me = new_id()
+        self._renewed_at = float("-inf")
         self._measured_at = float("-inf")
 
     async def run(self) -> None:
         """Work until cancelled; an outage of the database is waited out."""
         await self._start_periodic()
-        running: set[asyncio.Task[None]] = set()
+        running: dict[asyncio.Task[None], UUID] = {}
         async with asyncio.TaskGroup() as group:
             while True:
-                running = {task for task in running if not task.done()}
+                running = {task: each for task, each in running.items() if not task.done()}
                 try:
+                    await self._renew(running.values())
                     claimed = await self._claim(AT_ONCE - len(running))
                     await self._measure()
                 except Exception as error:
@@ -166,10 +171,10 @@ class JobRunner:
                         log.exception("jobs could not be claimed")
                     await asyncio.sleep(FIRST_RETRY_SECONDS)
                     continue
-                running |= {group.create_task(self._run_one(item)) for item in claimed}
+                running |= {group.create_task(self._run_one(item)): item.id for item in claimed}
                 if len(running) == AT_ONCE:
                     # More may be due: whoever is done first makes room, however long the others take.
-                    await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.wait(running, timeout=RENEW_SECONDS, return_when=asyncio.FIRST_COMPLETED)
                 else:
                     await asyncio.sleep(POLL_SECONDS)
 
@@ -210,12 +215,25 @@ class JobRunner:
             claimed = [_Claimed(r.id, self._kinds[r.kind], r.payload, r.attempts, r.due_at) for r in rows]
         return sorted(claimed, key=lambda item: item.due_at)
 
+    async def _renew(self, ids: Collection[UUID]) -> None:
+        if not ids or time.monotonic() - self._renewed_at < RENEW_SECONDS:
+            return
+        self._renewed_at = time.monotonic()
+        mine = select(job.c.id).where(job.c.id.in_(ids), job.c.leased_by == self._me)
+        free = mine.with_for_update(
+            skip_locked=True
+        )  # one whose effect is being written keeps everybody out by its lock
+        async with self._database.transaction() as session:
+            await session.execute(
+                update(job).where(job.c.id.in_(free.scalar_subquery())).values(leased_until=now() + LEASE)
+            )
+
     async def _run_one(self, item: _Claimed) -> None:
         with structlog.contextvars.bound_contextvars(job=str(item.id), kind=item.kind.name):
             try:
                 outcome = None
                 if item.kind.call is not None:
-                    async with asyncio.timeout(LEASE.total_seconds() * 0.8):
+                    async with asyncio.timeout(CALL_SECONDS):
                         outcome = await item.kind.call(self._client, item.payload)
                 done = await self._database.run(lambda session: self._apply(session, item, outcome))
                 RUNS.labels(item.kind.name, "done" if done else "lost").inc()
@@ -250,7 +268,10 @@ class JobRunner:
                     update(job)
                     .where(job.c.id == item.id, job.c.leased_by == self._me)
                     .values(
-                        due_at=now() + timedelta(seconds=wait), leased_until=None, last_error=type(error).__qualname__
+                        due_at=now() + timedelta(seconds=wait),
+                        leased_by=None,  # else it could still be renewed
+                        leased_until=None,
+                        last_error=type(error).__qualname__,
                     )
                 )
         except Exception:

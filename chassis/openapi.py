@@ -103,12 +103,6 @@ def _describe_operation(operation: dict[str, Any], method: str, needs: Requireme
         statuses |= {409, 413, 415, 422}
     if names_something:
         statuses.add(404)
-    operation["x-homeward"] = {
-        "scope": needs.scope,
-        "person": needs.person,
-        "if_match": needs.if_match,
-        "idempotency_key": needs.needs_key({method}),
-    }
     responses: dict[str, Any] = operation["responses"]
     # What a route says it also refuses with, without saying how, is a problem too.
     statuses |= {int(code) for code, said in responses.items() if code >= "400" and "content" not in said}
@@ -118,6 +112,20 @@ def _describe_operation(operation: dict[str, Any], method: str, needs: Requireme
         responses["304"] = {"description": "Not changed since the ETag in If-None-Match"}
     _describe_streams(responses)
     _describe_problems(responses, statuses)
+    _describe_needs(operation, method, needs)
+
+
+def _describe_needs(operation: dict[str, Any], method: str, needs: Requirement) -> None:
+    """Say for machines what the route declares; the gateway reads it."""
+    said = operation["x-homeward"] = {
+        "scope": needs.scope,
+        "person": needs.person,
+        "if_match": needs.if_match,
+        "idempotency_key": needs.needs_key({method}),
+    }
+    if needs.max_body is not None:
+        said["max_body_bytes"] = needs.max_body
+        operation["responses"]["413"]["description"] += f"; at most {needs.max_body} bytes here"
 
 
 def _describe_streams(responses: dict[str, Any]) -> None:

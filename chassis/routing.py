@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any, Protocol, TypeVar, cast
 
+import structlog
 from fastapi import APIRouter, Depends, Request, Response, params
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
@@ -25,15 +26,19 @@ from chassis.db import LOCK_NOT_AVAILABLE, QUERY_CANCELED, Database, Session, is
 from chassis.errors import (
     BUSY,
     PRECONDITION_REQUIRED,
+    TOO_SLOW,
     UNKNOWN_PARAMETER,
     UNSUPPORTED_MEDIA_TYPE,
     FieldError,
     Problem,
 )
+from chassis.limits import allow
 from chassis.telemetry import bind_caller
 
 WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 ATTEMPTS = 4
+
+log = structlog.get_logger("homeward.http")
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 Handle = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -55,6 +60,7 @@ class Requirement:
         if_match: Whether the caller must say which version it has seen.
         query: Whether a POST only asks (so that no name stands in a URL) and needs no Idempotency-Key.
         media_types: What the body may be; JSON where nothing is said.
+        max_body: Bytes of the body at most, if not as the settings say.
     """
 
     scope: str | None
@@ -62,6 +68,7 @@ class Requirement:
     if_match: bool = False
     query: bool = False
     media_types: tuple[str, ...] = ("application/json",)
+    max_body: int | None = None
 
     def needs_key(self, methods: set[str]) -> bool:
         """Whether it takes an Idempotency-Key."""
@@ -75,11 +82,12 @@ def requires(
     if_match: bool = False,
     query: bool = False,
     media_types: tuple[str, ...] = ("application/json",),
+    max_body: int | None = None,
 ) -> Callable[[Endpoint], Endpoint]:
     """Declare what a route needs; see `Requirement`."""
 
     def declare(endpoint: Endpoint) -> Endpoint:
-        needs = Requirement(str(scope), person, if_match, query, media_types)
+        needs = Requirement(str(scope), person, if_match, query, media_types, max_body)
         endpoint.__requirement__ = needs  # type: ignore[attr-defined] # a mark that Route reads
         return endpoint
 
@@ -184,6 +192,7 @@ class Pipeline:
             state.caller = caller
         self.route.refuse_unknown_parameters(request)
         self.route.refuse_media_type(request)
+        allow(request, requirement.max_body)
         state.precondition = Precondition.of(request)
         if requirement.if_match and not state.precondition.given:
             raise Problem(PRECONDITION_REQUIRED)
@@ -207,7 +216,10 @@ class Pipeline:
                 await here.catch_up()
                 request.state.caught_up = True
             except DBAPIError as error:
-                if not is_conflict(error) and sqlstate(error) not in {LOCK_NOT_AVAILABLE, QUERY_CANCELED}:
+                if sqlstate(error) == QUERY_CANCELED:
+                    log.warning("a statement took too long", route=self.route.path)
+                    raise Problem(TOO_SLOW, headers={"Retry-After": "10"}) from None
+                if not is_conflict(error) and sqlstate(error) != LOCK_NOT_AVAILABLE:
                     raise
                 if number == ATTEMPTS or not is_conflict(error):
                     raise Problem(BUSY, headers={"Retry-After": "1"}) from None
@@ -265,6 +277,10 @@ async def _precondition(request: Request) -> Precondition:
     return cast("Precondition", request.state.precondition)
 
 
+async def _keyring(request: Request) -> Keyring:
+    return cast("Surroundings", request.app.state.homeward).keyring
+
+
 async def _caught_up(request: Request) -> bool:
     return bool(request.state.caught_up)
 
@@ -277,3 +293,5 @@ PreconditionDep = Annotated[Precondition, Depends(_precondition)]
 """What the caller has seen; `check(row.version)` on the locked row."""
 CaughtUpDep = Annotated[bool, Depends(_caught_up)]
 """Whether the projection was already waited for; pass it to `beneficiaries.require`."""
+KeyringDep = Annotated[Keyring, Depends(_keyring)]
+"""Encrypts and decrypts what identifies a person."""

@@ -78,8 +78,8 @@ class Settings(BaseSettings):
     """Rate limit of a client at one gateway process."""
     streams_per_client: int = Field(default=20, ge=1)
     """Streams that a client may have open at one process."""
-    max_body_bytes: int = 32 * 1024 * 1024
-    """Room for 5,000 referrals of families with names in two scripts, at 2 to 6 kB each."""
+    max_body_bytes: int = Field(default=1024 * 1024, ge=1)
+    """A request's body at most, where its route does not say that it takes more, as for files and batches."""
     documents_url: str | None = None
     """Where uploaded documents are kept: `file:///folder`, or `s3://bucket/prefix` with the usual AWS_* variables."""
     document_scan_command: str | None = None

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from contextlib import suppress
+from itertools import count
 from typing import Any
 from uuid import uuid4
 
@@ -18,12 +19,14 @@ class Refused(Exception):  # noqa: N818 - a refusal is an answer
 
     Attributes:
         answer: Its answer; None if there was none.
+        attempts: How often it was asked.
     """
 
-    def __init__(self, method: str, path: str, answer: httpx.Response | None) -> None:
+    def __init__(self, method: str, path: str, answer: httpx.Response | None, attempts: int = 1) -> None:
         said = f"{answer.status_code} {answer.text[:600]}" if answer is not None else "no answer"
         super().__init__(f"{method} {path}: {said}")
         self.answer = answer
+        self.attempts = attempts
 
     @property
     def status(self) -> int | None:
@@ -106,7 +109,12 @@ class GatewayClient:
 
     async def put_new(self, path: str, body: Any) -> Any:
         """Put something where nothing is yet. Raises `Refused`."""
-        return (await self.send("PUT", path, json=body, headers={"If-None-Match": "*"})).json()
+        try:
+            return (await self.send("PUT", path, json=body, headers={"If-None-Match": "*"})).json()
+        except Refused as refused:
+            if refused.status != httpx.codes.PRECONDITION_FAILED or refused.attempts == 1:
+                raise
+            return await self.get(path)  # an attempt before had got through, and its answer was lost
 
     async def decide(self, path: str, word: str, body: Any = None) -> Any:
         """Act on what was just read; read again if it has changed in between. Raises `Refused`."""
@@ -125,7 +133,7 @@ class GatewayClient:
 
     async def _persist(self, method: str, path: str, **options: Any) -> httpx.Response:
         deadline = time.monotonic() + self.patience
-        while True:
+        for attempt in count(1):
             answer = None
             with suppress(httpx.TransportError):  # sent again below, under the same key
                 answer = await self.http.request(method, path, **options)
@@ -140,5 +148,6 @@ class GatewayClient:
                 continue
             final = answer is not None and answer.status_code < httpx.codes.INTERNAL_SERVER_ERROR
             if final or time.monotonic() > deadline:
-                raise Refused(method, path, answer)
+                raise Refused(method, path, answer, attempt)
             await asyncio.sleep(AGAIN_SECONDS)
+        raise AssertionError("unreachable")

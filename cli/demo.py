@@ -192,11 +192,12 @@ class Walk:
             await self.focal_point.decide(path, "assign", {"focal_point": "focal-point-7", "office": "erbil"})
         if case["state"] != "arrived":
             return
-        existing = await self.focal_point.call("GET", f"{path}/plan")
-        if existing.status_code == 404:  # noqa: PLR2004 - HTTP: no plan yet
+        try:
+            plan = await self.focal_point.get(f"{path}/plan")
+        except Refused as refused:
+            if refused.problem != "not-found":
+                raise
             plan = await self.focal_point.put_new(f"{path}/plan", {"lines": self._lines(walk)})
-        else:
-            plan = existing.json()
         if plan["state"] == "draft":
             agreed = {"agreed_on": case["arrived_on"], "language": walk.content["people"][0]["languages"][0]}
             await self.focal_point.decide(f"{path}/plan", "agree", agreed)
@@ -233,7 +234,7 @@ class Walk:
         if state == "approved":
             state = (await self.focal_point.post(f"{path}/order", None))["state"]
         if state == "ordered":
-            handed = {"delivered_on": date.today().isoformat(), "certificate": certificate}  # noqa: DTZ011 - as on paper
+            handed = {"delivered_on": datetime.now(UTC).date().isoformat(), "certificate": certificate}
             await self.focal_point.post(f"{path}/delivery", handed)
         payments = (await self.finance.get("/v1/payments", grant_id=grant["id"]))["items"]
         for number, part in enumerate(self._parts(grant), start=1):
@@ -251,7 +252,7 @@ class Walk:
             if payment["state"] == "scheduled":
                 payment = await eventually(partial(self._release, at), "the papers are on file")
             if payment["state"] == "released":
-                received = {"confirmed_on": date.today().isoformat(), "receipt": receipt}  # noqa: DTZ011 - as above
+                received = {"confirmed_on": datetime.now(UTC).date().isoformat(), "receipt": receipt}
                 await self.focal_point.post(f"{at}/confirm", received)
         await self.focal_point.decide(path, "close")
 

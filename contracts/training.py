@@ -283,6 +283,29 @@ class CertificateIssued(TrainingFact, name="training.certificate.issued", subjec
     course_id: UUID
 
 
+class CertificateChange(TrainingFact):
+    """What a fact about a certificate that was given before carries."""
+
+    certificate_id: UUID
+    enrolment_id: UUID
+    cohort_id: UUID
+    course_id: UUID
+    plan_line_id: UUID | None = None
+    """The line of the reintegration plan that the course carried out."""
+
+
+class CertificateInvalidated(
+    CertificateChange, name="training.certificate.invalidated", subject="returnee_id", audience=EVERYBODY
+):
+    """Attendance was put right after the course was completed, and is less than it asks for."""
+
+
+class CertificateRestored(
+    CertificateChange, name="training.certificate.restored", subject="returnee_id", audience=EVERYBODY
+):
+    """Attendance was put right again, and is as much as the course asks for."""
+
+
 class WorkKind(StrEnum):
     """What a vacancy is for."""
 

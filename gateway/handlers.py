@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from chassis import beneficiaries
+from chassis import aliases, beneficiaries
 from chassis.access import Role
 from chassis.db import Session
 from chassis.events import REGISTRY, Envelope, EventData, parse
@@ -34,8 +34,8 @@ MOVED = frozenset(
 TRANSFERRED = cases.CaseTransferred.event_type
 ERASED = cases.ReturneeErased.event_type
 ONE_BY_ONE: tuple[tuple[type[EventData], Any], ...] = (
-    (cases.ReturneeMerged, beneficiaries.on_merged),
-    (cases.ReturneeUnmerged, beneficiaries.on_unmerged),
+    (cases.ReturneeMerged, aliases.on_merged),
+    (cases.ReturneeUnmerged, aliases.on_unmerged),
     (cases.ReturneeShared, beneficiaries.on_shared),
     (cases.ReturneeUnshared, beneficiaries.on_unshared),
     (cases.ReturneeRestricted, beneficiaries.on_restricted),

@@ -18,7 +18,9 @@ from typing import Any
 
 import psutil
 
+from chassis.db import Database
 from chassis.events import Audience
+from chassis.settings import Settings
 from cli.client import GatewayClient
 from cli.demo import ALLOWANCE, Return, Walk, eventually
 from cli.embedded import free_port
@@ -26,6 +28,7 @@ from cli.machine import Machine
 from cli.roles import ROLES
 from contracts.asyncapi import EVENTS
 from contracts.programmes import load_programmes
+from services.grants.budgets.verify import verify
 
 ROOT = Path(__file__).resolve().parent.parent
 READY_SECONDS = 240
@@ -129,6 +132,15 @@ class Platform:
             if not page["items"]:
                 return items
             after = page["next"]
+
+    async def books(self) -> tuple[str, ...]:
+        """What does not hold in the books of grants; nothing where they are right."""
+        database = Database.from_settings(Settings(database_url=self.database_url("grants")), "proof")
+        try:
+            async with database.transaction() as session:
+                return (await verify(session)).findings
+        finally:
+            await database.close()
 
     async def fresh_timeline(
         self, reader: GatewayClient, returnee_id: str, *, up_to: dict[str, int] | None = None

@@ -12,6 +12,7 @@ from contracts.scopes import Scope
 
 PREFIX = "/v1/"
 SERVICE = "x-service"
+LARGER = "max_body_bytes"
 
 
 @lru_cache
@@ -52,6 +53,22 @@ def _open_to_all() -> re.Pattern[str]:
 @lru_cache
 def _between_services() -> re.Pattern[str]:
     return _matching(lambda operation: operation["x-homeward"]["scope"] == Scope.INTERNAL)
+
+
+@lru_cache
+def _larger() -> dict[int, re.Pattern[str]]:
+    """The operations that take larger bodies than others, by how large."""
+
+    def taking(size: int) -> re.Pattern[str]:
+        return _matching(lambda operation: operation["x-homeward"].get(LARGER) == size)
+
+    operations = [operation for operations in _paths().values() for operation in operations.values()]
+    return {size: taking(size) for each in operations if (size := each["x-homeward"].get(LARGER)) is not None}
+
+
+def most_bytes(method: str, path: str) -> int | None:
+    """How large a body of a request to a service may be, if not as large as any other."""
+    return next((size for size, pattern in _larger().items() if pattern.fullmatch(f"{method} {path}")), None)
 
 
 def is_open(method: str, path: str) -> bool:

@@ -12,10 +12,11 @@ from starlette.responses import Response, StreamingResponse
 
 from chassis.app import Homeward
 from chassis.errors import BAD_GATEWAY, NOT_FOUND, Problem
+from chassis.limits import allow
 from chassis.routing import Router
 from chassis.telemetry import REQUEST_ID_HEADER, bind_caller
 from gateway.limits import caller_of
-from gateway.proxy.owners import is_between_services, is_open, owners
+from gateway.proxy.owners import is_between_services, is_open, most_bytes, owners
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 ANSWER_SECONDS = 30.0
@@ -65,7 +66,8 @@ async def forward(request: Request) -> Response:
     """Send a request on to the owner of its path, and its answer back.
 
     Raises:
-        Problem: 401 for a token that does not hold, 404 where nobody owns the path, 503 if the owner does not answer.
+        Problem: 401 for a token that does not hold, 404 where nobody owns the path, 413 for a body that its owner would
+            not take, 503 if the owner does not answer.
     """
     here = cast("Homeward", request.app.state.homeward)
     if "authorization" in request.headers or not is_open(request.method, request.url.path):
@@ -80,6 +82,7 @@ async def forward(request: Request) -> Response:
     if DOTS & set(request.path_params.get("rest", "").split("/")):
         raise Problem(NOT_FOUND)  # what is sent on would be another path than the one whose owner was looked up
     query = request.scope["query_string"]
+    allow(request, most_bytes(request.method, request.url.path))
     has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
     outgoing = httpx.Request(
         request.method,

@@ -36,12 +36,12 @@ from contracts.reception import (
     ArrivalReceived,
     ArrivalReopened,
 )
-from contracts.training import EnrolmentCompleted, PlacementStarted
+from contracts.training import CertificateInvalidated, CertificateRestored, EnrolmentCompleted, PlacementStarted
 from services.cases import walk_ins
 from services.cases.cases import rules, service
 from services.cases.models import CaseFile, CaseMember, Returnee
 from services.cases.plans.schemas import LineStatus
-from services.cases.plans.service import move_line
+from services.cases.plans.service import move_line, undo_line
 from services.cases.referrals.rules import higher
 from services.cases.visits.service import call_off, schedule_after
 
@@ -171,15 +171,25 @@ async def profiled(session: Session, event: Event[ArrivalProfiled]) -> None:
         case.changed()
 
 
-async def line_delivered(session: Session, event: Event[EnrolmentCompleted] | Event[PlacementStarted]) -> None:
+async def line_delivered(
+    session: Session, event: Event[EnrolmentCompleted] | Event[CertificateRestored] | Event[PlacementStarted]
+) -> None:
     """What a line of a plan asked for was delivered: a course completed, or work begun."""
-    await _move(session, event, LineStatus.DELIVERED)
+    await _move(session, event, LineStatus.DELIVERED, makes_good=True)
 
 
-async def _move(session: Session, event: Event[Any], status: LineStatus) -> None:
+async def line_undone(session: Session, event: Event[CertificateInvalidated]) -> None:
+    """A course that counted as completed does not: the line goes back, and with it the case."""
     data = event.data
     if data.plan_line_id is not None:
-        await move_line(session, data.plan_line_id, data.returnee_id, status, event.envelope.occurred_at)
+        await undo_line(session, data.plan_line_id, data.returnee_id, event.envelope.occurred_at)
+
+
+async def _move(session: Session, event: Event[Any], status: LineStatus, *, makes_good: bool = False) -> None:
+    data = event.data
+    if data.plan_line_id is not None:
+        at = event.envelope.occurred_at
+        await move_line(session, data.plan_line_id, data.returnee_id, status, at, makes_good=makes_good)
 
 
 def _moves(status: LineStatus) -> Handler:
@@ -246,5 +256,7 @@ HANDLERS: Handlers = {
     ArrivalReopened: reopened,
     ArrivalProfiled: profiled,
     EnrolmentCompleted: line_delivered,
+    CertificateInvalidated: line_undone,
+    CertificateRestored: line_delivered,
     PlacementStarted: line_delivered,
 }

@@ -376,10 +376,13 @@ class PlanLineStatus(Base):
     status: Mapped[str]
     delivered_at: Mapped[datetime | None]
     """When who delivers it said that it was."""
+    undone_at: Mapped[datetime | None]
+    """When they said that what they had delivered does not hold; none once it does."""
     updated_at: Mapped[datetime] = mapped_column(server_default=now(), server_onupdate=FetchedValue())
 
     __table_args__ = (
         CheckConstraint("(status = 'delivered') = (delivered_at IS NOT NULL)", name="delivered_at_a_time"),
+        CheckConstraint("undone_at IS NULL OR status = 'in_delivery'", name="undone_is_not_delivered"),
         CheckConstraint(
             "status IN ('planned', 'requested', 'granted', 'in_delivery', 'delivered', 'cancelled')",
             name="status_known",

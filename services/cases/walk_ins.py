@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from chassis import jobs
 from chassis.access import Role, grant
 from chassis.db import Session
-from chassis.http import CallFailed, ServiceClient
+from chassis.http import ServiceClient
 from chassis.ids import new_id
 from chassis.jobs import JobKind, Payload
 from chassis.outbox import publish
@@ -26,7 +26,6 @@ from services.cases.returnees import service as returnees
 from services.cases.returnees.schemas import Birth, Document, DocumentKind, Name, Person, Precision, Script, Sex
 
 ADOPT = "cases.walk_in.adopt"
-NOT_FOUND = 404
 
 log = structlog.get_logger("homeward.cases")
 
@@ -72,12 +71,7 @@ def _person(document: Mapping[str, Any]) -> Person:
 
 async def call(client: ServiceClient, payload: Payload) -> Any:
     """Ask reception who it is; None where it does not know them any more."""
-    try:
-        return await client.get("reception", f"/v1/arrivals/{payload['arrival_id']}/identity")
-    except CallFailed as failed:
-        if failed.status != NOT_FOUND:
-            raise
-        return None
+    return await client.find("reception", f"/v1/arrivals/{payload['arrival_id']}/identity")
 
 
 async def apply(session: Session, payload: Payload, document: Any) -> None:

@@ -1,6 +1,8 @@
 """The end of what is not needed any more: closed where something was paid, cancelled where nothing was.
 
-Money that is on its way is waited for: a job looks again until it has arrived or come back.
+Money that is on its way is waited for: a job looks again until it has arrived or come back. That holds also where the
+person was erased meanwhile: what left is never written off by an erasure. A statement accounts for it, or who sent it
+does (`GET /v1/payments?erased=true`), as cash has no statement, and a bank may refuse without a word in one.
 """
 
 from datetime import timedelta

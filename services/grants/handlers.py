@@ -12,6 +12,7 @@ from chassis.db import Session, savepoint
 from chassis.errors import Problem
 from chassis.events import Event
 from chassis.outbox import publish
+from contracts import cases
 from contracts.cases import (
     CaseClosed,
     CaseOpened,
@@ -24,10 +25,6 @@ from contracts.cases import (
     ReferralWithdrawn,
     ReturneeErased,
     ReturneeMerged,
-    ReturneeRestricted,
-    ReturneeShared,
-    ReturneeUnmerged,
-    ReturneeUnshared,
     TravelCancelled,
     TravelConfirmed,
     TravelNotDeparted,
@@ -65,7 +62,7 @@ async def case_opened(session: Session, event: Event[CaseOpened]) -> None:
     """Know the person, their place in the household and how they return, in this case of theirs."""
     await beneficiaries.on_opened(session, event)
     data = event.data
-    if await people.erased(session, data.returnee_id):
+    if await beneficiaries.is_erased(session, data.returnee_id):
         return
     values = {
         "case_id": data.case_id,
@@ -130,7 +127,7 @@ async def case_transferred(session: Session, event: Event[CaseTransferred]) -> N
 async def visit_recorded(session: Session, event: Event[VisitRecorded]) -> None:
     """Somebody saw the person: the next instalments of what they were given are prepared."""
     data = event.data
-    if not data.reached or await people.erased(session, data.returnee_id):
+    if not data.reached or await beneficiaries.is_erased(session, data.returnee_id):
         return
     day = event.envelope.occurred_at.date()
     values = {"id": data.visit_id, "case_id": data.case_id, "returnee_id": data.returnee_id, "visited_on": day}
@@ -179,7 +176,7 @@ async def arrived(session: Session, event: Event[ArrivalReceived | ArrivalConfir
 async def travel_confirmed(session: Session, event: Event[TravelConfirmed]) -> None:
     """Request the cash that the programme prepares for the desk; people approve and release it before the flight."""
     data = event.data
-    if data.case_id is None or await people.erased(session, data.returnee_id):
+    if data.case_id is None or await beneficiaries.is_erased(session, data.returnee_id):
         return
     who = await session.get(Participant, (data.case_id, data.returnee_id))
     if who is None:
@@ -236,7 +233,7 @@ async def referral_withdrawn(session: Session, event: Event[ReferralWithdrawn]) 
 async def plan_approved(session: Session, event: Event[PlanApproved]) -> None:
     """Fetch the lines and make grants of them; the plan's preparer is the requester."""
     data = event.data
-    if not await people.erased(session, data.returnee_id):
+    if not await beneficiaries.is_erased(session, data.returnee_id):
         await plans.fetch_later(
             session,
             case_id=data.case_id,
@@ -290,12 +287,9 @@ async def merged(session: Session, event: Event[ReturneeMerged]) -> None:
 
 HANDLERS: Handlers = {
     **BY_TRAINING,
+    **beneficiaries.projection(cases),
     ReturneeMerged: merged,
-    ReturneeUnmerged: beneficiaries.on_unmerged,
     CaseTransferred: case_transferred,
-    ReturneeShared: beneficiaries.on_shared,
-    ReturneeUnshared: beneficiaries.on_unshared,
-    ReturneeRestricted: beneficiaries.on_restricted,
     CaseOpened: case_opened,
     CaseProgressed: case_moved,
     CaseReopened: case_moved,

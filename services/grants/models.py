@@ -172,6 +172,8 @@ class Grant(Resource):
     quotes_needed: Mapped[int]
     outside_window: Mapped[bool] = mapped_column(default=False)
     delivered_on: Mapped[date | None]
+    unsettled: Mapped[list[dict[str, Any]]] = mapped_column(default=list, server_default=text("'[]'::jsonb"))
+    """What attendance or work earned and no payment of it covers: a person decides."""
     parts: Mapped[list[dict[str, Any]]] = mapped_column(default=list, server_default=text("'[]'::jsonb"))
     """Of a joint grant, whose part it is: returnee, case, household, line of the plan, and `share`, a number. Each
     one's part counts against their own ceilings; `returnee_id` is then who stands for all."""

@@ -1,7 +1,8 @@
 """Papers: a document that is cited counts once cases says that it has it, and that it is about this return.
 
 A citation is taken as it comes, so that nobody waits for cases; a job asks it. Until then a quote is not compared, a
-handover is not proved and money is not released.
+handover is not proved and money is not released. The minutes and statutes of a cooperative are asked once there is a
+joint grant, whose money waits for them.
 """
 
 from collections.abc import Iterable
@@ -15,16 +16,16 @@ from sqlalchemy.dialects.postgresql import insert
 from chassis import audit, jobs
 from chassis.aliases import same_person
 from chassis.db import Session, now
-from chassis.http import CallFailed, ServiceClient
+from chassis.http import ServiceClient
 from chassis.jobs import JobKind, Payload
 from contracts.codes import GrantKind
 from services.grants import people
+from services.grants.cooperatives.models import Cooperative
 from services.grants.grants.rules import TRANSITIONS, GrantState
 from services.grants.models import CitedDocument, Delivery, Grant, Payment, Quote
 
 ASK = "grants.document.ask"
 AGAIN = timedelta(hours=1)
-NOT_FOUND = 404
 FOUND, UNKNOWN = "found", "unknown"
 
 
@@ -77,18 +78,23 @@ async def handed_over(session: Session, grant: Grant) -> date | None:
     return day
 
 
+async def of_cooperative(session: Session, grant_id: UUID) -> tuple[set[str], set[str]]:
+    """What the cooperative of a joint grant was selected and set up by, and what of it is on file, by kind."""
+    row = (
+        await session.execute(select(Cooperative.minutes, Cooperative.statutes).where(Cooperative.grant_id == grant_id))
+    ).first()
+    cited = {kind: document for kind, document in (row._asdict() if row else {}).items() if document is not None}
+    found = await on_file(session, grant_id, cited.values())
+    return set(cited), {kind for kind, document in cited.items() if document in found}
+
+
 async def _ask_at(session: Session, grant_id: UUID, document_id: UUID, due_at: datetime | None) -> None:
     payload = {"grant_id": str(grant_id), "document_id": str(document_id)}
     await jobs.schedule(session, ASK, payload, due_at=due_at, key=f"{grant_id}/{document_id}")
 
 
 async def _ask(client: ServiceClient, payload: Payload) -> Any:
-    try:
-        return await client.get("cases", f"/v1/documents/{payload['document_id']}")
-    except CallFailed as failed:
-        if failed.status != NOT_FOUND:
-            raise
-        return None
+    return await client.find("cases", f"/v1/documents/{payload['document_id']}")
 
 
 async def _note(session: Session, payload: Payload, document: Any) -> None:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, SQLColumnExpression, func, or_, select
 
-from chassis import aliases, beneficiaries
+from chassis import aliases
 from chassis.access import Role, holds, roles_of, visible
 from chassis.aliases import same_person
 from chassis.auth import Caller, OrganisationKind
@@ -66,12 +66,6 @@ async def must_work_for(session: Session, returnee_id: UUID | None, caller: Call
 def works_for(returnee_id: SQLColumnExpression[UUID | None], caller: Caller) -> ColumnElement[bool]:
     """Whether the caller may do more than look, in SQL; see `must_work_for`."""
     return or_(returnee_id.is_(None), holds(returnee_id, WORKERS, caller))
-
-
-async def erased(session: Session, returnee_id: UUID) -> bool:
-    """Whether what identifies somebody was erased: nothing that is told of them later is kept."""
-    known = beneficiaries.beneficiary.c
-    return await session.scalar(select(known.state).where(known.returnee_id == returnee_id)) == "erased"
 
 
 async def household(session: Session, household_id: UUID | None) -> list[UUID]:

@@ -10,9 +10,10 @@ from sqlalchemy import select
 
 from chassis import jobs
 from chassis.aliases import same_person
+from chassis.beneficiaries import is_erased
 from chassis.db import Session, now, savepoint
 from chassis.errors import INVALID, STATE_CONFLICT, Problem
-from chassis.http import CallFailed, ServiceClient
+from chassis.http import ServiceClient
 from chassis.jobs import JobKind, Payload
 from contracts.codes import GrantKind
 from contracts.grants import GrantReason
@@ -23,8 +24,7 @@ from services.grants.grants.rules import CEILING_EXCEEDED, UNDECIDED
 from services.grants.models import Grant, Participant
 
 FETCH_PLAN = "grants.plan.fetch"
-AGAIN = timedelta(seconds=1)
-NOT_FOUND = 404
+FIRST_AGAIN, LAST_AGAIN = timedelta(seconds=1), timedelta(minutes=5)
 REASONS = {
     CEILING_EXCEEDED.slug: GrantReason.CEILING,
     BUDGET_EXHAUSTED.slug: GrantReason.NO_BUDGET,
@@ -47,27 +47,28 @@ async def fetch_later(session: Session, *, case_id: UUID, plan_id: UUID, plan_ve
 
 
 async def _fetch(client: ServiceClient, payload: Payload) -> Any:
-    try:
-        return await client.get("cases", f"/v1/cases/{payload['case_id']}/plan", plan_version=payload["plan_version"])
-    except CallFailed as failed:
-        if failed.status != NOT_FOUND:
-            raise
-        log.info("no plan to grant: cases does not have it any more")
-        return None
+    return await client.find("cases", f"/v1/cases/{payload['case_id']}/plan", plan_version=payload["plan_version"])
 
 
 async def _grant(session: Session, payload: Payload, plan: Any) -> None:
     if plan is None:
+        log.info("no plan to grant: cases does not have it any more")
         return
     case_id, plan_id = UUID(payload["case_id"]), UUID(payload["plan_id"])
     found = await session.scalars(select(Participant).where(Participant.case_id == case_id))
     members = {member.returnee_id: member for member in found}
-    lines = {UUID(line["id"]): line for line in plan["lines"] if Decimal(line["budget"]["amount"]) > 0}
+    planned = {UUID(line["beneficiary"]) for line in plan["lines"]}
+    gone = {each for each in planned - members.keys() if await is_erased(session, each)}
+    lines = {
+        UUID(line["id"]): line
+        for line in plan["lines"]
+        if Decimal(line["budget"]["amount"]) > 0 and UUID(line["beneficiary"]) not in gone
+    }
     wanted = {UUID(line["beneficiary"]) for line in lines.values()}
+    if gone and not wanted:
+        return
     if not wanted <= members.keys() or await service.first_arrival(session, case_id) is None:
-        # Facts of other subjects and services, which are on their way.
-        soon = (await session.execute(select(now() + AGAIN))).scalar_one()
-        await jobs.schedule(session, FETCH_PLAN, payload, due_at=soon, key=str(plan_id))
+        await _ask_again(session, payload)
         return
     household = next(iter(members.values())).household_id
     ids = sorted({one for member in wanted for one in await same_person(session, member)})
@@ -93,6 +94,15 @@ async def _grant(session: Session, payload: Payload, plan: Any) -> None:
             await _request(session, members[UUID(line["beneficiary"])], line, plan_id, preparer)
         elif before.state in UNDECIDED and before.amount != amount:
             await _change(session, before, preparer, amount, currency)
+
+
+async def _ask_again(session: Session, payload: Payload) -> None:
+    """Wait for facts of other subjects and services, which are on their way; the longer, the less often."""
+    asked = payload.get("asked", 0)
+    wait = min(FIRST_AGAIN * 2 ** min(asked, 10), LAST_AGAIN)
+    due_at = (await session.execute(select(now() + wait))).scalar_one()
+    again = {**payload, "asked": asked + 1}
+    await jobs.schedule(session, FETCH_PLAN, again, due_at=due_at, key=payload["plan_id"])
 
 
 async def _request(session: Session, who: Participant, line: Any, plan_id: UUID, preparer: UUID) -> None:

@@ -6,20 +6,16 @@ from typing import Any
 import structlog
 from sqlalchemy import ColumnElement, delete, or_, select, update
 
-from chassis import aliases, beneficiaries
+from chassis import aliases, beneficiaries, identities
+from chassis.beneficiaries import is_erased
 from chassis.consumer import Handlers
 from chassis.db import Session, now
 from chassis.events import Event
 from chassis.ids import new_id
 from chassis.outbox import publish
+from contracts import cases
 from contracts.cases import (
-    CaseClosed,
     CaseOpened,
-    CaseProgressed,
-    CaseReopened,
-    CaseResumed,
-    CaseSuspended,
-    CaseTransferred,
     HouseholdChange,
     HouseholdChanged,
     Itinerary,
@@ -27,10 +23,6 @@ from contracts.cases import (
     ReferralWithdrawn,
     ReturneeErased,
     ReturneeMerged,
-    ReturneeRestricted,
-    ReturneeShared,
-    ReturneeUnmerged,
-    ReturneeUnshared,
     ReturneeUpdated,
     TravelCancelled,
     TravelChanged,
@@ -46,7 +38,6 @@ from contracts.reception import (
     ConfirmationMethod,
     ReturneeScrubbed,
 )
-from services.reception import identities
 from services.reception.arrivals.rules import ON_JOURNEY_OFF, ON_JOURNEY_SET
 from services.reception.facts import ids_of
 from services.reception.flights.rules import same_journey
@@ -63,7 +54,7 @@ async def case_opened(session: Session, event: Event[CaseOpened]) -> None:
     """Know the person and who takes part, relate what is expected of them, and fetch who they are."""
     await beneficiaries.on_opened(session, event)
     data = event.data
-    if await _erased(session, event):
+    if await is_erased(session, data.returnee_id):
         return
     await session.execute(
         update(Arrival)
@@ -91,7 +82,7 @@ async def household_changed(session: Session, event: Event[HouseholdChanged]) ->
 
 async def returnee_updated(session: Session, event: Event[ReturneeUpdated]) -> None:
     """Fetch who the person is again."""
-    if not await _erased(session, event):
+    if not await is_erased(session, event.data.returnee_id):
         await identities.fetch_later(session, event.data.returnee_id)
 
 
@@ -115,7 +106,7 @@ async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> Non
 
 async def returnee_merged(session: Session, event: Event[ReturneeMerged]) -> None:
     """Know two ids as one person; who was met as a walk-in is not expected under the other id any more."""
-    await beneficiaries.on_merged(session, event)
+    await aliases.on_merged(session, event)
     ids = await aliases.same_person(session, event.data.into)
     query = select(Arrival).where(Arrival.returnee_id.in_(ids)).order_by(Arrival.id).with_for_update()
     arrivals = list(await session.scalars(query))
@@ -175,12 +166,6 @@ async def referral_withdrawn(session: Session, event: Event[ReferralWithdrawn]) 
         )
 
 
-async def _erased(session: Session, event: Event[Any]) -> bool:
-    known = beneficiaries.beneficiary.c
-    state = await session.scalar(select(known.state).where(known.returnee_id == event.data.returnee_id))
-    return state == "erased"
-
-
 async def _expect(session: Session, event: Event[Any], *, booked: bool | None) -> None:
     """One arrival a person and journey: expected where it is new, moved where the journey moved.
 
@@ -188,7 +173,7 @@ async def _expect(session: Session, event: Event[Any], *, booked: bool | None) -
     waits here, seen by nobody, until the case is opened.
     """
     data: Itinerary = event.data
-    if await _erased(session, event):
+    if await is_erased(session, data.returnee_id):
         return
     arrival = await _arrival_of(session, data)
     journey = {
@@ -289,18 +274,7 @@ def _reached(state: ArrivalState, at: Any) -> dict[str, Any]:
 
 
 HANDLERS: Handlers = {
-    **beneficiaries.projection(
-        opened=CaseOpened,
-        moved=(CaseProgressed, CaseSuspended, CaseResumed, CaseClosed, CaseReopened),
-        erased=ReturneeErased,
-        more={
-            CaseTransferred: beneficiaries.on_transferred,
-            ReturneeUnmerged: beneficiaries.on_unmerged,
-            ReturneeShared: beneficiaries.on_shared,
-            ReturneeUnshared: beneficiaries.on_unshared,
-            ReturneeRestricted: beneficiaries.on_restricted,
-        },
-    ),
+    **beneficiaries.projection(cases),
     CaseOpened: case_opened,
     HouseholdChanged: household_changed,
     ReturneeUpdated: returnee_updated,

@@ -80,7 +80,7 @@ def _data(path: Path) -> tuple[Mapping[str, Programme], Mapping[str, Country]]:
     return load_programmes(path), load_countries(path)
 
 
-def _house(request: Request) -> House:
+async def _house(request: Request) -> House:
     here = request.app.state.homeward
     return House.of(here.settings, here.keyring)
 

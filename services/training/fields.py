@@ -15,6 +15,9 @@ from chassis.errors import FORBIDDEN, NOT_FOUND, Problem
 from chassis.moments import Written
 from contracts.codes import CountryCode
 
+UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"description": "Something named is not known, or not for you"}}
+"""Of routes whose bodies name something."""
+
 Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f<>]+$", max_length=200, strip_whitespace=True)]
 """A line of text without control characters."""
 Note = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$", max_length=2000)]

@@ -6,37 +6,31 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Date, cast, delete, select, update
 
-from chassis import beneficiaries
+from chassis import beneficiaries, identities
 from chassis.consumer import Handlers
 from chassis.db import Session, now
 from chassis.events import Event
 from chassis.outbox import publish
+from contracts import cases
 from contracts.cases import (
     CaseClosed,
     CaseOpened,
     CaseProgressed,
-    CaseReopened,
     CaseResumed,
-    CaseSuspended,
-    CaseTransferred,
     PlanAmended,
     PlanApproved,
     PlanReturned,
     ReferralWithdrawn,
     ReturneeErased,
-    ReturneeMerged,
-    ReturneeRestricted,
-    ReturneeShared,
-    ReturneeUnmerged,
-    ReturneeUnshared,
     ReturneeUpdated,
     TravelNotDeparted,
 )
 from contracts.reception import ArrivalDeclined, ArrivalNoShow, ArrivalNotDeparted
 from contracts.training import CancellationReason, MentorshipEnd, ReturneeScrubbed
-from services.training import identities, plans, whereabouts
+from services.training import plans, whereabouts
 from services.training.enrolments.choices import choose_for
 from services.training.enrolments.service import cancel_not_begun
+from services.training.identities import is_kept
 from services.training.mentors.service import end_all_of
 from services.training.models import Enrolment, Seeker
 from services.training.work.service import end_not_begun
@@ -45,12 +39,6 @@ from services.training.work.service import end_not_begun
 async def _today(session: Session) -> date:
     today: date = (await session.execute(select(cast(now(), Date)))).scalar_one()
     return today
-
-
-async def _state(session: Session, returnee_id: UUID) -> str | None:
-    known = beneficiaries.beneficiary.c
-    state: str | None = await session.scalar(select(known.state).where(known.returnee_id == returnee_id))
-    return state
 
 
 async def plan_approved(session: Session, event: Event[PlanApproved]) -> None:
@@ -100,7 +88,7 @@ async def not_returned(session: Session, event: Event[Any]) -> None:
 async def returnee_updated(session: Session, event: Event[ReturneeUpdated]) -> None:
     """Fetch who a participant is again; of others training keeps no copy."""
     returnee_id = event.data.returnee_id
-    if await _state(session, returnee_id) != "erased" and await identities.is_kept(session, returnee_id):
+    if await is_kept(session, returnee_id) and not await beneficiaries.is_erased(session, returnee_id):
         await identities.fetch_later(session, returnee_id)
 
 
@@ -126,19 +114,7 @@ async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> Non
 
 
 HANDLERS: Handlers = {
-    **beneficiaries.projection(
-        opened=CaseOpened,
-        moved=(CaseProgressed, CaseSuspended, CaseResumed, CaseClosed, CaseReopened),
-        erased=ReturneeErased,
-        more={
-            CaseTransferred: beneficiaries.on_transferred,
-            ReturneeMerged: beneficiaries.on_merged,
-            ReturneeUnmerged: beneficiaries.on_unmerged,
-            ReturneeShared: beneficiaries.on_shared,
-            ReturneeUnshared: beneficiaries.on_unshared,
-            ReturneeRestricted: beneficiaries.on_restricted,
-        },
-    ),
+    **beneficiaries.projection(cases),
     CaseOpened: case_opened,
     CaseProgressed: case_moved,
     CaseResumed: case_moved,

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from chassis import jobs
 from chassis.beneficiaries import beneficiary
 from chassis.db import Session
-from chassis.http import CallFailed, ServiceClient
+from chassis.http import ServiceClient
 from chassis.ids import new_id
 from chassis.jobs import JobKind, Payload
 from chassis.outbox import publish
@@ -27,7 +27,6 @@ from services.training.enrolments.service import OVER, cancel_not_begun, fact_of
 from services.training.models import AppliedPlan, Enrolment, PlannedLine
 
 FETCH_PLAN = "training.plan.fetch"
-NOT_FOUND = 404
 BY_PLAN = "plan"
 
 WANTED: Mapping[str, CourseKind] = {
@@ -81,11 +80,8 @@ async def fetch_later(session: Session, case_id: UUID, plan_version: int) -> Non
 
 async def _call(client: ServiceClient, payload: Payload) -> Fetched | None:
     path = f"/v1/cases/{payload['case_id']}/plan"
-    try:
-        document = await client.get("cases", path, plan_version=payload["plan_version"])
-    except CallFailed as failed:
-        if failed.status != NOT_FOUND:
-            raise
+    document = await client.find("cases", path, plan_version=payload["plan_version"])
+    if document is None:
         log.info("no plan to take over: cases does not have it any more")
         return None
     plan = Plan.model_validate(document)

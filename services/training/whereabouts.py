@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-import structlog
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
@@ -10,14 +9,11 @@ from sqlalchemy.dialects.postgresql import insert
 from chassis import jobs
 from chassis.beneficiaries import beneficiary
 from chassis.db import Session
-from chassis.http import CallFailed, ServiceClient
+from chassis.http import ServiceClient
 from chassis.jobs import JobKind, Payload
 from services.training.models import Whereabouts
 
 FETCH_PLACE = "training.place.fetch"
-NOT_FOUND = 404
-
-log = structlog.get_logger("homeward.training")
 
 
 class Place(BaseModel):
@@ -42,14 +38,8 @@ async def fetch_later(session: Session, case_id: UUID) -> None:
 
 
 async def _call(client: ServiceClient, payload: Payload) -> Place | None:
-    try:
-        document = await client.get("cases", f"/v1/cases/{payload['case_id']}")
-    except CallFailed as failed:
-        if failed.status != NOT_FOUND:
-            raise
-        log.info("no place to keep: cases does not have the case any more")
-        return None
-    return Place.model_validate(document)
+    document = await client.find("cases", f"/v1/cases/{payload['case_id']}")
+    return None if document is None else Place.model_validate(document)
 
 
 async def _apply(session: Session, payload: Payload, place: Place | None) -> None:
@@ -71,13 +61,8 @@ async def languages_of(client: ServiceClient, returnee_id: UUID) -> list[str]:
     Raises:
         CallFailed: Cases does not answer; the job tries again.
     """
-    try:
-        document = await client.get("cases", f"/v1/returnees/{returnee_id}/identity")
-    except CallFailed as failed:
-        if failed.status != NOT_FOUND:
-            raise
-        return []
-    return _Languages.model_validate(document).languages
+    document = await client.find("cases", f"/v1/returnees/{returnee_id}/identity")
+    return [] if document is None else _Languages.model_validate(document).languages
 
 
 async def keep_languages(session: Session, returnee_id: UUID, languages: list[str]) -> None:

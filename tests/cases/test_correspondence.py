@@ -1,5 +1,6 @@
 """Around a referral: retroactive ones and their clock, amendments, the departure question, messages."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.cases.house import House, alone
@@ -114,7 +115,9 @@ class TestDepartureQuery:
 
     async def test_it_is_not_asked_before(self, house: House) -> None:
         body = alone()
-        body["travel"] |= {"departs_on": "2026-11-20", "arrives_at": "2026-11-21T01:30:00+03:00"}
+        tomorrow = datetime.now(UTC) + timedelta(days=1)
+        arrives_at = (tomorrow + timedelta(hours=6)).isoformat()
+        body["travel"] |= {"departs_on": tomorrow.date().isoformat(), "arrives_at": arrives_at}
         accepted = await house.accepted(body)
         assert (await house.post(f"/referrals/{accepted.id}/travel/query")).status_code == 409
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from datetime import UTC, datetime, timedelta
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -154,7 +155,7 @@ class TestCandidates:
             "purpose": "same_person",
             "legal_basis": "public_task",
             "categories": ["identity"],
-            "until": "2027-06-01T00:00:00Z",
+            "until": (datetime.now(UTC) + timedelta(days=180)).isoformat(),
         }
         shared = await house.post(f"/returnees/{known}/share", terms)
         assert shared.status_code == 201, shared.text

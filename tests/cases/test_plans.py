@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.errors import Problem
-from contracts.training import EnrolmentCompleted, PlacementStarted
+from contracts.grants import GrantDelivered
+from contracts.training import CertificateInvalidated, CertificateRestored, EnrolmentCompleted, PlacementStarted
 from services.cases.plans import rules
 from services.cases.plans.schemas import PlanState
 from tests.cases.house import Accepted, House, alone
@@ -279,6 +280,45 @@ class TestDelivery:
         unknown = done.model_copy(update={"case_id": uuid4()})
         await house.tell(stray, unknown, begun, begun)
         assert await states(house, accepted) == ("monitoring", [True, True])
+
+    async def test_a_certificate_that_no_longer_holds_takes_the_line_back(self, house: House) -> None:
+        accepted = await house.arrived(alone())
+        principal = accepted.people[0]
+        await drafted(house, accepted, line(principal, kind="vocational_training"))
+        etag = (await house.post(f"{path(accepted)}/submit", person="anna")).headers["etag"]
+        plan = (await house.post(f"{path(accepted)}/approve", person="bert", etag=etag)).json()
+        common = {"returnee_id": UUID(principal), "case_id": UUID(accepted.case_id)}
+        asked = {"plan_line_id": UUID(plan["lines"][0]["id"]), "enrolment_id": uuid4()}
+        done = EnrolmentCompleted(**common, **asked, group="economic", attended=60, held=60)
+        await house.tell(done)
+        assert await states(house, accepted) == ("monitoring", [True])
+
+        certificate = {"certificate_id": uuid4(), "cohort_id": uuid4(), "course_id": uuid4()}
+        undone = CertificateInvalidated(**common, **asked, **certificate)
+        fees = GrantDelivered(
+            **common,
+            grant_id=uuid4(),
+            programme="eurp",
+            group="economic",
+            kind="vocational_training",
+            amount={"amount": "1500.00", "currency": "EUR"},
+            plan_line_id=asked["plan_line_id"],
+            delivered_on="2026-03-20",
+            complete=True,
+        )
+        await house.tell(undone, undone)
+        assert (await house.types(principal))[-1] == "case.progressed"
+        await house.tell(fees)  # that they were paid does not make the course good
+        assert await states(house, accepted) == ("in_delivery", [False])
+        (back,) = (await house.get(path(accepted))).json()["lines"]
+        assert (back["status"], back["undone_at"] is None) == ("in_delivery", False)
+        assert await house.audited("undo-line", accepted.case_id) == 1
+
+        await house.tell(CertificateRestored(**common, **asked, **certificate))
+        assert await states(house, accepted) == ("monitoring", [True])
+        assert (await house.get(path(accepted))).json()["lines"][0]["undone_at"] is None
+        await house.tell(undone, done)  # the course was taken again
+        assert await states(house, accepted) == ("monitoring", [True])
 
 
 async def states(house: House, accepted: Accepted) -> tuple[str, list[bool]]:

@@ -1,5 +1,6 @@
 """What a person may ask for: shared for a time, consents, restrictions, holds, who looked, and erasure."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -12,7 +13,7 @@ TERMS = {
     "purpose": "referred_service",
     "legal_basis": "consent",
     "categories": ["identity", "contacts"],
-    "until": "2027-06-01T00:00:00Z",
+    "until": (datetime.now(UTC) + timedelta(days=180)).isoformat(),
 }
 
 

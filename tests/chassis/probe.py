@@ -74,6 +74,12 @@ async def write(body: NoteIn, session: SessionDep, caller: CallerDep, response: 
     return made
 
 
+@router.post("/large", status_code=201)
+@requires("notes:write", max_body=4000)
+async def write_large(body: NoteIn, session: SessionDep, caller: CallerDep, response: Response) -> NoteOut:
+    return await write(body, session, caller, response)
+
+
 @router.post("/search")
 @requires("notes:read", query=True)
 async def search(body: NoteIn, session: SessionDep) -> list[NoteOut]:

@@ -221,6 +221,25 @@ async def test_replica_that_lost_its_lease_has_no_effect(database: Database) -> 
     assert await notes(database) == ["once"]
 
 
+async def test_a_call_that_takes_longer_than_the_lease_is_made_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "LEASE", timedelta(seconds=1.2))
+    monkeypatch.setattr(jobs, "RENEW_SECONDS", 0.2)
+    calls = 0
+
+    async def call(_: Any, __: Payload) -> None:
+        nonlocal calls
+        calls += 1
+        await asyncio.sleep(3)
+
+    async with database.transaction() as session:
+        await schedule(session, "slow", {"words": "once"})
+    async with runners(database, JobKind("slow", write_note, call), replicas=2):
+        await until(lambda: wrote(database, ["once"]))
+    assert calls == 1
+
+
 WORKER = """
 import asyncio, sys
 from chassis.db import Database
@@ -245,7 +264,7 @@ async def test_worker_killed_in_the_middle_leaves_its_job_to_the_next(database: 
     finally:
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
-    async with database.transaction() as session:  # the lease of the dead: a minute later
+    async with database.transaction() as session:  # the lease of the dead runs out
         await session.execute(update(job).values(leased_until=text("now() - interval '1 s'")))
     async with runners(database, JobKind("killed", write_note)):
         await until(lambda: wrote(database, ["survived"]))

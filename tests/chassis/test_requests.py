@@ -15,6 +15,7 @@ from sqlalchemy.exc import InvalidRequestError
 
 import chassis
 from chassis.audit import audit
+from chassis.db import Database
 from chassis.idempotency import idempotency, purge
 from chassis.routing import Router
 from cli.embedded import free_port
@@ -336,16 +337,25 @@ class TestRefusals:
     async def test_body_that_is_too_large(self, probe_database) -> None:
         async with probing.running(probe_database.url, max_body_bytes=1000) as small:
             answer = await small.http.post("/v1/notes", json={"words": "x" * 2000}, headers=headers())
-            chunks = (b"x" * 600 for _ in range(2))
+            asked_for = 0
 
             async def unsaid():
-                for chunk in chunks:
-                    yield chunk
+                nonlocal asked_for
+                for _ in range(10):
+                    asked_for += 1
+                    yield b"x" * 600
 
             sent = headers(**{"Content-Type": "application/json"})
             streamed = await small.http.post("/v1/notes", content=unsaid(), headers=sent)
+            larger = [
+                await small.http.post("/v1/notes/large", json={"words": "x" * size}, headers=headers())
+                for size in (2000, 5000)
+            ]
+            nobody = await small.http.post("/v1/notes", json={"words": "x" * 2000})
+        assert [said.status_code for said in (*larger, nobody)] == [201, 413, 401]
         assert (answer.status_code, answer.json()["type"]) == (413, "/problems/too-large")
         assert (streamed.status_code, streamed.json()["type"]) == (413, "/problems/too-large")
+        assert asked_for == 2  # nothing is read on
 
     async def test_a_database_that_is_away_or_busy_is_said_to_be(
         self, probe_database, monkeypatch: pytest.MonkeyPatch
@@ -360,6 +370,19 @@ class TestRefusals:
         for answer in answers:
             assert (answer.status_code, answer.headers.get("retry-after")) == (503, "2")
             assert answer.json()["type"] == "/problems/service-unavailable"
+
+    async def test_a_statement_that_takes_too_long_is_not_blamed_on_others(
+        self, probe: Probe, probe_database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with probing.running(probe_database.url) as slow:
+            hasty = Database(slow.homeward.settings.sqlalchemy_url, statement_timeout=200)
+            monkeypatch.setattr(slow.homeward, "database", hasty)
+            answer = await slow.http.post("/v1/notes", json={"words": "slow"}, headers=headers())
+            await hasty.close()
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+        assert answer.json()["type"] == "/problems/took-too-long"
+        there = await probe.http.get("/v1/notes", params={"words": "slow"}, headers=headers())
+        assert there.json()["items"] == []
 
 
 class TestPages:

@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
+from decimal import Decimal
 
+import asyncpg
 import pytest
 import pytest_asyncio
 
 from chassis.events import Audience
-from cli.demo import Return, Stuck, eventually
+from cli.demo import ALLOWANCE, PAID_SESSIONS, Return, Stuck, eventually
 from tests.platform import ROOT, SERVICES, Platform, example, running_platform, shown_to, walked
 
 REFERENCES = [
@@ -89,3 +92,75 @@ async def test_process_killed_in_the_middle(own_platform: Platform, name: str) -
     found = await lost(own_platform, await coming)
     assert found == {"people": found["people"], "events missing": 0, "cases not moved": 0}
     assert f"{name} ended (SIGKILL); it is started again" in own_platform.said()
+
+
+WITH_ALLOWANCE, WITH_COURSE = "FED-2019-00033", "BAMF-2023-00009"
+AT_WORK = """
+    SELECT count(*) > $1 AND EXISTS (
+        SELECT FROM job WHERE leased_until > clock_timestamp() AND key IS DISTINCT FROM 'periodic'
+    ) FROM event_log
+"""
+ABOUT_TO_SAY = "SELECT count(*) > $1 AND EXISTS (SELECT FROM outbox) FROM event_log"
+
+
+async def kill_at_work(platform: Platform, name: str) -> int:
+    """Kill a process while it has a job in its hands, and again when it has committed what nobody has heard of yet.
+
+    Returns:
+        How many events it had told before the last kill.
+    """
+    reader = await asyncpg.connect(platform.database_url(name))
+    try:
+        told: int = await reader.fetchval("SELECT count(*) FROM event_log")
+        for caught in (AT_WORK, ABOUT_TO_SAY):
+            async with asyncio.timeout(60):
+                while not await reader.fetchval(caught, told):  # noqa: ASYNC110 - another process does it
+                    await asyncio.sleep(0.002)
+            platform.kill(name)
+            told = await reader.fetchval("SELECT count(*) FROM event_log")
+        return told
+    finally:
+        await reader.close()
+
+
+async def doubled(platform: Platform, ways: list[Return]) -> list[str]:
+    """What was granted, paid or told twice."""
+    finance = platform.client("iom-iraq", "finance-4")
+    twice: list[str] = []
+    for way in ways:
+        plan = await finance.get(f"/v1/cases/{way.case_id}/plan")
+        grants = (await finance.get("/v1/grants", case_id=way.case_id, limit=200))["items"]
+        lines = [grant["plan_line_id"] for grant in grants if grant["plan_line_id"]]
+        assert set(lines) == {line["id"] for line in plan["lines"]}
+        twice += [f"grant of {line}" for line, times in Counter(lines).items() if times > 1]
+        for grant in grants:
+            payments = (await finance.get("/v1/payments", grant_id=grant["id"]))["items"]
+            paid = sum(Decimal(payment["amount"]["amount"]) for payment in payments if payment["state"] == "confirmed")
+            owed = Decimal(grant["amount"]["amount"])
+            if grant["kind"] == ALLOWANCE:
+                assert len({payment["id"] for payment in payments}) >= PAID_SESSIONS
+                owed = Decimal(10 * PAID_SESSIONS)
+            assert paid >= owed, f"{grant['kind']} is not paid"
+            twice += [f"payment of {grant['kind']}"] * (paid > owed)
+    people = {returnee for way in ways for returnee in way.returnees}
+    for service in ("grants", "training"):
+        facts = Counter(
+            (e["type"], json.dumps(e["data"])) for e in await platform.log(service) if e["subject"] in people
+        )
+        twice += [kind for (kind, _), times in facts.items() if times > 1]
+    return twice
+
+
+async def test_who_pays_and_who_teaches_are_killed_at_work(own_platform: Platform) -> None:
+    """Breaks: grants and training, twice each, with plans, payments and attendance in their hands."""
+    names = ["grants", "training"]
+    coming = asyncio.create_task(come_home(own_platform, [WITH_ALLOWANCE] * 2 + [WITH_COURSE] * 2))
+    before = await asyncio.gather(*(kill_at_work(own_platform, name) for name in names))
+    ways = await coming
+    found = await lost(own_platform, ways)
+    assert found == {"people": 6, "events missing": 0, "cases not moved": 0}
+    assert await doubled(own_platform, ways) == []
+    assert await own_platform.books() == ()
+    for name, told in zip(names, before, strict=True):
+        assert len(await own_platform.log(name)) > told, f"{name} had nothing left to do when it was killed"
+        assert own_platform.said().count(f"{name} ended (SIGKILL); it is started again") >= 2

@@ -196,6 +196,8 @@ async def test_bodies_stream_both_ways_and_are_limited(behind: Gateway) -> None:
         assert counted.json()["chunks"] > 1
         large = await client.post("/v1/cases/count", content=b"x" * 2_000_001, headers=CALLER)
         assert large.status_code == 413
+        batch = await client.post("/v1/referral-batches", content=b"x" * 2_000_001, headers=CALLER)
+        assert len(batch.json()["body"]) == 2_000_001, "its route takes more"
         endless = await client.post("/v1/cases/count", content=parts(30), headers=CALLER)
         assert endless.status_code == 413
         started = asyncio.get_running_loop().time()

@@ -1,7 +1,7 @@
 """The office in which money is granted: the application over HTTP, what others tell it, and its people."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -125,14 +125,24 @@ class Office:
             await self.hear_of_documents(made.get("grant_id", made["id"]))
         return answer
 
-    async def hear_of_documents(self, grant_id: str, *, known: bool = True, **document: Any) -> None:
+    async def cited(self, grant_id: str) -> set[str]:
+        """Documents of a grant that cases is asked for."""
+        async with self.homeward.database.transaction() as session:
+            query = text(
+                "SELECT payload ->> 'document_id' FROM job WHERE kind = :kind AND payload ->> 'grant_id' = :of"
+            )
+            return set(await session.scalars(query, {"kind": papers.ASK, "of": grant_id}))
+
+    async def hear_of_documents(
+        self, grant_id: str, *, known: bool = True, but: Collection[str] = (), **document: Any
+    ) -> None:
         """Cases answers what it was asked about documents that a grant cites."""
         async with self.homeward.database.transaction() as session:
             grant = await session.get_one(Grant, UUID(grant_id))
             asked = select(CitedDocument.document_id).where(CitedDocument.grant_id == grant.id)
             waiting = (await session.scalars(asked.where(CitedDocument.state != "found"))).all()
         content = {"case_id": str(grant.case_id), "returnee_id": None, "referral_id": None} | document
-        for document_id in waiting:
+        for document_id in [each for each in waiting if str(each) not in but]:
             payload = {"grant_id": str(grant.id), "document_id": str(document_id)}
             async with self.homeward.database.transaction() as session:
                 await papers.JOB.apply(session, payload, content if known else None)
@@ -176,13 +186,14 @@ class Office:
         return person
 
     async def budget(self, amount: str = "100000.00", **values: Any) -> str:
-        day = {"from": "2026-01-01", "until": "2027-12-31"}
+        year = datetime.now(UTC).year
+        day = {"from": f"{year - 1}-01-01", "until": f"{year + 1}-12-31"}
         body = {
             "programme": PROGRAMME,
             "organisation": PARTNER,
             "amount": euros(amount),
-            "starts_on": "2026-01-01",
-            "ends_on": "2027-12-31",
+            "starts_on": day["from"],
+            "ends_on": day["until"],
             "sources": [{"donor": "amif", "share": "0.75", **day}, {"donor": "fedasil", "share": "0.25", **day}],
         }
         answer = await self.post("/v1/budgets", body | values, by="officer-1", organisation=OFFICE)

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from contracts.cases import ReturneeErased
-from tests.grants.office import APPROVER, REQUESTER, SECOND, THIRD, Office, Person, euros
+from tests.grants.office import APPROVER, RELEASER, REQUESTER, SECOND, THIRD, Office, Person, euros
 from tests.grants.test_reactions import Plan
 from tests.grants.test_reactions import line as planned_line
 
@@ -221,6 +221,31 @@ async def test_it_takes_the_place_of_what_each_ones_plan_asked_for(office: Offic
         query = "SELECT payload ->> 'plan_line_id' FROM outbox WHERE type LIKE '%grant.requested%' ORDER BY seq"
         told = list(await session.scalars(text(query)))
     assert sorted(told) == sorted([line["id"] for line in lines] * 2)
+    await office.proved()
+
+
+async def test_no_money_leaves_before_cases_has_its_minutes_and_statutes(office: Office) -> None:
+    await office.budget()
+    people = await two(office)
+    there = await formed(office, people)
+    path = f"/v1/cooperatives/{there['id']}"
+    assert there["papers_missing"] == []
+    there = await office.done(f"{path}/grant", {"amount": euros("1000.00")})
+    assert there["papers_missing"] == ["minutes", "statutes"]
+    grant = await office.done(f"/v1/grants/{there['grant_id']}/approve", by=APPROVER)
+    office.has_documents = False
+    payment = await office.scheduled(grant, await office.payee(kind="supplier"), "600.00")
+    asked = await office.cited(grant["id"])
+    assert {there["minutes"], there["statutes"]} < asked
+    await office.hear_of_documents(grant["id"], but=[there["minutes"]])
+    release = f"/v1/payments/{payment['id']}/release"
+    refused = await office.post(release, {}, by=RELEASER, version=1)
+    assert (refused.json()["type"], refused.json()["missing"]) == ("/problems/papers-missing", ["minutes"])
+    await office.hear_of_documents(grant["id"], known=False)
+    assert (await office.get(path)).json()["papers_missing"] == ["minutes"]
+    await office.hear_of_documents(grant["id"])
+    assert (await office.get(path)).json()["papers_missing"] == []
+    assert (await office.done(release, {}, by=RELEASER))["state"] == "released"
     await office.proved()
 
 

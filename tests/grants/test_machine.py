@@ -31,7 +31,6 @@ BODIES: dict[str, Any] = {
     "cancel": {"reason": "other"},
     "delivery": {"delivered_on": "2026-11-20"},
     "confirm": {"confirmed_on": "2026-11-20"},
-    "release": {},
     **{name: {"reason": "other"} for name in ("fail", "reverse", "recover")},
 }
 OF_PAYMENTS = {"release", "confirm", "fail", "reverse", "recover"}
@@ -76,7 +75,8 @@ class Books:
         body |= {"delivery": {"certificate": uuid4()}, "confirm": {"receipt": uuid4()}}.get(name, {})
         body |= {"amount": euros(str(amount))} if name == "amend" else {}
         version = await office.version(path) if name in DECIDED else None
-        answer = await office.post(f"{path}/{name}", body or None, by=who, version=version)
+        sent = body if body or name == "release" else None  # a release has a body, with a float or without
+        answer = await office.post(f"{path}/{name}", sent, by=who, version=version)
         await self.note(answer)
 
     async def note(self, answer: Any, made: list[str] | None = None) -> None:

@@ -5,10 +5,13 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
+from sqlalchemy import text
+
 from contracts import cases, reception
 from contracts.codes import Money
+from services.grants.endings import JOB as ENDING
 from services.grants.plans import JOB
-from tests.grants.office import APPROVER, RELEASER, SECOND, Office, Person
+from tests.grants.office import APPROVER, ARRIVED, RELEASER, SECOND, Office, Person
 
 
 def line(person: Person, amount: str = "300.00", kind: str = "business", **more: Any) -> dict[str, Any]:
@@ -27,8 +30,8 @@ class Plan:
         self.office, self.person, self.lines = office, person, lines
         self.preparer = uuid4()
 
-    async def approved(self) -> None:
-        payload = {
+    async def approved(self, **more: Any) -> None:
+        payload = more | {
             "case_id": str(self.person.case_id),
             "plan_id": str(uuid4()),
             "plan_version": 1,
@@ -83,6 +86,35 @@ async def test_a_plan_without_a_budget_is_said_to_have_none(office: Office) -> N
     await plan.approved()
     (grant,) = (await plan.grants()).values()
     assert (grant["state"], grant["reason"]) == ("rejected", "no_budget")
+
+
+async def test_a_plan_is_not_asked_for_again_and_again_for_who_was_erased(office: Office) -> None:
+    await office.budget()
+    person, erased = await office.here(), Person()
+    erased.case_id, erased.household_id = person.case_id, person.household_id
+    await office.tell(erased.opened(), erased.closed(), cases.ReturneeErased(returnee_id=erased.id))
+    plan = Plan(office, person, [line(person), line(erased)])
+    await plan.approved()
+    assert (await plan.grants()).keys() == {plan.lines[0]["id"]}
+    await office.tell(person.closed(), cases.ReturneeErased(returnee_id=person.id))
+    await plan.approved()
+    assert await waits(office) == []
+
+
+async def test_a_plan_that_came_before_its_people_is_asked_for_less_and_less_often(office: Office) -> None:
+    plan = Plan(office, Person(), [])
+    plan.lines.append(line(plan.person))
+    for asked in range(12):
+        await plan.approved(**({"asked": asked} if asked else {}))
+    found = await waits(office)
+    assert [round(seconds) for seconds in found] == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]
+
+
+async def waits(office: Office) -> list[float]:
+    """For how many seconds each plan is waited for, in the order in which they were asked for."""
+    query = "SELECT extract(epoch FROM due_at - created_at) FROM job WHERE kind = 'grants.plan.fetch' ORDER BY id"
+    async with office.homeward.database.transaction() as session:
+        return [float(seconds) for seconds in await session.scalars(text(query))]
 
 
 async def cash_ready(office: Office, person: Person) -> tuple[Any, Any]:
@@ -236,6 +268,29 @@ async def test_erased_people_leave_the_amounts_without_the_person(office: Office
     assert (await office.published(person))[-1] == "returnee.scrubbed"
     await office.tell(person.opened(), person.confirmed())
     assert (await office.post("/v1/grants", office.asked(person))).status_code in {404, 503}
+    await office.proved()
+
+
+async def test_money_on_its_way_to_who_was_erased_is_accounted_for_by_who_sent_it(office: Office) -> None:
+    budget, person = await office.budget(), await office.here()
+    grant = await office.approved(person, "300.00", kind="business")
+    payee = await office.payee(kind="supplier")
+    one, two = [await office.released(grant, payee, amount) for amount in ("100.00", "50.00")]
+    await office.tell(person.closed(), cases.ReturneeErased(returnee_id=person.id))
+    assert (await office.sums(budget))["committed"] == Decimal("300.00")
+    seen = (await office.get("/v1/payments", erased="true")).json()["items"]
+    assert [(each["id"], each["returnee_id"]) for each in seen] == [(one["id"], None), (two["id"], None)]
+    for nobody in ("another-partner", "bamf"):
+        assert (await office.get("/v1/payments", nobody, erased="true")).json()["items"] == []
+        assert (await office.get(f"/v1/payments/{one['id']}", nobody)).status_code == 404
+    await office.done(f"/v1/payments/{one['id']}/fail", {"reason": "wrong_details"})
+    await office.done(f"/v1/payments/{two['id']}/confirm", {"confirmed_on": str(ARRIVED), "receipt": uuid4()})
+    assert (await office.get("/v1/payments", erased="true")).json()["items"] == []
+    assert (await office.get(f"/v1/payments/{one['id']}")).status_code == 404
+    async with office.homeward.database.transaction() as session:
+        await ENDING.apply(session, {"grant_id": grant["id"], "reason": "other"}, None)
+    sums = await office.sums(budget)
+    assert (sums["committed"], sums["paid"]) == (0, Decimal("50.00"))
     await office.proved()
 
 

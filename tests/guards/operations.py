@@ -110,7 +110,7 @@ class Operation:
 
     @property
     def needs(self) -> dict[str, Any]:
-        """Its `x-homeward`: scope, person, if_match, idempotency_key."""
+        """Its `x-homeward`: scope, person, if_match, idempotency_key; how much it takes, if not as much as any."""
         needs: dict[str, Any] = self.content["x-homeward"]
         return needs
 

@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -159,12 +158,14 @@ async def test_a_cooperative_from_the_proposal_to_what_came_of_it(platform: Plat
 
     proposed = await eventually(known, "grants knows of both cases")
     path = f"/v1/cooperatives/{proposed['id']}"
-    minutes = {"minutes": str(uuid4())}
+    minutes = {"minutes": await uploaded(walk, ways[0], "contract")}
     for number in range(proposed["committee_needed"]):
         there = await platform.client("iom-iraq", f"committee-{number}").decide(path, "select", minutes)
     assert there["state"] == "selected"
     today = datetime.now(UTC).date().isoformat()
-    there = await walk.focal_point.decide(path, "form", {"formed_on": today, "statutes": str(uuid4())})
+    there = await walk.focal_point.decide(
+        path, "form", {"formed_on": today, "statutes": await uploaded(walk, ways[1], "contract")}
+    )
     joint = {"amount": {"amount": "1000.00", "currency": "EUR"}, "description": "An oven"}
     there = await walk.focal_point.decide(path, "grant", joint)
     assert [member["part"]["amount"] for member in there["members"]] == ["750.00", "250.00"]

@@ -4,22 +4,10 @@ from decimal import Decimal
 
 import pytest
 
-from chassis.db import Database
-from chassis.settings import Settings
 from cli.demo import eventually
-from services.grants.budgets.verify import verify
 from tests.platform import Platform, example, walk_of, walked
 
 pytestmark = pytest.mark.kafka
-
-
-async def books(platform: Platform) -> tuple[str, ...]:
-    database = Database.from_settings(Settings(database_url=platform.database_url("grants")), "proof")
-    try:
-        async with database.transaction() as session:
-            return (await verify(session)).findings
-    finally:
-        await database.close()
 
 
 async def test_a_plan_becomes_grants_that_are_paid_once(platform: Platform) -> None:
@@ -40,7 +28,7 @@ async def test_a_plan_becomes_grants_that_are_paid_once(platform: Platform) -> N
     payments = (await finance.get("/v1/payments", returnee_id=way.returnees[0]))["items"]
     paid = sum(Decimal(payment["amount"]["amount"]) for payment in payments if payment["state"] == "confirmed")
     assert paid == Decimal("150.00") + 300 * len(of_plan)
-    assert await books(platform) == ()
+    assert await platform.books() == ()
     timeline = await walk_of(platform).timeline(finance, way.returnees[0])
     told = [entry["type"].split(".", 2)[2] for entry in timeline["items"]]
     assert told.count("grants.payment.confirmed.v1") == len(payments)
@@ -65,4 +53,4 @@ async def test_a_closed_case_gives_back_what_was_not_spent(platform: Platform) -
         return {grant["state"] for grant in found} <= {"closed", "cancelled"}
 
     await eventually(ended, "nothing is held for a closed case")
-    assert await books(platform) == ()
+    assert await platform.books() == ()

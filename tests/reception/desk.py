@@ -205,7 +205,7 @@ class Desk:
         } | values
 
         class Cases:
-            async def get(self, *_: Any) -> dict[str, Any]:
+            async def find(self, *_: Any) -> dict[str, Any]:
                 return document
 
         kind = identities.fetch_job(self.homeward.settings)

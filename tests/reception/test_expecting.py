@@ -110,10 +110,10 @@ async def test_who_it_is_is_fetched_when_the_case_opens_and_again_when_it_change
 
 
 async def test_an_identity_that_is_gone_is_not_an_error(desk: Desk):
-    from chassis.http import CallFailed
+    from chassis.http import CallFailed, ServiceClient
     from services.reception.identities import fetch_job
 
-    class Cases:
+    class Cases(ServiceClient):
         def __init__(self, status: int | None) -> None:
             self.status = status
 

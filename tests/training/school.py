@@ -252,7 +252,7 @@ class School:
         document = {"id": str(uuid4()), "plan_version": plan_version, "lines": list(lines), "state": "approved"}
 
         class Cases:
-            async def get(self, service: str, path: str, **_: Any) -> dict[str, Any]:
+            async def find(self, service: str, path: str, **_: Any) -> dict[str, Any]:
                 if path.endswith("/identity"):
                     return {"languages": list(languages), "sex": "male"}
                 assert (service, path) == ("cases", f"/v1/cases/{person.case_id}/plan")
@@ -281,7 +281,7 @@ class School:
         """The job fetches where the people of the case return to."""
 
         class Cases:
-            async def get(self, service: str, path: str, **_: Any) -> dict[str, Any]:
+            async def find(self, service: str, path: str, **_: Any) -> dict[str, Any]:
                 assert (service, path) == ("cases", f"/v1/cases/{person.case_id}")
                 return {"governorate": governorate, "office": "Baghdad"}
 
@@ -299,7 +299,7 @@ class School:
         ]
 
         class Cases:
-            async def get(self, *_: Any) -> dict[str, Any]:
+            async def find(self, *_: Any) -> dict[str, Any]:
                 return {"names": names, "sex": "male", "nationality": "IRQ"}
 
         kind = identities.fetch_job(self.homeward.settings)

@@ -48,14 +48,17 @@ async def test_a_correction_is_audited_and_told_with_what_was_said_before(school
     seen = (await school.get(path)).headers["etag"]
     lower = await school.attend(cohort, 2, {enrolment: "absent"}, seen=seen)
     assert lower.status_code == 200, lower.text
-    name, told = (await school.published(person))[-1]
-    assert name == "attendance.corrected"
+    (name, told), (next_name, next_told) = (await school.published(person))[-2:]
+    assert (name, next_name) == ("attendance.corrected", "certificate.invalidated")
+    assert next_told["enrolment_id"] == enrolment
     assert (told["previous_status"], told["previous_minutes"]) == ("present", 60)
     assert (told["status"], told["minutes"], told["sufficient"]) == ("absent", 0, False)
     assert (await school.http.get(f"/v1/certificates/{code}")).json()["valid"] is False
     rows = await school.sql("SELECT details FROM audit WHERE action = 'correct' AND resource_id = :id", id=cohort)
     assert rows[0].details["corrected"] == [{"enrolment": enrolment, "from": "present", "to": "absent"}]
+    assert await school.sql("SELECT 1 FROM audit WHERE action = 'invalidate' AND resource = 'certificate'")
     await school.attend(cohort, 2, {enrolment: "late"}, seen=lower.headers["etag"])
+    assert (await school.published(person))[-1][0] == "certificate.restored"
     assert (await school.http.get(f"/v1/certificates/{code}")).json()["valid"] is True
 
 

@@ -6,6 +6,7 @@ from fastapi import Request, Response
 from sqlalchemy import select
 
 from chassis.concurrency import set_etag
+from chassis.limits import FILE_BYTES
 from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
 from chassis.routing import CallerDep, Router, SessionDep, requires
 from contracts.scopes import Scope
@@ -48,7 +49,7 @@ FILE = {
 
 
 @router.post("", status_code=202, openapi_extra=FILE)
-@requires(Scope.REFERRALS_BATCH, media_types=service.MEDIA_TYPES)
+@requires(Scope.REFERRALS_BATCH, media_types=service.MEDIA_TYPES, max_body=FILE_BYTES)
 async def submit(request: Request, session: SessionDep, caller: CallerDep, response: Response) -> BatchOut:
     """Send up to 5,000 referrals at once. They are taken in the background, each for itself."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -8,6 +8,7 @@ from sqlalchemy import or_
 
 from chassis.concurrency import set_etag
 from chassis.documents import MEDIA_TYPES, Documents
+from chassis.limits import FILE_BYTES
 from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
 from chassis.routing import CallerDep, Router, SessionDep, requires
 from contracts.scopes import Scope
@@ -66,7 +67,7 @@ async def documents(
 
 
 @router.post("", status_code=201, openapi_extra=CONTENT, responses=NOT_THEIRS)
-@requires(Scope.DOCUMENTS_WRITE, media_types=(ANY, *MEDIA_TYPES))
+@requires(Scope.DOCUMENTS_WRITE, media_types=(ANY, *MEDIA_TYPES), max_body=FILE_BYTES)
 async def upload(
     request: Request,
     response: Response,

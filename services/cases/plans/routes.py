@@ -44,6 +44,7 @@ async def answer(session: Session, plan: Plan, response: Response) -> PlanOut:
             feasibility=line.feasibility,
             status=progress[line.line_id].status if line.line_id in progress else LineStatus.PLANNED,
             delivered_at=progress[line.line_id].delivered_at if line.line_id in progress else None,
+            undone_at=progress[line.line_id].undone_at if line.line_id in progress else None,
         )
         for line in await service.lines_of(session, plan)
     ]

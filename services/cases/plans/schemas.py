@@ -196,6 +196,9 @@ class PlanLineOut(Out):
     status: LineStatus
     delivered_at: datetime | None
     """When who delivers it said that it was; null until then."""
+    undone_at: datetime | None
+    """When they took that back: less was attended than the course asks for. It is in delivery again until they say
+    that it holds, or deliver it anew."""
 
 
 class PlanOut(Out):

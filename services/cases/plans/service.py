@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import delete, select
 
 from chassis import aliases, audit
-from chassis.auth import Caller
+from chassis.auth import Caller, OrganisationKind
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
 from chassis.errors import NOT_FOUND, Problem, invalid
@@ -23,6 +23,9 @@ from services.cases.documents.service import check_documents
 from services.cases.models import CaseFile, CaseMember, Plan, PlanLine, PlanLineStatus
 from services.cases.plans import rules
 from services.cases.plans.schemas import AgreeIn, AmendIn, LineStatus, PlanIn, PlanState, ReturnIn
+
+SYSTEM = Caller("service-cases", "homeward", OrganisationKind.INTERNAL, frozenset())
+"""Who acts where nobody does: a reaction to another service's event."""
 
 
 def person_id(person: str) -> UUID:
@@ -129,7 +132,9 @@ async def line_of(session: Session, line_id: UUID, returnee_id: UUID) -> tuple[C
     return case, found.beneficiary
 
 
-async def move_line(session: Session, line_id: UUID, returnee_id: UUID, status: LineStatus, at: datetime) -> None:
+async def move_line(
+    session: Session, line_id: UUID, returnee_id: UUID, status: LineStatus, at: datetime, *, makes_good: bool = False
+) -> None:
     """Note how far a line has come, for the handlers of what delivers it; the case follows.
 
     The last one that is delivered moves the case to monitoring.
@@ -140,25 +145,53 @@ async def move_line(session: Session, line_id: UUID, returnee_id: UUID, status: 
         returnee_id: Of whom the fact speaks.
         status: What the fact says. One that is older than what is known already changes nothing.
         at: When that was so.
+        makes_good: Whether the fact also delivers a line whose delivery did not hold; what paid for it does not.
 
     Raises:
         WrongLine: There is no such line, or it is another person's.
     """
     case, _ = await line_of(session, line_id, returnee_id)
-    case_id = case.id
     row = await session.get(PlanLineStatus, line_id)
     if row is None:
-        row = PlanLineStatus(line_id=line_id, case_id=case_id, status=LineStatus.PLANNED)
+        row = PlanLineStatus(line_id=line_id, case_id=case.id, status=LineStatus.PLANNED)
         session.add(row)
+    if row.undone_at is not None and status is LineStatus.DELIVERED and not makes_good:
+        return
     moved = rules.moved(row.status, status)
     if moved != row.status:
-        row.status, row.updated_at = moved, now()
+        row.status, row.updated_at, row.undone_at = moved, now(), None
         row.delivered_at = at if moved is LineStatus.DELIVERED else None
         case.changed()
+    await _follow_line(session, case)
+
+
+async def undo_line(session: Session, line_id: UUID, returnee_id: UUID, at: datetime) -> None:
+    """Take back that a line was delivered: who delivered it says that it does not hold. The case follows.
+
+    Args:
+        session: The session.
+        line_id: The line, the same in every version of the plan.
+        returnee_id: Of whom the fact speaks.
+        at: When that was so.
+
+    Raises:
+        WrongLine: There is no such line, or it is another person's.
+    """
+    case, _ = await line_of(session, line_id, returnee_id)
+    row = await session.get(PlanLineStatus, line_id)
+    if row is None or row.status != LineStatus.DELIVERED:
+        return
+    row.status, row.updated_at, row.delivered_at, row.undone_at = LineStatus.IN_DELIVERY, now(), None, at
+    case.changed()
+    audit.record(session, SYSTEM, "undo-line", "case", case.id, {"line": str(line_id)})
+    await _follow_line(session, case)
+
+
+async def _follow_line(session: Session, case: CaseFile) -> None:
     await session.flush()
-    plan = await _in_force(session, case_id)
+    plan = await _in_force(session, case.id)
     if plan is not None:
-        await _follow_lines(session, case, (await cases.members_of(session, [case_id]))[case_id], plan)
+        await _follow_lines(session, case, (await cases.members_of(session, [case.id]))[case.id], plan)
 
 
 async def _to_change(

@@ -221,6 +221,9 @@ class CooperativeDetail(CooperativeOut):
     committee_needed: int
     minutes: UUID | None
     statutes: UUID | None
+    papers_missing: list[str]
+    """Of minutes and statutes, those that cases does not have, or has not said that it has: no money leaves before.
+    They are asked for with the joint grant."""
     trainings: list[TrainingOut]
     visits: list[VisitOut]
     impact: list[ImpactOut]

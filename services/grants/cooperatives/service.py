@@ -22,7 +22,7 @@ from contracts import grants as facts
 from contracts.codes import CaseState, GrantKind, Money
 from contracts.currencies import split
 from contracts.entitlements import Cooperatives
-from services.grants import people
+from services.grants import papers, people
 from services.grants.cooperatives import rules
 from services.grants.cooperatives.models import (
     CommitteeMember,
@@ -300,9 +300,16 @@ async def form(
     there.state, there.formed_on, there.statutes = state, body.formed_on, body.statutes
     there.changed()
     await session.flush()
+    await _cite_papers(session, there)
     await tell(session, there, facts.CooperativeFormed, formed_on=body.formed_on)
     audit.record(session, caller, "form", RESOURCE, there.id)
     return there
+
+
+async def _cite_papers(session: Session, there: Cooperative) -> None:
+    """Have cases asked for its minutes and statutes, once there is a grant whose money waits for them."""
+    if there.grant_id is not None:
+        await papers.cite(session, there.grant_id, [each for each in (there.minutes, there.statutes) if each])
 
 
 async def _has_come(session: Session, day: date, pointer: str) -> None:
@@ -378,6 +385,7 @@ async def request_grant(
     there.grant_id = (await grants.request(session, asked)).id
     there.changed()
     await session.flush()
+    await _cite_papers(session, there)
     audit.record(session, caller, "request-grant", RESOURCE, there.id)
     return there
 
@@ -572,6 +580,7 @@ async def detail(session: Session, there: Cooperative, caller: Caller) -> Cooper
         committee_needed=there.committee_needed,
         minutes=there.minutes,
         statutes=there.statutes,
+        papers_missing=await _papers_missing(session, there),
         trainings=[
             TrainingOut(cohort_id=each.activity_id, held_on=each.held_on)
             for each in activities
@@ -582,6 +591,13 @@ async def detail(session: Session, there: Cooperative, caller: Caller) -> Cooper
         ],
         impact=await impact(session, there.id),
     )
+
+
+async def _papers_missing(session: Session, there: Cooperative) -> list[str]:
+    if there.grant_id is None:
+        return []
+    cited, found = await papers.of_cooperative(session, there.grant_id)
+    return sorted(cited - found)
 
 
 async def _parts(session: Session, there: Cooperative) -> dict[UUID, Money]:

@@ -7,6 +7,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
+from chassis import beneficiaries
 from chassis.consumer import Handlers
 from chassis.db import Session
 from chassis.events import Event
@@ -18,7 +19,6 @@ from contracts.training import (
     PlacementRetentionChecked,
     PlacementStarted,
 )
-from services.grants import people
 from services.grants.earned import service
 from services.grants.earned.models import Attended, Worked
 
@@ -28,7 +28,7 @@ log = structlog.get_logger("homeward.grants")
 async def attended(session: Session, event: Event[AttendanceRecorded | AttendanceCorrected]) -> None:
     """Know what was said last about a session, and let the allowances follow."""
     data, envelope = event.data, event.envelope
-    if data.case_id is None or await people.erased(session, data.returnee_id):
+    if data.case_id is None or await beneficiaries.is_erased(session, data.returnee_id):
         return
     values = {
         "returnee_id": data.returnee_id,
@@ -53,7 +53,7 @@ async def attended(session: Session, event: Event[AttendanceRecorded | Attendanc
 async def _worked(session: Session, data: PlacementFact, **told: Any) -> Worked | None:
     """What is known of a placement with a subsidy, locked, with what was told now; None where there is no subsidy."""
     line_id: UUID | None = data.subsidy_line_id
-    if not data.wage_subsidy or line_id is None or await people.erased(session, data.returnee_id):
+    if not data.wage_subsidy or line_id is None or await beneficiaries.is_erased(session, data.returnee_id):
         return None
     values = {"line_id": line_id, "returnee_id": data.returnee_id, "months": data.subsidy_months}
     new = insert(Worked).values(placement_id=data.placement_id, **values)

@@ -1,6 +1,7 @@
 """Payments that attendance and work earn: scheduled once each, taken back while nobody released them, else told."""
 
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -11,26 +12,28 @@ from sqlalchemy import delete, select, update
 from chassis import audit, jobs
 from chassis.aliases import same_person
 from chassis.db import Session
-from chassis.http import CallFailed, ServiceClient
+from chassis.http import ServiceClient
 from chassis.ids import new_id
 from chassis.jobs import JobKind, Payload
 from contracts import grants as facts
-from contracts.codes import GrantKind, PaymentMethod
+from contracts.codes import GrantKind, Money, PaymentMethod
 from contracts.grants import Question
 from services.grants import people
 from services.grants.earned.models import Attended, Worked
 from services.grants.earned.rules import Earned, Work, allowances, checks_of, subsidies
 from services.grants.grants import service as grants
-from services.grants.grants.rules import DECIDED
+from services.grants.grants.rules import DECIDED, GrantState
+from services.grants.grants.schemas import Unsettled, UnsettledOut
 from services.grants.models import Grant, Participant, Payment
 from services.grants.payments import service as payments
 from services.grants.payments.rules import PaymentState
 from services.grants.programmes.data import assistance
+from services.grants.schemas import money
 
 NOT_EARNED = "not_earned"
 """Why a payment failed: what it was for was taken back before anybody released it."""
 FETCH_WAGE = "grants.wage.fetch"
-NOT_FOUND = 404
+GIVEN = DECIDED | {GrantState.CLOSED}
 OPEN = (PaymentState.SCHEDULED, PaymentState.RELEASED, PaymentState.CONFIRMED)
 
 log = structlog.get_logger("homeward.grants")
@@ -55,17 +58,24 @@ async def settle_allowances(session: Session, returnee_id: UUID, case_id: UUID) 
 
 
 async def settle_subsidy(session: Session, worked: Worked) -> None:
-    """Have exactly the instalments on their way that a placement earns, within what was granted for it."""
+    """Have exactly the instalments on their way that a placement earns, within what was granted for it.
+
+    No rate is taken from elsewhere for a wage in another currency: those that the books have were each chosen by a
+    person for one payment, with a day and a source, and say nothing of the month that was worked. The grant says that
+    it is unsettled, and people schedule its payments with the rate that they answer for.
+    """
     seen = await session.scalar(select(Grant).where(Grant.plan_line_id == worked.line_id))
     if seen is None or seen.returnee_id is None or worked.started_on is None:
         return
     who = await session.get_one(Participant, (seen.case_id, seen.returnee_id))
-    if worked.wage is None or worked.currency != seen.currency:
-        log.warning("a wage that the subsidy cannot be reckoned from", placement=str(worked.placement_id))
-        return
     granted = await _locked(session, who, Grant.id == seen.id, Grant.kind == GrantKind.WAGE_SUBSIDY)
     await session.refresh(worked)  # as it is now that nobody else settles it
     if worked.started_on is None:
+        return
+    prefix = f"{worked.placement_id}/"
+    if worked.wage is None or worked.currency != seen.currency:
+        why = Unsettled.WAGE_NOT_KNOWN if worked.wage is None else Unsettled.WAGE_IN_ANOTHER_CURRENCY
+        _tell_unsettled(session, granted, [(seen.id, _unsettled(prefix, why, worked.started_on))], prefix)
         return
     work = Work(
         placement_id=worked.placement_id,
@@ -77,7 +87,7 @@ async def settle_subsidy(session: Session, worked: Worked) -> None:
     )
     rates = assistance(who.programme, who.programme_version).wage_subsidy
     earned = subsidies(work, rates, seen.currency)
-    await _reconcile(session, granted, earned, Question.WORK_ENDED, f"{worked.placement_id}/")
+    await _reconcile(session, granted, earned, Question.WORK_ENDED, prefix)
 
 
 async def fetch_wage(session: Session, placement_id: UUID, vacancy_id: UUID) -> None:
@@ -87,16 +97,12 @@ async def fetch_wage(session: Session, placement_id: UUID, vacancy_id: UUID) -> 
 
 
 async def _ask(client: ServiceClient, payload: Payload) -> Any:
-    try:
-        return await client.get("training", f"/v1/vacancies/{payload['vacancy_id']}")
-    except CallFailed as failed:
-        if failed.status != NOT_FOUND:
-            raise
-        log.warning("training has no such vacancy", vacancy=payload["vacancy_id"])
-        return None
+    return await client.find("training", f"/v1/vacancies/{payload['vacancy_id']}")
 
 
 async def _know(session: Session, payload: Payload, vacancy: Any) -> None:
+    if vacancy is None:
+        log.warning("training has no such vacancy", vacancy=payload["vacancy_id"])
     wage = vacancy["wage"] if vacancy is not None else None
     query = select(Worked).where(Worked.placement_id == UUID(payload["placement_id"])).with_for_update()
     worked = await session.scalar(query, execution_options={"populate_existing": True})
@@ -140,6 +146,7 @@ async def _reconcile(
         execution_options={"populate_existing": True},
     )
     due = {each.key for each in earned}
+    covered: dict[str | None, tuple[UUID | None, Decimal]] = {}
     settled = set()
     for payment in rows:
         grant, is_due = by_id[payment.grant_id], payment.session in due
@@ -147,7 +154,7 @@ async def _reconcile(
             if payment.reason != NOT_EARNED and payment.questioned is None:
                 settled.add(payment.session)
         elif is_due:
-            settled.add(payment.session)
+            covered[payment.session] = grant.id, payment.amount
             if payment.questioned is not None:
                 _note(session, grant, payment, None)
         elif payment.state == PaymentState.SCHEDULED:
@@ -156,8 +163,33 @@ async def _reconcile(
             _note(session, grant, payment, why)
     await session.flush()
     for each in earned:
-        if each.key not in settled:
-            await _schedule(session, granted, each)
+        if each.key not in settled | covered.keys():
+            covered[each.key] = await _schedule(session, granted, each)
+    missing = [
+        (grant_id, _unsettled(each.key, Unsettled.NOTHING_LEFT, each.due_on, money(less, by_id[grant_id].currency)))
+        for each in earned
+        for grant_id, amount in [covered.get(each.key, (None, each.amount))]
+        if grant_id is not None and (less := each.amount - amount) > 0
+    ]
+    _tell_unsettled(session, granted, missing, prefix)
+
+
+def _unsettled(earned_by: str, why: Unsettled, due_on: date, missing: Money | None = None) -> dict[str, Any]:
+    """What a grant says of something earned that it does not pay."""
+    return UnsettledOut(earned_by=earned_by, why=why, due_on=due_on, missing=missing).model_dump(mode="json")
+
+
+def _tell_unsettled(
+    session: Session, granted: Sequence[Grant], missing: Sequence[tuple[UUID, dict[str, Any]]], prefix: str
+) -> None:
+    """Have locked grants say what of everything whose key begins so they do not pay."""
+    for grant in granted:
+        others = [each for each in grant.unsettled if not each["earned_by"].startswith(prefix)]
+        now_missing = [*others, *(each for grant_id, each in missing if grant_id == grant.id)]
+        if now_missing != grant.unsettled:
+            grant.unsettled = now_missing
+            grant.changed()
+            audit.record(session, people.SYSTEM, "unsettled", grants.RESOURCE, grant.id, {"count": len(now_missing)})
 
 
 def _note(session: Session, grant: Grant, payment: Payment, why: Question | None) -> None:
@@ -171,18 +203,24 @@ def _note(session: Session, grant: Grant, payment: Payment, why: Question | None
     audit.record(session, people.SYSTEM, "question" if why else "uphold", payments.RESOURCE, payment.id)
 
 
-async def _schedule(session: Session, granted: Sequence[Grant], earned: Earned) -> None:
-    """Schedule what was earned from the first grant with something left; its last payment may be a part."""
+async def _schedule(session: Session, granted: Sequence[Grant], earned: Earned) -> tuple[UUID | None, Decimal]:
+    """Schedule what was earned from the first grant with something left; its last payment may be a part.
+
+    Returns:
+        The grant that was to pay it, and how much of it that does; no grant where none was decided for it.
+    """
+    used_up: UUID | None = None
     for grant in granted:
         of_line = earned.line_id is None or grant.plan_line_id in {earned.line_id, None}
-        if grant.state not in DECIDED or not of_line:
+        if not of_line or grant.state not in GIVEN:
             continue
-        amount = min(earned.amount, await _left(session, grant, earned.method))
+        used_up = grant.id
+        left = await _left(session, grant, earned.method) if grant.state in DECIDED else Decimal(0)
+        amount = min(earned.amount, left)
         if amount > 0:
             break
     else:
-        log.info("nothing is left of what was granted for what was earned", due_on=str(earned.due_on))
-        return
+        return used_up, Decimal(0)
     payment_id = new_id()
     payment = Payment(
         id=payment_id,
@@ -208,6 +246,7 @@ async def _schedule(session: Session, granted: Sequence[Grant], earned: Earned) 
     await session.flush()
     grants.publish_payment(session, grant, payment, facts.PaymentScheduled, due_on=earned.due_on)
     audit.record(session, people.SYSTEM, "schedule", payments.RESOURCE, payment.id)
+    return grant.id, amount
 
 
 async def _left(session: Session, grant: Grant, method: PaymentMethod) -> Decimal:

@@ -143,12 +143,13 @@ async def read_grants(
     returnee_id: UUID | None = None,
     case_id: UUID | None = None,
     budget_id: UUID | None = None,
+    unsettled: bool | None = None,
     updated_since: Claimed | None = None,
     format: Format = Format.JSON,  # noqa: A002 - the query parameter's name
     after: Cursor = None,
     limit: Limit = 50,
 ) -> Page[GrantOut] | Response:
-    """Grants, oldest first."""
+    """Grants, oldest first; `unsettled=true` those that do not pay all that attendance or work has earned."""
     query = service.listed(
         caller,
         programme=programme,
@@ -157,6 +158,7 @@ async def read_grants(
         returnee_id=returnee_id,
         case_id=case_id,
         budget_id=budget_id,
+        unsettled=unsettled,
         updated_since=updated_since,
     )
     if format is Format.CSV:

@@ -98,6 +98,28 @@ class DeliveryOut(Out):
     recorded_at: datetime
 
 
+class Unsettled(StrEnum):
+    """Why nothing is scheduled for what was earned."""
+
+    NOTHING_LEFT = "nothing_left"
+    """The grant, or what of it may be cash, is used up."""
+    WAGE_NOT_KNOWN = "wage_not_known"
+    """Training does not say, or has not said yet, what the work is paid."""
+    WAGE_IN_ANOTHER_CURRENCY = "wage_in_another_currency"
+    """A rate is a person's decision, with its day and its source: schedule the months by hand, with the rate."""
+
+
+class UnsettledOut(Out):
+    """Something that was earned and is not paid by itself."""
+
+    earned_by: str
+    """The session, the day or the month; of a wage, the placement."""
+    why: Unsettled
+    due_on: date | None
+    missing: Money | None
+    """How much of it no payment covers; null where it cannot be reckoned."""
+
+
 class GrantOut(Out):
     """A grant."""
 
@@ -122,6 +144,8 @@ class GrantOut(Out):
     outside_window: bool
     """Requested after the package's window, which this programme only warns about."""
     delivered_on: date | None
+    unsettled: list[UnsettledOut]
+    """What attendance or work earned and it does not pay; somebody has to decide."""
     created_at: datetime
     updated_at: datetime
 

@@ -146,6 +146,7 @@ def listed(
     returnee_id: UUID | None,
     case_id: UUID | None,
     budget_id: UUID | None,
+    unsettled: bool | None,
     updated_since: Any,
 ) -> Select[Any]:
     """Grants of people in whose return the caller takes part."""
@@ -160,6 +161,8 @@ def listed(
     ):
         if value is not None:
             query = query.where(column == value)
+    if unsettled is not None:
+        query = query.where((func.jsonb_array_length(Grant.unsettled) > 0) == unsettled)
     if updated_since is not None:
         query = query.where(Grant.updated_at >= updated_since)
     return query
@@ -833,6 +836,6 @@ async def scrub(session: Session, returnee_id: UUID) -> None:
     await session.execute(
         update(Grant)
         .where(Grant.returnee_id == returnee_id)
-        .values(returnee_id=None, household_id=None, description=None, housing=None)
+        .values(returnee_id=None, household_id=None, description=None, housing=None, unsettled=[])
     )
     await session.execute(update(Payment).where(Payment.returnee_id == returnee_id).values(returnee_id=None))

@@ -8,9 +8,8 @@ from sqlalchemy import select
 from chassis import audit
 from chassis.concurrency import set_etag
 from chassis.pagination import Cursor, Limit, Page, link_next, page
-from chassis.routing import CallerDep, CaughtUpDep, PreconditionDep, Router, SessionDep, requires
+from chassis.routing import CallerDep, CaughtUpDep, KeyringDep, PreconditionDep, Router, SessionDep, requires
 from contracts.scopes import Scope
-from services.grants.keyring import KeyringDep
 from services.grants.models import Payee
 from services.grants.payees import service
 from services.grants.payees.schemas import AccountOut, DetailsIn, PayeeIn, PayeeKind, PayeeOut

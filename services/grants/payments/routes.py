@@ -113,12 +113,16 @@ async def read_payments(
     grant_id: UUID | None = None,
     budget_id: UUID | None = None,
     questioned: bool | None = None,
+    erased: bool = False,
     updated_since: Claimed | None = None,
     format: Format = Format.JSON,  # noqa: A002 - the query parameter's name
     after: Cursor = None,
     limit: Limit = 50,
 ) -> Page[PaymentOut] | Response:
-    """Payments, oldest first; `questioned=true` those that somebody has to decide about, as they were not earned."""
+    """Payments, oldest first; `questioned=true` those that somebody has to decide about, as they were not earned.
+
+    `erased=true`: instead, what the organisation sent to people who were erased since, and nobody confirmed yet.
+    """
     query = service.listed(
         caller,
         programme=programme,
@@ -128,6 +132,7 @@ async def read_payments(
         grant_id=grant_id,
         budget_id=budget_id,
         questioned=questioned,
+        erased=erased,
         updated_since=updated_since,
     )
     if format is Format.CSV:

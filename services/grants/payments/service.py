@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, not_, select, true
+from sqlalchemy import ColumnElement, Select, exists, func, not_, or_, select, true
 from sqlalchemy.exc import IntegrityError
 
 from chassis import audit
@@ -94,10 +94,11 @@ def listed(
     grant_id: UUID | None,
     budget_id: UUID | None,
     questioned: bool | None,
+    erased: bool,
     updated_since: Any,
 ) -> Select[Any]:
-    """Payments for people in whose return the caller takes part."""
-    query: Select[Any] = select(Payment).where(visible(Payment.returnee_id, caller))
+    """Payments for people in whose return the caller takes part; or else those on their way to who was erased."""
+    query: Select[Any] = select(Payment).where(of_nobody(caller) if erased else visible(Payment.returnee_id, caller))
     for column, value in (
         (Payment.state, state),
         (Payment.method, method),
@@ -117,6 +118,19 @@ def listed(
     return query
 
 
+def of_nobody(caller: Caller) -> ColumnElement[bool]:
+    """Money that the caller's organisation sent to somebody who was erased since, until it has arrived or come back.
+
+    Nobody takes part in that return any more, and yet it is accounted for: by a statement, or by who sent it.
+    """
+    sent = true() if caller.is_internal else Grant.implementer == caller.organisation
+    return (
+        Payment.returnee_id.is_(None)
+        & (Payment.state == PaymentState.RELEASED)
+        & exists(select(1).where(Grant.id == Payment.grant_id, sent).correlate(Payment))
+    )
+
+
 async def find(session: Session, payment_id: UUID, caller: Caller) -> Payment:
     """A payment that the caller may know of.
 
@@ -124,7 +138,7 @@ async def find(session: Session, payment_id: UUID, caller: Caller) -> Payment:
         Problem: 404.
     """
     payment: Payment | None = await session.scalar(
-        select(Payment).where(Payment.id == payment_id, visible(Payment.returnee_id, caller))
+        select(Payment).where(Payment.id == payment_id, or_(visible(Payment.returnee_id, caller), of_nobody(caller)))
     )
     if payment is None:
         raise Problem(NOT_FOUND)
@@ -137,8 +151,9 @@ async def locked(session: Session, payment_id: UUID, caller: Caller) -> tuple[Gr
     Raises:
         Problem: 404, or 403 for who only referred the person.
     """
+    seen = or_(visible(Payment.returnee_id, caller), of_nobody(caller))
     found = await session.execute(
-        _both(payment_id, people.works_for(Payment.returnee_id, caller)).where(visible(Payment.returnee_id, caller)),
+        _both(payment_id, people.works_for(Payment.returnee_id, caller)).where(seen),
         execution_options={"populate_existing": True},
     )
     row = found.one_or_none()
@@ -368,6 +383,8 @@ async def let_go(session: Session, caller: Caller, grant: Grant, payment: Paymen
         there = {Paper.HANDOVER_CERTIFICATE.value} if handed_over is not None else set()
         payment.papers_there = sorted(there.union(payment.papers_there))
     rules.check_papers(payment.papers_needed, payment.papers_there)
+    if grant.parts:
+        rules.check_papers(*await papers.of_cooperative(session, grant.id))
     if payment.session is not None:
         rules.check_due(payment.due_on, await grants.today(session))
     if payment.method in TO_AN_ACCOUNT:

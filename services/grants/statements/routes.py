@@ -11,6 +11,7 @@ from sqlalchemy import select
 from chassis.concurrency import set_etag
 from chassis.db import Session
 from chassis.errors import FieldError, invalid
+from chassis.limits import TABLE_BYTES
 from chassis.pagination import Cursor, Limit, Page, link_next, page
 from chassis.routing import CallerDep, Router, SessionDep, requires
 from contracts.codes import Money
@@ -94,7 +95,7 @@ async def answer(session: Session, files: list[StatementFile]) -> list[Statement
 
 
 @router.post("", status_code=201, openapi_extra=FILE)
-@requires(Scope.PAYMENTS_WRITE, media_types=(CSV, MT940))
+@requires(Scope.PAYMENTS_WRITE, media_types=(CSV, MT940), max_body=TABLE_BYTES)
 async def take_in(request: Request, session: SessionDep, caller: CallerDep) -> StatementsOut:
     """Import a bank's file, MT940 or CSV. What is right confirms its payment; importing it again books nothing."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -15,6 +15,7 @@ from chassis.auth import Caller
 from chassis.concurrency import set_etag
 from chassis.db import Session
 from chassis.errors import NOT_FOUND, Problem
+from chassis.limits import FILE_BYTES
 from chassis.pagination import Cursor, Limit, Page, Rows, link_next
 from chassis.routing import CallerDep, CaughtUpDep, PreconditionDep, Router, SessionDep, requires
 from chassis.streams import ListenerDep
@@ -304,7 +305,7 @@ async def walk_in(
 
 
 @router.post("/sync")
-@requires(Scope.ARRIVALS_WRITE, query=True)
+@requires(Scope.ARRIVALS_WRITE, query=True, max_body=FILE_BYTES)
 async def synchronise(body: SyncIn, request: Request, caller: CallerDep, house: HouseDep) -> SyncOut:
     """Take a device's log of what it did without a connection, in any order and any number of times.
 

@@ -9,9 +9,10 @@ from fastapi import Query, Request, Response
 
 from chassis.concurrency import set_etag
 from chassis.errors import FieldError, invalid
+from chassis.limits import TABLE_BYTES
 from chassis.marks import MarksDep
 from chassis.pagination import Cursor, Limit, Page, link_next
-from chassis.routing import Body, CallerDep, PreconditionDep, Router, SessionDep, requires
+from chassis.routing import Body, CallerDep, KeyringDep, PreconditionDep, Router, SessionDep, requires
 from contracts.codes import PortCode, Slug
 from contracts.scopes import Scope
 from services.reception.fields import Claimed, Day
@@ -32,7 +33,6 @@ from services.reception.flights.schemas import (
     Purpose,
     View,
 )
-from services.reception.identities import KeyringDep
 from services.reception.models import Flight
 from services.reception.ports import PortsDep
 from services.reception.printing import Column, Form, FormDep, as_csv, as_page, in_forms
@@ -194,7 +194,7 @@ async def diverted(
 
 
 @router.put("/{flight_id}/manifest", openapi_extra=MANIFEST_BODY)
-@requires(Scope.FLIGHTS_WRITE, if_match=True, media_types=("application/json", CSV))
+@requires(Scope.FLIGHTS_WRITE, if_match=True, media_types=("application/json", CSV), max_body=TABLE_BYTES)
 async def put_manifest(
     flight_id: UUID,
     request: Request,

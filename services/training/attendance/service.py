@@ -119,7 +119,7 @@ async def record(
     if not changed and meeting.sheet_version:
         return meeting
     at = body.occurred_at or clock
-    await _follow(session, cohort, meeting, people, {row.enrolment_id: row for row in changed}, before, at)
+    await _follow(session, caller, cohort, meeting, people, {row.enrolment_id: row for row in changed}, before, at)
     meeting.sheet_version += 1
     meeting.capture_id = body.capture_id
     meeting.occurred_at, meeting.recorded_at = at, clock
@@ -204,6 +204,7 @@ async def _allowances(session: Session, returnee_ids: Collection[UUID]) -> dict[
 
 async def _follow(
     session: Session,
+    caller: Caller,
     cohort: Cohort,
     meeting: CohortSession,
     people: dict[UUID, Enrolment],
@@ -240,7 +241,23 @@ async def _follow(
             publish(session, told, occurred_at=at)
         enrolment.changed()
         if enrolment.state == EnrolmentState.COMPLETED:
-            certificate = await session.scalar(select(Certificate).where(Certificate.enrolment_id == enrolment_id))
-            if certificate is not None and certificate.valid != sufficient:
-                certificate.valid = sufficient
-                certificate.changed()
+            await _certificate(session, caller, enrolment, at, valid=sufficient)
+
+
+async def _certificate(session: Session, caller: Caller, enrolment: Enrolment, at: datetime, *, valid: bool) -> None:
+    """A certificate holds as long as enough was attended; where that changes, whoever relied on it is told."""
+    certificate = await session.scalar(select(Certificate).where(Certificate.enrolment_id == enrolment.id))
+    if certificate is None or certificate.valid == valid:
+        return
+    certificate.valid = valid
+    certificate.changed()
+    told = (facts.CertificateRestored if valid else facts.CertificateInvalidated)(
+        **enrolment.ids,
+        certificate_id=certificate.id,
+        enrolment_id=enrolment.id,
+        cohort_id=enrolment.cohort_id,
+        course_id=enrolment.course_id,
+        plan_line_id=enrolment.plan_line_id,
+    )
+    publish(session, told, occurred_at=at)
+    audit.record(session, caller, "restore" if valid else "invalidate", "certificate", certificate.id)

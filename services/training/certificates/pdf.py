@@ -5,7 +5,8 @@ from pathlib import Path
 from fpdf import FPDF
 from fpdf.enums import Align, XPos, YPos
 
-from services.training.identities import Identity, Name
+from chassis.identities import Name
+from services.training.identities import Identity
 from services.training.models import Certificate
 
 FONT_FILE = Path(__file__).parent / "DejaVuSans.ttf"

@@ -6,15 +6,15 @@ from uuid import UUID
 from fastapi import Query, Request, Response
 from sqlalchemy import select
 
-from chassis import audit
+from chassis import audit, identities
 from chassis.concurrency import set_etag
 from chassis.db import Session
+from chassis.limits import TABLE_BYTES
 from chassis.pagination import Cursor, Limit, Page, link_next
-from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
+from chassis.routing import CallerDep, KeyringDep, PreconditionDep, Router, SessionDep, requires
 from contracts.codes import Slug
 from contracts.scopes import Scope
 from contracts.training import Phase
-from services.training import identities
 from services.training.courses import service
 from services.training.courses.calendar import MEDIA_TYPE, calendar
 from services.training.courses.rules import CohortState, CourseKind
@@ -32,9 +32,9 @@ from services.training.courses.schemas import (
 )
 from services.training.enrolments import service as enrolments
 from services.training.enrolments.schemas import Participant
-from services.training.fields import Claimed, Day, found
+from services.training.fields import UNKNOWN, Claimed, Day, found
+from services.training.identities import Identity
 from services.training.models import Cohort, Course, Provider
-from services.training.routing import UNKNOWN, KeyringDep
 
 providers = Router(prefix="/v1/providers", tags=["training"])
 courses = Router(prefix="/v1/courses", tags=["training"])
@@ -82,7 +82,7 @@ async def offer_course(body: CourseIn, session: SessionDep, caller: CallerDep, r
 
 
 @courses.post("/import", openapi_extra=CSV_BODY)
-@requires(Scope.COURSES_MANAGE, media_types=(CSV,))
+@requires(Scope.COURSES_MANAGE, media_types=(CSV,), max_body=TABLE_BYTES)
 async def import_courses(request: Request, session: SessionDep, caller: CallerDep) -> ImportedOut:
     """Take over a list of courses with their providers: all of it, or nothing.
 
@@ -239,7 +239,7 @@ async def read_roster(
 ) -> Page[Participant]:
     """The roster: who has a place or waits for one, with their names; reading them is audited."""
     rows = await enrolments.roster(session, caller, cohort_id)
-    known = await identities.read(session, [row.returnee_id for row in rows], keyring)
+    known = await identities.read(session, [row.returnee_id for row in rows], keyring, Identity)
     if known:
         audit.record(
             session, caller, "read-identity", "cohort", cohort_id, {"returnees": [str(r) for r in sorted(known)]}

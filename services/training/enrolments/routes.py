@@ -5,19 +5,17 @@ from uuid import UUID
 
 from fastapi import Query, Request, Response
 
-from chassis import audit
+from chassis import audit, identities
 from chassis.auth import Caller
 from chassis.concurrency import set_etag
 from chassis.db import Session
 from chassis.errors import NOT_CAUGHT_UP, Problem
 from chassis.pagination import Cursor, Limit, Page, link_next
-from chassis.routing import CallerDep, CaughtUpDep, PreconditionDep, Router, SessionDep, requires
+from chassis.routing import CallerDep, CaughtUpDep, KeyringDep, PreconditionDep, Router, SessionDep, requires
 from contracts.codes import Money
 from contracts.scopes import Scope
-from services.training import identities
 from services.training.attendance.service import attended, held
 from services.training.certificates import service as certificates
-from services.training.certificates.pdf import draw
 from services.training.enrolments import choices, service
 from services.training.enrolments.rules import EnrolmentState, enough
 from services.training.enrolments.schemas import (
@@ -37,9 +35,9 @@ from services.training.enrolments.schemas import (
     ProfileIn,
     ProfileOut,
 )
-from services.training.fields import Claimed, found
+from services.training.fields import UNKNOWN, Claimed, found
+from services.training.identities import Identity
 from services.training.models import Enrolment, Seeker
-from services.training.routing import UNKNOWN, KeyringDep
 from services.training.work import service as work
 from services.training.work.schemas import ReasonOut, SuggestionOut, SuggestionsOut
 from services.training.work.views import vacancy_out, weighing_out
@@ -290,9 +288,11 @@ async def read_certificate(
     enrolment_id: UUID, request: Request, session: SessionDep, caller: CallerDep, keyring: KeyringDep
 ) -> Response:
     """The certificate on paper, with the person's name; reading it is audited."""
+    from services.training.certificates.pdf import draw  # noqa: PLC0415 - 22 MB that most processes never need
+
     enrolment = await service.find(session, caller, enrolment_id)
     certificate = found(await certificates.of_enrolment(session, enrolment_id))
-    known = await identities.read(session, [enrolment.returnee_id], keyring)
+    known = await identities.read(session, [enrolment.returnee_id], keyring, Identity)
     identity = known.get(enrolment.returnee_id)
     if identity is None:
         raise Problem(NOT_CAUGHT_UP, headers={"Retry-After": "5"})

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Date, Row, cast, func, select, true
 from sqlalchemy.orm import aliased
 
-from chassis import aliases, audit, beneficiaries, jobs
+from chassis import aliases, audit, beneficiaries, identities, jobs
 from chassis.access import Role, grant, visible
 from chassis.auth import Caller, OrganisationKind
 from chassis.concurrency import Precondition
@@ -24,7 +24,6 @@ from chassis.outbox import publish
 from chassis.pagination import Rows
 from contracts import training as facts
 from contracts.training import CancellationReason, CohortField, DropOutReason, QuestionReason
-from services.training import identities
 from services.training.courses.rules import (
     GROUPS,
     CohortState,
@@ -52,6 +51,7 @@ from services.training.enrolments.rules import (
     percent_left,
 )
 from services.training.fields import check_owner, found
+from services.training.identities import is_kept
 from services.training.models import Cohort, CohortSession, Course, Enrolment, Provider, Whereabouts
 from services.training.programmes import rules_of
 
@@ -311,7 +311,7 @@ async def seat(
         raise Problem(CONFLICT, "the person is enrolled in this cohort, or on its waiting list")
     await _refuse_clash(session, person_ids, cohort_id, despite=despite_clash)
     await grant(session, [person.returnee_id], Role.PROVIDER, provider)
-    if not await identities.is_kept(session, person.returnee_id):
+    if not await is_kept(session, person.returnee_id):
         await identities.fetch_later(session, person.returnee_id)
     rules = rules_of(person.programme, person.programme_version).training
     enrolment.cohort_id, enrolment.course_id = cohort_id, course.id

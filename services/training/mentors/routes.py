@@ -10,7 +10,7 @@ from chassis.db import now
 from chassis.pagination import Cursor, Limit, Page, link_next
 from chassis.routing import CallerDep, CaughtUpDep, Router, SessionDep, requires
 from contracts.scopes import Scope
-from services.training.fields import Claimed
+from services.training.fields import UNKNOWN, Claimed
 from services.training.mentors import service
 from services.training.mentors.schemas import (
     MentorIn,
@@ -21,7 +21,6 @@ from services.training.mentors.schemas import (
     MentorState,
 )
 from services.training.models import Mentor, Mentorship
-from services.training.routing import UNKNOWN
 
 router = Router(prefix="/v1/mentors", tags=["work"])
 

@@ -12,9 +12,8 @@ from chassis.pagination import Cursor, Limit, Page, link_next
 from chassis.routing import CallerDep, CaughtUpDep, PreconditionDep, Router, SessionDep, requires
 from contracts.scopes import Scope
 from services.training.courses.service import newest_first
-from services.training.fields import Claimed, Country, Day, found
+from services.training.fields import UNKNOWN, Claimed, Country, Day, found
 from services.training.models import Employer, Placement, Vacancy
-from services.training.routing import UNKNOWN
 from services.training.work import service
 from services.training.work.rules import PlacementState, VacancyState
 from services.training.work.schemas import (

@@ -138,11 +138,15 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a change
         sa.Column("case_id", sa.Uuid(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
             "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
         sa.CheckConstraint(
             "(status = 'delivered') = (delivered_at IS NOT NULL)", name=op.f("ck_plan_line_status_delivered_at_a_time")
+        ),
+        sa.CheckConstraint(
+            "undone_at IS NULL OR status = 'in_delivery'", name=op.f("ck_plan_line_status_undone_is_not_delivered")
         ),
         sa.CheckConstraint(
             "status IN ('planned', 'requested', 'granted', 'in_delivery', 'delivered', 'cancelled')",

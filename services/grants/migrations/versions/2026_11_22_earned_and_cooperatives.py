@@ -56,6 +56,15 @@ def upgrade() -> None:
     op.add_column(
         "assistance_grant",
         sa.Column(
+            "unsettled",
+            postgresql.JSONB(astext_type=sa.Text()),
+            server_default=sa.text("'[]'::jsonb"),
+            nullable=False,
+        ),
+    )
+    op.add_column(
+        "assistance_grant",
+        sa.Column(
             "parts",
             postgresql.JSONB(astext_type=sa.Text()),
             server_default=sa.text("'[]'::jsonb"),
@@ -241,3 +250,4 @@ def downgrade() -> None:
     op.drop_column("payment", "questioned")
     op.drop_index("ix_grant_parts", table_name="assistance_grant")
     op.drop_column("assistance_grant", "parts")
+    op.drop_column("assistance_grant", "unsettled")
