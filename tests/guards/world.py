@@ -375,6 +375,7 @@ async def followed_up(reader: GatewayClient, way: Return) -> dict[str, str]:
         "visit_id": visit,
         "line_id": line,
         "plan_line_id": line,
+        "plan_line_id": line,
         "document_id": document,
         "about": way.referral_id,
         "consent_document": document,
@@ -388,6 +389,7 @@ async def followed_up(reader: GatewayClient, way: Return) -> dict[str, str]:
         "to": way.returnees[-1],
         "hold_id": (await reader.get(f"/v1/returnees/{way.returnees[0]}/legal-holds"))["items"][0]["id"],
         "candidate_id": str(uuid5(UUID(way.returnees[0]), LOOKALIKES[way.returnees[0]])),
+        "masked_id": str(uuid5(UUID(way.referral_id), LOOKALIKES[way.returnees[0]])),
         "batch_id": BATCHES[way.sender],
     }
 
@@ -488,6 +490,7 @@ async def not_about_people(platform: Platform) -> dict[str, str]:
     await operator.post("/v1/clients", {"id": scrap, "organisation": scrap, "scopes": [Scope.CASES_READ]})
     return {
         "programme_id": "eurp",
+        "list_id": "return-kinds",
         "client_id": scrap,
         "organisation_id": scrap,
         "event_type": "org.homeward.cases.case.opened.v1",
