@@ -375,7 +375,6 @@ async def followed_up(reader: GatewayClient, way: Return) -> dict[str, str]:
         "visit_id": visit,
         "line_id": line,
         "plan_line_id": line,
-        "plan_line_id": line,
         "document_id": document,
         "about": way.referral_id,
         "consent_document": document,
