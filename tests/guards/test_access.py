@@ -329,22 +329,6 @@ async def strangers(matrix: Matrix) -> None:
     await all_of(told_nothing, *((o, kind) for o in operations() for kind in kinds if not kind.takes_part_in(o)))
 
 
-async def onlookers(matrix: Matrix) -> None:
-    """With whom the return was only shared changes nothing of it, whatever its scopes."""
-
-    async def refused(operation: Operation, kind: Kind) -> None:
-        world = matrix.world
-        real = {name: world.id_for(name, operation) for name in operation.names}
-        sent = as_sent(operation.url(real), operation.content_to_send(real, kind.organisation))
-        if not mentions(sent, world.people, ""):
-            return
-        answer = await matrix.ask(operation, world.bearer(kind, NOT_INTERNAL), real, sender=kind.organisation)
-        matrix.expect(operation, kind.name, answer, answer.status in {403, 404}, "403 or 404")
-
-    kinds = [kind for kind in matrix.world.kinds if kind.only_looks]
-    await all_of(refused, *((operation, kind) for operation in operations() if operation.changes for kind in kinds))
-
-
 async def participants(matrix: Matrix) -> None:
     """Who takes part, and has the scope that its kind is given, is not kept out; reads first, then what changes."""
     seen: set[str] = set()
@@ -359,7 +343,7 @@ async def participants(matrix: Matrix) -> None:
         if mentions(answer.text, matrix.world.people, ""):
             seen.add(operation.label)
 
-    kinds = [kind for kind in matrix.world.kinds if not kind.only_looks]
+    kinds = matrix.world.kinds
     every = operations()
     await all_of(let_in, *((o, kind) for o in every for kind in kinds if not o.changes and kind.takes_part_in(o)))
     for operation in every:
@@ -385,7 +369,6 @@ async def test_cells(matrix: Matrix, record_property: Callable[[str, object], No
         without_a_person,
         closed_at_the_gateway,
         strangers,
-        onlookers,
         participants,
     ):
         await part(matrix)
