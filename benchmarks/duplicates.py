@@ -14,13 +14,14 @@ import csv
 import json
 import random
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from services.cases.returnees import matching
+from services.cases.returnees.duplicates import COMPARED, SHOWN
 from services.cases.returnees.schemas import Person
 
 HERE = Path(__file__).resolve().parents[1]
@@ -105,13 +106,23 @@ class Figures:
 
 
 def judge(people: dict[Any, Person], same: set[frozenset[Any]]) -> Figures:
-    """Compare everybody who shares a key, as the service does."""
+    """Compare each with those who share most keys with them, and count what is shown, as the service does."""
+    keys = {name: matching.keys(person) for name, person in people.items()}
     holders: dict[str, list[Any]] = {}
-    for name, person in people.items():
-        for key in matching.keys(person):
+    for name, own in keys.items():
+        for key in own:
             holders.setdefault(key, []).append(name)
-    compared = {frozenset(pair) for names in holders.values() for pair in combinations(names, 2)}
-    said = {pair for pair in compared if matching.compare(*(people[name] for name in pair)).likely}
+    compared, said = set(), set()
+    for name, own in keys.items():
+        shared: Counter[Any] = Counter()
+        for key in own:
+            shared.update(dict.fromkeys(holders[key], 1 if key.startswith("n:") else 10))
+        del shared[name]
+        nearest = sorted(shared, key=lambda other: (-shared[other], str(other)))[:COMPARED]
+        compared |= {frozenset((name, other)) for other in nearest}
+        verdicts = {other: matching.compare(people[name], people[other]) for other in nearest}
+        shown = sorted(nearest, key=lambda other: (-verdicts[other].score, str(other)))[:SHOWN]
+        said |= {frozenset((name, other)) for other in shown if verdicts[other].likely}
     return Figures(len(said & same), len(same - said), len(said - same), len(same - compared))
 
 

@@ -1,6 +1,6 @@
 """Write what the platform publishes about itself into `contracts/`, or check that it is what the code says.
 
-    python -m cli.contracts            write openapi.json, asyncapi.json and schemas/
+    python -m cli.contracts            write openapi.json, asyncapi.json, labels.json and schemas/
     python -m cli.contracts --check    fail when they differ, or when a published event would break
 
 It is here, and not in `contracts`, because the OpenAPI document is made from the services.
@@ -21,6 +21,8 @@ from cli.roles import ROLES
 from contracts.asyncapi import EVENTS, asyncapi_document, event_schema
 from contracts.compatibility import breaking_changes
 from contracts.openapi import merge
+from gateway.timeline.sentences import LANGUAGES, language
+from services.cases.code_lists.lists import SPOKEN
 
 FOLDER = Path(contracts.__file__).parent
 SCHEMAS = "schemas"
@@ -37,10 +39,22 @@ def openapi_document() -> dict[str, Any]:
     return merge({name: create_app(service, settings).openapi() for name, service in services.items()})
 
 
+def labels() -> dict[str, dict[str, str]]:
+    """The timeline's words for the codes that are listed to everybody, by code and language."""
+    codes = {code.value for kinds in SPOKEN.values() for code in kinds}
+    spoken = {tag: language(tag).codes for tag in LANGUAGES}
+    return {
+        code: words
+        for code in sorted(codes)
+        if (words := {tag: said[code] for tag, said in spoken.items() if code in said})
+    }
+
+
 def documents() -> dict[str, dict[str, Any]]:
     """Every document by its path within `contracts/`."""
     schemas = {f"{SCHEMAS}/{model.event_type}.json": event_schema(model) for model in EVENTS}
-    return {"openapi.json": openapi_document(), "asyncapi.json": asyncapi_document()} | schemas
+    made = {"openapi.json": openapi_document(), "asyncapi.json": asyncapi_document(), "labels.json": labels()}
+    return made | schemas
 
 
 def breaks(folder: Path, current: dict[str, dict[str, Any]]) -> list[str]:

@@ -1,7 +1,7 @@
 """What a programme allows: dated data of `programmes/*.yaml`, each rule with its source, decided by pure functions."""
 
 import calendar
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -108,6 +108,22 @@ class Consents(Sourced):
 
     required: frozenset[ConsentPurpose]
     legal_bases: frozenset[LegalBasis]
+
+
+class IdentityDocuments(Sourced):
+    """What must show who the principal applicant is before a referral."""
+
+    accepted: frozenset[str]
+    """Kinds of documents, any of which does."""
+    return_kinds: frozenset[ReturnKind]
+    """By which kinds of return nobody is referred without one; by the others they may follow."""
+
+
+class AdultChildren(Sourced):
+    """How children who come of age before they return are followed."""
+
+    own_file: bool
+    """Whether each has a case of their own, beside the family's."""
 
 
 class Period(Sourced):
@@ -241,6 +257,8 @@ class Rules(Data):
     return_kinds: ReturnKinds
     legal_statuses: LegalStatuses
     consents: Consents
+    identity_documents: IdentityDocuments
+    adult_children: AdultChildren
     languages: Languages
     training: Training
     accepted_by: AcceptedBy
@@ -324,6 +342,8 @@ class Described:
     """The day of the latest consent; it stands in for the departure while none is planned."""
     departs_on: date | None = None
     port_of_entry: str | None = None
+    documents: Collection[str] | None = None
+    """Kinds of the principal applicant's documents; None: they are not asked about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -448,6 +468,15 @@ def eligibility(programme: Programme, described: Described) -> Eligibility:
         "consent for " + ", ".join(sorted(rules.consents.required)),
         rules.consents,
     )
+    asked = rules.identity_documents
+    if described.documents is not None and described.return_kind in asked.return_kinds:
+        finding(
+            "documents",
+            "document_missing",
+            not asked.accepted.isdisjoint(described.documents),
+            "one of the principal applicant's documents: " + ", ".join(sorted(asked.accepted)),
+            asked,
+        )
     if place is not None and described.port_of_entry is not None:
         finding(
             "port_of_entry",

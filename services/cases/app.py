@@ -8,6 +8,7 @@ from services.cases import walk_ins
 from services.cases.batches.routes import router as batches
 from services.cases.batches.service import BATCH
 from services.cases.cases.routes import router as cases
+from services.cases.code_lists.routes import router as code_lists
 from services.cases.contact.routes import router as contact
 from services.cases.deadlines.job import JOB
 from services.cases.deadlines.routes import calendar
@@ -19,6 +20,7 @@ from services.cases.households.job import JOB as OF_AGE
 from services.cases.households.routes import router as households_changed
 from services.cases.models import Base
 from services.cases.plans.routes import router as plans
+from services.cases.referrals.forgetting import JOB as FORGETTING
 from services.cases.referrals.routes import router as referrals
 from services.cases.returnees.job import REFRESH
 from services.cases.returnees.routes import households
@@ -53,12 +55,13 @@ service = Service(
         surveys,
         service_referrals,
         documents,
+        code_lists,
     ],
     metadata=Base.metadata,
     migrations=Path(__file__).parent / "migrations" / "versions",
     publishes=list(facts.PUBLISHES),
     handlers=HANDLERS,
     needs=["matching_key"],
-    jobs=lambda settings: [JOB, OF_AGE, BATCH, REFRESH, walk_ins.JOB, *document_jobs(settings)],
+    jobs=lambda settings: [JOB, OF_AGE, BATCH, REFRESH, walk_ins.JOB, FORGETTING, *document_jobs(settings)],
     holdings=HOLDINGS,
 )

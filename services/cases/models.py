@@ -187,13 +187,13 @@ class CaseFile(Resource):
     suspension_reason: Mapped[str | None]
     suspension_comment: Mapped[str | None]
     split_from: Mapped[UUID | None] = mapped_column(ForeignKey("case_file.id"), index=True)
-    """The case that these people were in before their household split."""
+    """The case that these people were in before their household split, or their family's where they have their own."""
     programme: Mapped[str]
     programme_version: Mapped[int]
     programme_office: Mapped[str]
     return_kind: Mapped[str]
     country_of_return: Mapped[str]
-    referral_id: Mapped[UUID | None] = mapped_column(ForeignKey("referral.id"), unique=True)
+    referral_id: Mapped[UUID | None] = mapped_column(ForeignKey("referral.id"), index=True)
     household_id: Mapped[UUID] = mapped_column(ForeignKey("household.id"), index=True)
     referrer: Mapped[str | None]
     implementer: Mapped[str]
@@ -219,6 +219,7 @@ class CaseFile(Resource):
             "state <> 'suspended' OR (suspended_from IS NOT NULL AND suspended_on IS NOT NULL)",
             name="suspended_from_somewhere",
         ),
+        Index("uq_case_file_opened", "referral_id", unique=True, postgresql_where=text("split_from IS NULL")),
         Index("ix_case_file_focal_point", "implementer", "focal_point"),
         Index("ix_case_file_state", "state", "id"),
         Index("ix_case_file_updated_at", "updated_at"),
@@ -333,6 +334,7 @@ class PlanLine(Base):
     __table_args__ = (
         UniqueConstraint("plan_id", "position"),
         UniqueConstraint("plan_id", "line_id"),
+        Index("ix_plan_line_line_id", "line_id"),
         CheckConstraint("amount >= 0", name="amount_not_negative"),
     )
 
@@ -698,7 +700,8 @@ class AccessRequest(Resource):
     __tablename__ = "access_request"
 
     returnee_id: Mapped[UUID] = mapped_column(ForeignKey("returnee.id"), index=True)
-    because_of: Mapped[UUID] = mapped_column(ForeignKey("returnee.id"))
+    because_of: Mapped[UUID]
+    """A returnee, or a referral that is still to be decided on."""
     state: Mapped[str]
     organisation: Mapped[str]
     reason: Mapped[str]

@@ -23,7 +23,7 @@ from services.cases.cases import service as cases
 from services.cases.models import CaseFile, Household, HouseholdMember, Returnee
 from services.cases.programmes import programmes
 from services.cases.returnees import service as returnees
-from services.cases.returnees.schemas import Birth, Document, DocumentKind, Name, Person, Precision, Script, Sex
+from services.cases.returnees.schemas import as_written
 
 ADOPT = "cases.walk_in.adopt"
 
@@ -48,27 +48,6 @@ async def waiting(session: Session, returnee_id: UUID) -> Payload | None:
     return payload
 
 
-def _person(document: Mapping[str, Any]) -> Person:
-    """Who somebody is, as the desk took it down: it happened, so nothing of it is refused any more."""
-    return Person.model_construct(
-        names=[Name.model_construct(**{**name, "script": Script(name["script"])}) for name in document["names"]],
-        sex=Sex(document["sex"]),
-        birth=Birth.model_construct(
-            date=date.fromisoformat(document["birth"]["date"]), precision=Precision(document["birth"]["precision"])
-        ),
-        nationality=document["nationality"],
-        documents=[
-            Document.model_construct(
-                kind=DocumentKind(each["kind"]), number=each["number"], issuer=each["issuer"], expires=None
-            )
-            for each in document["documents"]
-        ],
-        languages=document["languages"],
-        contacts=[],
-        identifiers=[],
-    )
-
-
 async def call(client: ServiceClient, payload: Payload) -> Any:
     """Ask reception who it is; None where it does not know them any more."""
     return await client.find("reception", f"/v1/arrivals/{payload['arrival_id']}/identity")
@@ -82,19 +61,21 @@ async def apply(session: Session, payload: Payload, document: Any) -> None:
         return
     await returnees.register(
         session,
-        _person(document),
+        as_written(document),
         via=Registration.WALK_IN,
         referral_id=None,
         programme=document["programme"],
         returnee_id=returnee_id,
     )
     await grant(session, [returnee_id], Role.PARTNER, document["organisation"])
+    if document["programme"] in programmes():
+        await grant(session, [returnee_id], Role.PROGRAMME, document["programme"])
     arrived_on = date.fromisoformat(payload["arrived_on"]) if payload["arrived_on"] else None
     rules = _rules(document, arrived_on)
     if rules is None:
         log.info("a walk-in without a programme: no case is opened", returnee=str(returnee_id))
         return
-    case = await _open(session, returnee_id, document, rules)
+    case = await _open(session, returnee_id, document, rules, arrived_on)
     await cases.note_arrival(
         session,
         case.id,
@@ -113,18 +94,19 @@ def _rules(document: Mapping[str, Any], arrived_on: date | None) -> Rules | None
     return rules if rules is not None and rules.implementers(document["country_of_return"] or "") else None
 
 
-async def _open(session: Session, returnee_id: UUID, document: Mapping[str, Any], rules: Rules) -> CaseFile:
+async def _open(
+    session: Session, returnee_id: UUID, document: Mapping[str, Any], rules: Rules, arrived_on: date | None
+) -> CaseFile:
     programme = programmes()[document["programme"]]
     possible = rules.implementers(document["country_of_return"])
     implementer = document["organisation"] if document["organisation"] in possible else possible[0]
     await grant(session, [returnee_id], Role.PARTNER, implementer)
-    await grant(session, [returnee_id], Role.PROGRAMME, programme.id)
     member = Member(document["member"])
     case = await _case_of_family(session, document, implementer)
     if case is not None:
         session.add(_place(case.household_id, returnee_id, member))
         case.changed()
-        await cases.add_members(session, case, [(returnee_id, member)])
+        await cases.add_members(session, case, [(returnee_id, member)], arrived_on)
     else:
         household = await _household(session, document)
         session.add(_place(household.id, returnee_id, member))
@@ -142,7 +124,7 @@ async def _open(session: Session, returnee_id: UUID, document: Mapping[str, Any]
             address="",
             needs_priority=NeedsPriority.ROUTINE,
         )
-        await cases.open_case(session, case, [(returnee_id, member)], NeedsPriority.ROUTINE)
+        await cases.open_case(session, case, [(returnee_id, member)], NeedsPriority.ROUTINE, arrived_on)
     joined = HouseholdChanged(
         returnee_id=returnee_id,
         case_id=case.id,

@@ -134,6 +134,24 @@ class TestBatch:
         stored = await house.get(f"/referrals/{results[0]['referral_id']}", "fedasil")
         assert stored.json()["external_reference"] == good["external_reference"]
 
+    async def test_what_no_database_keeps_is_one_bad_line(self, house: House) -> None:
+        def noted(value: str) -> str:
+            return json.dumps(alone(notes="@")).replace('"@"', value)
+
+        unfit = [
+            '"a\\u0000b"',
+            '"\\ud800"',
+            "NaN",
+            "1e999",
+            "[" * 100_000 + "]" * 100_000,
+            '{"a":' * 900 + "1" + "}" * 900,
+        ]
+        lines = [*map(noted, unfit), noted('"a \\\\u0000 b"')]
+        _, results = await finished(house, await send(house, "\n".join(lines).encode(), "application/jsonl"))
+        assert [each["outcome"] for each in results] == ["refused"] * len(unfit) + ["submitted"]
+        codes = [each["problems"][0]["code"] for each in results[: len(unfit)]]
+        assert codes[:5] == [*["not_storable"] * 4, "json_invalid"]
+
     async def test_a_family_of_three_rows_is_one_referral(self, house: House) -> None:
         _, results = await finished(house, await send(house, as_csv(table_rows(), ";")))
         assert results[0]["outcome"] == "submitted", results

@@ -66,6 +66,24 @@ class TestSuspension:
         assert facts[-6:] == ["case.suspended", "case.resumed"] + ["deadline.set"] * 4
         assert "hospital" not in str(await house.published(accepted.people[0]))
 
+    async def test_what_was_missed_in_hospital_was_not_missed(self, house: House) -> None:
+        accepted = await house.arrived(alone())
+        for kind in ("plan", "first_contact"):
+            await house.pass_deadline(accepted.case_id, kind)
+        today = datetime.now(UTC).date()
+        async with house.homeward.database.transaction() as session:
+            before = text(
+                "UPDATE deadline SET due_at = due_at - interval '9 days' WHERE case_id = :id AND kind = 'plan'"
+            )
+            await session.execute(before, {"id": UUID(accepted.case_id)})
+        since = today - timedelta(days=4)
+        await act(house, accepted, "suspend", {"reason": "hospital", "since": since.isoformat()})
+        during = await deadlines(house, accepted.case_id)
+        assert (during["first_contact"]["state"], during["plan"]["state"]) == ("paused", "missed")
+        await act(house, accepted, "resume", {})
+        resumed = (await deadlines(house, accepted.case_id))["first_contact"]
+        assert (resumed["state"], resumed["shifted_days"]) == ("open", 4)
+
     async def test_a_corrected_arrival_keeps_the_time_that_it_stood(self, house: House) -> None:
         today = datetime.now(UTC).date()
         accepted = await house.arrived(alone(), on=today - timedelta(days=5))
@@ -272,6 +290,10 @@ class TestDeadlineDecisions:
         name, fact = (await house.published(accepted.people[0]))[-1]
         assert name == "deadline.extended"
         assert datetime.fromisoformat(fact["previous_due_at"]) == datetime.fromisoformat(due["due_at"])
+        assert answer.json()["decision_reason"] == "vulnerability"
+        for seen in (await house.get(path, "fedasil"), await house.get("/deadlines", "fedasil")):
+            assert seen.status_code == 200
+            assert "vulnerability" not in seen.text
         waived = await house.post(f"{path}/waive", {"reason": "other"}, person="bert", etag=answer.headers["etag"])
         assert waived.json()["state"] == "waived"
         assert due["id"] not in await house.jobs_due()

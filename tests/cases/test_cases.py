@@ -2,17 +2,20 @@
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chassis.access import Role, grant
 from chassis.errors import Problem
 from contracts import reception
 from contracts.codes import ArrivalState, CaseState, NeedsPriority
 from services.cases.cases import rules
 from services.cases.handlers import UnknownArrival
 from tests.cases.house import Accepted, House, alone, arrival, received
+from tests.cases.test_plans import approved
 
 
 async def state(house: House, accepted: Accepted) -> str:
@@ -180,6 +183,18 @@ class TestWork:
         strange = await house.post(f"/cases/{accepted.case_id}/assign", {"focal_point": "x"}, who="other-ngo")
         assert strange.status_code == 404
 
+    async def test_who_implemented_another_return_of_theirs_does_not_work_on_it(self, house: House) -> None:
+        accepted = await house.accepted(alone())
+        async with house.homeward.database.transaction() as session:
+            await grant(session, [UUID(accepted.people[0])], Role.PARTNER, "earlier-ngo")
+        path = f"/cases/{accepted.case_id}"
+        assert (await house.get(path, "earlier-ngo")).status_code == 200
+        for refused in (
+            await house.post(f"{path}/assign", {"focal_point": "x"}, who="earlier-ngo"),
+            await house.get(f"{path}/visits", "earlier-ngo"),
+        ):
+            assert refused.status_code == 403
+
     async def test_it_closes_for_a_reason_and_goes_on_where_it_was(self, house: House) -> None:
         accepted = await house.arrived(alone())
         path = f"/cases/{accepted.case_id}"
@@ -191,6 +206,9 @@ class TestWork:
         closed = await house.post(f"{path}/close", {"reason": "lost_contact", "comment": "No answer"}, etag=etag)
         assert (closed.json()["state"], closed.json()["closure_reason"]) == ("closed", "lost_contact")
         assert closed.json()["closure_comment"] == "No answer"
+        for theirs in (await house.get(path, "fedasil"), await house.get("/cases", "fedasil", state="closed")):
+            assert theirs.status_code == 200
+            assert "No answer" not in theirs.text
         name, payload = (await house.published(accepted.people[0]))[-1]
         assert (name, payload["reason"], payload["state"]) == ("case.closed", "lost_contact", "closed")
         assert {item["state"] for item in (await deadlines(house, accepted)).values()} == {"cancelled"}
@@ -207,12 +225,15 @@ class TestWork:
         accepted = await house.arrived(alone(), today)
         await house.post(f"/cases/{accepted.case_id}/assign", {"focal_point": "late-1", "office": "mosul"})
         assert (await house.get("/cases", overdue="true", focal_point="late-1")).json()["items"] == []
+        await house.pass_deadline(accepted.case_id, "post_arrival")  # a window that closes is nobody's delay
+        assert (await house.get("/cases", overdue="true", focal_point="late-1")).json()["items"] == []
         await house.pass_deadline(accepted.case_id, "plan")
         late = (await house.get("/cases", overdue="true", focal_point="late-1")).json()["items"]
         assert [item["id"] for item in late] == [accepted.case_id]
         name, payload = (await house.published(accepted.people[0]))[-1]
         assert (name, payload["kind"]) == ("deadline.missed", "plan")
-        mine = (await house.get("/deadlines", assignee="late-1", office="mosul", state="missed")).json()["items"]
+        missed = {"assignee": "late-1", "office": "mosul", "state": "missed", "kind": "plan"}
+        mine = (await house.get("/deadlines", **missed)).json()["items"]
         assert [(item["kind"], item["assignee"]) for item in mine] == [("plan", "late-1")]
         one = await house.get(f"/deadlines/{mine[0]['id']}")
         await house.post(f"/cases/{accepted.case_id}/assign", {"focal_point": "late-1", "office": "duhok"})
@@ -223,6 +244,10 @@ class TestWork:
             "/deadlines", assignee="late-1", due_before=(datetime.now(UTC) + timedelta(days=60)).isoformat()
         )
         assert "post_arrival" in {item["kind"] for item in soon.json()["items"]}
+        plan = await approved(house, accepted)
+        assert plan.status_code == 200, plan.text
+        assert (await house.get(f"/deadlines/{mine[0]['id']}")).json()["state"] == "met"
+        assert (await house.get("/cases", overdue="true", focal_point="late-1")).json()["items"] == []
         assert "post_return" not in {item["kind"] for item in soon.json()["items"]}
 
     async def test_an_unknown_filter_never_widens(self, house: House) -> None:

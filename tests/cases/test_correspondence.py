@@ -56,6 +56,22 @@ class TestRetroactive:
         ahead = await house.post("/referrals/retroactive", back_home(arrived_on="2099-01-01"))
         assert ahead.json()["errors"][0]["code"] == "bad_arrival"
 
+    async def test_who_submitted_it_completes_and_withdraws_it(self, house: House) -> None:
+        body = back_home()
+        document = (await house.post("/referrals/retroactive", body)).json()
+        path = f"/referrals/{document['id']}"
+        asked = await house.post(f"{path}/request-information", {"question": "On which flight?"}, who="fedasil")
+        assert asked.status_code == 200, asked.text
+        del body["arrived_on"]
+        theirs = await house.call("PUT", path, body, who="fedasil", etag=await house.etag(path, "fedasil"))
+        assert theirs.status_code == 403
+        given = await house.call("PUT", path, body, etag=await house.etag(path))
+        assert (given.status_code, given.json()["state"]) == (200, "submitted")
+        assert given.json()["decider"] == "referrer"
+        assert (await house.post(f"{path}/withdraw", {}, who="fedasil")).status_code == 403
+        withdrawn = await house.post(f"{path}/withdraw", {})
+        assert (withdrawn.status_code, withdrawn.json()["state"]) == (200, "withdrawn")
+
 
 class TestAmend:
     async def test_a_newborn_joins_the_family(self, house: House) -> None:

@@ -61,9 +61,11 @@ class Granted:
         return items
 
 
-async def in_force(house: House, kinds: tuple[str, ...] = ("business",)) -> Granted:
-    accepted = await house.arrived(alone())
-    await drafted(house, accepted, *(line(accepted.people[0], kind=kind) for kind in kinds))
+async def in_force(
+    house: House, kinds: tuple[str, ...] = ("business",), accepted: Accepted | None = None, person: int = 0
+) -> Granted:
+    accepted = accepted or await house.arrived(alone())
+    await drafted(house, accepted, *(line(accepted.people[person], kind=kind) for kind in kinds))
     etag = (await house.post(f"{path(accepted)}/submit", person="anna")).headers["etag"]
     plan = (await house.post(f"{path(accepted)}/approve", person="bert", etag=etag)).json()
     return Granted(house, accepted, [UUID(each["id"]) for each in plan["lines"]])
@@ -182,6 +184,23 @@ async def test_a_person_known_by_another_id_by_now_is_the_same(house: House) -> 
     assert merged.status_code == 200, merged.text
     await house.tell(granted.fact(grants.GrantRequested), granted.delivered(returnee_id=UUID(into)))
     assert await granted.state() == ("monitoring", ["delivered"])
+
+
+async def test_who_left_the_household_is_visited_in_the_case_of_their_own(house: House) -> None:
+    granted = await in_force(house, accepted=await house.arrived(), person=1)
+    accepted = granted.accepted
+    child = accepted.people[1]
+    at = f"/households/{accepted.household_id}"
+    body = {"members": [child], "principal": child, "reason": "protection"}
+    split = await house.post(f"{at}/split", body, etag=await house.etag(at))
+    assert split.status_code == 200, split.text
+    await house.tell(granted.delivered(returnee_id=UUID(child)))
+    assert await granted.state() == ("monitoring", ["delivered"])
+    assert await granted.visits() == []
+    theirs = (await house.get(f"/returnees/{child}")).json()["case_ids"][-1]
+    (visit,) = (await house.get(f"/cases/{theirs}/visits")).json()["items"]
+    assert visit["returnee_id"] == child
+    assert "visit_after_delivery" in await deadlines(house, theirs)
 
 
 async def test_one_record_of_a_line_whoever_delivers_it(house: House) -> None:

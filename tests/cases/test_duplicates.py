@@ -142,6 +142,10 @@ class TestCandidates:
         assert masked["identity"] is None
         assert masked["evidence"] == []
         assert known not in answer.text
+        early = f"/referrals/{mine['id']}/duplicates/{masked['id']}/request-access"
+        asked = await house.post(early, {"reason": "same_person"}, who="dtv")
+        assert asked.status_code == 202, asked.text
+        assert (await house.post(early, {"reason": "same_person"})).status_code == 409  # who knows of them anyway
         accepted = (await house.accept(mine["id"])).json()["people"][0]["returnee_id"]
         found = (await house.get(f"/returnees/{accepted}/duplicates", "dtv")).json()["items"][0]
         path = f"/returnees/{accepted}/duplicates/{found['id']}/request-access"
@@ -149,7 +153,7 @@ class TestCandidates:
         assert asked.status_code == 202, asked.text
         assert (await house.get(f"/returnees/{known}", "dtv")).status_code == 404
         waiting = (await house.get(f"/returnees/{known}/access-requests")).json()["items"]
-        assert [each["organisation"] for each in waiting] == ["dtv"]
+        assert [each["organisation"] for each in waiting] == ["dtv"] * 2
         terms = {
             "organisation": "dtv",
             "purpose": "same_person",
@@ -163,7 +167,7 @@ class TestCandidates:
         assert seen.json()["identity"]["names"][0]["family"] == family
         assert seen.json()["identity"]["documents"] == []
         waiting = (await house.get(f"/returnees/{known}/access-requests")).json()["items"]
-        assert [each["state"] for each in waiting] == ["shared"]
+        assert [each["state"] for each in waiting] == ["shared"] * 2
 
 
 async def merge(house: House, one: str, into: str, **options: Any) -> Any:
@@ -204,6 +208,19 @@ class TestMerge:
             assert after[key] | {"updated_at": ""} == before[key] | {"updated_at": ""}
         assert (await house.types(a))[-1] == "returnee.unmerged"
         assert await house.audited("merge", a) == await house.audited("unmerge", a) == 1
+
+    async def test_a_case_under_either_id_is_the_one_open_case(self, house: House) -> None:
+        one, other = await house.accepted(somebody(unlike())), await house.accepted(somebody(unlike()))
+        assert (await merge(house, one.people[0], other.people[0])).status_code == 200
+        at = f"/cases/{other.case_id}"
+        await house.post(f"{at}/close", {"reason": "lost_contact"}, etag=await house.etag(at))
+        again = (await house.submit(somebody(unlike())))["id"]
+        bound = {"people": [{"index": 0, "returnee_id": other.people[0]}]}
+        refused = await house.accept(again, bound)
+        assert refused.json()["errors"][0]["code"] == "case_open"
+        at = f"/cases/{one.case_id}"
+        await house.post(f"{at}/close", {"reason": "lost_contact"}, etag=await house.etag(at))
+        assert (await house.accept(again, bound)).status_code == 200
 
     async def test_it_is_a_persons_decision_about_what_they_have_seen(self, house: House) -> None:
         a, b = [(await house.accepted(somebody(unlike()))).people[0] for _ in range(2)]

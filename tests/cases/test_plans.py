@@ -226,6 +226,13 @@ class TestAmendment:
         assert (await house.get(path(accepted), plan_version=1)).json()["state"] == "superseded"
         assert (await house.types(accepted.people[0])).count("case.progressed") == 2
 
+    async def test_a_line_of_another_case_is_not_taken_over(self, house: House) -> None:
+        one, other = await house.arrived(alone()), await house.arrived(alone())
+        theirs = (await drafted(house, one)).json()["lines"][0]["id"]
+        body = {"lines": [line(other.people[0], id=theirs)]}
+        refused = await house.call("PUT", path(other), body, new=True)
+        assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "id_taken")
+
     async def test_a_referrer_reads_it_and_writes_nothing(self, house: House) -> None:
         accepted = await house.arrived(alone())
         await approved(house, accepted)

@@ -123,6 +123,33 @@ class TestVisibility:
         assert await house.audited("read-identity", document["id"]) == 3
         assert await house.audited("read-vulnerabilities", document["id"]) == 2
 
+    async def test_what_does_harm_if_known_is_for_sender_and_implementer(self, house: House) -> None:
+        kinds = ("victim_of_trafficking", "elderly")
+        body = alone(vulnerabilities=[{"kind": kind, "status": "suspected"} for kind in kinds], notes="Of traffickers")
+        document = await house.submit(body)
+        path = f"/referrals/{document['id']}"
+
+        async def shown(who: str) -> tuple[set[str], str]:
+            content = (await house.get(path, who)).json()["content"]
+            return {each["kind"] for each in content["vulnerabilities"]}, content["notes"]
+
+        everything = (set(kinds), "Of traffickers")
+        assert await shown("fedasil") == everything
+        assert await shown("iom-iraq") == await shown("frontex") == ({"elderly"}, "")
+        assert (await house.accept(document["id"])).status_code == 200
+        assert await shown("iom-iraq") == everything
+        assert await shown("frontex") == ({"elderly"}, "")
+
+    async def test_who_was_only_asked_reads_no_name_afterwards(self, house: House) -> None:
+        document = await house.submit()
+        path = f"/referrals/{document['id']}"
+        assert (await house.get(path)).json()["content"]
+        await house.post(f"{path}/withdraw", {}, who="fedasil")
+        seen = (await house.get(path)).json()
+        assert (seen["state"], seen["content"]) == ("withdrawn", None)
+        assert (await house.get(f"{path}/duplicates")).status_code == 404
+        assert (await house.get(path, "fedasil")).json()["content"]
+
     async def test_it_is_found_by_its_reference_for_its_sender_only(self, house: House) -> None:
         body = referral()
         document = await house.submit(body)
@@ -274,6 +301,26 @@ class TestDecide:
         assert (await house.types(first.people[0])).count("case.reopened") == 0
         assert known["household_id"] == first.household_id
 
+    async def test_a_grown_child_has_a_file_of_their_own(self, house: House) -> None:
+        body = referral()
+        grown = body["people"][1] | {"birth": {"date": "2007-11-03", "precision": "day"}}
+        body["people"].append(grown)
+        accepted = await house.accepted(body)
+        _, child, own = accepted.people
+        became = (await house.get(f"/referrals/{accepted.id}")).json()["people"]
+        theirs = became[2]["case_id"]
+        assert [each["case_id"] for each in became] == [accepted.case_id, accepted.case_id, theirs]
+        assert theirs != accepted.case_id
+        case = (await house.get(f"/cases/{theirs}")).json()
+        assert [member["returnee_id"] for member in case["members"]] == [own]
+        assert (case["referral_id"], case["split_from"]) == (str(accepted.id), accepted.case_id)
+        assert case["household_id"] == accepted.household_id
+        for person, case_id in ((child, accepted.case_id), (own, theirs)):
+            facts = [fact for _, fact in await house.published(person) if "case_id" in fact]
+            assert {fact["case_id"] for fact in facts} == {case_id}
+        await house.post(f"/referrals/{accepted.id}/withdraw", {}, who="fedasil")
+        assert (await house.get(f"/cases/{theirs}")).json()["closure_reason"] == "withdrawn"
+
     async def test_a_returnee_of_others_is_not_known(self, house: House) -> None:
         document = await house.submit(alone())
         answer = await house.accept(document["id"], {"people": [{"index": 0, "returnee_id": str(uuid4())}]})
@@ -295,6 +342,29 @@ class TestWithdraw:
         assert {(p["case_state"], p["closure_reason"]) for p in answer.json()["people"]} == {("closed", "withdrawn")}
         for person in accepted.people:
             assert (await house.types(person))[-3:] == ["travel.cancelled", "referral.withdrawn", "case.closed"]
+
+    async def test_of_a_household_that_split_every_case_ends(self, house: House) -> None:
+        accepted = await house.accepted()
+        child = accepted.people[1]
+        at = f"/households/{accepted.household_id}"
+        body = {"members": [child], "principal": child, "reason": "separated"}
+        assert (await house.post(f"{at}/split", body, etag=await house.etag(at))).status_code == 200
+        (theirs,) = (await house.get(f"/returnees/{child}")).json()["case_ids"]
+        path = f"/cases/{accepted.case_id}"
+        rests = await house.post(f"{path}/suspend", {"reason": "hospital"}, etag=await house.etag(path))
+        assert rests.status_code == 200, rests.text
+        confirmed = await house.post(f"/referrals/{accepted.id}/travel/{accepted.journey_id}/confirm", who="fedasil")
+        assert confirmed.status_code == 200, confirmed.text
+        told = [fact for name, fact in await house.published(child) if name == "travel.confirmed"]
+        household = (await house.get(f"/returnees/{child}")).json()["household_id"]
+        assert [(fact["case_id"], fact["household_id"]) for fact in told] == [(theirs, household)]
+        answer = await house.post(f"/referrals/{accepted.id}/withdraw", {}, who="fedasil")
+        assert answer.status_code == 200, answer.text
+        assert [each["case_id"] for each in answer.json()["people"]] == [accepted.case_id, theirs]
+        assert {each["closure_reason"] for each in answer.json()["people"]} == {"withdrawn"}
+        facts = dict(await house.published(child))
+        assert facts["referral.withdrawn"]["referral_id"] == str(accepted.id)
+        assert facts["case.closed"]["case_id"] == theirs
 
     async def test_after_departure_it_is_too_late(self, house: House) -> None:
         accepted = await house.accepted()

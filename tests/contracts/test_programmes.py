@@ -168,6 +168,16 @@ class TestEligibility:
         assert not eligibility(self.amif, replace(VOLUNTARY, consents=basis)).eligible
         assert eligibility(self.eurp, replace(VOLUNTARY, consents=basis, departs_on=date(2023, 5, 11))).eligible
 
+    def test_a_document_is_asked_for_by_the_kinds_of_return_that_the_programme_names(self) -> None:
+        (rules,) = self.amif.versions
+        asked = rules.identity_documents.model_copy(update={"return_kinds": frozenset({ReturnKind.VOLUNTARY})})
+        strict = self.amif.model_copy(update={"versions": (rules.model_copy(update={"identity_documents": asked}),)})
+        for documents, codes in (([], ["document_missing"]), (["licence"], ["document_missing"]), (["passport"], [])):
+            outcome = eligibility(strict, replace(VOLUNTARY, documents=documents))
+            assert [finding.code for finding in outcome.refusals] == codes
+        assert eligibility(strict, VOLUNTARY).eligible  # not asked about
+        assert eligibility(self.amif, replace(VOLUNTARY, documents=[])).eligible
+
     def test_a_land_border_lies_in_the_country_of_its_locode(self) -> None:
         assert eligibility(self.amif, replace(VOLUNTARY, port_of_entry="IQZKO")).eligible
         assert not eligibility(self.amif, replace(VOLUNTARY, port_of_entry="TRHAB")).eligible

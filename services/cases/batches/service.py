@@ -62,7 +62,7 @@ async def receive(session: Session, raw: bytes, media_type: str, caller: Caller)
     session.add(batch)
     await session.flush()
     try:
-        for entries in batched(read(raw), STORED_AT_ONCE):
+        for entries in batched(tabular.checked(read(raw)), STORED_AT_ONCE):
             first = batch.total + 1
             batch.total += len(entries)
             if batch.total > MOST:

@@ -11,12 +11,14 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chassis.errors import FieldError
 
 DELIMITERS = (";", ",", "\t")
+NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+"""As JSON writes it, but not where the backslash is itself escaped."""
 GUARDED = re.compile(r'="([^"]*)"')
 SCRIPTS = (("Latn", "latn"), ("Arab", "arab"))
 NAME_PARTS = ("given", "father", "grandfather", "family")
@@ -110,6 +112,27 @@ def decoded(raw: bytes) -> str:
         raise Unreadable("text in UTF-8; in Excel choose the file type CSV UTF-8") from None
 
 
+def storable(value: Any) -> bool:
+    """Whether the database keeps a JSON value: no NUL, lone surrogate, NaN or infinity, and not nested without end."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        text.encode()
+    except (ValueError, RecursionError):
+        return False
+    return NUL.search(text) is None
+
+
+def checked(entries: Iterator[Entry]) -> Iterator[Entry]:
+    """Entries as they can be kept: one that the database would refuse is refused by itself."""
+    for entry in entries:
+        reference = entry.reference if storable(entry.reference) else None
+        if storable(entry.content):
+            yield replace(entry, reference=reference)
+        else:
+            error = FieldError(pointer="", code="not_storable", detail="text and numbers that can be stored")
+            yield Entry(entry.rows, reference, None, [error])
+
+
 def json_lines(raw: bytes) -> Iterator[Entry]:
     """A referral a line; blank lines are left out.
 
@@ -121,7 +144,7 @@ def json_lines(raw: bytes) -> Iterator[Entry]:
             continue
         try:
             content = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             content = None
         if not isinstance(content, dict):
             error = FieldError(pointer="", code="json_invalid", detail="a JSON object on one line")

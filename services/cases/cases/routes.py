@@ -1,11 +1,12 @@
 """`/v1/cases`, without the plan."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query, Request, Response
 
+from chassis.auth import Caller
 from chassis.concurrency import set_etag
 from chassis.db import Session
 from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
@@ -33,8 +34,8 @@ from services.cases.models import CaseFile, CaseMember, CaseTransfer
 router = Router(prefix="/v1/cases", tags=["cases"])
 
 
-def render(case: CaseFile, members: Iterable[CaseMember]) -> CaseOut:
-    """A case as it is answered."""
+def render(case: CaseFile, members: Iterable[CaseMember], worked_on: Collection[UUID]) -> CaseOut:
+    """A case as it is answered; what was said when it was closed is for who works on it, as on those of `worked_on`."""
     return CaseOut(
         id=case.id,
         state=case.state,
@@ -55,7 +56,7 @@ def render(case: CaseFile, members: Iterable[CaseMember]) -> CaseOut:
         closure_reason=case.closure_reason,
         suspended_on=case.suspended_on,
         split_from=case.split_from,
-        closure_comment=case.closure_comment,
+        closure_comment=case.closure_comment if case.id in worked_on else None,
         members=[
             MemberOut(
                 returnee_id=m.returnee_id,
@@ -71,10 +72,11 @@ def render(case: CaseFile, members: Iterable[CaseMember]) -> CaseOut:
     )
 
 
-async def answer(session: Session, case: CaseFile, response: Response) -> CaseOut:
+async def answer(session: Session, case: CaseFile, caller: Caller, response: Response) -> CaseOut:
     """A case with its members and its ETag."""
     set_etag(response, case.version)
-    return render(case, (await service.members_of(session, [case.id]))[case.id])
+    members = (await service.members_of(session, [case.id]))[case.id]
+    return render(case, members, await service.those_worked_on(session, [case.id], caller))
 
 
 @router.get("")
@@ -108,7 +110,8 @@ async def cases(
     rows = await page(session, statement, keys=[CaseFile.id], parsers=[UUID], after=after, limit=limit)
     members = await service.members_of(session, [case.id for case in rows.items])
     link_next(request, response, rows.next)
-    return Page(items=[render(case, members[case.id]) for case in rows.items], next=rows.next)
+    mine = await service.those_worked_on(session, members, caller)
+    return Page(items=[render(case, members[case.id], mine) for case in rows.items], next=rows.next)
 
 
 @router.get("/transfers")
@@ -136,14 +139,14 @@ async def transfers_offered(
 @requires(Scope.CASES_READ)
 async def case(case_id: UUID, session: SessionDep, caller: CallerDep, response: Response) -> CaseOut:
     """One case."""
-    return await answer(session, await service.find(session, case_id, caller), response)
+    return await answer(session, await service.find(session, case_id, caller), caller, response)
 
 
 @router.post("/{case_id}/assign")
 @requires(Scope.CASES_WRITE)
 async def assign(case_id: UUID, body: AssignIn, session: SessionDep, caller: CallerDep, response: Response) -> CaseOut:
     """Give the case to a focal point of the implementing organisation."""
-    return await answer(session, await service.assign(session, case_id, body, caller), response)
+    return await answer(session, await service.assign(session, case_id, body, caller), caller, response)
 
 
 @router.post("/{case_id}/close")
@@ -157,7 +160,8 @@ async def close(
     response: Response,
 ) -> CaseOut:
     """Close the case for a coded reason."""
-    return await answer(session, await service.close_by(session, case_id, body, caller, precondition), response)
+    row = await service.close_by(session, case_id, body, caller, precondition)
+    return await answer(session, row, caller, response)
 
 
 @router.post("/{case_id}/reopen")
@@ -171,7 +175,8 @@ async def reopen(
     response: Response,
 ) -> CaseOut:
     """Take a closed case up again where it was."""
-    return await answer(session, await service.reopen(session, case_id, body, caller, precondition), response)
+    row = await service.reopen(session, case_id, body, caller, precondition)
+    return await answer(session, row, caller, response)
 
 
 @router.post("/{case_id}/suspend")
@@ -185,7 +190,8 @@ async def suspend(
     response: Response,
 ) -> CaseOut:
     """Let the case rest; its clocks stand."""
-    return await answer(session, await service.suspend(session, case_id, body, caller, precondition), response)
+    row = await service.suspend(session, case_id, body, caller, precondition)
+    return await answer(session, row, caller, response)
 
 
 @router.post("/{case_id}/resume")
@@ -199,7 +205,8 @@ async def resume(
     response: Response,
 ) -> CaseOut:
     """Go on with a suspended case; what was due is due as much later as it rested."""
-    return await answer(session, await service.resume(session, case_id, body, caller, precondition), response)
+    row = await service.resume(session, case_id, body, caller, precondition)
+    return await answer(session, row, caller, response)
 
 
 async def offered(session: Session, row: CaseTransfer, response: Response) -> TransferOut:

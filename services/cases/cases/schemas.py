@@ -70,7 +70,6 @@ class ResumeIn(Body):
 
     on: Date | None = None
     """Today where nothing is said."""
-    comment: Note = ""
 
 
 class TransferReason(StrEnum):
@@ -161,8 +160,9 @@ class CaseOut(Out):
     suspended_on: date | None
     """The day on which its clocks stopped; null while they run. Why is for who works on it."""
     split_from: UUID | None
-    """The case that these people were in before their household split."""
+    """The case that these people were in before their household split, or their family's where they have their own."""
     closure_comment: str | None
+    """Only for who works on it."""
     members: list[MemberOut]
     created_at: datetime
     updated_at: datetime

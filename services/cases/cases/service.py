@@ -5,10 +5,11 @@ from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, exists, select, true
+from sqlalchemy.orm import aliased
 
 from chassis import audit
-from chassis.access import Role, holds, roles_of, visible
+from chassis.access import Role, holds, visible
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
@@ -28,6 +29,7 @@ from contracts.codes import CaseState, ClosureReason, Member, actor_id
 from services.cases.cases import rules
 from services.cases.cases.schemas import AssignIn, CloseIn, ReopenIn, ResumeIn, SuspendIn
 from services.cases.deadlines import service as deadlines
+from services.cases.deadlines.rules import WINDOWS
 from services.cases.deadlines.schemas import DeadlineState
 from services.cases.models import CaseFile, CaseMember, Deadline, Resource, Returnee
 from services.cases.programmes import zone_of
@@ -92,25 +94,57 @@ async def to_read(session: Session, case_id: UUID, caller: Caller) -> CaseFile:
         Problem: 404, or 403 for who only referred the people in it.
     """
     case = await find(session, case_id, caller)
-    if not caller.is_internal and not await session.scalar(select(worked_on(case_id, caller))):
+    if not await session.scalar(select(worked_on(case_id, caller))):
         raise Problem(FORBIDDEN, WORK)
     return case
 
 
 def worked_on(case_id: Any, caller: Caller) -> ColumnElement[bool]:
-    """Whether the caller implements a case, or is its programme office."""
-    return exists(select(1).where(CaseMember.case_id == case_id, holds(CaseMember.returnee_id, WORKERS, caller)))
+    """Whether the caller implements this case, not only another of the same people, or is its programme office."""
+    if caller.is_internal:
+        return true()
+    case, of_case = aliased(CaseFile), CaseMember.returnee_id
+    return exists(
+        select(1)
+        .join_from(case, CaseMember, CaseMember.case_id == case.id)
+        .where(
+            case.id == case_id,
+            (case.implementer == caller.organisation) & holds(of_case, {Role.PARTNER}, caller)
+            | case.programme.in_(caller.programmes) & holds(of_case, {Role.PROGRAMME}, caller),
+        )
+    )
 
 
-async def of_referral(session: Session, referral_id: UUID) -> dict[UUID, CaseFile]:
+async def those_worked_on(session: Session, case_ids: Iterable[UUID], caller: Caller) -> set[UUID]:
+    """Those of some cases that the caller implements, or is the programme office of."""
+    ids = select(CaseFile.id).where(CaseFile.id.in_(list(case_ids)), worked_on(CaseFile.id, caller))
+    return set(await session.scalars(ids))
+
+
+async def of_referral(session: Session, referral_id: UUID, *, lock: bool = False) -> dict[UUID, CaseFile]:
     """The case that a referral opened and those that were split off it, by id, the oldest first."""
+    return await _with_split_off(session, CaseFile.referral_id == referral_id, lock=lock)
+
+
+async def _with_split_off(session: Session, wanted: ColumnElement[bool], *, lock: bool = False) -> dict[UUID, CaseFile]:
     found: dict[UUID, CaseFile] = {}
-    newest = list(await session.scalars(select(CaseFile).where(CaseFile.referral_id == referral_id)))
-    while newest:
+    while True:
+        statement = select(CaseFile).where(wanted).order_by(CaseFile.id)
+        newest = list(await session.scalars(statement.with_for_update() if lock else statement))
+        if not newest:
+            return found
         found |= {case.id: case for case in newest}
-        split_off = select(CaseFile).where(CaseFile.split_from.in_([case.id for case in newest]))
-        newest = list(await session.scalars(split_off.order_by(CaseFile.id)))
-    return found
+        wanted = CaseFile.split_from.in_([case.id for case in newest])
+
+
+async def followed_in(session: Session, case: CaseFile, returnee_id: UUID) -> CaseFile:
+    """The case in which somebody is followed now, locked: the one given, or the one that was split off it with them."""
+    split_off = await _with_split_off(session, CaseFile.id == case.id)
+    theirs = select(CaseMember.case_id).where(CaseMember.case_id.in_(split_off), CaseMember.returnee_id == returnee_id)
+    case_id = await session.scalar(theirs)
+    if case_id is None or case_id == case.id:
+        return case
+    return await session.get_one(CaseFile, case_id, with_for_update=True)
 
 
 async def of_id(session: Session, case_id: UUID) -> CaseFile:
@@ -192,17 +226,17 @@ async def to_work_on(session: Session, case_id: UUID, caller: Caller) -> tuple[C
         Problem: 404, or 403 for who only referred the people in it.
     """
     case = await find(session, case_id, caller, lock=True)
-    members = (await members_of(session, [case_id]))[case_id]
-    if caller.is_internal:
-        return case, members
-    for member in members:
-        if WORKERS & await roles_of(session, member.returnee_id, caller):
-            return case, members
-    raise Problem(FORBIDDEN, WORK)
+    if not await session.scalar(select(worked_on(case_id, caller))):
+        raise Problem(FORBIDDEN, WORK)
+    return case, (await members_of(session, [case_id]))[case_id]
 
 
 async def open_case(
-    session: Session, case: CaseFile, members: Sequence[tuple[UUID, Member]], needs_priority: str
+    session: Session,
+    case: CaseFile,
+    members: Sequence[tuple[UUID, Member]],
+    needs_priority: str,
+    arrived_on: date | None = None,
 ) -> list[CaseMember]:
     """Open a case for people who are already known.
 
@@ -211,20 +245,24 @@ async def open_case(
         case: The case, not yet added.
         members: Its members and their places in the household.
         needs_priority: The coarse urgency of their needs.
+        arrived_on: The day of their arrival, where it came before the case.
     """
     case.state, case.needs_priority = CaseState.PRE_DEPARTURE, needs_priority
     session.add(case)
     await session.flush()
-    return await add_members(session, case, members)
+    return await add_members(session, case, members, arrived_on)
 
 
-async def add_members(session: Session, case: CaseFile, members: Sequence[tuple[UUID, Member]]) -> list[CaseMember]:
+async def add_members(
+    session: Session, case: CaseFile, members: Sequence[tuple[UUID, Member]], arrived_on: date | None = None
+) -> list[CaseMember]:
     """Make people members of a case, and tell each of them that it is open.
 
     Args:
         session: The session.
         case: The case.
         members: Its new members and their places in the household.
+        arrived_on: The day of their arrival, where it came before they were members; it is noted by `note_arrival`.
     """
     rows = [CaseMember(case_id=case.id, returnee_id=person, member=member) for person, member in sorted(members)]
     session.add_all(rows)
@@ -242,6 +280,7 @@ async def add_members(session: Session, case: CaseFile, members: Sequence[tuple[
                 office=case.programme_office,
                 state=case.state,
                 needs_priority=case.needs_priority,
+                arrived_on=arrived_on,
             ),
         )
     return rows
@@ -410,8 +449,8 @@ async def suspend(
     case.suspension_reason, case.suspension_comment = body.reason, body.comment or None
     case.changed()
     for member in members:
-        publish(session, CaseSuspended(**ids_of(case, member), previous_state=previous))
-    await deadlines.pause(session, case)
+        publish(session, CaseSuspended(**ids_of(case, member), previous_state=previous, since=since))
+    await deadlines.pause(session, case, since)
     audit.record(session, caller, "suspend", "case", case.id, {"reason": body.reason, "since": since.isoformat()})
     return case
 
@@ -438,7 +477,7 @@ async def resume(
     case.suspended_from = case.suspended_on = case.suspension_reason = case.suspension_comment = None
     case.changed()
     for member in members:
-        publish(session, CaseResumed(**ids_of(case, member), state=case.state))
+        publish(session, CaseResumed(**ids_of(case, member), state=case.state, rested_days=(on - since).days))
     await session.flush()
     await deadlines.resume(session, case, members, (on - since).days)
     audit.record(session, caller, "resume", "case", case.id, {"since": since.isoformat(), "on": on.isoformat()})
@@ -456,6 +495,7 @@ def listed(caller: Caller, filters: Mapping[str, Any], *, overdue: bool | None, 
             select(1).where(
                 Deadline.case_id == CaseFile.id,
                 Deadline.state.in_([DeadlineState.OPEN, DeadlineState.MISSED]),
+                Deadline.kind.not_in(sorted(WINDOWS)),
                 Deadline.due_at < now(),
             )
         )

@@ -124,13 +124,15 @@ async def accept(
     case.changed()
     await session.flush()
     people = [member.returnee_id for member in members]
-    await grant(session, [*people, *filter(None, [case.referral_id])], Role.PARTNER, case.implementer)
+    # The referral is about the whole family: it goes over with the case that it opened, not with one beside that.
+    referral_id = case.referral_id if case.split_from is None else None
+    await grant(session, [*people, *filter(None, [referral_id])], Role.PARTNER, case.implementer)
     keep = await _still_in(session, people, before)
     for returnee_id in people:
         if returnee_id not in keep:
             await revoke(session, returnee_id, Role.PARTNER, before)
-    if case.referral_id is not None:
-        await revoke(session, case.referral_id, Role.PARTNER, before)
+    if referral_id is not None:
+        await revoke(session, referral_id, Role.PARTNER, before)
     # What one organisation was trusted with goes over with the file; who else may read it stays.
     flags = select(Flag.id).join(Screening, Screening.id == Flag.screening_id).where(Screening.case_id == case.id)
     await session.execute(

@@ -1,5 +1,6 @@
 """`/v1/deadlines`."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -14,6 +15,7 @@ from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
 from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
 from contracts.codes import DeadlineKind, Slug
 from contracts.scopes import Scope
+from services.cases.cases.service import those_worked_on
 from services.cases.deadlines import decisions, rules, service
 from services.cases.deadlines.schemas import DeadlineOut, DeadlineState, ExtendIn, RuleOut, WaiveIn
 from services.cases.fields import UserIdFilter
@@ -33,8 +35,8 @@ class CalendarResponse(Response):
     media_type = "text/calendar"
 
 
-def answer(deadline: Deadline, case: CaseFile | None) -> DeadlineOut:
-    """A deadline as it is answered."""
+def answer(deadline: Deadline, case: CaseFile | None, worked_on: Collection[UUID]) -> DeadlineOut:
+    """A deadline as it is answered; why it was put off is for who works on the case, one of `worked_on`."""
     return DeadlineOut(
         id=deadline.id,
         kind=deadline.kind,
@@ -48,7 +50,7 @@ def answer(deadline: Deadline, case: CaseFile | None) -> DeadlineOut:
         assignee=case.focal_point if case else None,
         rule=RuleOut.model_validate(deadline.rule),
         shifted_days=deadline.shifted_days,
-        decision_reason=deadline.decision_reason,
+        decision_reason=deadline.decision_reason if deadline.case_id in worked_on else None,
         created_at=deadline.created_at,
         updated_at=deadline.updated_at,
     )
@@ -98,24 +100,25 @@ async def deadlines(
         limit=limit,
     )
     cases = await service.cases_of(session, rows.items)
+    mine = await those_worked_on(session, cases, caller)
     link_next(request, response, rows.next)
-    return Page(items=[answer(d, cases.get(d.case_id)) for d in rows.items], next=rows.next)
+    return Page(items=[answer(d, cases.get(d.case_id), mine) for d in rows.items], next=rows.next)
 
 
 @router.get("/{deadline_id}")
 @requires(Scope.CASES_READ)
 async def deadline(deadline_id: UUID, response: Response, session: SessionDep, caller: CallerDep) -> DeadlineOut:
     """One deadline."""
-    return await one(session, await service.find(session, deadline_id, caller), response)
+    return await one(session, await service.find(session, deadline_id, caller), caller, response)
 
 
-async def one(session: Session, row: Deadline, response: Response) -> DeadlineOut:
+async def one(session: Session, row: Deadline, caller: Caller, response: Response) -> DeadlineOut:
     """A deadline with its ETag."""
     cases = await service.cases_of(session, [row])
     case = cases.get(row.case_id) if row.case_id else None
     # The office and the assignee are the case's. Neither version ever counts down.
     set_etag(response, row.version + (case.version if case else 0))
-    return answer(row, case)
+    return answer(row, case, await those_worked_on(session, cases, caller))
 
 
 @router.post("/{deadline_id}/extend")
@@ -129,7 +132,8 @@ async def extend(
     response: Response,
 ) -> DeadlineOut:
     """Give more time, as another person than the focal point of the case."""
-    return await one(session, await decisions.extend(session, deadline_id, body, caller, precondition), response)
+    row = await decisions.extend(session, deadline_id, body, caller, precondition)
+    return await one(session, row, caller, response)
 
 
 @router.post("/{deadline_id}/waive")
@@ -143,7 +147,8 @@ async def waive(
     response: Response,
 ) -> DeadlineOut:
     """Decide that it need not be kept, as another person than the focal point of the case."""
-    return await one(session, await decisions.waive(session, deadline_id, body, caller, precondition), response)
+    row = await decisions.waive(session, deadline_id, body, caller, precondition)
+    return await one(session, row, caller, response)
 
 
 calendar = Router(tags=["deadlines"])

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
 from chassis.errors import CONFLICT, FOUR_EYES, FieldError, Problem, invalid, state_conflict
+from contracts.codes import DeadlineKind
 from services.cases.deadlines.schemas import DeadlineState
 
 TRANSITIONS: Mapping[DeadlineState, Mapping[str, DeadlineState]] = {
@@ -16,6 +17,8 @@ TRANSITIONS: Mapping[DeadlineState, Mapping[str, DeadlineState]] = {
 }
 RUNS = frozenset({DeadlineState.OPEN, DeadlineState.PAUSED})
 """What is still to be done."""
+WINDOWS = frozenset({DeadlineKind.POST_ARRIVAL, DeadlineKind.POST_RETURN})
+"""Until when something may be given. Nobody can be late with them: they close, and make no case overdue."""
 SETTLED = frozenset({DeadlineState.MET, DeadlineState.WAIVED})
 """What a corrected day of arrival does not open again."""
 PRODID = "-//Homeward//Deadlines//EN"

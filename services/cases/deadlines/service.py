@@ -4,7 +4,7 @@ Whoever calls these holds the lock on the referral or the case that a deadline i
 """
 
 from collections.abc import Collection, Iterable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -182,10 +182,19 @@ async def settle_visit(session: Session, case: CaseFile, visit_id: UUID, state: 
     await session.flush()
 
 
-async def pause(session: Session, case: CaseFile) -> None:
-    """Stop the clocks of a case."""
+async def pause(session: Session, case: CaseFile, since: date) -> None:
+    """Stop the clocks of a case, as of a day: what was missed since then was not missed.
+
+    Args:
+        session: The session.
+        case: The case, locked.
+        since: The first day, in the country of return, on which they stand.
+    """
+    zone = zone_of(case.programme, case.programme_version, case.country_of_return)
+    begin = datetime.combine(since, time.min, zone)
     for deadline in await _of(session, case_id=case.id):
-        if deadline.state == DeadlineState.OPEN:
+        ran = deadline.state == DeadlineState.MISSED and deadline.due_at >= begin
+        if deadline.state == DeadlineState.OPEN or ran:
             deadline.state = DeadlineState.PAUSED
             deadline.changed()
             await _run(session, deadline)
@@ -274,7 +283,7 @@ async def settle(
     case_id: UUID | None = None,
     kinds: Collection[DeadlineKind] | None = None,
 ) -> None:
-    """End what is still open about a referral or a case.
+    """End what is still open about a referral or a case; what a case was late with is met in the end.
 
     Args:
         session: The session.
@@ -283,8 +292,9 @@ async def settle(
         case_id: the case.
         kinds: Only these; all where nothing is said.
     """
+    late = {DeadlineState.MISSED} if state is DeadlineState.MET and case_id is not None else set()
     for deadline in await _of(session, referral_id=referral_id, case_id=case_id):
-        if deadline.state in RUNS and (kinds is None or deadline.kind in kinds):
+        if deadline.state in RUNS | late and (kinds is None or deadline.kind in kinds):
             deadline.state = state
             deadline.changed()
             await jobs.cancel(session, JOB, str(deadline.id))

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from chassis.routing import Body
-from services.cases.fields import Date, Note, member_of
+from services.cases.fields import Date, member_of
 
 
 class LeaveReason(StrEnum):
@@ -41,7 +41,6 @@ class SplitIn(Body):
     successor: UUID | None = None
     """The head of those who stay, where the head is among those who go."""
     reason: Annotated[SplitReason, member_of("unknown_reason", SplitReason)]
-    comment: Note = ""
 
 
 class LeaveIn(Body):
@@ -51,4 +50,3 @@ class LeaveIn(Body):
     on: Date
     reason: Annotated[LeaveReason, member_of("unknown_reason", LeaveReason)]
     successor: UUID | None = None
-    comment: Note = ""

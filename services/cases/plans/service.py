@@ -10,7 +10,7 @@ from chassis import aliases, audit
 from chassis.auth import Caller, OrganisationKind
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
-from chassis.errors import NOT_FOUND, Problem, invalid
+from chassis.errors import NOT_FOUND, FieldError, Problem, invalid
 from chassis.ids import new_id
 from chassis.outbox import publish
 from contracts.cases import PlanAgreed, PlanAmended, PlanApproved, PlanReturned, PlanSubmitted
@@ -223,6 +223,7 @@ async def write(session: Session, case_id: UUID, body: PlanIn, caller: Caller, p
     # Somebody of whom a granted line is may have gone; the line stays.
     people = {member.returnee_id for member in members if member.left_on is None} | {g.beneficiary for g in granted}
     errors = rules.line_errors(body.lines, people) + rules.granted_errors(body.lines, granted)
+    errors += await _taken(session, case_id, body)
     if errors:
         raise invalid(*errors)
     if plan is None:
@@ -257,6 +258,18 @@ async def write(session: Session, case_id: UUID, body: PlanIn, caller: Caller, p
     await session.flush()
     audit.record(session, caller, "edit-plan", "case", case_id, {"plan_version": plan.plan_version})
     return plan
+
+
+async def _taken(session: Session, case_id: UUID, body: PlanIn) -> list[FieldError]:
+    """The lines whose ids are of another case's plan: what is told of them would be of that one."""
+    ids = [line.id for line in body.lines if line.id is not None]
+    others = select(PlanLine.line_id).join(Plan, Plan.id == PlanLine.plan_id)
+    taken = set(await session.scalars(others.where(PlanLine.line_id.in_(ids), Plan.case_id != case_id)))
+    return [
+        FieldError(pointer=f"/lines/{place}/id", code="id_taken", detail="a line of this case, or a new id")
+        for place, line in enumerate(body.lines)
+        if line.id in taken
+    ]
 
 
 def _prepared_by(plan: Plan, caller: Caller) -> None:

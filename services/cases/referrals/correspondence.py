@@ -8,7 +8,7 @@ from chassis import audit
 from chassis.access import Role, grant
 from chassis.auth import Caller
 from chassis.db import Session
-from chassis.errors import CONFLICT, FieldError, Problem, invalid
+from chassis.errors import CONFLICT, NOT_FOUND, FieldError, Problem, invalid
 from chassis.outbox import publish
 from contracts.cases import (
     Amendment,
@@ -42,6 +42,7 @@ from services.cases.referrals.schemas import (
 )
 from services.cases.returnees import duplicates
 from services.cases.returnees import service as returnees
+from services.cases.returnees.schemas import AccessRequestIn, AccessRequestOut
 from services.cases.rights import service as rights
 from services.cases.travel.service import senders_referral
 
@@ -53,6 +54,8 @@ async def candidates(session: Session, referral_id: UUID, caller: Caller) -> lis
         Problem: 404.
     """
     referral = await service.find(session, referral_id, caller)
+    if service.was_only_asked(referral, caller):
+        raise Problem(NOT_FOUND)
     rows = await session.scalars(select(ReferralPerson).where(ReferralPerson.referral_id == referral.id))
     bound = {row.index: row.returnee_id for row in rows}
     found = []
@@ -65,6 +68,22 @@ async def candidates(session: Session, referral_id: UUID, caller: Caller) -> lis
         found.append(PersonCandidates(index=index, candidates=shown))
     audit.record(session, caller, "read-duplicates", "referral", referral.id)
     return found
+
+
+async def request_access(
+    session: Session, referral_id: UUID, candidate_id: UUID, body: AccessRequestIn, caller: Caller
+) -> AccessRequestOut:
+    """Ask those who know of a masked candidate, before it is decided who the persons are.
+
+    Raises:
+        Problem: 404, there is no such candidate; 409, it is not masked.
+    """
+    referral = await service.find(session, referral_id, caller)
+    if service.was_only_asked(referral, caller):
+        raise Problem(NOT_FOUND)
+    people = [PersonIn.model_validate(person) for person in referral.content["people"] if not person.get("erased")]
+    found = [row for person in people for row, _ in await duplicates.alike(session, person)]
+    return await duplicates.ask(session, referral.id, candidate_id, found, body, caller)
 
 
 async def messages(session: Session, referral_id: UUID, caller: Caller) -> list[ReferralMessage]:
@@ -103,7 +122,8 @@ async def amend(session: Session, referral_id: UUID, body: AmendIn, caller: Call
     """
     referral = await senders_referral(session, referral_id, caller)
     referral.state = rules.after(referral.state, "amend")
-    case = await session.scalar(select(CaseFile).where(CaseFile.referral_id == referral.id).with_for_update())
+    opened = select(CaseFile).where(CaseFile.referral_id == referral.id, CaseFile.split_from.is_(None))
+    case = await session.scalar(opened.with_for_update())
     if case is None or case.state == CaseState.CLOSED:
         raise Problem(CONFLICT, "its case is closed")
     rows = await session.scalars(select(ReferralPerson).where(ReferralPerson.referral_id == referral.id))
@@ -134,7 +154,8 @@ async def amend(session: Session, referral_id: UUID, body: AmendIn, caller: Call
     for each in body.correct:
         returnee_id = places[each.index]
         assert returnee_id is not None
-        await _correct(session, referral, case, returnee_id, each, people)
+        theirs = await cases.followed_in(session, case, returnee_id)
+        await _correct(session, referral, theirs, returnee_id, each, people)
     for person in body.add:
         index = len(people)
         people.append(person.model_dump(mode="json"))

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from chassis import audit
 from chassis.access import visible
-from chassis.auth import Caller
+from chassis.auth import Caller, OrganisationKind
 from chassis.concurrency import set_etag
 from chassis.db import Session
 from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
@@ -36,6 +36,7 @@ from services.cases.referrals.schemas import (
     SearchIn,
     WithdrawIn,
 )
+from services.cases.returnees.schemas import AccessRequestIn, AccessRequestOut
 
 router = Router(prefix="/v1/referrals", tags=["referrals"])
 
@@ -71,7 +72,7 @@ def render(referral: Referral) -> dict[str, Any]:
 def readable(session: Session, referral: Referral, caller: Caller) -> ReferralContent | None:
     """The content as far as this client may read it; reading it is audited."""
     own = caller.organisation in {referral.sender, referral.submitter}
-    if not own and Scope.RETURNEES_IDENTITY not in caller.scopes:
+    if not own and (Scope.RETURNEES_IDENTITY not in caller.scopes or service.was_only_asked(referral, caller)):
         return None
     content = service.content_of(referral)
     if content is None:
@@ -79,6 +80,12 @@ def readable(session: Session, referral: Referral, caller: Caller) -> ReferralCo
     audit.record(session, caller, "read-identity", "referral", referral.id)
     if not own and Scope.RETURNEES_VULNERABILITIES not in caller.scopes:
         return content.model_copy(update={"vulnerabilities": [], "notes": ""})
+    told = own or caller.is_internal or (referral.implementer is not None and caller.kind is OrganisationKind.PARTNER)
+    harmful = [each for each in content.vulnerabilities if each.kind in rules.HARMFUL_IF_KNOWN]
+    if harmful and not told:
+        # The notes may speak of it.
+        rest = [each for each in content.vulnerabilities if each not in harmful]
+        content = content.model_copy(update={"vulnerabilities": rest, "notes": ""})
     audit.record(session, caller, "read-vulnerabilities", "referral", referral.id)
     return content
 
@@ -205,6 +212,15 @@ async def referral(referral_id: UUID, session: SessionDep, caller: CallerDep, re
 async def possible_duplicates(referral_id: UUID, session: SessionDep, caller: CallerDep) -> Page[PersonCandidates]:
     """Who each person of the referral may be, for whoever accepts it and binds them; masked where others know them."""
     return Page(items=await correspondence.candidates(session, referral_id, caller))
+
+
+@router.post("/{referral_id}/duplicates/{masked_id}/request-access", status_code=202)
+@requires(Scope.RETURNEES_IDENTITY)
+async def request_access(
+    referral_id: UUID, masked_id: UUID, body: AccessRequestIn, session: SessionDep, caller: CallerDep
+) -> AccessRequestOut:
+    """Ask the organisations that know of a masked candidate to share them before the referral is decided on."""
+    return await correspondence.request_access(session, referral_id, masked_id, body, caller)
 
 
 @router.get("/{referral_id}/messages")

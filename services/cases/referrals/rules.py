@@ -63,6 +63,9 @@ CORRECTABLE = frozenset({ReferralState.REJECTED, ReferralState.EXPIRED, Referral
 """States after which the same reference may come again as a new revision."""
 
 URGENT = frozenset({VulnerabilityKind.UNACCOMPANIED_CHILD, VulnerabilityKind.VICTIM_OF_TRAFFICKING})
+HARMFUL_IF_KNOWN = frozenset({VulnerabilityKind.VICTIM_OF_TRAFFICKING, VulnerabilityKind.SURVIVOR_OF_VIOLENCE})
+"""Read only by whom they were told to: of a referral by who sent it and who implements it, of a screening by who
+recorded it and the readers who were named."""
 RAISING_NEEDS = frozenset({Need.MEDICAL, Need.WHEELCHAIR})
 
 
@@ -91,6 +94,12 @@ def described(referral: ReferralContent, today: date) -> Described:
         counselled_on=max((consent.given_on for consent in referral.consents), default=today),
         departs_on=travel.departs_on if travel else None,
         port_of_entry=travel.port_of_entry if travel else None,
+        documents={
+            document.kind
+            for person in referral.people
+            if person.role is Role.PRINCIPAL
+            for document in person.documents
+        },
     )
 
 
@@ -151,8 +160,13 @@ def _pointer(rule: str, referral: ReferralContent) -> str:
         "return_kind": "/return/kind",
         "legal_status": "/return/legal_status",
         "consents": "/consents",
+        "documents": f"/people/{_principal(referral)}/documents",
         "port_of_entry": "/travel/port_of_entry",
     }[rule]
+
+
+def _principal(referral: ReferralContent) -> int:
+    return next((place for place, person in enumerate(referral.people) if person.role is Role.PRINCIPAL), 0)
 
 
 def consistency(referral: ReferralContent, today: date) -> list[FieldError]:
@@ -214,6 +228,11 @@ def member_of_household(person: PersonIn, on: date) -> Member:
     birth = person.birth.date
     years = on.year - birth.year - ((on.month, on.day) < (birth.month, birth.day))
     return Member.CHILD if years < ADULT_AT else Member.ADULT
+
+
+def has_own_file(person: PersonIn, member: Member, rules: Rules) -> bool:
+    """Whether a person is followed in a case of their own: a grown child, where the programme says so."""
+    return rules.adult_children.own_file and person.role is Role.CHILD and member is Member.ADULT
 
 
 def partners_asked(referral: ReferralContent, rules: Rules) -> tuple[str, ...]:

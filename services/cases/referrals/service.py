@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from chassis import aliases, audit
 from chassis.access import Role, grant, grant_all, revoke, roles_of, visible
-from chassis.auth import Caller
+from chassis.auth import Caller, OrganisationKind
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
 from chassis.errors import CONFLICT, FORBIDDEN, NOT_FOUND, FieldError, Problem, invalid, state_conflict
@@ -28,7 +28,7 @@ from contracts.cases import (
     ReferralWithdrawn,
     Registration,
 )
-from contracts.codes import CaseState, ClosureReason, DeadlineKind, RejectionReason
+from contracts.codes import CaseState, ClosureReason, DeadlineKind, Member, RejectionReason
 from contracts.programmes import Decider, Eligibility, Silence
 from services.cases.cases import service as cases
 from services.cases.deadlines import service as deadlines
@@ -373,6 +373,28 @@ async def find(session: Session, referral_id: UUID, caller: Caller, *, lock: boo
     return referral
 
 
+def was_only_asked(referral: Referral, caller: Caller) -> bool:
+    """Whether a partner was asked, in vain by now: who the persons are is no concern of its any more."""
+    return (
+        referral.state in rules.CORRECTABLE
+        and referral.implementer is None
+        and caller.kind is OrganisationKind.PARTNER
+        and caller.organisation != referral.submitter
+    )
+
+
+async def _submitted(session: Session, referral_id: UUID, caller: Caller) -> Referral:
+    """A referral, locked, for who submitted it: the sender, or the partner after the return.
+
+    Raises:
+        Problem: 404, 403.
+    """
+    referral = await find(session, referral_id, caller, lock=True)
+    if caller.organisation != referral.submitter:
+        raise Problem(FORBIDDEN, "only who submitted it does this")
+    return referral
+
+
 async def _to_decide(session: Session, referral_id: UUID, caller: Caller) -> Referral:
     """A referral, locked, for whose turn it is: the partner's, or the programme office's.
 
@@ -414,7 +436,7 @@ async def complete(
     Raises:
         Problem: 404, 403, 409, 412, 422, 428.
     """
-    referral = await travel.senders_referral(session, referral_id, caller)
+    referral = await _submitted(session, referral_id, caller)
     precondition.check(await version_of(session, referral))
     state = rules.after(referral.state, "complete")
     fixed = {"external_reference": referral.external_reference, "programme": referral.programme}
@@ -458,6 +480,7 @@ async def complete(
             people=len(body.people),
             revision=referral.revision,
             supersedes=referral.supersedes,
+            retroactive=referral.retroactive,
             needs_priority=referral.needs_priority,
         ),
     )
@@ -552,15 +575,15 @@ async def accept(
 
 async def _returned(session: Session, referral: Referral, arrived_on: date) -> None:
     """The persons of a retroactive referral have returned: their windows began that day."""
-    case = await session.scalar(select(CaseFile).where(CaseFile.referral_id == referral.id).with_for_update())
-    assert case is not None
-    members = (await cases.members_of(session, [case.id]))[case.id]
-    for member in members:
-        member.arrived_on = arrived_on
-    case.arrived_on = arrived_on
-    await cases.progress(session, case, members, CaseState.ARRIVED)
-    await session.flush()
-    await deadlines.set_for_case(session, case, members, arrived_on)
+    files = await cases.of_referral(session, referral.id, lock=True)
+    for case_id, members in (await cases.members_of(session, files)).items():
+        case = files[case_id]
+        for member in members:
+            member.arrived_on = arrived_on
+        case.arrived_on = arrived_on
+        await cases.progress(session, case, members, CaseState.ARRIVED)
+        await session.flush()
+        await deadlines.set_for_case(session, case, members, arrived_on)
 
 
 def _implementer(referral: Referral, body: AcceptIn, caller: Caller, errors: list[FieldError]) -> str:
@@ -624,29 +647,49 @@ async def _open(session: Session, referral: Referral, content: ReferralContent, 
     household, changes = await returnees.form_household(
         session, people, referral_id=referral.id, programme=referral.programme
     )
-    case = CaseFile(
-        id=new_id(),
-        programme=referral.programme,
-        programme_version=referral.programme_version,
-        programme_office=programmes()[referral.programme].office,
-        return_kind=referral.return_kind,
-        country_of_return=referral.country_of_return,
-        referral_id=referral.id,
-        household_id=household.id,
-        referrer=referral.sender,
-        implementer=referral.implementer,
-        governorate=content.destination.governorate,
-        district=content.destination.district,
-        address=content.destination.address,
-    )
-    for returnee_id, member in zip(ids, members, strict=True):
+    programme = rules_of(referral.programme, referral.programme_version)
+    grown = [
+        rules.has_own_file(person, member, programme) for person, member in zip(content.people, members, strict=True)
+    ]
+    family = [place for place, own in enumerate(grown) if not own]
+    opened: list[CaseFile] = []
+    followed_in: dict[UUID, CaseFile] = {}
+    for places in (family, *([place] for place, own in enumerate(grown) if own)):
+        case = CaseFile(
+            id=new_id(),
+            programme=referral.programme,
+            programme_version=referral.programme_version,
+            programme_office=programmes()[referral.programme].office,
+            return_kind=referral.return_kind,
+            country_of_return=referral.country_of_return,
+            referral_id=referral.id,
+            household_id=household.id,
+            split_from=opened[0].id if opened else None,
+            referrer=referral.sender,
+            implementer=referral.implementer,
+            governorate=content.destination.governorate,
+            district=content.destination.district,
+            address=content.destination.address,
+        )
+        opened.append(case)
+        followed_in |= {ids[place]: case for place in places}
+        of_case = [(ids[place], members[place]) for place in places]
+        _tell_accepted(session, referral, case, of_case)
+        await cases.open_case(session, case, of_case, referral.needs_priority, referral.arrived_on)
+    for change in changes:
+        case = followed_in.get(change.returnee_id, opened[0])
+        publish(session, change.model_copy(update={"case_id": case.id}))
+
+
+def _tell_accepted(session: Session, referral: Referral, case: CaseFile, people: Sequence[tuple[UUID, Member]]) -> None:
+    for returnee_id, member in people:
         publish(
             session,
             ReferralAccepted(
                 returnee_id=returnee_id,
                 case_id=case.id,
                 referral_id=referral.id,
-                household_id=household.id,
+                household_id=case.household_id,
                 programme=referral.programme,
                 programme_version=referral.programme_version,
                 return_kind=referral.return_kind,
@@ -656,9 +699,6 @@ async def _open(session: Session, referral: Referral, content: ReferralContent, 
                 needs_priority=referral.needs_priority,
             ),
         )
-    await cases.open_case(session, case, list(zip(ids, members, strict=True)), referral.needs_priority)
-    for change in changes:
-        publish(session, change.model_copy(update={"case_id": case.id}))
 
 
 async def reject(
@@ -686,26 +726,27 @@ async def withdraw(session: Session, referral_id: UUID, body: WithdrawIn, caller
     Raises:
         Problem: 404, 403, 409.
     """
-    referral = await travel.senders_referral(session, referral_id, caller)
+    referral = await _submitted(session, referral_id, caller)
     state = rules.after(referral.state, "withdraw")
-    case = await session.scalar(select(CaseFile).where(CaseFile.referral_id == referral.id).with_for_update())
+    files = await cases.of_referral(session, referral.id, lock=True)
     journeys = await travel.of_referral(session, referral.id)
-    if any(journey.state == JourneyState.DEPARTED for journey in journeys):
+    if not referral.retroactive and any(journey.state == JourneyState.DEPARTED for journey in journeys):
         raise state_conflict(JourneyState.DEPARTED, [], "withdraw")
-    if case is not None and case.state not in {CaseState.PRE_DEPARTURE, CaseState.CLOSED}:
-        raise state_conflict(case.state, [], "withdraw")
+    for case in files.values():
+        rests = case.suspended_from == CaseState.PRE_DEPARTURE and case.arrived_on is None
+        if case.state not in {CaseState.PRE_DEPARTURE, CaseState.CLOSED} and not rests:
+            raise state_conflict(case.state, [], "withdraw")
     referral.state, referral.comment = state, body.comment or referral.comment
     referral.changed()
     await deadlines.settle(session, DeadlineState.CANCELLED, referral_id=referral.id)
     await travel.cancel_all(session, referral)
-    if case is None:
+    if not files:
         publish(session, ReferralWithdrawn(**_ids(referral)))
-    else:
-        members = (await cases.members_of(session, [case.id]))[case.id]
+    for case_id, members in (await cases.members_of(session, files)).items():
         for member in members:
-            publish(session, ReferralWithdrawn(**_ids(referral) | cases.ids_of(case, member)))
-        if case.state != CaseState.CLOSED:
-            await cases.close(session, case, members, ClosureReason.WITHDRAWN)
+            publish(session, ReferralWithdrawn(**cases.ids_of(files[case_id], member) | _ids(referral)))
+        if files[case_id].state != CaseState.CLOSED:
+            await cases.close(session, files[case_id], members, ClosureReason.WITHDRAWN)
     audit.record(session, caller, "withdraw", "referral", referral.id)
     await session.flush()
     return referral

@@ -159,7 +159,23 @@ async def request_access(
     returnee = await service.find(session, returnee_id, caller)
     ids = await aliases.same_person(session, returnee.id)
     found = await alike(session, service.person_of(returnee), besides=ids)
-    candidate = next((row for row, _ in found if _handle(returnee.id, row.id) == candidate_id), None)
+    return await ask(session, returnee.id, candidate_id, [row for row, _ in found], body, caller)
+
+
+async def ask(
+    session: Session,
+    of: UUID,
+    candidate_id: UUID,
+    found: Sequence[Returnee],
+    body: AccessRequestIn,
+    caller: Caller,
+) -> AccessRequestOut:
+    """Ask those who know of one of the candidates for a returnee or a person of a referral.
+
+    Raises:
+        Problem: 404, it is none of them; 409, it is not masked.
+    """
+    candidate = next((row for row in found if _handle(of, row.id) == candidate_id), None)
     if candidate is None:
         raise Problem(NOT_FOUND)
     if await service.known_ids(session, [candidate.id], caller):
@@ -167,7 +183,7 @@ async def request_access(
     values = {
         "version": 1,
         "returnee_id": candidate.id,
-        "because_of": returnee.id,
+        "because_of": of,
         "state": "requested",
         "organisation": caller.organisation,
         "reason": body.reason,

@@ -77,9 +77,9 @@ def phone_key(contact: Contact) -> str:
 
 def _documents(person: Person, *, family_book: bool) -> set[str]:
     return {
-        document_key(document.number)
+        key
         for document in person.documents
-        if (document.kind is DocumentKind.FAMILY_BOOK) is family_book
+        if (document.kind is DocumentKind.FAMILY_BOOK) is family_book and (key := document_key(document.number))
     }
 
 

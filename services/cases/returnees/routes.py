@@ -71,7 +71,7 @@ async def search(body: SearchIn, session: SessionDep, caller: CallerDep) -> Foun
                 score=round(score, 3),
                 names=[Name.model_validate(name) for name in returnee.names],
                 sex=returnee.sex,
-                birth=service.birth_of(returnee),
+                birth=service.person_of(returnee).birth,
                 nationality=returnee.nationality,
                 household_id=places[returnee.id].household_id if returnee.id in places else None,
                 created_at=returnee.created_at,

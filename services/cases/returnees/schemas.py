@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Self
@@ -414,3 +415,34 @@ class HouseholdOut(Out):
 def stored(values: list[Any]) -> list[dict[str, Any]]:
     """Models as JSON values for a column."""
     return [value.model_dump(mode="json") for value in values]
+
+
+def as_written(kept: Mapping[str, Any]) -> Person:
+    """Who somebody is, from JSON values as they were taken down: it happened, so nothing of it is refused any more."""
+    names = [Name.model_construct(**each | {"script": Script(each["script"])}) for each in kept["names"]]
+    documents = [
+        Document.model_construct(
+            **each
+            | {
+                "kind": DocumentKind(each["kind"]),
+                "expires": date.fromisoformat(each["expires"]) if each.get("expires") else None,
+            }
+        )
+        for each in kept["documents"]
+    ]
+    contacts = [
+        Contact.model_construct(**each | {"kind": ContactKind(each["kind"]), "owner": ContactOwner(each["owner"])})
+        for each in kept.get("contacts", [])
+    ]
+    return Person.model_construct(
+        names=names,
+        sex=Sex(kept["sex"]),
+        birth=Birth.model_construct(
+            date=date.fromisoformat(kept["birth"]["date"]), precision=Precision(kept["birth"]["precision"])
+        ),
+        nationality=kept["nationality"],
+        documents=documents,
+        languages=list(kept["languages"]),
+        contacts=contacts,
+        identifiers=[Identifier.model_construct(**each) for each in kept.get("identifiers", [])],
+    )

@@ -35,7 +35,7 @@ from services.cases.models import (
     Share,
 )
 from services.cases.returnees import lookup, matching, search
-from services.cases.returnees.schemas import Birth, Person, ReturneePatch, stored
+from services.cases.returnees.schemas import Person, ReturneePatch, as_written, stored
 
 WORKERS = frozenset({Role.PARTNER, Role.PROGRAMME})
 FOUND_BY = 1
@@ -54,11 +54,11 @@ COLUMNS: Mapping[str, ReturneeField] = {
 
 def person_of(returnee: Returnee) -> Person:
     """Who a returnee is, as it was written."""
-    return Person.model_validate(
+    return as_written(
         {
             "names": returnee.names,
             "sex": returnee.sex,
-            "birth": birth_of(returnee).model_dump(),
+            "birth": {"date": str(returnee.birth_date), "precision": returnee.birth_precision},
             "nationality": returnee.nationality,
             "documents": returnee.documents,
             "languages": returnee.languages,
@@ -66,11 +66,6 @@ def person_of(returnee: Returnee) -> Person:
             "identifiers": returnee.identifiers,
         }
     )
-
-
-def birth_of(returnee: Returnee) -> Birth:
-    """Date of birth and its precision."""
-    return Birth.model_validate({"date": returnee.birth_date, "precision": returnee.birth_precision})
 
 
 def write(session: Session, returnee: Returnee, person: Mapping[str, Any]) -> None:
@@ -352,12 +347,13 @@ async def household(session: Session, household_id: UUID, caller: Caller) -> tup
 
 
 async def has_open_case(session: Session, returnee_id: UUID) -> bool:
-    """Whether the person is in a case that is not closed."""
+    """Whether the person is, under any of their ids, in a case that is not closed."""
+    ids = await aliases.same_person(session, returnee_id)
     return bool(
         await session.scalar(
             select(
                 exists().where(
-                    CaseMember.returnee_id == returnee_id,
+                    CaseMember.returnee_id.in_(ids),
                     CaseFile.id == CaseMember.case_id,
                     CaseFile.state != "closed",
                 )

@@ -20,15 +20,16 @@ from services.cases.models import (
     AccessRequest,
     CaseFile,
     CaseMember,
+    CaseTransfer,
     ContactAttempt,
     CounsellingSession,
+    Deadline,
     Erasure,
     Flag,
     LegalHold,
     Plan,
     PlanLine,
     Referral,
-    ReferralMessage,
     ReferralPerson,
     Returnee,
     ServiceReferral,
@@ -36,6 +37,7 @@ from services.cases.models import (
     Survey,
     Visit,
 )
+from services.cases.referrals import forgetting
 from services.cases.returnees import service as returnees
 from services.cases.returnees.search import learn
 from services.cases.rights import service
@@ -123,6 +125,10 @@ async def _scrub(session: Session, ids: Sequence[UUID]) -> dict[str, int]:
             .where(CaseFile.id.in_(alone))
             .values(address=ERASED, district=ERASED, closure_comment=None, suspension_comment=None)
         ),
+        "transfers": await count(
+            update(CaseTransfer).where(CaseTransfer.case_id.in_(alone)).values(comment=None, answer_comment=None)
+        ),
+        "deadlines": await count(update(Deadline).where(Deadline.case_id.in_(alone)).values(decision_comment=None)),
         "sessions": await count(
             update(CounsellingSession).where(CounsellingSession.case_id.in_(cases)).values(notes=None)
         ),
@@ -169,31 +175,13 @@ async def _scrub_referrals(session: Session, ids: Sequence[UUID]) -> int:
         .order_by(Referral.id)
         .with_for_update()
     )
-    rows = list(await session.scalars(own))
+    rows, others = list(await session.scalars(own)), 0
     for referral in rows:
-        places = set(
-            await session.scalars(
-                select(ReferralPerson.index).where(
-                    ReferralPerson.referral_id == referral.id, ReferralPerson.returnee_id.in_(ids)
-                )
+        places = await session.scalars(
+            select(ReferralPerson.index).where(
+                ReferralPerson.referral_id == referral.id, ReferralPerson.returnee_id.in_(ids)
             )
         )
-        people = [
-            {"role": person["role"], "erased": True} if place in places else person
-            for place, person in enumerate(referral.content["people"])
-        ]
-        content = referral.content | {"people": people, "notes": ERASED, "vulnerabilities": []}
-        if all(person.get("erased") for person in people):
-            content |= {
-                "needs": [],
-                "consents": [],
-                "destination": {"governorate": content["destination"]["governorate"]},
-            }
-            # The sender's number for them is theirs too; its digest still recognises it for whoever has it.
-            referral.external_reference = f"erased-{referral.id}"
-            content["external_reference"] = referral.external_reference
-        referral.content, referral.question, referral.comment = content, None, None
-        referral.changed()
-        await session.execute(delete(ReferralMessage).where(ReferralMessage.referral_id == referral.id))
-    await session.flush()
-    return len(rows)
+        others += await forgetting.scrub_revisions(session, referral)
+        await forgetting.scrub(session, referral, set(places))
+    return len(rows) + others

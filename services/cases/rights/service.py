@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from chassis.db import Session, now
 from chassis.errors import CONFLICT, NOT_FOUND, FieldError, Problem, invalid
 from chassis.outbox import publish
 from contracts.cases import ConsentChanged, ReturneeRestricted, ReturneeShared, ReturneeUnshared
-from contracts.codes import CaseState
+from contracts.codes import CaseState, ConsentPurpose, LegalBasis
 from services.cases.documents.service import check_documents
 from services.cases.models import (
     AccessRequest,
@@ -55,6 +56,9 @@ async def share(session: Session, returnee_id: UUID, body: ShareIn, caller: Call
         wrong.append(FieldError(pointer="/until", code="bad_until", detail=right))
     if body.organisation == caller.organisation:
         wrong.append(FieldError(pointer="/organisation", code="own_organisation", detail="another organisation"))
+    if body.legal_basis is LegalBasis.CONSENT and not await _consents_to_sharing(session, ids):
+        right = "a ground that holds: of consent only while one for sharing is in force"
+        wrong.append(FieldError(pointer="/legal_basis", code="consent_missing", detail=right))
     if wrong:
         raise invalid(*wrong)
     await _end(session, ids, body.organisation)
@@ -91,6 +95,15 @@ async def share(session: Session, returnee_id: UUID, body: ShareIn, caller: Call
     return row
 
 
+async def _consents_to_sharing(session: Session, ids: Sequence[UUID]) -> bool:
+    in_force = select(PersonConsent.id).where(
+        PersonConsent.returnee_id.in_(ids),
+        PersonConsent.purpose == ConsentPurpose.SHARING,
+        PersonConsent.withdrawn_on.is_(None),
+    )
+    return await session.scalar(in_force.limit(1)) is not None
+
+
 async def _end(session: Session, ids: Sequence[UUID], organisation: str) -> list[UUID]:
     ended = await session.scalars(
         update(Share)
@@ -109,14 +122,18 @@ async def unshare(session: Session, returnee_id: UUID, body: UnshareIn, caller: 
         Problem: 404, 403; 409 where nothing is shared with it.
     """
     returnee, ids = await returnees.to_work_on(session, returnee_id, caller)
-    ended = await _end(session, ids, body.organisation)
-    if not ended:
+    if not await _unshare(session, ids, body.organisation):
         raise Problem(CONFLICT, "nothing is shared with this organisation")
-    for each in ended:
-        await revoke(session, each, Role.SHARED, body.organisation)
-        publish(session, ReturneeUnshared(returnee_id=each, organisation=body.organisation))
     audit.record(session, caller, "unshare", "returnee", returnee.id, {"organisation": body.organisation})
     return await shares(session, ids)
+
+
+async def _unshare(session: Session, ids: Sequence[UUID], organisation: str) -> bool:
+    ended = await _end(session, ids, organisation)
+    for each in ended:
+        await revoke(session, each, Role.SHARED, organisation)
+        publish(session, ReturneeUnshared(returnee_id=each, organisation=organisation))
+    return bool(ended)
 
 
 async def shares(session: Session, ids: Sequence[UUID]) -> list[Share]:
@@ -157,6 +174,8 @@ async def consents(session: Session, ids: Sequence[UUID]) -> list[PersonConsent]
 
 async def record_consent(session: Session, returnee_id: UUID, body: ConsentIn, caller: Caller) -> PersonConsent:
     """Note that a person gave or withdrew a consent; a new one takes the place of the one in force.
+
+    What is shared on the ground of consent ends with the consent to sharing.
 
     Raises:
         Problem: 404, 403, 422; 409 where there is nothing to withdraw.
@@ -212,66 +231,93 @@ async def record_consent(session: Session, returnee_id: UUID, body: ConsentIn, c
             in_force=row.withdrawn_on is None,
         ),
     )
+    if row.purpose == ConsentPurpose.SHARING and row.withdrawn_on is not None:
+        for told in await shares(session, ids):
+            if told.legal_basis == LegalBasis.CONSENT and told.ended_at is None:
+                await _unshare(session, ids, told.organisation)
     details = {"purpose": body.purpose, "given": row.withdrawn_on is None}
     audit.record(session, caller, "consent", "returnee", returnee.id, details)
     return row
 
 
 async def restrict(session: Session, returnee_id: UUID, body: RestrictionIn, caller: Caller) -> Restriction:
-    """Let an organisation that took part know of somebody no more, or again.
+    """Let an organisation that took part know of somebody no more, or again; under each id by which it knew them.
+
+    Returns:
+        The last of the restrictions, one for each such id.
 
     Raises:
         Problem: 404, 403; 409 where it does not take part, implements an open case, or is not restricted.
     """
     returnee, ids = await returnees.to_work_on(session, returnee_id, caller)
-    standing = await session.scalar(
-        select(Restriction)
-        .where(
-            Restriction.returnee_id.in_(ids),
-            Restriction.organisation == body.organisation,
-            Restriction.lifted_at.is_(None),
+    standing = list(
+        await session.scalars(
+            select(Restriction)
+            .where(
+                Restriction.returnee_id.in_(ids),
+                Restriction.organisation == body.organisation,
+                Restriction.lifted_at.is_(None),
+            )
+            .order_by(Restriction.id)
+            .with_for_update()
         )
-        .with_for_update()
     )
     if body.lifted:
-        if standing is None:
-            raise Problem(CONFLICT, "this organisation is not restricted")
-        for role in standing.roles:
-            await grant(session, [standing.returnee_id], Role(role), standing.organisation)
-        standing.lifted_at = await clock(session)
-        standing.changed()
-        await session.flush()
-        await _give_back_referrals(session, ids, standing)
-        _tell(session, standing)
-        audit.record(session, caller, "lift-restriction", "returnee", returnee.id, {"organisation": body.organisation})
-        await session.flush()
-        return standing
-    if standing is not None:
+        return await _lift(session, returnee.id, ids, standing, caller)
+    if standing:
         raise Problem(CONFLICT, "this organisation is restricted already")
     if await _implements(session, ids, body.organisation):
         raise Problem(CONFLICT, "this organisation implements an open case; transfer or close that first")
-    part = await session.scalars(
-        select(participation.c.role).where(
-            participation.c.subject_id == returnee.id,
+    part = await session.execute(
+        select(participation.c.subject_id, participation.c.role)
+        .where(
+            participation.c.subject_id.in_(ids),
             participation.c.organisation == body.organisation,
             participation.c.role.not_in([Role.PROGRAMME, Role.SHARED]),
         )
+        .order_by(participation.c.subject_id, participation.c.role)
     )
-    taken = sorted(part)
+    taken: dict[UUID, list[str]] = {}
+    for each, role in part:
+        taken.setdefault(each, []).append(role)
     if not taken:
         raise Problem(CONFLICT, "this organisation takes no part in the return; what is shared with it is unshared")
-    referrals = select(ReferralPerson.referral_id).where(ReferralPerson.returnee_id.in_(ids))
-    for role in taken:
-        await revoke(session, returnee.id, Role(role), body.organisation)
-        # What was submitted about them names them too, and whoever else is in it.
-        for referral_id in sorted(await session.scalars(referrals)):
-            await revoke(session, referral_id, Role(role), body.organisation)
-    row = Restriction(returnee_id=returnee.id, organisation=body.organisation, reason=body.reason, roles=taken)
-    session.add(row)
+    # What was submitted about them names them too, and whoever else is in it.
+    submitted = await session.scalars(
+        select(ReferralPerson.referral_id).where(ReferralPerson.returnee_id.in_(ids)).distinct()
+    )
+    about = sorted(submitted)
+    rows = []
+    for each, roles in taken.items():
+        for role, subject in product(roles, [each, *about]):
+            await revoke(session, subject, Role(role), body.organisation)
+        rows.append(Restriction(returnee_id=each, organisation=body.organisation, reason=body.reason, roles=roles))
+    session.add_all(rows)
     await session.flush()
-    _tell(session, row)
+    for row in rows:
+        _tell(session, row)
     audit.record(session, caller, "restrict", "returnee", returnee.id, {"organisation": body.organisation})
-    return row
+    return rows[-1]
+
+
+async def _lift(
+    session: Session, returnee_id: UUID, ids: Sequence[UUID], standing: Sequence[Restriction], caller: Caller
+) -> Restriction:
+    if not standing:
+        raise Problem(CONFLICT, "this organisation is not restricted")
+    for row in standing:
+        for role in row.roles:
+            await grant(session, [row.returnee_id], Role(role), row.organisation)
+        row.lifted_at = await clock(session)
+        row.changed()
+    await session.flush()
+    for row in standing:
+        await _give_back_referrals(session, ids, row)
+        _tell(session, row)
+    details = {"organisation": standing[-1].organisation}
+    audit.record(session, caller, "lift-restriction", "returnee", returnee_id, details)
+    await session.flush()
+    return standing[-1]
 
 
 async def _give_back_referrals(session: Session, ids: Sequence[UUID], lifted: Restriction) -> None:

@@ -5,11 +5,7 @@ from functools import reduce
 from uuid import UUID
 
 from contracts.codes import NeedsPriority
-from services.cases.referrals.rules import higher
-from services.cases.referrals.schemas import VulnerabilityKind
-
-HARMFUL_IF_KNOWN = frozenset({VulnerabilityKind.VICTIM_OF_TRAFFICKING, VulnerabilityKind.SURVIVOR_OF_VIOLENCE})
-"""Read only by whom they were told to, unless more readers are named."""
+from services.cases.referrals.rules import HARMFUL_IF_KNOWN, higher
 
 
 def readers_of(kind: str, named: Sequence[str] | None, recorder: str) -> list[str]:

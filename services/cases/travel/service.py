@@ -26,9 +26,10 @@ from contracts.cases import (
     TravelPlanned,
 )
 from contracts.codes import DeadlineKind
+from services.cases.cases import service as cases
 from services.cases.deadlines import service as deadlines
 from services.cases.deadlines.schemas import DeadlineState
-from services.cases.models import CaseFile, Journey, JourneyPerson, Referral, ReferralPerson
+from services.cases.models import Journey, JourneyPerson, Referral, ReferralPerson
 from services.cases.programmes import rules_of
 from services.cases.referrals import rules as referral_rules
 from services.cases.referrals.schemas import Travel
@@ -179,14 +180,12 @@ async def tell(session: Session, journey: Journey, referral: Referral, event: ty
         .where(ReferralPerson.referral_id == referral.id, ReferralPerson.returnee_id.is_not(None))
         .order_by(ReferralPerson.index)
     )
-    people = [row.returnee_id for row in rows]
-    case = await session.scalar(select(CaseFile).where(CaseFile.referral_id == referral.id)) if people else None
-    if case is None:
+    people = [row.returnee_id for row in rows if row.returnee_id is not None]
+    files = await cases.of_referral(session, referral.id) if people else {}
+    if not files:
         return
     facts: dict[str, Any] = {
-        "case_id": case.id,
         "referral_id": referral.id,
-        "household_id": case.household_id,
         "programme": referral.programme,
         "travel_id": journey.id,
     } | more
@@ -200,8 +199,15 @@ async def tell(session: Session, journey: Journey, referral: Referral, event: ty
             "carrier": legs[-1].carrier,
             "flight_number": legs[-1].flight_number,
         }
+    opened = next(iter(files.values()))
+    followed_in = {
+        member.returnee_id: files[case_id]
+        for case_id, members in (await cases.members_of(session, files)).items()
+        for member in members
+    }
     for returnee_id in people:
-        publish(session, event(returnee_id=returnee_id, **facts))
+        case = followed_in.get(returnee_id, opened)
+        publish(session, event(returnee_id=returnee_id, case_id=case.id, household_id=case.household_id, **facts))
 
 
 async def query(session: Session, referral_id: UUID, caller: Caller) -> list[Journey]:
@@ -269,16 +275,14 @@ async def cancel_all(session: Session, referral: Referral) -> None:
     await session.flush()
 
 
-async def senders_referral(session: Session, referral_id: UUID, caller: Caller, *, lock: bool = True) -> Referral:
+async def senders_referral(session: Session, referral_id: UUID, caller: Caller) -> Referral:
     """A referral that the caller sent, locked.
 
     Raises:
         Problem: 404, or 403 for who did not send it.
     """
     statement = select(Referral).where(Referral.id == referral_id, visible(Referral.id, caller))
-    if lock:
-        statement = statement.with_for_update(of=Referral)
-    referral: Referral | None = await session.scalar(statement)
+    referral: Referral | None = await session.scalar(statement.with_for_update(of=Referral))
     if referral is None:
         raise Problem(NOT_FOUND)
     if Role.REFERRER not in await roles_of(session, referral_id, caller):

@@ -50,6 +50,7 @@ async def schedule_after(
         WrongLine: There is no such line, or it is another person's.
     """
     case, beneficiary = await line_of(session, line_id, returnee_id)
+    case = await cases.followed_in(session, case, beneficiary)
     programme = rules_of(case.programme, case.programme_version)
     due_at = programme.due(cause, case.country_of_return, happened_on)
     there = await session.scalar(select(Visit.id).where(Visit.cause_id == cause_id))

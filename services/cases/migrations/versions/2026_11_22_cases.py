@@ -139,10 +139,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["household_id"], ["household.id"], name=op.f("fk_case_file_household_id")),
         sa.ForeignKeyConstraint(["referral_id"], ["referral.id"], name=op.f("fk_case_file_referral_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_case_file")),
-        sa.UniqueConstraint("referral_id", name=op.f("uq_case_file_referral_id")),
     )
     op.create_index("ix_case_file_focal_point", "case_file", ["implementer", "focal_point"], unique=False)
     op.create_index(op.f("ix_case_file_household_id"), "case_file", ["household_id"], unique=False)
+    op.create_index(op.f("ix_case_file_referral_id"), "case_file", ["referral_id"], unique=False)
     op.create_index("ix_case_file_state", "case_file", ["state", "id"], unique=False)
     op.create_index("ix_case_file_updated_at", "case_file", ["updated_at"], unique=False)
     op.create_table(
@@ -313,11 +313,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("plan_id", "line_id", name=op.f("uq_plan_line_plan_id_line_id")),
         sa.UniqueConstraint("plan_id", "position", name=op.f("uq_plan_line_plan_id_position")),
     )
+    op.create_index("ix_plan_line_line_id", "plan_line", ["line_id"], unique=False)
     op.create_index(op.f("ix_plan_line_plan_id"), "plan_line", ["plan_id"], unique=False)
 
 
 def downgrade() -> None:
     op.drop_index(op.f("ix_plan_line_plan_id"), table_name="plan_line")
+    op.drop_index("ix_plan_line_line_id", table_name="plan_line")
     op.drop_table("plan_line")
     op.drop_index(
         "uq_plan_open", table_name="plan", postgresql_where=sa.text("state IN ('draft', 'submitted', 'returned')")
@@ -338,6 +340,7 @@ def downgrade() -> None:
     op.drop_table("household_member")
     op.drop_index("ix_case_file_updated_at", table_name="case_file")
     op.drop_index("ix_case_file_state", table_name="case_file")
+    op.drop_index(op.f("ix_case_file_referral_id"), table_name="case_file")
     op.drop_index(op.f("ix_case_file_household_id"), table_name="case_file")
     op.drop_index("ix_case_file_focal_point", table_name="case_file")
     op.drop_table("case_file")

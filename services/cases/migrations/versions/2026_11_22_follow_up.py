@@ -335,6 +335,13 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a change
     op.add_column("case_file", sa.Column("suspension_comment", sa.Text(), nullable=True))
     op.add_column("case_file", sa.Column("split_from", sa.Uuid(), nullable=True))
     op.create_index(op.f("ix_case_file_split_from"), "case_file", ["split_from"], unique=False)
+    op.create_index(
+        "uq_case_file_opened",
+        "case_file",
+        ["referral_id"],
+        unique=True,
+        postgresql_where=sa.text("split_from IS NULL"),
+    )
     op.create_foreign_key(op.f("fk_case_file_split_from"), "case_file", "case_file", ["split_from"], ["id"])
     op.create_check_constraint(
         op.f("ck_case_file_suspended_from_somewhere"),
@@ -388,6 +395,7 @@ def downgrade() -> None:  # noqa: PLR0915 - as above
     op.drop_column("deadline", "visit_id")
     op.drop_column("case_member", "left_on")
     op.drop_constraint(op.f("fk_case_file_split_from"), "case_file", type_="foreignkey")
+    op.drop_index("uq_case_file_opened", table_name="case_file")
     op.drop_index(op.f("ix_case_file_split_from"), table_name="case_file")
     op.drop_column("case_file", "split_from")
     op.drop_column("case_file", "suspension_comment")

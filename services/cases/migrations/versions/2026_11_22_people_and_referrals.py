@@ -55,7 +55,6 @@ def upgrade() -> None:
             "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
         sa.CheckConstraint("state IN ('requested', 'shared')", name=op.f("ck_access_request_state_known")),
-        sa.ForeignKeyConstraint(["because_of"], ["returnee.id"], name=op.f("fk_access_request_because_of")),
         sa.ForeignKeyConstraint(["returnee_id"], ["returnee.id"], name=op.f("fk_access_request_returnee_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_access_request")),
         sa.UniqueConstraint(
