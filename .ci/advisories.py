@@ -49,7 +49,10 @@ def main() -> int:
         if packages is None:
             print(f"advisories: {source} does not answer")
             continue
-        checked |= {package["name"]: package for package in packages if "skip_reason" not in package}
+        for package in packages:
+            if "skip_reason" not in package:
+                known = checked.setdefault(package["name"], package | {"vulns": []})["vulns"]
+                known += [flaw for flaw in package["vulns"] if flaw["id"] not in {each["id"] for each in known}]
         skipped |= {package["name"] for package in packages if "skip_reason" in package}
         skipped -= set(checked)
         if not skipped:

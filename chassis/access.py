@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     ColumnElement,
     CompoundSelect,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     exists,
     or_,
     select,
+    text,
     true,
     union_all,
 )
@@ -50,7 +52,15 @@ participation = Table(
     Column("role", Text, primary_key=True),
     Column("organisation", Text, primary_key=True),
     Column("until", DateTime(timezone=True)),
+    Column(
+        "since",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="position of the fact in the log of cases; kept by the gateway",
+    ),
     Index("ix_participation_organisation", "organisation", "role", "subject_id"),
+    Index("ix_participation_since", "organisation", "since", postgresql_where=text("since > 0")),
 )
 
 
@@ -98,7 +108,7 @@ def _parts_of(caller: Caller) -> list[ColumnElement[bool]]:
     return parts
 
 
-def _part_of(caller: Caller) -> ColumnElement[bool]:
+def part_of(caller: Caller) -> ColumnElement[bool]:
     current = or_(participation.c.until.is_(None), participation.c.until > now())
     return or_(*_parts_of(caller)) & current
 
@@ -117,7 +127,7 @@ def visible(
     """
     if caller.is_internal:
         return true()
-    return exists(select(1).where(participation.c.subject_id == subject_id, _part_of(caller)))
+    return exists(select(1).where(participation.c.subject_id == subject_id, part_of(caller)))
 
 
 def one_by_one(
@@ -132,7 +142,7 @@ def one_by_one(
     """
     if caller.is_internal:
         return true()
-    part = select(1).where(participation.c.subject_id == subject_id, _part_of(caller), condition)
+    part = select(1).where(participation.c.subject_id == subject_id, part_of(caller), condition)
     return exists(part.offset(0))
 
 
@@ -146,21 +156,18 @@ def subjects(caller: Caller, most: int) -> CompoundSelect[tuple[UUID]]:
     return union_all(*(select(participation.c.subject_id).where(part) for part in _parts_of(caller))).limit(most)
 
 
-def shown(
+def meant_for(
     subject_id: SQLColumnExpression[Any], audience: SQLColumnExpression[Any], caller: Caller
 ) -> ColumnElement[bool]:
-    """As `visible`, for facts that are meant for some roles only.
+    """Where a row of `participation` shows the caller a fact that is meant for some roles only.
 
     Args:
         subject_id: Column with the returnee's or referral's id.
         audience: Array column with the roles that the fact is for.
-        caller: Who asks.
+        caller: Who asks; not one of our own services, which see everybody.
     """
-    if caller.is_internal:
-        return true()
     role = case((participation.c.role == Role.SHARED, Role.PARTNER.value), else_=participation.c.role)
-    meant = role == any_(audience)
-    return exists(select(1).where(participation.c.subject_id == subject_id, meant, _part_of(caller)))
+    return (participation.c.subject_id == subject_id) & (role == any_(audience)) & part_of(caller)
 
 
 def holds(subject_id: SQLColumnExpression[Any], roles: Collection[Role], caller: Caller) -> ColumnElement[bool]:
@@ -174,12 +181,12 @@ def holds(subject_id: SQLColumnExpression[Any], roles: Collection[Role], caller:
     if caller.is_internal:
         return true()
     role = participation.c.role.in_(sorted(roles))
-    return exists(select(1).where(participation.c.subject_id == subject_id, role, _part_of(caller)))
+    return exists(select(1).where(participation.c.subject_id == subject_id, role, part_of(caller)))
 
 
 async def roles_of(session: Session, subject_id: UUID, caller: Caller) -> frozenset[Role]:
     """In what capacities the caller takes part in one person's return; empty means: say that there is nothing."""
     rows = await session.scalars(
-        select(participation.c.role).where(participation.c.subject_id == subject_id, _part_of(caller))
+        select(participation.c.role).where(participation.c.subject_id == subject_id, part_of(caller))
     )
     return frozenset(Role(role) for role in rows)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import structlog
 from fastapi import FastAPI, Request
@@ -30,7 +31,7 @@ from chassis.feed import feed_of, feed_router
 from chassis.health import Check, database_answers, health_router
 from chassis.holdings import Holdings, holdings_router
 from chassis.http import CallFailed, ServiceClient
-from chassis.inbox import freshness
+from chassis.inbox import has_heard
 from chassis.jobs import JobKind, JobRunner, Payload
 from chassis.limits import BodyLimit
 from chassis.openapi import PROBLEM_MEDIA_TYPE, describe
@@ -116,8 +117,8 @@ class Homeward:
         self.listeners = Listeners(settings.streams_per_client)
         self.answer_retention = timedelta(hours=settings.idempotency_retention_hours)
 
-    async def catch_up(self) -> None:
-        """Wait until what this service knows of people is as new as the request.
+    async def catch_up(self, returnee_id: UUID) -> None:
+        """Wait until what this service knows of a person is as new as the request.
 
         Raises:
             Problem: 503 `not-caught-up`: two seconds were not enough.
@@ -127,9 +128,8 @@ class Homeward:
         deadline = time.monotonic() + CATCH_UP_SECONDS
         while time.monotonic() < deadline:
             async with self.database.transaction() as session:
-                heard = (await freshness(session)).get(OWNER)
-            if heard is not None and heard.complete and heard.heard_at >= asked_at:
-                return
+                if await has_heard(session, OWNER, returnee_id, asked_at):
+                    return
             await asyncio.sleep(CATCH_UP_POLL_SECONDS)
         raise Problem(NOT_CAUGHT_UP, headers={"Retry-After": "2"})
 

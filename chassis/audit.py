@@ -138,7 +138,7 @@ def audit_key(secret: SecretStr) -> bytes:
 
 
 async def seal(session: Session, key: bytes) -> int:
-    """Seal what has arrived since; how many rows."""
+    """Seal what has arrived since, after an outage in several seals; how many rows."""
     await session.execute(select(func.pg_advisory_xact_lock(SEAL_LOCK)))
     last = (await session.execute(select(audit_seal).order_by(audit_seal.c.number.desc()).limit(1))).first()
     waiting = (
@@ -150,15 +150,15 @@ async def seal(session: Session, key: bytes) -> int:
     )
     if last is not None:
         waiting = waiting.where(audit.c.at > last.sealed_at - LATE)
-    rows = list(await session.execute(waiting))
-    if not rows:
-        return 0
-    number, previous = (last.number + 1, last.digest) if last else (1, b"")
-    digest = _digest(key, previous, rows)
-    await session.execute(insert(audit_seal).values(number=number, digest=digest))
-    await session.execute(insert(audit_sealed).values([{"audit_id": row.id, "number": number} for row in rows]))
-    log.info("audit sealed", number=number, rows=len(rows), digest=digest.hex())
-    return len(rows)
+    number, previous = (last.number, last.digest) if last else (0, b"")
+    sealed = 0
+    while rows := list(await session.execute(waiting)):
+        number, previous = number + 1, _digest(key, previous, rows)
+        await session.execute(insert(audit_seal).values(number=number, digest=previous))
+        await session.execute(insert(audit_sealed), [{"audit_id": row.id, "number": number} for row in rows])
+        log.info("audit sealed", number=number, rows=len(rows), digest=previous.hex())
+        sealed += len(rows)
+    return sealed
 
 
 @dataclass

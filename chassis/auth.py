@@ -87,6 +87,9 @@ class Caller:
         return self.person
 
 
+OPERATOR = Caller("homeward-cli", "homeward", OrganisationKind.INTERNAL, frozenset())
+"""Whoever runs the installation, at its command line."""
+
 FetchKeys = Callable[[str], Awaitable[dict[str, Any]]]
 
 
@@ -181,6 +184,7 @@ class Authenticator:
 
     def __init__(self, settings: Settings, fetch: FetchKeys = fetch_keys_over_http) -> None:
         self._audience = settings.audience
+        self._external, self._represented = settings.oidc_issuer, frozenset(settings.oidc_organisations)
         own = str(settings.jwks_url or settings.service_url("gateway") + "/.well-known/jwks.json")
         self._issuers = {settings.issuer: KeySet(own, fetch)}
         if settings.oidc_issuer:
@@ -241,6 +245,8 @@ class Authenticator:
         organisation, kind = claims.get("org"), claims.get("org_kind")
         if not client_id or not organisation or kind not in set(OrganisationKind):
             raise unauthenticated("the token does not name its client and organisation")
+        if claims["iss"] == self._external and (kind == INTERNAL or organisation not in self._represented):
+            raise unauthenticated("the issuer of the token does not speak for that organisation here")
         if self.revocations.covers(str(client_id), float(claims["iat"])):
             raise unauthenticated("the client was revoked")
         act = claims.get("act")

@@ -64,6 +64,7 @@ class CaseMoved(Protocol):
     """What the projection reads of an event that moves a case."""
 
     returnee_id: UUID
+    case_id: UUID
     state: str
 
 
@@ -132,11 +133,12 @@ async def on_opened(session: Session, event: Event[Any]) -> None:
 
 
 async def on_moved(session: Session, event: Event[Any]) -> None:
-    """A case moved on: its state is known to the people in it."""
+    """A case moved on: its state is that of the people in it who are in no later one."""
     data = cast("CaseMoved", event.data)
+    here = beneficiary.c
     await session.execute(
         update(beneficiary)
-        .where(beneficiary.c.returnee_id == data.returnee_id, beneficiary.c.state != "erased")
+        .where(here.returnee_id == data.returnee_id, here.case_id == data.case_id, here.state != "erased")
         .values(state=data.state, updated_at=now())
     )
 
@@ -243,7 +245,7 @@ async def require(session: Session, returnee_id: UUID, caller: Caller, *, caught
     if row is not None:
         return row
     if not caught_up:
-        raise NotKnownYet
+        raise NotKnownYet(returnee_id)
     raise Problem(NOT_FOUND)
 
 

@@ -37,6 +37,8 @@ SESSION_MS = 6_000
 """The least that Apache Kafka allows. The embedded broker lets the first member of a group wait for half of it."""
 POLL_MS = 200
 TICK_SECONDS = 0.5
+PAGES_AT_ONCE = 50
+"""What the feed is asked for in one round; the other sources and what waits have their turn in between."""
 MEASURE_SECONDS = 5.0
 COMMIT_SECONDS = 2.0
 """How often Kafka is told how far we are, and so how much it brings again after a kill; the inbox drops it."""
@@ -445,12 +447,15 @@ class Consumer:
         if feed is None:
             log.error("events are missing and there is no feed", service=self.service, source=source)
             return
-        more = True
-        while more:
+        for _ in range(PAGES_AT_ONCE):
             page = await feed(after, BATCH)
             await self._hear(source, page.head)
-            more = await self._apply_page(source, page) and page.next < page.head.position
+            if not await self._apply_page(source, page) or page.next >= page.head.position:
+                return
+            async with self._database.transaction() as session:
+                await inbox.compact(session, [source])
             after = page.next
+        self._gaps[source] = _Gap(after, -GAP_SECONDS)  # goes on in the next round, after what else is to be done
 
     async def _apply_page(self, source: str, page: FeedPage) -> bool:
         try:

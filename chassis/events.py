@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Generic, TypeVar
@@ -263,6 +263,5 @@ __all__ = [
     "head_type",
     "parse",
     "payload_of",
-    "replace",
     "topic_of",
 ]

@@ -23,6 +23,7 @@ from sqlalchemy import (
     Uuid,
     delete,
     func,
+    or_,
     select,
     text,
     update,
@@ -177,7 +178,7 @@ FRESHNESS = text("""
            least((SELECT min(p.position) FROM parked p WHERE p.source = s.source),
                  (SELECT min(d.position) FROM dead_letter d
                   WHERE d.source = s.source AND d.replayed_at IS NULL)) AS first_waiting
-    FROM inbox_source s
+    FROM inbox_source s WHERE CAST(:source AS text) IS NULL OR s.source = :source
 """)
 
 
@@ -207,11 +208,32 @@ class Source:
 async def freshness(session: Session) -> dict[str, Freshness]:
     """Freshness of every source that was ever heard, by its name."""
     result = {}
-    for row in await session.execute(FRESHNESS):
+    for row in await session.execute(FRESHNESS, {"source": None}):
         applied = row.received if row.first_waiting is None else min(row.received, row.first_waiting - 1)
         complete = applied >= row.head and row.silent <= QUIET
         result[row.source] = Freshness(applied, max(row.head, row.received), complete, row.heard_at)
     return result
+
+
+async def has_heard(session: Session, source: str, subject: UUID | str, since: datetime) -> bool:
+    """Whether everything that a source had said by then is received, and what it said of a subject applied.
+
+    What waits about somebody else is no reason to keep anybody from an answer.
+
+    Args:
+        session: The session.
+        source: Its name.
+        subject: Whom it is about.
+        since: The moment, by the database's clock.
+    """
+    row = (await session.execute(FRESHNESS, {"source": source})).first()
+    if row is None or row.received < row.head or row.silent > QUIET or row.heard_at < since:
+        return False
+    waits = select(parked.c.position).where(parked.c.source == source, parked.c.subject == str(subject))
+    dead = select(dead_letter.c.position).where(
+        dead_letter.c.source == source, dead_letter.c.subject == str(subject), dead_letter.c.replayed_at.is_(None)
+    )
+    return not await session.scalar(select(or_(waits.exists(), dead.exists())))
 
 
 async def sources_of(session: Session) -> dict[str, Source]:
@@ -454,6 +476,29 @@ async def replay_dead_letter(session: Session, letter_id: UUID) -> None:
     if row is None:
         raise LookupError("no dead letter that can be replayed has this id")
     await park(session, [from_json(row.envelope)], "replayed", wait=0)
+
+
+async def discard_dead_letter(session: Session, letter_id: UUID) -> Any:
+    """Give a dead letter up for good: what waits for it follows, as if it had been applied.
+
+    Args:
+        session: The session.
+        letter_id: Id of the dead letter.
+
+    Returns:
+        Its row of `dead_letter`.
+
+    Raises:
+        LookupError: There is none that waits.
+    """
+    waiting = (dead_letter.c.id == letter_id) & dead_letter.c.replayed_at.is_(None)
+    given_up = update(dead_letter).where(waiting).values(replayed_at=now()).returning(dead_letter)
+    row = (await session.execute(given_up)).first()
+    if row is None:
+        raise LookupError("no dead letter that waits has this id")
+    follows = (parked.c.source == row.source) & (parked.c.previous == row.position)
+    await session.execute(update(parked).where(follows).values(next_try_at=now()))
+    return row
 
 
 async def rewind(session: Session, source: str, after: int = 0) -> None:

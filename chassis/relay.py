@@ -97,7 +97,7 @@ RELEASE = "DELETE FROM lease WHERE name = 'relay' AND holder = $1"
 IDENTITY = """
     SELECT concat_ws('/', (SELECT system_identifier FROM pg_control_system()),
                           (SELECT oid FROM pg_database WHERE datname = current_database()),
-                          (SELECT timeline_id FROM pg_control_checkpoint()))
+                          left(pg_walfile_name(pg_current_wal_lsn()), 8))
 """
 FIRST_STATE = """
     INSERT INTO relay_state (epoch, epochs, database_identity)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any, Protocol, TypeVar, cast
+from uuid import UUID
 
 import structlog
 from fastapi import APIRouter, Depends, Request, Response, params
@@ -108,7 +109,15 @@ def public_form(endpoint: Endpoint) -> Endpoint:
 
 
 class NotKnownYet(Exception):  # noqa: N818 - it is no error yet: the request waits and is tried again
-    """A returnee is not in the projection; perhaps the news is on its way."""
+    """A returnee is not in the projection; perhaps the news is on its way.
+
+    Args:
+        returnee_id: Whom was asked for.
+    """
+
+    def __init__(self, returnee_id: UUID) -> None:
+        super().__init__(returnee_id)
+        self.returnee_id = returnee_id
 
 
 class Surroundings(Protocol):
@@ -119,8 +128,8 @@ class Surroundings(Protocol):
     keyring: Keyring
     answer_retention: timedelta
 
-    async def catch_up(self) -> None:
-        """Wait until the projection has reached the head that its source has now.
+    async def catch_up(self, returnee_id: UUID) -> None:
+        """Wait until the projection has heard all that its source has said until now, and of that person applied it.
 
         Raises:
             Problem: 503 `not-caught-up`.
@@ -211,9 +220,9 @@ class Pipeline:
         for number in range(1, ATTEMPTS + 1):
             try:
                 return await self._once(request, here, attempt)
-            except NotKnownYet:
+            except NotKnownYet as error:
                 # Waits without a connection; afterwards the route is run again on what has arrived since.
-                await here.catch_up()
+                await here.catch_up(error.returnee_id)
                 request.state.caught_up = True
             except DBAPIError as error:
                 if sqlstate(error) == QUERY_CANCELED:

@@ -56,6 +56,8 @@ class Settings(BaseSettings):
     audience: str = "homeward"
     oidc_issuer: str | None = None
     """An external OpenID provider whose tokens are accepted beside the gateway's own."""
+    oidc_organisations: tuple[str, ...] = ()
+    """The organisations that it speaks for: a token of it that names another one is refused. Never our own services."""
     jwks_url: AnyHttpUrl | None = None
     """Where the keys of the issuer are; the gateway's `/.well-known/jwks.json` when empty."""
 
@@ -76,6 +78,9 @@ class Settings(BaseSettings):
     idempotency_retention_hours: int = Field(default=72, ge=1)
     requests_per_minute: int = Field(default=1200, ge=1)
     """Rate limit of a client at one gateway process."""
+    trusted_proxies: str = "127.0.0.1"
+    """Addresses or networks, with commas between, of what ends TLS in front of the gateway. Only its `X-Forwarded-For`
+    says who calls; without it all callers share one address, and the limit of attempts to get a token."""
     streams_per_client: int = Field(default=20, ge=1)
     """Streams that a client may have open at one process."""
     max_body_bytes: int = Field(default=1024 * 1024, ge=1)

@@ -174,7 +174,7 @@ def demo(
     file: Annotated[Path, typer.Option(help="Referrals, one JSON object a line.")] = Path("examples/referrals.jsonl"),
     home: Home = HERE,
 ) -> None:
-    """Lead referrals through the running platform, to approved plans, and print one returnee's timeline."""
+    """Lead referrals through the running platform, to the last payment, and print one returnee's timeline."""
     from rich.console import Console  # noqa: PLC0415 - see settings_of
 
     from cli.client import GatewayClient, Refused  # noqa: PLC0415 - see settings_of
@@ -342,6 +342,31 @@ def dead_letters_replay(role: RoleName, letter: Annotated[UUID, typer.Argument()
     print(f"{letter} is tried again")
 
 
+@dead_letters.command("discard")
+def dead_letters_discard(
+    role: RoleName,
+    letter: Annotated[UUID, typer.Argument()],
+    reason: Annotated[str, typer.Option(help="Why; kept in the audit trail. No word about a person.")],
+    home: Home = HERE,
+) -> None:
+    """Give up a dead letter that can never be applied, so that what waits for it follows."""
+    from chassis import audit as trail  # noqa: PLC0415 - see settings_of
+    from chassis.auth import OPERATOR  # noqa: PLC0415 - see settings_of
+    from chassis.inbox import discard_dead_letter  # noqa: PLC0415 - see settings_of
+
+    async def discard(session: Any) -> None:
+        row = await discard_dead_letter(session, letter)
+        about = {"reason": reason, "source": row.source, "position": row.position, "type": row.type}
+        trail.record(session, OPERATOR, "discard", "dead-letter", letter, about)
+
+    try:
+        in_database(role, home, discard)
+    except LookupError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    print(f"{letter} is given up")
+
+
 @timeline.command("rebuild")
 def timeline_rebuild(home: Home = HERE) -> None:
     """Build every timeline anew from the services' own logs; the running worker fetches them."""
@@ -415,24 +440,30 @@ def in_database(role: str, home: Path, work: Callable[[Any], Awaitable[Any]]) ->
     return asyncio.run(run())
 
 
+def http_config(application: Any, settings: Any) -> Any:
+    """How an application is served: a `uvicorn.Config`."""
+    import uvicorn  # noqa: PLC0415 - see settings_of
+
+    return uvicorn.Config(
+        application,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        forwarded_allow_ips=settings.trusted_proxies,
+        timeout_graceful_shutdown=10,
+    )
+
+
 def run_http(application: Any, settings: Any) -> None:
     """Serve an application until told to stop. Exit status 3: it could not start."""
     import uvicorn  # noqa: PLC0415 - see settings_of
 
-    server = uvicorn.Server(
-        uvicorn.Config(
-            application,
-            host=settings.host,
-            port=settings.port,
-            loop="uvloop",
-            http="httptools",
-            lifespan="on",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            timeout_graceful_shutdown=10,
-        )
-    )
+    server = uvicorn.Server(http_config(application, settings))
     server.run()
     if not server.started:
         raise typer.Exit(3)

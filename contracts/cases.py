@@ -305,6 +305,8 @@ class CaseOpened(CaseFact, name="cases.case.opened", subject="returnee_id", audi
     """The programme office."""
     state: CaseState
     needs_priority: NeedsPriority
+    arrived_on: date | None = None
+    """The day of arrival, where it came before the case: of a retroactive referral, or of a person without one."""
 
 
 class CaseAssigned(CaseFact, name="cases.case.assigned", subject="returnee_id", audience=IMPLEMENTERS):
@@ -339,6 +341,7 @@ class CaseReopened(CaseFact, name="cases.case.reopened", subject="returnee_id", 
 class CaseSuspended(CaseFact, name="cases.case.suspended", subject="returnee_id", audience=EVERYBODY):
     """The returnee's case rests and its clocks stand; why is in the case."""
 
+    since: date | None = None
     previous_state: CaseState
     state: CaseState = CaseState.SUSPENDED
 
@@ -348,6 +351,8 @@ class CaseResumed(CaseFact, name="cases.case.resumed", subject="returnee_id", au
 
     state: CaseState
     """Where it goes on."""
+    rested_days: int = 0
+    """How long it rested."""
 
 
 class TransferFact(CaseFact):

@@ -1,5 +1,6 @@
 """The words that events and programmes share: codes, never free text."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
@@ -268,6 +269,26 @@ class PaymentMethod(StrEnum):
     SUPPLIER = "supplier"
 
 
+class DocumentKind(StrEnum):
+    """What a paper is."""
+
+    IDENTITY = "identity"
+    CONSENT = "consent"
+    PLAN_AGREEMENT = "plan_agreement"
+    MEDICAL = "medical"
+    LEGAL = "legal"
+    SERVICE_REFERRAL = "service_referral"
+    QUOTE = "quote"
+    INVOICE = "invoice"
+    CONTRACT = "contract"
+    DELIVERY = "delivery"
+    PAYMENT = "payment"
+    LICENCE = "licence"
+    VISIT = "visit"
+    CERTIFICATE = "certificate"
+    OTHER = "other"
+
+
 class Paper(StrEnum):
     """What must be on file before money is released."""
 
@@ -277,3 +298,14 @@ class Paper(StrEnum):
     LICENCE = "licence"
     ATTENDANCE = "attendance"
     IDENTITY_SEEN = "identity_seen"
+
+
+PROVED_BY: Mapping[Paper, frozenset[DocumentKind]] = {
+    Paper.INVOICE: frozenset({DocumentKind.INVOICE}),
+    Paper.HANDOVER_CERTIFICATE: frozenset({DocumentKind.DELIVERY}),
+    Paper.CONTRACT: frozenset({DocumentKind.CONTRACT}),
+    Paper.LICENCE: frozenset({DocumentKind.LICENCE}),
+    Paper.ATTENDANCE: frozenset({DocumentKind.CERTIFICATE}),
+    Paper.IDENTITY_SEEN: frozenset({DocumentKind.IDENTITY}),
+}
+"""What a document has to be to count as a paper."""

@@ -48,6 +48,8 @@ class Window(Sourced):
     length: int = Field(ge=1)
     unit: Unit
     then: Outside
+    used: bool = False
+    """Whether it must be used by then too: handed over, or earned; what was not is paid no more."""
 
 
 class CashRule(Sourced):

@@ -56,6 +56,7 @@ BENEFICIARY = {
     "state": "text",
 }
 PARTICIPATION = {"subject_id": "uuid", "role": "text", "organisation": "text"}
+PARTICIPATION_SINCE = PARTICIPATION | {"since": "bigint"}
 ENTRY = {
     "source": "text",
     "position": "bigint",
@@ -115,13 +116,15 @@ PEOPLE = text(f"""
 """)  # noqa: S608 - only names of our own columns are filled in
 STATES = text("""
     UPDATE beneficiary SET state = e.state, updated_at = clock_timestamp()
-    FROM unnest(CAST(:returnee_id AS uuid[]), CAST(:state AS text[])) AS e (returnee_id, state)
-    WHERE beneficiary.returnee_id = e.returnee_id AND beneficiary.state <> 'erased'
+    FROM unnest(CAST(:returnee_id AS uuid[]), CAST(:case_id AS uuid[]), CAST(:state AS text[]))
+        AS e (returnee_id, case_id, state)
+    WHERE beneficiary.returnee_id = e.returnee_id AND beneficiary.case_id = e.case_id AND beneficiary.state <> 'erased'
 """)
 IMPLEMENTERS = text("""
     UPDATE beneficiary SET implementer = e.implementer, updated_at = clock_timestamp()
-    FROM unnest(CAST(:returnee_id AS uuid[]), CAST(:implementer AS text[])) AS e (returnee_id, implementer)
-    WHERE beneficiary.returnee_id = e.returnee_id AND beneficiary.state <> 'erased'
+    FROM unnest(CAST(:returnee_id AS uuid[]), CAST(:case_id AS uuid[]), CAST(:implementer AS text[]))
+        AS e (returnee_id, case_id, implementer)
+    WHERE beneficiary.returnee_id = e.returnee_id AND beneficiary.case_id = e.case_id AND beneficiary.state <> 'erased'
 """)
 TAKE_NO_PART = text(f"""
     DELETE FROM participation USING {unnest(PARTICIPATION)}
@@ -135,13 +138,18 @@ KEEP_PARTNERS = text(f"""
 """)  # noqa: S608 - only a word of our own is filled in
 DECIDED = text("SELECT DISTINCT subject::text FROM relation WHERE subject = ANY(CAST(:referrals AS uuid[]))")
 TAKE_PART = text(f"""
-    INSERT INTO participation ({names(PARTICIPATION)})
-    SELECT {names(PARTICIPATION)} FROM {unnest(PARTICIPATION)}
+    INSERT INTO participation ({names(PARTICIPATION_SINCE)})
+    SELECT {names(PARTICIPATION_SINCE)} FROM {unnest(PARTICIPATION_SINCE)}
     WHERE NOT EXISTS (SELECT FROM beneficiary b WHERE b.returnee_id = e.subject_id AND b.state = 'erased')
     ORDER BY {names(PARTICIPATION)}
-    ON CONFLICT (subject_id, role, organisation) DO UPDATE SET until = NULL
+    ON CONFLICT (subject_id, role, organisation) DO UPDATE SET until = NULL, since = excluded.since
     WHERE participation.until IS NOT NULL
 """)  # noqa: S608 - only names of our own columns are filled in
+# What was over has to begin anew for the feed; what the chassis then inserts has no beginning yet.
+ENDED = text("""
+    DELETE FROM participation WHERE subject_id = :subject AND until <= clock_timestamp()
+""")
+BEGUN = text("UPDATE participation SET since = :position WHERE subject_id = :subject AND since = 0")
 # Who must hear that a person was erased takes part no more as soon as that is noted.
 REMEMBER = text("""
     UPDATE timeline SET still_for = ARRAY(
@@ -227,33 +235,38 @@ async def _project(session: Session, envelopes: Sequence[Envelope]) -> None:
             await beneficiaries.on_erased(session, parse(e, cases.ReturneeErased))
         elif e.type in SELDOM:
             model, apply = SELDOM[e.type]
+            begins = {"subject": UUID(e.subject), "position": e.position}
+            await session.execute(ENDED, begins)
             await apply(session, parse(e, model))
+            await session.execute(BEGUN, begins)
 
 
 async def _project_people(session: Session, envelopes: Sequence[Envelope]) -> None:
     people: dict[str, dict[str, Any]] = {}
-    later: dict[str, dict[str, str]] = {"state": {}, "implementer": {}}
+    later: dict[str, dict[tuple[str, str], str]] = {"state": {}, "implementer": {}}
     for e in envelopes:
         returnee = e.data.get("returnee_id", "")
         if e.type == OPENED:
             people[returnee] = {name: e.data.get(name) for name in BENEFICIARY}
-            for changes in later.values():
-                changes.pop(returnee, None)
             continue
         changed = "state" if e.type in MOVED else "implementer" if e.type == TRANSFERRED else None
-        if changed is not None and returnee in people:
+        if changed is None:
+            continue
+        if returnee not in people:
+            later[changed][returnee, e.data["case_id"]] = e.data[changed]
+        elif people[returnee]["case_id"] == e.data["case_id"]:  # what an earlier case comes to is not where they stand
             people[returnee][changed] = e.data[changed]
-        elif changed is not None:
-            later[changed][returnee] = e.data[changed]
     if people:
         await session.execute(PEOPLE, _columns(BENEFICIARY, list(people.values())))
     for name, statement in (("state", STATES), ("implementer", IMPLEMENTERS)):
         if later[name]:
-            await session.execute(statement, {"returnee_id": list(later[name]), name: list(later[name].values())})
+            returnees, case_ids = zip(*later[name], strict=True)
+            values = {"returnee_id": list(returnees), "case_id": list(case_ids), name: list(later[name].values())}
+            await session.execute(statement, values)
 
 
 async def _project_parts(session: Session, envelopes: Sequence[Envelope]) -> None:
-    parts: set[tuple[str, str, str]] = set()
+    parts: dict[tuple[str, str, str], int] = {}
     ended: set[tuple[str, str, str]] = set()
     partners: dict[str, list[str]] = {}
     decided = await _decided(session, envelopes)
@@ -263,15 +276,20 @@ async def _project_parts(session: Session, envelopes: Sequence[Envelope]) -> Non
         if e.type in {SUBMITTED, ACCEPTED} and not late:
             referral = e.data["referral_id"]
             partners[referral] = [who for subject, role, who in begins if (subject, role) == (referral, Role.PARTNER)]
-            parts = {part for part in parts if part[:2] != (referral, Role.PARTNER)}
-        parts, ended = (parts | begins) - ends, (ended | ends) - begins
+            parts = {part: since for part, since in parts.items() if part[:2] != (referral, Role.PARTNER)}
+        since = dict.fromkeys(begins, e.position or 0) | parts  # the first fact counts
+        parts, ended = {part: since[part] for part in since if part not in ends}, (ended | ends) - begins
     if partners:
         kept = [f"{referral}/{who}" for referral, those in partners.items() for who in those]
         await session.execute(KEEP_PARTNERS, {"referrals": list(partners), "kept": kept})
-    for statement, which in ((TAKE_NO_PART, ended), (TAKE_PART, parts)):
-        if which:
-            rows = [dict(zip(PARTICIPATION, part, strict=True)) for part in sorted(which)]
-            await session.execute(statement, _columns(PARTICIPATION, rows))
+    if ended:
+        over = [dict(zip(PARTICIPATION, part, strict=True)) for part in sorted(ended)]
+        await session.execute(TAKE_NO_PART, _columns(PARTICIPATION, over))
+    if parts:
+        rows: list[Row] = [
+            {**dict(zip(PARTICIPATION, part, strict=True)), "since": parts[part]} for part in sorted(parts)
+        ]
+        await session.execute(TAKE_PART, _columns(PARTICIPATION_SINCE, rows))
 
 
 async def _decided(session: Session, envelopes: Sequence[Envelope]) -> set[str]:

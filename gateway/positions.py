@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from chassis.errors import UNKNOWN_PARAMETER, FieldError, Problem
 from chassis.inbox import Freshness
@@ -14,16 +14,17 @@ LARGEST = 2**63 - 1
 
 def encode(positions: Positions) -> str:
     """The cursor of these positions."""
-    document = json.dumps({source: positions[source] for source in SOURCES if positions.get(source)})
+    document = json.dumps({name: position for name, position in positions.items() if position})
     return base64.urlsafe_b64encode(document.encode()).decode().rstrip("=")
 
 
-def decode(cursor: str, pointer: str) -> dict[str, int]:
+def decode(cursor: str, pointer: str, also: Sequence[str] = ()) -> dict[str, int]:
     """The positions of a cursor; 0 where a source was not heard of yet.
 
     Args:
         cursor: As it was given out.
         pointer: Where in the request it is, for the problem.
+        also: What else such a cursor counts.
 
     Raises:
         Problem: 400, it is no such cursor.
@@ -32,7 +33,7 @@ def decode(cursor: str, pointer: str) -> dict[str, int]:
         document = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
         if not isinstance(document, dict):
             raise TypeError
-        positions = {source: document.get(source, 0) for source in SOURCES}
+        positions = {name: document.get(name, 0) for name in (*SOURCES, *also)}
         if not all(type(value) is int and 0 <= value <= LARGEST for value in positions.values()):
             raise TypeError
     except (ValueError, TypeError, RecursionError):

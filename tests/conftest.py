@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+import hypothesis
 import pytest
 import pytest_asyncio
 
@@ -20,6 +21,10 @@ from cli.embedded import EmbeddedBroker, EmbeddedPostgres, free_port
 from cli.kafka import ApacheKafka
 from cli.roles import ROLES
 from tests.platform import Platform, running_platform
+
+# How long a machine that is busy takes to think of an example says nothing about the code.
+hypothesis.settings.register_profile("busy", suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("busy")
 
 OWNER, LOGIN, PASSWORD = "homeward_test_owner", "homeward_test", "only-for-tests"
 

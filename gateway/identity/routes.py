@@ -12,7 +12,7 @@ from sqlalchemy import select
 from chassis.concurrency import set_etag
 from chassis.db import after_commit
 from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
-from chassis.routing import CallerDep, Router, SessionDep, public, public_form, requires
+from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, public, public_form, requires
 from contracts.codes import Slug
 from contracts.scopes import Scope
 from gateway.identity import service
@@ -24,6 +24,7 @@ from gateway.identity.schemas import (
     ClientWithSecret,
     OrganisationIn,
     OrganisationOut,
+    OrganisationPatch,
     RevocationsOut,
     TokenError,
     TokenErrorCode,
@@ -120,6 +121,22 @@ async def register_organisation(
 ) -> OrganisationOut:
     """Register an organisation under a slug that stays its own."""
     row = await service.register_organisation(session, caller, body)
+    set_etag(response, row.version)
+    return OrganisationOut.of(row)
+
+
+@organisations.patch("/{organisation_id}", summary="Change an organisation")
+@requires(MANAGE, if_match=True)
+async def change_organisation(
+    organisation_id: Id,
+    body: OrganisationPatch,
+    session: SessionDep,
+    caller: CallerDep,
+    precondition: PreconditionDep,
+    response: Response,
+) -> OrganisationOut:
+    """Change its name, or the programmes that an office runs: its tokens name them from the next one on."""
+    row = await service.change_organisation(session, caller, organisation_id, body, precondition)
     set_etag(response, row.version)
     return OrganisationOut.of(row)
 

@@ -23,6 +23,19 @@ def _shown(text: str) -> str:
     return text
 
 
+Name = Annotated[str, AfterValidator(_shown), Field(min_length=1, max_length=200, description="Its name, for people.")]
+Programmes = Annotated[
+    list[Slug], Field(max_length=100, description="For a programme office: the programmes that it runs.")
+]
+
+
+class OrganisationPatch(Body):
+    """What changes of an organisation; its kind and its slug never do."""
+
+    name: Name | None = None
+    programmes: Programmes | None = None
+
+
 class OrganisationIn(Body):
     """An organisation to register."""
 
@@ -30,12 +43,8 @@ class OrganisationIn(Body):
     kind: OrganisationKind = Field(
         description="What it does; `internal` is the platform's own and not registered here."
     )
-    name: Annotated[str, AfterValidator(_shown)] = Field(
-        min_length=1, max_length=200, description="Its name, for people."
-    )
-    programmes: list[Slug] = Field(
-        default=[], max_length=100, description="For a programme office: the programmes that it runs."
-    )
+    name: Name
+    programmes: Programmes = Field(default=[])
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

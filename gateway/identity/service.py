@@ -11,12 +11,13 @@ from sqlalchemy.dialects.postgresql import insert
 
 from chassis import audit
 from chassis.auth import Caller, OrganisationKind
+from chassis.concurrency import Precondition
 from chassis.db import Session, now
 from chassis.errors import CONFLICT, FORBIDDEN, NOT_FOUND, FieldError, Problem, invalid, state_conflict
 from chassis.ids import new_id
 from chassis.settings import Settings
 from gateway.identity.keys import signing_keys
-from gateway.identity.schemas import ClientIn, OrganisationIn, TokenErrorCode
+from gateway.identity.schemas import ClientIn, OrganisationIn, OrganisationPatch, TokenErrorCode
 from gateway.identity.secrets import hash_secret, matches, new_secret
 from gateway.models import Client, Organisation
 
@@ -24,6 +25,7 @@ TOKEN_SECONDS = 600
 REVOKED_KNOWN_FOR = timedelta(seconds=2 * TOKEN_SECONDS)
 """How long a revocation is announced: no token that it concerns lives longer."""
 GRANT = "client_credentials"
+OWN = "the platform's own organisation and clients are set up by whoever runs it, not over HTTP"
 
 
 class TokenRefused(Exception):  # noqa: N818 - a refusal, answered as RFC 6749 says
@@ -112,6 +114,33 @@ async def register_organisation(session: Session, caller: Caller, body: Organisa
     return row
 
 
+async def change_organisation(
+    session: Session, caller: Caller, slug: str, body: OrganisationPatch, precondition: Precondition
+) -> Organisation:
+    """Change what may change of an organisation.
+
+    Raises:
+        Problem: 404; 403 for the platform's own; 412; 422, programmes for what is no programme office.
+    """
+    row = await session.get(Organisation, slug, with_for_update=True)
+    if row is None:
+        raise Problem(NOT_FOUND)
+    if row.kind == OrganisationKind.INTERNAL:
+        raise Problem(FORBIDDEN, OWN)
+    precondition.check(row.version)
+    if body.programmes and row.kind != OrganisationKind.PROGRAMME_OFFICE:
+        raise invalid(
+            FieldError(
+                pointer="/programmes", code="programmes_of_office", detail="only a programme office has programmes"
+            )
+        )
+    row.name = row.name if body.name is None else body.name
+    row.programmes = row.programmes if body.programmes is None else body.programmes
+    await _changed(session, row)
+    audit.record(session, caller, "change", "organisation", slug, {"programmes": row.programmes})
+    return row
+
+
 async def get_organisation(session: Session, slug: str) -> Organisation:
     """An organisation.
 
@@ -180,7 +209,7 @@ async def _to_change(session: Session, client_id: str) -> Client:
         raise Problem(NOT_FOUND)
     organisation = await session.get_one(Organisation, row.organisation)
     if organisation.kind == OrganisationKind.INTERNAL:
-        raise Problem(FORBIDDEN, "the platform's own clients are set up by whoever runs it, not over HTTP")
+        raise Problem(FORBIDDEN, OWN)
     return row
 
 
@@ -215,7 +244,7 @@ async def revoke(session: Session, caller: Caller, client_id: str) -> Client:
     return row
 
 
-async def _changed(session: Session, row: Client) -> None:
+async def _changed(session: Session, row: Client | Organisation) -> None:
     row.version += 1
     row.updated_at = now()
     await session.flush()

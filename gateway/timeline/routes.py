@@ -128,6 +128,6 @@ async def read_summary(returnee_id: UUID, session: SessionDep, caller: CallerDep
         return_kind=person.return_kind,
         referrer=person.referrer,
         implementer=person.implementer,
-        **await service.standing(session, who),
+        **await service.standing(session, who, person.case_id),
         freshness=freshness_of(fresh),
     )

@@ -9,7 +9,17 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from chassis.inbox import Freshness
-from contracts.codes import CaseState, ClosureReason, DeadlineKind, NeedsPriority, ReturnKind
+from contracts.codes import (
+    AssistanceGroup,
+    CaseState,
+    ClosureReason,
+    DeadlineKind,
+    Money,
+    NeedsPriority,
+    PaymentMethod,
+    ReturnKind,
+)
+from contracts.training import WorkKind
 from gateway.handlers import EVENTS, SOURCES
 from gateway.models import TimelineEntry
 from gateway.timeline.sentences import Language, short
@@ -24,7 +34,25 @@ LINKS = {
     "household_id": ("household", "/v1/households/{}"),
     "arrival_id": ("arrival", "/v1/arrivals/{}"),
     "cooperative_id": ("cooperative", "/v1/cooperatives/{}"),
+    "flight_id": ("flight", "/v1/flights/{}"),
+    "deadline_id": ("deadline", "/v1/deadlines/{}"),
+    "survey_id": ("survey", "/v1/surveys/{}"),
+    "service_referral_id": ("service_referral", "/v1/service-referrals/{}"),
+    "grant_id": ("grant", "/v1/grants/{}"),
+    "payment_id": ("payment", "/v1/payments/{}"),
+    "course_id": ("course", "/v1/courses/{}"),
+    "cohort_id": ("cohort", "/v1/cohorts/{}"),
+    "enrolment_id": ("enrolment", "/v1/enrolments/{}"),
+    "placement_id": ("placement", "/v1/placements/{}"),
+    "vacancy_id": ("vacancy", "/v1/vacancies/{}"),
+    "mentor_id": ("mentor", "/v1/mentors/{}"),
 }
+BELOW = {
+    "travel_id": ("referral", "travel", "/travel/{}"),
+    "visit_id": ("case", "visit", "/visits/{}"),
+    "plan_id": ("case", "plan", "/plan"),
+}
+"""What is found below another resource."""
 
 
 class Order(StrEnum):
@@ -76,8 +104,9 @@ class Entry(BaseModel):
     def of(cls, row: TimelineEntry, language: Language) -> Self:
         """As it is sent."""
         links = {name: path.format(row.data[key]) for key, (name, path) in LINKS.items() if row.data.get(key)}
-        if "plan_id" in row.data and "case" in links:
-            links["plan"] = links["case"] + "/plan"
+        for key, (above, name, path) in BELOW.items():
+            if row.data.get(key) and above in links:
+                links[name] = links[above] + path.format(row.data[key])
         return cls(
             id=row.id,
             occurred_at=row.occurred_at,
@@ -147,6 +176,55 @@ class DeadlineNow(BaseModel):
     missed: bool
 
 
+class GrantNow(BaseModel):
+    """Where a grant stands."""
+
+    id: UUID
+    state: str = Field(description="The last thing that grants said: requested, approved, delivered, cancelled, ...")
+    group: AssistanceGroup
+    amount: Money
+
+
+class PaymentNow(BaseModel):
+    """Where a payment stands."""
+
+    id: UUID
+    grant_id: UUID
+    state: str = Field(description="The last thing that grants said: scheduled, released, confirmed, reversed, ...")
+    method: PaymentMethod
+    amount: Money
+    due_on: date | None = None
+    confirmed_on: date | None = None
+
+
+class EnrolmentNow(BaseModel):
+    """Where an enrolment stands."""
+
+    id: UUID
+    state: str = Field(description="The last thing that training said: requested, confirmed, started, completed, ...")
+    group: AssistanceGroup
+    course_id: UUID | None = None
+    cohort_id: UUID | None = None
+
+
+class PlacementNow(BaseModel):
+    """Where a placement in work stands."""
+
+    id: UUID
+    state: str = Field(description="The last thing that training said: proposed, started, retention_checked or ended.")
+    kind: WorkKind
+    started_on: date | None = None
+    ended_on: date | None = None
+
+
+class Totals(BaseModel):
+    """What it comes to, as far as the reader is told; one amount a currency."""
+
+    granted: list[Money] = Field(description="Grants that were approved and not taken back.")
+    paid: list[Money] = Field(description="Payments whose receipt was confirmed and that were not taken back.")
+    enrolments_completed: int
+
+
 class Summary(BaseModel):
     """Where a returnee stands with each service."""
 
@@ -161,6 +239,11 @@ class Summary(BaseModel):
     travel: TravelNow | None
     arrival: ArrivalNow | None
     plan: PlanNow | None
+    grants: list[GrantNow]
+    payments: list[PaymentNow]
+    enrolments: list[EnrolmentNow]
+    placements: list[PlacementNow]
+    totals: Totals
     deadlines: list[DeadlineNow] = Field(description="Those to come and those that were missed, the earliest first.")
     updated_at: datetime | None = Field(description="When the last of these facts was recorded.")
     freshness: dict[str, FreshnessOut]

@@ -1,8 +1,9 @@
 """Timelines and summaries, from what the services have published."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -13,12 +14,25 @@ from chassis.access import Role, participation, roles_of
 from chassis.auth import Caller
 from chassis.beneficiaries import beneficiary
 from chassis.db import Session
+from chassis.events import EventData
 from chassis.pagination import Rows, page
-from contracts import cases, reception
-from gateway.handlers import SOURCES
+from contracts import cases, grants, reception, training
+from contracts.codes import Money
+from gateway.handlers import EVENTS, SOURCES
 from gateway.models import Relation, TimelineEntry
 from gateway.positions import Positions
-from gateway.timeline.schemas import ArrivalNow, CaseNow, DeadlineNow, PlanNow, TravelNow
+from gateway.timeline.schemas import (
+    ArrivalNow,
+    CaseNow,
+    DeadlineNow,
+    EnrolmentNow,
+    GrantNow,
+    PaymentNow,
+    PlacementNow,
+    PlanNow,
+    Totals,
+    TravelNow,
+)
 
 
 @dataclass(frozen=True)
@@ -159,17 +173,53 @@ ARRIVAL = {
         reception.ArrivalDeclined,
         reception.ArrivalConfirmed,
         reception.ArrivalReopened,
+        reception.ArrivalDiverted,
+        reception.ArrivalCorrected,
     )
 }
+BESIDE = {reception.ArrivalProfiled.event_type, reception.ArrivalCorrected.event_type}
+"""What is said of an arrival without moving it."""
 
 
-async def standing(session: Session, who: Reader) -> dict[str, Any]:
-    """Where a returnee stands with each service, from the last facts that the reader may see."""
-    statement = entries(who).where(TimelineEntry.type.in_(CASE | TRAVEL | PLAN | DEADLINE | ARRIVAL))
+def _facts(base: type[EventData], *but: type[EventData]) -> set[str]:
+    return {name for name, model in EVENTS.items() if issubclass(model, base) and not issubclass(model, but)}
+
+
+GRANT = _facts(grants.GrantFact)
+PAYMENT = _facts(grants.PaymentFact)
+PLACEMENT = _facts(training.PlacementFact)
+ENROLMENT = _facts(
+    training.EnrolmentFact, training.AttendanceFact, training.EnrolmentAssessed, training.EnrolmentQuestioned
+)
+GRANTED = {"approved", "ordered", "delivered", "closed"}
+TAKEN_BACK = {"failed", "reversed", "recovered"}
+
+
+async def standing(session: Session, who: Reader, case_id: UUID) -> dict[str, Any]:
+    """Where a returnee stands with each service, from the last facts that the reader may see.
+
+    Args:
+        session: The session.
+        who: Whose summary, for whom.
+        case_id: The case that they are in, or were in last.
+    """
+    told = CASE | TRAVEL | PLAN | DEADLINE | ARRIVAL | GRANT | PAYMENT | ENROLMENT | PLACEMENT
+    statement = entries(who).where(TimelineEntry.type.in_(told))
     order = (TimelineEntry.recorded_at, TimelineEntry.source, TimelineEntry.position)
     rows = (await session.scalars(statement.order_by(*order))).all()
+    granted, paid = _each(rows, GRANT, "grant_id"), _each(rows, PAYMENT, "payment_id")
+    enrolments = _each(rows, ENROLMENT, "enrolment_id")
     return {
-        "case": _case([row for row in rows if row.type in CASE]),
+        "case": _case([row for row in rows if row.type in CASE and row.data["case_id"] == str(case_id)]),
+        "grants": [GrantNow.model_validate(item) for item in granted],
+        "payments": [PaymentNow.model_validate(item) for item in paid],
+        "enrolments": [EnrolmentNow.model_validate(item) for item in enrolments],
+        "placements": [PlacementNow.model_validate(item) for item in _each(rows, PLACEMENT, "placement_id")],
+        "totals": Totals(
+            granted=_sums(item["amount"] for item in granted if item["state"] in GRANTED),
+            paid=_sums(i["amount"] for i in paid if i.get("confirmed_on") and i["state"] not in TAKEN_BACK),
+            enrolments_completed=sum(item["state"] == "completed" for item in enrolments),
+        ),
         "travel": _travel([row for row in rows if row.type in TRAVEL]),
         "plan": _plan([row for row in rows if row.type in PLAN]),
         "arrival": _arrival([row for row in rows if row.type in ARRIVAL]),
@@ -193,6 +243,23 @@ def _together(rows: Sequence[TimelineEntry], identity: str) -> dict[str, Any] | 
         if row.data[identity] == last:
             known |= row.data
     return known
+
+
+def _each(rows: Sequence[TimelineEntry], types: Collection[str], identity: str) -> list[dict[str, Any]]:
+    """What was said of each grant, payment or enrolment, in the order in which they were first spoken of."""
+    known: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        if row.type in types:
+            about = known.setdefault(row.data[identity], {})
+            about |= row.data | {"id": row.data[identity], "state": _word(row)}
+    return list(known.values())
+
+
+def _sums(amounts: Iterable[Mapping[str, str]]) -> list[Money]:
+    sums: dict[str, Decimal] = {}
+    for money in amounts:
+        sums[money["currency"]] = sums.get(money["currency"], Decimal(0)) + Decimal(money["amount"])
+    return [Money(amount=amount, currency=currency) for currency, amount in sorted(sums.items())]
 
 
 def _case(rows: Sequence[TimelineEntry]) -> CaseNow | None:
@@ -227,7 +294,7 @@ def _arrival(rows: Sequence[TimelineEntry]) -> ArrivalNow | None:
     known = _together(rows, "arrival_id")
     if known is None:
         return None
-    told = [row for row in rows if row.type != reception.ArrivalProfiled.event_type] or rows
+    told = [row for row in rows if row.type not in BESIDE] or rows
     reopened = told[-1].type == reception.ArrivalReopened.event_type
     return ArrivalNow(
         id=known["arrival_id"],

@@ -75,7 +75,7 @@ async def apply(session: Session, payload: Payload, document: Any) -> None:
     if rules is None:
         log.info("a walk-in without a programme: no case is opened", returnee=str(returnee_id))
         return
-    case = await _open(session, returnee_id, document, rules)
+    case = await _open(session, returnee_id, document, rules, arrived_on)
     await cases.note_arrival(
         session,
         case.id,
@@ -94,7 +94,9 @@ def _rules(document: Mapping[str, Any], arrived_on: date | None) -> Rules | None
     return rules if rules is not None and rules.implementers(document["country_of_return"] or "") else None
 
 
-async def _open(session: Session, returnee_id: UUID, document: Mapping[str, Any], rules: Rules) -> CaseFile:
+async def _open(
+    session: Session, returnee_id: UUID, document: Mapping[str, Any], rules: Rules, arrived_on: date | None
+) -> CaseFile:
     programme = programmes()[document["programme"]]
     possible = rules.implementers(document["country_of_return"])
     implementer = document["organisation"] if document["organisation"] in possible else possible[0]
@@ -104,7 +106,7 @@ async def _open(session: Session, returnee_id: UUID, document: Mapping[str, Any]
     if case is not None:
         session.add(_place(case.household_id, returnee_id, member))
         case.changed()
-        await cases.add_members(session, case, [(returnee_id, member)])
+        await cases.add_members(session, case, [(returnee_id, member)], arrived_on)
     else:
         household = await _household(session, document)
         session.add(_place(household.id, returnee_id, member))
@@ -122,7 +124,7 @@ async def _open(session: Session, returnee_id: UUID, document: Mapping[str, Any]
             address="",
             needs_priority=NeedsPriority.ROUTINE,
         )
-        await cases.open_case(session, case, [(returnee_id, member)], NeedsPriority.ROUTINE)
+        await cases.open_case(session, case, [(returnee_id, member)], NeedsPriority.ROUTINE, arrived_on)
     joined = HouseholdChanged(
         returnee_id=returnee_id,
         case_id=case.id,

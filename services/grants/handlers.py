@@ -15,9 +15,12 @@ from chassis.outbox import publish
 from contracts import cases
 from contracts.cases import (
     CaseClosed,
+    CaseFact,
     CaseOpened,
     CaseProgressed,
     CaseReopened,
+    CaseResumed,
+    CaseSuspended,
     CaseTransferred,
     HouseholdChange,
     HouseholdChanged,
@@ -34,21 +37,24 @@ from contracts.codes import GrantKind
 from contracts.grants import GrantReason, ReturneeScrubbed
 from contracts.reception import (
     ArrivalConfirmed,
+    ArrivalCorrected,
     ArrivalDeclined,
+    ArrivalDiverted,
     ArrivalNoShow,
     ArrivalNotDeparted,
     ArrivalReceived,
+    ArrivalReopened,
     AssistanceProvided,
     ReceptionAssistance,
 )
-from services.grants import people, plans, transfers
+from services.grants import arrivals, people, plans, transfers
 from services.grants.cooperatives import service as cooperatives
 from services.grants.earned import service as earned
 from services.grants.earned.handlers import BY_TRAINING
 from services.grants.endings import wind_up
 from services.grants.grants import service as grants
 from services.grants.grants.rules import DECIDED, UNDECIDED
-from services.grants.models import Grant, Participant, Payment, Visit
+from services.grants.models import Arrival, Grant, Participant, Payment, Visit
 from services.grants.payees import service as payees
 from services.grants.payments import instalments
 from services.grants.payments import service as payments
@@ -60,8 +66,9 @@ log = structlog.get_logger("homeward.grants")
 
 async def case_opened(session: Session, event: Event[CaseOpened]) -> None:
     """Know the person, their place in the household and how they return, in this case of theirs."""
-    await beneficiaries.on_opened(session, event)
     data = event.data
+    await grants.lock_people(session, data.returnee_id)
+    await beneficiaries.on_opened(session, event)
     if await beneficiaries.is_erased(session, data.returnee_id):
         return
     values = {
@@ -76,30 +83,44 @@ async def case_opened(session: Session, event: Event[CaseOpened]) -> None:
         "state": data.state,
     }
     await session.execute(
-        insert(Participant).values(values).on_conflict_do_update(index_elements=["case_id", "returnee_id"], set_=values)
+        insert(Participant)
+        .values(values | {"rested_days": 0})
+        .on_conflict_do_update(index_elements=["case_id", "returnee_id"], set_=values)
     )
+    await arrivals.before_the_case(session, data.case_id, data.returnee_id, data.arrived_on)
 
 
-async def case_moved(session: Session, event: Event[CaseProgressed | CaseReopened]) -> None:
+async def case_moved(session: Session, event: Event[CaseFact]) -> None:
     """Know where the case stands."""
-    await beneficiaries.on_moved(session, event)
+    await _moved(session, event)
+
+
+async def case_suspended(session: Session, event: Event[CaseSuspended]) -> None:
+    """The case rests: its windows do not run."""
+    since = event.data.since or event.envelope.occurred_at.date()
+    await _moved(session, event, suspended_on=since)
+
+
+async def case_resumed(session: Session, event: Event[CaseResumed]) -> None:
+    """The case goes on, and its windows are as much longer as it rested."""
+    await _moved(session, event, suspended_on=None, rested_days=Participant.rested_days + event.data.rested_days)
+
+
+async def _moved(session: Session, event: Event[Any], **values: Any) -> None:
     data = event.data
+    await grants.lock_people(session, data.returnee_id)
+    await beneficiaries.on_moved(session, event)
     await session.execute(
         update(Participant)
         .where(Participant.case_id == data.case_id, Participant.returnee_id == data.returnee_id)
-        .values(state=data.state)
+        .values(state=data.state, **values)
     )
 
 
 async def case_closed(session: Session, event: Event[CaseClosed]) -> None:
     """Give back what was reserved and not spent; money that is on its way is waited for."""
-    await beneficiaries.on_moved(session, event)
     data = event.data
-    await session.execute(
-        update(Participant)
-        .where(Participant.case_id == data.case_id, Participant.returnee_id == data.returnee_id)
-        .values(state=data.state)
-    )
+    await _moved(session, event, suspended_on=None)
     await cooperatives.pass_on(session, data.returnee_id, data.case_id)
     for grant in await _grants(session, Grant.case_id == data.case_id, Grant.returnee_id == data.returnee_id):
         await wind_up(session, grant, GrantReason.CASE_CLOSED)
@@ -107,8 +128,9 @@ async def case_closed(session: Session, event: Event[CaseClosed]) -> None:
 
 async def case_transferred(session: Session, event: Event[CaseTransferred]) -> None:
     """Another partner goes on: what is committed goes with the case, and the one before has no part in it."""
-    await beneficiaries.on_transferred(session, event)
     data = event.data
+    await grants.lock_people(session, data.returnee_id)
+    await beneficiaries.on_transferred(session, event)
     moved = await session.scalar(
         update(Participant)
         .where(Participant.case_id == data.case_id, Participant.returnee_id == data.returnee_id)
@@ -151,6 +173,7 @@ async def household_changed(session: Session, event: Event[HouseholdChanged]) ->
 async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> None:
     """Give up what was not begun, and keep the amounts without the person."""
     returnee_id = event.data.returnee_id
+    await grants.lock_people(session, returnee_id)
     await beneficiaries.on_erased(session, event)
     await cooperatives.pass_on(session, returnee_id)
     for grant in await _grants(session, Grant.returnee_id == returnee_id):
@@ -159,18 +182,25 @@ async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> Non
     await cooperatives.scrub(session, returnee_id)
     await grants.scrub(session, returnee_id)
     await payees.scrub(session, returnee_id)
-    for table in (Participant, Visit):
+    for table in (Participant, Visit, Arrival):
         await session.execute(delete(table).where(table.returnee_id == returnee_id))
     publish(session, ReturneeScrubbed(returnee_id=returnee_id))
 
 
-async def arrived(session: Session, event: Event[ArrivalReceived | ArrivalConfirmed]) -> None:
-    """The person is here: the packages after the arrival are open to them, and their windows run."""
-    data = event.data
-    where = [Participant.returnee_id == data.returnee_id]
-    if data.case_id is not None:
-        where.append(Participant.case_id == data.case_id)
-    await session.execute(update(Participant).where(*where).values(arrived_on=data.arrived_on))
+async def arrived(session: Session, event: Event[ArrivalReceived | ArrivalConfirmed | ArrivalCorrected]) -> None:
+    """The person is here: the packages after the arrival are open to them, and their windows run from that day."""
+    await arrivals.note(session, event.data, event.data.arrived_on)
+
+
+async def arrival_reopened(session: Session, event: Event[ArrivalReopened]) -> None:
+    """How an arrival ended was a mistake; its day stays where the person is still said to be here."""
+    if event.data.state not in arrivals.HERE:
+        await arrivals.note(session, event.data, None)
+
+
+async def elsewhere(session: Session, event: Event[ArrivalDiverted]) -> None:
+    """The person arrives at another port: they are not here yet."""
+    await arrivals.note(session, event.data, None)
 
 
 async def travel_confirmed(session: Session, event: Event[TravelConfirmed]) -> None:
@@ -213,7 +243,13 @@ async def journey_off(session: Session, event: Event[TravelCancelled | TravelNot
     await _cash_back(session, Grant.returnee_id == data.returnee_id, Grant.travel_id == data.travel_id)
 
 
-async def not_there(session: Session, event: Event[ArrivalNoShow | ArrivalNotDeparted | ArrivalDeclined]) -> None:
+async def not_arrived(session: Session, event: Event[ArrivalNoShow | ArrivalNotDeparted]) -> None:
+    """The person is not here, whatever was said before, and nobody came to the desk."""
+    await arrivals.note(session, event.data, None)
+    await not_at_the_desk(session, event)
+
+
+async def not_at_the_desk(session: Session, event: Event[Any]) -> None:
     """Nobody came to the desk for the prepared cash."""
     data = event.data
     where = [Grant.returnee_id == data.returnee_id, Grant.source == "travel"]
@@ -226,6 +262,7 @@ async def referral_withdrawn(session: Session, event: Event[ReferralWithdrawn]) 
     """They stay: nothing that was not begun is given."""
     data = event.data
     if data.returnee_id is not None and data.case_id is not None:
+        await grants.lock_people(session, data.returnee_id)
         for grant in await _grants(session, Grant.returnee_id == data.returnee_id, Grant.case_id == data.case_id):
             await wind_up(session, grant, GrantReason.NOT_WANTED, desk=True)
 
@@ -293,6 +330,8 @@ HANDLERS: Handlers = {
     CaseOpened: case_opened,
     CaseProgressed: case_moved,
     CaseReopened: case_moved,
+    CaseSuspended: case_suspended,
+    CaseResumed: case_resumed,
     CaseClosed: case_closed,
     HouseholdChanged: household_changed,
     ReturneeErased: returnee_erased,
@@ -304,8 +343,11 @@ HANDLERS: Handlers = {
     VisitRecorded: visit_recorded,
     ArrivalReceived: arrived,
     ArrivalConfirmed: arrived,
-    ArrivalNoShow: not_there,
-    ArrivalNotDeparted: not_there,
-    ArrivalDeclined: not_there,
+    ArrivalCorrected: arrived,
+    ArrivalReopened: arrival_reopened,
+    ArrivalDiverted: elsewhere,
+    ArrivalNoShow: not_arrived,
+    ArrivalNotDeparted: not_arrived,
+    ArrivalDeclined: not_at_the_desk,
     AssistanceProvided: assisted,
 }

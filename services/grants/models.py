@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     CheckConstraint,
     Computed,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     LargeBinary,
     Numeric,
     UniqueConstraint,
+    Uuid,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -31,7 +33,7 @@ class Base(DeclarativeBase):
     """Base of the tables of grants."""
 
     metadata = new_metadata()
-    type_annotation_map: ClassVar = TYPES | {Decimal: MONEY}
+    type_annotation_map: ClassVar = TYPES | {Decimal: MONEY, list[UUID]: ARRAY(Uuid)}
     __mapper_args__ = READ_BACK
 
 
@@ -56,6 +58,31 @@ class Participant(Base):
     implementer: Mapped[str]
     state: Mapped[str]
     arrived_on: Mapped[date | None]
+    suspended_on: Mapped[date | None]
+    """Since when the case rests, and its clocks stand."""
+    rested_days: Mapped[int] = mapped_column(default=0)
+    """For how long it rested before."""
+
+
+class Arrival(Base):
+    """An arrival as reception tells it, kept also while the case is not known yet."""
+
+    __tablename__ = "arrival"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    returnee_id: Mapped[UUID] = mapped_column(index=True)
+    case_id: Mapped[UUID | None]
+    arrived_on: Mapped[date | None]
+
+
+class AppliedPlan(Base):
+    """The newest version of a case's plan that grants were made of, and its lines: whose each is and of what kind."""
+
+    __tablename__ = "applied_plan"
+
+    case_id: Mapped[UUID] = mapped_column(primary_key=True)
+    plan_version: Mapped[int]
+    lines: Mapped[dict[str, Any]]
 
 
 class Budget(Resource):
@@ -162,12 +189,16 @@ class Grant(Resource):
     state: Mapped[str]
     reason: Mapped[str | None]
     requester: Mapped[UUID]
+    preparers: Mapped[list[UUID]]
+    """Everybody who requested it, changed it or wrote the plan that it is of: none of them approves or releases it."""
     source: Mapped[str]
     plan_id: Mapped[UUID | None] = mapped_column(index=True)
-    plan_line_id: Mapped[UUID | None] = mapped_column(unique=True)
+    plan_line_id: Mapped[UUID | None]
     travel_id: Mapped[UUID | None]
     round: Mapped[int] = mapped_column(default=1)
     """Of approvals: an amendment begins another."""
+    planned: Mapped[Decimal | None]
+    """What the plan in force says, where it is another amount than the one that was approved already."""
     approvers_needed: Mapped[int]
     quotes_needed: Mapped[int]
     outside_window: Mapped[bool] = mapped_column(default=False)
@@ -187,6 +218,12 @@ class Grant(Resource):
         CheckConstraint("amount > 0 AND counted >= 0 AND counted <= amount", name="amount"),
         CheckConstraint("state = 'rejected' OR budget_id IS NOT NULL", name="from_a_budget"),
         CheckConstraint("(state IN ('rejected', 'cancelled')) = (reason IS NOT NULL)", name="reason"),
+        Index(
+            "uq_grant_plan_line",
+            "plan_line_id",
+            unique=True,
+            postgresql_where=text("state NOT IN ('rejected', 'cancelled')"),
+        ),
         Index("uq_grant_travel", "returnee_id", "travel_id", unique=True, postgresql_where=text("source = 'travel'")),
         Index("ix_grant_updated_at", "updated_at"),
         Index("ix_grant_parts", "parts", postgresql_using="gin", postgresql_ops={"parts": "jsonb_path_ops"}),
@@ -241,9 +278,19 @@ class CitedDocument(Base):
     grant_id: Mapped[UUID] = mapped_column(ForeignKey("assistance_grant.id"), primary_key=True)
     document_id: Mapped[UUID] = mapped_column(primary_key=True)
     state: Mapped[str] = mapped_column(default="cited", server_default="cited")
+    kind: Mapped[str | None]
+    """What cases says that it is."""
     checked_at: Mapped[datetime | None]
 
-    __table_args__ = (CheckConstraint("state IN ('cited', 'found', 'unknown')", name="state_known"),)
+    __table_args__ = (
+        CheckConstraint("state IN ('cited', 'found', 'unknown', 'taken')", name="state_known"),
+        Index(
+            "uq_cited_document_alone",
+            "document_id",
+            unique=True,
+            postgresql_where=text("state = 'found' AND kind IN ('invoice', 'delivery')"),
+        ),
+    )
 
 
 class Visit(Base):

@@ -10,15 +10,16 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis import audit, jobs
 from chassis.aliases import same_person
 from chassis.db import Session, now
+from chassis.errors import Problem, ProblemType
 from chassis.http import ServiceClient
 from chassis.jobs import JobKind, Payload
-from contracts.codes import GrantKind
+from contracts.codes import PROVED_BY, DocumentKind, GrantKind, Paper
 from services.grants import people
 from services.grants.cooperatives.models import Cooperative
 from services.grants.grants.rules import TRANSITIONS, GrantState
@@ -26,14 +27,28 @@ from services.grants.models import CitedDocument, Delivery, Grant, Payment, Quot
 
 ASK = "grants.document.ask"
 AGAIN = timedelta(hours=1)
-FOUND, UNKNOWN = "found", "unknown"
+FOUND, UNKNOWN, TAKEN = "found", "unknown", "taken"
+ONLY_ONCE = (DocumentKind.INVOICE, DocumentKind.DELIVERY)
+"""What is paid, or proved, once: an index of the table holds it too. Instalments of one grant may share an invoice."""
+DOCUMENT_TAKEN = ProblemType(
+    "document-taken",
+    409,
+    "Another grant rests on the document",
+    "An invoice is paid, and a handover proved, under one grant: nothing is funded twice.",
+)
 
 
 async def cite(session: Session, grant_id: UUID, documents: Iterable[UUID]) -> None:
-    """Have cases asked for documents that something about a grant cites; what it has already is not asked again."""
+    """Have cases asked for documents that something about a grant cites; what it has already is not asked again.
+
+    Raises:
+        Problem: 409 `document-taken`.
+    """
     ids = sorted(set(documents))
     if not ids:
         return
+    if await session.scalar(_taken(grant_id).where(CitedDocument.document_id.in_(ids)).limit(1)) is not None:
+        raise Problem(DOCUMENT_TAKEN)
     statement = insert(CitedDocument).values([{"grant_id": grant_id, "document_id": each} for each in ids])
     asked = await session.scalars(
         statement.on_conflict_do_update(
@@ -46,24 +61,42 @@ async def cite(session: Session, grant_id: UUID, documents: Iterable[UUID]) -> N
         await _ask_at(session, grant_id, document_id, None)
 
 
-async def on_file(session: Session, grant_id: UUID, documents: Iterable[UUID]) -> set[UUID]:
-    """Which of the documents cases has, for this grant."""
-    rows = await session.scalars(
-        select(CitedDocument.document_id).where(
+async def on_file(session: Session, grant_id: UUID, documents: Iterable[UUID]) -> dict[UUID, str | None]:
+    """Which of the documents cases has, for this grant, and what they are."""
+    rows = await session.execute(
+        select(CitedDocument.document_id, CitedDocument.kind).where(
             CitedDocument.grant_id == grant_id,
             CitedDocument.document_id.in_(list(documents)),
             CitedDocument.state == FOUND,
         )
     )
-    return set(rows)
+    return {row.document_id: row.kind for row in rows}
+
+
+async def proved(session: Session, grant_id: UUID, cited: Iterable[tuple[Paper, UUID]]) -> set[str]:
+    """Which papers are there: by documents that cases has for this grant, and that are what they are cited as."""
+    listed = list(cited)
+    kinds = await on_file(session, grant_id, [document for _, document in listed])
+    return {paper.value for paper, document in listed if kinds.get(document) in PROVED_BY[paper]}
+
+
+def _taken(grant_id: UUID) -> Select[UUID]:
+    """Documents that count for another grant and can count only once; what became of nothing holds none."""
+    return (
+        select(CitedDocument.document_id)
+        .join(Grant, Grant.id == CitedDocument.grant_id)
+        .where(CitedDocument.grant_id != grant_id, CitedDocument.state == FOUND, CitedDocument.kind.in_(ONLY_ONCE))
+        .where(Grant.state.not_in((GrantState.REJECTED, GrantState.CANCELLED)))
+    )
 
 
 async def quotes(session: Session, grant: Grant) -> int:
-    """How many quotes can be compared: their documents are on file."""
+    """How many quotes can be compared: each has a document of its own on file that is a quote."""
     query = (
-        select(func.count(Quote.id))
+        select(func.count(Quote.document.distinct()))
         .join(CitedDocument, CitedDocument.document_id == Quote.document)
         .where(Quote.grant_id == grant.id, CitedDocument.grant_id == grant.id, CitedDocument.state == FOUND)
+        .where(CitedDocument.kind == DocumentKind.QUOTE)
     )
     return (await session.execute(query)).scalar_one()
 
@@ -74,6 +107,7 @@ async def handed_over(session: Session, grant: Grant) -> date | None:
         select(func.max(Delivery.delivered_on))
         .join(CitedDocument, CitedDocument.document_id == Delivery.certificate)
         .where(Delivery.grant_id == grant.id, CitedDocument.grant_id == grant.id, CitedDocument.state == FOUND)
+        .where(CitedDocument.kind.in_(PROVED_BY[Paper.HANDOVER_CERTIFICATE]))
     )
     return day
 
@@ -100,22 +134,38 @@ async def _ask(client: ServiceClient, payload: Payload) -> Any:
 async def _note(session: Session, payload: Payload, document: Any) -> None:
     grant_id, document_id = UUID(payload["grant_id"]), UUID(payload["document_id"])
     grant = await session.get_one(Grant, grant_id, with_for_update=True)
-    found = document is not None and await _is_about(session, grant, document)
+    state = FOUND if document is not None and await _is_about(session, grant, document) else UNKNOWN
+    kind: str | None = document["kind"] if state == FOUND else None
+    if state == FOUND and not await _may_count(session, grant_id, document_id, kind):
+        state = TAKEN
     await session.execute(
         update(CitedDocument)
         .where(CitedDocument.grant_id == grant_id, CitedDocument.document_id == document_id)
-        .values(state=FOUND if found else UNKNOWN, checked_at=now())
+        .values(state=state, kind=kind, checked_at=now())
     )
-    if not found:
-        audit.record(session, people.SYSTEM, "document-unknown", "grant", grant_id, {"document_id": str(document_id)})
+    if state != FOUND:
+        audit.record(session, people.SYSTEM, f"document-{state}", "grant", grant_id, {"document_id": str(document_id)})
         if TRANSITIONS[GrantState(grant.state)]:  # it may be uploaded after it was cited
             later = (await session.execute(select(now() + AGAIN))).scalar_one()
             await _ask_at(session, grant_id, document_id, later)
         return
     waiting = select(Payment).where(Payment.grant_id == grant_id, Payment.state == "scheduled").order_by(Payment.id)
     for payment in await session.scalars(waiting.with_for_update()):
-        kinds = {paper["kind"] for paper in payment.papers if paper["document"] == str(document_id)}
-        payment.papers_there = sorted(kinds.union(payment.papers_there))
+        kinds = {Paper(paper["kind"]) for paper in payment.papers if paper["document"] == str(document_id)}
+        proved = {paper.value for paper in kinds if kind in PROVED_BY[paper]}
+        payment.papers_there = sorted(proved.union(payment.papers_there))
+
+
+async def _may_count(session: Session, grant_id: UUID, document_id: UUID, kind: str | None) -> bool:
+    """Whether a document may count for a grant: one invoice, one handover certificate are never for two."""
+    if kind not in ONLY_ONCE:
+        return True
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"document/{document_id}", 0))))
+    if await session.scalar(_taken(grant_id).where(CitedDocument.document_id == document_id).limit(1)) is not None:
+        return False
+    given_up = (CitedDocument.document_id == document_id, CitedDocument.grant_id != grant_id)
+    await session.execute(update(CitedDocument).where(*given_up, CitedDocument.state == FOUND).values(state=TAKEN))
+    return True
 
 
 async def _is_about(session: Session, grant: Grant, document: Any) -> bool:

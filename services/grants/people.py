@@ -12,7 +12,7 @@ from chassis.auth import Caller, OrganisationKind
 from chassis.db import Session
 from chassis.errors import FORBIDDEN, NOT_FOUND, Problem
 from chassis.routing import NotKnownYet
-from contracts.codes import actor_id
+from contracts.codes import CaseState, actor_id
 from services.grants.models import Participant
 
 SYSTEM = Caller("service-grants", "homeward", OrganisationKind.INTERNAL, frozenset())
@@ -45,7 +45,7 @@ async def participant(
     found: Participant | None = await session.scalar(query)
     if found is None:
         if not caught_up:
-            raise NotKnownYet
+            raise NotKnownYet(returnee_id)
         raise Problem(NOT_FOUND)
     await must_work_for(session, returnee_id, caller)
     return found
@@ -66,6 +66,23 @@ async def must_work_for(session: Session, returnee_id: UUID | None, caller: Call
 def works_for(returnee_id: SQLColumnExpression[UUID | None], caller: Caller) -> ColumnElement[bool]:
     """Whether the caller may do more than look, in SQL; see `must_work_for`."""
     return or_(returnee_id.is_(None), holds(returnee_id, WORKERS, caller))
+
+
+async def households(session: Session, ids: Iterable[UUID], *, also: UUID | None = None) -> list[UUID]:
+    """The households in which somebody has a case that is not closed, under any of their ids, in order.
+
+    Args:
+        session: The session.
+        ids: Every id of the person, or of some people.
+        also: One more.
+    """
+    rows = await session.scalars(
+        select(Participant.household_id)
+        .where(Participant.returnee_id.in_(list(ids)), Participant.state != CaseState.CLOSED)
+        .where(Participant.household_id.is_not(None))
+        .distinct()
+    )
+    return sorted({each for each in (*rows, also) if each is not None})
 
 
 async def household(session: Session, household_id: UUID | None) -> list[UUID]:

@@ -1,5 +1,6 @@
 """The job that makes grants of an approved plan: its lines are fetched from cases, and each becomes one grant, once."""
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -7,21 +8,20 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
 
-from chassis import jobs
-from chassis.aliases import same_person
-from chassis.beneficiaries import is_erased
+from chassis import audit, beneficiaries, jobs
 from chassis.db import Session, now, savepoint
 from chassis.errors import INVALID, STATE_CONFLICT, Problem
 from chassis.http import ServiceClient
 from chassis.jobs import JobKind, Payload
-from contracts.codes import GrantKind
+from contracts.codes import CaseState, GrantKind
 from contracts.grants import GrantReason
 from services.grants import people
 from services.grants.budgets.ledger import BUDGET_EXHAUSTED
 from services.grants.grants import service
-from services.grants.grants.rules import CEILING_EXCEEDED, UNDECIDED
-from services.grants.models import Grant, Participant
+from services.grants.grants.rules import CEILING_EXCEEDED, DECIDED, UNDECIDED
+from services.grants.models import AppliedPlan, Grant, Participant
 
 FETCH_PLAN = "grants.plan.fetch"
 FIRST_AGAIN, LAST_AGAIN = timedelta(seconds=1), timedelta(minutes=5)
@@ -54,46 +54,58 @@ async def _grant(session: Session, payload: Payload, plan: Any) -> None:
     if plan is None:
         log.info("no plan to grant: cases does not have it any more")
         return
-    case_id, plan_id = UUID(payload["case_id"]), UUID(payload["plan_id"])
+    case_id = UUID(payload["case_id"])
+    wanted = {UUID(line["beneficiary"]) for line in plan["lines"]}
+    await service.lock_people(session, *wanted)
     found = await session.scalars(select(Participant).where(Participant.case_id == case_id))
     members = {member.returnee_id: member for member in found}
-    planned = {UUID(line["beneficiary"]) for line in plan["lines"]}
-    gone = {each for each in planned - members.keys() if await is_erased(session, each)}
-    lines = {
-        UUID(line["id"]): line
-        for line in plan["lines"]
-        if Decimal(line["budget"]["amount"]) > 0 and UUID(line["beneficiary"]) not in gone
-    }
-    wanted = {UUID(line["beneficiary"]) for line in lines.values()}
-    if gone and not wanted:
-        return
-    if not wanted <= members.keys() or await service.first_arrival(session, case_id) is None:
+    unknown = [who for who in sorted(wanted - members.keys()) if not await beneficiaries.is_erased(session, who)]
+    closed = all(member.state == CaseState.CLOSED for member in members.values())
+    if unknown or (not closed and await service.first_arrival(session, case_id) is None):
         await _ask_again(session, payload)
         return
-    household = next(iter(members.values())).household_id
-    ids = sorted({one for member in wanted for one in await same_person(session, member)})
-    await people.lock(session, ids, [household])
+    lines = {UUID(line["id"]): line for line in plan["lines"] if UUID(line["beneficiary"]) in members}
+    if not await _is_newer(session, case_id, payload["plan_version"], lines):
+        return
+    await _take_over(session, payload, plan, lines, members)
+
+
+async def _take_over(
+    session: Session,
+    payload: Payload,
+    plan: Any,
+    lines: Mapping[UUID, Any],
+    members: Mapping[UUID, Participant],
+) -> None:
+    """Ask for what a plan says, change what is not decided, and take back what it does not say any more."""
     granted = await session.scalars(
         select(Grant)
-        .where(Grant.case_id == case_id, Grant.plan_line_id.is_not(None))
+        .where(Grant.case_id == UUID(payload["case_id"]), Grant.plan_line_id.is_not(None))
         .order_by(Grant.id)
-        .with_for_update()
+        .with_for_update(),
+        execution_options={"populate_existing": True},
     )
-    there = {grant.plan_line_id: grant for grant in granted}
-    preparer = UUID(payload["preparer"])
+    there: dict[UUID | None, Grant] = {}
+    before: dict[UUID | None, Grant] = {}
+    for grant in granted:
+        (before if grant.state in service.NOT_COUNTED else there)[grant.plan_line_id] = grant
     for line_id, grant in there.items():
         if line_id not in lines and grant.state in UNDECIDED:
             await service.end(session, people.SYSTEM, grant, (), GrantReason.PLAN_CHANGED)
     covered = await service.lines_in_common(session, lines)
+    preparers = [UUID(payload["preparer"]), *(UUID(each) for each in plan["preparers"])]
     for line_id, line in lines.items():
-        if line_id in covered:
+        amount = Decimal(line["budget"]["amount"])
+        if line_id in covered or amount <= 0:
             continue
-        amount, currency = Decimal(line["budget"]["amount"]), line["budget"]["currency"]
-        before = there.get(line_id)
-        if before is None:
-            await _request(session, members[UUID(line["beneficiary"])], line, plan_id, preparer)
-        elif before.state in UNDECIDED and before.amount != amount:
-            await _change(session, before, preparer, amount, currency)
+        asked = there.get(line_id)
+        if asked is None:  # never asked for, or refused and in the plan again
+            wrote = [*preparers, *(before[line_id].preparers if line_id in before else ())]
+            await _request(session, members[UUID(line["beneficiary"])], line, UUID(payload["plan_id"]), wrote)
+        elif asked.state in UNDECIDED and asked.amount != amount:
+            await _change(session, asked, preparers, amount, line["budget"]["currency"])
+        elif asked.state in DECIDED:
+            await _differs(session, asked, amount)
 
 
 async def _ask_again(session: Session, payload: Payload) -> None:
@@ -105,18 +117,32 @@ async def _ask_again(session: Session, payload: Payload) -> None:
     await jobs.schedule(session, FETCH_PLAN, again, due_at=due_at, key=payload["plan_id"])
 
 
-async def _request(session: Session, who: Participant, line: Any, plan_id: UUID, preparer: UUID) -> None:
+async def _is_newer(session: Session, case_id: UUID, plan_version: int, lines: Mapping[UUID, Any]) -> bool:
+    """Keep what the plan in force asks for; False where this version, or a newer one, was taken over already."""
+    values = {
+        "plan_version": plan_version,
+        "lines": {str(i): {"kind": line["kind"], "beneficiary": line["beneficiary"]} for i, line in lines.items()},
+    }
+    statement = insert(AppliedPlan).values(case_id=case_id, **values)
+    newer = statement.on_conflict_do_update(
+        index_elements=["case_id"], set_=values, where=AppliedPlan.plan_version < plan_version
+    )
+    return await session.scalar(newer.returning(AppliedPlan.case_id)) is not None
+
+
+async def _request(session: Session, who: Participant, line: Any, plan_id: UUID, preparers: Sequence[UUID]) -> None:
     asked = service.Asked(
         participant=who,
         kind=GrantKind(line["kind"]),
         amount=Decimal(line["budget"]["amount"]),
         currency=line["budget"]["currency"],
-        requester=preparer,
+        requester=preparers[0],
         caller=people.SYSTEM,
         source="plan",
         housing=line["housing"],
         plan_id=plan_id,
         plan_line_id=UUID(line["id"]),
+        preparers=tuple(preparers),
     )
     try:
         async with savepoint(session):
@@ -125,15 +151,32 @@ async def _request(session: Session, who: Participant, line: Any, plan_id: UUID,
         await service.refuse(session, asked, reason_of(problem))
 
 
-async def _change(session: Session, grant: Grant, requester: UUID, amount: Decimal, currency: str) -> None:
+async def _change(session: Session, grant: Grant, preparers: Sequence[UUID], amount: Decimal, currency: str) -> None:
     try:
         async with savepoint(session):
             await service.change(
-                session, people.SYSTEM, grant, requester, amount=amount, currency=currency, description=None
+                session,
+                people.SYSTEM,
+                grant,
+                preparers[0],
+                amount=amount,
+                currency=currency,
+                description=None,
+                preparers=preparers,
             )
     except Problem as problem:
         await session.refresh(grant)
         await service.end(session, people.SYSTEM, grant, (), reason_of(problem))
+
+
+async def _differs(session: Session, grant: Grant, amount: Decimal) -> None:
+    """Say that a plan asks for another amount than was approved; whether the grant follows is for people."""
+    planned = amount if amount != grant.amount else None
+    if planned != grant.planned:
+        grant.planned = planned
+        grant.changed()
+        audit.record(session, people.SYSTEM, "plan-differs", service.RESOURCE, grant.id)
+        await session.flush()
 
 
 def reason_of(problem: Problem) -> GrantReason:

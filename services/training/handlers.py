@@ -29,7 +29,7 @@ from contracts.reception import ArrivalDeclined, ArrivalNoShow, ArrivalNotDepart
 from contracts.training import CancellationReason, MentorshipEnd, ReturneeScrubbed
 from services.training import plans, whereabouts
 from services.training.enrolments.choices import choose_for
-from services.training.enrolments.service import cancel_not_begun
+from services.training.enrolments.service import cancel_not_begun, look_again
 from services.training.identities import is_kept
 from services.training.mentors.service import end_all_of
 from services.training.models import Enrolment, Seeker
@@ -61,6 +61,7 @@ async def case_opened(session: Session, event: Event[CaseOpened]) -> None:
 async def case_moved(session: Session, event: Event[CaseProgressed] | Event[CaseResumed]) -> None:
     """Look again for a cohort for what is asked for: another phase has begun, or the case goes on."""
     await beneficiaries.on_moved(session, event)
+    await look_again(session, event.data.returnee_id)
     await choose_for(session, event.data.returnee_id)
 
 

@@ -203,6 +203,7 @@ class Enrolment(OfPerson):
     state: Mapped[str]
     queue: Mapped[int | None] = mapped_column(comment="number on the waiting list of the cohort")
     offered_until: Mapped[datetime | None]
+    left_at: Mapped[datetime | None] = mapped_column(comment="when a place was given up that the person had taken")
     attendance_percent: Mapped[int | None]
     stipend: Mapped[bool] = mapped_column(default=False)
     score_before: Mapped[int | None]
@@ -362,6 +363,10 @@ class Placement(OfPerson):
             "returnee_id",
             unique=True,
             postgresql_where=text("state <> 'ended'"),
+        ),
+        *(
+            Index(f"uq_placement_{line}", line, unique=True, postgresql_where=text("state <> 'ended'"))
+            for line in ("plan_line_id", "subsidy_line_id")
         ),
     )
 

@@ -14,27 +14,16 @@ from chassis import jobs
 from chassis.beneficiaries import beneficiary
 from chassis.db import Session
 from chassis.http import ServiceClient
-from chassis.ids import new_id
 from chassis.jobs import JobKind, Payload
-from chassis.outbox import publish
-from contracts import training as facts
 from contracts.training import CancellationReason, QuestionReason
 from services.training import whereabouts
-from services.training.courses.rules import CourseKind
 from services.training.enrolments.choices import choose_later
-from services.training.enrolments.rules import EnrolmentState
-from services.training.enrolments.service import OVER, cancel_not_begun, fact_of, person_of, question
+from services.training.enrolments.rules import WANTED, EnrolmentState
+from services.training.enrolments.service import OVER, ask_for, cancel_not_begun, question
 from services.training.models import AppliedPlan, Enrolment, PlannedLine
 
 FETCH_PLAN = "training.plan.fetch"
-BY_PLAN = "plan"
 
-WANTED: Mapping[str, CourseKind] = {
-    "vocational_training": CourseKind.VOCATIONAL,
-    "language_training": CourseKind.LANGUAGE,
-    "job_placement": CourseKind.JOB_READINESS,
-}
-"""Kinds of line that an enrolment is requested for, and the kind of course."""
 KEPT = frozenset({*WANTED, "wage_subsidy", "living_allowance"})
 """Kinds of line that training knows of; a subsidy is for the placement that uses it, an allowance for attendance."""
 
@@ -119,7 +108,7 @@ async def amended(session: Session, case_id: UUID, returnee_id: UUID, plan_versi
 
 
 async def take_over(session: Session, case_id: UUID, fetched: Fetched) -> None:
-    """Request what a version of a plan asks for and an older one did not.
+    """Request what a version of a plan asks for and nothing carries out.
 
     What it asks for no more is cancelled where nobody had been given a place; the others go on until a person has
     looked. Versions may come in any order: an older one than was applied changes nothing.
@@ -138,8 +127,6 @@ async def take_over(session: Session, case_id: UUID, fetched: Fetched) -> None:
         return
     lines = [line for line in plan.lines if line.kind in KEPT]
     people = await _people(session, {line.beneficiary for line in lines})
-    active = select(PlannedLine.line_id).where(PlannedLine.case_id == case_id, PlannedLine.active)
-    before = set(await session.scalars(active))
     for returnee_id, languages in fetched.languages.items():
         if returnee_id in people:
             await whereabouts.keep_languages(session, returnee_id, languages)
@@ -165,9 +152,11 @@ async def take_over(session: Session, case_id: UUID, fetched: Fetched) -> None:
             if enrolment.review is not None:
                 enrolment.review = None
                 enrolment.changed()
-    fresh = [line for line in lines if line.kind in WANTED and line.id not in before and line.id not in found]
+    fresh = [line for line in lines if line.kind in WANTED and line.id not in found]
     requested = [
-        await _request(session, people[each.beneficiary], each) for each in fresh if each.beneficiary in people
+        await ask_for(session, people[each.beneficiary], each.id, WANTED[each.kind])
+        for each in fresh
+        if each.beneficiary in people
     ]
     waiting = [each.id for each in found.values() if each.state == EnrolmentState.REQUESTED]
     await choose_later(session, [*requested, *waiting])
@@ -178,18 +167,3 @@ async def _people(session: Session, returnee_ids: set[UUID]) -> dict[UUID, Any]:
         beneficiary.c.returnee_id.in_(returnee_ids), beneficiary.c.state.not_in(["erased", "closed"])
     )
     return {row.returnee_id: row for row in await session.execute(query)}
-
-
-async def _request(session: Session, person: Any, line: Line) -> UUID:
-    enrolment = Enrolment(
-        **person_of(person),
-        id=new_id(),
-        kind=WANTED[line.kind],
-        plan_line_id=line.id,
-        state=EnrolmentState.REQUESTED,
-        requested_by=BY_PLAN,
-    )
-    session.add(enrolment)
-    await session.flush()
-    publish(session, facts.EnrolmentRequested(**fact_of(enrolment)))
-    return enrolment.id

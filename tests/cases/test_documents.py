@@ -13,9 +13,10 @@ from chassis.crypto import Keyring
 from chassis.documents import Documents
 from chassis.jobs import job
 from chassis.settings import Settings
+from contracts.codes import DocumentKind
 from services.cases.documents import job as job_of_unknown
 from services.cases.documents.job import document_jobs
-from services.cases.documents.kinds import DocumentKind, Readers, handling
+from services.cases.documents.kinds import Readers, handling
 from services.cases.documents.service import REMOVE, forget_expired
 from tests.cases.house import House, alone
 

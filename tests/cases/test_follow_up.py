@@ -221,6 +221,8 @@ class TestServiceReferrals:
         sent = await house.post("/service-referrals", body)
         assert sent.status_code == 201, sent.text
         path = f"/service-referrals/{sent.json()['id']}"
+        nobody = await house.post(f"{path}/accept", {}, etag=sent.headers["etag"], person=None)
+        assert (nobody.status_code, nobody.json()["type"]) == (403, "/problems/person-required")
         taken = await house.post(f"{path}/accept", {}, etag=sent.headers["etag"])
         assert taken.json()["state"] == "accepted"
         stale = await house.post(f"{path}/receive", {}, etag=sent.headers["etag"])

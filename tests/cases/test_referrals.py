@@ -296,6 +296,9 @@ class TestDecide:
         assert (await house.types(first.people[0])).count("returnee.registered") == 1
         known = (await house.get(f"/returnees/{first.people[0]}")).json()
         assert known["case_ids"] == [first.case_id, person["case_id"]]
+        reason, etag = {"reason": "in_contact_again"}, await house.etag(f"/cases/{first.case_id}")
+        assert (await house.post(f"/cases/{first.case_id}/reopen", reason, etag=etag)).status_code == 409
+        assert (await house.types(first.people[0])).count("case.reopened") == 0
         assert known["household_id"] == first.household_id
 
     async def test_a_grown_child_has_a_file_of_their_own(self, house: House) -> None:

@@ -265,7 +265,10 @@ class TestErase:
         held = await house.post(path, {"reason": "litigation", "comment": "a court asked"})
         assert held.status_code == 201, held.text
         assert (await erase(house, person)).status_code == 409
-        released = await house.post(f"{path}/{held.json()['id']}/release")
+        own = f"{path}/{held.json()['id']}"
+        assert (await house.post(f"{own}/release")).status_code == 428
+        etag = (await house.get(own)).headers["etag"]
+        released = await house.post(f"{own}/release", etag=etag)
         assert released.status_code == 200, released.text
         assert (await erase(house, person)).status_code == 200
 

@@ -1,6 +1,7 @@
 """The audit trail: sealed so that tampering shows, and nobody waits for it."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
@@ -57,6 +58,17 @@ async def test_sealed_rows_hold(database: Database) -> None:
     found = await verdict(database)
     assert (found.intact, found.rows, found.seals) == (True, 4, 2)
     assert not (await verdict(database, b"another key")).intact
+
+
+async def test_after_an_outage_everything_is_sealed_however_much_and_old(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "SEAL_AT_MOST", 2)
+    monkeypatch.setattr(audit, "LATE", timedelta(0))  # an outage longer than anybody is late
+    await write(database, "accept", "close", "reopen", "close", "reopen")
+    assert await sealed(database) == 5
+    found = await verdict(database)
+    assert (found.problems, found.rows, found.seals) == ([], 5, 3)
 
 
 async def test_the_service_cannot_change_a_row(database: Database) -> None:

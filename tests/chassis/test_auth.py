@@ -115,10 +115,17 @@ class TestToken:
             return found[url]
 
         before = probe.homeward.authenticator
-        given = settings("postgresql://unused", oidc_issuer="http://people.test")
+        given = settings("postgresql://unused", oidc_issuer="http://people.test", oidc_organisations=("iom-iraq",))
         probe.homeward.authenticator = Authenticator(given, keys)
         try:
             answers = [await read(probe, bearer(scopes=READ, iss=issuer)) for issuer in ("http://people.test", ISSUER)]
+            theirs = {"scopes": f"{READ} internal", "iss": "http://people.test"}
+            for claims in (
+                {"organisation": "goal"},
+                {"kind": "internal"},
+                {"organisation": "homeward", "kind": "internal"},
+            ):
+                assert (await read(probe, bearer(**claims, **theirs))).status_code == 401, claims
         finally:
             probe.homeward.authenticator = before
         assert [answer.status_code for answer in answers] == [200, 200]

@@ -73,8 +73,12 @@ async def heads(probe: Probe):
 
 async def test_known_and_taking_part(probe: Probe) -> None:
     person = uuid4()
-    await tell(probe, beneficiaries.on_opened, opened(person))
-    await tell(probe, beneficiaries.on_moved, Told(returnee_id=person, state="arrived"))
+    first, second = opened(person), opened(person)
+    await tell(probe, beneficiaries.on_opened, first)
+    await tell(probe, beneficiaries.on_opened, second)
+    await tell(probe, beneficiaries.on_moved, Told(returnee_id=person, case_id=second.data.case_id, state="arrived"))
+    # What an earlier case comes to is not where they stand.
+    await tell(probe, beneficiaries.on_moved, Told(returnee_id=person, case_id=first.data.case_id, state="closed"))
     answer = await ask(probe, person)
     assert (answer.status_code, answer.json()) == (200, {"state": "arrived"})
 
@@ -135,8 +139,9 @@ async def test_erased_person_stays_erased(probe: Probe, heads: None) -> None:
         assert b"Zaynab" not in sealed
         assert await beneficiaries.identities(session, [person], keyring) == {person: b'{"name": "Zaynab"}'}
     await tell(probe, beneficiaries.on_erased, Told(returnee_id=person))
-    await tell(probe, beneficiaries.on_opened, opened(person))
-    await tell(probe, beneficiaries.on_moved, Told(returnee_id=person, state="arrived"))
+    again = opened(person)
+    await tell(probe, beneficiaries.on_opened, again)
+    await tell(probe, beneficiaries.on_moved, Told(returnee_id=person, case_id=again.data.case_id, state="arrived"))
     async with database.transaction() as session:
         assert not await beneficiaries.keep_identity(session, person, b"late", keyring)
         assert await beneficiaries.identities(session, [person], keyring) == {}

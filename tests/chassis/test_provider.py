@@ -45,7 +45,9 @@ def issuer() -> Iterator[str]:
 async def trusting(probe: Probe, issuer: str) -> AsyncIterator[Probe]:
     """The service, which trusts that provider."""
     before = probe.homeward.authenticator
-    probe.homeward.authenticator = Authenticator(settings("postgresql://unused", oidc_issuer=issuer))
+    probe.homeward.authenticator = Authenticator(
+        settings("postgresql://unused", oidc_issuer=issuer, oidc_organisations=("iom-iraq",))
+    )
     yield probe
     probe.homeward.authenticator = before
 

@@ -27,8 +27,8 @@ pytestmark = pytest.mark.kafka
 PARTITIONS = 3
 
 
-def poll(bootstrap: str, wanted: set[str], seconds: float) -> list[Message]:
-    """Records of the topic of cases until the facts about the wanted subjects and a head record were read."""
+def poll(bootstrap: str, service: str, wanted: set[str], seconds: float) -> list[Message]:
+    """Records of a service's topic until the facts about the wanted subjects and a head record were read."""
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -36,7 +36,7 @@ def poll(bootstrap: str, wanted: set[str], seconds: float) -> list[Message]:
             "enable.auto.commit": False,
         }
     )
-    topic = topic_of("cases")
+    topic = topic_of(service)
     partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
     # Assigned, not subscribed: the embedded broker lets a group of librdkafka's wait 23 seconds before it may read.
     consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in partitions])
@@ -53,52 +53,61 @@ def poll(bootstrap: str, wanted: set[str], seconds: float) -> list[Message]:
     return records
 
 
+@pytest.fixture(params=["cases", "reception", "grants", "training"])
+def service(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def of_service(service: str, facts: list[EventData]) -> list[EventData]:
+    return [fact for fact in facts if fact.service == service]
+
+
 @pytest_asyncio.fixture
 async def records(
-    facts: list[EventData], new_database: Callable[..., Awaitable[Any]], kafka: Any
+    service: str, of_service: list[EventData], new_database: Callable[..., Awaitable[Any]], kafka: Any
 ) -> AsyncIterator[list[Message]]:
-    """Every event type of cases, once through the outbox, the relay and the broker, as confluent-kafka reads it."""
+    """Every event type of a service, once through the outbox, the relay and the broker, as confluent-kafka reads it."""
     fresh = await new_database()
     settings = Settings(database_url=SecretStr(fresh.url), kafka_bootstrap=kafka.bootstrap, kafka_partitions=PARTITIONS)
-    await ensure_topic(settings, topic_of("cases"))  # a reader that comes before its topic looks again only later
+    await ensure_topic(settings, topic_of(service))  # a reader that comes before its topic looks again only later
     database = Database.from_settings(settings, "test-readers")
     async with database.transaction() as session:
-        for fact in of_cases(facts):
+        for fact in of_service:
             publish(session, fact)
-    relay = asyncio.create_task(Relay(database, settings, "cases").run())
+    relay = asyncio.create_task(Relay(database, settings, service).run())
     try:
-        yield await asyncio.to_thread(poll, kafka.bootstrap, {fact.subject for fact in of_cases(facts)}, 30)
+        yield await asyncio.to_thread(poll, kafka.bootstrap, service, {fact.subject for fact in of_service}, 30)
     finally:
         relay.cancel()
         await asyncio.gather(relay, return_exceptions=True)
         await database.close()
 
 
-def of_cases(facts: list[EventData]) -> list[EventData]:
-    return [fact for fact in facts if fact.service == "cases"]
-
-
 def event_of(record: Message) -> BaseCloudEvent:
     return from_binary_event(KafkaMessage(headers=dict(record.headers()), key=record.key(), value=record.value()))
 
 
-async def test_published_events_are_read_by_others(records: list[Message], facts: list[EventData]) -> None:
+async def test_published_events_are_read_by_others(
+    service: str, records: list[Message], of_service: list[EventData]
+) -> None:
     read: dict[str, tuple[Message, BaseCloudEvent]] = {}
     heads: list[tuple[Message, BaseCloudEvent]] = []
     for record in records:
         event = event_of(record)
-        if event.get_type() == head_type("cases"):
+        if event.get_type() == head_type(service):
             heads.append((record, event))
-        elif event.get_subject() in {fact.subject for fact in of_cases(facts)}:
+        elif event.get_subject() in {fact.subject for fact in of_service}:
             read[event.get_type()] = (record, event)
-    assert set(read) == {fact.event_type for fact in of_cases(facts)}
+    assert set(read) == {fact.event_type for fact in of_service}
     assert heads
 
     messages = asyncapi_document()["components"]["messages"]
-    for fact in of_cases(facts):
+    for fact in of_service:
         record, event = read[fact.event_type]
         assert event.get_specversion() == "1.0"
-        assert event.get_source() == "/cases"
+        assert event.get_source() == f"/{service}"
         assert event.get_subject() == fact.subject == record.key().decode()
         assert event.get_datacontenttype() == "application/json"
         assert event.get_dataschema() == event_schema(type(fact))["$id"]
@@ -110,7 +119,7 @@ async def test_published_events_are_read_by_others(records: list[Message], facts
     assert positions == list(range(positions[0], positions[0] + len(positions)))
 
     for record, event in heads:
-        assert_documented(record, messages[head_type("cases")])
+        assert_documented(record, messages[head_type(service)])
         validate(HEAD_PAYLOAD | {"additionalProperties": False}, json.loads(record.value()))
         assert event.get_extension("position") is None
 

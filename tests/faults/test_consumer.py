@@ -1,10 +1,12 @@
 """Faults on the way in: what Kafka, the feed, the database or a handler may do. Each test counts what was lost."""
 
 import asyncio
+import functools
 import signal
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,16 +14,19 @@ import asyncpg
 import pytest
 import structlog
 from opentelemetry import trace
-from sqlalchemy import text
+from sqlalchemy import select, text
+from typer.testing import CliRunner
 
 from chassis import consumer as consuming
 from chassis import inbox
+from chassis.audit import audit
 from chassis.consumer import Consumer, NotYet
 from chassis.db import Session
 from chassis.events import Envelope, Event
 from chassis.feed import FeedPage
 from chassis.inbox import Freshness, shared_until
 from chassis.outbox import publish
+from cli.main import app
 from tests.conftest import FreshDatabase, NewDatabase
 from tests.faults.world import World, new_world, record, running, until
 
@@ -119,6 +124,8 @@ async def test_a_handler_that_fails_for_one_subject_holds_up_nobody_else(world: 
         assert "cannot bear" not in letter.error
         state = await freshness(world)
         assert (state.applied, state.head, state.complete) == (1, 30, False)
+        await until(lambda: has_heard(world, "s0"))
+        assert not await has_heard(world, "s1"), "of whom something waits, nobody can say that there is nothing"
         # It fails again when it is replayed too early, and then succeeds: its successors follow in their order.
         async with world.reader.transaction() as session:
             await inbox.replay_dead_letter(session, letter.id)
@@ -130,6 +137,28 @@ async def test_a_handler_that_fails_for_one_subject_holds_up_nobody_else(world: 
         await world.all_applied(30)
         await until(lambda: is_complete(world))
     assert await letters(world) == []
+
+
+async def test_what_can_never_be_applied_is_given_up_and_what_waits_for_it_follows(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.refused = {"s1"}
+    log = await world.make_log([(f"s{n % 2}", n) for n in range(6)])
+    consumer = world.consumer(feed=world.no_feed)
+    await hear(world, consumer, log)
+    [letter] = await letters(world)
+    world.refused = set()
+    monkeypatch.setenv("HOMEWARD_DATABASE_URL", world.urls["reader"])
+    command = ["dead-letters", "discard", "cases", str(letter.id), "--reason", "a version that nobody reads"]
+    for status in (0, 1):
+        result = await asyncio.to_thread(CliRunner().invoke, app, command)
+        assert result.exit_code == status, result.output
+    async with running(consumer._keep_house()):
+        await until(lambda: has_applied(world, 5))
+        await until(lambda: is_complete(world))
+    async with world.reader.transaction() as session:
+        [row] = (await session.execute(select(audit))).all()
+    assert (row.action, row.resource_id, row.details["position"]) == ("discard", str(letter.id), letter.position)
 
 
 async def test_a_batch_handler_that_fails_for_one_event_applies_the_others(world: World) -> None:
@@ -160,7 +189,8 @@ async def test_an_event_that_comes_before_a_fact_of_another_source_waits_for_it(
 async def test_an_event_that_waits_is_tried_when_another_source_tells_of_its_subject(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inbox, "FIRST_TRY_SECONDS", 3600)  # the timer is not what wakes it
+    # The timer is not what wakes it.
+    monkeypatch.setattr(inbox, "park", functools.partial(inbox.park, wait=3600))
     known: set[str] = set()
 
     async def needs_other(session: Session, event: Event[Any]) -> None:
@@ -442,6 +472,12 @@ async def has_parked(world: World, number: int) -> bool:
 
 async def is_another(world: World, letter: UUID) -> bool:
     return [row.id for row in await letters(world)] not in ([letter], [])
+
+
+async def has_heard(world: World, subject: str) -> bool:
+    a_moment_ago = datetime.now(UTC) - timedelta(seconds=5)
+    async with world.reader.transaction() as session:
+        return await inbox.has_heard(session, world.service, subject, a_moment_ago)
 
 
 async def is_complete(world: World) -> bool:

@@ -2,7 +2,9 @@ import asyncio
 import time
 import uuid
 from pathlib import Path
+from typing import Any
 
+import httpx
 import jwt
 import pytest
 import pytest_asyncio
@@ -10,8 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
+from starlette.responses import JSONResponse
 
 from cli.development import SCOPES
+from cli.main import http_config
 from contracts.scopes import Scope
 from gateway.app import poll_revocations
 from gateway.identity.keys import jwks, signing_keys
@@ -218,6 +222,38 @@ async def test_too_many_attempts_from_one_address_are_refused(
     assert limited.status_code == 429
     assert 1 <= int(limited.headers["retry-after"]) <= 60
     assert limited.json()["type"] == "/problems/too-many-requests"
+
+
+async def test_an_office_is_given_another_programme_with_its_next_token(gateway: Gateway) -> None:
+    operator, path = await gateway.bearer("operator"), "/v1/organisations/office"
+    etag = (await gateway.http.get(path, headers=operator)).headers["etag"]
+    body = {"programmes": ["eurp", "amif-be-2018"]}
+    assert (await gateway.http.patch(path, json=body, headers=operator)).status_code == 428
+    changed = await gateway.http.patch(path, json=body, headers=operator | {"If-Match": etag})
+    assert (changed.status_code, changed.json()["programmes"]) == (200, body["programmes"])
+    assert changed.headers["etag"] != etag
+    assert (await gateway.http.patch(path, json=body, headers=operator | {"If-Match": etag})).status_code == 412
+    claims = jwt.decode((await gateway.token("office")).json()["access_token"], options={"verify_signature": False})
+    assert claims["programmes"] == body["programmes"]
+    for other, status in (("bamf", 422), ("homeward", 403)):
+        answer = await gateway.http.patch(
+            f"/v1/organisations/{other}", json=body, headers=operator | {"If-Match": '"1"'}
+        )
+        assert answer.status_code == status
+
+
+async def test_only_what_ends_tls_in_front_of_us_says_who_calls(gateway: Gateway) -> None:
+    async def tell(scope: Any, _: Any, send: Any) -> None:
+        await JSONResponse(scope["client"][0])(scope, _, send)
+
+    given = tokens.settings("postgresql://unused", trusted_proxies="127.0.0.1,10.0.0.0/8")
+    config = http_config(tell, given)
+    config.load()
+    for address, who in (("10.1.2.3", "198.51.100.7"), ("192.0.2.1", "192.0.2.1")):
+        transport = httpx.ASGITransport(config.loaded_app, client=(address, 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway.test") as http:
+            answer = await http.get("/", headers={"X-Forwarded-For": "203.0.113.9, 198.51.100.7"})
+        assert answer.json() == who
 
 
 async def never(*_: object) -> bool:

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -188,6 +189,19 @@ async def feed(gateway: Gateway, who: str = "iom-iraq", **query: object) -> dict
     return answer.json()
 
 
+async def to_the_end(
+    gateway: Gateway, who: str, limit: int, after: str | None = None
+) -> tuple[str, list[dict[str, Any]]]:
+    """The last cursor, and everything that was told on the way."""
+    told: list[dict[str, Any]] = []
+    while True:
+        page = await feed(gateway, who, limit=limit, **({"after": after} if after else {}))
+        assert len(page["items"]) <= limit
+        told, after = told + page["items"], page["next"]
+        if not page["more"]:
+            return after, told
+
+
 def short(body: dict[str, Any]) -> list[str]:
     return [item["type"].removeprefix("org.homeward.").removesuffix(".v1") for item in body["items"]]
 
@@ -210,6 +224,35 @@ async def test_the_feed_holds_what_one_takes_part_in_and_is_meant_for(gateway: G
     assert item["subject"] == str(person.id)
     assert (item["specversion"], item["source"], item["position"]) == ("1.0", "/cases", 2)
     assert "previous" not in item
+
+
+@pytest.mark.parametrize("limit", [1, 2, 100])
+async def test_what_was_published_before_one_took_part_is_told_when_one_does(
+    gateway: Gateway, sources: Sources, limit: int
+) -> None:
+    other, person = await known(sources), Person(sources)
+    cursors: dict[str, str] = {}
+    await sources.tell(person.met(), person.profiled())  # they walked in; cases hears of it later
+    for who in ("iom-iraq", "fedasil"):
+        cursors[who], told = await to_the_end(gateway, who, limit)
+        assert not any(str(person.id) == item["subject"] for item in told)
+    await sources.tell(person.opened(), other.progressed("arrived"))
+    cursors["iom-iraq"], told = await to_the_end(gateway, "iom-iraq", limit, after=cursors["iom-iraq"])
+    assert short({"items": told}) == [
+        "reception.arrival.received",
+        "reception.arrival.profiled",
+        "cases.case.opened",
+        "cases.case.progressed",
+    ]
+    shared = {"purpose": "continued_assistance", "legal_basis": "consent", "categories": ("identity",)}
+    until = datetime(2099, 1, 1, tzinfo=UTC)
+    fact = cases.ReturneeShared(returnee_id=person.id, organisation="fedasil", until=until, **shared)
+    await sources.tell(sources.say(fact))
+    _, told = await to_the_end(gateway, "fedasil", limit, after=cursors["fedasil"])
+    assert "reception.arrival.profiled" in short({"items": told})
+    assert len({item["id"] for item in told}) == len(told), "nothing is told twice"
+    _, told = await to_the_end(gateway, "iom-iraq", limit, after=cursors["iom-iraq"])
+    assert len(told) <= 1
 
 
 async def test_only_the_partners_who_are_asked_see_a_referral(gateway: Gateway, sources: Sources) -> None:

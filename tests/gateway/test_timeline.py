@@ -1,5 +1,8 @@
 import json
-from datetime import UTC, datetime, timedelta
+import re
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -10,7 +13,10 @@ from sqlalchemy import func, select
 from chassis.access import participation
 from chassis.beneficiaries import beneficiary
 from chassis.inbox import inbox_source
+from contracts import grants, reception, training
+from contracts.codes import Money
 from gateway.models import Relation, TimelineEntry
+from gateway.timeline.schemas import BELOW, LINKS
 from gateway.timeline.service import rebuild
 from tests import tokens
 from tests.gateway.conftest import Gateway
@@ -290,6 +296,57 @@ async def test_the_summary_says_where_they_stand(gateway: Gateway, sources: Sour
     assert theirs["arrival"]["needs_priority"] is None
     async with hearing(sources):
         assert (await gateway.http.get(path, headers=SEES["fedasil"])).status_code == 404
+
+
+async def test_the_summary_says_what_was_granted_paid_and_learnt(gateway: Gateway, sources: Sources) -> None:
+    person = await journey(sources)
+    ours = {"returnee_id": person.id, "case_id": person.case_id, "programme": "eurp", "group": "economic"}
+
+    def money(amount: str) -> Money:
+        return Money(amount=Decimal(amount), currency="EUR")
+
+    kept, dropped = (ours | {"grant_id": uuid4(), "amount": money("1500.00")} for _ in range(2))
+    first, second = (
+        kept | {"payment_id": uuid4(), "method": "bank", "amount": money(amount), "payout": money(amount)}
+        for amount in ("600.00", "400.10")
+    )
+    learnt = ours | {"enrolment_id": uuid4(), "cohort_id": uuid4(), "course_id": uuid4()}
+    day = date(2026, 11, 20)
+    facts = [
+        grants.GrantApproved(**kept),
+        grants.GrantApproved(**dropped),
+        grants.GrantCancelled(**dropped, reason="not_wanted"),
+        *(grants.PaymentConfirmed(**payment, confirmed_on=day) for payment in (first, second)),
+        grants.PaymentReversed(**second),
+        training.EnrolmentConfirmed(**learnt, stipend=False),
+        training.EnrolmentCompleted(**learnt, attended=600, held=600),
+        reception.ArrivalDiverted(
+            **person.ids, arrival_id=uuid4(), port_of_entry="BGW", expected_at=datetime(2026, 11, 4, tzinfo=UTC)
+        ),
+    ]
+    await sources.tell(*map(sources.say, facts))
+    body = (await gateway.http.get(f"/v1/returnees/{person.id}/summary", headers=SEES["iom-iraq"])).json()
+    assert [(grant["state"], grant["amount"]["amount"]) for grant in body["grants"]] == [
+        ("approved", "1500.00"),
+        ("cancelled", "1500.00"),
+    ]
+    assert [payment["state"] for payment in body["payments"]] == ["confirmed", "reversed"]
+    assert [enrolment["state"] for enrolment in body["enrolments"]] == ["completed"]
+    assert body["totals"] == {
+        "granted": [{"amount": "1500.00", "currency": "EUR"}],
+        "paid": [{"amount": "600.00", "currency": "EUR"}],
+        "enrolments_completed": 1,
+    }
+    assert (body["arrival"]["state"], body["arrival"]["port_of_entry"]) == ("diverted", "BGW")
+    entry = next(i for i in (await timeline(gateway, person)).json()["items"] if "payment_id" in i["data"])
+    assert entry["links"]["payment"] == f"/v1/payments/{entry['data']['payment_id']}"
+
+
+async def test_every_link_leads_to_a_resource() -> None:
+    document = json.loads((Path(__file__).parents[2] / "contracts" / "openapi.json").read_text())
+    there = {re.sub(r"\{\w+\}", "{}", path) for path, methods in document["paths"].items() if "get" in methods}
+    below = {LINKS[f"{above}_id"][1] + path for above, _, path in BELOW.values()}
+    assert {path for _, path in LINKS.values()} | below <= there
 
 
 async def test_the_language_asked_for(gateway: Gateway, sources: Sources) -> None:

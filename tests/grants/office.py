@@ -12,15 +12,16 @@ import httpx
 from sqlalchemy import select, text
 
 from chassis.app import Homeward, create_app
+from chassis.db import Session
 from chassis.events import Envelope, Event, EventData
 from contracts import cases, reception
-from contracts.codes import CaseState, Member, NeedsPriority, ReturnKind
+from contracts.codes import PROVED_BY, CaseState, Member, NeedsPriority, Paper, ReturnKind
 from services.grants import papers
 from services.grants.app import service
 from services.grants.budgets.verify import verify
 from services.grants.earned.service import SETTLE_JOB
 from services.grants.handlers import HANDLERS
-from services.grants.models import CitedDocument, Grant
+from services.grants.models import CitedDocument, Delivery, Grant, Payment, Quote
 from tests.tokens import bearer, settings, trust
 
 PROGRAMME, PARTNER, OFFICE = "iom-iraq-avrr", "iom-iraq", "iom-avrr"
@@ -77,6 +78,19 @@ class Person:
 
 def euros(amount: str, currency: str = "EUR") -> dict[str, str]:
     return {"amount": amount, "currency": currency}
+
+
+async def cited_as(session: Session, document_id: UUID) -> str:
+    """The kind of document that is right for what cites it."""
+    if await session.scalar(select(Quote.id).where(Quote.document == document_id)) is not None:
+        return "quote"
+    cites = Payment.papers.contains([{"document": str(document_id)}])
+    papers_of = await session.scalar(select(Payment.papers).where(cites).limit(1))
+    kinds = [Paper(paper["kind"]) for paper in papers_of or () if paper["document"] == str(document_id)]
+    if kinds:
+        return min(PROVED_BY[kinds[0]])
+    handed_over = await session.scalar(select(Delivery.id).where(Delivery.certificate == document_id))
+    return "contract" if handed_over is None else "delivery"
 
 
 class Office:
@@ -145,6 +159,7 @@ class Office:
         for document_id in [each for each in waiting if str(each) not in but]:
             payload = {"grant_id": str(grant.id), "document_id": str(document_id)}
             async with self.homeward.database.transaction() as session:
+                content["kind"] = document.get("kind") or await cited_as(session, document_id)
                 await papers.JOB.apply(session, payload, content if known else None)
 
     async def done(self, path: str, body: Any = None, *, by: str = REQUESTER, **options: Any) -> Any:

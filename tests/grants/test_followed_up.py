@@ -1,5 +1,6 @@
 """Visits, transfers, merges and ends: what cases tells about people who were granted something, told twice and late."""
 
+import asyncio
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -104,14 +105,22 @@ async def test_commitments_go_with_the_case_and_the_old_partner_sees_nothing_mor
     old, new = await office.budget(), await budget_of_the_other(office)
     person = await office.here()
     payee = await office.payee()
+    theirs = await office.payee(kind="returnee", returnee_id=person.id)
+    assert (await office.get(f"/v1/payees/{theirs}/account")).status_code == 200
     requested = await office.grant(person, "100.00")
     paid = await office.approved(person, "900.00")
     await office.paid(paid, payee, "300.00")
     waiting = await office.scheduled(paid, payee, "200.00")
     moved = transferred(person)
     await office.tell(moved, moved)
-    for path in (f"/v1/grants/{paid['id']}", f"/v1/payments/{waiting['id']}"):
+    for path in (
+        f"/v1/grants/{paid['id']}",
+        f"/v1/payments/{waiting['id']}",
+        f"/v1/payees/{theirs}",
+        f"/v1/payees/{theirs}/account",
+    ):
         assert (await office.get(path)).status_code == 404, path
+    assert theirs not in {each["id"] for each in (await office.get("/v1/payees")).json()["items"]}
     there = (await office.get("/v1/grants", organisation=OTHER)).json()["items"]
     assert {(grant["id"], grant["budget_id"]) for grant in there} == {(requested["id"], new), (paid["id"], new)}
     states = {p["id"]: p["state"] for p in (await office.get("/v1/payments", organisation=OTHER)).json()["items"]}
@@ -170,10 +179,11 @@ async def test_money_on_its_way_arrives_before_the_rest_moves(office: Office, ha
 
 async def test_what_two_ids_of_one_person_have_is_seen_after_a_merge_and_not_after_its_undoing(office: Office) -> None:
     await office.budget()
+    await office.budget(programme="errin-iraq-2021")
     one, other = await office.here(), await office.here(programme="errin-iraq-2021", office="icmpd")
     first = await office.here(id=other.id)
     await office.grant(one, "1500.00")
-    await office.grant(first, "400.00")
+    await office.grant(other, "400.00")
     merged = cases.ReturneeMerged(returnee_id=other.id, into=one.id)
     undone = cases.ReturneeUnmerged(returnee_id=other.id, separated_from=one.id)
     await office.tell(merged, merged)
@@ -242,8 +252,56 @@ async def test_a_paper_counts_once_cases_has_it_and_it_is_about_this_return(offi
         assert await session.scalar(text("SELECT count(*) FROM job WHERE kind = 'grants.document.ask'")) == 1
     await office.hear_of_documents(grant["id"], case_id=None, returnee_id=str(person.id))
     await office.done(path, {}, by=RELEASER)
-    other = await office.scheduled(grant, payment["payee_id"], "100.00", papers=[payment["papers"][0]])
+    invoice = payment["papers"][0]
+    other = await office.scheduled(grant, payment["payee_id"], "100.00", papers=[invoice])
     await office.done(f"/v1/payments/{other['id']}/release", {}, by=RELEASER)
+
+
+async def test_an_invoice_is_an_invoice_and_is_paid_under_one_grant(office: Office) -> None:
+    await office.budget()
+    person, payee = await office.here(), await office.payee()
+    office.has_documents = False
+    grants = [await office.approved(person, "100.00") for _ in range(2)]
+    invoice = {"kind": "invoice", "document": str(uuid4())}
+    payments = [await office.scheduled(grant, payee, papers=[invoice]) for grant in grants]
+    paths = [f"/v1/payments/{payment['id']}" for payment in payments]
+    await office.hear_of_documents(grants[0]["id"], kind="consent")
+    assert (await office.post(f"{paths[0]}/release", {}, by=RELEASER, version=1)).json()["missing"] == ["invoice"]
+    await office.done(f"{paths[0]}/fail", {"reason": "cancelled"})
+    await office.done(f"/v1/grants/{grants[0]['id']}/cancel", {"reason": "other"})
+    await office.hear_of_documents(grants[1]["id"])
+    third = await office.approved(person, "100.00")
+    body = {"method": "bank", "amount": euros("100.00"), "payee_id": payee, "papers": [invoice]}
+    taken = await office.post(f"/v1/grants/{third['id']}/payments", body)
+    assert taken.json()["type"] == "/problems/document-taken"
+    await office.done(f"/v1/grants/{grants[1]['id']}/cancel", {"reason": "other"})
+    again = await office.done(f"/v1/grants/{third['id']}/payments", body)
+    await office.hear_of_documents(third["id"])
+    await office.done(f"/v1/payments/{again['id']}/release", {}, by=RELEASER)
+
+
+async def test_two_grants_that_cite_an_invoice_before_cases_answers_do_not_both_have_it(office: Office) -> None:
+    await office.budget()
+    person, payee = await office.here(), await office.payee()
+    office.has_documents = False
+    grants = [await office.approved(person, "100.00") for _ in range(2)]
+    invoice = {"kind": "invoice", "document": str(uuid4())}
+    payments = [await office.scheduled(grant, payee, papers=[invoice]) for grant in grants]
+    await asyncio.gather(*(office.hear_of_documents(grant["id"]) for grant in grants))
+    answers = [
+        (await office.post(f"/v1/payments/{p['id']}/release", {}, by=RELEASER, version=1)).status_code for p in payments
+    ]
+    assert sorted(answers) == [200, 409]
+
+
+async def test_one_document_is_one_quote(office: Office) -> None:
+    await office.budget()
+    grant = await office.grant(await office.here(), "1800.00", kind="business")
+    path, same = f"/v1/grants/{grant['id']}", uuid4()
+    for _ in range(3):
+        offer = {"payee_id": await office.payee(kind="supplier"), "amount": euros("1800.00"), "document": same}
+        await office.done(f"{path}/quotes", offer)
+    assert (await office.post(f"{path}/approve", by=APPROVER, version=4)).json()["type"] == "/problems/quotes-missing"
 
 
 async def test_quotes_and_handovers_without_a_document_prove_nothing(office: Office) -> None:
@@ -259,8 +317,10 @@ async def test_quotes_and_handovers_without_a_document_prove_nothing(office: Off
     await office.hear_of_documents(grant["id"])
     for who in (APPROVER, SECOND):
         await office.done(f"{path}/approve", by=who)
-    payee = await office.payee(kind="supplier")
-    body = {"method": "supplier", "amount": euros("100.00"), "payee_id": payee}
+    supplied = {"method": "supplier", "amount": euros("100.00")}
+    stranger = await office.post(f"{path}/payments", supplied | {"payee_id": await office.payee(kind="supplier")})
+    assert stranger.json()["type"] == "/problems/not-quoted"
+    body = supplied | {"payee_id": body["payee_id"]}
     paper = {"kind": "invoice", "document": uuid4()}
     payment = await office.done(f"{path}/payments", body | {"papers": [paper]})
     await office.done(f"{path}/delivery", {"delivered_on": PAID_ON, "certificate": uuid4(), "complete": False})

@@ -1,12 +1,17 @@
 """From a request to the last confirmed payment, and everything that is refused on the way."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from chassis.errors import Problem
+from contracts import cases
+from contracts.codes import Member
 from contracts.entitlements import Outside
 from contracts.sourced import Unit
 from services.grants.programmes import data
@@ -124,12 +129,84 @@ async def test_what_a_household_has_counts_for_each_of_it(office: Office) -> Non
 async def test_the_same_person_in_two_programmes_is_seen(office: Office) -> None:
     await office.budget()
     person = await office.here()
-    await office.grant(person, "1900.00")
+    await office.budget(programme="errin-iraq-2021")
     again = await office.here(id=person.id, programme="errin-iraq-2021", office="icmpd")
-    back = await office.here(id=person.id)
-    assert again.case_id != back.case_id
-    answer = await office.post("/v1/grants", office.asked(back, "200.00"))
+    elsewhere = await office.grant(again, "1900.00")
+    assert elsewhere["programme"] == "errin-iraq-2021"
+    answer = await office.post("/v1/grants", office.asked(person, "100.01"))
     assert Decimal(answer.json()["left"]["amount"]) == Decimal("100.00")
+
+
+async def test_the_ceiling_of_each_household_of_a_person_holds(office: Office) -> None:
+    await office.budget()
+    crowded, free = uuid4(), uuid4()
+    for _ in range(4):
+        await office.grant(await office.here(household_id=crowded), "1900.00")
+    one, same = await office.here(household_id=crowded), await office.here(household_id=free)
+    await office.tell(cases.ReturneeMerged(returnee_id=same.id, into=one.id))
+    answer = await office.post("/v1/grants", office.asked(same, "400.01"))
+    assert (answer.json()["rule"]["per"], Decimal(answer.json()["left"]["amount"])) == ("household", Decimal("400.00"))
+    asked = [office.post("/v1/grants", office.asked(each, "300.00")) for each in (one, same)]
+    assert sorted(each.status_code for each in await asyncio.gather(*asked)) == [201, 409]
+
+
+async def test_in_kind_help_of_iom_iraq_is_for_a_single_returnee_or_the_head_of_a_family(office: Office) -> None:
+    await office.budget()
+    for member in (Member.ADULT, Member.CHILD):
+        answer = await office.post("/v1/grants", office.asked(await office.here(member=member)))
+        assert answer.json()["rule"]["code"] == "package"
+        assert "head of family" in answer.json()["rule"]["source"]
+
+
+async def test_whoever_had_a_part_in_it_neither_approves_nor_releases(office: Office) -> None:
+    await office.budget()
+    grant = await office.grant(await office.here())
+    path = f"/v1/grants/{grant['id']}"
+    await office.done(f"{path}/amend", {"amount": euros("950.00")}, by=SECOND)
+    for who in (REQUESTER, SECOND):
+        assert (await office.post(f"{path}/approve", by=who, version=2)).json()["type"] == "/problems/four-eyes"
+    await office.done(f"{path}/approve", by=APPROVER)
+    payment = await office.scheduled(grant, await office.payee(), "100.00")
+    release = f"/v1/payments/{payment['id']}/release"
+    for who in (REQUESTER, SECOND):
+        assert (await office.post(release, {}, by=who, version=1)).json()["type"] == "/problems/four-eyes"
+    async with office.homeward.database.transaction() as session:
+        for statement in (
+            "INSERT INTO approval (grant_id, round, actor) SELECT id, round, preparers[1] FROM assistance_grant",
+            "UPDATE payment SET released_by = (SELECT preparers[1] FROM assistance_grant)",
+        ):
+            with pytest.raises(DBAPIError):
+                async with session.begin_nested():
+                    await session.execute(text(statement))
+
+
+async def test_the_next_budget_pays_where_others_were_faster(office: Office) -> None:
+    first = await office.budget("1000.00", ends_on="2026-12-31")
+    second = await office.budget("1000.00")
+    people = [await office.here() for _ in range(2)]
+    asked = [office.post("/v1/grants", office.asked(person, "900.00")) for person in people]
+    answers = [each.json() for each in await asyncio.gather(*asked)]
+    assert {answer["budget_id"] for answer in answers} == {first, second}
+
+
+async def test_a_request_that_crosses_the_end_of_a_case_leaves_nothing_behind(office: Office) -> None:
+    budget = await office.budget()
+    people = [await office.here() for _ in range(6)]
+    asked = [office.post("/v1/grants", office.asked(person)) for person in people]
+    closed = [office.tell(person.closed()) for person in people]
+    await asyncio.gather(*(each for pair in zip(asked, closed, strict=True) for each in pair))
+    sums = await office.sums(budget)
+    assert (sums["reserved"], sums["available"]) == (0, Decimal("100000.00"))
+
+
+async def test_what_was_granted_under_another_id_is_listed(office: Office) -> None:
+    await office.budget()
+    one, other = await office.here(), await office.here()
+    made = {(await office.grant(each, "10.00"))["id"] for each in (one, other)}
+    await office.tell(cases.ReturneeMerged(returnee_id=other.id, into=one.id))
+    for person in (one, other):
+        found = (await office.get("/v1/grants", returnee_id=person.id)).json()["items"]
+        assert {grant["id"] for grant in found} == made
 
 
 async def test_nothing_before_the_arrival_and_nothing_for_a_closed_case(office: Office) -> None:

@@ -3,128 +3,14 @@
 import asyncio
 from collections import Counter
 from decimal import Decimal
-from typing import Any
 from uuid import uuid4
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from services.grants.budgets.verify import verify
-from tests.conftest import Databases
-from tests.grants.office import APPROVER, RELEASER, REQUESTER, SECOND, THIRD, Office, Person, euros, running
-
-PEOPLE = (REQUESTER, APPROVER, SECOND, THIRD, RELEASER)
-ACTORS = st.sampled_from(PEOPLE)
-PLACE = st.integers(0, 3)
-STEPS = st.one_of(
-    st.tuples(st.just("request"), ACTORS, st.integers(0, 2), st.sampled_from(["0.01", "400.00", "999.99", "1500.00"])),
-    st.tuples(st.sampled_from(["approve", "reject", "order", "delivery", "cancel", "close"]), ACTORS, PLACE, st.none()),
-    st.tuples(st.just("amend"), ACTORS, PLACE, st.sampled_from(["100.00", "1200.00"])),
-    st.tuples(st.just("pay"), ACTORS, PLACE, st.sampled_from(["0.01", "300.00", "900.00"])),
-    st.tuples(st.sampled_from(["release", "confirm", "fail", "reverse", "recover"]), ACTORS, PLACE, st.none()),
-)
-BODIES: dict[str, Any] = {
-    "reject": {"reason": "other"},
-    "cancel": {"reason": "other"},
-    "delivery": {"delivered_on": "2026-11-20"},
-    "confirm": {"confirmed_on": "2026-11-20"},
-    **{name: {"reason": "other"} for name in ("fail", "reverse", "recover")},
-}
-OF_PAYMENTS = {"release", "confirm", "fail", "reverse", "recover"}
-DECIDED = {"approve", "reject", "amend", "close", "release", "fail", "reverse", "recover"}
-
-
-class Books:
-    """One household of three and everything that is done for it."""
-
-    def __init__(self, office: Office, payee: str) -> None:
-        self.office, self.payee = office, payee
-        self.people: list[Person] = []
-        self.grants: list[str] = []
-        self.payments: list[str] = []
-        self.answers: Counter[int] = Counter()
-
-    async def begin(self) -> None:
-        household, case = uuid4(), uuid4()
-        self.people = [await self.office.here(household_id=household, case_id=case) for _ in range(3)]
-
-    async def step(self, name: str, who: str, place: int, amount: str | None) -> None:
-        office = self.office
-        if name == "request":
-            body = office.asked(self.people[place % 3], str(amount))
-            await self.note(await office.post("/v1/grants", body, by=who), self.grants)
-            return
-        targets = self.payments if name in OF_PAYMENTS else self.grants
-        if not targets:
-            return
-        kind = "payments" if name in OF_PAYMENTS else "grants"
-        path = f"/v1/{kind}/{targets[place % len(targets)]}"
-        if name == "pay":
-            body = {
-                "method": "bank",
-                "amount": euros(str(amount)),
-                "payee_id": self.payee,
-                "papers": [{"kind": "invoice", "document": uuid4()}] if place else [],
-            }
-            await self.note(await office.post(f"{path}/payments", body, by=who), self.payments)
-            return
-        body = dict(BODIES.get(name, {}))
-        body |= {"delivery": {"certificate": uuid4()}, "confirm": {"receipt": uuid4()}}.get(name, {})
-        body |= {"amount": euros(str(amount))} if name == "amend" else {}
-        version = await office.version(path) if name in DECIDED else None
-        sent = body if body or name == "release" else None  # a release has a body, with a float or without
-        answer = await office.post(f"{path}/{name}", sent, by=who, version=version)
-        await self.note(answer)
-
-    async def note(self, answer: Any, made: list[str] | None = None) -> None:
-        self.answers[answer.status_code] += 1
-        assert answer.status_code in {200, 201, 403, 404, 409, 412}, answer.text
-        if made is not None and answer.status_code == 201:
-            made.append(answer.json()["id"])
-
-    async def hold(self, budget: str) -> None:
-        """What must be true after every step, whoever did what."""
-        await self.office.proved()
-        sums = await self.office.sums(budget)
-        assert sum(sums.values()) == Decimal("1000000.00")
-        async with self.office.homeward.database.transaction() as session:
-            rows = await session.execute(
-                text(
-                    "SELECT returnee_id, sum(counted) FROM assistance_grant WHERE case_id = :case "
-                    "AND state NOT IN ('rejected', 'cancelled') GROUP BY 1"
-                ),
-                {"case": self.people[0].case_id},
-            )
-            assert all(amount <= Decimal(2000) for _, amount in rows)
-
-
-async def test_no_sequence_breaks_the_books(databases: Databases) -> None:
-    async with running((await databases.new("grants")).url) as office:
-        budget, payee = await office.budget("1000000.00"), await office.payee()
-        seen: Counter[int] = Counter()
-        loop = asyncio.get_running_loop()
-
-        async def example(waves: list[list[tuple[Any, ...]]]) -> None:
-            books = Books(office, payee)
-            await books.begin()
-            for wave in waves:
-                await asyncio.gather(*(books.step(*step) for step in wave))
-                await books.hold(budget)
-            seen.update(books.answers)
-
-        @settings(max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-        @given(st.lists(st.lists(STEPS, min_size=1, max_size=4), min_size=3, max_size=10))
-        def machine(waves: list[list[tuple[Any, ...]]]) -> None:
-            asyncio.run_coroutine_threadsafe(example(waves), loop).result(120)
-
-        await asyncio.to_thread(machine)
-        print(dict(seen))
-        assert seen[200]
-        assert seen[201]
-        assert seen[409] + seen[403]
+from tests.grants.office import RELEASER, Office
 
 
 async def test_the_last_euro_is_granted_once(office: Office) -> None:

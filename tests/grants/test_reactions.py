@@ -28,17 +28,21 @@ def line(person: Person, amount: str = "300.00", kind: str = "business", **more:
 class Plan:
     def __init__(self, office: Office, person: Person, lines: list[dict[str, Any]]) -> None:
         self.office, self.person, self.lines = office, person, lines
-        self.preparer = uuid4()
+        self.preparer, self.drafter = uuid4(), uuid4()
+        self.version = 1
 
-    async def approved(self, **more: Any) -> None:
+    async def approved(self, version: int | None = None, **more: Any) -> None:
+        """Take over a version, the next one where none is named."""
+        version, self.version = version or self.version, self.version + 1
         payload = more | {
             "case_id": str(self.person.case_id),
             "plan_id": str(uuid4()),
-            "plan_version": 1,
+            "plan_version": version,
             "preparer": str(self.preparer),
         }
         async with self.office.homeward.database.transaction() as session:
-            await JOB.apply(session, payload, {"lines": self.lines})
+            content = {"lines": self.lines, "preparers": [str(self.preparer), str(self.drafter)]}
+            await JOB.apply(session, payload, content)
 
     async def grants(self) -> dict[str, dict[str, Any]]:
         found = (await self.office.get("/v1/grants", case_id=self.person.case_id)).json()["items"]
@@ -50,12 +54,15 @@ async def test_each_line_of_a_plan_is_one_grant_once(office: Office) -> None:
     person = await office.here()
     plan = Plan(office, person, [line(person), line(person, kind="medical"), line(person, "5000.00")])
     await plan.approved()
-    await plan.approved()
+    await plan.approved(1)
     grants = await plan.grants()
     assert [grants[each["id"]]["state"] for each in plan.lines] == ["requested", "requested", "rejected"]
     assert grants[plan.lines[2]["id"]]["reason"] == "ceiling"
     detail = (await office.get(f"/v1/grants/{grants[plan.lines[0]['id']]['id']}")).json()
     assert UUID(detail["requester"]) == plan.preparer
+    async with office.homeward.database.transaction() as session:
+        for preparers in await session.scalars(text("SELECT preparers FROM assistance_grant")):
+            assert set(preparers) == {plan.preparer, plan.drafter}
     await office.proved()
 
 
@@ -75,9 +82,46 @@ async def test_an_amended_plan_changes_what_is_undecided_and_keeps_what_was_appr
         "approved",
         "300.000",
     )
+    assert grants[kept["plan_line_id"]]["planned"]["amount"] == "500.000", "whoever looks sees what is not followed"
     assert grants[plan.lines[1]["id"]]["amount"]["amount"] == "400.000"
     assert (grants[gone["id"]]["state"], grants[gone["id"]]["reason"]) == ("cancelled", "plan_changed")
     await office.proved()
+
+
+async def test_a_refused_line_is_asked_again_when_the_plan_is_amended_and_by_hand(office: Office) -> None:
+    person = await office.here()
+    plan = Plan(office, person, [line(person), line(person, "5000.00")])
+    await plan.approved()
+    assert {each["state"] for each in (await plan.grants()).values()} == {"rejected"}
+    await office.budget()
+    by_hand = office.asked(person, "300.00", "business", plan_line_id=plan.lines[0]["id"])
+    for wrong in ({"kind": "education"}, {"plan_line_id": uuid4()}):
+        answer = await office.post("/v1/grants", by_hand | wrong)
+        assert answer.json()["errors"][0]["code"] == "unknown_line"
+    assert (await office.done("/v1/grants", by_hand))["plan_line_id"] == plan.lines[0]["id"]
+    assert (await office.post("/v1/grants", by_hand)).json()["type"] == "/problems/conflict"
+    plan.lines[1]["budget"]["amount"] = "500.00"
+    await plan.approved()
+    assert {each["state"] for each in (await plan.grants()).values()} == {"requested"}
+    again = (await plan.grants())[plan.lines[1]["id"]]
+    assert again["amount"]["amount"] == "500.000"
+    names = (await office.published(person))[-2:]
+    assert names == ["grant.requested", "grant.requested"]
+    await office.proved()
+
+
+async def test_an_older_version_that_comes_late_changes_nothing(office: Office) -> None:
+    await office.budget()
+    person = await office.here()
+    plan = Plan(office, person, [line(person)])
+    newer = line(person, "100.00")
+    older, plan.lines = plan.lines, [{**plan.lines[0], "budget": {"amount": "400.00", "currency": "EUR"}}, newer]
+    await plan.approved(2)
+    plan.lines = older
+    await plan.approved(1)
+    grants = await plan.grants()
+    assert [grants[each]["amount"]["amount"] for each in (older[0]["id"], newer["id"])] == ["400.000", "100.000"]
+    assert {grant["state"] for grant in grants.values()} == {"requested"}
 
 
 async def test_a_plan_without_a_budget_is_said_to_have_none(office: Office) -> None:

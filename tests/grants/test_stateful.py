@@ -70,14 +70,18 @@ BROKEN = {
     "two hands were enough": """
         SELECT p.id FROM payment p JOIN assistance_grant g ON g.id = p.grant_id
         WHERE p.released_by IS NOT NULL AND (
-            p.released_by IN (g.requester, p.scheduled_by)
-            OR EXISTS (SELECT FROM approval a WHERE a.grant_id = g.id AND a.actor IN (g.requester, p.released_by)
-                       AND a.round = g.round)
+            p.released_by = p.scheduled_by OR p.released_by = ANY (g.preparers)
+            OR EXISTS (SELECT FROM approval a WHERE a.grant_id = g.id AND a.round = g.round
+                       AND (a.actor = p.released_by OR a.actor = ANY (g.preparers)))
             OR NOT EXISTS (SELECT FROM approval a WHERE a.grant_id = g.id AND a.round = g.round))""",
     "a float gave out more than is in it": """
         SELECT f.id FROM cash_float f LEFT JOIN payment p ON p.float_id = f.id
             AND p.state IN ('released', 'confirmed', 'recovered')
         GROUP BY f.id HAVING coalesce(sum(p.payout), 0) > f.amount OR coalesce(sum(p.payout), 0) <> f.drawn""",
+    "an invoice was paid under two grants": """
+        SELECT paper ->> 'document' FROM payment p, jsonb_array_elements(p.papers) paper
+        WHERE p.released_by IS NOT NULL AND paper ->> 'kind' = 'invoice' AND 'invoice' = ANY (p.papers_there)
+        GROUP BY 1 HAVING count(DISTINCT p.grant_id) > 1""",
     "an entry of a bank was booked twice": """
         SELECT payment_id FROM statement_line WHERE outcome = 'matched' GROUP BY 1 HAVING count(*) > 1""",
 }
@@ -86,9 +90,11 @@ RELEASED = """
     SELECT p.id, p.method, g.amount,
            (SELECT count(*) FROM approval a WHERE a.grant_id = g.id AND a.round = g.round) AS approvals,
            ARRAY(SELECT paper ->> 'kind' FROM jsonb_array_elements(p.papers) paper JOIN cited_document c
-                 ON c.grant_id = g.id AND c.document_id = (paper ->> 'document')::uuid AND c.state = 'found') AS papers,
+                 ON c.grant_id = g.id AND c.document_id = (paper ->> 'document')::uuid AND c.state = 'found'
+                 AND c.kind = replace(paper ->> 'kind', '_seen', '')) AS papers,
            EXISTS (SELECT FROM delivery d JOIN cited_document c ON c.grant_id = g.id
-                   AND c.document_id = d.certificate AND c.state = 'found' WHERE d.grant_id = g.id) AS handed_over
+                   AND c.document_id = d.certificate AND c.state = 'found' AND c.kind = 'delivery'
+                   WHERE d.grant_id = g.id) AS handed_over
     FROM payment p JOIN assistance_grant g ON g.id = p.grant_id WHERE p.released_by IS NOT NULL
 """
 COUNTED = """

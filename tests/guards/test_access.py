@@ -25,6 +25,8 @@ PROBLEM = "application/problem+json"
 CLOCK = ("received_at", "clock_ahead_seconds")
 """Members of an answer that say when it was made."""
 OF_A_REQUEST = {REQUEST_ID_HEADER.lower(), "date", "content-length", "server"}
+PLACED = ("place", "accept", "cancel", "keep")
+"""What is decided about somebody's place in a course."""
 DECIDED_ELSEWHERE = {
     # In this programme the partner that was asked decides; its office only reads.
     ("programme office", f"/v1/referrals/{{referral_id}}/{word}")
@@ -47,6 +49,15 @@ DECIDED_ELSEWHERE = {
         )
     ),
     ("programme office", "/v1/referrals/{referral_id}/travel/query"),
+    # A referrer decides about the training that it prepares before the departure; the return's is after the arrival.
+    *(
+        ("referrer", f"/v1/enrolments/{{enrolment_id}}/{word}")
+        for word in (*PLACED, "drop-out", "no-show", "assess", "manual", "evaluate", "complete", "profile")
+    ),
+    ("referrer", "/v1/enrolments"),
+    ("referrer", "/v1/cohorts/{cohort_id}/sessions/{number}/attendance"),
+    # Whoever gives a course notes what happens in it; who takes part is decided by those who work for the person.
+    *(("whoever gives the course", f"/v1/enrolments/{{enrolment_id}}/{word}") for word in PLACED),
 }
 AMONG_OWN = {"GET /v1/vacancies/{vacancy_id}/matches": "GET /v1/returnees/{returnee_id}"}
 """What is nobody's, such as a vacancy, and is answered with people of the caller's own only: where each is read."""
@@ -314,8 +325,24 @@ async def strangers(matrix: Matrix) -> None:
             same = absent.shown(nowhere) == theirs.shown(under_own) and theirs.status in {403, 404}
             matrix.expect(operation, caller, theirs, same, f"with its own {parents} as if there were no such {child}")
 
-    kinds = [kind for kind in matrix.world.kinds if not kind.takes_part]
-    await all_of(told_nothing, *((operation, kind) for operation in operations() for kind in kinds))
+    kinds = matrix.world.kinds
+    await all_of(told_nothing, *((o, kind) for o in operations() for kind in kinds if not kind.takes_part_in(o)))
+
+
+async def onlookers(matrix: Matrix) -> None:
+    """With whom the return was only shared changes nothing of it, whatever its scopes."""
+
+    async def refused(operation: Operation, kind: Kind) -> None:
+        world = matrix.world
+        real = {name: world.id_for(name, operation) for name in operation.names}
+        sent = as_sent(operation.url(real), operation.content_to_send(real, kind.organisation))
+        if not mentions(sent, world.people, ""):
+            return
+        answer = await matrix.ask(operation, world.bearer(kind, NOT_INTERNAL), real, sender=kind.organisation)
+        matrix.expect(operation, kind.name, answer, answer.status in {403, 404}, "403 or 404")
+
+    kinds = [kind for kind in matrix.world.kinds if kind.only_looks]
+    await all_of(refused, *((operation, kind) for operation in operations() if operation.changes for kind in kinds))
 
 
 async def participants(matrix: Matrix) -> None:
@@ -332,9 +359,9 @@ async def participants(matrix: Matrix) -> None:
         if mentions(answer.text, matrix.world.people, ""):
             seen.add(operation.label)
 
-    kinds = [kind for kind in matrix.world.kinds if kind.takes_part]
+    kinds = [kind for kind in matrix.world.kinds if not kind.only_looks]
     every = operations()
-    await all_of(let_in, *((o, kind) for o in every for kind in kinds if not o.changes))
+    await all_of(let_in, *((o, kind) for o in every for kind in kinds if not o.changes and kind.takes_part_in(o)))
     for operation in every:
         if (
             (operation.lists or operation.label in AMONG_OWN)
@@ -347,7 +374,7 @@ async def participants(matrix: Matrix) -> None:
             )
     for operation in every:
         for kind in kinds:
-            if operation.changes:
+            if operation.changes and kind.takes_part_in(operation):
                 await let_in(operation, kind)
 
 
@@ -358,6 +385,7 @@ async def test_cells(matrix: Matrix, record_property: Callable[[str, object], No
         without_a_person,
         closed_at_the_gateway,
         strangers,
+        onlookers,
         participants,
     ):
         await part(matrix)

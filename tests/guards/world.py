@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
@@ -37,6 +38,19 @@ SHARED = {
 
 NOBODYS = {"course_id", "cohort_id", "number", "capture_id", "employer_id", "vacancy_id", "code"}
 """What everybody with the scope may know: courses, cohorts, employers, vacancies; a code tells nobody whose it is."""
+ONLOOKER = "guard-onlooker"
+"""With whom the return was shared."""
+TAUGHT = ("/v1/enrolments", "/v1/cohorts")
+"""What concerns whoever gives a course."""
+NOT_TAUGHT = frozenset(
+    {
+        "POST /v1/enrolments",
+        "GET /v1/enrolments/{enrolment_id}/profile",
+        "PUT /v1/enrolments/{enrolment_id}/profile",
+        "GET /v1/enrolments/{enrolment_id}/vacancies",
+    }
+)
+"""And what does not."""
 SESSION = "2"
 """The number of a session that the return's cohort has, and that of the other return has not."""
 
@@ -51,6 +65,9 @@ class Kind:
         kind: What that does.
         programmes: Those that it runs.
         takes_part: Whether the organisation takes part in the return.
+        within: Beginnings of the paths within which it does; in all else it is a stranger.
+        without: Operations there in which it does not.
+        only_looks: Whether it takes part and decides nothing.
         own: Ids of another return, in which it takes part.
     """
 
@@ -59,7 +76,14 @@ class Kind:
     kind: OrganisationKind
     programmes: tuple[str, ...] = ()
     takes_part: bool = False
+    within: tuple[str, ...] = ("/",)
+    without: frozenset[str] = frozenset()
+    only_looks: bool = False
     own: Mapping[str, str] = field(default_factory=dict)
+
+    def takes_part_in(self, operation: Operation) -> bool:
+        """Whether what an operation is about is for it."""
+        return self.takes_part and operation.path.startswith(self.within) and operation.label not in self.without
 
     def may(self, operation: Operation) -> bool:
         """Whether organisations of its kind are given the scope that an operation needs."""
@@ -174,6 +198,7 @@ async def build(platform: Platform) -> World:
     await offer(platform, way, theirs)
     await rights(platform, way, theirs)
     everything, other_ids = await ids_of(walk, way), await ids_of(walk, theirs)
+    await share(platform, way)
     await wish(platform, way, theirs)
     about_people = {name: value for name, value in everything.items() if name not in NOBODYS}
     programme, other = way.content["programme"], theirs.content["programme"]
@@ -188,6 +213,15 @@ async def build(platform: Platform) -> World:
         Kind("referrer", way.sender, REFERRER, takes_part=True),
         Kind("partner", walk.partner, PARTNER, takes_part=True),
         Kind("programme office", office, OFFICE, (programme,), takes_part=True),
+        Kind(
+            "whoever gives the course",
+            await provider_of(reader, everything["cohort_id"]),
+            OrganisationKind.TRAINING_PROVIDER,
+            takes_part=True,
+            within=TAUGHT,
+            without=NOT_TAUGHT,
+        ),
+        Kind("shared with", ONLOOKER, PARTNER, takes_part=True, only_looks=True),
         Kind("internal", "homeward", OrganisationKind.INTERNAL, takes_part=True),
     ]
     everyone = frozenset({*about_people.values(), *way.returnees, way.content["external_reference"]})
@@ -340,6 +374,7 @@ async def followed_up(reader: GatewayClient, way: Return) -> dict[str, str]:
     return {
         "visit_id": visit,
         "line_id": line,
+        "plan_line_id": line,
         "document_id": document,
         "about": way.referral_id,
         "consent_document": document,
@@ -400,6 +435,37 @@ async def offer(platform: Platform, *ways: Return) -> None:
         )
     finally:
         await connection.close()
+
+
+async def share(platform: Platform, way: Return) -> None:
+    """Share the family with an organisation, and wait until every service knows of it."""
+    client, until = platform.client("iom-iraq", "guard-1"), datetime.now(UTC) + timedelta(days=1)
+    body = {
+        "organisation": ONLOOKER,
+        "purpose": "referred_service",
+        "legal_basis": "consent",
+        "until": until.isoformat(),
+    }
+    for returnee in way.returnees:
+        await client.post(f"/v1/returnees/{returnee}/share", body)
+    for role in ("reception", "grants", "training"):
+        connection = await asyncpg.connect(platform.machine.database_url(role))
+        query = "SELECT count(*) FROM participation WHERE organisation = $1"
+
+        async def known(connection: asyncpg.Connection = connection, query: str = query) -> bool:
+            return bool(await connection.fetchval(query, ONLOOKER) == len(way.returnees))
+
+        try:
+            await eventually(known, f"{role} knows with whom the family was shared")
+        finally:
+            await connection.close()
+
+
+async def provider_of(reader: GatewayClient, cohort_id: str) -> str:
+    """Who gives a course."""
+    wanted = (await reader.get(f"/v1/cohorts/{cohort_id}"))["provider_id"]
+    listed = (await reader.get("/v1/providers", limit=200))["items"]
+    return next(str(provider["slug"]) for provider in listed if provider["id"] == wanted)
 
 
 async def wish(platform: Platform, *ways: Return) -> None:

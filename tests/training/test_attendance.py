@@ -3,9 +3,11 @@
 from datetime import timedelta
 from uuid import uuid4
 
+import pytest
 from fpdf import FPDF
 
 from services.training.certificates.pdf import FONT, FONT_FILE, MARGIN, fitted
+from services.training.courses.schemas import CourseIn
 from tests.training.school import HOUR, School, sessions
 
 
@@ -197,3 +199,64 @@ async def test_a_provider_sees_the_participants_of_its_cohorts_only(school: Scho
     assert sheet.status_code == 200
     stranger = await school.get(f"/v1/enrolments/{here}", organisation="iom-albania")
     assert stranger.status_code == 404
+
+
+async def test_a_certificate_says_what_the_course_was_when_the_cohort_was_scheduled(school: School) -> None:
+    course = await school.course(stipend=False, attendance_percent=50)
+    cohort = await school.cohort(course, sessions=sessions(-5 * HOUR, -2 * HOUR, hours=1))
+    path = f"/v1/courses/{course['id']}"
+    seen = (await school.get(path)).headers["etag"]
+    now_is = {name: course[name] for name in CourseIn.model_fields if name in course}
+    now_is |= {"title": "Grown", "hours": "40", "days": 5, "isco_08": None, "stipend": True, "attendance_percent": 100}
+    now_is |= {"programmes": ["eurp"], "provider": "training-provider-5"}
+    assert (await school.put(path, seen=seen, **now_is)).status_code == 200
+    enrolment = await school.enrol(cohort)
+    await school.attend(cohort, 1, {enrolment["id"]: "present"})
+    done = await school.decide(f"/v1/enrolments/{enrolment['id']}", "complete")
+    assert done.status_code == 200, done.text
+    certificate = (await school.http.get(f"/v1/certificates/{done.json()['certificate_code']}")).json()
+    assert (certificate["title"], certificate["hours"]) == ("Barbering and hairdressing", "4")
+    assert (await school.get(f"/v1/enrolments/{enrolment['id']}/profile")).json()["occupations"] == ["5141"]
+    assert done.json()["stipend"] is False
+
+
+async def test_a_course_is_completed_after_its_last_session(school: School) -> None:
+    cohort = await school.cohort(
+        await school.course(attendance_percent=50), sessions=sessions(-2 * HOUR, timedelta(days=1), hours=1)
+    )
+    enrolment = await school.enrol(cohort)
+    await school.attend(cohort, 1, {enrolment["id"]: "present"})
+    answer = await school.decide(f"/v1/enrolments/{enrolment['id']}", "complete")
+    assert (answer.status_code, answer.json()["detail"]) == (
+        409,
+        "the course goes on: it is completed after its last session",
+    )
+
+
+async def test_a_certificate_that_does_not_hold_is_not_drawn(school: School) -> None:
+    person, done = await school.finished()
+    await school.recognise(person)
+    sheet = f"/v1/cohorts/{done['cohort_id']}/sessions/2/attendance"
+    await school.attend(done["cohort_id"], 2, {done["id"]: "absent"}, seen=(await school.get(sheet)).headers["etag"])
+    assert (await school.get(f"/v1/enrolments/{done['id']}/certificate")).status_code == 409
+
+
+@pytest.mark.parametrize("left", ["drop-out", "no-show"])
+async def test_what_was_recorded_of_who_left_is_put_right(school: School, left: str) -> None:
+    cohort = await school.cohort(sessions=sessions(-3 * HOUR, timedelta(days=1), hours=1))
+    person = await school.somebody()
+    stays, leaves = (await school.enrol(cohort))["id"], (await school.enrol(cohort, person))["id"]
+    sheet = {stays: "present", leaves: "present" if left == "drop-out" else "absent"}
+    seen = (await school.attend(cohort, 1, sheet)).headers["etag"]
+    await school.post(f"/v1/enrolments/{leaves}/{left}", **({"reason": "other"} if left == "drop-out" else {}))
+    right = await school.attend(cohort, 1, {stays: "late", leaves: "excused"}, seen=seen)
+    assert right.status_code == 200, right.text
+    name, told = (await school.published(person))[-1]
+    assert (name, told["status"], told["minutes"]) == ("attendance.corrected", "excused", 0)
+    await school.sql(
+        "UPDATE cohort_session SET starts_at = clock_timestamp(), ends_at = clock_timestamp() + interval"
+        " '1 hour' WHERE cohort_id = :id AND number = 2",
+        id=cohort,
+    )
+    later = await school.attend(cohort, 2, {stays: "present", leaves: "present"})
+    assert [error["pointer"] for error in later.json()["errors"]] == ["/entries/1/enrolment_id"]

@@ -1,7 +1,7 @@
 """Places: never more than there are, and the waiting list in order, each offer once."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from hypothesis import given, settings
@@ -97,6 +97,49 @@ async def test_nothing_is_offered_to_who_could_not_attend_enough_any_more(school
     assert (await school.enrolment(second["id"]))["state"] == "waitlisted"
 
 
+async def test_nothing_is_offered_to_whom_the_cohort_is_not_for_any_more(school: School) -> None:
+    course = await school.course(
+        phase="pre_departure", country="BEL", city="Brussels", isco_08=None, kind="orientation", isced_f="0031"
+    )
+    cohort = await school.cohort(course, capacity=1, time_zone="Europe/Brussels")
+    people = [await school.somebody(CaseState.PRE_DEPARTURE) for _ in range(4)]
+    first, gone, second = [(await school.enrol(cohort, person))["id"] for person in people[:3]]
+    await school.tell(people[1].moved(CaseState.ARRIVED))
+    await school.post(f"/v1/enrolments/{first}/cancel")
+    assert (await school.enrolment(gone))["state"] == "waitlisted"
+    assert (await school.enrolment(second))["state"] == "offered"
+    await school.tell(people[2].moved(CaseState.ARRIVED))
+    late = await school.decide(f"/v1/enrolments/{second}", "accept")
+    assert (late.status_code, late.json()["type"]) == (409, "/problems/not-eligible")
+    await school.post(f"/v1/enrolments/{second}/cancel")
+    last = (await school.enrol(cohort, people[3]))["id"]
+    assert (await school.enrolment(last))["state"] == "offered"
+
+
+async def test_whose_case_goes_on_is_offered_what_nobody_took_meanwhile(school: School) -> None:
+    cohort = await school.cohort(capacity=1)
+    person = await school.somebody()
+    first, waits = (await school.enrol(cohort))["id"], (await school.enrol(cohort, person))["id"]
+    await school.tell(person.moved(CaseState.SUSPENDED))
+    await school.post(f"/v1/enrolments/{first}/cancel")
+    assert (await school.enrolment(waits))["state"] == "waitlisted"
+    await school.tell(person.moved(CaseState.IN_DELIVERY))
+    assert (await school.enrolment(waits))["state"] == "offered"
+
+
+async def test_an_offer_ends_when_too_little_would_be_left(school: School) -> None:
+    soon = sessions(timedelta(hours=1), timedelta(hours=5), timedelta(hours=9), hours=2)
+    cohort = await school.cohort(await school.course(attendance_percent=60, capacity=1), sessions=soon)
+    first, second = [(await school.enrol(cohort))["id"] for _ in range(2)]
+    await school.post(f"/v1/enrolments/{first}/cancel")
+    until = (await school.enrolment(second))["offered_until"]
+    assert datetime.fromisoformat(until) == datetime.fromisoformat(soon[1]["starts_at"])
+    begun = sessions(-HOUR)
+    assert (await school.patch(f"/v1/cohorts/{cohort}", sessions=begun)).status_code == 200
+    late = await school.decide(f"/v1/enrolments/{second}", "accept")
+    assert (late.status_code, late.json()["detail"]) == (409, "too little of the course is left to attend")
+
+
 async def test_two_courses_at_the_same_time_are_seen(school: School) -> None:
     one, other = await school.cohort(), await school.cohort()
     person = await school.somebody()
@@ -168,6 +211,7 @@ class Model:
         self.capacity = capacity
         self.states: dict[str, str] = {}
         self.waiting: list[str] = []
+        self.offered: list[str] = []
 
     def taken(self) -> int:
         return sum(state in {"offered", "enrolled"} for state in self.states.values())
@@ -181,7 +225,8 @@ class Model:
 
     def fill(self) -> None:
         while self.waiting and self.taken() < self.capacity:
-            self.states[self.waiting.pop(0)] = "offered"
+            self.offered.append(self.waiting.pop(0))
+            self.states[self.offered[-1]] = "offered"
 
     def leave(self, who: str) -> None:
         if who in self.waiting:
@@ -249,6 +294,12 @@ async def _compare(school: School, model: Model, cohort: str, ids: list[str]) ->
     assert {row.id: row.state for row in rows} == model.states
     waiting = sorted((row.queue, row.id) for row in rows if row.state == "waitlisted")
     assert [who for _, who in waiting] == model.waiting
-    (seats,) = await school.sql("SELECT seats_taken, capacity FROM cohort WHERE id = :c", c=cohort)
-    assert (seats.seats_taken, seats.capacity) == (model.taken(), model.capacity)
+    (seats,) = await school.sql("SELECT seats_taken, waiting, capacity FROM cohort WHERE id = :c", c=cohort)
+    assert tuple(seats) == (model.taken(), len(model.waiting), model.capacity)
+    told = await school.sql(
+        "SELECT payload ->> 'enrolment_id' FROM outbox WHERE payload ->> 'cohort_id' = :c"
+        " AND type LIKE '%.enrolment.offered.%' ORDER BY seq",
+        c=cohort,
+    )
+    assert [row[0] for row in told] == model.offered  # in order, each once
     assert len(ids) == len(rows)

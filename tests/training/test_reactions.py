@@ -1,5 +1,6 @@
 """What training does when cases or reception tells something."""
 
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 from contracts import cases, reception
@@ -112,3 +113,67 @@ async def test_a_health_related_course_is_told_as_care_only(school: School) -> N
     for _, data in await school.published(person):
         assert data["group"] == "care"
         assert "kind" not in data
+
+
+async def wishes(school: School, person_id: UUID) -> list[tuple[str, str | None]]:
+    """State and reason of each enrolment of somebody, the oldest first."""
+    items = (await school.get("/v1/enrolments", returnee_id=person_id)).json()["items"]
+    return [(item["state"], item["reason"]) for item in reversed(items)]
+
+
+async def test_what_ends_although_the_person_goes_on_is_asked_for_again(school: School) -> None:
+    waits, missed, without = [await school.somebody() for _ in range(3)]
+    course = await school.course(capacity=1)
+    full, begun, cancelled = [
+        await school.cohort(course, **values)
+        for values in ({}, {"sessions": sessions(-2 * HOUR, timedelta(days=20), hours=1)}, {})
+    ]
+    first = (await school.enrol(full))["id"]
+    ids = {}
+    for person, cohort in ((waits, full), (missed, begun), (without, cancelled)):
+        await school.approve(person, line("vocational_training", person.id))
+        (wish,) = (await school.get("/v1/enrolments", returnee_id=person.id)).json()["items"]
+        placed = await school.decide(f"/v1/enrolments/{wish['id']}", "place", cohort_id=cohort)
+        assert placed.status_code == 200, placed.text
+        ids[person.id] = wish["id"]
+    await school.post(f"/v1/enrolments/{first}/cancel")
+    await school.let_lapse(ids[waits.id])
+    await school.post(f"/v1/enrolments/{ids[missed.id]}/no-show")
+    await school.decide(f"/v1/cohorts/{cancelled}", "cancel")
+    assert await wishes(school, waits.id) == [("cancelled", "offer_lapsed"), ("requested", None)]
+    assert await wishes(school, missed.id) == [("no_show", None), ("requested", None)]
+    assert await wishes(school, without.id) == [("cancelled", "cohort_cancelled"), ("requested", None)]
+    for person in (waits, missed, without):
+        lines = {data["plan_line_id"] for name, data in await school.published(person) if "plan_line_id" in data}
+        assert len(lines) == 1
+
+
+async def test_what_the_person_gave_up_is_asked_for_by_the_next_version_of_the_plan_only(school: School) -> None:
+    person = await school.somebody()
+    wanted = line("vocational_training", person.id)
+    await school.approve(person, wanted)
+    (wish,) = (await school.get("/v1/enrolments", returnee_id=person.id)).json()["items"]
+    await school.post(f"/v1/enrolments/{wish['id']}/cancel")
+    assert await wishes(school, person.id) == [("cancelled", "declined")]
+    await school.approve(person, wanted, plan_version=2)
+    assert await wishes(school, person.id) == [("cancelled", "declined"), ("requested", None)]
+
+
+async def test_an_enrolment_by_hand_may_carry_out_a_line(school: School) -> None:
+    person, other = await school.somebody(), await school.somebody()
+    wanted, theirs = line("vocational_training", person.id), line("vocational_training", other.id)
+    tongue = line("language_training", person.id)
+    await school.approve(person, wanted, tongue)
+    await school.approve(other, theirs)
+    body = {"returnee_id": person.id, "cohort_id": await school.cohort(sessions=sessions(-2 * HOUR, hours=1))}
+    for which, status in ((theirs, 422), (tongue, 422), (wanted, 409)):
+        answer = await school.post("/v1/enrolments", plan_line_id=which["id"], **body)
+        assert answer.status_code == status, answer.text
+    items = (await school.get("/v1/enrolments", returnee_id=person.id)).json()["items"]
+    await school.post(f"/v1/enrolments/{next(i['id'] for i in items if i['kind'] == 'vocational')}/cancel")
+    got = await school.post("/v1/enrolments", plan_line_id=wanted["id"], **body)
+    assert (got.status_code, got.json()["plan_line_id"]) == (201, wanted["id"])
+    await school.attend(body["cohort_id"], 1, {got.json()["id"]: "present"})
+    await school.decide(f"/v1/enrolments/{got.json()['id']}", "complete")
+    (told,) = [data for name, data in await school.published(person) if name == "enrolment.completed"]
+    assert told["plan_line_id"] == wanted["id"]

@@ -214,10 +214,24 @@ def upgrade() -> None:
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("organisation", sa.Text(), nullable=False),
         sa.Column("until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "since",
+            sa.BigInteger(),
+            server_default="0",
+            nullable=False,
+            comment="position of the fact in the log of cases; kept by the gateway",
+        ),
         sa.PrimaryKeyConstraint("subject_id", "role", "organisation", name=op.f("pk_participation")),
     )
     op.create_index(
         "ix_participation_organisation", "participation", ["organisation", "role", "subject_id"], unique=False
+    )
+    op.create_index(
+        "ix_participation_since",
+        "participation",
+        ["organisation", "since"],
+        unique=False,
+        postgresql_where=sa.text("since > 0"),
     )
     op.create_table(
         "relay_state",
@@ -241,6 +255,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("relay_state")
+    op.drop_index("ix_participation_since", table_name="participation", postgresql_where="since > 0")
     op.drop_index("ix_participation_organisation", table_name="participation")
     op.drop_table("participation")
     op.drop_index("ix_parked_subject", table_name="parked")

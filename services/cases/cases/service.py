@@ -31,8 +31,9 @@ from services.cases.cases.schemas import AssignIn, CloseIn, ReopenIn, ResumeIn, 
 from services.cases.deadlines import service as deadlines
 from services.cases.deadlines.rules import WINDOWS
 from services.cases.deadlines.schemas import DeadlineState
-from services.cases.models import CaseFile, CaseMember, Deadline, Resource
+from services.cases.models import CaseFile, CaseMember, Deadline, Resource, Returnee
 from services.cases.programmes import zone_of
+from services.cases.returnees.service import has_open_case
 
 Kept = TypeVar("Kept", bound=Resource)
 
@@ -231,7 +232,11 @@ async def to_work_on(session: Session, case_id: UUID, caller: Caller) -> tuple[C
 
 
 async def open_case(
-    session: Session, case: CaseFile, members: Sequence[tuple[UUID, Member]], needs_priority: str
+    session: Session,
+    case: CaseFile,
+    members: Sequence[tuple[UUID, Member]],
+    needs_priority: str,
+    arrived_on: date | None = None,
 ) -> list[CaseMember]:
     """Open a case for people who are already known.
 
@@ -240,20 +245,24 @@ async def open_case(
         case: The case, not yet added.
         members: Its members and their places in the household.
         needs_priority: The coarse urgency of their needs.
+        arrived_on: The day of their arrival, where it came before the case.
     """
     case.state, case.needs_priority = CaseState.PRE_DEPARTURE, needs_priority
     session.add(case)
     await session.flush()
-    return await add_members(session, case, members)
+    return await add_members(session, case, members, arrived_on)
 
 
-async def add_members(session: Session, case: CaseFile, members: Sequence[tuple[UUID, Member]]) -> list[CaseMember]:
+async def add_members(
+    session: Session, case: CaseFile, members: Sequence[tuple[UUID, Member]], arrived_on: date | None = None
+) -> list[CaseMember]:
     """Make people members of a case, and tell each of them that it is open.
 
     Args:
         session: The session.
         case: The case.
         members: Its new members and their places in the household.
+        arrived_on: The day of their arrival, where it came before they were members; it is noted by `note_arrival`.
     """
     rows = [CaseMember(case_id=case.id, returnee_id=person, member=member) for person, member in sorted(members)]
     session.add_all(rows)
@@ -271,6 +280,7 @@ async def add_members(session: Session, case: CaseFile, members: Sequence[tuple[
                 office=case.programme_office,
                 state=case.state,
                 needs_priority=case.needs_priority,
+                arrived_on=arrived_on,
             ),
         )
     return rows
@@ -389,7 +399,7 @@ async def close_by(
 async def reopen(
     session: Session, case_id: UUID, body: ReopenIn, caller: Caller, precondition: Precondition
 ) -> CaseFile:
-    """Take a closed case up again where it was.
+    """Take a closed case up again where it was, unless somebody in it has another open case: nobody has two.
 
     Raises:
         Problem: 404, 403, 409, 412, 428.
@@ -397,7 +407,14 @@ async def reopen(
     case, members = await to_work_on(session, case_id, caller)
     precondition.check(case.version)
     reason = case.closure_reason
-    case.state = rules.reopened(case.state, case.state_before)
+    reopened = rules.reopened(case.state, case.state_before)
+    people = [member.returnee_id for member in members]
+    # An acceptance that opens another one locks them too.
+    await session.execute(select(Returnee.id).where(Returnee.id.in_(people)).order_by(Returnee.id).with_for_update())
+    for returnee_id in people:
+        if await has_open_case(session, returnee_id):
+            raise Problem(CONFLICT, "a person of this case is in another one that is open")
+    case.state = reopened
     case.state_before = case.closure_reason = case.closure_comment = None
     case.changed()
     # What arrived while it was closed counts from now on.
@@ -432,7 +449,7 @@ async def suspend(
     case.suspension_reason, case.suspension_comment = body.reason, body.comment or None
     case.changed()
     for member in members:
-        publish(session, CaseSuspended(**ids_of(case, member), previous_state=previous))
+        publish(session, CaseSuspended(**ids_of(case, member), previous_state=previous, since=since))
     await deadlines.pause(session, case, since)
     audit.record(session, caller, "suspend", "case", case.id, {"reason": body.reason, "since": since.isoformat()})
     return case
@@ -460,7 +477,7 @@ async def resume(
     case.suspended_from = case.suspended_on = case.suspension_reason = case.suspension_comment = None
     case.changed()
     for member in members:
-        publish(session, CaseResumed(**ids_of(case, member), state=case.state))
+        publish(session, CaseResumed(**ids_of(case, member), state=case.state, rested_days=(on - since).days))
     await session.flush()
     await deadlines.resume(session, case, members, (on - since).days)
     audit.record(session, caller, "resume", "case", case.id, {"since": since.isoformat(), "on": on.isoformat()})

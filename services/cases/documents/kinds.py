@@ -6,32 +6,13 @@ from functools import cache
 
 from pydantic import Field
 
+from contracts.codes import DocumentKind
 from contracts.programmes import read
 from contracts.scopes import Scope
 from contracts.sourced import Sourced
 from services.cases.programmes import folder
 
 FILE = "documents/kinds.yaml"
-
-
-class DocumentKind(StrEnum):
-    """What a paper is."""
-
-    IDENTITY = "identity"
-    CONSENT = "consent"
-    PLAN_AGREEMENT = "plan_agreement"
-    MEDICAL = "medical"
-    LEGAL = "legal"
-    SERVICE_REFERRAL = "service_referral"
-    QUOTE = "quote"
-    INVOICE = "invoice"
-    CONTRACT = "contract"
-    DELIVERY = "delivery"
-    PAYMENT = "payment"
-    LICENCE = "licence"
-    VISIT = "visit"
-    CERTIFICATE = "certificate"
-    OTHER = "other"
 
 
 class Readers(StrEnum):

@@ -11,9 +11,9 @@ from chassis.documents import MEDIA_TYPES, Documents
 from chassis.limits import FILE_BYTES
 from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
 from chassis.routing import CallerDep, Router, SessionDep, requires
+from contracts.codes import DocumentKind
 from contracts.scopes import Scope
 from services.cases.documents import service
-from services.cases.documents.kinds import DocumentKind
 from services.cases.documents.schemas import DocumentOut
 from services.cases.models import StoredDocument
 

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from services.cases.documents.kinds import DocumentKind
+from contracts.codes import DocumentKind
 from services.cases.fields import Out
 
 

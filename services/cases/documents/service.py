@@ -14,10 +14,11 @@ from chassis.db import Session
 from chassis.documents import Documents
 from chassis.errors import CONFLICT, FORBIDDEN, NOT_FOUND, FieldError, Problem, invalid
 from chassis.ids import new_id
+from contracts.codes import DocumentKind
 from contracts.programmes import last_day
 from contracts.sourced import Unit
 from services.cases.cases.service import WORKERS, clock, worked_on
-from services.cases.documents.kinds import DocumentKind, Readers, handling
+from services.cases.documents.kinds import Readers, handling
 from services.cases.models import CaseMember, Referral, Returnee, StoredDocument
 from services.cases.programmes import programmes
 

@@ -211,11 +211,12 @@ async def _split_case(
                 office=theirs.programme_office,
                 state=theirs.state,
                 needs_priority=theirs.needs_priority,
+                arrived_on=row.arrived_on,
             ),
         )
         # A projection begins every case before departure; this one goes on from where the other stands.
         if theirs.state == CaseState.SUSPENDED:
-            publish(session, CaseSuspended(**ids, previous_state=theirs.suspended_from))
+            publish(session, CaseSuspended(**ids, previous_state=theirs.suspended_from, since=theirs.suspended_on))
         elif theirs.state != CaseState.PRE_DEPARTURE:
             publish(session, CaseProgressed(**ids, previous_state=CaseState.PRE_DEPARTURE, state=theirs.state))
         _tell(session, theirs, row.returnee_id, other.id, HouseholdChange.JOINED, row.member)

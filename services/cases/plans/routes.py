@@ -56,6 +56,7 @@ async def answer(session: Session, plan: Plan, response: Response) -> PlanOut:
         state=plan.state,
         lines=lines,
         totals=total(lines),
+        preparers=[service.person_id(each) for each in plan.preparers],
         submitted_by=plan.submitted_by,
         approved_by=plan.approved_by,
         agreed_on=plan.agreed_on,

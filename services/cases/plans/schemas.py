@@ -211,6 +211,8 @@ class PlanOut(Out):
     lines: list[PlanLineOut]
     totals: list[Amount]
     """The sum of the budgets in each currency."""
+    preparers: list[UUID]
+    """Who edited or submitted this version. Opaque: the same person has the same id everywhere."""
     submitted_by: str | None
     approved_by: str | None
     agreed_on: date | None

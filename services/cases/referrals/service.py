@@ -675,7 +675,7 @@ async def _open(session: Session, referral: Referral, content: ReferralContent, 
         followed_in |= {ids[place]: case for place in places}
         of_case = [(ids[place], members[place]) for place in places]
         _tell_accepted(session, referral, case, of_case)
-        await cases.open_case(session, case, of_case, referral.needs_priority)
+        await cases.open_case(session, case, of_case, referral.needs_priority, referral.arrived_on)
     for change in changes:
         case = followed_in.get(change.returnee_id, opened[0])
         publish(session, change.model_copy(update={"case_id": case.id}))

@@ -147,13 +147,29 @@ async def hold(
     return _hold(row)
 
 
-@router.post("/legal-holds/{hold_id}/release")
-@requires(Scope.RETURNEES_WRITE, person=True)
-async def release(
+@router.get("/legal-holds/{hold_id}")
+@requires(Scope.RETURNEES_WRITE)
+async def legal_hold(
     returnee_id: UUID, hold_id: UUID, session: SessionDep, caller: CallerDep, response: Response
 ) -> LegalHoldOut:
+    """A hold."""
+    row = await service.find_hold(session, returnee_id, hold_id, caller)
+    set_etag(response, row.version)
+    return _hold(row)
+
+
+@router.post("/legal-holds/{hold_id}/release")
+@requires(Scope.RETURNEES_WRITE, person=True, if_match=True)
+async def release(
+    returnee_id: UUID,
+    hold_id: UUID,
+    session: SessionDep,
+    caller: CallerDep,
+    precondition: PreconditionDep,
+    response: Response,
+) -> LegalHoldOut:
     """Release a hold; who did is kept."""
-    row = await service.release(session, returnee_id, hold_id, caller)
+    row = await service.release(session, returnee_id, hold_id, caller, precondition)
     set_etag(response, row.version)
     return _hold(row)
 

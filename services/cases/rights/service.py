@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from chassis import audit
 from chassis.access import Role, grant, participation, revoke
 from chassis.auth import Caller
+from chassis.concurrency import Precondition
 from chassis.db import Session, now
 from chassis.errors import CONFLICT, NOT_FOUND, FieldError, Problem, invalid
 from chassis.outbox import publish
@@ -388,23 +389,36 @@ async def hold(session: Session, returnee_id: UUID, body: LegalHoldIn, caller: C
     return row
 
 
-async def release(session: Session, returnee_id: UUID, hold_id: UUID, caller: Caller) -> LegalHold:
-    """Release a hold.
+async def find_hold(session: Session, returnee_id: UUID, hold_id: UUID, caller: Caller) -> LegalHold:
+    """A hold, locked.
 
     Raises:
-        Problem: 404, 403; 409 where it is released already.
+        Problem: 404, 403.
     """
-    returnee, ids = await returnees.to_work_on(session, returnee_id, caller)
+    _, ids = await returnees.to_work_on(session, returnee_id, caller)
     row = await session.scalar(
         select(LegalHold).where(LegalHold.id == hold_id, LegalHold.returnee_id.in_(ids)).with_for_update()
     )
     if row is None:
         raise Problem(NOT_FOUND)
+    return row
+
+
+async def release(
+    session: Session, returnee_id: UUID, hold_id: UUID, caller: Caller, precondition: Precondition
+) -> LegalHold:
+    """Release a hold.
+
+    Raises:
+        Problem: 404, 403, 412, 428; 409 where it is released already.
+    """
+    row = await find_hold(session, returnee_id, hold_id, caller)
+    precondition.check(row.version)
     if row.released_at is not None:
         raise Problem(CONFLICT, "it was released already")
     row.released_at, row.released_by = await clock(session), caller.require_person()
     row.changed()
-    audit.record(session, caller, "release-hold", "returnee", returnee.id, {"hold": str(hold_id)})
+    audit.record(session, caller, "release-hold", "returnee", returnee_id, {"hold": str(hold_id)})
     await session.flush()
     return row
 

@@ -82,7 +82,7 @@ async def referral(
 
 
 @router.post("/{service_referral_id}/accept")
-@requires(Scope.CASES_WRITE, if_match=True)
+@requires(Scope.CASES_WRITE, person=True, if_match=True)
 async def accept(
     service_referral_id: UUID,
     body: OutcomeIn,

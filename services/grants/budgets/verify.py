@@ -84,9 +84,10 @@ CHECKS = {
     "payment {0} was released without its approvals, its papers or a third person": """
         SELECT m.id FROM payment m JOIN assistance_grant g ON g.id = m.grant_id
         WHERE m.released_by IS NOT NULL
-          AND (NOT m.papers_needed <@ m.papers_there OR m.released_by IN (m.scheduled_by, g.requester)
+          AND (NOT m.papers_needed <@ m.papers_there OR m.released_by = m.scheduled_by
+               OR m.released_by = ANY (g.preparers)
                OR EXISTS (SELECT 1 FROM approval a WHERE a.grant_id = g.id
-                          AND (a.actor = m.released_by OR (a.actor = g.requester AND a.round = g.round)))
+                          AND (a.actor = m.released_by OR (a.actor = ANY (g.preparers) AND a.round = g.round)))
                OR (SELECT count(*) FROM approval a WHERE a.grant_id = g.id AND a.round = g.round)
                   < g.approvers_needed)""",
     "cash float {0} has another amount drawn than its payments": """

@@ -64,7 +64,9 @@ async def settle_subsidy(session: Session, worked: Worked) -> None:
     person for one payment, with a day and a source, and say nothing of the month that was worked. The grant says that
     it is unsettled, and people schedule its payments with the rate that they answer for.
     """
-    seen = await session.scalar(select(Grant).where(Grant.plan_line_id == worked.line_id))
+    seen = await session.scalar(
+        select(Grant).where(Grant.plan_line_id == worked.line_id, Grant.state.not_in(grants.NOT_COUNTED))
+    )
     if seen is None or seen.returnee_id is None or worked.started_on is None:
         return
     who = await session.get_one(Participant, (seen.case_id, seen.returnee_id))
@@ -120,7 +122,7 @@ WAGE_JOB = JobKind(FETCH_WAGE, _know, _ask)
 
 async def _locked(session: Session, who: Participant, *where: Any) -> list[Grant]:
     """Somebody's grants, locked in order, after the person and their household."""
-    await grants.lock_people(session, who.returnee_id, who.household_id)
+    await grants.lock_people(session, who.returnee_id)
     ids = await same_person(session, who.returnee_id)
     rows = await session.scalars(
         select(Grant).where(*where, Grant.returnee_id.in_(ids)).order_by(Grant.id).with_for_update(),

@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import Request, Response
 from sqlalchemy import exists, func, select
 
+from chassis.aliases import same_person
 from chassis.concurrency import set_etag
 from chassis.db import Session
 from chassis.pagination import Cursor, Limit, Page, link_next, page
@@ -59,9 +60,12 @@ COLUMNS = (
 
 def shown(grant: Grant) -> dict[str, Any]:
     """A grant's members."""
-    members = {name: getattr(grant, name) for name in GrantOut.model_fields if name not in {"amount", "group"}}
+    members = {
+        name: getattr(grant, name) for name in GrantOut.model_fields if name not in {"amount", "planned", "group"}
+    }
     return members | {
         "amount": money(grant.amount, grant.currency),
+        "planned": money(grant.planned, grant.currency) if grant.planned is not None else None,
         "group": rules.GROUPS[GrantKind(grant.kind)],
     }
 
@@ -126,6 +130,7 @@ async def request_grant(
         id=body.id,
         description=body.description,
         housing=body.housing,
+        plan_line_id=body.plan_line_id,
     )
     return await answer(session, await service.request(session, asked), response)
 
@@ -155,7 +160,7 @@ async def read_grants(
         programme=programme,
         state=state,
         kind=kind,
-        returnee_id=returnee_id,
+        returnee_ids=await same_person(session, returnee_id) if returnee_id is not None else None,
         case_id=case_id,
         budget_id=budget_id,
         unsettled=unsettled,

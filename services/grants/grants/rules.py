@@ -88,6 +88,12 @@ NOT_ALLOWED = ProblemType(
 QUOTES_MISSING = ProblemType(
     "quotes-missing", 409, "More quotes are needed", "The programme compares as many quotes as `needed` says."
 )
+NOT_QUOTED = ProblemType(
+    "not-quoted",
+    409,
+    "No quote says so",
+    "Where quotes are compared, one of them is taken: its payee is paid, and no more than was quoted.",
+)
 
 GROUPS: Mapping[GrantKind, AssistanceGroup] = {
     **dict.fromkeys(GrantKind, AssistanceGroup.ECONOMIC),
@@ -117,13 +123,13 @@ def after(state: str, action: Action) -> GrantState:
     return allowed[action]
 
 
-def check_approver(approver: UUID, requester: UUID, approvers: Collection[UUID]) -> None:
-    """Refuse the requester, and whoever approved already.
+def check_approver(approver: UUID, preparers: Collection[UUID], approvers: Collection[UUID]) -> None:
+    """Refuse whoever prepared it, and whoever approved already.
 
     Raises:
         Problem: 403 `four-eyes`.
     """
-    if approver == requester or approver in approvers:
+    if approver in preparers or approver in approvers:
         raise Problem(FOUR_EYES)
 
 

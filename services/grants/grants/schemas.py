@@ -38,6 +38,8 @@ class GrantIn(Body):
     amount: ExactMoney
     budget_id: UUID | None = None
     """None: the first open budget of the programme that has enough."""
+    plan_line_id: UUID | None = None
+    """The line of the plan in force that it fulfils: one of which nothing is granted, or was refused."""
     description: Words | None = None
 
     @model_validator(mode="after")
@@ -135,6 +137,8 @@ class GrantOut(Out):
     housing: Housing | None
     group: AssistanceGroup
     amount: Money
+    planned: Money | None
+    """What the plan in force says, where another amount was approved before: amend the grant, or leave it."""
     budget_id: UUID | None
     plan_line_id: UUID | None
     description: str | None

@@ -1,21 +1,22 @@
 """Grants: requested within the ceilings, quoted, approved by enough others, ordered, delivered, closed."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Date, Select, cast, func, or_, select, true, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, InvalidRequestError
 
 from chassis import audit, jobs
 from chassis.access import visible
-from chassis.aliases import same_person
+from chassis.aliases import same_people, same_person
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
-from chassis.db import Session, now
+from chassis.db import Session, now, savepoint
 from chassis.errors import CONFLICT, FORBIDDEN, NOT_FOUND, STATE_CONFLICT, FieldError, Problem, invalid, state_conflict
 from chassis.ids import new_id
 from chassis.outbox import publish
@@ -28,7 +29,7 @@ from services.grants.budgets import ledger
 from services.grants.budgets.ledger import Account, Cause, Movement
 from services.grants.grants import rules
 from services.grants.grants.rules import Action, Granted, GrantState
-from services.grants.models import Approval, Budget, Delivery, Grant, Participant, Payment, Quote
+from services.grants.models import AppliedPlan, Approval, Budget, Delivery, Grant, Participant, Payee, Payment, Quote
 from services.grants.programmes.data import assistance, window_ends
 from services.grants.schemas import money
 
@@ -78,6 +79,7 @@ class Asked:
         plan_id: The plan that it is of.
         plan_line_id: The line of the plan.
         travel_id: The journey that it was prepared for.
+        preparers: Who else had a part in its being requested, and therefore does not approve it.
         parts: Of a joint grant, whose part it is; `participant` is then who stands for all.
     """
 
@@ -96,6 +98,7 @@ class Asked:
     plan_id: UUID | None = None
     plan_line_id: UUID | None = None
     travel_id: UUID | None = None
+    preparers: tuple[UUID, ...] = ()
     parts: tuple[Part, ...] = ()
 
 
@@ -143,7 +146,7 @@ def listed(
     programme: str | None,
     state: GrantState | None,
     kind: GrantKind | None,
-    returnee_id: UUID | None,
+    returnee_ids: Sequence[UUID] | None,
     case_id: UUID | None,
     budget_id: UUID | None,
     unsettled: bool | None,
@@ -155,12 +158,13 @@ def listed(
         (Grant.programme, programme),
         (Grant.state, state),
         (Grant.kind, kind),
-        (Grant.returnee_id, returnee_id),
         (Grant.case_id, case_id),
         (Grant.budget_id, budget_id),
     ):
         if value is not None:
             query = query.where(column == value)
+    if returnee_ids is not None:
+        query = query.where(Grant.returnee_id.in_(returnee_ids))
     if unsettled is not None:
         query = query.where((func.jsonb_array_length(Grant.unsettled) > 0) == unsettled)
     if updated_since is not None:
@@ -292,16 +296,19 @@ async def _check_one(
         if not package.before_arrival:
             raise rules.refused("not_arrived", name, package.window.source, package.window.verified)
     else:
-        outside = day > window_ends(who.programme, who.programme_version, package, who.implementer, arrived_on)
+        outside = day > _window_ends(who, package, arrived_on, day)
         if outside and package.window.then is Outside.REFUSE:
             raise rules.refused("window", name, package.window.source, package.window.verified)
     ids = await same_person(session, who.returnee_id)
     months = allowed.counted.months
     mine = await _granted(session, ids, name, months, but)
-    family = sorted({*ids, *await people.household(session, who.household_id)})
-    ours = await _granted(session, family, name, months, but)
     mine += sum((amount for returnee_id, amount in beside.items() if returnee_id in ids), Decimal(0))
-    ours += sum((amount for returnee_id, amount in beside.items() if returnee_id in family), Decimal(0))
+    ours = mine
+    for household_id in await people.households(session, ids, also=who.household_id):
+        family = sorted({*ids, *await people.household(session, household_id)})
+        theirs = await _granted(session, family, name, months, but)
+        theirs += sum((amount for returnee_id, amount in beside.items() if returnee_id in family), Decimal(0))
+        ours = max(ours, theirs)
     rules.check_ceilings(
         name,
         package,
@@ -316,30 +323,49 @@ async def _check_one(
     return name, package, outside
 
 
-async def lock_people(session: Session, returnee_id: UUID | None, household_id: UUID | None) -> None:
-    """Lock a person under all their ids, and their household; again where a merge came between."""
-    if returnee_id is not None:
-        await _lock_all(session, {returnee_id: household_id})
+def _window_ends(who: Participant, package: Package, arrived_on: date, day: date) -> date:
+    """The last day of a package's window; while a case rests its clock stands."""
+    rested = who.rested_days + ((day - who.suspended_on).days if who.suspended_on is not None else 0)
+    ends = window_ends(who.programme, who.programme_version, package, who.implementer, arrived_on)
+    return ends + timedelta(days=rested)
+
+
+async def check_used(session: Session, grant: Grant, used_on: date) -> None:
+    """Refuse to pay for what was used too late, where the programme says by when it is to be used.
+
+    Args:
+        session: The session.
+        grant: The grant.
+        used_on: When what is paid for was handed over or earned.
+
+    Raises:
+        Problem: 409 `programme-rule`.
+    """
+    package = assistance(grant.programme, grant.programme_version).packages[grant.package]
+    arrived_on = await first_arrival(session, grant.case_id)
+    who = await session.get(Participant, (grant.case_id, grant.returnee_id)) if grant.returnee_id else None
+    if not package.window.used or arrived_on is None or who is None:
+        return
+    if used_on > _window_ends(who, package, arrived_on, used_on):
+        raise rules.refused("window", grant.package, package.window.source, package.window.verified)
+
+
+async def lock_people(session: Session, *returnee_ids: UUID | None) -> None:
+    """Lock people under all their ids, and all their households; again where something came between."""
+    locked: tuple[list[UUID], list[UUID]] = [], []
+    while True:
+        ids = sorted(await same_people(session, [each for each in returnee_ids if each is not None]))
+        again = ids, await people.households(session, ids)
+        if again == locked:
+            return
+        await people.lock(session, *again)
+        locked = again
 
 
 async def lock_all_of(session: Session, grant: Grant) -> None:
     """Lock everybody whom a grant is of, and their households."""
-    if not grant.parts:
-        await lock_people(session, grant.returnee_id, grant.household_id)
-        return
-    parts = [part for part in grant.parts if part["returnee_id"] is not None]
-    of = {UUID(part["returnee_id"]): UUID(part["household_id"]) if part["household_id"] else None for part in parts}
-    await _lock_all(session, of)
-
-
-async def _lock_all(session: Session, of: Mapping[UUID, UUID | None]) -> None:
-    ids: list[UUID] = []
-    while True:
-        again = sorted({each for returnee_id in of for each in await same_person(session, returnee_id)})
-        if again == ids:
-            return
-        ids = again
-        await people.lock(session, ids, list(of.values()))
+    parts = [UUID(part["returnee_id"]) for part in grant.parts if part["returnee_id"] is not None]
+    await lock_people(session, grant.returnee_id, *parts)
 
 
 async def open_budgets(session: Session, programme: str, organisation: str, currency: str) -> list[Budget]:
@@ -360,10 +386,19 @@ async def _budget_for(session: Session, asked: Asked) -> Budget:
     fitting = [budget for budget in found if asked.budget_id in {None, budget.id}]
     if not fitting:
         raise Problem(ledger.BUDGET_EXHAUSTED, "no budget of the programme is open for this organisation today")
-    for budget in fitting:
+    for budget in fitting[:-1]:
         if await ledger.available(session, budget.id) >= asked.amount:
-            return await ledger.lock(session, budget.id)
-    return await ledger.lock(session, fitting[0].id)
+            with suppress(_Gone):
+                async with savepoint(session):  # which gives the lock back where others were faster
+                    locked = await ledger.lock(session, budget.id)
+                    if await ledger.available(session, budget.id) < asked.amount:
+                        raise _Gone
+                return locked
+    return await ledger.lock(session, fitting[-1].id)
+
+
+class _Gone(Exception):  # noqa: N818 - it says what became of the money, and is caught where it is raised
+    """Others were granted what a budget had left."""
 
 
 def _every_donor_pays(budget: Budget, day: date) -> bool:
@@ -380,7 +415,9 @@ async def request(session: Session, asked: Asked) -> Grant:
     """
     who = asked.participant
     everybody = [part.participant for part in asked.parts] or [who]
-    await _lock_all(session, {each.returnee_id: each.household_id for each in everybody})
+    await lock_people(session, *(each.returnee_id for each in everybody))
+    for each in everybody:
+        await _as_it_is_now(session, each)
     if any(each.state == CaseState.CLOSED for each in everybody):
         raise state_conflict(CaseState.CLOSED, [], "request")
     if asked.id is not None:
@@ -395,6 +432,7 @@ async def request(session: Session, asked: Asked) -> Grant:
             if not same:
                 raise Problem(CONFLICT, "the id is taken by something else")
             return there
+    await _check_line(session, asked)
     name, _, outside = await _check_amount(session, asked)
     budget = await _budget_for(session, asked)
     grant = _new(asked, name, GrantState.REQUESTED, budget.id, None, outside)
@@ -408,6 +446,43 @@ async def request(session: Session, asked: Asked) -> Grant:
     tell(session, grant, facts.GrantRequested)
     audit.record(session, asked.caller, "request", RESOURCE, grant.id)
     return grant
+
+
+async def _as_it_is_now(session: Session, who: Participant) -> None:
+    """See a locked person in a case as they are now.
+
+    Raises:
+        Problem: 404, they were erased; 409, another partner took the case over meanwhile.
+    """
+    partner = who.implementer
+    try:
+        await session.refresh(who)
+    except InvalidRequestError:
+        raise Problem(NOT_FOUND) from None
+    if who.implementer != partner:
+        raise Problem(CONFLICT, "another partner took the case over")
+
+
+async def _check_line(session: Session, asked: Asked) -> None:
+    """Refuse a line that is not of the plan in force, or for which something is granted already.
+
+    Raises:
+        Problem: 409, 422.
+    """
+    if asked.plan_line_id is None:
+        return
+    if asked.source == "hand":
+        plan = await session.get(AppliedPlan, asked.participant.case_id)
+        line = plan.lines.get(str(asked.plan_line_id)) if plan is not None else None
+        ids = {str(each) for each in await same_person(session, asked.participant.returnee_id)}
+        if line is None or line["kind"] != asked.kind or line["beneficiary"] not in ids:
+            right = "a line for this person and kind of help of the plan in force"
+            raise invalid(FieldError(pointer="/plan_line_id", code="unknown_line", detail=right))
+    there = await session.scalar(
+        select(Grant.id).where(Grant.plan_line_id == asked.plan_line_id, Grant.state.not_in(NOT_COUNTED))
+    )
+    if there is not None or await lines_in_common(session, [asked.plan_line_id]):
+        raise Problem(CONFLICT, "the line of the plan has a grant")
 
 
 async def refuse(session: Session, asked: Asked, reason: facts.GrantReason) -> Grant:
@@ -451,6 +526,7 @@ def _new(
         state=state,
         reason=reason,
         requester=asked.requester,
+        preparers=sorted({asked.requester, *asked.preparers}),
         source=asked.source,
         plan_id=asked.plan_id,
         plan_line_id=asked.plan_line_id,
@@ -500,6 +576,39 @@ async def quote(
     return grant
 
 
+async def check_quoted(session: Session, grant: Grant, payee_id: UUID, amount: Decimal) -> None:
+    """Refuse to pay, where quotes were compared, another than the one whose quote is taken, and more than was quoted.
+
+    The first payment takes a quote. A partner that took the case over has none, and its payees gave none.
+
+    Args:
+        session: The session.
+        grant: The locked grant.
+        payee_id: Who is to be paid.
+        amount: How much more, in the grant's currency.
+
+    Raises:
+        Problem: 409 `not-quoted`.
+    """
+    rows = await session.execute(
+        select(Quote.payee_id, Quote.amount)
+        .join(Payee, Payee.id == Quote.payee_id)
+        .where(Quote.grant_id == grant.id, Payee.organisation == grant.implementer)
+    )
+    quoted = {row.payee_id: row.amount for row in rows}
+    if not grant.quotes_needed or not quoted:
+        return
+    paid = await session.execute(
+        select(Payment.payee_id, func.sum(Payment.amount))
+        .where(Payment.grant_id == grant.id, Payment.live, Payment.payee_id.in_(quoted))
+        .group_by(Payment.payee_id)
+    )
+    already: dict[UUID | None, Decimal] = {row[0]: row[1] for row in paid}
+    taken = already.keys() <= {payee_id}
+    if payee_id not in quoted or not taken or already.get(payee_id, Decimal(0)) + amount > quoted[payee_id]:
+        raise Problem(rules.NOT_QUOTED)
+
+
 def approved_by(grant: Grant) -> Select[Any]:
     """Who said yes to the grant as it is now, in that order; null where nobody did."""
     in_order = func.array_agg(Approval.actor).aggregate_order_by(Approval.at, Approval.actor)
@@ -517,7 +626,7 @@ async def approve(session: Session, caller: Caller, grant_id: UUID, precondition
     state = rules.after(grant.state, Action.APPROVE)
     approver = people.actor(caller.require_person())
     given = (await session.execute(approved_by(grant))).scalar_one() or []
-    rules.check_approver(approver, grant.requester, given)
+    rules.check_approver(approver, grant.preparers, given)
     if grant.quotes_needed and await papers.quotes(session, grant) < grant.quotes_needed:
         raise Problem(rules.QUOTES_MISSING, needed=grant.quotes_needed)
     session.add(Approval(grant_id=grant.id, round=grant.round, actor=approver))
@@ -556,8 +665,9 @@ async def prepare_cash(session: Session, grant: Grant) -> None:
         rate=Decimal(1),
         state="scheduled",
         papers=[],
-        papers_there=[Paper.IDENTITY_SEEN],
-        papers_needed=sorted(allowed.papers.by_method.get(PaymentMethod.CASH, ())),
+        papers_there=[],
+        # Who they are is seen at the desk, which hands nothing to somebody who was not met.
+        papers_needed=sorted(allowed.papers.by_method.get(PaymentMethod.CASH, frozenset()) - {Paper.IDENTITY_SEEN}),
         scheduled_by=people.SYSTEM_ACTOR,
     )
     session.add(payment)
@@ -593,7 +703,7 @@ async def reject(
     precondition.check(grant.version)
     state = rules.after(grant.state, Action.REJECT)
     approver = people.actor(caller.require_person())
-    rules.check_approver(approver, grant.requester, ())
+    rules.check_approver(approver, grant.preparers, ())
     grant.state, grant.reason = state, reason
     grant.changed()
     await give_back(session, grant, approver)
@@ -674,8 +784,9 @@ async def change(
     amount: Decimal,
     currency: str,
     description: str | None,
+    preparers: Iterable[UUID] = (),
 ) -> None:
-    """Give a locked grant of locked people another amount, to be approved again.
+    """Give a locked grant of locked people another amount, to be approved again by who had no part in any of it.
 
     Raises:
         Problem: 409, 422.
@@ -707,6 +818,8 @@ async def change(
     grant.amount = grant.counted = amount
     grant.description = description if description is not None else grant.description
     grant.requester, grant.state, grant.round = requester, state, grant.round + 1
+    grant.preparers = sorted({*grant.preparers, requester, *preparers})
+    grant.planned = None
     grant.approvers_needed = allowed.approvers_needed(amount)
     grant.quotes_needed = allowed.quotes_needed(GrantKind(grant.kind), amount)
     grant.changed()

@@ -19,8 +19,10 @@ RESOURCE = "payee"
 
 
 def seen_by(caller: Caller) -> ColumnElement[bool]:
-    """Payees of the caller's organisation."""
-    return true() if caller.is_internal else Payee.organisation == caller.organisation
+    """Payees of the caller's organisation; those who are returnees only while it works on their return."""
+    if caller.is_internal:
+        return true()
+    return (Payee.organisation == caller.organisation) & people.works_for(Payee.returnee_id, caller)
 
 
 async def find(session: Session, payee_id: UUID, caller: Caller, *, lock: bool = False) -> Payee:

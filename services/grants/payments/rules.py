@@ -73,13 +73,13 @@ def after(state: str, action: Action) -> PaymentState:
     return allowed[action]
 
 
-def check_releaser(releaser: UUID, requester: UUID, approvers: Collection[UUID], scheduler: UUID) -> None:
-    """Refuse whoever had a part in the payment already: requester, approvers and releaser are different persons.
+def check_releaser(releaser: UUID, preparers: Collection[UUID], approvers: Collection[UUID], scheduler: UUID) -> None:
+    """Refuse whoever had a part in the payment already: preparers, approvers and releaser are different persons.
 
     Raises:
         Problem: 403 `four-eyes`.
     """
-    if releaser in {requester, scheduler, *approvers}:
+    if releaser in {scheduler, *preparers, *approvers}:
         raise Problem(FOUR_EYES)
 
 

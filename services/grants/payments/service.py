@@ -186,7 +186,7 @@ async def schedule(session: Session, caller: Caller, grant_id: UUID, order: Orde
     """
     seen = await grants.find(session, grant_id, caller)
     if order.method is PaymentMethod.CASH:
-        await grants.lock_people(session, seen.returnee_id, seen.household_id)
+        await grants.lock_people(session, seen.returnee_id)
     grant = await grants.locked(session, grant_id, caller)
     scheduler = people.actor(caller.require_person())
     grant_rules.after(grant.state, grant_rules.Action.PAY)
@@ -204,6 +204,8 @@ async def schedule(session: Session, caller: Caller, grant_id: UUID, order: Orde
     if order.method is PaymentMethod.CASH:
         await _check_cash(session, grant, amount)
     payee = await _payee(session, grant, order)
+    if payee is not None:
+        await grants.check_quoted(session, grant, payee.id, amount)
     payment_id = order.id or new_id()
     payment = Payment(
         id=payment_id,
@@ -248,8 +250,7 @@ async def _cite(session: Session, payment: Payment, cited: Sequence[tuple[Paper,
     documents = [document for _, document in cited]
     if documents:
         await papers.cite(session, payment.grant_id, documents)
-        found = await papers.on_file(session, payment.grant_id, documents)
-        there = {kind.value for kind, document in cited if document in found}
+        there = await papers.proved(session, payment.grant_id, cited)
         payment.papers_there = sorted(there.union(payment.papers_there))
 
 
@@ -377,7 +378,7 @@ async def let_go(session: Session, caller: Caller, grant: Grant, payment: Paymen
     grant_rules.after(grant.state, grant_rules.Action.PAY)
     releaser = people.actor(caller.require_person())
     approvers = list(await session.scalars(select(Approval.actor).where(Approval.grant_id == grant.id)))
-    rules.check_releaser(releaser, grant.requester, approvers, payment.scheduled_by)
+    rules.check_releaser(releaser, grant.preparers, approvers, payment.scheduled_by)
     if Paper.HANDOVER_CERTIFICATE in set(payment.papers_needed) - set(payment.papers_there):
         handed_over = await papers.handed_over(session, grant)
         there = {Paper.HANDOVER_CERTIFICATE.value} if handed_over is not None else set()
@@ -385,6 +386,8 @@ async def let_go(session: Session, caller: Caller, grant: Grant, payment: Paymen
     rules.check_papers(payment.papers_needed, payment.papers_there)
     if grant.parts:
         rules.check_papers(*await papers.of_cooperative(session, grant.id))
+    used_on = payment.due_on if payment.session is not None else await papers.handed_over(session, grant)
+    await grants.check_used(session, grant, used_on or await grants.today(session))
     if payment.session is not None:
         rules.check_due(payment.due_on, await grants.today(session))
     if payment.method in TO_AN_ACCOUNT:

@@ -12,14 +12,13 @@ from chassis import aliases, audit
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
-from chassis.errors import CONFLICT, FieldError, Problem, invalid, state_conflict
+from chassis.errors import CONFLICT, FORBIDDEN, FieldError, Problem, invalid
 from chassis.outbox import publish
 from contracts import training as facts
-from services.training.courses.rules import CohortState
 from services.training.courses.service import lock_cohort, sessions_of
 from services.training.enrolments.rules import (
     COUNTS,
-    ON_THE_SHEET,
+    HAS_A_PLACE,
     Action,
     EnrolmentState,
     after,
@@ -27,9 +26,10 @@ from services.training.enrolments.rules import (
     minutes_of,
 )
 from services.training.enrolments.schemas import SheetIn
-from services.training.enrolments.service import fact_of, in_sight, mine
+from services.training.enrolments.service import fact_of, in_sight
 from services.training.fields import found
 from services.training.models import Attendance, Certificate, Cohort, CohortSession, Enrolment, PlannedLine
+from services.training.people import WHO_WORKS, decides, mine
 
 RESOURCE = "attendance"
 ALLOWANCE = "living_allowance"
@@ -94,7 +94,8 @@ async def record(
         precondition: The version that was seen, or that nothing was there.
 
     Raises:
-        Problem: 404; 409 the cohort was cancelled; 412, 428; 422 not a participant, or not held yet.
+        Problem: 404; 403, they may only look; 409, a capture with other content; 412, 428; 422 not a participant then,
+            or not held yet.
     """
     await in_sight(session, caller, cohort_id)
     cohort = await lock_cohort(session, cohort_id)
@@ -109,12 +110,10 @@ async def record(
         precondition.checked = True  # what is sent again says nothing new
         return meeting
     precondition.check(meeting.sheet_version or None)
-    if cohort.state != CohortState.SCHEDULED:
-        raise state_conflict(cohort.state, [], "attendance")
     clock = (await session.execute(select(now()))).scalar_one()
     if meeting.starts_at > clock + CLOCK_TOLERANCE:
         raise invalid(FieldError(pointer="", code="not_begun", detail="a session that has begun"))
-    people = await _participants(session, caller, cohort_id, body)
+    people = await _participants(session, caller, meeting, body)
     changed = await _write(session, meeting, body, before)
     if not changed and meeting.sheet_version:
         return meeting
@@ -138,22 +137,32 @@ async def record(
     return meeting
 
 
-async def _participants(session: Session, caller: Caller, cohort_id: UUID, body: SheetIn) -> dict[UUID, Enrolment]:
+async def _participants(
+    session: Session, caller: Caller, meeting: CohortSession, body: SheetIn
+) -> dict[UUID, Enrolment]:
+    """Who had a place when the session began, also who gave it up since."""
     wanted = [entry.enrolment_id for entry in body.entries]
     query = (
-        select(Enrolment)
+        select(Enrolment, decides(caller, Action.ATTEND))
         .where(
             Enrolment.id.in_(wanted),
-            Enrolment.cohort_id == cohort_id,
-            Enrolment.state.in_(ON_THE_SHEET),
+            Enrolment.cohort_id == meeting.cohort_id,
+            Enrolment.state.in_(HAS_A_PLACE) | (Enrolment.left_at > meeting.starts_at),
             mine(caller),
         )
         .order_by(Enrolment.id)
         .with_for_update(of=Enrolment)
     )
-    people = {row.id: row for row in await session.scalars(query, execution_options={"populate_existing": True})}
+    rows = (await session.execute(query, execution_options={"populate_existing": True})).all()
+    if not all(may for _, may in rows):
+        raise Problem(FORBIDDEN, WHO_WORKS)
+    people = {enrolment.id: enrolment for enrolment, _ in rows}
     errors = [
-        FieldError(pointer=f"/entries/{place}/enrolment_id", code="not_a_participant", detail="who has a place here")
+        FieldError(
+            pointer=f"/entries/{place}/enrolment_id",
+            code="not_a_participant",
+            detail="who has, or had then, a place here",
+        )
         for place, enrolment_id in enumerate(wanted)
         if enrolment_id not in people
     ]

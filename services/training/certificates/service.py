@@ -10,14 +10,25 @@ from chassis import audit
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
-from chassis.errors import Problem, ProblemType
+from chassis.errors import CONFLICT, Problem, ProblemType
 from chassis.outbox import publish
 from contracts import training as facts
 from services.training.attendance.service import attended, held
+from services.training.courses.schemas import AsScheduled
+from services.training.courses.service import scheduled_with
 from services.training.enrolments.rules import Action, after, enough
 from services.training.enrolments.service import RESOURCE, fact_of, lock
 from services.training.fields import found, is_in
-from services.training.models import Certificate, Cohort, Course, Enrolment, Provider, Seeker, Whereabouts
+from services.training.models import (
+    Certificate,
+    Cohort,
+    CohortSession,
+    CourseRevision,
+    Enrolment,
+    Provider,
+    Seeker,
+    Whereabouts,
+)
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: nothing in it looks like something else."""
@@ -40,13 +51,16 @@ async def complete(session: Session, caller: Caller, enrolment_id: UUID, precond
     """The person completed the course: they get a certificate, and what it leads to is known when work is looked for.
 
     Raises:
-        Problem: 404; 409, the state does not allow it or too little was attended; 412, 428.
+        Problem: 404; 403; 409, the state does not allow it, the course goes on, or too little was attended; 412, 428.
     """
-    enrolment, cohort = await lock(session, caller, enrolment_id)
+    enrolment, cohort = await lock(session, caller, enrolment_id, Action.COMPLETE)
     precondition.check(enrolment.version)
     state = after(enrolment.state, Action.COMPLETE)
     assert cohort is not None
     assert enrolment.attendance_percent is not None
+    to_come = select(CohortSession.number).where(CohortSession.cohort_id == cohort.id, CohortSession.ends_at > now())
+    if await session.scalar(to_come.limit(1)) is not None:
+        raise Problem(CONFLICT, "the course goes on: it is completed after its last session")
     total = await held(session, cohort.id)
     minutes = (await attended(session, [enrolment.id])).get(enrolment.id, 0)
     if not enough(minutes, total, enrolment.attendance_percent):
@@ -55,7 +69,8 @@ async def complete(session: Session, caller: Caller, enrolment_id: UUID, precond
     enrolment.state = state
     enrolment.completed_on = (await session.execute(select(today))).scalar_one()
     enrolment.changed()
-    course = await session.get_one(Course, cohort.course_id)
+    query = select(CourseRevision.content).join(Cohort, scheduled_with()).where(Cohort.id == cohort.id)
+    course = AsScheduled.model_validate((await session.scalars(query)).one())
     certificate = await _issue(session, enrolment, cohort, course)
     if course.isco_08 is not None:
         await _can_do(session, enrolment, course.isco_08, cohort)
@@ -65,14 +80,14 @@ async def complete(session: Session, caller: Caller, enrolment_id: UUID, precond
         certificate_id=certificate.id,
         enrolment_id=enrolment.id,
         cohort_id=cohort.id,
-        course_id=course.id,
+        course_id=cohort.course_id,
     )
     publish(session, issued)
     audit.record(session, caller, Action.COMPLETE, RESOURCE, enrolment.id)
     return enrolment
 
 
-async def _issue(session: Session, enrolment: Enrolment, cohort: Cohort, course: Course) -> Certificate:
+async def _issue(session: Session, enrolment: Enrolment, cohort: Cohort, course: AsScheduled) -> Certificate:
     provider = await session.get_one(Provider, cohort.provider_id)
     assert enrolment.completed_on is not None
     certificate = Certificate(

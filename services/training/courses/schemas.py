@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from chassis.routing import Body
 from contracts.codes import Slug
@@ -49,6 +49,22 @@ class ProviderOut(ResourceOut):
     slug: str
     name: str
     country: str
+
+
+class AsScheduled(BaseModel):
+    """What a course was in the revision that a cohort was scheduled with, as far as it decides about the cohort."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    title: str
+    kind: CourseKind
+    phase: Phase
+    hours: Decimal
+    isco_08: str | None
+    programmes: list[str]
+    governorates: list[str]
+    stipend: bool
+    attendance_percent: int | None
 
 
 class CourseIn(Body):

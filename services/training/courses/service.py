@@ -10,7 +10,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
-from sqlalchemy import Select, delete, select
+from sqlalchemy import ColumnElement, Select, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis import audit
@@ -24,8 +24,8 @@ from chassis.outbox import publish
 from chassis.pagination import Rows, page
 from contracts import training as facts
 from contracts.training import CohortField
-from services.training.courses.rules import GROUPS, CohortState, CourseKind, published_kind, slug_of
-from services.training.courses.schemas import CohortChange, CohortIn, CourseIn, ProviderIn, SessionIn
+from services.training.courses.rules import GROUPS, CohortState, CourseKind, Offer, published_kind, slug_of
+from services.training.courses.schemas import AsScheduled, CohortChange, CohortIn, CourseIn, ProviderIn, SessionIn
 from services.training.fields import check_owner, found, is_in
 from services.training.models import Cohort, CohortSession, Course, CourseRevision, Provider
 from services.training.programmes import countries, governorate_of
@@ -256,6 +256,22 @@ def _course_of(row: Mapping[str, str]) -> CourseIn:
             "stipend": YES_NO.get(row["stipend"], row["stipend"]),
         }
     )
+
+
+def scheduled_with() -> ColumnElement[bool]:
+    """Joins a cohort to the revision of its course that it was scheduled with."""
+    return (CourseRevision.course_id == Cohort.course_id) & (CourseRevision.revision == Cohort.course_revision)
+
+
+def offer_by(course: AsScheduled, *, country: str, online: bool) -> Offer:
+    """For whom a cohort is.
+
+    Args:
+        course: As it was scheduled.
+        country: Where it takes place.
+        online: Whether it may be attended from anywhere.
+    """
+    return Offer(course.programmes, course.phase, country, online, course.governorates)
 
 
 async def sessions_of(session: Session, cohort_id: UUID) -> Sequence[CohortSession]:

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Date, and_, cast, func, or_, select, true
 
 from chassis import aliases, jobs
 from chassis.auth import Caller, OrganisationKind
@@ -18,18 +18,21 @@ from chassis.errors import Problem
 from chassis.jobs import JobKind, Payload
 from chassis.pagination import Rows, page
 from services.training.courses.rules import CohortState, Offer
+from services.training.courses.schemas import AsScheduled
+from services.training.courses.service import offer_by, scheduled_with
 from services.training.enrolments.rules import EnrolmentState, Obstacle, Suits, chosen, obstacles, overlaps
-from services.training.enrolments.service import KEEPS_TIME, mine, one_at_a_time, refusals_of, seat
+from services.training.enrolments.service import KEEPS_TIME, one_at_a_time, refusals_of, seat
 from services.training.models import (
     Cohort,
     CohortSession,
-    Course,
+    CourseRevision,
     Enrolment,
     PlannedLine,
     Provider,
     Seeker,
     Whereabouts,
 )
+from services.training.people import mine
 
 CHOOSE = "training.cohort.choose"
 SYSTEM = Caller("service-training", "homeward", OrganisationKind.INTERNAL, frozenset())
@@ -45,12 +48,12 @@ class Fit:
 
     Attributes:
         cohort: The cohort.
-        course: Its course.
+        course: Its course, as it was scheduled.
         obstacles: What speaks against it; nothing where it suits.
     """
 
     cohort: Cohort
-    course: Course
+    course: AsScheduled
     obstacles: tuple[Obstacle, ...]
 
 
@@ -59,15 +62,34 @@ class _Open:
     """A cohort that has not begun."""
 
     cohort: Cohort
-    course: Course
+    course: AsScheduled
     provider: str
     times: Times
 
     @property
     def offer(self) -> Offer:
-        return Offer(
-            self.course.programmes, self.course.phase, self.cohort.country, self.cohort.online, self.course.governorates
-        )
+        return offer_by(self.course, country=self.cohort.country, online=self.cohort.online)
+
+
+@dataclass(frozen=True, slots=True)
+class _Want:
+    """A cohort, a run of a course, or one of a kind of course, for a programme, by the provider if one is named."""
+
+    cohort_id: UUID | None = None
+    course_id: UUID | None = None
+    kind: str = ""
+    programme: str = ""
+    provider: str | None = None
+
+    def predicate(self) -> ColumnElement[bool]:
+        if self.cohort_id is not None:
+            return Cohort.id == self.cohort_id
+        if self.course_id is not None:
+            return Cohort.course_id == self.course_id
+        content = CourseRevision.content
+        open_to_all = func.jsonb_array_length(content["programmes"]) == 0
+        fits = [content["kind"].astext == self.kind, open_to_all | content.contains({"programmes": [self.programme]})]
+        return and_(*fits, Provider.slug == self.provider if self.provider else true())
 
 
 async def choose_later(session: Session, enrolment_ids: Collection[UUID]) -> None:
@@ -100,7 +122,7 @@ async def choose(session: Session, payload: Payload, _: Any) -> None:
     fits = (await fits_of(session, [enrolment]))[enrolment.id]
     line = await session.get(PlannedLine, enrolment.plan_line_id) if enrolment.plan_line_id else None
     named = (line.cohort_id, line.course_id) if line else (None, None)
-    options = [Suits(fit.cohort.id, fit.course.id, frozenset(fit.obstacles)) for fit in fits]
+    options = [Suits(fit.cohort.id, fit.cohort.course_id, frozenset(fit.obstacles)) for fit in fits]
     cohort_id = chosen(options, cohort_id=named[0], course_id=named[1])
     if cohort_id is None:
         log.info("a cohort is left to be chosen by a person", enrolment_id=str(enrolment.id), fitting=len(fits))
@@ -130,7 +152,12 @@ async def fits_of(session: Session, enrolments: Sequence[Enrolment]) -> dict[UUI
     where = await _by_id(session, Whereabouts, people)
     seekers = await _by_id(session, Seeker, people)
     lines = await _by_id(session, PlannedLine, {e.plan_line_id for e in enrolments if e.plan_line_id})
-    open_ones = await _open(session, {enrolment.kind for enrolment in enrolments}, lines.values())
+    wants = {
+        _want(each, lines.get(each.plan_line_id), known[each.returnee_id].programme)
+        for each in enrolments
+        if each.returnee_id in known
+    }
+    open_ones = await _open(session, wants) if wants else []
     busy = await _busy(session, people)
     found = {}
     for enrolment in enrolments:
@@ -165,7 +192,7 @@ def _may_carry_out(each: _Open, enrolment: Enrolment, line: PlannedLine | None) 
     if line is not None and line.cohort_id is not None:
         return each.cohort.id == line.cohort_id
     if line is not None and line.course_id is not None:
-        return each.course.id == line.course_id
+        return each.cohort.course_id == line.course_id
     return each.course.kind == enrolment.kind and (line is None or line.provider in {None, each.provider})
 
 
@@ -181,25 +208,32 @@ async def _by_id(session: Session, model: Any, ids: Collection[Any]) -> Mapping[
     return {getattr(row, key.name): row for row in rows}
 
 
-async def _open(session: Session, kinds: Collection[str], lines: Collection[PlannedLine]) -> list[_Open]:
-    """Cohorts of some kinds of course, or named by a line, that take place and have not begun, with when they meet."""
-    wanted = (
-        Course.kind.in_(kinds)
-        | Course.id.in_([line.course_id for line in lines if line.course_id])
-        | Cohort.id.in_([line.cohort_id for line in lines if line.cohort_id])
-    )
-    first = (
-        select(CohortSession.cohort_id)
-        .group_by(CohortSession.cohort_id)
-        .having(func.min(CohortSession.starts_at) > now())
+def _want(enrolment: Enrolment, line: PlannedLine | None, programme: str) -> _Want:
+    """Among which cohorts one is that carries out a wish, as narrow as a query can tell."""
+    if line is not None and line.cohort_id is not None:
+        return _Want(cohort_id=line.cohort_id)
+    if line is not None and line.course_id is not None:
+        return _Want(course_id=line.course_id)
+    return _Want(kind=enrolment.kind, provider=line.provider if line else None, programme=programme)
+
+
+async def _open(session: Session, wants: Collection[_Want]) -> list[_Open]:
+    """Cohorts among which a wished one may be, that take place and have not begun, with when they meet."""
+    begun = select(CohortSession.cohort_id).where(
+        CohortSession.cohort_id == Cohort.id, CohortSession.starts_at <= now()
     )
     query = (
-        select(Cohort, Course, Provider.slug)
-        .join(Course, Course.id == Cohort.course_id)
+        select(Cohort, CourseRevision.content, Provider.slug)
+        .join(CourseRevision, scheduled_with())
         .join(Provider, Provider.id == Cohort.provider_id)
-        .where(Cohort.state == CohortState.SCHEDULED, wanted, Cohort.id.in_(first))
+        .where(
+            Cohort.state == CohortState.SCHEDULED,
+            Cohort.starts_on >= cast(now(), Date) - 1,
+            ~begun.exists(),
+            or_(*(want.predicate() for want in sorted(wants, key=str))),
+        )
     )
-    rows = [(row[0], row[1], row[2]) for row in await session.execute(query)]
+    rows = [(row[0], AsScheduled.model_validate(row[1]), row[2]) for row in await session.execute(query)]
     times: dict[UUID, Times] = defaultdict(list)
     meetings = select(CohortSession).where(CohortSession.cohort_id.in_([row[0].id for row in rows]))
     for each in await session.scalars(meetings):

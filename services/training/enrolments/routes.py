@@ -9,7 +9,7 @@ from chassis import audit, identities
 from chassis.auth import Caller
 from chassis.concurrency import set_etag
 from chassis.db import Session
-from chassis.errors import NOT_CAUGHT_UP, Problem
+from chassis.errors import CONFLICT, NOT_CAUGHT_UP, Problem
 from chassis.pagination import Cursor, Limit, Page, link_next
 from chassis.routing import CallerDep, CaughtUpDep, KeyringDep, PreconditionDep, Router, SessionDep, requires
 from contracts.codes import Money
@@ -66,6 +66,7 @@ async def request_enrolment(
         id=body.id,
         returnee_id=body.returnee_id,
         cohort_id=body.cohort_id,
+        plan_line_id=body.plan_line_id,
         despite_clash=body.despite_clash,
         caught_up=caught_up,
     )
@@ -130,7 +131,7 @@ def _fit(fit: choices.Fit) -> FitOut:
     names = ("starts_on", "ends_on", "city", "governorate", "online", "languages")
     return FitOut(
         cohort_id=fit.cohort.id,
-        course_id=fit.course.id,
+        course_id=fit.cohort.course_id,
         title=fit.course.title,
         free=max(0, fit.cohort.capacity - fit.cohort.seats_taken - fit.cohort.waiting),
         obstacles=list(fit.obstacles),
@@ -287,11 +288,13 @@ async def complete(
 async def read_certificate(
     enrolment_id: UUID, request: Request, session: SessionDep, caller: CallerDep, keyring: KeyringDep
 ) -> Response:
-    """The certificate on paper, with the person's name; reading it is audited."""
+    """The certificate on paper, with the person's name; reading it is audited. One that does not hold is not drawn."""
     from services.training.certificates.pdf import draw  # noqa: PLC0415 - 22 MB that most processes never need
 
     enrolment = await service.find(session, caller, enrolment_id)
     certificate = found(await certificates.of_enrolment(session, enrolment_id))
+    if not certificate.valid:
+        raise Problem(CONFLICT, "the certificate does not hold: too little was attended after all")
     known = await identities.read(session, [enrolment.returnee_id], keyring, Identity)
     identity = known.get(enrolment.returnee_id)
     if identity is None:

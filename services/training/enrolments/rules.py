@@ -7,7 +7,15 @@ from enum import StrEnum
 from uuid import UUID
 
 from chassis.errors import state_conflict
-from contracts.training import AttendanceStatus
+from contracts.training import AttendanceStatus, CancellationReason
+from services.training.courses.rules import CourseKind
+
+WANTED: Mapping[str, CourseKind] = {
+    "vocational_training": CourseKind.VOCATIONAL,
+    "language_training": CourseKind.LANGUAGE,
+    "job_placement": CourseKind.JOB_READINESS,
+}
+"""Kinds of line of a plan that an enrolment carries out, and the kind of course."""
 
 
 class EnrolmentState(StrEnum):
@@ -40,6 +48,19 @@ class Action(StrEnum):
     NO_SHOW = "no-show"
     CANCEL = "cancel"
 
+
+BY_WHO_GIVES_IT = frozenset(
+    {
+        Action.ATTEND,
+        Action.ASSESS,
+        Action.HAND_MANUAL,
+        Action.COMPLETE,
+        Action.EVALUATE,
+        Action.DROP_OUT,
+        Action.NO_SHOW,
+    }
+)
+"""What whoever gives a course notes of it; who takes part is decided by those who work for the person."""
 
 REQUESTED, WAITLISTED, OFFERED = EnrolmentState.REQUESTED, EnrolmentState.WAITLISTED, EnrolmentState.OFFERED
 ENROLLED, ATTENDING, COMPLETED = EnrolmentState.ENROLLED, EnrolmentState.ATTENDING, EnrolmentState.COMPLETED
@@ -83,7 +104,11 @@ NOT_BEGUN = frozenset({REQUESTED, WAITLISTED, OFFERED, ENROLLED})
 """What a closed case, or a return that does not take place, ends."""
 MAY_BE_QUESTIONED = NOT_BEGUN | {ATTENDING}
 """What a person has to look at when the plan that asked for it is changed."""
-ON_THE_SHEET = frozenset({ENROLLED, ATTENDING, COMPLETED})
+HAS_A_PLACE = frozenset({ENROLLED, ATTENDING, COMPLETED})
+
+
+NOT_GIVEN_UP = frozenset({CancellationReason.COHORT_CANCELLED, CancellationReason.OFFER_LAPSED})
+"""Why an enrolment ends although the person goes on: what their plan asks for is asked for again."""
 
 
 def after(state: str, action: Action) -> EnrolmentState:
@@ -133,6 +158,16 @@ def percent_left(sessions: Sequence[tuple[datetime, datetime]], at: datetime) ->
     held = sum((end - start).total_seconds() for start, end in sessions)
     left = sum((end - start).total_seconds() for start, end in sessions if start > at)
     return int(left * 100 // held) if held else 0
+
+
+def must_begin_by(sessions: Sequence[tuple[datetime, datetime]], percent: int) -> datetime:
+    """When the first session begins without which too little of a cohort is left to attend.
+
+    Args:
+        sessions: Beginnings and ends.
+        percent: How much the course asks for, at least 1.
+    """
+    return min(start for start, _ in sessions if percent_left(sessions, start) < percent)
 
 
 class Obstacle(StrEnum):

@@ -38,6 +38,8 @@ class EnrolmentIn(Body):
     """Chosen by the client, so that it can be told again."""
     returnee_id: UUID
     cohort_id: UUID
+    plan_line_id: UUID | None = None
+    """The line of their approved plan that it carries out."""
     despite_clash: bool = False
     """Whether it is known and accepted that another course of theirs is at the same time."""
 

@@ -5,18 +5,20 @@ A cohort's row is locked while a place of it changes hands, and counts the place
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Date, Row, cast, func, select, true
+from sqlalchemy import ColumnElement, Date, Row, cast, func, or_, select, true
 from sqlalchemy.orm import aliased
 
 from chassis import aliases, audit, beneficiaries, identities, jobs
-from chassis.access import Role, grant, visible
-from chassis.auth import Caller, OrganisationKind
+from chassis.access import Role, grant
+from chassis.auth import Caller
+from chassis.beneficiaries import beneficiary
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
-from chassis.errors import CONFLICT, NOT_FOUND, FieldError, Problem, ProblemType, invalid, state_conflict
+from chassis.errors import CONFLICT, FORBIDDEN, NOT_FOUND, FieldError, Problem, ProblemType, invalid, state_conflict
 from chassis.events import EventData
 from chassis.ids import new_id
 from chassis.jobs import JobKind, Payload
@@ -33,30 +35,48 @@ from services.training.courses.rules import (
     published_kind,
     refusals,
 )
-from services.training.courses.schemas import CohortChange
+from services.training.courses.schemas import AsScheduled, CohortChange
 from services.training.courses.service import (
     about,
     change_cohort,
+    clock,
     lock_cohort,
     newest_first,
+    offer_by,
+    scheduled_with,
     sessions_of,
 )
 from services.training.enrolments.rules import (
+    HAS_A_PLACE,
     HOLDS_A_SEAT,
     MAY_BE_QUESTIONED,
     NOT_BEGUN,
+    NOT_GIVEN_UP,
+    WANTED,
     Action,
     EnrolmentState,
     after,
+    must_begin_by,
     percent_left,
 )
 from services.training.fields import check_owner, found
 from services.training.identities import is_kept
-from services.training.models import Cohort, CohortSession, Course, Enrolment, Provider, Whereabouts
+from services.training.models import (
+    Cohort,
+    CohortSession,
+    Course,
+    CourseRevision,
+    Enrolment,
+    PlannedLine,
+    Provider,
+    Whereabouts,
+)
+from services.training.people import WHO_WORKS, decides, mine, must_work_for
 from services.training.programmes import rules_of
 
 LAPSE = "training.offer.lapse"
 RESOURCE = "enrolment"
+BY_PLAN = "plan"
 AFRESH = {"populate_existing": True}
 OVER = (EnrolmentState.DROPPED_OUT, EnrolmentState.NO_SHOW, EnrolmentState.CANCELLED)
 KEEPS_TIME = (EnrolmentState.OFFERED, EnrolmentState.ENROLLED, EnrolmentState.ATTENDING)
@@ -74,18 +94,6 @@ NOT_FOR_THEM = ProblemType(
     "The cohort is not for this person",
     "`errors` says by which rule: programme, phase, place or governorate.",
 )
-
-
-def mine(caller: Caller) -> ColumnElement[bool]:
-    """The predicate that every query about enrolments passes through: a training provider sees its own cohorts'."""
-    if caller.kind is not OrganisationKind.TRAINING_PROVIDER:
-        return visible(Enrolment.returnee_id, caller)
-    theirs = (
-        select(Cohort.id)
-        .join(Provider, Provider.id == Cohort.provider_id)
-        .where(Provider.slug == caller.organisation, Cohort.id == Enrolment.cohort_id)
-    )
-    return visible(Enrolment.returnee_id, caller) & theirs.exists()
 
 
 def person_of(person: Row[Any]) -> dict[str, Any]:
@@ -133,13 +141,25 @@ async def find(session: Session, caller: Caller, enrolment_id: UUID) -> Enrolmen
     return enrolment
 
 
-async def lock(session: Session, caller: Caller, enrolment_id: UUID) -> tuple[Enrolment, Cohort | None]:
+async def to_decide(session: Session, caller: Caller, enrolment_id: UUID, action: Action) -> Enrolment:
+    """An enrolment, if the caller may do that.
+
+    Raises:
+        Problem: 404; 403, they may only look.
+    """
+    seen = await find(session, caller, enrolment_id)
+    if not await session.scalar(select(decides(caller, action)).where(Enrolment.id == enrolment_id)):
+        raise Problem(FORBIDDEN, WHO_WORKS)
+    return seen
+
+
+async def lock(session: Session, caller: Caller, enrolment_id: UUID, action: Action) -> tuple[Enrolment, Cohort | None]:
     """An enrolment and its cohort, both locked, the cohort first.
 
     Raises:
-        Problem: 404.
+        Problem: 404; 403, they may only look.
     """
-    seen = await find(session, caller, enrolment_id)
+    seen = await to_decide(session, caller, enrolment_id, action)
     cohort = await lock_cohort(session, seen.cohort_id) if seen.cohort_id else None
     query = select(Enrolment).where(Enrolment.id == enrolment_id).with_for_update()
     result = await session.scalars(query, execution_options={"populate_existing": True})
@@ -188,15 +208,16 @@ async def _refuse_clash(session: Session, person_ids: Sequence[UUID], cohort_id:
         raise Problem(CLASH, errors=errors)
 
 
-async def _offer_of(session: Session, cohort_id: UUID) -> tuple[Course, Offer, str]:
+async def _offer_of(session: Session, cohort_id: UUID) -> tuple[AsScheduled, Offer, str]:
     query = (
-        select(Course, Cohort.country, Cohort.online, Provider.slug)
-        .join(Cohort, Cohort.course_id == Course.id)
+        select(CourseRevision.content, Cohort.country, Cohort.online, Provider.slug)
+        .join(Cohort, scheduled_with())
         .join(Provider, Provider.id == Cohort.provider_id)
         .where(Cohort.id == cohort_id)
     )
-    course, country, online, slug = found((await session.execute(query)).one_or_none())
-    return course, Offer(course.programmes, course.phase, country, online, course.governorates), slug
+    content, country, online, slug = found((await session.execute(query)).one_or_none())
+    course = AsScheduled.model_validate(content)
+    return course, offer_by(course, country=country, online=online), slug
 
 
 async def request(
@@ -206,6 +227,7 @@ async def request(
     id: UUID | None,  # noqa: A002 - the resource's member
     returnee_id: UUID,
     cohort_id: UUID,
+    plan_line_id: UUID | None,
     despite_clash: bool,
     caught_up: bool,
 ) -> Enrolment:
@@ -217,25 +239,32 @@ async def request(
         id: Chosen by the client.
         returnee_id: For whom.
         cohort_id: Where.
+        plan_line_id: The line of their plan that it carries out, if it does.
         despite_clash: Whether another course at the same time is accepted.
         caught_up: Whether the projection of people was already waited for.
 
     Raises:
-        Problem: 404; 409, not for them, taken already, at the same time as another, or cancelled.
+        Problem: 404; 403; 409, not for them, taken already, at the same time as another, or cancelled; 422, no such
+            line.
         NotKnownYet: The person is not known here yet.
     """
     person = await beneficiaries.require(session, returnee_id, caller, caught_up=caught_up)
+    course, _, _ = await _offer_of(session, cohort_id)
+    await must_work_for(session, returnee_id, caller, phase=course.phase)
     if id is not None:
         there = await session.scalar(select(Enrolment).where(Enrolment.id == id))
         if there is not None:
-            if (there.returnee_id, there.cohort_id) != (returnee_id, cohort_id):
+            if (there.returnee_id, there.cohort_id, there.plan_line_id) != (returnee_id, cohort_id, plan_line_id):
                 raise Problem(CONFLICT, "the id is taken by something else")
             return there
     ids = await one_at_a_time(session, returnee_id)
+    if plan_line_id is not None:
+        await _check_line(session, ids, plan_line_id, cohort_id, course.kind)
     values = person_of(person) | {
         "id": id or new_id(),
         "version": 1,
         "cohort_id": None,
+        "plan_line_id": plan_line_id,
         "state": EnrolmentState.REQUESTED,
         "kind": CourseKind.ORIENTATION,
         "stipend": False,
@@ -244,6 +273,25 @@ async def request(
     enrolment = Enrolment(**values)
     await seat(session, caller, person, ids, enrolment, cohort_id, despite_clash=despite_clash, new=True)
     return enrolment
+
+
+async def _check_line(session: Session, person_ids: Sequence[UUID], line_id: UUID, cohort_id: UUID, kind: str) -> None:
+    """Refuse a line that a cohort of such a course does not carry out, or that something carries out already."""
+    named = select(Cohort.id).where(Cohort.id == cohort_id, Cohort.course_id == PlannedLine.course_id)
+    suits = [wanted for wanted, carried_out_by in WANTED.items() if carried_out_by == kind]
+    query = select(PlannedLine.line_id).where(
+        PlannedLine.line_id == line_id,
+        PlannedLine.returnee_id.in_(person_ids),
+        PlannedLine.active,
+        PlannedLine.kind.in_(WANTED),
+        or_(PlannedLine.cohort_id == cohort_id, named.exists(), PlannedLine.kind.in_(suits)),
+    )
+    if await session.scalar(query) is None:
+        right = "a line of the person's approved plan that asks for such a course"
+        raise invalid(FieldError(pointer="/plan_line_id", code="unknown_line", detail=right))
+    carried_out = select(Enrolment.id).where(Enrolment.plan_line_id == line_id, Enrolment.state.not_in(OVER))
+    if await session.scalar(carried_out) is not None:
+        raise Problem(CONFLICT, "an enrolment carries out this line; what was requested for it is placed")
 
 
 async def place(
@@ -259,9 +307,9 @@ async def place(
     """Give what a plan asks for a cohort.
 
     Raises:
-        Problem: 404, 409, 412, 428.
+        Problem: 404, 403, 409, 412, 428.
     """
-    seen = await find(session, caller, enrolment_id)
+    seen = await to_decide(session, caller, enrolment_id, Action.PLACE)
     person = await beneficiaries.require(session, seen.returnee_id, caller, caught_up=caught_up)
     ids = await one_at_a_time(session, seen.returnee_id)
     query = select(Enrolment).where(Enrolment.id == enrolment_id).with_for_update()
@@ -310,23 +358,23 @@ async def seat(
     if await session.scalar(select(Enrolment.id).where(*active)) is not None:
         raise Problem(CONFLICT, "the person is enrolled in this cohort, or on its waiting list")
     await _refuse_clash(session, person_ids, cohort_id, despite=despite_clash)
-    await grant(session, [person.returnee_id], Role.PROVIDER, provider)
     if not await is_kept(session, person.returnee_id):
         await identities.fetch_later(session, person.returnee_id)
     rules = rules_of(person.programme, person.programme_version).training
-    enrolment.cohort_id, enrolment.course_id = cohort_id, course.id
     enrolment.kind, enrolment.phase = course.kind, course.phase
     enrolment.stipend = course.stipend
     enrolment.attendance_percent = course.attendance_percent or rules.attendance_percent
     cohort = await lock_cohort(session, cohort_id)
     if cohort.state != CohortState.SCHEDULED:
         raise state_conflict(cohort.state, [], Action.PLACE)
+    enrolment.cohort_id, enrolment.course_id = cohort.id, cohort.course_id
     free = cohort.seats_taken < cohort.capacity and not cohort.waiting
     if not free and not may_wait:
         raise Problem(CONFLICT, "every place is taken")
     if free:
         enrolment.state = EnrolmentState.ENROLLED
         cohort.seats_taken += 1
+        await grant(session, [person.returnee_id], Role.PROVIDER, provider)
     else:
         enrolment.state = EnrolmentState.WAITLISTED
         cohort.last_queue += 1
@@ -344,6 +392,8 @@ async def seat(
         publish(session, facts.EnrolmentWaitlisted(**fact_of(enrolment), queue=cohort.waiting))
     audit.record(session, caller, Action.PLACE, RESOURCE, enrolment.id, {"state": enrolment.state})
     await session.flush()
+    if not free:  # who waits in front may be those for whom the cohort is not any more
+        await fill(session, cohort)
 
 
 def refusals_of(person: Row[Any], offer: Offer, governorate: str | None) -> list[Refusal]:
@@ -376,31 +426,35 @@ async def _refuse_ineligible(session: Session, person: Row[Any], offer: Offer) -
 async def fill(session: Session, cohort: Cohort) -> None:
     """Offer the free places of a locked cohort to the first on its waiting list, in order, each once.
 
-    Nothing is offered to somebody who could not attend enough any more.
+    Nothing is offered to somebody for whom it is not any more, or who could not attend enough any more.
     """
     free = cohort.capacity - cohort.seats_taken
-    if cohort.state != CohortState.SCHEDULED or free <= 0:
+    if cohort.state != CohortState.SCHEDULED or free <= 0 or not cohort.waiting:
         return
-    at = (await session.execute(select(now()))).scalar_one()
-    sessions = [(each.starts_at, each.ends_at) for each in await sessions_of(session, cohort.id)]
-    query = (
-        select(Enrolment)
+    at, sessions = await clock(session), await _times(session, cohort.id)
+    _, offer, _ = await _offer_of(session, cohort.id)
+    waiting = (
+        select(Enrolment.id.label("enrolment_id"), Whereabouts.governorate, *beneficiary.c)
+        .join(beneficiary, beneficiary.c.returnee_id == Enrolment.returnee_id)
+        .outerjoin(Whereabouts, Whereabouts.returnee_id == Enrolment.returnee_id)
         .where(
             Enrolment.cohort_id == cohort.id,
             Enrolment.state == EnrolmentState.WAITLISTED,
             Enrolment.attendance_percent <= percent_left(sessions, at),
         )
         .order_by(Enrolment.queue)
-        .limit(free)
-        .with_for_update()
     )
-    first = (await session.scalars(query, execution_options={"populate_existing": True})).all()
+    suits = (row.enrolment_id for row in await session.execute(waiting) if not refusals_of(row, offer, row.governorate))
+    query = select(Enrolment).where(Enrolment.id.in_(list(islice(suits, free)))).order_by(Enrolment.queue)
+    first = (await session.scalars(query.with_for_update(), execution_options=AFRESH)).all()
     if not first:
         return
     for enrolment in first:
         days = rules_of(enrolment.programme, enrolment.programme_version).training.offer_days
         enrolment.state = after(enrolment.state, Action.OFFER)
-        enrolment.offered_until = at + timedelta(days=days)
+        assert enrolment.attendance_percent is not None
+        last = must_begin_by(sessions, enrolment.attendance_percent)
+        enrolment.offered_until = min(at + timedelta(days=days), last)
         enrolment.changed()
         cohort.seats_taken += 1
         cohort.waiting -= 1
@@ -410,6 +464,58 @@ async def fill(session: Session, cohort: Cohort) -> None:
         publish(session, facts.EnrolmentOffered(**fact_of(enrolment), expires_at=enrolment.offered_until))
     cohort.changed()
     await session.flush()
+
+
+async def ask_for(session: Session, person: Any, line_id: UUID, kind: str) -> UUID:
+    """Request what a line of an approved plan asks for; a cohort is chosen later.
+
+    Args:
+        session: The session.
+        person: Of the projection, or of what carried out the line before.
+        line_id: The line.
+        kind: Of course.
+    """
+    enrolment = Enrolment(
+        **person_of(person),
+        id=new_id(),
+        kind=kind,
+        plan_line_id=line_id,
+        state=EnrolmentState.REQUESTED,
+        requested_by=BY_PLAN,
+    )
+    session.add(enrolment)
+    await session.flush()
+    publish(session, facts.EnrolmentRequested(**fact_of(enrolment)))
+    return enrolment.id
+
+
+async def _ask_again(session: Session, ended: Enrolment) -> None:
+    """A plan still asks for what ended although the person did not give it up; a person chooses how it goes on."""
+    if ended.plan_line_id is None:
+        return
+    goes_on = select(PlannedLine.kind).where(
+        PlannedLine.line_id == ended.plan_line_id,
+        PlannedLine.active,
+        PlannedLine.kind.in_(WANTED),
+        PlannedLine.returnee_id == beneficiary.c.returnee_id,
+        beneficiary.c.state.not_in(["erased", "closed"]),
+    )
+    kind = await session.scalar(goes_on)
+    if kind is not None:
+        await ask_for(session, ended, ended.plan_line_id, WANTED[kind])
+
+
+async def look_again(session: Session, returnee_id: UUID) -> None:
+    """Offer free places that somebody waits for and that were not for them before, the cohorts locked in id order."""
+    where = select(Enrolment.cohort_id).where(
+        Enrolment.returnee_id == returnee_id, Enrolment.state == EnrolmentState.WAITLISTED
+    )
+    for cohort_id in sorted(filter(None, await session.scalars(where))):
+        await fill(session, await lock_cohort(session, cohort_id))
+
+
+async def _times(session: Session, cohort_id: UUID) -> list[tuple[datetime, datetime]]:
+    return [(each.starts_at, each.ends_at) for each in await sessions_of(session, cohort_id)]
 
 
 async def leave(
@@ -422,6 +528,8 @@ async def leave(
         cohort.changed()
     if enrolment.state == EnrolmentState.OFFERED:
         await jobs.cancel(session, LAPSE, str(enrolment.id))
+    if enrolment.state in HAS_A_PLACE:
+        enrolment.left_at = await clock(session)
     enrolment.state, enrolment.offered_until, enrolment.review = state, None, None
     enrolment.changed()
     publish(session, fact)
@@ -439,18 +547,25 @@ async def accept(
     """The person takes the place that was kept for them.
 
     Raises:
-        Problem: 404, 409 (also where the offer lapsed), 412, 428.
+        Problem: 404; 403; 409, also where the offer lapsed, or the cohort is not for them any more; 412, 428.
     """
-    seen = await find(session, caller, enrolment_id)
+    seen = await to_decide(session, caller, enrolment_id, Action.ACCEPT)
     ids = await one_at_a_time(session, seen.returnee_id)
-    enrolment, cohort = await lock(session, caller, enrolment_id)
+    enrolment, cohort = await lock(session, caller, enrolment_id, Action.ACCEPT)
     precondition.check(enrolment.version)
     state = after(enrolment.state, Action.ACCEPT)
     assert cohort is not None
     at = (await session.execute(select(now()))).scalar_one()
     if enrolment.offered_until is not None and enrolment.offered_until <= at:
         raise Problem(CONFLICT, "the offer has lapsed")
+    _, offer, provider = await _offer_of(session, cohort.id)
+    person = await session.execute(select(beneficiary).where(beneficiary.c.returnee_id == enrolment.returnee_id))
+    await _refuse_ineligible(session, person.one(), offer)
+    assert enrolment.attendance_percent is not None
+    if percent_left(await _times(session, cohort.id), at) < enrolment.attendance_percent:  # it was moved since
+        raise Problem(CONFLICT, "too little of the course is left to attend")
     await _refuse_clash(session, ids, cohort.id, despite=despite_clash)
+    await grant(session, [enrolment.returnee_id], Role.PROVIDER, provider)
     await jobs.cancel(session, LAPSE, str(enrolment.id))
     enrolment.state, enrolment.offered_until = state, None
     enrolment.changed()
@@ -484,15 +599,17 @@ async def _cancel(session: Session, enrolment: Enrolment, cohort: Cohort | None,
     enrolment.reason = reason
     told = facts.EnrolmentCancelled(**fact_of(enrolment), reason=reason)
     await leave(session, enrolment, cohort, EnrolmentState.CANCELLED, told)
+    if reason in NOT_GIVEN_UP:
+        await _ask_again(session, enrolment)
 
 
 async def cancel(session: Session, caller: Caller, enrolment_id: UUID) -> Enrolment:
     """The person does not want the place, or the offer.
 
     Raises:
-        Problem: 404, 409.
+        Problem: 404, 403, 409.
     """
-    enrolment, cohort = await lock(session, caller, enrolment_id)
+    enrolment, cohort = await lock(session, caller, enrolment_id, Action.CANCEL)
     after(enrolment.state, Action.CANCEL)
     await _cancel(session, enrolment, cohort, CancellationReason.DECLINED)
     audit.record(session, caller, Action.CANCEL, RESOURCE, enrolment.id)
@@ -505,9 +622,9 @@ async def drop_out(
     """The person does not go on.
 
     Raises:
-        Problem: 404, 409.
+        Problem: 404, 403, 409.
     """
-    enrolment, cohort = await lock(session, caller, enrolment_id)
+    enrolment, cohort = await lock(session, caller, enrolment_id, Action.DROP_OUT)
     state = after(enrolment.state, Action.DROP_OUT)
     enrolment.reason, enrolment.comment = reason, comment
     told = facts.EnrolmentDroppedOut(**fact_of(enrolment), reason=reason)
@@ -520,15 +637,16 @@ async def no_show(session: Session, caller: Caller, enrolment_id: UUID) -> Enrol
     """The person had a place and never came.
 
     Raises:
-        Problem: 404, 409 (also before the cohort begins).
+        Problem: 404, 403, 409 (also before the cohort begins).
     """
-    enrolment, cohort = await lock(session, caller, enrolment_id)
+    enrolment, cohort = await lock(session, caller, enrolment_id, Action.NO_SHOW)
     state = after(enrolment.state, Action.NO_SHOW)
     assert cohort is not None
     begins = await session.scalar(select(func.min(CohortSession.starts_at)).where(CohortSession.cohort_id == cohort.id))
     if begins is None or begins > (await session.execute(select(now()))).scalar_one():
         raise Problem(CONFLICT, "the cohort has not begun")
     await leave(session, enrolment, cohort, state, facts.EnrolmentNoShow(**fact_of(enrolment)))
+    await _ask_again(session, enrolment)
     audit.record(session, caller, Action.NO_SHOW, RESOURCE, enrolment.id)
     return enrolment
 
@@ -592,9 +710,9 @@ async def keep(session: Session, caller: Caller, enrolment_id: UUID, preconditio
     """The enrolment goes on although the plan was changed; what no line asks for any more carries out none.
 
     Raises:
-        Problem: 404; 409, it is over or not in question; 412, 428.
+        Problem: 404, 403; 409, it is over or not in question; 412, 428.
     """
-    enrolment, _ = await lock(session, caller, enrolment_id)
+    enrolment, _ = await lock(session, caller, enrolment_id, Action.KEEP)
     precondition.check(enrolment.version)
     after(enrolment.state, Action.KEEP)
     if enrolment.review is None:
@@ -672,9 +790,9 @@ async def assess(
     """Note how somebody did, before or after; again replaces it.
 
     Raises:
-        Problem: 404, 409.
+        Problem: 404, 403, 409.
     """
-    enrolment, _ = await lock(session, caller, enrolment_id)
+    enrolment, _ = await lock(session, caller, enrolment_id, Action.ASSESS)
     after(enrolment.state, Action.ASSESS)
     if stage is facts.AssessmentStage.BEFORE:
         enrolment.score_before = score
@@ -688,9 +806,9 @@ async def hand_manual(session: Session, caller: Caller, enrolment_id: UUID, hand
     """Note that the manual was handed out.
 
     Raises:
-        Problem: 404, 409, 422.
+        Problem: 404, 403, 409, 422.
     """
-    enrolment, _ = await lock(session, caller, enrolment_id)
+    enrolment, _ = await lock(session, caller, enrolment_id, Action.HAND_MANUAL)
     after(enrolment.state, Action.HAND_MANUAL)
     tomorrow = (await session.execute(select(cast(now() + timedelta(days=1), Date)))).scalar_one()
     if handed_on > tomorrow:
@@ -703,9 +821,9 @@ async def evaluate(session: Session, caller: Caller, enrolment_id: UUID, answers
     """Keep what the participant says of the course.
 
     Raises:
-        Problem: 404, 409.
+        Problem: 404, 403, 409.
     """
-    enrolment, _ = await lock(session, caller, enrolment_id)
+    enrolment, _ = await lock(session, caller, enrolment_id, Action.EVALUATE)
     after(enrolment.state, Action.EVALUATE)
     enrolment.evaluation = dict(answers)
     return await _noted(session, caller, enrolment, Action.EVALUATE)

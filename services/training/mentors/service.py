@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from chassis import audit, beneficiaries
-from chassis.access import visible
+from chassis.access import holds
 from chassis.auth import Caller
 from chassis.db import Session
 from chassis.errors import CONFLICT, NOT_FOUND, FieldError, Problem, invalid, state_conflict
@@ -19,9 +19,11 @@ from contracts import training as facts
 from contracts.training import MentorshipEnd, MentorshipPart
 from services.training.courses.service import newest_first
 from services.training.enrolments.rules import EnrolmentState
-from services.training.enrolments.service import find, person_of
+from services.training.enrolments.service import find, one_at_a_time, person_of
+from services.training.fields import found
 from services.training.mentors.schemas import MentorIn, MentorshipIn, MentorState
 from services.training.models import Mentor, Mentorship
+from services.training.people import ALL_BUT_PROVIDERS, must_work_for
 from services.training.programmes import rules_of
 
 AFRESH = {"populate_existing": True}
@@ -31,9 +33,10 @@ async def agree(session: Session, caller: Caller, body: MentorIn) -> Mentor:
     """A graduate agrees to accompany others.
 
     Raises:
-        Problem: 404; 409, the course was not completed, or they are a mentor; 422, more than the programme allows.
+        Problem: 404; 403; 409, the course was not completed, or they are a mentor; 422, more than the programme allows.
     """
     enrolment = await find(session, caller, body.enrolment_id)
+    await must_work_for(session, enrolment.returnee_id, caller)
     if body.id is not None:
         there = await session.get(Mentor, body.id)
         if there is not None:
@@ -46,6 +49,7 @@ async def agree(session: Session, caller: Caller, body: MentorIn) -> Mentor:
     if body.capacity > most:
         detail = f"at most {most}, as the programme allows"
         raise invalid(FieldError(pointer="/capacity", code="too_many_mentees", detail=detail))
+    await one_at_a_time(session, enrolment.returnee_id)
     active = (Mentor.returnee_id == enrolment.returnee_id, Mentor.state == MentorState.ACTIVE)
     if await session.scalar(select(Mentor.id).where(*active)) is not None:
         raise Problem(CONFLICT, "the graduate is a mentor already")
@@ -65,16 +69,21 @@ async def agree(session: Session, caller: Caller, body: MentorIn) -> Mentor:
 
 
 async def mentor_of(session: Session, caller: Caller, mentor_id: UUID) -> Mentor:
-    """A mentor, if the caller takes part in their return.
+    """A mentor, if the caller takes part in their return, and does not only give them a course.
 
     Raises:
         Problem: 404.
     """
-    query = select(Mentor).where(Mentor.id == mentor_id, visible(Mentor.returnee_id, caller))
+    query = select(Mentor).where(Mentor.id == mentor_id, holds(Mentor.returnee_id, ALL_BUT_PROVIDERS, caller))
     mentor: Mentor | None = await session.scalar(query)
     if mentor is None:
         raise Problem(NOT_FOUND)
     return mentor
+
+
+async def _to_work_with(session: Session, caller: Caller, mentor_id: UUID) -> None:
+    mentor = await mentor_of(session, caller, mentor_id)
+    await must_work_for(session, mentor.returnee_id, caller)
 
 
 async def _lock(session: Session, mentor_id: UUID) -> Mentor:
@@ -90,8 +99,10 @@ async def pair(session: Session, caller: Caller, mentor_id: UUID, body: Mentorsh
         Problem: 404; 409, the mentor is full or has ended, the mentee has one, or is the mentor.
         NotKnownYet: The mentee is not known here yet.
     """
-    await mentor_of(session, caller, mentor_id)
+    await _to_work_with(session, caller, mentor_id)
     person = await beneficiaries.require(session, body.returnee_id, caller, caught_up=caught_up)
+    await must_work_for(session, body.returnee_id, caller)
+    await one_at_a_time(session, body.returnee_id)
     mentor = await _lock(session, mentor_id)
     if body.id is not None:
         there = await session.get(Mentorship, body.id)
@@ -154,10 +165,9 @@ async def end_pair(
     Raises:
         Problem: 404; 409, it has ended; 422, before it began.
     """
-    await mentor_of(session, caller, mentor_id)
-    mine = select(Mentorship.id).where(Mentorship.id == mentorship_id, visible(Mentorship.returnee_id, caller))
-    if await session.scalar(mine) is None:
-        raise Problem(NOT_FOUND)
+    await _to_work_with(session, caller, mentor_id)
+    mentee = await session.scalar(select(Mentorship.returnee_id).where(Mentorship.id == mentorship_id))
+    await must_work_for(session, found(mentee), caller)
     mentor, mentorship = await _lock_pair(session, mentor_id, mentorship_id)
     if mentorship.state != MentorState.ACTIVE:
         raise state_conflict(mentorship.state, [], "end")
@@ -183,7 +193,7 @@ async def stop(session: Session, caller: Caller, mentor_id: UUID, today: date) -
     Raises:
         Problem: 404; 409, they have stopped.
     """
-    await mentor_of(session, caller, mentor_id)
+    await _to_work_with(session, caller, mentor_id)
     mentor = await _lock(session, mentor_id)
     if mentor.state != MentorState.ACTIVE:
         raise state_conflict(mentor.state, [], "end")
@@ -232,7 +242,7 @@ async def mentors(
     limit: int,
 ) -> Rows[Mentor]:
     """Mentors in whose return the caller takes part, newest first."""
-    query = select(Mentor).where(visible(Mentor.returnee_id, caller))
+    query = select(Mentor).where(holds(Mentor.returnee_id, ALL_BUT_PROVIDERS, caller))
     if state is not None:
         query = query.where(Mentor.state == state)
     return await newest_first(session, query, Mentor, updated_since=updated_since, after=after, limit=limit)
@@ -245,5 +255,6 @@ async def pairs_of(session: Session, caller: Caller, mentor_id: UUID) -> Sequenc
         Problem: 404.
     """
     await mentor_of(session, caller, mentor_id)
-    query = select(Mentorship).where(Mentorship.mentor_id == mentor_id, visible(Mentorship.returnee_id, caller))
+    told = holds(Mentorship.returnee_id, ALL_BUT_PROVIDERS, caller)
+    query = select(Mentorship).where(Mentorship.mentor_id == mentor_id, told)
     return (await session.scalars(query.order_by(Mentorship.id))).all()

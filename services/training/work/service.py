@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Date, cast, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from chassis import aliases, audit, beneficiaries
-from chassis.access import visible
+from chassis import audit, beneficiaries
+from chassis.access import holds
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
@@ -21,9 +21,10 @@ from contracts import training as facts
 from contracts.training import PlacementEnd
 from services.training.courses.service import newest_first
 from services.training.enrolments.schemas import ProfileIn
-from services.training.enrolments.service import find, person_of
+from services.training.enrolments.service import find, one_at_a_time, person_of
 from services.training.fields import check_owner, found
 from services.training.models import Employer, Placement, PlannedLine, RetentionCheck, Seeker, Vacancy
+from services.training.people import ALL_BUT_PROVIDERS, WORKERS, must_work_for
 from services.training.programmes import rules_of, weighing
 from services.training.work.matching import Pool, best_work
 from services.training.work.rules import (
@@ -172,14 +173,14 @@ def skills_of(seeker: Any) -> Skills:
 
 
 async def matches(session: Session, caller: Caller, vacancy_id: UUID, most: int) -> tuple[list[Match], Weighing]:
-    """Who fits a vacancy best, of those in whose return the caller takes part, and how that was weighed.
+    """Who fits a vacancy best, of those for whom the caller works, and how that was weighed.
 
     Raises:
         Problem: 404.
     """
     vacancy: Vacancy = found(await session.get(Vacancy, vacancy_id))
     query = select(*SKILLS).where(
-        Seeker.looking, Seeker.groups.contains([vacancy.occupation[0]]), visible(Seeker.id, caller)
+        Seeker.looking, Seeker.groups.contains([vacancy.occupation[0]]), holds(Seeker.id, WORKERS, caller)
     )
     if not vacancy.remote:
         query = query.where(Seeker.country == vacancy.country)
@@ -202,8 +203,7 @@ async def suggestions(
     Raises:
         Problem: 404, no such enrolment, or nothing is known of what the person can do.
     """
-    enrolment = await find(session, caller, enrolment_id)
-    seeker: Seeker = found(await session.get(Seeker, enrolment.returnee_id))
+    seeker = await profile(session, caller, enrolment_id)
     groups = seeker.groups
     here: ColumnElement[bool] = Vacancy.country == seeker.country
     if seeker.governorate is not None and not seeker.may_move:
@@ -219,13 +219,14 @@ async def suggestions(
 
 
 async def profile(session: Session, caller: Caller, enrolment_id: UUID) -> Seeker:
-    """What a participant can do and wants.
+    """What a participant can do and wants; not for who only gives them a course.
 
     Raises:
         Problem: 404, no such enrolment, or nothing is known yet.
     """
     enrolment = await find(session, caller, enrolment_id)
-    seeker: Seeker = found(await session.get(Seeker, enrolment.returnee_id))
+    query = select(Seeker).where(Seeker.id == enrolment.returnee_id, holds(Seeker.id, ALL_BUT_PROVIDERS, caller))
+    seeker: Seeker = found(await session.scalar(query))
     return seeker
 
 
@@ -235,9 +236,10 @@ async def set_profile(
     """Note what a participant can do and wants.
 
     Raises:
-        Problem: 404, 412, 428.
+        Problem: 404, 403, 412, 428.
     """
     enrolment = await find(session, caller, enrolment_id)
+    await must_work_for(session, enrolment.returnee_id, caller)
     query = select(Seeker).where(Seeker.id == enrolment.returnee_id).with_for_update()
     seeker: Seeker | None = await session.scalar(query)
     precondition.check(seeker.version if seeker else None)
@@ -247,8 +249,10 @@ async def set_profile(
         "currency": body.wage.currency if body.wage else None,
     }
     if seeker is None:
-        seeker = Seeker(id=enrolment.returnee_id, **values)
-        session.add(seeker)
+        statement = insert(Seeker).values(id=enrolment.returnee_id, version=1, **values).on_conflict_do_nothing()
+        seeker = await session.scalar(statement.returning(Seeker))
+        if seeker is None:
+            raise Problem(CONFLICT, "it was noted by somebody else a moment ago")
     else:
         for name, value in values.items():
             setattr(seeker, name, value)
@@ -272,7 +276,7 @@ def placement_fact(placement: Placement) -> dict[str, Any]:
     }
 
 
-async def _line(session: Session, returnee_id: UUID, kind: str) -> UUID | None:
+async def _line(session: Session, person_ids: Sequence[UUID], kind: str) -> UUID | None:
     """The line of the person's plan of a kind that no open placement carries out."""
     used = select(Placement.plan_line_id).where(
         Placement.plan_line_id.is_not(None), Placement.state != PlacementState.ENDED
@@ -283,7 +287,7 @@ async def _line(session: Session, returnee_id: UUID, kind: str) -> UUID | None:
     query = (
         select(PlannedLine.line_id)
         .where(
-            PlannedLine.returnee_id.in_(await aliases.same_person(session, returnee_id)),
+            PlannedLine.returnee_id.in_(person_ids),
             PlannedLine.kind == kind,
             PlannedLine.active,
             PlannedLine.line_id.not_in(used),
@@ -300,10 +304,12 @@ async def propose(session: Session, caller: Caller, body: PlacementIn, *, caught
     """Propose a person to an employer.
 
     Raises:
-        Problem: 404; 409, the vacancy is not open, they were proposed before, or no plan pays the subsidy.
+        Problem: 404; 403; 409, the vacancy is not open, they were proposed before, or no plan pays the subsidy.
         NotKnownYet: The person is not known here yet.
     """
     person = await beneficiaries.require(session, body.returnee_id, caller, caught_up=caught_up)
+    await must_work_for(session, body.returnee_id, caller)
+    ids = await one_at_a_time(session, body.returnee_id)  # a line pays one employer
     vacancy = await lock_vacancy(session, body.vacancy_id)
     if body.id is not None:
         there = await session.get(Placement, body.id)
@@ -315,12 +321,12 @@ async def propose(session: Session, caller: Caller, body: PlacementIn, *, caught
         raise state_conflict(vacancy.state, [], "propose")
     active = (
         Placement.vacancy_id == vacancy.id,
-        Placement.returnee_id.in_(await aliases.same_person(session, body.returnee_id)),
+        Placement.returnee_id.in_(ids),
         Placement.state != PlacementState.ENDED,
     )
     if await session.scalar(select(Placement.id).where(*active)) is not None:
         raise Problem(CONFLICT, "the person was proposed for this vacancy before")
-    subsidy = await _line(session, body.returnee_id, "wage_subsidy") if body.wage_subsidy else None
+    subsidy = await _line(session, ids, "wage_subsidy") if body.wage_subsidy else None
     if body.wage_subsidy and subsidy is None:
         raise Problem(CONFLICT, "no line of an approved plan pays a wage subsidy that is not in use")
     placement = Placement(
@@ -330,7 +336,7 @@ async def propose(session: Session, caller: Caller, body: PlacementIn, *, caught
         state=PlacementState.PROPOSED,
         kind=vacancy.kind,
         occupation=vacancy.occupation,
-        plan_line_id=await _line(session, body.returnee_id, "job_placement"),
+        plan_line_id=await _line(session, ids, "job_placement"),
         wage_subsidy=body.wage_subsidy,
         subsidy_line_id=subsidy,
         subsidy_months=body.subsidy_months,
@@ -343,12 +349,14 @@ async def propose(session: Session, caller: Caller, body: PlacementIn, *, caught
 
 
 async def placement_of(session: Session, caller: Caller, placement_id: UUID) -> Placement:
-    """A placement, if the caller takes part in the person's return.
+    """A placement, if the caller takes part in the person's return, and does not only give a course.
 
     Raises:
         Problem: 404.
     """
-    query = select(Placement).where(Placement.id == placement_id, visible(Placement.returnee_id, caller))
+    query = select(Placement).where(
+        Placement.id == placement_id, holds(Placement.returnee_id, ALL_BUT_PROVIDERS, caller)
+    )
     placement: Placement | None = await session.scalar(query)
     if placement is None:
         raise Problem(NOT_FOUND)
@@ -357,6 +365,7 @@ async def placement_of(session: Session, caller: Caller, placement_id: UUID) -> 
 
 async def _lock(session: Session, caller: Caller, placement_id: UUID) -> tuple[Placement, Vacancy]:
     seen = await placement_of(session, caller, placement_id)
+    await must_work_for(session, seen.returnee_id, caller)
     vacancy = await lock_vacancy(session, seen.vacancy_id)
     query = select(Placement).where(Placement.id == placement_id).with_for_update()
     placement = (await session.scalars(query, execution_options={"populate_existing": True})).one()
@@ -486,7 +495,7 @@ async def placements(
     limit: int,
 ) -> Rows[Placement]:
     """Placements of those in whose return the caller takes part, newest first."""
-    query = select(Placement).where(visible(Placement.returnee_id, caller))
+    query = select(Placement).where(holds(Placement.returnee_id, ALL_BUT_PROVIDERS, caller))
     for column, value in (
         (Placement.returnee_id, returnee_id),
         (Placement.vacancy_id, vacancy_id),

@@ -66,12 +66,12 @@ GUARDS = (
     END $$
     """,
     "CREATE TRIGGER balance_follows AFTER INSERT ON posting FOR EACH ROW EXECUTE FUNCTION balance_follows()",
-    # Nobody approves what they requested.
+    # Nobody approves what they requested, changed or planned.
     """
     CREATE FUNCTION approver_is_another() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        IF EXISTS (SELECT 1 FROM assistance_grant g WHERE g.id = NEW.grant_id AND g.requester = NEW.actor) THEN
-            RAISE EXCEPTION 'the requester does not approve' USING ERRCODE = 'check_violation';
+        IF EXISTS (SELECT 1 FROM assistance_grant g WHERE g.id = NEW.grant_id AND NEW.actor = ANY (g.preparers)) THEN
+            RAISE EXCEPTION 'whoever prepared it does not approve' USING ERRCODE = 'check_violation';
         END IF;
         RETURN NEW;
     END $$
@@ -84,7 +84,7 @@ GUARDS = (
         IF NOT EXISTS (
             SELECT 1 FROM assistance_grant g
             WHERE g.id = NEW.grant_id AND g.state IN ('approved', 'ordered', 'delivered')
-              AND g.requester <> NEW.released_by
+              AND NEW.released_by <> ALL (g.preparers)
               AND NOT EXISTS (SELECT 1 FROM approval a WHERE a.grant_id = g.id AND a.actor = NEW.released_by)
               AND (SELECT count(*) FROM approval a WHERE a.grant_id = g.id AND a.round = g.round)
                   >= g.approvers_needed
@@ -199,6 +199,8 @@ def upgrade() -> None:
         sa.Column("implementer", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("arrived_on", sa.Date(), nullable=True),
+        sa.Column("suspended_on", sa.Date(), nullable=True),
+        sa.Column("rested_days", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("case_id", "returnee_id", name=op.f("pk_participant")),
     )
     op.create_index(op.f("ix_participant_household_id"), "participant", ["household_id"], unique=False)
@@ -277,11 +279,13 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("requester", sa.Uuid(), nullable=False),
+        sa.Column("preparers", postgresql.ARRAY(sa.Uuid()), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("plan_id", sa.Uuid(), nullable=True),
         sa.Column("plan_line_id", sa.Uuid(), nullable=True),
         sa.Column("travel_id", sa.Uuid(), nullable=True),
         sa.Column("round", sa.Integer(), nullable=False),
+        sa.Column("planned", sa.Numeric(precision=18, scale=3), nullable=True),
         sa.Column("approvers_needed", sa.Integer(), nullable=False),
         sa.Column("quotes_needed", sa.Integer(), nullable=False),
         sa.Column("outside_window", sa.Boolean(), nullable=False),
@@ -308,7 +312,6 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["budget_id"], ["budget.id"], name=op.f("fk_assistance_grant_budget_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_assistance_grant")),
-        sa.UniqueConstraint("plan_line_id", name=op.f("uq_assistance_grant_plan_line_id")),
     )
     op.create_index(op.f("ix_assistance_grant_budget_id"), "assistance_grant", ["budget_id"], unique=False)
     op.create_index(op.f("ix_assistance_grant_case_id"), "assistance_grant", ["case_id"], unique=False)
@@ -317,6 +320,13 @@ def upgrade() -> None:
     op.create_index(op.f("ix_assistance_grant_returnee_id"), "assistance_grant", ["returnee_id"], unique=False)
     op.create_index("ix_grant_state", "assistance_grant", ["state", "id"], unique=False)
     op.create_index("ix_grant_updated_at", "assistance_grant", ["updated_at"], unique=False)
+    op.create_index(
+        "uq_grant_plan_line",
+        "assistance_grant",
+        ["plan_line_id"],
+        unique=True,
+        postgresql_where=sa.text("state NOT IN ('rejected', 'cancelled')"),
+    )
     op.create_index(
         "uq_grant_travel",
         "assistance_grant",
@@ -539,6 +549,11 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_journal_entry_grant_id"), table_name="journal_entry")
     op.drop_table("journal_entry")
     op.drop_table("budget_account")
+    op.drop_index(
+        "uq_grant_plan_line",
+        table_name="assistance_grant",
+        postgresql_where=sa.text("state NOT IN ('rejected', 'cancelled')"),
+    )
     op.drop_index("uq_grant_travel", table_name="assistance_grant", postgresql_where=sa.text("source = 'travel'"))
     op.drop_index("ix_grant_updated_at", table_name="assistance_grant")
     op.drop_index("ix_grant_state", table_name="assistance_grant")

@@ -284,6 +284,20 @@ def upgrade() -> None:
         unique=True,
         postgresql_where=sa.text("state <> 'ended'"),
     )
+    op.create_index(
+        "uq_placement_plan_line_id",
+        "placement",
+        ["plan_line_id"],
+        unique=True,
+        postgresql_where=sa.text("state <> 'ended'"),
+    )
+    op.create_index(
+        "uq_placement_subsidy_line_id",
+        "placement",
+        ["subsidy_line_id"],
+        unique=True,
+        postgresql_where=sa.text("state <> 'ended'"),
+    )
     op.create_table(
         "cohort_session",
         sa.Column("cohort_id", sa.Uuid(), nullable=False),
@@ -320,6 +334,12 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("queue", sa.Integer(), nullable=True, comment="number on the waiting list of the cohort"),
         sa.Column("offered_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "left_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="when a place was given up that the person had taken",
+        ),
         sa.Column("attendance_percent", sa.Integer(), nullable=True),
         sa.Column("stipend", sa.Boolean(), nullable=False),
         sa.Column("score_before", sa.Integer(), nullable=True),
@@ -529,6 +549,8 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_enrolment_case_id"), table_name="enrolment")
     op.drop_table("enrolment")
     op.drop_table("cohort_session")
+    op.drop_index("uq_placement_subsidy_line_id", table_name="placement", postgresql_where=sa.text("state <> 'ended'"))
+    op.drop_index("uq_placement_plan_line_id", table_name="placement", postgresql_where=sa.text("state <> 'ended'"))
     op.drop_index("uq_placement_active", table_name="placement", postgresql_where=sa.text("state <> 'ended'"))
     op.drop_index(op.f("ix_placement_vacancy_id"), table_name="placement")
     op.drop_index(op.f("ix_placement_returnee_id"), table_name="placement")

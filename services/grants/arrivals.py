@@ -1,0 +1,85 @@
+"""When people arrived, as reception tells it: also of who has no case yet, and as it is corrected."""
+
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import func, or_, select, update
+
+from chassis import beneficiaries
+from chassis.db import Session
+from contracts.codes import ArrivalState, CaseState
+from contracts.reception import ArrivalFact
+from services.grants import people
+from services.grants.models import Arrival, Participant
+
+HERE = frozenset({ArrivalState.MET, ArrivalState.COMPLETED, ArrivalState.DECLINED})
+
+
+async def note(session: Session, fact: ArrivalFact, arrived_on: date | None) -> None:
+    """Keep the day of an arrival; the windows of the case that it belongs to run from it.
+
+    Args:
+        session: The session.
+        fact: What reception tells.
+        arrived_on: The day; None where the person did not arrive. That undoes a day which the same arrival gave, and
+            none that another one gave.
+    """
+    if await beneficiaries.is_erased(session, fact.returnee_id):
+        return
+    await people.lock(session, [fact.returnee_id])
+    there = await session.get(Arrival, fact.arrival_id)
+    if there is None:
+        there = Arrival(id=fact.arrival_id, returnee_id=fact.returnee_id)
+        session.add(there)
+    before, there.arrived_on = there.arrived_on, arrived_on
+    there.case_id = fact.case_id or there.case_id or await _open_case(session, fact.returnee_id)
+    await session.flush()
+    if there.case_id is not None and (arrived_on or before):
+        await _count(session, there.case_id, fact.returnee_id)
+
+
+async def before_the_case(session: Session, case_id: UUID, returnee_id: UUID, arrived_on: date | None) -> None:
+    """Count what was told before the case was known.
+
+    Args:
+        session: The session, in which the person is locked.
+        case_id: The case that was opened.
+        returnee_id: Its member.
+        arrived_on: The day of arrival as cases knows it then. Reception's word goes before it: it may be newer.
+    """
+    named = [Arrival.case_id == case_id]
+    if arrived_on is not None:  # without a day the case is of another journey than those of no case
+        named.append(Arrival.case_id.is_(None))
+        await session.execute(
+            update(Participant)
+            .where(Participant.case_id == case_id, Participant.returnee_id == returnee_id)
+            .where(Participant.arrived_on.is_(None))
+            .values(arrived_on=arrived_on)
+        )
+    told = await session.scalars(
+        update(Arrival)
+        .where(Arrival.returnee_id == returnee_id, or_(*named))
+        .values(case_id=case_id)
+        .returning(Arrival.arrived_on)
+    )
+    if any(day is not None for day in told.all()):
+        await _count(session, case_id, returnee_id)
+
+
+async def _open_case(session: Session, returnee_id: UUID) -> UUID | None:
+    case_id: UUID | None = await session.scalar(
+        select(Participant.case_id)
+        .where(Participant.returnee_id == returnee_id, Participant.state != CaseState.CLOSED)
+        .order_by(Participant.case_id.desc())
+        .limit(1)
+    )
+    return case_id
+
+
+async def _count(session: Session, case_id: UUID, returnee_id: UUID) -> None:
+    days = select(func.max(Arrival.arrived_on)).where(Arrival.case_id == case_id, Arrival.returnee_id == returnee_id)
+    await session.execute(
+        update(Participant)
+        .where(Participant.case_id == case_id, Participant.returnee_id == returnee_id)
+        .values(arrived_on=days.scalar_subquery())
+    )
