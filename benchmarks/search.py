@@ -451,11 +451,13 @@ async def measure(house: House, number: int, queries: int) -> None:
     for work in works[:WARMING]:
         await work()
     searches.samples.clear()
+    cpu = time.process_time()
     for work in works:
         await work()
+    cpu = (time.process_time() - cpu) / len(works) * 1000
     for name in ("a row by its key", *KINDS, *CALLERS, "all searches", "possible duplicates of a person"):
         print(searches.samples[name].line(name))
-    print(f"load average {os.getloadavg()[0]:.1f}")
+    print(f"processor time of the application and its client: {cpu:.1f} ms each; load average {os.getloadavg()[0]:.1f}")
 
 
 async def run(databases: Databases, folder: Path, number: int, queries: int) -> None:

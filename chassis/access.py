@@ -109,6 +109,7 @@ def _parts_of(caller: Caller) -> list[ColumnElement[bool]]:
 
 
 def part_of(caller: Caller) -> ColumnElement[bool]:
+    """Whether a row of `participation` says that the caller's organisation takes part now, in SQL."""
     current = or_(participation.c.until.is_(None), participation.c.until > now())
     return or_(*_parts_of(caller)) & current
 

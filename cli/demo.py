@@ -374,7 +374,9 @@ class Walk:
             scheduled = [p for p in payments if p["state"] == "scheduled"]
             if scheduled:
                 wanted = [{"payment_id": p["id"], "version": p["version"]} for p in scheduled]
-                await self.finance.post("/v1/payments/release", {"payments": wanted})
+                await self.finance.post(
+                    "/v1/payments/release", {"payments": wanted, "float_id": await self._float(walk)}
+                )
             today = datetime.now(UTC).date().isoformat()
             kinds = ("delivery", "payment")
             uploads = [await self.focal_point.upload(PAPER, kind=kind, case_id=walk.case_id) for kind in kinds]

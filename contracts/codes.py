@@ -3,10 +3,20 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID, uuid5
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    model_validator,
+)
+
+from contracts.currencies import is_exact, unit
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
 """An organisation, programme or office, as it is registered here."""
@@ -55,6 +65,13 @@ class Money(BaseModel):
         PlainSerializer(lambda amount: format(amount, "f"), return_type=PlainAmount, when_used="json"),
     ]
     currency: CurrencyCode
+
+    @model_validator(mode="after")
+    def written_as_its_currency_is(self) -> Self:
+        """Write as many decimals as the currency has, however many came; what is finer is left for who refuses it."""
+        if is_exact(self.amount, self.currency):
+            object.__setattr__(self, "amount", self.amount.quantize(unit(self.currency)))
+        return self
 
 
 class ReturnKind(StrEnum):

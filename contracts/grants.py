@@ -146,10 +146,14 @@ class Question(StrEnum):
     ATTENDANCE_CORRECTED = "attendance_corrected"
     WORK_ENDED = "work_ended"
     """No work, or no longer, in the month that it is for."""
+    PAID_AFTER_FAILURE = "paid_after_failure"
+    """The bank paid what was said to have failed, and its grant has no room for it any more."""
+    PAID_TWICE = "paid_twice"
+    """The bank paid it once more."""
 
 
 class PaymentQuestioned(PaymentFact, name="grants.payment.questioned", subject="returnee_id", audience=IMPLEMENTERS):
-    """What the payment is for was taken back after its release; people decide what follows."""
+    """What the payment is for was taken back, or the bank paid otherwise; people decide what follows."""
 
     why: Question
 
@@ -163,7 +167,10 @@ class PaymentReversed(PaymentFact, name="grants.payment.reversed", subject="retu
 
 
 class PaymentRecovered(PaymentFact, name="grants.payment.recovered", subject="returnee_id", audience=IMPLEMENTERS):
-    """What had been paid was recovered."""
+    """What had been paid was recovered, or a part of it: the amounts are what was recovered now."""
+
+    complete: bool = True
+    """Whether all of it has been recovered by now."""
 
 
 class CooperativeFact(EventData):

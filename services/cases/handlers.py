@@ -232,6 +232,8 @@ async def payment_confirmed(session: Session, event: Event[PaymentConfirmed]) ->
 
 async def payment_undone(session: Session, event: Event[PaymentReversed] | Event[PaymentRecovered]) -> None:
     """What was paid came back: there is nothing to visit for. How far the line has come is the grant's to say."""
+    if isinstance(event.data, PaymentRecovered) and not event.data.complete:
+        return
     await call_off(session, event.data.payment_id)
 
 

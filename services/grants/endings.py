@@ -39,7 +39,8 @@ async def wind_up(session: Session, grant: Grant, reason: GrantReason, *, desk: 
     if not TRANSITIONS[GrantState(grant.state)]:
         return
     for payment in await grants.payments_on_their_way(session, grant.id):
-        if payment.state == PaymentState.SCHEDULED or (desk and payment.float_id is not None):
+        waits_at_the_desk = grant.source == "travel" and payment.float_id is not None
+        if payment.state == PaymentState.SCHEDULED or (desk and waits_at_the_desk):
             await payments.fail(session, people.SYSTEM, grant, payment, "cancelled")
     if await grants.payments_on_their_way(session, grant.id):
         later = (await session.execute(select(now() + AGAIN))).scalar_one()

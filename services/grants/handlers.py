@@ -1,12 +1,15 @@
 """What grants does when another service tells something. Every event has an outcome in every state."""
 
+from datetime import date
 from typing import Any
+from uuid import UUID
 
 import structlog
 from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis import beneficiaries
+from chassis.aliases import same_person
 from chassis.consumer import Handlers
 from chassis.db import Session, savepoint
 from chassis.errors import Problem
@@ -54,12 +57,12 @@ from services.grants.earned.handlers import BY_TRAINING
 from services.grants.endings import wind_up
 from services.grants.grants import service as grants
 from services.grants.grants.rules import DECIDED, UNDECIDED
-from services.grants.models import Arrival, Grant, Participant, Payment, Visit
+from services.grants.models import Arrival, DeskReceipt, Grant, Participant, Payment, Visit
 from services.grants.payees import service as payees
 from services.grants.payments import instalments
 from services.grants.payments import service as payments
 from services.grants.payments.rules import PaymentState
-from services.grants.programmes.data import assistance
+from services.grants.programmes.data import assistance, programmes, zone_of
 
 log = structlog.get_logger("homeward.grants")
 
@@ -151,7 +154,7 @@ async def visit_recorded(session: Session, event: Event[VisitRecorded]) -> None:
     data = event.data
     if not data.reached or await beneficiaries.is_erased(session, data.returnee_id):
         return
-    day = event.envelope.occurred_at.date()
+    day = await _day_of(session, event, data.case_id, data.returnee_id)
     values = {"id": data.visit_id, "case_id": data.case_id, "returnee_id": data.returnee_id, "visited_on": day}
     await session.execute(insert(Visit).values(values).on_conflict_do_nothing())
     theirs = (Grant.case_id == data.case_id, Grant.returnee_id == data.returnee_id)
@@ -281,27 +284,54 @@ async def plan_approved(session: Session, event: Event[PlanApproved]) -> None:
 
 
 async def assisted(session: Session, event: Event[AssistanceProvided]) -> None:
-    """Pocket money was handed over: that is the receipt of the cash that was released for it."""
+    """Pocket money was handed over: that is the receipt of the cash that was released for it, or of the most of it.
+
+    What answers to no released cash is kept, and listed until somebody confirms a payment with it.
+    """
     data = event.data
     if data.kind is not ReceptionAssistance.POCKET_MONEY or data.amount is None:
         return
-    found = await session.execute(
+    known = select(Payment.id).where(Payment.receipt == data.assistance_id).limit(1)
+    if await session.scalar(known) is not None or await session.get(DeskReceipt, data.assistance_id) is not None:
+        return
+    day = await _day_of(session, event, data.case_id, data.returnee_id)
+    released = await session.scalars(
         select(Payment.id)
         .join(Grant, Grant.id == Payment.grant_id)
-        .where(Payment.returnee_id == data.returnee_id, Grant.source == "travel")
+        .where(Payment.returnee_id.in_(await same_person(session, data.returnee_id)), Grant.source == "travel")
         .where(Payment.state == PaymentState.RELEASED)
-        .where(Payment.payout == data.amount.amount, Payment.payout_currency == data.amount.currency)
-        .order_by(Payment.id)
-        .limit(1)
+        .where(Payment.payout >= data.amount.amount, Payment.payout_currency == data.amount.currency)
+        .order_by(Payment.payout, Payment.id)
     )
-    payment_id = found.scalar()
-    if payment_id is None:
-        log.warning("pocket money that nobody had released", assistance=str(data.assistance_id))
-        return
-    grant, payment = await payments.lock(session, payment_id)
-    if payment.state == PaymentState.RELEASED:
-        day = event.envelope.occurred_at.date()
-        await payments.confirm(session, people.SYSTEM, grant, payment, confirmed_on=day, receipt=data.assistance_id)
+    for payment_id in released.all():
+        grant, payment = await payments.lock(session, payment_id)
+        if payment.state == PaymentState.RELEASED:
+            receipt = data.assistance_id
+            await payments.confirm(
+                session, people.SYSTEM, grant, payment, confirmed_on=day, receipt=receipt, received=data.amount
+            )
+            return
+    log.warning("pocket money that nobody had released", assistance=str(data.assistance_id))
+    nobody = await beneficiaries.is_erased(session, data.returnee_id)
+    values = {
+        "assistance_id": data.assistance_id,
+        "returnee_id": None if nobody else data.returnee_id,
+        "case_id": None if nobody else data.case_id,
+        "amount": data.amount.amount,
+        "currency": data.amount.currency,
+        "handed_on": day,
+    }
+    await session.execute(insert(DeskReceipt).values(values).on_conflict_do_nothing())
+
+
+async def _day_of(session: Session, event: Event[Any], case_id: UUID | None, returnee_id: UUID) -> date:
+    """The day of a fact where the person is assisted, who may not be known yet."""
+    who = await session.get(Participant, (case_id, returnee_id)) if case_id is not None else None
+    programme = who.programme if who is not None else event.data.programme
+    at = event.envelope.occurred_at
+    if programme not in programmes():
+        return at.date()
+    return at.astimezone(zone_of(programme, who.implementer if who is not None else "")).date()
 
 
 async def _grants(session: Session, *where: Any) -> list[Grant]:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Numeric,
     UniqueConstraint,
     Uuid,
+    false,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -25,7 +26,10 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from chassis.db import now
 from chassis.ids import new_id
 from chassis.tables import READ_BACK, TYPES, ResourceColumns, new_metadata
+from contracts.codes import actor_id
 
+SYSTEM_ACTOR = actor_id("homeward", "service-grants")
+"""Who acts where nobody does: a reaction to another service's event."""
 MONEY = Numeric(18, 3)
 
 
@@ -143,7 +147,7 @@ class JournalEntry(Base):
             "payment_id",
             "kind",
             unique=True,
-            postgresql_where=text("payment_id IS NOT NULL"),
+            postgresql_where=text("payment_id IS NOT NULL AND kind <> 'recover'"),
         ),
     )
 
@@ -376,11 +380,20 @@ class Payment(Resource):
     session: Mapped[str | None]
     """What it was earned by, once: a session or a day that was attended, a month of work."""
     questioned: Mapped[str | None]
-    """Why it is in question: what it was earned by was taken back after its release."""
+    """Why it is in question: what it was earned by was taken back after its release, or the bank paid otherwise."""
+    as_cash: Mapped[bool] = mapped_column(server_default=false())
+    """Whether it puts money into the returnee's own hands or account, which counts as cash however it gets there."""
+    reimbursement: Mapped[bool] = mapped_column(server_default=false())
+    """Whether it gives back what the returnee laid out for what was granted, as their papers show."""
     amount: Mapped[Decimal]
     currency: Mapped[str]
     payout: Mapped[Decimal]
     payout_currency: Mapped[str]
+    ordered: Mapped[Decimal | None]
+    """What was to be handed over, where less of it was: `amount` and `payout` are then what was received."""
+    recovered: Mapped[Decimal] = mapped_column(default=Decimal(0), server_default=text("0"))
+    """Of `amount`, what was recovered so far."""
+    recovered_payout: Mapped[Decimal] = mapped_column(default=Decimal(0), server_default=text("0"))
     rate: Mapped[Decimal] = mapped_column(Numeric(18, 8))
     rate_on: Mapped[date | None]
     rate_source: Mapped[str | None]
@@ -392,6 +405,8 @@ class Payment(Resource):
     scheduled_by: Mapped[UUID]
     released_by: Mapped[UUID | None]
     released_at: Mapped[datetime | None] = mapped_column(server_onupdate=FetchedValue())
+    undone_by: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), default=list, server_default=text("'{}'::uuid[]"))
+    """Who said, after its release, that it did not arrive, not whole, or came back. They have no other part in it."""
     confirmed_on: Mapped[date | None]
     receipt: Mapped[UUID | None]
     reason: Mapped[str | None]
@@ -413,6 +428,22 @@ class Payment(Resource):
         CheckConstraint("released_by IS NULL OR released_by <> scheduled_by", name="four_eyes"),
         CheckConstraint("released_by IS NULL OR papers_needed <@ papers_there", name="papers"),
         CheckConstraint("state NOT IN ('confirmed', 'reversed', 'recovered') OR confirmed_on IS NOT NULL", name="when"),
+        CheckConstraint(
+            "method <> 'cash' OR (as_cash AND (released_by IS NULL OR float_id IS NOT NULL))", name="cash_from_a_float"
+        ),
+        CheckConstraint("NOT (as_cash AND reimbursement)", name="reimbursement"),
+        CheckConstraint("ordered IS NULL OR (ordered > payout AND undone_by <> '{}')", name="ordered"),
+        CheckConstraint(
+            "recovered BETWEEN 0 AND amount AND recovered_payout BETWEEN 0 AND payout "
+            "AND (state = 'recovered') = (recovered = amount) "
+            "AND (recovered = 0 OR state IN ('confirmed', 'recovered'))",
+            name="recovered",
+        ),
+        CheckConstraint("state <> 'failed' OR released_by IS NULL OR undone_by <> '{}'", name="undone"),
+        CheckConstraint(
+            f"NOT ARRAY[scheduled_by, released_by] && array_remove(undone_by, '{SYSTEM_ACTOR}'::uuid)",
+            name="undone_by_another",
+        ),
         Index(
             "uq_payment_session",
             "session",
@@ -424,6 +455,20 @@ class Payment(Resource):
     )
 
 
+class DeskReceipt(Base):
+    """Pocket money that a desk handed over, and that answers to no cash which was released for it."""
+
+    __tablename__ = "desk_receipt"
+
+    assistance_id: Mapped[UUID] = mapped_column(primary_key=True)
+    returnee_id: Mapped[UUID | None] = mapped_column(index=True)
+    case_id: Mapped[UUID | None]
+    amount: Mapped[Decimal]
+    currency: Mapped[str]
+    handed_on: Mapped[date]
+    recorded_at: Mapped[datetime] = mapped_column(server_default=now())
+
+
 class StatementFile(Resource):
     """A bank's statement of one account."""
 
@@ -431,10 +476,12 @@ class StatementFile(Resource):
 
     organisation: Mapped[str]
     account: Mapped[str]
+    year: Mapped[int]
+    """Of its entries: numbers begin again each year."""
     number: Mapped[str]
     currency: Mapped[str]
 
-    __table_args__ = (UniqueConstraint("organisation", "account", "number"),)
+    __table_args__ = (UniqueConstraint("organisation", "account", "year", "number"),)
 
 
 class StatementLine(Base):
@@ -446,7 +493,7 @@ class StatementLine(Base):
     statement_id: Mapped[UUID] = mapped_column(ForeignKey("statement.id"))
     line: Mapped[int]
     key: Mapped[str]
-    """The bank's own reference: by it the same entry is known again."""
+    """The bank's own reference, or page and line: by it and what it says the same entry is known again."""
     booked_on: Mapped[date]
     direction: Mapped[str]
     amount: Mapped[Decimal]
@@ -457,7 +504,9 @@ class StatementLine(Base):
     payment_id: Mapped[UUID | None] = mapped_column(ForeignKey("payment.id"))
 
     __table_args__ = (
-        UniqueConstraint("statement_id", "key"),
+        UniqueConstraint(
+            "statement_id", "key", "booked_on", "direction", "amount", "reference", name="uq_statement_line_entry"
+        ),
         CheckConstraint("direction IN ('debit', 'credit')", name="direction_known"),
         CheckConstraint("outcome IN ('matched', 'mismatched', 'unknown', 'reversed')", name="outcome_known"),
     )

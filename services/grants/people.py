@@ -13,11 +13,12 @@ from chassis.db import Session
 from chassis.errors import FORBIDDEN, NOT_FOUND, Problem
 from chassis.routing import NotKnownYet
 from contracts.codes import CaseState, actor_id
+from services.grants import models
 from services.grants.models import Participant
 
 SYSTEM = Caller("service-grants", "homeward", OrganisationKind.INTERNAL, frozenset())
 """Who acts where nobody does: a reaction to another service's event."""
-SYSTEM_ACTOR = actor_id("homeward", "service-grants")
+SYSTEM_ACTOR = models.SYSTEM_ACTOR
 WORKERS = frozenset({Role.PARTNER, Role.PROGRAMME})
 WHO_WORKS = "the implementing organisation and the programme office work on grants"
 

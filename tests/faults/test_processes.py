@@ -95,30 +95,27 @@ async def test_process_killed_in_the_middle(own_platform: Platform, name: str) -
 
 
 WITH_ALLOWANCE, WITH_COURSE = "FED-2019-00033", "BAMF-2023-00009"
-AT_WORK = """
-    SELECT count(*) > $1 AND EXISTS (
-        SELECT FROM job WHERE leased_until > clock_timestamp() AND key IS DISTINCT FROM 'periodic'
-    ) FROM event_log
-"""
-ABOUT_TO_SAY = "SELECT count(*) > $1 AND EXISTS (SELECT FROM outbox) FROM event_log"
+AT_WORK = "SELECT EXISTS (SELECT FROM job WHERE kind = $1 || '.plan.fetch' AND leased_until > clock_timestamp())"
+TOLD = "SELECT count(*) FROM event_log"
 
 
 async def kill_at_work(platform: Platform, name: str) -> int:
-    """Kill a process while it has a job in its hands, and again when it has committed what nobody has heard of yet.
+    """Kill a process while it has an approved plan in its hands, and again when it has just told something.
 
     Returns:
         How many events it had told before the last kill.
     """
     reader = await asyncpg.connect(platform.database_url(name))
     try:
-        told: int = await reader.fetchval("SELECT count(*) FROM event_log")
-        for caught in (AT_WORK, ABOUT_TO_SAY):
-            async with asyncio.timeout(60):
-                while not await reader.fetchval(caught, told):  # noqa: ASYNC110 - another process does it
-                    await asyncio.sleep(0.002)
+        async with asyncio.timeout(120):
+            while not await reader.fetchval(AT_WORK, name):  # noqa: ASYNC110 - another process does it
+                await asyncio.sleep(0.002)
             platform.kill(name)
-            told = await reader.fetchval("SELECT count(*) FROM event_log")
-        return told
+            told: int = await reader.fetchval(TOLD)
+            while await reader.fetchval(TOLD) == told:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.002)
+            platform.kill(name)
+        return int(await reader.fetchval(TOLD))
     finally:
         await reader.close()
 

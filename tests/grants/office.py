@@ -250,7 +250,13 @@ class Office:
 
     async def released(self, grant: Any, payee: str | None, amount: str | None = None, **more: Any) -> Any:
         payment = await self.scheduled(grant, payee, amount, **more)
-        return await self.done(f"/v1/payments/{payment['id']}/release", {}, by=RELEASER)
+        body = {} if payee else {"float_id": await self.cash_float(payment["payout"])}
+        return await self.done(f"/v1/payments/{payment['id']}/release", body, by=RELEASER)
+
+    async def cash_float(self, amount: Any) -> str:
+        """Cash at the desk, as much as it takes."""
+        made = await self.done("/v1/cash-floats", {"port_of_entry": "EBL", "amount": amount}, by=SECOND)
+        return str(made["id"])
 
     async def paid(self, grant: Any, payee: str | None, amount: str | None = None, **more: Any) -> Any:
         payment = await self.released(grant, payee, amount, **more)

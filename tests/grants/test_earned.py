@@ -90,7 +90,9 @@ async def granted(office: Office, amount: str = "100.00", **person: Any) -> tupl
 
 async def released(office: Office, payments: Sequence[dict[str, Any]], by: str = RELEASER) -> Any:
     wanted = [{"payment_id": payment["id"], "version": payment["version"]} for payment in payments]
-    return await office.post("/v1/payments/release", {"payments": wanted}, by=by)
+    in_cash = any(payment["method"] == "cash" for payment in payments)
+    cash = {"float_id": await office.cash_float({"amount": "1000.00", "currency": "EUR"})} if in_cash else {}
+    return await office.post("/v1/payments/release", {"payments": wanted} | cash, by=by)
 
 
 async def test_each_session_is_paid_once_and_many_are_released_at_once(office: Office) -> None:
@@ -226,7 +228,7 @@ async def test_corrected_downwards_after_the_release_it_is_told_and_people_decid
     await office.done(f"/v1/payments/{one['id']}/confirm", receipt)
     await tell(office, course.corrected(1, ABSENT))
     assert (await allowances(office, grant, questioned="true"))[0]["state"] == "confirmed"
-    await office.done(f"/v1/payments/{one['id']}/recover", {"reason": "mistake"})
+    await office.done(f"/v1/payments/{one['id']}/recover", {"reason": "mistake"}, by=APPROVER)
     assert await allowances(office, grant, questioned="true") == []
     assert (await office.sums(budget))["recovered"] == Decimal("8.00")
     await tell(office, course.corrected(1, PRESENT))

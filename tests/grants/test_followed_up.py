@@ -23,7 +23,7 @@ def visited(person: Person, *, reached: bool = True) -> cases.VisitRecorded:
 
 async def half_paid(office: Office, person: Person) -> tuple[Any, str]:
     """A shop of 1,000 euros, of which the first 600 were paid."""
-    payee = await office.payee(kind="supplier")
+    payee = await office.payee()
     grant = await office.approved(person, "1000.00", kind="business")
     await office.paid(grant, payee, "600.00")
     return grant, payee
@@ -45,7 +45,7 @@ async def test_a_visit_prepares_the_next_instalment_once(office: Office) -> None
         await office.tell(told, at=datetime(2026, 11, 21, 9, tzinfo=UTC))
     _, second = await payments_of(office, grant)
     assert (second["state"], second["instalment"], second["payee_id"]) == ("scheduled", 2, payee)
-    assert second["amount"] == euros("400.000")
+    assert second["amount"] == euros("400.00")
     path = f"/v1/payments/{second['id']}"
     bare = await office.post(f"{path}/release", {}, by=RELEASER, version=1)
     assert bare.json()["missing"] == ["invoice"]
@@ -71,7 +71,7 @@ async def test_a_visit_before_the_first_instalment_counts_for_nothing(office: Of
 async def test_a_visit_that_is_told_before_the_receipt_prepares_it_then(office: Office) -> None:
     await office.budget()
     person = await office.here()
-    payee = await office.payee(kind="supplier")
+    payee = await office.payee()
     grant = await office.approved(person, "1000.00", kind="business")
     first = await office.released(grant, payee, "600.00")
     await office.tell(visited(person), at=datetime(2026, 11, 21, 9, tzinfo=UTC))
@@ -147,7 +147,7 @@ async def test_what_comes_back_after_a_transfer_goes_to_who_paid_it(office: Offi
     assert (await sums(office, old))["available"] == Decimal("100000.00")
     assert (await sums(office, new))["committed"] == Decimal("600.00")
     left = (await office.get(f"/v1/grants/{grant['id']}", organisation=OTHER)).json()
-    assert left["amount"]["amount"] == "600.000"
+    assert left["amount"]["amount"] == "600.00"
     await office.proved()
 
 

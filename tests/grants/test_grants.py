@@ -3,7 +3,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
@@ -11,13 +11,24 @@ from sqlalchemy.exc import DBAPIError
 
 from chassis.errors import Problem
 from contracts import cases
-from contracts.codes import Member
+from contracts.codes import Member, Money
 from contracts.entitlements import Outside
 from contracts.sourced import Unit
 from services.grants.programmes import data
 from services.grants.programmes.data import programmes
 from services.grants.schemas import LONGEST, as_csv
-from tests.grants.office import APPROVER, PROGRAMME, RELEASER, REQUESTER, SECOND, Office, Person, euros
+from tests.grants.office import (
+    APPROVER,
+    OFFICE,
+    PARTNER,
+    PROGRAMME,
+    RELEASER,
+    REQUESTER,
+    SECOND,
+    Office,
+    Person,
+    euros,
+)
 
 
 async def test_from_request_to_confirmed_payment(office: Office) -> None:
@@ -33,7 +44,7 @@ async def test_from_request_to_confirmed_payment(office: Office) -> None:
     assert payment["state"] == "confirmed"
     closed = await office.done(f"/v1/grants/{grant['id']}/close")
     assert closed["state"] == "closed"
-    assert closed["paid"] == euros("850.000")
+    assert closed["paid"] == euros("850.00")
     sums = await office.sums(budget)
     assert sums == {
         "available": Decimal("9150.00"),
@@ -283,7 +294,7 @@ async def test_an_amended_grant_is_approved_again(office: Office) -> None:
 async def test_instalments_wait_for_what_was_delivered(office: Office) -> None:
     await office.budget()
     grant = await office.approved(await office.here(), "1000.00", kind="business")
-    payee = await office.payee(kind="supplier")
+    payee = await office.payee()
     too_much = {"method": "bank", "amount": euros("600.01"), "payee_id": payee}
     answer = await office.post(f"/v1/grants/{grant['id']}/payments", too_much)
     assert (answer.status_code, Decimal(answer.json()["left"]["amount"])) == (409, Decimal("600.00"))
@@ -319,10 +330,10 @@ async def test_money_that_came_back_is_booked_back_and_never_deleted(office: Off
     grant = await office.approved(person)
     payee = await office.payee()
     first = await office.paid(grant, payee, "400.00")
-    await office.done(f"/v1/payments/{first['id']}/reverse", {"reason": "account_closed"})
+    await office.done(f"/v1/payments/{first['id']}/reverse", {"reason": "account_closed"}, by=APPROVER)
     assert (await office.sums(budget))["committed"] == Decimal("900.00")
     second = await office.paid(grant, payee, "900.00")
-    await office.done(f"/v1/payments/{second['id']}/recover", {"reason": "fraud"})
+    await office.done(f"/v1/payments/{second['id']}/recover", {"reason": "fraud"}, by=APPROVER)
     sums = await office.sums(budget)
     assert (sums["paid"], sums["recovered"], sums["committed"]) == (0, Decimal("900.00"), 0)
     answer = await office.post(f"/v1/payments/{second['id']}/recover", {"reason": "fraud"}, version=9)
@@ -346,11 +357,155 @@ async def test_dinars_are_rounded_down_to_the_smallest_note_and_nothing_is_lost(
     await office.proved()
 
 
-async def test_in_kind_is_not_paid_in_cash(office: Office) -> None:
+@pytest.mark.parametrize("method", ["cash", "bank", "mobile"])
+async def test_in_kind_is_not_paid_into_the_returnees_hands(office: Office, method: str) -> None:
     await office.budget()
-    grant = await office.approved(await office.here())
-    answer = await office.post(f"/v1/grants/{grant['id']}/payments", {"method": "cash", "amount": euros("1.00")})
+    person = await office.here()
+    grant = await office.approved(person)
+    path = f"/v1/grants/{grant['id']}/payments"
+    own = await office.payee(kind="returnee", returnee_id=person.id) if method != "cash" else None
+    body = {"method": method, "amount": euros("1.00"), "payee_id": own}
+    answer = await office.post(path, body)
     assert answer.json()["rule"]["code"] == "in_kind"
+    if own is not None:
+        back = await office.done(path, body | {"reimbursement": True})
+        assert {"handover_certificate", "invoice"} <= set(back["papers_needed"])
+        assert (back["as_cash"], back["reimbursement"]) == (False, True)
+    other = await office.done(path, {"method": "bank", "amount": euros("1.00"), "payee_id": await office.payee()})
+    if own is not None:
+        named = await office.http.patch(
+            f"/v1/payments/{other['id']}",
+            json={"payee_id": own},
+            headers=office.headers(REQUESTER) | {"If-Match": '"1"'},
+        )
+        assert named.json()["rule"]["code"] == "in_kind"
+
+
+async def test_a_transfer_to_the_returnee_counts_as_cash(office: Office) -> None:
+    await office.budget()
+    person = await office.here()
+    grant = await office.approved(person, "200.00", kind="cash")
+    payee = await office.payee(kind="returnee", returnee_id=person.id)
+    made = await office.scheduled(grant, payee, papers=[])
+    assert (made["as_cash"], made["papers_needed"]) == (True, ["identity_seen"])
+    supplier = await office.payee(kind="supplier")
+    goods = await office.approved(person, "200.00", kind="business")
+    bill = await office.scheduled(goods, supplier, "10.00")
+    assert bill["papers_needed"] == ["handover_certificate", "invoice"], "whatever the method"
+
+
+async def test_who_had_money_sent_does_not_say_that_it_is_back(office: Office) -> None:
+    budget, person = await office.budget(), await office.here()
+    grant = await office.approved(person)
+    payee = await office.payee()
+    payment = await office.released(grant, payee, "400.00")
+    path = f"/v1/payments/{payment['id']}"
+    for who in (REQUESTER, RELEASER):
+        answer = await office.post(f"{path}/fail", {"reason": "account_closed"}, by=who, version=2)
+        assert answer.json()["type"] == "/problems/four-eyes"
+    await office.done(f"{path}/fail", {"reason": "account_closed"}, by=SECOND)
+    body = {"method": "bank", "amount": euros("400.00"), "payee_id": payee}
+    again = await office.post(f"/v1/grants/{grant['id']}/payments", body, by=SECOND)
+    assert again.json()["type"] == "/problems/four-eyes"
+    other = await office.scheduled(grant, payee, "900.00")
+    own = await office.post(f"/v1/payments/{other['id']}/release", {}, by=SECOND, version=1)
+    assert own.json()["type"] == "/problems/four-eyes"
+    await office.done(f"/v1/payments/{other['id']}/release", {}, by=RELEASER)
+    assert (await office.sums(budget))["committed"] == Decimal("900.00")
+    await office.proved()
+
+
+async def test_less_than_was_released_is_booked_as_it_was(office: Office) -> None:
+    budget, person = await office.budget(), await office.here()
+    grant = await office.approved(person, "100.00", kind="cash")
+    rate = {"value": "1531.37", "on": "2026-11-20", "source": "un-treasury"}
+    payment = await office.released(grant, None, "100.00", payout_currency="IQD", rate=rate)
+    path, receipt = f"/v1/payments/{payment['id']}", {"confirmed_on": "2026-11-20", "receipt": uuid4()}
+    for amount, status, who in (
+        ("153000.001", 422, SECOND),
+        ("150000.000", 403, RELEASER),
+        ("150000.000", 200, SECOND),
+    ):
+        body = receipt | {"amount": euros(amount, "IQD")}
+        answer = await office.post(f"{path}/confirm", body, by=who)
+        assert answer.status_code == status, answer.text
+    confirmed = answer.json()
+    assert confirmed["ordered"] == euros("153000.000", "IQD")
+    assert (confirmed["payout"], confirmed["amount"]) == (euros("150000.000", "IQD"), euros("97.95"))
+    cash = (await office.get(f"/v1/cash-floats/{payment['float_id']}")).json()
+    assert cash["left"] == euros("3000.000", "IQD")
+    assert (await office.sums(budget))["paid"] == Decimal("97.95")
+    await office.proved()
+
+
+async def test_a_part_is_recovered_and_granted_again_when_the_office_says_so(office: Office) -> None:
+    budget, person = await office.budget(), await office.here()
+    grant = await office.approved(person)
+    payment = await office.paid(grant, await office.payee(), "900.00")
+    path = f"/v1/payments/{payment['id']}"
+    part = {"reason": "fraud", "amount": euros("300.00"), "receipt": uuid4()}
+    there = await office.done(f"{path}/recover", part, by=SECOND)
+    assert (there["state"], there["recovered"]) == ("confirmed", euros("300.00"))
+    back = await office.post(f"{path}/reverse", {"reason": "other"}, by=SECOND, version=there["version"])
+    assert back.status_code == 409, "the rest is recovered"
+    more = await office.post(f"{path}/recover", part | {"amount": euros("600.01")}, by=SECOND, version=there["version"])
+    assert more.status_code == 422
+    await office.proved()
+    assert (await office.done(f"{path}/recover", {"reason": "fraud"}, by=SECOND))["state"] == "recovered"
+    assert (await office.sums(budget))["recovered"] == Decimal("900.00")
+    for amount, who, organisation, status in (
+        ("900.01", "officer-1", OFFICE, 422),
+        ("300.00", SECOND, PARTNER, 403),
+        ("300.00", "officer-1", OFFICE, 200),
+    ):
+        answer = await office.post(
+            f"/v1/budgets/{budget}/reuse", {"amount": euros(amount)}, by=who, organisation=organisation
+        )
+        assert answer.status_code == status, answer.text
+    sums = await office.sums(budget)
+    assert (sums["recovered"], sums["available"]) == (Decimal("600.00"), Decimal("99400.00"))
+    await office.proved()
+
+
+async def test_cash_leaves_a_float(office: Office) -> None:
+    await office.budget()
+    grant = await office.approved(await office.here(), "50.00", kind="cash")
+    payment = await office.scheduled(grant, None)
+    one = await office.post(f"/v1/payments/{payment['id']}/release", {}, by=RELEASER, version=1)
+    assert one.json()["type"] == "/problems/float-missing"
+    wanted = {"payments": [{"payment_id": payment["id"], "version": 1}]}
+    many = await office.post("/v1/payments/release", wanted, by=RELEASER)
+    assert many.json()["type"] == "/problems/float-missing"
+    cash = await office.cash_float(euros("50.00"))
+    await office.done("/v1/payments/release", wanted | {"float_id": cash}, by=RELEASER, version=1)
+    assert (await office.get(f"/v1/cash-floats/{cash}")).json()["left"] == euros("0.00")
+
+
+async def test_a_budget_pays_on_no_day_on_which_a_donor_does_not(office: Office) -> None:
+    budget = await office.budget()
+    asked = await office.grant(await office.here(), "100.00")
+    grant = await office.approved(await office.here(), "100.00")
+    payment = await office.scheduled(grant, await office.payee())
+    ended = "UPDATE budget SET sources = jsonb_set(sources, '{1,until}', '\"2026-02-01\"') WHERE id = :id"
+    async with office.homeward.database.transaction() as session:
+        await session.execute(text(ended), {"id": UUID(budget)})
+    for path, by in (
+        (f"/v1/grants/{asked['id']}/approve", APPROVER),
+        (f"/v1/payments/{payment['id']}/release", RELEASER),
+    ):
+        answer = await office.post(path, {} if "payments" in path else None, by=by, version=1)
+        assert answer.json()["type"] == "/problems/budget-closed"
+
+
+async def test_an_amount_has_the_decimals_of_its_currency_before_and_after_it_is_read(office: Office) -> None:
+    await office.budget()
+    grant = await office.grant(await office.here())
+    assert grant["amount"]["amount"] == "900.00"
+    assert (await office.get(f"/v1/grants/{grant['id']}")).json()["amount"]["amount"] == "900.00"
+    written = {
+        c: Money(amount=Decimal("5000.000"), currency=c).model_dump(mode="json")["amount"] for c in ("GNF", "IQD")
+    }
+    assert written == {"GNF": "5000", "IQD": "5000.000"}
 
 
 async def test_lists_filter_and_are_spreadsheets_too(office: Office) -> None:

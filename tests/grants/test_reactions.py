@@ -1,9 +1,10 @@
 """What grants does when cases and reception tell something, each told once and again."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 
@@ -11,7 +12,7 @@ from contracts import cases, reception
 from contracts.codes import Money
 from services.grants.endings import JOB as ENDING
 from services.grants.plans import JOB
-from tests.grants.office import APPROVER, ARRIVED, RELEASER, SECOND, Office, Person
+from tests.grants.office import APPROVER, ARRIVED, RELEASER, SECOND, Office, Person, euros
 
 
 def line(person: Person, amount: str = "300.00", kind: str = "business", **more: Any) -> dict[str, Any]:
@@ -80,10 +81,10 @@ async def test_an_amended_plan_changes_what_is_undecided_and_keeps_what_was_appr
     grants = await plan.grants()
     assert (grants[kept["plan_line_id"]]["state"], grants[kept["plan_line_id"]]["amount"]["amount"]) == (
         "approved",
-        "300.000",
+        "300.00",
     )
-    assert grants[kept["plan_line_id"]]["planned"]["amount"] == "500.000", "whoever looks sees what is not followed"
-    assert grants[plan.lines[1]["id"]]["amount"]["amount"] == "400.000"
+    assert grants[kept["plan_line_id"]]["planned"]["amount"] == "500.00", "whoever looks sees what is not followed"
+    assert grants[plan.lines[1]["id"]]["amount"]["amount"] == "400.00"
     assert (grants[gone["id"]]["state"], grants[gone["id"]]["reason"]) == ("cancelled", "plan_changed")
     await office.proved()
 
@@ -192,11 +193,11 @@ async def test_cash_at_the_desk_from_travel_to_the_count(office: Office) -> None
     await office.tell(person.opened())
     payment, cash = await cash_ready(office, person)
     path = f"/v1/cash-floats/{cash['id']}"
-    assert (await office.get(path)).json()["left"]["amount"] == "150.000"
+    assert (await office.get(path)).json()["left"]["amount"] == "150.00"
     early = await office.post(f"{path}/return", {"amount": "150.00"})
     assert early.status_code == 409
     given = handed(person, "100.00")
-    night = datetime(2026, 11, 3, 2, 30, tzinfo=UTC)
+    night = datetime(2026, 11, 3, 2, 30, tzinfo=ZoneInfo("Asia/Baghdad"))  # in UTC it is still the second
     await office.tell(person.received(), given, given, at=night)
     confirmed = (await office.get(f"/v1/payments/{payment['id']}")).json()
     assert (confirmed["state"], confirmed["confirmed_on"]) == ("confirmed", "2026-11-03")
@@ -209,13 +210,38 @@ async def test_cash_at_the_desk_from_travel_to_the_count(office: Office) -> None
     await office.proved()
 
 
-async def test_another_amount_at_the_desk_confirms_nothing(office: Office) -> None:
+async def test_less_at_the_desk_is_what_was_paid_and_the_rest_is_in_the_float(office: Office) -> None:
+    budget, person = await office.budget(), Person()
+    await office.tell(person.opened())
+    payment, cash = await cash_ready(office, person)
+    given = handed(person, "90.00")
+    await office.tell(given, given)
+    confirmed = (await office.get(f"/v1/payments/{payment['id']}")).json()
+    assert (confirmed["state"], confirmed["payout"]["amount"], confirmed["ordered"]["amount"]) == (
+        "confirmed",
+        "90.00",
+        "100.00",
+    )
+    assert (await office.sums(budget))["paid"] == Decimal("90.00")
+    await office.done(f"/v1/cash-floats/{cash['id']}/return", {"amount": "160.00"})
+    await office.proved()
+
+
+async def test_pocket_money_that_nobody_had_released_is_listed_until_a_payment_accounts_for_it(office: Office) -> None:
     await office.budget()
     person = Person()
     await office.tell(person.opened())
     payment, _ = await cash_ready(office, person)
-    await office.tell(handed(person, "90.00"))
-    assert (await office.get(f"/v1/payments/{payment['id']}")).json()["state"] == "released"
+    given = handed(person, "110.00")
+    await office.tell(given, given)
+    path = f"/v1/payments/{payment['id']}"
+    assert (await office.get(path)).json()["state"] == "released"
+    (listed,) = (await office.get("/v1/payments/desk-receipts")).json()["items"]
+    assert (listed["id"], listed["amount"]) == (str(given.assistance_id), euros("110.00"))
+    assert (await office.get("/v1/payments/desk-receipts", organisation="bamf")).json()["items"] == [listed]
+    await office.done(f"{path}/confirm", {"confirmed_on": "2026-11-20", "receipt": given.assistance_id})
+    assert (await office.get("/v1/payments/desk-receipts")).json()["items"] == []
+    await office.proved()
 
 
 async def test_a_no_show_gives_the_cash_back(office: Office) -> None:
@@ -225,7 +251,7 @@ async def test_a_no_show_gives_the_cash_back(office: Office) -> None:
     absent = reception.ArrivalNoShow(**person.ids, arrival_id=person.arrival_id, travel_id=person.travel_id)
     await office.tell(absent, absent)
     assert (await office.get(f"/v1/payments/{payment['id']}")).json()["state"] == "failed"
-    assert (await office.get(f"/v1/cash-floats/{cash['id']}")).json()["left"]["amount"] == "250.000"
+    assert (await office.get(f"/v1/cash-floats/{cash['id']}")).json()["left"]["amount"] == "250.00"
     assert (await office.sums(budget))["available"] == Decimal("100000.00")
     await office.proved()
 
@@ -294,8 +320,8 @@ async def test_a_withdrawn_referral_takes_everything_back(office: Office) -> Non
 async def test_erased_people_leave_the_amounts_without_the_person(office: Office) -> None:
     budget, person = await office.budget(), await office.here()
     payee = await office.payee(kind="returnee", returnee_id=person.id)
-    grant = await office.approved(person, "200.00", description="Tools for a car workshop")
-    await office.paid(grant, payee, "150.00")
+    grant = await office.approved(person, "200.00", kind="cash", description="Tools for a car workshop")
+    await office.paid(grant, payee, "150.00", papers=[{"kind": "identity_seen", "document": uuid4()}])
     await office.tell(cases.ReturneeErased(returnee_id=person.id))
     async with office.homeward.database.transaction() as session:
         connection = await session.connection()
@@ -344,7 +370,7 @@ async def test_cash_for_somebody_who_was_erased_goes_back_to_the_float(office: O
     payment, cash = await cash_ready(office, person)
     await office.tell(cases.ReturneeErased(returnee_id=person.id), handed(person, "100.00"))
     assert (await office.get(f"/v1/payments/{payment['id']}")).status_code == 404
-    assert (await office.get(f"/v1/cash-floats/{cash['id']}")).json()["left"]["amount"] == "250.000"
+    assert (await office.get(f"/v1/cash-floats/{cash['id']}")).json()["left"]["amount"] == "250.00"
     assert (await office.sums(budget))["available"] == Decimal("100000.00")
     await office.done(f"/v1/cash-floats/{cash['id']}/return", {"amount": "250.00"})
     await office.proved()

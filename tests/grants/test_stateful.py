@@ -21,7 +21,19 @@ from sqlalchemy import text
 
 from contracts import cases
 from tests.conftest import Databases
-from tests.grants.office import APPROVER, PROGRAMME, RELEASER, REQUESTER, SECOND, THIRD, Office, Person, euros, running
+from tests.grants.office import (
+    APPROVER,
+    OFFICE,
+    PROGRAMME,
+    RELEASER,
+    REQUESTER,
+    SECOND,
+    THIRD,
+    Office,
+    Person,
+    euros,
+    running,
+)
 
 DATA = yaml.safe_load((Path(__file__).parents[2] / "programmes" / f"{PROGRAMME}.yaml").read_text())
 ALLOWED = DATA["versions"][0]["assistance"]
@@ -56,7 +68,20 @@ BROKEN = {
     "what is paid is not what was confirmed": """
         SELECT g.id FROM assistance_grant g
         WHERE (SELECT coalesce(sum(amount), 0) FROM posting WHERE grant_id = g.id AND account = 'paid')
-            <> (SELECT coalesce(sum(amount), 0) FROM payment WHERE grant_id = g.id AND state = 'confirmed')""",
+            <> (SELECT coalesce(sum(amount - recovered), 0) FROM payment
+                WHERE grant_id = g.id AND state = 'confirmed')""",
+    "money left no float, or went into hands that it was not for": """
+        SELECT p.id FROM payment p LEFT JOIN payee y ON y.id = p.payee_id WHERE p.released_by IS NOT NULL
+        AND ((p.method = 'cash' AND p.float_id IS NULL)
+             OR (y.kind = 'returnee' AND NOT p.as_cash AND NOT p.reimbursement)
+             OR (p.reimbursement AND NOT p.papers_there @> '{handover_certificate,invoice}'))""",
+    "who had money sent took it back": """
+        SELECT p.id FROM payment p JOIN assistance_grant g ON g.id = p.grant_id
+        WHERE g.requester = ANY (p.undone_by) OR p.scheduled_by = ANY (p.undone_by) OR p.released_by = ANY (p.undone_by)
+           OR (p.state = 'failed' AND p.released_by IS NOT NULL AND p.undone_by = '{}')""",
+    "who took money back sent more": """
+        SELECT p.id FROM payment p JOIN payment b ON b.grant_id = p.grant_id AND b.state IN ('failed', 'reversed')
+        WHERE p.released_by = ANY (b.undone_by) AND p.released_at > b.updated_at""",
     "more is paid than granted": """
         SELECT g.id FROM assistance_grant g JOIN payment p ON p.grant_id = g.id
         WHERE p.state IN ('scheduled', 'released', 'confirmed', 'recovered')
@@ -87,7 +112,8 @@ BROKEN = {
 }
 ANY_BROKEN = " UNION ALL ".join(f"SELECT '{what}' WHERE EXISTS ({query})" for what, query in BROKEN.items())
 RELEASED = """
-    SELECT p.id, p.method, g.amount,
+    SELECT p.id, CASE WHEN p.as_cash THEN 'cash' WHEN p.reimbursement THEN 'supplier' ELSE p.method END AS method,
+           g.amount,
            (SELECT count(*) FROM approval a WHERE a.grant_id = g.id AND a.round = g.round) AS approvals,
            ARRAY(SELECT paper ->> 'kind' FROM jsonb_array_elements(p.papers) paper JOIN cited_document c
                  ON c.grant_id = g.id AND c.document_id = (paper ->> 'document')::uuid AND c.state = 'found'
@@ -106,8 +132,9 @@ COUNTED = """
 class Books:
     """One household of five, two of whom may turn out to be one, and everything that is done for it."""
 
-    def __init__(self, office: Office, payee: str, broken: list[str]) -> None:
-        self.office, self.payee = office, payee
+    def __init__(self, office: Office, payee: str, broken: list[str], budget: str) -> None:
+        self.office, self.payee, self.budget = office, payee, budget
+        self.own: list[str] = []
         self.people: list[Person] = []
         self.merged = False
         self.answers: Counter[str] = Counter()
@@ -116,6 +143,7 @@ class Books:
     async def begin(self) -> None:
         household, case = uuid4(), uuid4()
         self.people = [await self.office.here(household_id=household, case_id=case) for _ in range(5)]
+        self.own = [await self.office.payee(kind="returnee", returnee_id=person.id) for person in self.people[:2]]
 
     async def all_at_once(self, *calls: Coroutine[Any, Any, httpx.Response]) -> list[Any]:
         """What comes of calls that are made at the same time; a failure of ours is none of the answers."""
@@ -168,7 +196,7 @@ def statement_of(payments: Sequence[Any], number: int, returned: Sequence[bool],
 
 
 def machine(
-    office: Office, payee: str, loop: asyncio.AbstractEventLoop, seen: Counter[str], broken: list[str]
+    office: Office, payee: str, loop: asyncio.AbstractEventLoop, seen: Counter[str], broken: list[str], budget: str
 ) -> type[Any]:
     """The machine over one office; its rules run in another thread than the office's loop."""
 
@@ -178,7 +206,7 @@ def machine(
     class Money(RuleBasedStateMachine):
         def __init__(self) -> None:
             super().__init__()
-            self.books = Books(office, payee, broken)
+            self.books = Books(office, payee, broken, budget)
             self.grants: list[str] = []
             self.payments: list[str] = []
             self.floats: list[str] = []
@@ -239,7 +267,23 @@ def machine(
         def pay_twice(self, payment: str, word: str) -> None:
             bodies = {"release": {}, "confirm": {"confirmed_on": "2026-11-20", "receipt": uuid4()}}
             body = bodies.get(word, {"reason": "other"})
-            self.ask(*(self.books.act(f"/v1/payments/{payment}", word, RELEASER, body) for _ in range(2)))
+            who = RELEASER if word in bodies else APPROVER
+            self.ask(*(self.books.act(f"/v1/payments/{payment}", word, who, body) for _ in range(2)))
+
+        @rule(payment=PLACES, who=several(ACTORS), part=st.sampled_from(["0.01", "99.99", "200.00"]))
+        def receive_or_recover_a_part(self, payment: int, who: list[str], part: str) -> None:
+            path = f"/v1/payments/{self.one(self.payments, payment)}"
+            received = {"confirmed_on": "2026-11-20", "receipt": uuid4(), "amount": euros(part)}
+            self.ask(*(self.books.act(path, "confirm", each, received) for each in who))
+            self.ask(
+                *(self.books.act(path, "recover", each, {"reason": "other", "amount": euros(part)}) for each in who)
+            )
+
+        @rule(amount=st.sampled_from(["0.01", "100.00", "900.00"]), by=st.sampled_from(["officer-1", APPROVER]))
+        def reuse(self, amount: str, by: str) -> None:
+            body = {"amount": euros(amount)}
+            path = f"/v1/budgets/{self.books.budget}/reuse"
+            self.ask(*(office.post(path, body, by=by, organisation=OFFICE) for _ in range(2)))
 
         @rule(payment=PLACES, back=st.sampled_from(["reverse", "recover"]))
         def go_on(self, payment: int, back: str) -> None:
@@ -298,16 +342,20 @@ def machine(
 
         @rule(
             grant=PLACES,
-            orders=several(st.tuples(ACTORS, PARTS, st.sampled_from(["bank", "supplier", "cash"]), st.booleans())),
+            orders=several(
+                st.tuples(ACTORS, PARTS, st.sampled_from(["bank", "supplier", "cash", "own", "back"]), st.booleans())
+            ),
             instalment=st.sampled_from([1, 1, 1, 2]),
         )
         def schedule(self, grant: int, orders: list[tuple[str, str, str, bool]], instalment: int) -> Any:
             def body(amount: str, method: str, with_papers: bool) -> Any:
-                kind = "identity_seen" if method == "cash" else "invoice"
+                kind = "identity_seen" if method in {"cash", "own"} else "invoice"
+                own = self.books.own[grant % len(self.books.own)]
                 return {
-                    "method": method,
+                    "method": "bank" if method in {"own", "back"} else method,
                     "amount": euros(amount),
-                    "payee_id": None if method == "cash" else payee,
+                    "payee_id": {"cash": None, "own": own, "back": own}.get(method, payee),
+                    "reimbursement": method == "back",
                     "instalment": instalment,
                     "papers": [{"kind": kind, "document": uuid4()}] if with_papers else [],
                 }
@@ -430,13 +478,13 @@ def machine(
 
 async def test_no_sequence_breaks_the_books(databases: Databases) -> None:
     async with running((await databases.new("grants")).url, log_level="ERROR") as office:
-        await office.budget(str(FUNDS))
+        budget = await office.budget(str(FUNDS))
         await office.budget("1000000.00")
         office.has_documents = False
         payee, seen = await office.payee(), Counter[str]()
         office.has_documents = False
         broken: list[str] = []
-        money = machine(office, payee, asyncio.get_running_loop(), seen, broken)
+        money = machine(office, payee, asyncio.get_running_loop(), seen, broken, budget)
         bounded = settings(
             max_examples=10,
             stateful_step_count=30,

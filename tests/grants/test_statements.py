@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from services.grants.statements.rules import Unreadable, read_csv, read_mt940
-from tests.grants.office import Office
+from tests.grants.office import SECOND, Office
 
 DATA = Path(__file__).parent / "data"
 TEXTS = {kind: (DATA / f"statement.{kind}").read_text("utf-8") for kind in ("csv", "mt940")}
@@ -119,3 +119,69 @@ async def test_a_file_with_one_wrong_line_books_nothing(office: Office) -> None:
     assert answer.json()["errors"][0]["row"] == 26
     assert (await office.get("/v1/statements")).json()["items"] == []
     assert (await office.sums(budget))["paid"] == 0
+
+
+def csv_of(*lines: tuple[str, str, str, str, str]) -> str:
+    """Statement number, day, direction, amount and reference of each line, without a reference of the bank."""
+    rows = ["account,statement,line,booking_date,direction,amount,currency,bank_reference,reference"]
+    for place, (number, day, direction, amount, reference) in enumerate(lines, start=1):
+        rows.append(f"BE1,{number},{place},{day},{direction},{amount},EUR,,{reference}")
+    return "\r\n".join(rows)
+
+
+async def first_line(office: Office, *lines: tuple[str, str, str, str, str]) -> dict[str, Any]:
+    answer = await send(office, "csv", csv_of(*lines))
+    assert answer.status_code == 201, answer.text
+    last: dict[str, Any] = answer.json()["items"][-1]["lines"][-1]
+    return last
+
+
+def test_pages_are_told_apart() -> None:
+    page = ":20:S\n:25:BE1\n:28C:7/{page}\n:60F:C261101EUR100,00\n:61:261102D10,00NTRFREF\n:62F:C261102EUR90,00\n"
+    entries = read_mt940(page.format(page="00001") + page.format(page="00002"))
+    assert [entry.key for entry in entries] == ["line 1", "page 2 line 1"]
+    with pytest.raises(Unreadable):
+        read_mt940(page.format(page="two"))
+
+
+async def test_numbers_begin_again_each_year_and_an_entry_that_differs_is_said(office: Office) -> None:
+    await office.budget()
+    grant, payee = await office.approved(await office.here()), await office.payee()
+    one, two = [await office.released(grant, payee, "100.00") for _ in range(2)]
+    first = ("5", "2025-11-20", "debit", "100.00", one["reference"])
+    assert (await first_line(office, first))["outcome"] == "matched"
+    again = await first_line(office, first)
+    assert again["outcome"] == "matched"
+    changed = await first_line(office, ("5", "2025-11-20", "debit", "99.00", one["reference"]))
+    listed = (await office.get("/v1/statements")).json()["items"]
+    assert [len(statement["lines"]) for statement in listed] == [2], "the first is kept, and the other beside it"
+    assert (changed["outcome"], changed["why"]) == ("mismatched", "differs_from_before")
+    next_year = await first_line(office, ("5", "2026-11-20", "debit", "100.00", two["reference"]))
+    assert next_year["outcome"] == "matched"
+    paged = (await office.get(f"/v1/statements/{listed[0]['id']}/lines", limit=1)).json()
+    assert (len(paged["items"]), paged["next"] is None) == (1, False)
+    await office.proved()
+
+
+async def test_a_debit_of_what_was_said_to_have_failed_is_booked_or_asked_about(office: Office) -> None:
+    budget = await office.budget()
+    grant, payee = await office.approved(await office.here()), await office.payee()
+    kept, lost = [await office.released(grant, payee, "450.00") for _ in range(2)]
+    for payment in (kept, lost):
+        await office.done(f"/v1/payments/{payment['id']}/fail", {"reason": "account_closed"}, by=SECOND)
+    debit = ("6", "2026-11-20", "debit", "450.00", kept["reference"])
+    assert (await first_line(office, debit))["outcome"] == "matched"
+    assert (await office.sums(budget))["paid"] == Decimal("450.00")
+    await office.paid(grant, payee, "450.00")
+    for direction, outcome, questioned in (("debit", "mismatched", 1), ("credit", "reversed", 0)):
+        late = ("7" + direction, "2026-11-20", direction, "450.00", lost["reference"])
+        assert (await first_line(office, late))["outcome"] == outcome
+        asked = (await office.get("/v1/payments", questioned="true")).json()["items"]
+        assert [each["questioned"] for each in asked] == ["paid_after_failure"] * questioned
+    twice = ("8", "2026-11-20", "debit", "450.00", kept["reference"])
+    assert (await first_line(office, twice))["why"] == "paid_twice"
+    assert (await first_line(office, ("9", "2026-11-20", "credit", "450.00", kept["reference"])))[
+        "outcome"
+    ] == "reversed"
+    assert (await office.get(f"/v1/payments/{kept['id']}")).json()["state"] == "confirmed", "the second came back"
+    await office.proved()

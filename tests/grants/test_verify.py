@@ -43,12 +43,15 @@ async def some_of_everything(office: Office) -> None:
     grant = await office.approved(await office.here(), "900.00")
     await office.paid(grant, payee, "300.00")
     back = await office.paid(grant, payee, "200.00")
-    await office.done(f"/v1/payments/{back['id']}/reverse", {"reason": "account_closed"})
+    await office.done(f"/v1/payments/{back['id']}/reverse", {"reason": "account_closed"}, by=APPROVER)
     lost = await office.paid(grant, payee, "50.00")
-    await office.done(f"/v1/payments/{lost['id']}/recover", {"reason": "fraud"})
+    await office.done(f"/v1/payments/{lost['id']}/recover", {"reason": "fraud"}, by=APPROVER)
     cash = await office.done(
         "/v1/cash-floats", {"port_of_entry": "EBL", "amount": {"amount": "150.00", "currency": "EUR"}}
     )
+    part = await office.paid(grant, payee, "40.00")
+    recovered = {"reason": "fraud", "amount": {"amount": "15.00", "currency": "EUR"}}
+    await office.done(f"/v1/payments/{part['id']}/recover", recovered, by=APPROVER)
     desk = await office.approved(await office.here(), "50.00", kind="cash")
     await office.released(desk, None, papers=[{"kind": "identity_seen", "document": uuid4()}])
     drawn = await office.approved(await office.here(), "60.00", kind="cash")
@@ -93,13 +96,28 @@ TAMPERING = {
     "a budget is made larger": ("UPDATE budget SET amount = amount + 1", ("budget", "was not funded with its amount")),
     "a grant is made larger": ("UPDATE assistance_grant SET amount = amount + 1 WHERE state = 'approved'",
                                ("grant", "holds other money than its state says")),
-    "a payment is made unpaid": ("UPDATE payment SET state = 'reversed' WHERE state = 'confirmed'",
+    "a payment is made unpaid": ("UPDATE payment SET state = 'reversed' WHERE state = 'confirmed' AND recovered = 0",
                                  ("payment", "is not booked as its state says")),
     "an approval is removed": ("DELETE FROM approval", ("payment", "was released without its approvals")),
     "the releaser is the requester": (("UPDATE payment p SET released_by = g.requester, scheduled_by = "
                                       "gen_random_uuid() FROM assistance_grant g "
                                       "WHERE g.id = p.grant_id AND p.released_by IS NOT NULL"),
                                       ("payment", "was released without its approvals, its papers or a third person")),
+    "who sent it says it is back": (("UPDATE payment p SET scheduled_by = gen_random_uuid(), "
+                                    "undone_by = ARRAY[g.requester] FROM assistance_grant g "
+                                    "WHERE g.id = p.grant_id AND p.state = 'recovered'"),
+                                   ("payment", "was taken back by nobody, or by who had it sent")),
+    "a reversal is of nobody": ("UPDATE payment SET undone_by = '{}' WHERE state = 'reversed'",
+                                ("payment", "was taken back by nobody")),
+    "less is recovered than is said": ("UPDATE payment SET recovered = 1 WHERE recovered > 1 AND state = 'confirmed'",
+                                       ("payment", "is not booked as its state says")),
+    "the returnee is paid": ("UPDATE payee SET kind = 'returnee'",
+                             ("payment", "gives the returnee money as if it were in kind")),
+    "cash is of no float": (("ALTER TABLE payment DROP CONSTRAINT ck_payment_cash_from_a_float; "
+                            "UPDATE payment SET float_id = NULL WHERE method = 'cash'"), ("cash", "left no float")),
+    "a donor did not pay then": (("UPDATE budget SET sources = jsonb_set(sources, '{0,until}', '\"2026-02-01\"')"),
+                                 ("payment", "left its budget on a day on which it does not pay")),
+    "a cent is cut": ("UPDATE payment SET payout = payout + 0.001", ("payment", "is finer than its currency")),
     "a float is said to be fuller": ("UPDATE cash_float SET drawn = 0", ("cash float", "has another amount drawn")),
 }  # fmt: skip
 

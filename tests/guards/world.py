@@ -351,7 +351,7 @@ async def statement_of(reader: GatewayClient, payments: Sequence[Mapping[str, An
     """A bank's statement with one of the payments in it."""
     payment, entry = payments[0], secrets.token_hex(6).upper()
     head = "account,statement,line,booking_date,direction,amount,currency,bank_reference,reference"
-    amount = payment["payout"]["amount"].rstrip("0").rstrip(".")
+    amount = payment["payout"]["amount"]
     row = f"GUARD,{entry},1,2026-01-05,debit,{amount},{payment['payout']['currency']},{entry},{payment['reference']}"
     headers = {"Content-Type": "text/csv"}
     answer = await reader.send("POST", "/v1/statements", content=f"{head}\n{row}\n".encode(), headers=headers)

@@ -98,7 +98,7 @@ async def test_a_trade_with_an_allowance_and_a_job_with_a_subsidy(platform: Plat
     await completed(walk, placed, PAID_SESSIONS)
     scheduled = await payments_of(walk, allowance, PAID_SESSIONS)
     assert [(p["state"], p["method"], p["amount"]["amount"]) for p in scheduled] == [
-        ("scheduled", "cash", "10.000")
+        ("scheduled", "cash", "10.00")
     ] * PAID_SESSIONS
     await walk.allow(way)
     paid = (await walk.finance.get(f"/v1/grants/{allowance['id']}"))["paid"]

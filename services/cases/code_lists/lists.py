@@ -9,7 +9,6 @@ from pathlib import Path
 
 import contracts
 from contracts import codes
-from services.cases.documents.kinds import DocumentKind
 from services.cases.fields import Out
 from services.cases.referrals.schemas import Assistance, Need, Role, VulnerabilityKind, VulnerabilityStatus
 from services.cases.returnees import schemas as people
@@ -38,7 +37,7 @@ LISTS: Mapping[str, type[StrEnum]] = {
     "birth-precisions": people.Precision,
     "consent-purposes": codes.ConsentPurpose,
     "contact-owners": people.ContactOwner,
-    "document-kinds": DocumentKind,
+    "document-kinds": codes.DocumentKind,
     "identity-document-kinds": people.DocumentKind,
     "legal-bases": codes.LegalBasis,
     "legal-statuses": codes.LegalStatus,

@@ -40,9 +40,9 @@ NEAR = 0.8
 SPELLINGS = 16
 LEAST = 0.45
 """How well somebody must agree to be shown."""
-RANKED, RANKED_OF_ONE = 200, 60
-"""Of how many people that are found in one way the best are shown; by one word, where they hardly differ, of how many.
-Where there are more, the name needs another word or a year."""
+RANKED = 100
+"""Of how many people that are found in one way the best are shown. By one word they hardly differ, so that a page is
+enough. Where there are more, the name needs another word or a year."""
 PLANNED = text(
     "SELECT set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_custom_plan', true), "
     "set_config('work_mem', '32MB', true)"
@@ -121,7 +121,7 @@ async def search(session: Session, q: str, limit: int, caller: Caller) -> Found:
     scores = dict.fromkeys(await _referred(session, wanted, caller), 1.0)
     mine = await _mine(session, caller)
     known = [Known({word.spelled: 1.0}) for word in wanted.words]
-    ranked = RANKED if len(wanted.words) + len(wanted.numbers) > 1 else RANKED_OF_ONE
+    ranked = RANKED if len(wanted.words) + len(wanted.numbers) > 1 else limit + 1
     more = False
     for stage in Stage:
         if len(scores) > limit or (scores and stage is Stage.ALL_BUT_ONE):

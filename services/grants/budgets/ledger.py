@@ -14,12 +14,21 @@ from chassis.ids import new_id
 from chassis.outbox import publish
 from contracts.grants import BudgetLow
 from services.grants.models import Budget, BudgetAccount, Posting
+from services.grants.schemas import money
 
 BUDGET_EXHAUSTED = ProblemType(
     "budget-exhausted",
     409,
     "The budget does not have as much left",
     "`left` is what is available in the budget now. Ask its office for more, or request less.",
+)
+
+
+BUDGET_CLOSED = ProblemType(
+    "budget-closed",
+    409,
+    "The budget does not pay today",
+    "The day is outside the budget's period, or one of its donors does not pay for it.",
 )
 
 
@@ -35,7 +44,7 @@ class Account(StrEnum):
     """Approved, not paid."""
     PAID = "paid"
     RECOVERED = "recovered"
-    """Paid and come back later; not granted again before the office decides."""
+    """Paid and come back later; not granted again before the office makes it available."""
 
 
 class Movement(StrEnum):
@@ -49,6 +58,7 @@ class Movement(StrEnum):
     PAY = "pay"
     REVERSE = "reverse"
     RECOVER = "recover"
+    REUSE = "reuse"
 
 
 FROM_TO: Mapping[Movement, tuple[Account, Account]] = {
@@ -60,6 +70,7 @@ FROM_TO: Mapping[Movement, tuple[Account, Account]] = {
     Movement.PAY: (Account.COMMITTED, Account.PAID),
     Movement.REVERSE: (Account.PAID, Account.COMMITTED),
     Movement.RECOVER: (Account.PAID, Account.RECOVERED),
+    Movement.REUSE: (Account.RECOVERED, Account.AVAILABLE),
 }
 
 
@@ -139,7 +150,7 @@ async def move(session: Session, budget: Budget, movement: Movement, amount: Dec
     if source is Account.AVAILABLE:
         left = await available(session, budget.id)
         if left < amount:
-            raise Problem(BUDGET_EXHAUSTED, left={"amount": format(left, "f"), "currency": budget.currency})
+            raise Problem(BUDGET_EXHAUSTED, left=money(left, budget.currency).model_dump(mode="json"))
         if left - amount < budget.low_at and not budget.low_told:
             budget.low_told = True
             publish(session, BudgetLow(budget_id=budget.id, programme=budget.programme, currency=budget.currency))

@@ -13,7 +13,7 @@ from contracts.codes import Slug
 from contracts.scopes import Scope
 from services.grants.budgets import service
 from services.grants.budgets.ledger import Account
-from services.grants.budgets.schemas import BudgetIn, BudgetOut, PostingOut
+from services.grants.budgets.schemas import BudgetIn, BudgetOut, PostingOut, ReuseIn
 from services.grants.models import Budget, Posting
 from services.grants.schemas import LONGEST, Claimed, Format, as_csv
 
@@ -60,6 +60,17 @@ async def read_budgets(
 async def read_budget(budget_id: UUID, session: SessionDep, caller: CallerDep, response: Response) -> BudgetOut:
     """A budget with what is available, reserved, committed, paid and recovered: each the sum of postings."""
     budget = await service.find(session, budget_id, caller)
+    set_etag(response, budget.version)
+    return (await service.answer(session, [budget]))[0]
+
+
+@router.post("/{budget_id}/reuse")
+@requires(Scope.BUDGETS_WRITE, person=True)
+async def reuse(
+    budget_id: UUID, body: ReuseIn, session: SessionDep, caller: CallerDep, response: Response
+) -> BudgetOut:
+    """Make available again what was recovered, as the programme's office."""
+    budget = await service.reuse(session, budget_id, body.amount, caller)
     set_etag(response, budget.version)
     return (await service.answer(session, [budget]))[0]
 

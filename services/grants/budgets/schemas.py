@@ -49,6 +49,12 @@ class BudgetIn(Body):
         return self
 
 
+class ReuseIn(Body):
+    """What was recovered and may be granted again."""
+
+    amount: ExactMoney
+
+
 class SourceOut(BaseModel):
     """A donor's part, and what of the money paid is its."""
 

@@ -11,10 +11,10 @@ from sqlalchemy import ColumnElement, Select, false, or_, select, true
 from chassis import audit
 from chassis.auth import Caller, OrganisationKind
 from chassis.db import Session
-from chassis.errors import CONFLICT, FORBIDDEN, NOT_FOUND, FieldError, Problem, invalid
+from chassis.errors import CONFLICT, FORBIDDEN, FOUR_EYES, NOT_FOUND, FieldError, Problem, invalid
 from chassis.ids import new_id
 from contracts.codes import Money
-from contracts.currencies import split
+from contracts.currencies import is_exact, split, unit
 from services.grants import people
 from services.grants.budgets import ledger
 from services.grants.budgets.ledger import Account, Cause, Movement
@@ -80,6 +80,8 @@ async def set_up(session: Session, body: BudgetIn, caller: Caller) -> Budget:
         raise invalid(
             FieldError(pointer="/organisation", code="no_implementer", detail="an implementer of the programme")
         )
+    if not is_exact(body.low_at, body.amount.currency):
+        raise invalid(FieldError(pointer="/low_at", code="too_fine", detail="no more decimals than the currency has"))
     budget = Budget(
         id=body.id or new_id(),
         programme=body.programme,
@@ -96,6 +98,30 @@ async def set_up(session: Session, body: BudgetIn, caller: Caller) -> Budget:
     actor = people.actor(caller.person) if caller.person else None
     await ledger.move(session, budget, Movement.FUND, budget.amount, Cause(actor))
     audit.record(session, caller, "set-up", "budget", budget.id)
+    return budget
+
+
+async def reuse(session: Session, budget_id: UUID, amount: Money, caller: Caller) -> Budget:
+    """Make available again what was recovered, as somebody of the programme's office who did not recover it.
+
+    Raises:
+        Problem: 404, 403 (also `four-eyes`), 422, no more was recovered.
+    """
+    budget = await ledger.lock(session, (await find(session, budget_id, caller)).id)
+    if budget.programme not in caller.programmes or caller.kind is not OrganisationKind.PROGRAMME_OFFICE:
+        raise Problem(FORBIDDEN, "the programme's office decides on what was recovered")
+    actor = people.actor(caller.require_person())
+    theirs = select(JournalEntry.id).where(
+        JournalEntry.budget_id == budget.id, JournalEntry.kind == Movement.RECOVER, JournalEntry.actor == actor
+    )
+    if await session.scalar(theirs.limit(1)) is not None:
+        raise Problem(FOUR_EYES, "who recovered money does not make it available")
+    left = (await ledger.balances(session, [budget.id]))[budget.id][Account.RECOVERED]
+    if amount.currency != budget.currency or amount.amount > left:
+        detail = f"at most what was recovered, in {budget.currency}"
+        raise invalid(FieldError(pointer="/amount", code="not_recovered", detail=detail))
+    await ledger.move(session, budget, Movement.REUSE, amount.amount, Cause(actor))
+    audit.record(session, caller, "reuse", "budget", budget.id)
     return budget
 
 
@@ -155,7 +181,7 @@ async def shown(session: Session, budget: Budget, rows: Sequence[Posting]) -> li
             entry_id=row.entry_id,
             kind=entries[row.entry_id].kind,
             account=row.account,
-            amount=format(row.amount, "f"),
+            amount=format(row.amount.quantize(unit(budget.currency)), "f"),
             currency=budget.currency,
             grant_id=row.grant_id,
             payment_id=entries[row.entry_id].payment_id,

@@ -6,6 +6,8 @@ from typing import Any
 from sqlalchemy import text
 
 from chassis.db import Session
+from contracts.currencies import WITH_THREE, WITHOUT_DECIMALS
+from services.grants.models import SYSTEM_ACTOR
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,13 @@ class Proof:
     findings: tuple[str, ...]
 
 
+def decimals(column: str) -> str:
+    """How many decimals the currency in a column has, in SQL."""
+    none, three = (", ".join(f"'{code}'" for code in sorted(codes)) for codes in (WITHOUT_DECIMALS, WITH_THREE))
+    return f"CASE WHEN {column} IN ({none}) THEN 0 WHEN {column} IN ({three}) THEN 3 ELSE 2 END"
+
+
+# Days are compared with one to spare: the proof knows no time zones.
 CHECKS = {
     "entry {0} does not balance": """
         SELECT e.id FROM journal_entry e LEFT JOIN posting p ON p.entry_id = e.id
@@ -37,7 +46,8 @@ CHECKS = {
         LEFT JOIN (VALUES ('fund', 'funds', 'available'), ('reserve', 'available', 'reserved'),
                           ('release', 'reserved', 'available'), ('commit', 'reserved', 'committed'),
                           ('give_back', 'committed', 'available'), ('pay', 'committed', 'paid'),
-                          ('reverse', 'paid', 'committed'), ('recover', 'paid', 'recovered'))
+                          ('reverse', 'paid', 'committed'), ('recover', 'paid', 'recovered'),
+                          ('reuse', 'recovered', 'available'))
                   AS right_way (kind, source, target) ON right_way.kind = e.kind
         GROUP BY e.id, e.kind, right_way.source, right_way.target
         HAVING count(*) <> 2 OR count(*) FILTER (WHERE p.account = right_way.source AND p.amount < 0) <> 1
@@ -76,7 +86,9 @@ CHECKS = {
         SELECT m.id FROM payment m LEFT JOIN journal_entry e ON e.payment_id = m.id
         LEFT JOIN posting p ON p.entry_id = e.id AND p.account = 'paid'
         GROUP BY m.id
-        HAVING coalesce(sum(p.amount), 0) <> CASE WHEN m.state = 'confirmed' THEN m.amount ELSE 0 END
+        HAVING coalesce(sum(p.amount), 0) <> CASE WHEN m.state = 'confirmed' THEN m.amount - m.recovered ELSE 0 END
+            OR coalesce(-sum(p.amount) FILTER (WHERE e.kind = 'recover'), 0) <> m.recovered
+            OR m.recovered > m.amount OR (m.state = 'recovered') <> (m.recovered = m.amount)
             OR count(e.id) FILTER (WHERE e.kind = 'pay') <> (m.state IN ('confirmed', 'reversed', 'recovered'))::int""",
     "grant {0} pays more than it is": """
         SELECT g.id FROM assistance_grant g JOIN payment m ON m.grant_id = g.id AND m.live
@@ -90,6 +102,33 @@ CHECKS = {
                           AND (a.actor = m.released_by OR (a.actor = ANY (g.preparers) AND a.round = g.round)))
                OR (SELECT count(*) FROM approval a WHERE a.grant_id = g.id AND a.round = g.round)
                   < g.approvers_needed)""",
+    "payment {0} was taken back by nobody, or by who had it sent": """
+        SELECT m.id FROM payment m JOIN assistance_grant g ON g.id = m.grant_id
+        WHERE array_remove(m.undone_by, 'SYSTEM_ACTOR'::uuid) && ARRAY[m.scheduled_by, m.released_by, g.requester]
+           OR (m.undone_by = '{}' AND ((m.state = 'failed' AND m.released_by IS NOT NULL) OR m.ordered IS NOT NULL
+               OR (m.state = 'reversed' AND NOT EXISTS (
+                   SELECT 1 FROM statement_line l WHERE l.payment_id = m.id AND l.outcome = 'reversed'))))""".replace(
+        "SYSTEM_ACTOR", str(SYSTEM_ACTOR)
+    ),
+    "payment {0} was released by who had taken another of its grant back": """
+        SELECT m.id FROM payment m JOIN payment b ON b.grant_id = m.grant_id AND b.id <> m.id
+        WHERE m.released_by = ANY (b.undone_by) AND m.released_at > b.updated_at""",
+    "payment {0} gives the returnee money as if it were in kind": """
+        SELECT m.id FROM payment m JOIN assistance_grant g ON g.id = m.grant_id LEFT JOIN payee p ON p.id = m.payee_id
+        WHERE (m.method = 'cash' OR (p.kind = 'returnee' AND m.released_by IS NOT NULL))
+          AND NOT (m.as_cash OR m.reimbursement)
+          AND NOT (g.kind = 'living_allowance' AND (m.session IS NOT NULL OR m.returnee_id IS NULL))""",
+    "payment {0} left its budget on a day on which it does not pay": """
+        SELECT m.id FROM payment m JOIN budget b ON b.id = m.budget_id
+        WHERE m.released_at IS NOT NULL AND (
+            m.released_at::date NOT BETWEEN b.starts_on - 1 AND b.ends_on + 1
+            OR EXISTS (SELECT 1 FROM jsonb_array_elements(b.sources) s WHERE m.released_at::date
+                       NOT BETWEEN (s ->> 'from')::date - 1 AND (s ->> 'until')::date + 1))""",
+    "cash {0} left no float": """
+        SELECT id FROM payment WHERE method = 'cash' AND released_by IS NOT NULL AND float_id IS NULL""",
+    "payment {0} is finer than its currency": f"""
+        SELECT id FROM payment WHERE amount <> round(amount, {decimals("currency")})
+            OR payout <> round(payout, {decimals("payout_currency")})""",  # noqa: S608 - columns of ours
     "cash float {0} has another amount drawn than its payments": """
         SELECT f.id FROM cash_float f LEFT JOIN payment m
           ON m.float_id = f.id AND m.state IN ('released', 'confirmed', 'recovered')

@@ -296,7 +296,7 @@ async def form(
     there = await locked(session, cooperative_id, caller)
     precondition.check(there.version)
     state = rules.after(there.state, Action.FORM)
-    await _has_come(session, body.formed_on, "/formed_on")
+    await _has_come(session, there, body.formed_on, "/formed_on")
     there.state, there.formed_on, there.statutes = state, body.formed_on, body.statutes
     there.changed()
     await session.flush()
@@ -312,8 +312,8 @@ async def _cite_papers(session: Session, there: Cooperative) -> None:
         await papers.cite(session, there.grant_id, [each for each in (there.minutes, there.statutes) if each])
 
 
-async def _has_come(session: Session, day: date, pointer: str) -> None:
-    if day > await grants.today(session):
+async def _has_come(session: Session, there: Cooperative, day: date, pointer: str) -> None:
+    if day > await grants.today(session, there.programme, there.implementer):
         raise invalid(FieldError(pointer=pointer, code="in_future", detail="a day that has come"))
 
 
@@ -422,7 +422,7 @@ async def cite(
     """
     there = await locked(session, cooperative_id, caller)
     rules.after(there.state, Action.CITE)
-    await _has_come(session, held_on, pointer)
+    await _has_come(session, there, held_on, pointer)
     known = await session.get(CooperativeActivity, (there.id, kind, activity_id))
     if known is not None and known.held_on == held_on:
         return there
@@ -451,7 +451,7 @@ async def report(session: Session, caller: Caller, cooperative_id: UUID, body: I
         if known.cooperative_id != there.id or same != content:
             raise Problem(CONFLICT, "the id is taken by something else")
         return there
-    await _has_come(session, body.ends_on, "/ends_on")
+    await _has_come(session, there, body.ends_on, "/ends_on")
     current = {each.id: each for each in await impact(session, there.id) if each.current}
     if body.replaces is not None and body.replaces not in current:
         raise invalid(FieldError(pointer="/replaces", code="no_such_report", detail="a report of it that holds"))

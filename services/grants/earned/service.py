@@ -33,8 +33,9 @@ from services.grants.schemas import money
 NOT_EARNED = "not_earned"
 """Why a payment failed: what it was for was taken back before anybody released it."""
 FETCH_WAGE = "grants.wage.fetch"
+OURS = (Question.ATTENDANCE_CORRECTED, Question.WORK_ENDED)
+"""Questions that attendance and work raise, and settle."""
 GIVEN = DECIDED | {GrantState.CLOSED}
-OPEN = (PaymentState.SCHEDULED, PaymentState.RELEASED, PaymentState.CONFIRMED)
 
 log = structlog.get_logger("homeward.grants")
 
@@ -152,17 +153,17 @@ async def _reconcile(
     settled = set()
     for payment in rows:
         grant, is_due = by_id[payment.grant_id], payment.session in due
-        if payment.state not in OPEN:
-            if payment.reason != NOT_EARNED and payment.questioned is None:
+        if payment.state not in payments.OPEN:
+            if payment.reason != NOT_EARNED and payment.questioned not in OURS:
                 settled.add(payment.session)
         elif is_due:
             covered[payment.session] = grant.id, payment.amount
-            if payment.questioned is not None:
-                _note(session, grant, payment, None)
+            if payment.questioned in OURS:
+                await payments.question(session, grant, payment, None)
         elif payment.state == PaymentState.SCHEDULED:
             await payments.fail(session, people.SYSTEM, grant, payment, NOT_EARNED)
         elif payment.questioned is None:
-            _note(session, grant, payment, why)
+            await payments.question(session, grant, payment, why)
     await session.flush()
     for each in earned:
         if each.key not in settled | covered.keys():
@@ -194,17 +195,6 @@ def _tell_unsettled(
             audit.record(session, people.SYSTEM, "unsettled", grants.RESOURCE, grant.id, {"count": len(now_missing)})
 
 
-def _note(session: Session, grant: Grant, payment: Payment, why: Question | None) -> None:
-    """Say that a released payment is in question, or that it is not any more."""
-    payment.questioned = why
-    payment.changed()
-    if why is not None:
-        grants.publish_payment(session, grant, payment, facts.PaymentQuestioned, why=why)
-    else:
-        grants.publish_payment(session, grant, payment, facts.PaymentUpheld)
-    audit.record(session, people.SYSTEM, "question" if why else "uphold", payments.RESOURCE, payment.id)
-
-
 async def _schedule(session: Session, granted: Sequence[Grant], earned: Earned) -> tuple[UUID | None, Decimal]:
     """Schedule what was earned from the first grant with something left; its last payment may be a part.
 
@@ -232,6 +222,7 @@ async def _schedule(session: Session, granted: Sequence[Grant], earned: Earned) 
         reference=grants.reference_of(payment_id),
         method=earned.method,
         session=earned.key,
+        as_cash=earned.method is PaymentMethod.CASH,
         amount=amount,
         currency=grant.currency,
         payout=amount,

@@ -9,10 +9,11 @@ from chassis import audit
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session
-from chassis.errors import CONFLICT, FOUR_EYES, NOT_FOUND, STATE_CONFLICT, Problem, state_conflict
+from chassis.errors import CONFLICT, FOUR_EYES, NOT_FOUND, STATE_CONFLICT, FieldError, Problem, invalid, state_conflict
 from chassis.ids import new_id
 from chassis.outbox import publish
 from contracts import grants as facts
+from contracts.currencies import is_exact
 from services.grants import people
 from services.grants.floats.schemas import FloatIn
 from services.grants.models import CashFloat, Payment
@@ -97,6 +98,7 @@ async def hand_in(session: Session, float_id: UUID, amount: Decimal, caller: Cal
     )
     if waiting is not None:
         raise Problem(STATE_CONFLICT, "cash is set aside for a payment that nobody confirmed", state="open", allowed=[])
+    _check_exact(amount, cash, "/amount")
     cash.state, cash.handed_in = "returned", amount
     cash.returned_by = people.actor(caller.require_person())
     cash.changed()
@@ -104,6 +106,11 @@ async def hand_in(session: Session, float_id: UUID, amount: Decimal, caller: Cal
     _tell(session, cash, facts.CashFloatReturned, amount)
     audit.record(session, caller, "return", RESOURCE, cash.id)
     return cash
+
+
+def _check_exact(amount: Decimal, cash: CashFloat, pointer: str) -> None:
+    if not is_exact(amount, cash.currency):
+        raise invalid(FieldError(pointer=pointer, code="too_fine", detail="no more decimals than the currency has"))
 
 
 async def reconcile(
@@ -121,6 +128,7 @@ async def reconcile(
     person = people.actor(caller.require_person())
     if person in {cash.opened_by, cash.returned_by}:
         raise Problem(FOUR_EYES)
+    _check_exact(counted, cash, "/counted")
     cash.state, cash.counted, cash.reconciled_by = "reconciled", counted, person
     cash.changed()
     await session.flush()

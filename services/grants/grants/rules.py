@@ -7,7 +7,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from chassis.errors import FOUR_EYES, Problem, ProblemType, state_conflict
-from contracts.codes import AssistanceGroup, GrantKind
+from contracts.codes import AssistanceGroup, GrantKind, Money
 from contracts.entitlements import Ceiling, Package, Per
 from contracts.grants import GrantedKind
 
@@ -170,7 +170,7 @@ def check_ceilings(
                 CEILING_EXCEEDED,
                 "less is left than is requested",
                 rule=_rule(name, ceiling, currency),
-                left={"amount": format(left, "f"), "currency": currency},
+                left=_written(left, currency),
             )
 
 
@@ -188,7 +188,7 @@ def check_cash(name: str, package: Package, kind: GrantKind, already: Decimal, a
             CEILING_EXCEEDED,
             "less is left in cash than is requested",
             rule={"package": name, "per": "person", "cash": True, "source": cash.source, "verified": cash.verified},
-            left={"amount": format(max(cash.cap - already, Decimal(0)), "f"), "currency": currency},
+            left=_written(max(cash.cap - already, Decimal(0)), currency),
         )
 
 
@@ -197,11 +197,15 @@ def refused(code: str, package: str, source: str, verified: bool) -> Problem:
     return Problem(NOT_ALLOWED, rule={"code": code, "package": package, "source": source, "verified": verified})
 
 
+def _written(amount: Decimal, currency: str) -> dict[str, str]:
+    return Money(amount=amount, currency=currency).model_dump(mode="json")
+
+
 def _rule(package: str, ceiling: Ceiling, currency: str) -> dict[str, object]:
     return {
         "package": package,
         "per": ceiling.per.value,
-        "amount": {"amount": format(ceiling.amount, "f"), "currency": currency},
+        "amount": _written(ceiling.amount, currency),
         "source": ceiling.source,
         "verified": ceiling.verified,
     }

@@ -29,8 +29,19 @@ from services.grants.budgets import ledger
 from services.grants.budgets.ledger import Account, Cause, Movement
 from services.grants.grants import rules
 from services.grants.grants.rules import Action, Granted, GrantState
-from services.grants.models import AppliedPlan, Approval, Budget, Delivery, Grant, Participant, Payee, Payment, Quote
-from services.grants.programmes.data import assistance, window_ends
+from services.grants.models import (
+    AppliedPlan,
+    Approval,
+    Budget,
+    Delivery,
+    DeskReceipt,
+    Grant,
+    Participant,
+    Payee,
+    Payment,
+    Quote,
+)
+from services.grants.programmes.data import assistance, window_ends, zone_of
 from services.grants.schemas import money
 
 RESOURCE = "grant"
@@ -210,9 +221,10 @@ async def locked(session: Session, grant_id: UUID, caller: Caller) -> Grant:
     return grant
 
 
-async def today(session: Session) -> date:
-    """The day by the database's clock, in UTC."""
-    return (await session.execute(select(cast(now(), Date)))).scalar_one()
+async def today(session: Session, programme: str, implementer: str) -> date:
+    """The day by the database's clock, where a partner assists: at 02:30 in Baghdad it is not yesterday any more."""
+    there = func.timezone(zone_of(programme, implementer).key, now())
+    return (await session.execute(select(cast(there, Date)))).scalar_one()
 
 
 async def _granted(session: Session, ids: Sequence[UUID], package: str, months: int, but: UUID | None) -> Decimal:
@@ -289,7 +301,7 @@ async def _check_one(
         raise invalid(
             FieldError(pointer="/amount/currency", code="currency", detail=f"the programme's: {allowed.currency}")
         )
-    day = await today(session)
+    day = await today(session, who.programme, who.implementer)
     outside = False
     arrived_on = await first_arrival(session, who.case_id)
     if arrived_on is None:
@@ -370,7 +382,7 @@ async def lock_all_of(session: Session, grant: Grant) -> None:
 
 async def open_budgets(session: Session, programme: str, organisation: str, currency: str) -> list[Budget]:
     """The budgets that an organisation may grant from today, the one that ends first before the others."""
-    day = await today(session)
+    day = await today(session, programme, organisation)
     query = (
         select(Budget)
         .where(Budget.programme == programme, Budget.organisation == organisation)
@@ -378,6 +390,18 @@ async def open_budgets(session: Session, programme: str, organisation: str, curr
         .order_by(Budget.ends_on, Budget.id)
     )
     return [budget for budget in await session.scalars(query) if _every_donor_pays(budget, day)]
+
+
+async def check_open(session: Session, grant: Grant, budget_id: UUID) -> None:
+    """Refuse that money is committed or leaves before or after its budget, or when one of its donors does not pay.
+
+    Raises:
+        Problem: 409 `budget-closed`.
+    """
+    budget = await session.get_one(Budget, budget_id)
+    day = await today(session, grant.programme, grant.implementer)
+    if not (budget.starts_on <= day <= budget.ends_on and _every_donor_pays(budget, day)):
+        raise Problem(ledger.BUDGET_CLOSED)
 
 
 async def _budget_for(session: Session, asked: Asked) -> Budget:
@@ -634,6 +658,7 @@ async def approve(session: Session, caller: Caller, grant_id: UUID, precondition
     if len(given) + 1 >= grant.approvers_needed:
         grant.state = state
         assert grant.budget_id is not None
+        await check_open(session, grant, grant.budget_id)
         budget = await ledger.lock(session, grant.budget_id)
         await ledger.move(session, budget, Movement.COMMIT, grant.amount, Cause(approver, grant.id))
         tell(session, grant, facts.GrantApproved)
@@ -663,6 +688,7 @@ async def prepare_cash(session: Session, grant: Grant) -> None:
         payout=grant.amount,
         payout_currency=grant.currency,
         rate=Decimal(1),
+        as_cash=True,
         state="scheduled",
         papers=[],
         papers_there=[],
@@ -738,7 +764,7 @@ async def deliver(
     """
     grant = await locked(session, grant_id, caller)
     state = rules.after(grant.state, Action.DELIVER)
-    if delivered_on > await today(session):
+    if delivered_on > await today(session, grant.programme, grant.implementer):
         raise invalid(FieldError(pointer="/delivered_on", code="in_future", detail="a day that has come"))
     session.add(Delivery(grant_id=grant.id, delivered_on=delivered_on, certificate=certificate, complete=complete))
     await papers.cite(session, grant.id, [certificate])
@@ -930,10 +956,10 @@ async def finish(session: Session, caller: Caller, grant: Grant) -> None:
 def publish_payment(
     session: Session, grant: Grant, payment: Payment, model: type[facts.PaymentFact], **more: Any
 ) -> None:
-    """Publish a fact about a payment, of each person whom its grant is of."""
+    """Publish a fact about a payment, of each person whom its grant is of; the amounts are its own or those given."""
     amounts = {
-        "amount": money(payment.amount, payment.currency),
-        "payout": money(payment.payout, payment.payout_currency),
+        "amount": more.pop("amount", money(payment.amount, payment.currency)),
+        "payout": more.pop("payout", money(payment.payout, payment.payout_currency)),
     }
     for ids in told_of(grant, **amounts):
         publish(session, model(**ids, payment_id=payment.id, method=payment.method, **more))
@@ -952,3 +978,5 @@ async def scrub(session: Session, returnee_id: UUID) -> None:
         .values(returnee_id=None, household_id=None, description=None, housing=None, unsettled=[])
     )
     await session.execute(update(Payment).where(Payment.returnee_id == returnee_id).values(returnee_id=None))
+    handed = update(DeskReceipt).where(DeskReceipt.returnee_id == returnee_id)
+    await session.execute(handed.values(returnee_id=None, case_id=None))

@@ -12,7 +12,7 @@ from chassis.db import Session
 from chassis.errors import FieldError, Problem, invalid, state_conflict
 from chassis.ids import new_id
 from contracts import grants as facts
-from contracts.codes import CaseState, GrantKind, PaymentMethod
+from contracts.codes import CaseState, GrantKind
 from contracts.currencies import unit
 from services.grants import papers, people
 from services.grants.grants import service as grants
@@ -21,6 +21,7 @@ from services.grants.models import Grant, Participant, Payment, Visit
 from services.grants.payments import rules
 from services.grants.payments.rules import PaymentState
 from services.grants.programmes.data import assistance
+from services.grants.schemas import money
 
 
 async def visited_on(session: Session, grant: Grant) -> date | None:
@@ -44,9 +45,7 @@ async def check(session: Session, grant: Grant, instalment: int, amount: Decimal
         raise invalid(FieldError(pointer="/instalment", code="no_such_instalment", detail=f"at most {len(shares)}"))
     left = await _left(session, grant, instalment, shares)
     if amount > left:
-        raise Problem(
-            rules.AMOUNT_EXCEEDED, left={"amount": format(max(left, Decimal(0)), "f"), "currency": grant.currency}
-        )
+        raise Problem(rules.AMOUNT_EXCEEDED, left=money(max(left, Decimal(0)), grant.currency).model_dump(mode="json"))
     if instalment > 1:
         received = await _received_on(session, grant.id, instalment - 1)
         seen = (await visited_on(session, grant), await papers.handed_over(session, grant))
@@ -81,7 +80,7 @@ async def schedule_next(session: Session, grant: Grant) -> Payment | None:
         select(Payment.id).where(Payment.grant_id == grant.id, Payment.instalment == number).limit(1)
     )
     left = await _left(session, grant, number, shares)
-    plain = before.payout_currency == before.currency and before.method != PaymentMethod.CASH
+    plain = before.payout_currency == before.currency and not before.as_cash
     seen = await visited_on(session, grant)
     if there is not None or left <= 0 or not plain or seen is None or before.confirmed_on is None:
         return None
@@ -98,6 +97,7 @@ async def schedule_next(session: Session, grant: Grant) -> Payment | None:
         payee_id=before.payee_id,
         instalment=number,
         session=occasion,
+        reimbursement=before.reimbursement,
         amount=left,
         currency=grant.currency,
         payout=left,

@@ -13,17 +13,19 @@ from contracts.codes import PaymentMethod, Slug
 from contracts.scopes import Scope
 from services.grants import papers
 from services.grants.grants import service as grants
-from services.grants.models import Payment
+from services.grants.models import DeskReceipt, Payment
 from services.grants.payments import service
 from services.grants.payments.rules import PaymentState
 from services.grants.payments.schemas import (
     ConfirmIn,
+    DeskReceiptOut,
     FailIn,
     PapersIn,
     PayeeOfPayment,
     PaymentIn,
     PaymentOut,
     PaymentsOut,
+    RecoverIn,
     ReleaseIn,
     ReleaseManyIn,
 )
@@ -41,6 +43,8 @@ COLUMNS = (
     "currency",
     "payout",
     "payout_currency",
+    "ordered",
+    "recovered",
     "rate",
     "rate_on",
     "rate_source",
@@ -61,12 +65,14 @@ COLUMNS = (
 
 def shown(payment: Payment) -> PaymentOut:
     """A payment as it is answered."""
-    members = {name: getattr(payment, name) for name in PaymentOut.model_fields if name not in {"amount", "payout"}}
-    return PaymentOut(
-        **members,
-        amount=money(payment.amount, payment.currency),
-        payout=money(payment.payout, payment.payout_currency),
-    )
+    amounts = {
+        "amount": money(payment.amount, payment.currency),
+        "payout": money(payment.payout, payment.payout_currency),
+        "ordered": None if payment.ordered is None else money(payment.ordered, payment.payout_currency),
+        "recovered": money(payment.recovered, payment.currency),
+    }
+    members = {name: getattr(payment, name) for name in PaymentOut.model_fields if name not in amounts}
+    return PaymentOut.model_validate(members | amounts)
 
 
 def answer(payment: Payment, response: Response) -> PaymentOut:
@@ -95,6 +101,7 @@ async def schedule(
         due_on=body.due_on,
         id=body.id,
         reference=body.reference,
+        reimbursement=body.reimbursement,
     )
     return answer(await service.schedule(session, caller, grant_id, order), response)
 
@@ -149,6 +156,34 @@ async def read_payments(
     return Page(items=[shown(row) for row in found.items], next=found.next)
 
 
+@router.get("/v1/payments/desk-receipts")
+@requires(Scope.GRANTS_READ)
+async def read_desk_receipts(
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    caller: CallerDep,
+    after: Cursor = None,
+    limit: Limit = 50,
+) -> Page[DeskReceiptOut]:
+    """Pocket money that was handed over and that no payment accounts for yet: nobody had released as much."""
+    query = service.unmatched_receipts(caller)
+    found = await page(session, query, keys=[DeskReceipt.assistance_id], parsers=[UUID], after=after, limit=limit)
+    link_next(request, response, found.next)
+    items = [
+        DeskReceiptOut(
+            id=row.assistance_id,
+            returnee_id=row.returnee_id,
+            case_id=row.case_id,
+            amount=money(row.amount, row.currency),
+            handed_on=row.handed_on,
+            recorded_at=row.recorded_at,
+        )
+        for row in found.items
+    ]
+    return Page(items=items, next=found.next)
+
+
 @router.post("/v1/payments/release", responses=UNKNOWN | CHANGED)
 @requires(Scope.PAYMENTS_RELEASE, person=True)
 async def release_many(body: ReleaseManyIn, session: SessionDep, caller: CallerDep) -> PaymentsOut:
@@ -156,7 +191,7 @@ async def release_many(body: ReleaseManyIn, session: SessionDep, caller: CallerD
     wanted = [(each.payment_id, each.version) for each in body.payments]
     if len({payment_id for payment_id, _ in wanted}) < len(wanted):
         raise invalid(FieldError(pointer="/payments", code="twice", detail="each payment once"))
-    released = await service.release_many(session, caller, wanted)
+    released = await service.release_many(session, caller, wanted, body.float_id)
     return PaymentsOut(items=[shown(payment) for payment in released])
 
 
@@ -210,13 +245,20 @@ async def release(
 async def confirm(
     payment_id: UUID, body: ConfirmIn, session: SessionDep, caller: CallerDep, response: Response
 ) -> PaymentOut:
-    """Note that it was received, with the receipt."""
+    """Note that it was received, with the receipt; all of it, or what was."""
     grant, payment = await service.locked(session, payment_id, caller)
-    if body.confirmed_on > await grants.today(session):
+    if body.confirmed_on > await grants.today(session, grant.programme, grant.implementer):
         raise invalid(FieldError(pointer="/confirmed_on", code="in_future", detail="a day that has come"))
-    await papers.cite(session, grant.id, [body.receipt])
+    if await session.get(DeskReceipt, body.receipt) is None:
+        await papers.cite(session, grant.id, [body.receipt])
     confirmed = await service.confirm(
-        session, caller, grant, payment, confirmed_on=body.confirmed_on, receipt=body.receipt
+        session,
+        caller,
+        grant,
+        payment,
+        confirmed_on=body.confirmed_on,
+        receipt=body.receipt,
+        received=body.amount,
     )
     return answer(confirmed, response)
 
@@ -231,7 +273,7 @@ async def fail(
     precondition: PreconditionDep,
     response: Response,
 ) -> PaymentOut:
-    """Note that it reached nobody."""
+    """Note that it reached nobody: after its release, as somebody who had no part in sending it."""
     grant, payment = await service.locked(session, payment_id, caller)
     precondition.check(payment.version)
     return answer(await service.fail(session, caller, grant, payment, body.reason), response)
@@ -247,7 +289,7 @@ async def reverse(
     precondition: PreconditionDep,
     response: Response,
 ) -> PaymentOut:
-    """Note that it came back; nothing is deleted."""
+    """Note that it came back, as somebody who had no part in sending it; nothing is deleted."""
     grant, payment = await service.locked(session, payment_id, caller)
     precondition.check(payment.version)
     return answer(await service.reverse(session, caller, grant, payment, body.reason), response)
@@ -257,13 +299,16 @@ async def reverse(
 @requires(Scope.PAYMENTS_WRITE, person=True, if_match=True)
 async def recover(
     payment_id: UUID,
-    body: FailIn,
+    body: RecoverIn,
     session: SessionDep,
     caller: CallerDep,
     precondition: PreconditionDep,
     response: Response,
 ) -> PaymentOut:
-    """Note that what was paid was recovered; nothing is deleted."""
+    """Note that what was paid was recovered, all or a part, as somebody who had no part in sending it."""
     grant, payment = await service.locked(session, payment_id, caller)
     precondition.check(payment.version)
-    return answer(await service.recover(session, caller, grant, payment, body.reason), response)
+    if body.receipt is not None:
+        await papers.cite(session, grant.id, [body.receipt])
+    recovered = await service.recover(session, caller, grant, payment, body.reason, returned=body.amount)
+    return answer(recovered, response)

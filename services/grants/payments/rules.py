@@ -6,6 +6,8 @@ from enum import StrEnum
 from uuid import UUID
 
 from chassis.errors import FOUR_EYES, Problem, ProblemType, state_conflict
+from contracts.codes import PaymentMethod
+from contracts.entitlements import Papers
 
 
 class PaymentState(StrEnum):
@@ -56,6 +58,9 @@ FLOAT_EMPTY = ProblemType(
 )
 
 
+FLOAT_MISSING = ProblemType(
+    "float-missing", 409, "Cash is handed over from a cash float", "Name an open float with enough in the currency."
+)
 NOT_DUE = ProblemType(
     "payment-not-due", 409, "The payment is not due yet", "`due_on` is the day from which what it is for was earned."
 )
@@ -83,6 +88,16 @@ def check_releaser(releaser: UUID, preparers: Collection[UUID], approvers: Colle
         raise Problem(FOUR_EYES)
 
 
+def check_takes_back(person: UUID, requester: UUID, scheduler: UUID, releaser: UUID | None) -> None:
+    """Refuse that whoever had money sent says of it that it did not arrive, not whole, or came back.
+
+    Raises:
+        Problem: 403 `four-eyes`.
+    """
+    if person in {requester, scheduler, releaser}:
+        raise Problem(FOUR_EYES, "who had no part in sending the money says that it is back")
+
+
 def check_papers(needed: Collection[str], there: Collection[str]) -> None:
     """Refuse to pay without the papers.
 
@@ -92,6 +107,24 @@ def check_papers(needed: Collection[str], there: Collection[str]) -> None:
     missing = sorted(set(needed) - set(there))
     if missing:
         raise Problem(PAPERS_MISSING, missing=missing)
+
+
+def to_the_returnee(method: str, payee_kind: str | None) -> bool:
+    """Whether money gets into the returnee's own hands or account."""
+    return method == PaymentMethod.CASH or payee_kind == "returnee"
+
+
+def papers_needed(papers: Papers, method: str, payee_kind: str | None, *, reimbursement: bool) -> list[str]:
+    """What must be on file before a payment is released: as it hangs on who is paid for what, the method only adds.
+
+    Money for the returnee asks for what cash does, goods and what is given back for goods for what a supplier does.
+    """
+    of = {PaymentMethod(method)}
+    if reimbursement or payee_kind == "supplier":
+        of.add(PaymentMethod.SUPPLIER)
+    elif to_the_returnee(method, payee_kind):
+        of = {PaymentMethod.CASH}
+    return sorted({paper for each in of for paper in papers.by_method.get(each, ())})
 
 
 def check_due(due_on: date | None, today: date) -> None:

@@ -67,6 +67,9 @@ class PaymentIn(Body):
     instalment: Annotated[int, Field(ge=1, le=12)] = 1
     papers: Annotated[tuple[PaperIn, ...], Field(max_length=20)] = ()
     due_on: Day | None = None
+    reimbursement: bool = False
+    """Whether it gives the returnee back what they laid out for what was granted: not money in hand, and it takes the
+    papers that a supplier's payment takes."""
 
 
 class PayeeOfPayment(Body):
@@ -99,6 +102,8 @@ class ReleaseManyIn(Body):
     """Several payments at once: all of them, or none."""
 
     payments: Annotated[list[Seen], Field(min_length=1, max_length=500)]
+    float_id: UUID | None = None
+    """From which cash float, for the cash among them."""
 
 
 class ConfirmIn(Body):
@@ -107,12 +112,24 @@ class ConfirmIn(Body):
     confirmed_on: Day
     receipt: UUID
     """The document."""
+    amount: ExactMoney | None = None
+    """What was received, in the currency of payout, where it was less than was released; said by somebody who had no
+    part in sending it. None: all of it."""
 
 
 class FailIn(Body):
     """Why the money reached nobody, or came back."""
 
     reason: FailureReason
+
+
+class RecoverIn(FailIn):
+    """What was recovered, and why."""
+
+    amount: ExactMoney | None = None
+    """In the currency of payout. None: all that is left."""
+    receipt: UUID | None = None
+    """The document."""
 
 
 class PaymentOut(Out):
@@ -133,6 +150,13 @@ class PaymentOut(Out):
     instalment: int
     amount: Money
     payout: Money
+    ordered: Money | None
+    """What was to be handed over, where less of it was."""
+    recovered: Money
+    """What was recovered so far, in the budget's currency."""
+    as_cash: bool
+    """Whether it counts as cash: it goes into the returnee's own hands or account."""
+    reimbursement: bool
     rate: Decimal
     rate_on: date | None
     rate_source: str | None
@@ -148,9 +172,22 @@ class PaymentOut(Out):
     session: str | None
     """What it was earned by: a session or a day that was attended, a month of work. Null for any other payment."""
     questioned: Question | None
-    """Why it is in question: what it was earned by was taken back after its release."""
+    """Why it is in question: what it was earned by was taken back, or the bank paid what it should not have."""
     created_at: datetime
     updated_at: datetime
+
+
+class DeskReceiptOut(Out):
+    """Pocket money that a desk handed over and that answers to no released cash."""
+
+    id: UUID
+    """Of the assistance in reception; the receipt with which a payment is confirmed."""
+    returnee_id: UUID | None
+    """Null after an erasure."""
+    case_id: UUID | None
+    amount: Money
+    handed_on: date
+    recorded_at: datetime
 
 
 class PaymentsOut(Out):

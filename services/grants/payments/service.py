@@ -30,7 +30,7 @@ from chassis.errors import (
 from chassis.ids import new_id
 from chassis.outbox import publish
 from contracts import grants as facts
-from contracts.codes import GrantKind, Paper, PaymentMethod
+from contracts.codes import GrantKind, Money, Paper, PaymentMethod
 from contracts.currencies import booked, paid_out, unit
 from services.grants import papers, people
 from services.grants.budgets import ledger
@@ -38,7 +38,7 @@ from services.grants.budgets.ledger import Cause, Movement
 from services.grants.grants import rules as grant_rules
 from services.grants.grants import service as grants
 from services.grants.grants.rules import GrantState
-from services.grants.models import Approval, CashFloat, Grant, Payee, Payment
+from services.grants.models import Approval, CashFloat, DeskReceipt, Grant, Payee, Payment
 from services.grants.payments import instalments, rules
 from services.grants.payments.rules import Action, PaymentState
 from services.grants.programmes.data import assistance
@@ -46,6 +46,7 @@ from services.grants.schemas import money
 
 RESOURCE = "payment"
 TO_AN_ACCOUNT = (PaymentMethod.BANK, PaymentMethod.MOBILE, PaymentMethod.SUPPLIER)
+OPEN = (PaymentState.SCHEDULED, PaymentState.RELEASED, PaymentState.CONFIRMED)
 FINAL_OF_GRANT = (GrantState.CLOSED, GrantState.CANCELLED, GrantState.REJECTED)
 
 
@@ -67,6 +68,7 @@ class Order:
         due_on: When.
         id: Chosen by the client, or None.
         reference: Chosen by the payer, or None.
+        reimbursement: Whether it gives the returnee back what they laid out.
     """
 
     method: PaymentMethod
@@ -82,6 +84,7 @@ class Order:
     due_on: date | None
     id: UUID | None = None
     reference: str | None = None
+    reimbursement: bool = False
 
 
 def listed(
@@ -111,11 +114,19 @@ def listed(
     if programme is not None:
         query = query.where(Payment.grant_id.in_(select(Grant.id).where(Grant.programme == programme)))
     if questioned is not None:
-        open_ = Payment.questioned.is_not(None) & Payment.state.in_((PaymentState.RELEASED, PaymentState.CONFIRMED))
+        sent = Payment.state.in_((PaymentState.RELEASED, PaymentState.CONFIRMED))
+        by_bank = Payment.questioned.is_not_distinct_from(facts.Question.PAID_AFTER_FAILURE)
+        open_ = Payment.questioned.is_not(None) & (sent | by_bank)
         query = query.where(open_ if questioned else not_(open_))
     if updated_since is not None:
         query = query.where(Payment.updated_at >= updated_since)
     return query
+
+
+def unmatched_receipts(caller: Caller) -> Select[Any]:
+    """Pocket money that a desk handed over to people of the caller's, and that is the receipt of no payment."""
+    answered = select(Payment.id).where(Payment.receipt == DeskReceipt.assistance_id)
+    return select(DeskReceipt).where(visible(DeskReceipt.returnee_id, caller), not_(exists(answered)))
 
 
 def of_nobody(caller: Caller) -> ColumnElement[bool]:
@@ -185,10 +196,10 @@ async def schedule(session: Session, caller: Caller, grant_id: UUID, order: Orde
         Problem: 404, 403, 409 (also `grant-exceeded`, `ceiling-exceeded`, `programme-rule`), 422.
     """
     seen = await grants.find(session, grant_id, caller)
-    if order.method is PaymentMethod.CASH:
-        await grants.lock_people(session, seen.returnee_id)
+    await grants.lock_people(session, seen.returnee_id)
     grant = await grants.locked(session, grant_id, caller)
     scheduler = people.actor(caller.require_person())
+    await _check_sends(session, grant, scheduler)
     grant_rules.after(grant.state, grant_rules.Action.PAY)
     allowed = assistance(grant.programme, grant.programme_version)
     if order.id is not None:
@@ -201,11 +212,11 @@ async def schedule(session: Session, caller: Caller, grant_id: UUID, order: Orde
         raise invalid(FieldError(pointer="/amount/currency", code="currency", detail=f"the grant's: {grant.currency}"))
     amount, payout, rate = _amounts(order, allowed.cash_step(order.payout_currency))
     await instalments.check(session, grant, order.instalment, amount)
-    if order.method is PaymentMethod.CASH:
-        await _check_cash(session, grant, amount)
     payee = await _payee(session, grant, order)
+    kind = payee.kind if payee else None
     if payee is not None:
         await grants.check_quoted(session, grant, payee.id, amount)
+    as_cash = await _in_hand(session, grant, order.method, kind, amount, reimbursement=order.reimbursement)
     payment_id = order.id or new_id()
     payment = Payment(
         id=payment_id,
@@ -223,11 +234,13 @@ async def schedule(session: Session, caller: Caller, grant_id: UUID, order: Orde
         rate=rate,
         rate_on=order.rate_on,
         rate_source=order.rate_source,
+        as_cash=as_cash,
+        reimbursement=order.reimbursement,
         due_on=order.due_on,
         state=PaymentState.SCHEDULED,
         papers=_listed(order.papers),
         papers_there=[],
-        papers_needed=sorted(allowed.papers.by_method.get(order.method, ())),
+        papers_needed=rules.papers_needed(allowed.papers, order.method, kind, reimbursement=order.reimbursement),
         scheduled_by=scheduler,
     )
     session.add(payment)
@@ -294,10 +307,53 @@ async def live(session: Session, grant_id: UUID) -> Decimal:
     return Decimal((await session.execute(query)).scalar_one())
 
 
-async def _check_cash(session: Session, grant: Grant, amount: Decimal) -> None:
-    package = assistance(grant.programme, grant.programme_version).packages[grant.package]
-    already = await in_cash(session, grant)
-    grant_rules.check_cash(grant.package, package, GrantKind(grant.kind), already, amount, grant.currency)
+async def _in_hand(
+    session: Session, grant: Grant, method: str, payee_kind: str | None, amount: Decimal, *, reimbursement: bool
+) -> bool:
+    """Whether the returnee gets money, which counts as cash; refused where the package gives none, or no more.
+
+    Raises:
+        Problem: 409 `programme-rule`, `ceiling-exceeded`; 422, what is no reimbursement.
+    """
+    to_them = rules.to_the_returnee(method, payee_kind)
+    if reimbursement:
+        if not to_them or method == PaymentMethod.CASH:
+            detail = "only for what goes to the returnee's own account"
+            raise invalid(FieldError(pointer="/reimbursement", code="no_reimbursement", detail=detail))
+        return False
+    if to_them:
+        package = assistance(grant.programme, grant.programme_version).packages[grant.package]
+        already = await in_cash(session, grant)
+        grant_rules.check_cash(grant.package, package, GrantKind(grant.kind), already, amount, grant.currency)
+    return to_them
+
+
+def _is_allowance(grant: Grant, payment: Payment) -> bool:
+    """Whether attendance earned it: the programme itself says how an allowance reaches who attended."""
+    return grant.kind == GrantKind.LIVING_ALLOWANCE and payment.session is not None
+
+
+async def _check_sends(session: Session, grant: Grant, person: UUID) -> None:
+    """Refuse that who said of money of a grant that it did not arrive or came back has a part in sending more of it.
+
+    Raises:
+        Problem: 403 `four-eyes`.
+    """
+    query = select(Payment.id).where(Payment.grant_id == grant.id, Payment.undone_by.contains([person])).limit(1)
+    if person != people.SYSTEM_ACTOR and await session.scalar(query) is not None:
+        raise Problem(FOUR_EYES, "who said that money is back does not send it again")
+
+
+def _takes_back(caller: Caller, grant: Grant, payment: Payment) -> None:
+    """Note who says that released money did not arrive, not whole, or came back.
+
+    Raises:
+        Problem: 403, without a person; `four-eyes`, they had it sent.
+    """
+    person = people.SYSTEM_ACTOR if caller is people.SYSTEM else people.actor(caller.require_person())
+    if person != people.SYSTEM_ACTOR:
+        rules.check_takes_back(person, grant.requester, payment.scheduled_by, payment.released_by)
+    payment.undone_by = [*payment.undone_by, person]
 
 
 async def in_cash(session: Session, grant: Grant) -> Decimal:
@@ -306,7 +362,7 @@ async def in_cash(session: Session, grant: Grant) -> Decimal:
     query = (
         select(func.coalesce(func.sum(Payment.amount), 0))
         .join(Grant, Grant.id == Payment.grant_id)
-        .where(Payment.returnee_id.in_(ids), Payment.method == PaymentMethod.CASH, Payment.live)
+        .where(Payment.returnee_id.in_(ids), Payment.as_cash, Payment.live)
         .where(Grant.package == grant.package)
     )
     return Decimal((await session.execute(query)).scalar_one())
@@ -343,13 +399,16 @@ async def release(
     return await let_go(session, caller, grant, payment, float_id)
 
 
-async def release_many(session: Session, caller: Caller, wanted: list[tuple[UUID, int]]) -> list[Payment]:
+async def release_many(
+    session: Session, caller: Caller, wanted: list[tuple[UUID, int]], float_id: UUID | None
+) -> list[Payment]:
     """A third person lets the money of several payments go: of all of them, or of none.
 
     Args:
         session: The session.
         caller: Who.
         wanted: Payments, each with the version that was seen.
+        float_id: Where the cash among them comes from.
 
     Raises:
         Problem: As `release`.
@@ -368,7 +427,8 @@ async def release_many(session: Session, caller: Caller, wanted: list[tuple[UUID
         grant, payment = await locked(session, payment_id, caller)
         if payment.version != versions[payment_id]:
             raise Problem(PRECONDITION_FAILED)
-        released.append(await let_go(session, caller, grant, payment, None))
+        cash = float_id if payment.method == PaymentMethod.CASH else None
+        released.append(await let_go(session, caller, grant, payment, cash))
     return released
 
 
@@ -379,6 +439,8 @@ async def let_go(session: Session, caller: Caller, grant: Grant, payment: Paymen
     releaser = people.actor(caller.require_person())
     approvers = list(await session.scalars(select(Approval.actor).where(Approval.grant_id == grant.id)))
     rules.check_releaser(releaser, grant.preparers, approvers, payment.scheduled_by)
+    await _check_sends(session, grant, releaser)
+    await grants.check_open(session, grant, payment.budget_id)
     if Paper.HANDOVER_CERTIFICATE in set(payment.papers_needed) - set(payment.papers_there):
         handed_over = await papers.handed_over(session, grant)
         there = {Paper.HANDOVER_CERTIFICATE.value} if handed_over is not None else set()
@@ -387,16 +449,21 @@ async def let_go(session: Session, caller: Caller, grant: Grant, payment: Paymen
     if grant.parts:
         rules.check_papers(*await papers.of_cooperative(session, grant.id))
     used_on = payment.due_on if payment.session is not None else await papers.handed_over(session, grant)
-    await grants.check_used(session, grant, used_on or await grants.today(session))
+    day = await grants.today(session, grant.programme, grant.implementer)
+    await grants.check_used(session, grant, used_on or day)
     if payment.session is not None:
-        rules.check_due(payment.due_on, await grants.today(session))
+        rules.check_due(payment.due_on, day)
     if payment.method in TO_AN_ACCOUNT:
         payee = await _account(session, grant, payment)
         if payee is None or payee.state != "verified":
             raise Problem(rules.PAYEE_NOT_VERIFIED)
+        if payee.kind == "returnee" and not (payment.as_cash or payment.reimbursement or _is_allowance(grant, payment)):
+            raise Problem(rules.PAYEE_NOT_VERIFIED, "name who is paid: this is not money for the returnee")
         payment.payee_id = payee.id
     if float_id is not None:
         await _draw(session, grant, payment, float_id)
+    elif payment.method == PaymentMethod.CASH:
+        raise Problem(rules.FLOAT_MISSING)
     payment.state, payment.released_by, payment.released_at = state, releaser, now()
     payment.changed()
     await session.flush()
@@ -428,14 +495,28 @@ async def name_payee(
     Raises:
         Problem: 404; 403, also `four-eyes` where another person prepared it; 409, 412, 422, 428.
     """
+    seen = await find(session, payment_id, caller)
+    await grants.lock_people(session, seen.returnee_id)
     grant, payment = await locked(session, payment_id, caller)
     precondition.check(payment.version)
     rules.after(payment.state, Action.RELEASE)
     preparer = people.actor(caller.require_person())
     if payment.scheduled_by not in {people.SYSTEM_ACTOR, preparer}:
         raise Problem(FOUR_EYES, "who prepared the payment names the payee")
-    payment.payee_id = (await _known_payee(session, grant, payee_id)).id
-    payment.scheduled_by = preparer
+    await _check_sends(session, grant, preparer)
+    payee = await _known_payee(session, grant, payee_id)
+    if payment.method != PaymentMethod.CASH and not _is_allowance(grant, payment):
+        payment.as_cash, payment.reimbursement = False, payment.reimbursement and payee.kind == "returnee"
+        await session.flush()  # it does not count as cash against itself
+        payment.as_cash = await _in_hand(
+            session, grant, payment.method, payee.kind, payment.amount, reimbursement=payment.reimbursement
+        )
+        if payment.session is None:
+            allowed = assistance(grant.programme, grant.programme_version)
+            payment.papers_needed = rules.papers_needed(
+                allowed.papers, payment.method, payee.kind, reimbursement=payment.reimbursement
+            )
+    payment.payee_id, payment.scheduled_by = payee.id, preparer
     payment.changed()
     await session.flush()
     audit.record(session, caller, "name-payee", RESOURCE, payment.id)
@@ -456,8 +537,7 @@ async def _draw(session: Session, grant: Grant, payment: Payment, float_id: UUID
     if cash.state != "open":
         raise state_conflict(cash.state, [], "draw")
     if cash.drawn + payment.payout > cash.amount:
-        left = {"amount": format(cash.amount - cash.drawn, "f"), "currency": cash.currency}
-        raise Problem(rules.FLOAT_EMPTY, left=left)
+        raise Problem(rules.FLOAT_EMPTY, left=money(cash.amount - cash.drawn, cash.currency).model_dump(mode="json"))
     cash.drawn += payment.payout
     cash.changed()
     payment.float_id = cash.id
@@ -473,7 +553,7 @@ async def _draw(session: Session, grant: Grant, payment: Payment, float_id: UUID
     )
 
 
-async def _put_back(session: Session, payment: Payment) -> None:
+async def _put_back(session: Session, payment: Payment, payout: Decimal) -> None:
     if payment.float_id is None:
         return
     cash = await session.scalars(
@@ -483,20 +563,38 @@ async def _put_back(session: Session, payment: Payment) -> None:
     there = cash.one()
     if there.state != "open":
         raise state_conflict(there.state, [], "put the cash back")
-    there.drawn -= payment.payout
+    there.drawn -= payout
     there.changed()
 
 
 async def confirm(
-    session: Session, caller: Caller, grant: Grant, payment: Payment, *, confirmed_on: date, receipt: UUID | None
+    session: Session,
+    caller: Caller,
+    grant: Grant,
+    payment: Payment,
+    *,
+    confirmed_on: date,
+    receipt: UUID | None,
+    received: Money | None = None,
 ) -> Payment:
     """Note that a locked payment was received; now it is spent.
 
+    Args:
+        session: The session.
+        caller: Who.
+        grant: The locked grant.
+        payment: The locked payment.
+        confirmed_on: When.
+        receipt: The document.
+        received: What was received, where it was less; the rest is the grant's, and the float's, again.
+
     Raises:
-        Problem: 409.
+        Problem: 409; 403 `four-eyes`, 422.
     """
     payment.state = rules.after(payment.state, Action.CONFIRM)
     payment.confirmed_on, payment.receipt = confirmed_on, receipt
+    if received is not None:
+        await _receive(session, caller, grant, payment, received)
     payment.changed()
     budget = await ledger.lock(session, payment.budget_id)
     actor = people.actor(caller.person) if caller.person else people.SYSTEM_ACTOR
@@ -508,30 +606,83 @@ async def confirm(
     return payment
 
 
+async def _receive(session: Session, caller: Caller, grant: Grant, payment: Payment, received: Money) -> None:
+    """Make a payment what was received of it, which is never more than was released."""
+    if received.currency != payment.payout_currency or received.amount > payment.payout:
+        detail = f"at most what was released, in {payment.payout_currency}"
+        raise invalid(FieldError(pointer="/amount", code="not_released", detail=detail))
+    if received.amount == payment.payout:
+        return
+    amount = min(booked(received.amount, payment.rate, payment.currency), payment.amount)
+    if amount <= 0:
+        raise invalid(FieldError(pointer="/amount", code="too_small", detail="more than the budget's smallest unit"))
+    _takes_back(caller, grant, payment)
+    await _put_back(session, payment, payment.payout - received.amount)
+    payment.ordered, payment.payout, payment.amount = payment.payout, received.amount, amount
+
+
+async def question(session: Session, grant: Grant, payment: Payment, why: facts.Question | None) -> None:
+    """Say that a locked payment is in question, or that it is not any more; people decide what follows."""
+    payment.questioned = why
+    payment.changed()
+    await session.flush()
+    if why is not None:
+        grants.publish_payment(session, grant, payment, facts.PaymentQuestioned, why=why)
+    else:
+        grants.publish_payment(session, grant, payment, facts.PaymentUpheld)
+    audit.record(session, people.SYSTEM, "question" if why else "uphold", RESOURCE, payment.id)
+
+
+async def was_sent_after_all(session: Session, grant: Grant, payment: Payment) -> bool:
+    """Whether a failed payment that the bank has paid after all still has its place in its grant; it is taken again."""
+    others = select(Payment.id).where(Payment.session == payment.session, Payment.state.in_(OPEN))
+    if (
+        payment.state != PaymentState.FAILED
+        or payment.released_by is None
+        or grant.state not in grant_rules.DECIDED
+        or payment.budget_id != grant.budget_id
+        or await live(session, grant.id) + payment.amount > grant.amount
+        or (payment.session is not None and await session.scalar(others.limit(1)) is not None)
+    ):
+        return False
+    payment.state, payment.reason = PaymentState.RELEASED, None
+    return True
+
+
 async def fail(session: Session, caller: Caller, grant: Grant, payment: Payment, reason: str) -> Payment:
     """Note that a locked payment reaches nobody; its amount is the grant's again.
 
     Raises:
-        Problem: 409.
+        Problem: 409; 403 `four-eyes`, it was released, and by the caller or at their request.
     """
-    payment.state, payment.reason = rules.after(payment.state, Action.FAIL), reason
+    state = rules.after(payment.state, Action.FAIL)
+    if payment.state == PaymentState.RELEASED:
+        _takes_back(caller, grant, payment)
+    payment.state, payment.reason = state, reason
     payment.changed()
-    await _put_back(session, payment)
+    await _put_back(session, payment, payment.payout)
     await session.flush()
     grants.publish_payment(session, grant, payment, facts.PaymentFailed)
     audit.record(session, caller, "fail", RESOURCE, payment.id, {"reason": reason})
     return payment
 
 
-async def reverse(session: Session, caller: Caller, grant: Grant, payment: Payment, reason: str) -> Payment:
+async def reverse(
+    session: Session, caller: Caller, grant: Grant, payment: Payment, reason: str, *, by_bank: bool = False
+) -> Payment:
     """Book back a locked payment that came back; of a closed grant, or one that has moved, it is available again.
 
     Raises:
-        Problem: 409.
+        Problem: 409, also where a part of it was recovered; 403 `four-eyes`, unless the bank says so.
     """
-    payment.state, payment.reason = rules.after(payment.state, Action.REVERSE), reason
+    state = rules.after(payment.state, Action.REVERSE)
+    if payment.recovered:
+        raise state_conflict(payment.state, [Action.RECOVER], Action.REVERSE)
+    if not by_bank:
+        _takes_back(caller, grant, payment)
+    payment.state, payment.reason = state, reason
     payment.changed()
-    await _put_back(session, payment)
+    await _put_back(session, payment, payment.payout)
     budget = await ledger.lock(session, payment.budget_id)
     actor = people.actor(caller.person) if caller.person else people.SYSTEM_ACTOR
     await ledger.move(session, budget, Movement.REVERSE, payment.amount, Cause(actor, grant.id, payment.id))
@@ -547,18 +698,33 @@ async def reverse(session: Session, caller: Caller, grant: Grant, payment: Payme
     return payment
 
 
-async def recover(session: Session, caller: Caller, grant: Grant, payment: Payment, reason: str) -> Payment:
-    """Book that what a locked payment paid was recovered. It is not granted again by itself.
+async def recover(
+    session: Session, caller: Caller, grant: Grant, payment: Payment, reason: str, *, returned: Money | None = None
+) -> Payment:
+    """Book that what a locked payment paid was recovered, or a part of it. It is not granted again by itself.
 
     Raises:
-        Problem: 409.
+        Problem: 409; 403 `four-eyes`; 422, it is more than is left to recover.
     """
-    payment.state, payment.reason = rules.after(payment.state, Action.RECOVER), reason
+    state = rules.after(payment.state, Action.RECOVER)
+    left = payment.payout - payment.recovered_payout
+    back = money(left, payment.payout_currency) if returned is None else returned
+    whole = back.amount == left
+    so_far = booked(payment.recovered_payout + back.amount, payment.rate, payment.currency)
+    total = payment.amount if whole else min(so_far, payment.amount - unit(payment.currency))
+    part = total - payment.recovered
+    if back.currency != payment.payout_currency or back.amount > left or part <= 0:
+        detail = f"at most what was paid and is not back, in {payment.payout_currency}"
+        raise invalid(FieldError(pointer="/amount", code="not_paid", detail=detail))
+    _takes_back(caller, grant, payment)
+    payment.recovered, payment.recovered_payout = total, payment.recovered_payout + back.amount
+    payment.state, payment.reason = state if whole else payment.state, reason
     payment.changed()
     budget = await ledger.lock(session, payment.budget_id)
     actor = people.actor(caller.person) if caller.person else people.SYSTEM_ACTOR
-    await ledger.move(session, budget, Movement.RECOVER, payment.amount, Cause(actor, grant.id, payment.id))
+    await ledger.move(session, budget, Movement.RECOVER, part, Cause(actor, grant.id, payment.id))
     await session.flush()
-    grants.publish_payment(session, grant, payment, facts.PaymentRecovered)
+    now_back = {"amount": money(part, payment.currency), "payout": back}
+    grants.publish_payment(session, grant, payment, facts.PaymentRecovered, complete=whole, **now_back)
     audit.record(session, caller, "recover", RESOURCE, payment.id, {"reason": reason})
     return payment

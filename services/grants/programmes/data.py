@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 from functools import cache
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -48,3 +49,16 @@ def window_ends(programme: str, version: int, package: Package, implementer: str
     places = list(programmes()[programme].version(version).countries_of_return.values())
     place = next((place for place in places if implementer in place.implementers), places[0])
     return last_day(arrived_on, package.window.length, package.window.unit, place.country)
+
+
+@cache
+def zone_of(programme: str, implementer: str) -> ZoneInfo:
+    """The time zone in which a partner's days begin and end: that of the country in which they assist.
+
+    Args:
+        programme: Its id.
+        implementer: Who assists there; the programme's first country where the data does not know them.
+    """
+    versions = programmes()[programme].versions
+    places = [place for rules in reversed(versions) for place in rules.countries_of_return.values()]
+    return next((place for place in places if implementer in place.implementers), places[0]).country.zone

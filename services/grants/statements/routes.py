@@ -21,6 +21,8 @@ from services.grants.schemas import Claimed, money
 from services.grants.statements import service
 from services.grants.statements.rules import Unreadable, read_csv, read_mt940
 
+FIRST_LINES = 20
+"""Of each statement in a list."""
 router = Router(prefix="/v1/statements", tags=["statements"])
 
 CSV, MT940 = "text/csv", "application/x-mt940"
@@ -49,9 +51,11 @@ class StatementOut(BaseModel):
     id: UUID
     organisation: str
     account: str
+    year: int
     number: str
     currency: str
     lines: list[LineOut]
+    """In a list of statements only the first ones; `/v1/statements/{id}/lines` has them all, paged."""
     created_at: datetime
     updated_at: datetime
 
@@ -62,31 +66,34 @@ class StatementsOut(BaseModel):
     items: list[StatementOut]
 
 
-async def answer(session: Session, files: list[StatementFile]) -> list[StatementOut]:
-    """Statements with their lines."""
+def shown(line: StatementLine) -> LineOut:
+    """A line as it is answered."""
+    return LineOut(
+        line=line.line,
+        booked_on=line.booked_on,
+        direction=line.direction,
+        amount=money(line.amount, line.currency),
+        reference=line.reference,
+        outcome=line.outcome,
+        why=line.why,
+        payment_id=line.payment_id,
+    )
+
+
+async def answer(session: Session, files: list[StatementFile], first: int | None = None) -> list[StatementOut]:
+    """Statements with their lines, or the first of them."""
     lines: dict[UUID, list[StatementLine]] = {file.id: [] for file in files}
-    for line in await service.lines_of(session, list(lines)):
+    for line in await service.lines_of(session, list(lines), first):
         lines[line.statement_id].append(line)
     return [
         StatementOut(
             id=file.id,
             organisation=file.organisation,
             account=file.account,
+            year=file.year,
             number=file.number,
             currency=file.currency,
-            lines=[
-                LineOut(
-                    line=line.line,
-                    booked_on=line.booked_on,
-                    direction=line.direction,
-                    amount=money(line.amount, line.currency),
-                    reference=line.reference,
-                    outcome=line.outcome,
-                    why=line.why,
-                    payment_id=line.payment_id,
-                )
-                for line in lines[file.id]
-            ],
+            lines=[shown(line) for line in lines[file.id]],
             created_at=file.created_at,
             updated_at=file.updated_at,
         )
@@ -122,13 +129,13 @@ async def read_statements(
     after: Cursor = None,
     limit: Limit = 50,
 ) -> Page[StatementOut]:
-    """Statements of the organisation."""
+    """Statements of the organisation, each with its first lines."""
     query = select(StatementFile).where(service.seen_by(caller))
     if updated_since is not None:
         query = query.where(StatementFile.updated_at >= updated_since)
     rows = await page(session, query, keys=[StatementFile.id], parsers=[UUID], after=after, limit=limit)
     link_next(request, response, rows.next)
-    return Page(items=await answer(session, list(rows.items)), next=rows.next)
+    return Page(items=await answer(session, list(rows.items), FIRST_LINES), next=rows.next)
 
 
 @router.get("/{statement_id}")
@@ -140,3 +147,23 @@ async def read_statement(
     file = await service.find(session, statement_id, caller)
     set_etag(response, file.version)
     return (await answer(session, [file]))[0]
+
+
+@router.get("/{statement_id}/lines")
+@requires(Scope.PAYMENTS_WRITE)
+async def read_lines(
+    request: Request,
+    response: Response,
+    statement_id: UUID,
+    session: SessionDep,
+    caller: CallerDep,
+    after: Cursor = None,
+    limit: Limit = 50,
+) -> Page[LineOut]:
+    """The lines of a statement, in order."""
+    file = await service.find(session, statement_id, caller)
+    query = select(StatementLine).where(StatementLine.statement_id == file.id)
+    keys = [StatementLine.line, StatementLine.id]
+    rows = await page(session, query, keys=keys, parsers=[int, UUID], after=after, limit=limit)
+    link_next(request, response, rows.next)
+    return Page(items=[shown(row) for row in rows.items], next=rows.next)

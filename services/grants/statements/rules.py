@@ -62,11 +62,23 @@ class Entry:
     currency: str
     bank_reference: str
     reference: str
+    page: int = 1
+    """Of the statement; lines are counted on each."""
 
     @property
     def key(self) -> str:
-        """By what the same entry is known again."""
-        return self.bank_reference or f"line {self.line}"
+        """The bank's name for the entry within its statement, else its place there."""
+        return self.bank_reference or (f"page {self.page} line {self.line}" if self.page > 1 else f"line {self.line}")
+
+    @property
+    def of(self) -> tuple[str, int, str, str]:
+        """The statement that it is of: numbers begin again each year, so the year of the entry is a part of it."""
+        return self.account, self.booked_on.year, self.statement, self.currency
+
+    @property
+    def content(self) -> tuple[date, str, Decimal, str]:
+        """What it says; the same entry says the same however often it is sent."""
+        return self.booked_on, self.direction, self.amount, self.reference
 
 
 def read_csv(text: str) -> list[Entry]:
@@ -116,8 +128,13 @@ def read_mt940(text: str) -> list[Entry]:
     for row, tag, value in _fields(text):
         if tag == "20":
             statement = _Statement()
-        elif tag in {"25", "28C"}:
-            statement.header[tag] = value.partition("/")[0].strip() if tag == "28C" else value.strip()
+        elif tag == "25":
+            statement.header[tag] = value.strip()
+        elif tag == "28C":
+            number, _, page = value.strip().partition("/")
+            if page and not page.isdigit():
+                raise Unreadable(row, "page", "a number, and a page counted from 1")
+            statement.header[tag], statement.page = number, int(page or 1)
         elif tag[:2] in {"60", "62"}:
             statement.balance_is(row, tag, value)
         elif tag == "61":
@@ -137,6 +154,7 @@ class _Statement:
     header: dict[str, str] = field(default_factory=dict)
     balance: Decimal = Decimal(0)
     currency: str = ""
+    page: int = 1
     count: int = 0
 
     def balance_is(self, row: int, tag: str, value: str) -> None:
@@ -155,7 +173,7 @@ class _Statement:
         if {"25", "28C"} - self.header.keys() or not self.currency:
             raise Unreadable(row, "order", "an account, a number and an opening balance before the entries")
         self.count += 1
-        entry = _entry(row, value, self.header, self.currency, self.count)
+        entry = replace(_entry(row, value, self.header, self.currency, self.count), page=self.page)
         self.balance += entry.amount if entry.direction == "credit" else -entry.amount
         return entry
 

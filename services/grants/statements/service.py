@@ -1,9 +1,12 @@
 """Statements matched to payments, line by line; the same entry is booked once, however often it is imported."""
 
 from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, or_, select, true
+import structlog
+from sqlalchemy import ColumnElement, func, or_, select, true
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis import audit
@@ -11,11 +14,18 @@ from chassis.auth import Caller
 from chassis.db import Session
 from chassis.errors import NOT_FOUND, FieldError, Problem, invalid
 from chassis.ids import new_id
+from contracts.grants import Question
 from services.grants.budgets import ledger
 from services.grants.models import Budget, Grant, Payment, StatementFile, StatementLine
 from services.grants.payments import service as payments
 from services.grants.payments.rules import PaymentState
 from services.grants.statements.rules import Entry
+
+BY_BANK = (Question.PAID_AFTER_FAILURE, Question.PAID_TWICE)
+NOT_SENT = (PaymentState.FAILED, PaymentState.REVERSED)
+"""Payments of which the bank should have nothing to say any more."""
+SETTLED = "is_settled"
+log = structlog.get_logger("homeward.grants")
 
 Outcome = tuple[str, str | None]
 """`matched`, `mismatched`, `unknown` or `reversed`, and a code for why."""
@@ -40,13 +50,16 @@ async def find(session: Session, statement_id: UUID, caller: Caller) -> Statemen
     return found
 
 
-async def lines_of(session: Session, statement_ids: Sequence[UUID]) -> Sequence[StatementLine]:
-    """The lines of statements, in order."""
-    rows = await session.scalars(
-        select(StatementLine)
-        .where(StatementLine.statement_id.in_(statement_ids))
-        .order_by(StatementLine.statement_id, StatementLine.line)
-    )
+async def lines_of(
+    session: Session, statement_ids: Sequence[UUID], first: int | None = None
+) -> Sequence[StatementLine]:
+    """The lines of statements, in order; all of them, or the first of each."""
+    query = select(StatementLine).where(StatementLine.statement_id.in_(statement_ids))
+    if first is not None:
+        place = func.row_number().over(partition_by=StatementLine.statement_id, order_by=StatementLine.line)
+        numbered = query.with_only_columns(StatementLine.id, place.label("place")).subquery()
+        query = query.where(StatementLine.id.in_(select(numbered.c.id).where(numbered.c.place <= first)))
+    rows = await session.scalars(query.order_by(StatementLine.statement_id, StatementLine.line, StatementLine.id))
     return rows.all()
 
 
@@ -58,19 +71,20 @@ async def take_in(session: Session, caller: Caller, entries: Sequence[Entry]) ->
     """
     if not entries:
         raise invalid(FieldError(pointer="", code="empty", detail="at least one entry"))
-    files = {}
-    for account, number, currency in sorted({(e.account, e.statement, e.currency) for e in entries}):
-        files[account, number] = await _file(session, caller, account, number, currency)
-    known = {(line.statement_id, line.key) for line in await lines_of(session, [f.id for f in files.values()])}
-    new = [e for e in entries if (files[e.account, e.statement].id, e.key) not in known]
+    files = {each: await _file(session, caller, *each) for each in sorted({entry.of for entry in entries})}
+    lines = await lines_of(session, [file.id for file in files.values()])
+    said = {(line.statement_id, line.key, line.direction) for line in lines}
+    known = {(line.statement_id, line.key, _content(line)) for line in lines}
+    new = [e for e in entries if (files[e.of].id, e.key, e.content) not in known]
     found = await _payments(session, caller, {entry.reference for entry in new})
     for entry in new:
-        file, key = files[entry.account, entry.statement], entry.key
-        if (file.id, key) in known:
-            raise invalid(FieldError(pointer="", code="entry_twice", detail="each reference of the bank once"))
-        known.add((file.id, key))
+        file, key = files[entry.of], entry.key
+        if (file.id, key, entry.content) in known:
+            raise invalid(FieldError(pointer="", code="entry_twice", detail="each entry once"))
+        known.add((file.id, key, entry.content))
         pair = found.get(entry.reference)
-        outcome, why = await _match(session, caller, entry, pair)
+        differs = (file.id, key, entry.direction) in said
+        outcome, why = ("mismatched", "differs_from_before") if differs else await _match(session, caller, entry, pair)
         line = StatementLine(
             statement_id=file.id,
             line=entry.line,
@@ -91,18 +105,29 @@ async def take_in(session: Session, caller: Caller, entries: Sequence[Entry]) ->
     return list(files.values())
 
 
-async def _file(session: Session, caller: Caller, account: str, number: str, currency: str) -> StatementFile:
+def _content(line: StatementLine) -> tuple[date, str, Decimal, str]:
+    """What a line says; see `Entry.content`."""
+    return line.booked_on, line.direction, line.amount, line.reference
+
+
+async def _file(session: Session, caller: Caller, account: str, year: int, number: str, currency: str) -> StatementFile:
     await session.execute(
         insert(StatementFile)
         .values(
-            id=new_id(), version=1, organisation=caller.organisation, account=account, number=number, currency=currency
+            id=new_id(),
+            version=1,
+            organisation=caller.organisation,
+            account=account,
+            year=year,
+            number=number,
+            currency=currency,
         )
         .on_conflict_do_nothing()
     )
     rows = await session.scalars(
         select(StatementFile)
         .where(StatementFile.organisation == caller.organisation)
-        .where(StatementFile.account == account, StatementFile.number == number)
+        .where(StatementFile.account == account, StatementFile.year == year, StatementFile.number == number)
         .with_for_update()
     )
     return rows.one()
@@ -134,22 +159,46 @@ async def _match(session: Session, caller: Caller, entry: Entry, pair: tuple[Gra
         return "unknown", "no_payment"
     grant, payment = pair
     if payment.payout_currency != entry.currency or payment.payout != entry.amount:
+        if entry.direction == "debit" and payment.state in NOT_SENT:
+            await _ask(session, grant, payment, Question.PAID_AFTER_FAILURE)
         return "mismatched", "amount_differs"
     before = await session.scalar(
         select(StatementLine.id)
         .where(StatementLine.payment_id == payment.id, StatementLine.direction == entry.direction)
-        .where(StatementLine.outcome.in_(("matched", "reversed")))
+        .where(StatementLine.outcome.in_(("matched", "reversed")), StatementLine.why.is_distinct_from(SETTLED))
         .limit(1)
     )
-    if before is not None:
-        return "mismatched", "paid_twice" if entry.direction == "debit" else "returned_twice"
     if entry.direction == "credit":
-        if payment.state != PaymentState.CONFIRMED:
-            return "mismatched", f"is_{payment.state}"
-        await payments.reverse(session, caller, grant, payment, "returned_by_bank")
-        return "reversed", None
+        return await _came_back(session, caller, grant, payment, again=before is not None)
+    if before is not None:
+        await _ask(session, grant, payment, Question.PAID_TWICE)
+        return "mismatched", "paid_twice"
+    if payment.state in NOT_SENT and not await payments.was_sent_after_all(session, grant, payment):
+        await _ask(session, grant, payment, Question.PAID_AFTER_FAILURE)
+        return "mismatched", f"is_{payment.state}"
     if payment.state == PaymentState.RELEASED:
         await payments.confirm(session, caller, grant, payment, confirmed_on=entry.booked_on, receipt=None)
     elif payment.state != PaymentState.CONFIRMED:
         return "mismatched", f"is_{payment.state}"
     return "matched", None
+
+
+async def _came_back(session: Session, caller: Caller, grant: Grant, payment: Payment, *, again: bool) -> Outcome:
+    """The bank took a payment back: what it should not have paid, or what it should have."""
+    if payment.questioned in BY_BANK:
+        await payments.question(session, grant, payment, None)
+        return "reversed", SETTLED
+    if again:
+        return "mismatched", "returned_twice"
+    if payment.state != PaymentState.CONFIRMED:
+        return "mismatched", f"is_{payment.state}"
+    if payment.recovered:
+        return "mismatched", "is_recovered"
+    await payments.reverse(session, caller, grant, payment, "returned_by_bank", by_bank=True)
+    return "reversed", None
+
+
+async def _ask(session: Session, grant: Grant, payment: Payment, why: Question) -> None:
+    """Money left the bank that the books do not have: people must see it."""
+    log.warning("a bank paid what it should not have", payment=str(payment.id), why=why.value)
+    await payments.question(session, grant, payment, why)

@@ -103,6 +103,31 @@ GUARDS = (
     CREATE TRIGGER not_released_at_once BEFORE INSERT ON payment FOR EACH ROW
     WHEN (NEW.released_by IS NOT NULL) EXECUTE FUNCTION releaser_is_a_third()
     """,
+    # Who says that released money did not arrive or came back had no part in sending it, and has none in sending more.
+    """
+    CREATE FUNCTION taken_back_by_another() RETURNS trigger LANGUAGE plpgsql AS $$
+    DECLARE
+        sending uuid[];
+    BEGIN
+        sending := CASE TG_OP WHEN 'INSERT' THEN ARRAY[NEW.scheduled_by, NEW.released_by] ELSE ARRAY[
+            CASE WHEN NEW.scheduled_by <> OLD.scheduled_by THEN NEW.scheduled_by END,
+            CASE WHEN NEW.released_by IS DISTINCT FROM OLD.released_by THEN NEW.released_by END] END;
+        IF EXISTS (
+            SELECT 1 FROM assistance_grant g WHERE g.id = NEW.grant_id
+              AND g.requester = ANY (array_remove(NEW.undone_by, '4a30cff8-09d0-53d9-ae2c-da80ece46793'::uuid))
+        ) OR EXISTS (
+            SELECT 1 FROM payment p WHERE p.grant_id = NEW.grant_id AND p.undone_by <> '{}'
+              AND array_remove(p.undone_by, '4a30cff8-09d0-53d9-ae2c-da80ece46793'::uuid) && sending
+        ) THEN
+            RAISE EXCEPTION 'another person takes money back than sends it' USING ERRCODE = 'check_violation';
+        END IF;
+        RETURN NEW;
+    END $$
+    """,
+    """
+    CREATE TRIGGER another_takes_back BEFORE INSERT OR UPDATE OF scheduled_by, released_by, undone_by ON payment
+    FOR EACH ROW EXECUTE FUNCTION taken_back_by_another()
+    """,
     # Never more than the grant.
     """
     CREATE FUNCTION payments_within_grant() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -127,6 +152,7 @@ FUNCTIONS = (
     "balance_follows",
     "approver_is_another",
     "releaser_is_a_third",
+    "taken_back_by_another",
     "payments_within_grant",
 )
 
@@ -247,6 +273,7 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("organisation", sa.Text(), nullable=False),
         sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("year", sa.Integer(), nullable=False),
         sa.Column("number", sa.Text(), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column(
@@ -256,8 +283,28 @@ def upgrade() -> None:
             "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_statement")),
-        sa.UniqueConstraint("organisation", "account", "number", name=op.f("uq_statement_organisation_account_number")),
+        sa.UniqueConstraint(
+            "organisation",
+            "account",
+            "year",
+            "number",
+            name=op.f("uq_statement_organisation_account_year_number"),
+        ),
     )
+    op.create_table(
+        "desk_receipt",
+        sa.Column("assistance_id", sa.Uuid(), nullable=False),
+        sa.Column("returnee_id", sa.Uuid(), nullable=True),
+        sa.Column("case_id", sa.Uuid(), nullable=True),
+        sa.Column("amount", sa.Numeric(precision=18, scale=3), nullable=False),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("handed_on", sa.Date(), nullable=False),
+        sa.Column(
+            "recorded_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("assistance_id", name=op.f("pk_desk_receipt")),
+    )
+    op.create_index(op.f("ix_desk_receipt_returnee_id"), "desk_receipt", ["returnee_id"], unique=False)
     op.create_table(
         "assistance_grant",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -367,7 +414,7 @@ def upgrade() -> None:
         "journal_entry",
         ["payment_id", "kind"],
         unique=True,
-        postgresql_where=sa.text("payment_id IS NOT NULL"),
+        postgresql_where=sa.text("payment_id IS NOT NULL AND kind <> 'recover'"),
     )
     op.create_table(
         "approval",
@@ -408,6 +455,11 @@ def upgrade() -> None:
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("payout", sa.Numeric(precision=18, scale=3), nullable=False),
         sa.Column("payout_currency", sa.Text(), nullable=False),
+        sa.Column("ordered", sa.Numeric(precision=18, scale=3), nullable=True),
+        sa.Column("recovered", sa.Numeric(precision=18, scale=3), server_default=sa.text("0"), nullable=False),
+        sa.Column("recovered_payout", sa.Numeric(precision=18, scale=3), server_default=sa.text("0"), nullable=False),
+        sa.Column("as_cash", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("reimbursement", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("rate", sa.Numeric(precision=18, scale=8), nullable=False),
         sa.Column("rate_on", sa.Date(), nullable=True),
         sa.Column("rate_source", sa.Text(), nullable=True),
@@ -419,6 +471,7 @@ def upgrade() -> None:
         sa.Column("scheduled_by", sa.Uuid(), nullable=False),
         sa.Column("released_by", sa.Uuid(), nullable=True),
         sa.Column("released_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("undone_by", postgresql.ARRAY(sa.Uuid()), server_default=sa.text("'{}'::uuid[]"), nullable=False),
         sa.Column("confirmed_on", sa.Date(), nullable=True),
         sa.Column("receipt", sa.Uuid(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
@@ -453,6 +506,28 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("amount > 0 AND payout > 0 AND rate > 0", name=op.f("ck_payment_amounts")),
         sa.CheckConstraint("released_by IS NULL OR papers_needed <@ papers_there", name=op.f("ck_payment_papers")),
+        sa.CheckConstraint(
+            "method <> 'cash' OR (as_cash AND (released_by IS NULL OR float_id IS NOT NULL))",
+            name=op.f("ck_payment_cash_from_a_float"),
+        ),
+        sa.CheckConstraint("NOT (as_cash AND reimbursement)", name=op.f("ck_payment_reimbursement")),
+        sa.CheckConstraint(
+            "ordered IS NULL OR (ordered > payout AND undone_by <> '{}')", name=op.f("ck_payment_ordered")
+        ),
+        sa.CheckConstraint(
+            "recovered BETWEEN 0 AND amount AND recovered_payout BETWEEN 0 AND payout "
+            "AND (state = 'recovered') = (recovered = amount) "
+            "AND (recovered = 0 OR state IN ('confirmed', 'recovered'))",
+            name=op.f("ck_payment_recovered"),
+        ),
+        sa.CheckConstraint(
+            "state <> 'failed' OR released_by IS NULL OR undone_by <> '{}'", name=op.f("ck_payment_undone")
+        ),
+        sa.CheckConstraint(
+            "NOT ARRAY[scheduled_by, released_by] "
+            "&& array_remove(undone_by, '4a30cff8-09d0-53d9-ae2c-da80ece46793'::uuid)",
+            name=op.f("ck_payment_undone_by_another"),
+        ),
         sa.CheckConstraint("released_by IS NULL OR released_by <> scheduled_by", name=op.f("ck_payment_four_eyes")),
         sa.ForeignKeyConstraint(["budget_id"], ["budget.id"], name=op.f("fk_payment_budget_id")),
         sa.ForeignKeyConstraint(["float_id"], ["cash_float.id"], name=op.f("fk_payment_float_id")),
@@ -518,7 +593,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["payment_id"], ["payment.id"], name=op.f("fk_statement_line_payment_id")),
         sa.ForeignKeyConstraint(["statement_id"], ["statement.id"], name=op.f("fk_statement_line_statement_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_statement_line")),
-        sa.UniqueConstraint("statement_id", "key", name=op.f("uq_statement_line_statement_id_key")),
+        sa.UniqueConstraint(
+            "statement_id", "key", "booked_on", "direction", "amount", "reference", name="uq_statement_line_entry"
+        ),
     )
     for guard in GUARDS:
         op.execute(guard)
@@ -544,7 +621,7 @@ def downgrade() -> None:
     op.drop_index(
         "uq_journal_entry_payment_id_kind",
         table_name="journal_entry",
-        postgresql_where=sa.text("payment_id IS NOT NULL"),
+        postgresql_where=sa.text("payment_id IS NOT NULL AND kind <> 'recover'"),
     )
     op.drop_index(op.f("ix_journal_entry_grant_id"), table_name="journal_entry")
     op.drop_table("journal_entry")
@@ -563,6 +640,8 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_assistance_grant_case_id"), table_name="assistance_grant")
     op.drop_index(op.f("ix_assistance_grant_budget_id"), table_name="assistance_grant")
     op.drop_table("assistance_grant")
+    op.drop_index(op.f("ix_desk_receipt_returnee_id"), table_name="desk_receipt")
+    op.drop_table("desk_receipt")
     op.drop_table("statement")
     op.drop_index(op.f("ix_payee_returnee_id"), table_name="payee")
     op.drop_index("ix_payee_organisation", table_name="payee")
