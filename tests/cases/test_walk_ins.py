@@ -30,6 +30,7 @@ async def test_nothing_of_them_is_refused_any_more(house: House) -> None:
     seen = await house.get(f"/returnees/{met[0]}")
     assert seen.json()["identity"]["names"] == AS_TAKEN_DOWN["names"]
     found = await house.post("/returnees/search", {"q": "Wardaxil"})
+    assert found.status_code == 200, found.text
     assert {each["id"] for each in found.json()["items"]} == {str(each) for each in met}
     (other,) = (await house.get(f"/returnees/{met[0]}/duplicates")).json()["items"]
     assert "same_document" not in {each["reason"] for each in other["evidence"]}

@@ -26,7 +26,6 @@ from services.cases.returnees.schemas import (
     HouseholdOut,
     IdentityOut,
     MergeIn,
-    Name,
     ReturneeOut,
     ReturneePatch,
     SafeContact,
@@ -69,7 +68,7 @@ async def search(body: SearchIn, session: SessionDep, caller: CallerDep) -> Foun
             FoundOut(
                 id=returnee.id,
                 score=round(score, 3),
-                names=[Name.model_validate(name) for name in returnee.names],
+                names=service.person_of(returnee).names,
                 sex=returnee.sex,
                 birth=service.person_of(returnee).birth,
                 nationality=returnee.nationality,
