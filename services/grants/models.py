@@ -405,7 +405,7 @@ class Payment(Resource):
     scheduled_by: Mapped[UUID]
     released_by: Mapped[UUID | None]
     released_at: Mapped[datetime | None] = mapped_column(server_onupdate=FetchedValue())
-    undone_by: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid), default=list, server_default=text("'{}'::uuid[]"))
+    undone_by: Mapped[list[UUID]] = mapped_column(default=list, server_default=text("'{}'::uuid[]"))
     """Who said, after its release, that it did not arrive, not whole, or came back. They have no other part in it."""
     confirmed_on: Mapped[date | None]
     receipt: Mapped[UUID | None]
