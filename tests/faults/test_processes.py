@@ -107,7 +107,7 @@ async def kill_at_work(platform: Platform, name: str) -> int:
     """
     reader = await asyncpg.connect(platform.database_url(name))
     try:
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(300):
             while not await reader.fetchval(AT_WORK, name):  # noqa: ASYNC110 - another process does it
                 await asyncio.sleep(0.002)
             platform.kill(name)
