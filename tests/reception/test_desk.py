@@ -55,7 +55,7 @@ async def test_from_the_plane_to_the_road(desk: Desk):
     assert read.headers["etag"] == done.headers["etag"]
     assert detail["profile"]["household"] == HOUSEHOLD
     assert [item["kind"] for item in detail["assistance"]] == ["pocket_money", "medical"]
-    assert detail["assistance"][0]["amount"] == {"amount": "25000", "currency": "IQD"}
+    assert detail["assistance"][0]["amount"] == {"amount": "25000.000", "currency": "IQD"}
     assert detail["onward_transport"][0]["cost"] == {"amount": "12.50", "currency": "EUR"}
     assert detail["confirmation"] is None
 
@@ -414,3 +414,22 @@ async def test_a_walk_in_whom_cases_could_not_adopt_is_refused(desk: Desk, wrong
     particulars = body["particulars"] | wrong.get("particulars", {})  # type: ignore[operator]
     refused = await desk.post("", **body | wrong | {"particulars": particulars})
     assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, code)
+
+
+async def test_who_may_only_look_does_nothing(desk: Desk):
+    person = Person()
+    arrival = await desk.expect(person)
+    shared = cases.ReturneeShared(
+        returnee_id=person.id,
+        organisation="ngo",
+        purpose="continued_assistance",
+        legal_basis="consent",
+        categories=(),
+        until=datetime.now(UTC) + timedelta(days=9),
+    )
+    await desk.tell(shared)
+    for onlooker in ("ngo", "bamf"):
+        assert (await desk.get(f"/{arrival}", organisation=onlooker)).status_code == 200
+        assert (await desk.post(f"/{arrival}/check-in", organisation=onlooker)).status_code == 403
+        assert (await desk.post(f"/{arrival}/no-show", organisation=onlooker)).status_code == 403
+    assert (await desk.get(f"/{arrival}")).json()["state"] == "expected"

@@ -16,10 +16,10 @@ from sqlalchemy import Row, ScalarResult, func, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis import beneficiaries
-from chassis.access import Role, grant, participation, visible
+from chassis.access import Role, grant, holds, participation, visible
 from chassis.auth import Caller
 from chassis.db import Session, before_commit, now
-from chassis.errors import CONFLICT, NOT_FOUND, Problem
+from chassis.errors import CONFLICT, FORBIDDEN, NOT_FOUND, Problem
 from chassis.ids import new_id
 from contracts.codes import ArrivalState, AssistanceKind, ReturnKind
 from contracts.programmes import HandoverReason, HandoverRule, Per, Rules
@@ -42,6 +42,8 @@ from services.reception.models import (
 
 FRESH = {"synchronize_session": False, "populate_existing": True}
 """What a statement returns is what is there now, not what the session has seen before."""
+WORKERS = frozenset({Role.PARTNER, Role.PROGRAMME})
+WHO_RECEIVES = "the organisation that receives them and the programme office work on arrivals"
 PRESENT = frozenset({ArrivalState.MET, ArrivalState.COMPLETED, ArrivalState.DECLINED})
 TOGETHER = timedelta(days=1)
 """How many days apart a family may be met and be on the same journey: before midnight, and after it."""
@@ -82,6 +84,7 @@ class Work:
         self._lock = lock
         self._arrivals: dict[UUID, Arrival] = {}
         self._mine: set[UUID] = set()
+        self._worked: set[UUID] = set()
         self._aliases: dict[UUID, UUID] = {}
         self._cases: dict[UUID, Row[Any] | None] = {}
         self._given: dict[UUID, Counter[AssistanceKind]] = {}
@@ -140,26 +143,32 @@ class Work:
         if households:
             theirs = select(Arrival.household_id).where(Arrival.id.in_(wanted), Arrival.household_id.is_not(None))
             which = or_(which, Arrival.household_id.in_(theirs))
-        query = select(Arrival, visible(Arrival.seen_through, self.caller), now()).where(which).order_by(Arrival.id)
+        mine = visible(Arrival.seen_through, self.caller)
+        worked = holds(Arrival.seen_through, WORKERS, self.caller)
+        query = select(Arrival, mine, worked, now()).where(which).order_by(Arrival.id)
         if self._lock:
             query = query.with_for_update(of=Arrival)
         clock = None
-        for arrival, mine, at in await self.session.execute(query, execution_options=FRESH):
+        for arrival, is_mine, is_worked, at in await self.session.execute(query, execution_options=FRESH):
             clock = at
             self._arrivals[arrival.id] = arrival
-            if mine:
+            if is_mine:
                 self._mine.add(arrival.id)
+            if is_worked:
+                self._worked.add(arrival.id)
         return clock
 
     def find(self, arrival_id: UUID) -> Arrival:
-        """One of the arrivals, if the caller takes part in the person's return.
+        """One of the arrivals, if the caller takes part in the person's return; to change it, as who receives them.
 
         Raises:
-            Problem: 404, absent or not for the caller.
+            Problem: 404, absent or not for the caller; 403, it is theirs to look at.
         """
         arrival = self.known(arrival_id)
         if arrival is None or arrival.id not in self._mine:
             raise Problem(NOT_FOUND)
+        if self._lock and arrival.id not in self._worked:
+            raise Problem(FORBIDDEN, WHO_RECEIVES)
         return arrival
 
     def known(self, arrival_id: UUID) -> Arrival | None:
@@ -174,6 +183,7 @@ class Work:
         """An arrival has come to be, of somebody who came without being expected."""
         self._arrivals[arrival.id] = arrival
         self._mine.add(arrival.id)
+        self._worked.add(arrival.id)
         self._given[arrival.id], self._seats[arrival.id], self._profiles[arrival.id] = Counter(), None, None
 
     async def became(self, before: Arrival, after: Arrival) -> None:
