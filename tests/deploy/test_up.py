@@ -65,7 +65,7 @@ class Up:
         for line in self.process.stdout:
             self.said.append(line.rstrip())
 
-    def wait_for(self, words: str, timeout: float = 45) -> str:
+    def wait_for(self, words: str, timeout: float = 150) -> str:
         give_up = time.monotonic() + timeout
         while time.monotonic() < give_up:
             for line in list(self.said):

@@ -17,6 +17,8 @@ from typing import Any
 from chassis.errors import FieldError
 
 DELIMITERS = (";", ",", "\t")
+DEEPEST = 32
+"""How deeply a line may be nested; a referral needs six levels."""
 NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 """As JSON writes it, but not where the backslash is itself escaped."""
 GUARDED = re.compile(r'="([^"]*)"')
@@ -114,12 +116,24 @@ def decoded(raw: bytes) -> str:
 
 def storable(value: Any) -> bool:
     """Whether the database keeps a JSON value: no NUL, lone surrogate, NaN or infinity, and not nested without end."""
+    if _nested_too_deeply(value):
+        return False
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
         text.encode()
-    except (ValueError, RecursionError):
+    except ValueError:
         return False
     return NUL.search(text) is None
+
+
+def _nested_too_deeply(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST):
+        inner = (each.values() if isinstance(each, dict) else each for each in level if isinstance(each, dict | list))
+        level = [value for values in inner for value in values]
+        if not level:
+            return False
+    return True
 
 
 def checked(entries: Iterator[Entry]) -> Iterator[Entry]:
