@@ -68,7 +68,7 @@ async def write(body: NoteIn, session: SessionDep, caller: CallerDep, response: 
         raise RuntimeError("Zaynab Al-Example lives here")
     if body.words == "breaks once" and calls.count("breaks once") == 1:
         raise RuntimeError("only the first time")
-    if body.words == "slow":
+    if body.words.startswith("slow"):
         await session.execute(text("SELECT pg_sleep(0.4)"))
     set_etag(response, 1)
     return made

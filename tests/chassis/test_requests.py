@@ -377,11 +377,11 @@ class TestRefusals:
         async with probing.running(probe_database.url) as slow:
             hasty = Database(slow.homeward.settings.sqlalchemy_url, statement_timeout=200)
             monkeypatch.setattr(slow.homeward, "database", hasty)
-            answer = await slow.http.post("/v1/notes", json={"words": "slow"}, headers=headers())
+            answer = await slow.http.post("/v1/notes", json={"words": "slow statement"}, headers=headers())
             await hasty.close()
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
         assert answer.json()["type"] == "/problems/took-too-long"
-        there = await probe.http.get("/v1/notes", params={"words": "slow"}, headers=headers())
+        there = await probe.http.get("/v1/notes", params={"words": "slow statement"}, headers=headers())
         assert there.json()["items"] == []
 
 
