@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from chassis.db import Database
 from chassis.events import Audience
 from chassis.settings import Settings
 from cli.client import GatewayClient
-from cli.demo import ALLOWANCE, Return, Walk, eventually
+from cli.demo import ALLOWANCE, Return, Walk, eventually, moved_to
 from cli.embedded import free_port
 from cli.machine import Machine
 from cli.roles import ROLES
@@ -173,11 +174,17 @@ async def running_platform(
 
 
 def example(reference: str | None = None, **replace: Any) -> dict[str, Any]:
-    """A referral of `examples/`, under a reference of its own so that it can be sent again and again."""
+    """A referral of `examples/`, under a reference of its own so that it can be sent again and again.
+
+    As in the demo it departs today where its programme still runs, so that its windows are open.
+    """
     lines = (ROOT / "examples" / "referrals.jsonl").read_text().splitlines()
     referrals = [json.loads(line) for line in lines]
     found = next(r for r in referrals if reference is None or r["external_reference"] == reference)
     stem = re.sub(r"[^A-Z0-9-]", "", found["external_reference"])
+    today = datetime.now(UTC).date()
+    if found["travel"] and load_programmes(ROOT / "programmes")[found["programme"]].version_at(today) is not None:
+        found = moved_to(today, found)
     return found | {"external_reference": f"{stem}-{secrets.token_hex(4)}"} | replace
 
 

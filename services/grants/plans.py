@@ -1,7 +1,7 @@
 """The job that makes grants of an approved plan: its lines are fetched from cases, and each becomes one grant, once."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -101,7 +101,7 @@ async def _take_over(
         asked = there.get(line_id)
         if asked is None:  # never asked for, or refused and in the plan again
             wrote = [*preparers, *(before[line_id].preparers if line_id in before else ())]
-            await _request(session, members[UUID(line["beneficiary"])], line, UUID(payload["plan_id"]), wrote)
+            await _request(session, members[UUID(line["beneficiary"])], line, plan, UUID(payload["plan_id"]), wrote)
         elif asked.state in UNDECIDED and asked.amount != amount:
             await _change(session, asked, preparers, amount, line["budget"]["currency"])
         elif asked.state in DECIDED:
@@ -130,7 +130,9 @@ async def _is_newer(session: Session, case_id: UUID, plan_version: int, lines: M
     return await session.scalar(newer.returning(AppliedPlan.case_id)) is not None
 
 
-async def _request(session: Session, who: Participant, line: Any, plan_id: UUID, preparers: Sequence[UUID]) -> None:
+async def _request(
+    session: Session, who: Participant, line: Any, plan: Any, plan_id: UUID, preparers: Sequence[UUID]
+) -> None:
     asked = service.Asked(
         participant=who,
         kind=GrantKind(line["kind"]),
@@ -142,6 +144,7 @@ async def _request(session: Session, who: Participant, line: Any, plan_id: UUID,
         housing=line["housing"],
         plan_id=plan_id,
         plan_line_id=UUID(line["id"]),
+        asked_on=date.fromisoformat(plan["agreed_on"]),
         preparers=tuple(preparers),
     )
     try:

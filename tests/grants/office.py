@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import pytest
 from sqlalchemy import select, text
 
 from chassis.app import Homeward, create_app
@@ -16,12 +17,14 @@ from chassis.db import Session
 from chassis.events import Envelope, Event, EventData
 from contracts import cases, reception
 from contracts.codes import PROVED_BY, CaseState, Member, NeedsPriority, Paper, ReturnKind
+from contracts.entitlements import Window
 from services.grants import papers
 from services.grants.app import service
 from services.grants.budgets.verify import verify
 from services.grants.earned.service import SETTLE_JOB
 from services.grants.handlers import HANDLERS
 from services.grants.models import CitedDocument, Delivery, Grant, Payment, Quote
+from services.grants.programmes import data as programme_data
 from tests.tokens import bearer, settings, trust
 
 PROGRAMME, PARTNER, OFFICE = "iom-iraq-avrr", "iom-iraq", "iom-avrr"
@@ -31,6 +34,20 @@ SCOPES = (
 )
 ARRIVED = date(2026, 11, 1)
 REQUESTER, APPROVER, SECOND, THIRD, RELEASER = "asks-1", "approves-2", "approves-3", "approves-4", "releases-5"
+
+
+def with_window(monkeypatch: pytest.MonkeyPatch, **values: Any) -> Window:
+    """Let help after the return have another window than the programme's; returns it."""
+    programmes = programme_data.programmes()
+    programme = programmes[PROGRAMME]
+    rules = programme.versions[0]
+    package = rules.assistance.packages["post_return"]
+    window = package.window.model_copy(update=values)
+    packages = {**rules.assistance.packages, "post_return": package.model_copy(update={"window": window})}
+    assistance = rules.assistance.model_copy(update={"packages": packages})
+    changed = programme.model_copy(update={"versions": (rules.model_copy(update={"assistance": assistance}),)})
+    monkeypatch.setattr(programme_data, "programmes", lambda: {**programmes, PROGRAMME: changed})
+    return window
 
 
 class Person:

@@ -8,7 +8,9 @@ import pytest
 from sqlalchemy import text
 
 from contracts import cases, reception
-from tests.grants.office import ARRIVED, RELEASER, Office, Person
+from contracts.entitlements import Outside
+from contracts.sourced import Unit
+from tests.grants.office import ARRIVED, RELEASER, Office, Person, with_window
 
 TODAY = datetime.now(UTC).date()
 
@@ -73,10 +75,11 @@ async def test_windows_follow_what_is_corrected(office: Office) -> None:
 
 @pytest.mark.parametrize(("resumed", "rested", "expected"), [(False, 0, 201), (True, 40, 201), (True, 1, 409)])
 async def test_while_a_case_rests_its_windows_do_not_run(
-    office: Office, resumed: bool, rested: int, expected: int
+    office: Office, monkeypatch: pytest.MonkeyPatch, resumed: bool, rested: int, expected: int
 ) -> None:
-    await office.budget(programme="amif-be-2018")
-    person = Person(programme="amif-be-2018", office="fedasil")
+    with_window(monkeypatch, then=Outside.REFUSE, length=12, unit=Unit.MONTHS)
+    await office.budget()
+    person = Person()
     await office.tell(person.opened(), person.received(TODAY - timedelta(days=390)))
     assert await asks(office, person) == 409, "the window is over"
     since = TODAY - timedelta(days=60)
@@ -86,9 +89,12 @@ async def test_while_a_case_rests_its_windows_do_not_run(
     assert await asks(office, person) == expected
 
 
-async def test_what_is_to_be_used_in_time_is_not_paid_when_it_was_not(office: Office) -> None:
-    await office.budget(programme="amif-be-2018")
-    person = await office.here(programme="amif-be-2018", office="fedasil")
+async def test_what_is_to_be_used_in_time_is_not_paid_when_it_was_not(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_window(monkeypatch, then=Outside.REFUSE, used=True, length=12, unit=Unit.MONTHS)
+    await office.budget()
+    person = await office.here()
     payment = await office.scheduled(await office.approved(person), await office.payee())
     fact = {**person.ids, "arrival_id": person.arrival_id, "port_of_entry": "EBL"}
     await office.tell(reception.ArrivalCorrected(**fact, arrived_on=TODAY - timedelta(days=400)))

@@ -14,20 +14,18 @@ from contracts import cases
 from contracts.codes import Member, Money
 from contracts.entitlements import Outside
 from contracts.sourced import Unit
-from services.grants.programmes import data
-from services.grants.programmes.data import programmes
 from services.grants.schemas import LONGEST, as_csv
 from tests.grants.office import (
     APPROVER,
     OFFICE,
     PARTNER,
-    PROGRAMME,
     RELEASER,
     REQUESTER,
     SECOND,
     Office,
     Person,
     euros,
+    with_window,
 )
 
 
@@ -238,14 +236,7 @@ async def test_nothing_before_the_arrival_and_nothing_for_a_closed_case(office: 
 async def test_a_window_is_open_to_its_last_day(
     office: Office, monkeypatch: pytest.MonkeyPatch, then: str, late: int, expected: int
 ) -> None:
-    programme = programmes()[PROGRAMME]
-    rules = programme.versions[0]
-    package = rules.assistance.packages["post_return"]
-    window = package.window.model_copy(update={"then": Outside(then), "length": 365, "unit": Unit.DAYS})
-    packages = {**rules.assistance.packages, "post_return": package.model_copy(update={"window": window})}
-    assistance = rules.assistance.model_copy(update={"packages": packages})
-    changed = programme.model_copy(update={"versions": (rules.model_copy(update={"assistance": assistance}),)})
-    monkeypatch.setattr(data, "programmes", lambda: {**programmes(), PROGRAMME: changed})
+    window = with_window(monkeypatch, then=Outside(then), length=365, unit=Unit.DAYS)
     await office.budget()
     today = datetime.now(UTC).date()
     arrived = today - timedelta(days=365 + late)

@@ -42,7 +42,8 @@ class Plan:
             "preparer": str(self.preparer),
         }
         async with self.office.homeward.database.transaction() as session:
-            content = {"lines": self.lines, "preparers": [str(self.preparer), str(self.drafter)]}
+            people = [str(self.preparer), str(self.drafter)]
+            content = {"lines": self.lines, "preparers": people, "agreed_on": ARRIVED.isoformat()}
             await JOB.apply(session, payload, content)
 
     async def grants(self) -> dict[str, dict[str, Any]]:
@@ -105,7 +106,7 @@ async def test_a_refused_line_is_asked_again_when_the_plan_is_amended_and_by_han
     await plan.approved()
     assert {each["state"] for each in (await plan.grants()).values()} == {"requested"}
     again = (await plan.grants())[plan.lines[1]["id"]]
-    assert again["amount"]["amount"] == "500.000"
+    assert again["amount"]["amount"] == "500.00"
     names = (await office.published(person))[-2:]
     assert names == ["grant.requested", "grant.requested"]
     await office.proved()
@@ -121,7 +122,7 @@ async def test_an_older_version_that_comes_late_changes_nothing(office: Office) 
     plan.lines = older
     await plan.approved(1)
     grants = await plan.grants()
-    assert [grants[each]["amount"]["amount"] for each in (older[0]["id"], newer["id"])] == ["400.000", "100.000"]
+    assert [grants[each]["amount"]["amount"] for each in (older[0]["id"], newer["id"])] == ["400.00", "100.00"]
     assert {grant["state"] for grant in grants.values()} == {"requested"}
 
 
@@ -343,8 +344,8 @@ async def test_erased_people_leave_the_amounts_without_the_person(office: Office
 
 async def test_money_on_its_way_to_who_was_erased_is_accounted_for_by_who_sent_it(office: Office) -> None:
     budget, person = await office.budget(), await office.here()
-    grant = await office.approved(person, "300.00", kind="business")
-    payee = await office.payee(kind="supplier")
+    grant = await office.approved(person, "300.00")
+    payee = await office.payee()
     one, two = [await office.released(grant, payee, amount) for amount in ("100.00", "50.00")]
     await office.tell(person.closed(), cases.ReturneeErased(returnee_id=person.id))
     assert (await office.sums(budget))["committed"] == Decimal("300.00")
@@ -353,7 +354,7 @@ async def test_money_on_its_way_to_who_was_erased_is_accounted_for_by_who_sent_i
     for nobody in ("another-partner", "bamf"):
         assert (await office.get("/v1/payments", nobody, erased="true")).json()["items"] == []
         assert (await office.get(f"/v1/payments/{one['id']}", nobody)).status_code == 404
-    await office.done(f"/v1/payments/{one['id']}/fail", {"reason": "wrong_details"})
+    await office.done(f"/v1/payments/{one['id']}/fail", {"reason": "wrong_details"}, by=SECOND)
     await office.done(f"/v1/payments/{two['id']}/confirm", {"confirmed_on": str(ARRIVED), "receipt": uuid4()})
     assert (await office.get("/v1/payments", erased="true")).json()["items"] == []
     assert (await office.get(f"/v1/payments/{one['id']}")).status_code == 404

@@ -396,7 +396,7 @@ async def rights(platform: Platform, *ways: Return) -> None:
     """A legal hold on each, somebody who looks like them, and a batch of their sender."""
     connection = await asyncpg.connect(platform.machine.database_url("cases"))
     columns = "version, names, sex, birth_date, birth_precision, nationality, documents, languages, contacts, "
-    columns += "identifiers, search, keys"
+    columns += "identifiers, terms, keys, found_by"
     try:
         for way in ways:
             person = way.returnees[0]

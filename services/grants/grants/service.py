@@ -89,6 +89,7 @@ class Asked:
         housing: For housing: items, rent, materials or temporary.
         plan_id: The plan that it is of.
         plan_line_id: The line of the plan.
+        asked_on: When the person agreed to it with those who asked, which is what a window is about; None: today.
         travel_id: The journey that it was prepared for.
         preparers: Who else had a part in its being requested, and therefore does not approve it.
         parts: Of a joint grant, whose part it is; `participant` is then who stands for all.
@@ -108,6 +109,7 @@ class Asked:
     housing: str | None = None
     plan_id: UUID | None = None
     plan_line_id: UUID | None = None
+    asked_on: date | None = None
     travel_id: UUID | None = None
     preparers: tuple[UUID, ...] = ()
     parts: tuple[Part, ...] = ()
@@ -301,7 +303,7 @@ async def _check_one(
         raise invalid(
             FieldError(pointer="/amount/currency", code="currency", detail=f"the programme's: {allowed.currency}")
         )
-    day = await today(session, who.programme, who.implementer)
+    day = asked.asked_on or await today(session, who.programme, who.implementer)
     outside = False
     arrived_on = await first_arrival(session, who.case_id)
     if arrived_on is None:
