@@ -45,16 +45,16 @@ async def moved(platform: Platform, way: Return) -> bool:
 
 async def lost(platform: Platform, ways: list[Return]) -> dict[str, int]:
     """How many events of these people are missing from their timelines, and how many cases did not move."""
+    unmoved = sum([not await moved(platform, way) for way in ways])
     logs = {service: await platform.log(service) for service in SERVICES}
     heads = {service: log[-1]["position"] for service, log in logs.items() if log}
     partner = platform.client("iom-iraq")
-    missing = unmoved = people = 0
+    missing = people = 0
     for way in ways:
-        unmoved += not await moved(platform, way)
         for returnee in way.returnees:
             people += 1
             page = await platform.fresh_timeline(partner, returnee, up_to=heads)
-            shown = {entry["id"] for entry in page["items"]}
+            shown = {entry["id"] for entry in page["items"] if entry["position"] <= heads[entry["service"]]}
             about = {returnee, way.referral_id}
             recorded = {
                 event["id"]

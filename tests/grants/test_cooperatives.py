@@ -235,6 +235,8 @@ async def test_no_money_leaves_before_cases_has_its_minutes_and_statutes(office:
     grant = await office.done(f"/v1/grants/{there['grant_id']}/approve", by=APPROVER)
     office.has_documents = False
     payment = await office.scheduled(grant, await office.payee(kind="supplier"), "600.00")
+    await office.done(f"/v1/grants/{grant['id']}/order", {})
+    await office.done(f"/v1/grants/{grant['id']}/delivery", {"delivered_on": "2026-11-20", "certificate": uuid4()})
     asked = await office.cited(grant["id"])
     assert {there["minutes"], there["statutes"]} < asked
     await office.hear_of_documents(grant["id"], but=[there["minutes"]])
