@@ -87,8 +87,8 @@ async def test_a_family_is_one_household_and_one_case(platform: Platform) -> Non
     case = await eventually(followed, "every line of the plan was given")
     assert sorted(member["returnee_id"] for member in case["members"]) == sorted(way.returnees)
     assert len(way.returnees) == 9
-    deadlines = await platform.client("iom-iraq").get("/v1/deadlines", limit=200)
-    assert any(deadline["case_id"] == way.case_id for deadline in deadlines["items"])
+    deadlines = await platform.client("iom-iraq").get("/v1/deadlines", case_id=way.case_id)
+    assert deadlines["items"]
 
 
 async def test_withdrawn_before_departure_is_not_expected_any_more(platform: Platform) -> None:

@@ -74,7 +74,7 @@ async def test_from_the_plane_to_the_road(desk: Desk):
     by_kind = dict(published[:4])
     assert by_kind["arrival.received"]["arrived_on"] == "2026-03-15"
     assert by_kind["arrival.profiled"]["needs_priority"] == "raised"
-    assert by_kind["assistance.provided"]["amount"] == {"amount": "25000", "currency": "IQD"}
+    assert by_kind["assistance.provided"]["amount"] == {"amount": "25000.000", "currency": "IQD"}
     assert published[4][1]["group"] == "care"
     assert "medical" not in str(published)
     assert "Halabja" not in str(published)
