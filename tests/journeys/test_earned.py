@@ -9,7 +9,6 @@ import pytest
 
 from cli.client import Refused
 from cli.demo import PAID_SESSIONS, PAPER, Return, Walk, eventually, held_today
-from tests.journeys.test_money import books
 from tests.journeys.test_training import BELGIUM, completed, courses, wishes
 from tests.platform import Platform, example, walk_of
 
@@ -140,7 +139,7 @@ async def test_a_trade_with_an_allowance_and_a_job_with_a_subsidy(platform: Plat
     assert types.count("training.attendance.recorded") == PAID_SESSIONS
     assert types.count("grants.payment.confirmed") == PAID_SESSIONS + 2
     assert types.count("grants.payment.failed") == 2
-    assert await books(platform) == ()
+    assert await platform.books() == ()
 
 
 async def test_a_cooperative_from_the_proposal_to_what_came_of_it(platform: Platform) -> None:
@@ -200,4 +199,4 @@ async def test_a_cooperative_from_the_proposal_to_what_came_of_it(platform: Plat
     summary = (await walk.finance.get(f"/v1/returnees/{ways[0].returnees[0]}/timeline", limit=1))["items"][0]
     assert summary["summary"].endswith("jobs created: 5.")
     assert summary["links"]["cooperative"] == path
-    assert await books(platform) == ()
+    assert await platform.books() == ()
