@@ -310,13 +310,15 @@ class Walk:
         case, person = f"/v1/cases/{walk.case_id}", walk.returnees[0]
         if (await self.focal_point.get("/v1/surveys", case_id=walk.case_id))["items"]:
             return
-        arrived_on = (await self.focal_point.get(case))["arrived_on"]
-        at, language = f"{arrived_on}T10:00:00+03:00", walk.content["people"][0]["languages"][0]
+        there = await self.focal_point.get(case)
+        arrived_on, language = there["arrived_on"], walk.content["people"][0]["languages"][0]
+        at = min(datetime.fromisoformat(f"{arrived_on}T10:00:00+03:00"), datetime.now(UTC)).isoformat()
+        attended = [member["returnee_id"] for member in there["members"]]  # grown children have a case of their own
         consent = await self.focal_point.upload(PAPER, kind="consent", referral_id=walk.referral_id)
         screening = {"returnee_id": person, "phase": "post_arrival", "screened_on": arrived_on}
         await self.focal_point.post(f"{case}/screening", screening | {"needs_priority": "routine"})
         session = {"phase": "post_arrival", "method": "office", "topics": ["plan"], "language": language}
-        await self.focal_point.post(f"{case}/sessions", session | {"attended": walk.returnees, "occurred_at": at})
+        await self.focal_point.post(f"{case}/sessions", session | {"attended": attended, "occurred_at": at})
         attempt = {"returnee_id": person, "method": "phone", "outcome": "reached", "occurred_at": at}
         await self.focal_point.post(f"{case}/contact-attempts", attempt)
         service = {"case_id": walk.case_id, "returnee_id": person, "kind": "civil_documents", "occurred_at": at}
