@@ -359,13 +359,27 @@ class Walk:
         if enrolment is None:
             held = {"course_id": course["id"], "sessions": held_today(sessions)}
             cohort = await self.coordinator.post("/v1/cohorts", held)
-            enrolment = await self.coordinator.post(path, {"returnee_id": walk.returnees[0], "cohort_id": cohort["id"]})
+            enrolment = await self.enrol(walk, cohort["id"])
         if enrolment["state"] in {"enrolled", "attending"}:
             lecturer = await self.lecturer(enrolment)
             await self.attend(enrolment, sessions)
             today = datetime.now(UTC).date().isoformat()
             await lecturer.post(f"{path}/{enrolment['id']}/manual", {"handed_on": today})
             await lecturer.decide(f"{path}/{enrolment['id']}", "complete")
+
+    async def enrol(self, walk: Return, cohort_id: str, **more: Any) -> Any:
+        """Enrol the head of a family, once training has heard what makes the course one for them."""
+
+        async def enrolled() -> Any:
+            wanted = {"returnee_id": walk.returnees[0], "cohort_id": cohort_id} | more
+            try:
+                return await self.coordinator.post("/v1/enrolments", wanted)
+            except Refused as refused:
+                if refused.answer is None or "not-eligible" not in refused.answer.text:
+                    raise
+                return None
+
+        return await eventually(enrolled, "training has heard that they have arrived")
 
     async def allow(self, walk: Return) -> None:
         """What attendance has earned is released at once, by a third person, and received."""

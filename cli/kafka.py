@@ -79,7 +79,8 @@ class ApacheKafka(Child):
         properties = self.data / "server.properties"
         properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        command = java("kafka.tools.StorageTool", "format", "--cluster-id", cluster, "--config", str(properties))
+        named = f"--cluster-id={cluster}"  # in one word, as an id may begin with a dash
+        command = java("kafka.tools.StorageTool", "format", named, "--config", str(properties))
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise StartError(

@@ -35,8 +35,7 @@ async def completed(walk: Walk, enrolment: dict[str, Any], sessions: int) -> dic
 async def took(walk: Walk, way: Return, course: dict[str, Any], sessions: int, **values: Any) -> dict[str, Any]:
     """The head of the family takes a course from beginning to end."""
     place = await cohort(walk, course, sessions, **values)
-    body = {"returnee_id": way.returnees[0], "cohort_id": place, "despite_clash": True}
-    return await completed(walk, await walk.coordinator.post("/v1/enrolments", body), sessions)
+    return await completed(walk, await walk.enrol(way, place, despite_clash=True), sessions)
 
 
 async def wishes(walk: Walk, way: Return, *kinds: str) -> dict[str, dict[str, Any]]:
@@ -207,10 +206,7 @@ async def test_a_closed_case_gives_its_place_to_who_waits(platform: Platform) ->
     tomorrow = [{"starts_at": "2090-01-01T09:00:00+03:00", "ends_at": "2090-01-01T15:00:00+03:00"}]
     body = {"course_id": course["id"], "sessions": tomorrow, "capacity": 1}
     place = (await walk.coordinator.post("/v1/cohorts", body))["id"]
-    first, second = [
-        await walk.coordinator.post("/v1/enrolments", {"returnee_id": way.returnees[0], "cohort_id": place})
-        for way in ways
-    ]
+    first, second = [await walk.enrol(way, place) for way in ways]
     assert (first["state"], second["state"]) == ("enrolled", "waitlisted")
     await walk.coordinator.decide(f"/v1/cases/{ways[0].case_id}", "close", {"reason": "withdrawn", "comment": "-"})
 
