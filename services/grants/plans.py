@@ -144,7 +144,7 @@ async def _request(
         housing=line["housing"],
         plan_id=plan_id,
         plan_line_id=UUID(line["id"]),
-        asked_on=date.fromisoformat(plan["agreed_on"]),
+        asked_on=date.fromisoformat(plan["agreed_on"]) if plan["agreed_on"] else None,
         preparers=tuple(preparers),
     )
     try:

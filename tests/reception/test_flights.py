@@ -247,6 +247,9 @@ async def test_an_erased_person_does_not_come_back_with_the_next_version(desk: D
     async with desk.homeward.database.transaction() as session:
         (row,) = await session.scalars(select(Passenger).where(Passenger.flight_id == flight))
         assert (row.sealed, row.document_digest, row.reference_digest) == (None, None, None)
+    other = {"seat": row.seat, "family_name": "OTHER", "given_names": "ONE", "nationality": "IRQ"}
+    after = await desk.manifest(flight, [other], version=again.headers["etag"])
+    assert after.json()["added"] == 1, "nobody is lost because of who had their seat"
 
 
 async def test_delay_diversion_and_cancellation_reach_who_is_on_it(desk: Desk):

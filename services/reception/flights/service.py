@@ -364,8 +364,8 @@ async def take_manifest(
     ).all()
     before = {passenger.key: (passenger, arrival) for passenger, arrival in rows}
     wanted = {_key(passenger, marks): passenger for passenger in passengers}
-    seats = {passenger.seat: passenger.key for passenger, _ in rows if passenger.seat and passenger.key not in wanted}
     erased = await _erased(session, [arrival for _, arrival in rows])
+    seats = {p.seat: p.key for p, a in rows if p.seat and p.key not in wanted and a.returnee_id not in erased}
     added: list[tuple[dict[str, Any], dict[str, Any]]] = []
     changed = 0
     for key, passenger in wanted.items():
