@@ -13,6 +13,8 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 from pydantic import ValidationError as Invalid
 from pydantic_core import PydanticCustomError
 
+from chassis.iso import countries, languages
+
 NAME_LENGTH = 120
 LINE_LENGTH = 400
 NOTE_LENGTH = 4000
@@ -164,19 +166,6 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
 UserIdFilter = Annotated[str, Query(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 """An opaque user id in a filter."""
 Flag = Annotated[StrictBool, coded("not_a_boolean", "true or false")]
-
-
-@cache
-def countries() -> frozenset[str]:
-    """ISO 3166-1 alpha-3 codes in use."""
-    return frozenset(country.alpha_3 for country in pycountry.countries)
-
-
-@cache
-def languages() -> frozenset[str]:
-    """ISO 639-1 codes, and ISO 639-3 codes."""
-    codes = {language.alpha_3 for language in pycountry.languages}
-    return frozenset(codes | {language.alpha_2 for language in pycountry.languages if hasattr(language, "alpha_2")})
 
 
 @cache

@@ -3,13 +3,12 @@
 import re
 import unicodedata
 from datetime import UTC, date, datetime
-from functools import cache
 from typing import Annotated
 
-import pycountry
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from chassis.iso import countries, languages
 from chassis.moments import Written
 
 NAME_LENGTH = 120
@@ -60,25 +59,14 @@ def _born(day: date) -> date:
     return day
 
 
-@cache
-def _countries() -> frozenset[str]:
-    return frozenset(country.alpha_3 for country in pycountry.countries)
-
-
 def _nationality(code: str) -> str:
-    if code not in _countries() and code not in NOT_COUNTRIES:
+    if code not in countries() and code not in NOT_COUNTRIES:
         raise refuse("bad_nationality", "an ISO 3166-1 alpha-3 code, or XXA for stateless")
     return code
 
 
-@cache
-def _languages() -> frozenset[str]:
-    codes = {language.alpha_3 for language in pycountry.languages}
-    return frozenset(codes | {language.alpha_2 for language in pycountry.languages if hasattr(language, "alpha_2")})
-
-
 def _language(code: str) -> str:
-    if code not in _languages():
+    if code not in languages():
         raise refuse("unknown_language", "an ISO 639-1 or 639-3 code")
     return code
 

@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from chassis.auth import Caller
 from chassis.errors import FORBIDDEN, NOT_FOUND, Problem
+from chassis.iso import countries, languages
 from chassis.moments import Written
 from contracts.codes import CountryCode
 
@@ -49,29 +50,18 @@ def refuse(code: str, right: str) -> PydanticCustomError:
 
 
 @cache
-def _countries() -> frozenset[str]:
-    return frozenset(country.alpha_3 for country in pycountry.countries)
-
-
-@cache
-def _languages() -> frozenset[str]:
-    codes = {language.alpha_3 for language in pycountry.languages}
-    return frozenset(codes | {language.alpha_2 for language in pycountry.languages if hasattr(language, "alpha_2")})
-
-
-@cache
 def _governorates() -> frozenset[str]:
     return frozenset(part.code for part in pycountry.subdivisions)
 
 
 def _country(code: str) -> str:
-    if code not in _countries():
+    if code not in countries():
         raise refuse("bad_country_code", "an ISO 3166-1 alpha-3 code")
     return code
 
 
 def _language(code: str) -> str:
-    if code not in _languages():
+    if code not in languages():
         raise refuse("unknown_language", "an ISO 639 code")
     return code
 
