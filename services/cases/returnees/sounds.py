@@ -10,7 +10,7 @@ leaves most of them out, and every Latin spelling chooses others.
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import accumulate, product
 
 from services.cases.returnees.rules import FOLDED
@@ -156,8 +156,7 @@ def sounds(part: str) -> Sounds:
     return tuple(row)
 
 
-@cache
-def _drop(sound: frozenset[str], written: bool) -> float:
+def _drop(sound: frozenset[str], *, written: bool) -> float:
     """What it costs that a sound is missing. `written`: both are in Arabic, which leaves no long vowel out."""
     if not sound & WEAK:
         return CONSONANT
@@ -168,8 +167,7 @@ def _drop(sound: frozenset[str], written: bool) -> float:
     return OPEN if sound & frozenset("ae") else CLOSE
 
 
-@cache
-def _swap(one: frozenset[str], other: frozenset[str], written: bool) -> float:
+def _swap(one: frozenset[str], other: frozenset[str], *, written: bool) -> float:
     if one & other:
         return 0.0
     if not (one & WEAK and other & WEAK):
@@ -179,26 +177,45 @@ def _swap(one: frozenset[str], other: frozenset[str], written: bool) -> float:
     return NEAR if any(one & group and other & group for group in NEIGHBOURS) else FAR
 
 
-def similarity(one: str, other: str) -> float:
-    """How alike two parts of a name are, from 0 to 1; they may be in different scripts."""
-    return _alike(sounds(one), sounds(other), is_arabic(one) and is_arabic(other))
+# Hundreds of words are compared in one search: what differences cost is worked out once, and a sound is its number.
+READ = sorted({frozenset(read) for read in (*LATIN.values(), *ARABIC.values())}, key=sorted)
+NUMBERED = {sound: number for number, sound in enumerate(READ)}
+DROPS = tuple([_drop(sound, written=written) for sound in READ] for written in (False, True))
+SWAPS = tuple([[_swap(one, other, written=written) for other in READ] for one in READ] for written in (False, True))
+FIRM = [0.4 if sound & WEAK else 1.0 for sound in READ]
+
+
+@lru_cache(maxsize=65536)
+def _heard(part: str) -> tuple[bytes, float, bool]:
+    """The numbers of a part's sounds, how much of it is firm, and whether it is in Arabic letters."""
+    numbers = bytes(NUMBERED[sound] for sound in sounds(part))
+    return numbers, sum(FIRM[number] for number in numbers), is_arabic(part)
 
 
 @lru_cache(maxsize=262144)
-def _alike(left: Sounds, right: Sounds, written: bool) -> float:
+def similarity(one: str, other: str) -> float:
+    """How alike two parts of a name are, from 0 to 1; they may be in different scripts."""
+    (left, firm, arabic), (right, other_firm, other_arabic) = _heard(one), _heard(other)
     if not left or not right:
         return 0.0
-    dropped = [_drop(sound, written) for sound in right]
+    written = arabic and other_arabic
+    drops, swaps = DROPS[written], SWAPS[written]
+    dropped = [drops[sound] for sound in right]
     above = [0.0, *accumulate(dropped)]
     for sound in left:
-        drop = _drop(sound, written)
-        row = [before := above[0] + drop]
-        for opposite, missing, diagonal, up in zip(right, dropped, above, above[1:], strict=False):
-            before = min(diagonal + _swap(sound, opposite, written), up + drop, before + missing)
+        drop, swap, diagonal = drops[sound], swaps[sound], above[0]
+        before = diagonal + drop
+        row = [before]
+        for opposite, missing, up in zip(right, dropped, above[1:], strict=True):
+            before += missing
+            if (replaced := diagonal + swap[opposite]) < before:
+                before = replaced
+            if (left_out := up + drop) < before:
+                before = left_out
             row.append(before)
+            diagonal = up
         above = row
-    firm = max(sum(1.0 if not s & WEAK else 0.4 for s in row) for row in (left, right))
-    return max(0.0, 1.0 - above[-1] / firm)
+    return max(0.0, 1.0 - above[-1] / max(firm, other_firm))
 
 
 AT_MOST = 4
