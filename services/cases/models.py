@@ -354,6 +354,8 @@ class Deadline(Resource):
     rule: Mapped[dict[str, Any]]
     shifted_days: Mapped[int] = mapped_column(server_default=text("0"))
     """Days by which it is later than the rule says: extensions, and time in which the clocks stood."""
+    paused_on: Mapped[date | None]
+    """The first day on which its clock stood when it was last paused."""
     decision_reason: Mapped[str | None]
     """Why it was last extended or waived."""
     decision_comment: Mapped[str | None]
