@@ -285,13 +285,21 @@ def _prepared_by(plan: Plan, caller: Caller) -> None:
         plan.preparers = [*plan.preparers, person]
 
 
-async def agree(session: Session, case_id: UUID, body: AgreeIn, caller: Caller) -> Plan:
+def _check_seen(plan: Plan, precondition: Precondition) -> None:
+    if precondition.given:
+        precondition.check(plan.version)
+
+
+async def agree(session: Session, case_id: UUID, body: AgreeIn, caller: Caller, precondition: Precondition) -> Plan:
     """Note that the returnee agreed to the plan as it is.
 
     Raises:
-        Problem: 404, 403, 409, 422.
+        Problem: 404, 403, 409, 412, 422.
     """
     case, members, plan = await _to_change(session, case_id, caller, "agree")
+    _check_seen(plan, precondition)
+    if body.agreed_on > await cases.today_of(session, case):
+        raise invalid(FieldError(pointer="/agreed_on", code="date_ahead", detail="today or a day before"))
     plan.state = rules.after(plan.state, "agree")
     await check_documents(session, caller, {"/document": body.document})
     plan.agreed_on, plan.agreed_language, plan.agreed_document = body.agreed_on, body.language, body.document
@@ -303,13 +311,14 @@ async def agree(session: Session, case_id: UUID, body: AgreeIn, caller: Caller) 
     return plan
 
 
-async def submit(session: Session, case_id: UUID, caller: Caller) -> Plan:
+async def submit(session: Session, case_id: UUID, caller: Caller, precondition: Precondition) -> Plan:
     """Submit the draft for approval by another person.
 
     Raises:
-        Problem: 404, 403, 409.
+        Problem: 404, 403, 409, 412.
     """
     case, members, plan = await _to_change(session, case_id, caller, "submit")
+    _check_seen(plan, precondition)
     plan.state = rules.after(plan.state, "submit")
     await _check_granted(session, plan)
     plan.submitted_by = caller.require_person()
