@@ -201,6 +201,8 @@ class CaseFile(Resource):
     """The implementing organisation's own office."""
     focal_point: Mapped[str | None]
     """User id in the implementing organisation."""
+    focal_points: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    """Who is or was it, as `<organisation>:<user id>`: none of them gives themselves more time."""
     governorate: Mapped[str]
     district: Mapped[str]
     address: Mapped[str]

@@ -307,6 +307,10 @@ class TestDeadlineDecisions:
         etag = await house.etag(path)
         own = await house.post(f"{path}/extend", body, person="anna", etag=etag)
         assert (own.status_code, own.json()["type"]) == (403, "/problems/four-eyes")
+        await house.post(f"/cases/{accepted.case_id}/assign", {"focal_point": "dina"})
+        etag = await house.etag(path)
+        given_away = await house.post(f"{path}/extend", body, person="anna", etag=etag)
+        assert (given_away.status_code, given_away.json()["type"]) == (403, "/problems/four-eyes")
         assert (await house.post(f"{path}/extend", body, person="bert", etag='"1"')).status_code == 412
         early = body | {"until": "2020-01-01"}
         assert (await house.post(f"{path}/extend", early, person="bert", etag=etag)).status_code == 422

@@ -370,6 +370,14 @@ async def note_arrival(
     return True
 
 
+def entrust(case: CaseFile, focal_point: str | None) -> None:
+    """Put somebody of the implementing organisation in charge of a case, or nobody."""
+    case.focal_point = focal_point
+    person = f"{case.implementer}:{focal_point}"
+    if focal_point is not None and person not in case.focal_points:
+        case.focal_points = [*case.focal_points, person]
+
+
 async def assign(session: Session, case_id: UUID, body: AssignIn, caller: Caller) -> CaseFile:
     """Give a case to a focal point.
 
@@ -378,7 +386,7 @@ async def assign(session: Session, case_id: UUID, body: AssignIn, caller: Caller
     """
     case, members = await to_work_on(session, case_id, caller)
     case.state = rules.after(case.state, "assign")
-    case.focal_point = body.focal_point
+    entrust(case, body.focal_point)
     case.office = body.office or case.office
     case.changed()
     focal_point = actor_id(case.implementer, body.focal_point)
