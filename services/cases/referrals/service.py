@@ -7,12 +7,12 @@ from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis import aliases, audit
-from chassis.access import Role, grant, grant_all, revoke, roles_of, visible
-from chassis.auth import Caller, OrganisationKind
+from chassis.access import Role, grant, grant_all, participation, revoke, roles_of, visible
+from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
 from chassis.errors import CONFLICT, FORBIDDEN, NOT_FOUND, FieldError, Problem, invalid, state_conflict
@@ -373,16 +373,6 @@ async def find(session: Session, referral_id: UUID, caller: Caller, *, lock: boo
     return referral
 
 
-def was_only_asked(referral: Referral, caller: Caller) -> bool:
-    """Whether a partner was asked, in vain by now: who the persons are is no concern of its any more."""
-    return (
-        referral.state in rules.CORRECTABLE
-        and referral.implementer is None
-        and caller.kind is OrganisationKind.PARTNER
-        and caller.organisation != referral.submitter
-    )
-
-
 async def _submitted(session: Session, referral_id: UUID, caller: Caller) -> Referral:
     """A referral, locked, for who submitted it: the sender, or the partner after the return.
 
@@ -631,11 +621,18 @@ async def _known(
 
 
 async def _keep_partner(session: Session, referral: Referral) -> None:
-    """Of the partners that were asked, only the one that implements goes on seeing the referral."""
-    programme = rules_of(referral.programme, referral.programme_version)
-    for partner in programme.implementers(referral.country_of_return):
-        if partner != referral.implementer:
-            await revoke(session, referral.id, Role.PARTNER, partner)
+    """Of the partners that were asked, only the one that implements goes on seeing the referral, or who submitted it.
+
+    Whom it is about, what was written and what was uploaded is no concern any more of who was asked in vain.
+    """
+    asked = participation.c
+    await session.execute(
+        delete(participation).where(
+            asked.subject_id == referral.id,
+            asked.role == Role.PARTNER,
+            asked.organisation != (referral.implementer or referral.submitter),
+        )
+    )
     if referral.implementer is not None:
         await grant(session, [referral.id], Role.PARTNER, referral.implementer)
 
@@ -714,6 +711,7 @@ async def reject(
     referral.state = rules.after(referral.state, "reject")
     referral.rejection_reason, referral.comment = body.reason, body.comment
     await _decided(session, referral, caller)
+    await _keep_partner(session, referral)
     publish(session, ReferralRejected(**_ids(referral), reason=body.reason))
     audit.record(session, caller, "reject", "referral", referral.id, {"reason": body.reason})
     await session.flush()
@@ -741,6 +739,7 @@ async def withdraw(session: Session, referral_id: UUID, body: WithdrawIn, caller
     await deadlines.settle(session, DeadlineState.CANCELLED, referral_id=referral.id)
     await travel.cancel_all(session, referral)
     if not files:
+        await _keep_partner(session, referral)
         publish(session, ReferralWithdrawn(**_ids(referral)))
     for case_id, members in (await cases.members_of(session, files)).items():
         for member in members:
@@ -776,9 +775,11 @@ async def on_silence(session: Session, referral: Referral, kind: str, then: Sile
             publish(session, ReferralEscalated(**_ids(referral), office=office))
             await _await_decision(session, referral)
         case Silence.EXPIRE:
+            await _keep_partner(session, referral)
             publish(session, ReferralExpired(**_ids(referral)))
         case Silence.REJECT:
             referral.rejection_reason = RejectionReason.SILENCE
+            await _keep_partner(session, referral)
             publish(session, ReferralRejected(**_ids(referral), reason=RejectionReason.SILENCE))
     referral.changed()
     await session.flush()
