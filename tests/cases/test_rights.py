@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
+from contracts.programmes import Rules
 from services.cases.referrals.forgetting import forget_expired
 from tests.cases.house import EVERYTHING, Accepted, House, alone, referral
 
@@ -18,6 +19,8 @@ TERMS = {
     "until": (datetime.now(UTC) + timedelta(days=180)).isoformat(),
 }
 
+OTHER = "ettc-iraq"
+
 
 async def closed(house: House, body: dict[str, Any] | None = None) -> Accepted:
     accepted = await house.accepted(body)
@@ -27,6 +30,17 @@ async def closed(house: House, body: dict[str, Any] | None = None) -> Accepted:
     )
     assert done.status_code == 200, done.text
     return accepted
+
+
+async def implemented_twice(house: House) -> tuple[str, dict[str, Any]]:
+    """Somebody who returned with one organisation and then with another, and the latter's referral."""
+    person = (await closed(house, alone())).people[0]
+    await house.post(f"/returnees/{person}/share", TERMS | {"organisation": OTHER})
+    again = await house.submit(alone(requested_partner=OTHER))
+    binding = {"people": [{"index": 0, "returnee_id": person}]}
+    answer = await house.accept(again["id"], binding, who=OTHER)
+    assert answer.status_code == 200, answer.text
+    return person, answer.json()
 
 
 async def erase(house: House, returnee_id: str, who: str = "frontex") -> Any:
@@ -80,6 +94,19 @@ class TestShare:
         assert again.status_code == 403
         found = await house.post("/returnees/search", {"q": "Oebaidi"}, who="mercy-hands")
         assert found.json()["items"] == []
+
+    async def test_after_a_merge_it_ends_under_every_id(self, house: House) -> None:
+        one, into = [(await house.accepted(alone())).people[0] for _ in range(2)]
+        await house.post(f"/returnees/{one}/share", TERMS)
+        at = f"/returnees/{one}"
+        await house.post(f"{at}/merge", {"into": into}, etag=await house.etag(at))
+        sooner = (datetime.now(UTC) + timedelta(days=30)).isoformat()
+        assert (await house.post(f"{at}/share", TERMS | {"until": sooner})).status_code == 201
+        assert (await house.types(one))[-1] == "returnee.unshared"
+        ended = await house.post(f"{at}/unshare", {"organisation": "mercy-hands"})
+        assert ended.status_code == 200, ended.text
+        for each in (one, into):
+            assert (await house.get(f"/returnees/{each}", "mercy-hands")).status_code == 404
 
     @pytest.mark.parametrize("until", ["2020-01-01T00:00:00Z", "2199-01-01T00:00:00Z"])
     async def test_it_ends_some_day(self, house: House, until: str) -> None:
@@ -187,6 +214,77 @@ class TestRestrictions:
         body = {"organisation": "iom-iraq", "reason": "objection"}
         assert (await house.post(f"/returnees/{person}/restrictions", body)).status_code == 409
 
+    async def test_what_stands_is_undone_by_nobody_else(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Rules, "implementers", lambda *_: ("iom-iraq", OTHER))
+        person = (await closed(house, alone())).people[0]
+        at = f"/returnees/{person}"
+        await house.post(f"{at}/share", TERMS | {"organisation": "fedasil"})
+        body = {"organisation": "fedasil", "reason": "safety"}
+        assert (await house.post(f"{at}/restrictions", body)).status_code == 201
+        assert (await house.get(at, "fedasil")).status_code == 404  # nor by what was shared
+        assert (await house.post(f"{at}/share", TERMS | {"organisation": "fedasil"})).status_code == 409
+        again = await house.submit(alone())
+        binding = {"people": [{"index": 0, "returnee_id": person}]}
+        refused = await house.accept(again["id"], binding)
+        assert [each["code"] for each in refused.json()["errors"]] == ["restricted"]
+        assert (await house.post(f"{at}/restrictions", body)).status_code == 409
+        await house.post(f"{at}/restrictions", body | {"lifted": True})
+        assert (await house.accept(again["id"], binding)).status_code == 200
+        assert (await house.post(f"{at}/restrictions", body)).status_code == 201
+        assert (await house.get(at, "fedasil")).status_code == 404
+
+    async def test_no_case_goes_to_who_is_kept_from_somebody_in_it(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Rules, "implementers", lambda *_: ("iom-iraq", OTHER))
+        person, accepted = await implemented_twice(house)
+        body = {"organisation": "iom-iraq", "reason": "safety"}
+        kept = await house.post(f"/returnees/{person}/restrictions", body, who=OTHER)
+        assert kept.status_code == 201, kept.text
+        offer = {"to": "iom-iraq", "reason": "moved"}
+        refused = await house.post(f"/cases/{accepted['people'][0]['case_id']}/transfer", offer, who=OTHER)
+        assert refused.status_code == 409, refused.text
+
+    async def test_a_relative_does_not_lead_to_them(self, house: House) -> None:
+        accepted = await house.arrived()
+        person, child = accepted.people
+        body = {"organisation": "fedasil", "reason": "safety"}
+        await house.post(f"/returnees/{person}/restrictions", body)
+        assert (await house.get(f"/returnees/{child}", "fedasil")).status_code == 200
+        for path in ("", "/plan"):
+            assert (await house.get(f"/cases/{accepted.case_id}{path}", "fedasil")).status_code == 404
+        listed = (await house.get("/cases", "fedasil", limit=200)).json()["items"]
+        assert accepted.case_id not in [each["id"] for each in listed]
+
+    async def test_a_split_tells_it_again_for_projections(self, house: House) -> None:
+        body = referral()
+        body["people"].append(body["people"][0] | {"role": "spouse", "documents": []})
+        accepted = await house.arrived(body)
+        spouse = accepted.people[2]
+        kept = {"organisation": "fedasil", "reason": "safety"}
+        await house.post(f"/returnees/{spouse}/restrictions", kept)
+        at = f"/households/{accepted.household_id}"
+        split = {"members": [spouse], "principal": spouse, "reason": "separated"}
+        answer = await house.post(f"{at}/split", split, etag=await house.etag(at))
+        assert answer.status_code == 200, answer.text
+        assert (await house.get(f"/returnees/{spouse}", "fedasil")).status_code == 404
+        facts = await house.types(spouse)
+        assert facts.index("case.opened", facts.index("returnee.restricted")) < len(facts) - 1
+        assert facts[::-1].index("returnee.restricted") < facts[::-1].index("case.opened")
+
+    async def test_merging_does_not_lead_to_them(self, house: House) -> None:
+        one, other = [(await house.accepted(alone())).people[0] for _ in range(2)]
+        body = {"organisation": "fedasil", "reason": "safety"}
+        await house.post(f"/returnees/{other}/restrictions", body)
+        for a, b in ((one, other), (other, one)):
+            merged = await house.post(f"/returnees/{a}/merge", {"into": b}, etag=await house.etag(f"/returnees/{a}"))
+            assert merged.status_code == 409, merged.text
+        await house.post(f"/returnees/{one}/restrictions", body)
+        merged = await house.post(
+            f"/returnees/{one}/merge", {"into": other}, etag=await house.etag(f"/returnees/{one}")
+        )
+        assert merged.status_code == 200, merged.text
+
 
 class TestAccessReport:
     async def test_it_names_organisations_and_what_they_did(self, house: House) -> None:
@@ -222,6 +320,7 @@ class TestErase:
         assert (await house.post(f"{at}/reject", no, etag=await house.etag(at))).status_code == 200
         accepted = await closed(house, body | {"supersedes": rejected["id"]})
         person, child = accepted.people
+        assert (await erase(house, person, "iom-iraq")).status_code == 403
         answer = await erase(house, person)
         assert answer.status_code == 200, answer.text
         assert (await house.types(person))[-1] == "returnee.erased"

@@ -34,6 +34,7 @@ from services.cases.deadlines.schemas import DeadlineState
 from services.cases.models import CaseFile, CaseMember, Deadline, Resource, Returnee
 from services.cases.programmes import zone_of
 from services.cases.returnees.service import has_open_case
+from services.cases.rights import restricted
 
 Kept = TypeVar("Kept", bound=Resource)
 
@@ -57,8 +58,9 @@ def ids_of(case: CaseFile, member: CaseMember) -> dict[str, Any]:
 
 
 def seen_by(caller: Caller) -> ColumnElement[bool]:
-    """Cases of which the caller takes part in a member's return."""
-    return exists(select(1).where(CaseMember.case_id == CaseFile.id, visible(CaseMember.returnee_id, caller)))
+    """Cases of which the caller takes part in a member's return, and is kept from nobody in them."""
+    part = exists(select(1).where(CaseMember.case_id == CaseFile.id, visible(CaseMember.returnee_id, caller)))
+    return part & ~restricted.hides_case(CaseFile.id, caller)
 
 
 async def members_of(session: Session, case_ids: Iterable[UUID]) -> dict[UUID, list[CaseMember]]:
@@ -111,6 +113,7 @@ def worked_on(case_id: Any, caller: Caller) -> ColumnElement[bool]:
             case.id == case_id,
             (case.implementer == caller.organisation) & holds(of_case, {Role.PARTNER}, caller)
             | case.programme.in_(caller.programmes) & holds(of_case, {Role.PROGRAMME}, caller),
+            ~restricted.hides_case(case.id, caller),
         )
     )
 

@@ -47,6 +47,7 @@ from services.cases.referrals.schemas import (
     WithdrawIn,
 )
 from services.cases.returnees import service as returnees
+from services.cases.rights import restricted
 from services.cases.rights import service as rights
 from services.cases.travel import service as travel
 from services.cases.travel.schemas import JourneyState
@@ -521,7 +522,7 @@ async def accept(
     referral.implementer = _implementer(referral, body, caller, errors)
     roots = await aliases.resolve_all(session, [b.returnee_id for b in body.people if b.returnee_id is not None])
     bound = {b.index: roots[b.returnee_id] for b in body.people if b.returnee_id is not None}
-    known = await _known(session, bound, body, caller, errors)
+    known = await _known(session, bound, body, caller, {referral.sender, referral.implementer}, errors)
     if errors:
         raise invalid(*errors)
     referral.comment = body.comment or None
@@ -593,12 +594,20 @@ def _implementer(referral: Referral, body: AcceptIn, caller: Caller, errors: lis
 
 
 async def _known(
-    session: Session, bound: dict[int, UUID], body: AcceptIn, caller: Caller, errors: list[FieldError]
+    session: Session,
+    bound: dict[int, UUID],
+    body: AcceptIn,
+    caller: Caller,
+    taking_part: set[str],
+    errors: list[FieldError],
 ) -> dict[int, Returnee]:
     places = {binding.index: place for place, binding in enumerate(body.people)}
+    # Whoever knows them by another id of theirs may name them, or is named them as a candidate.
+    ids = await aliases.same_people(session, bound.values())
+    roots = {ids[each] for each in await returnees.known_ids(session, list(ids), caller)}
     statement = (
         select(Returnee)
-        .where(Returnee.id.in_(bound.values()), visible(Returnee.id, caller))
+        .where(Returnee.id.in_(roots), Returnee.erased_at.is_(None))
         .order_by(Returnee.id)
         .with_for_update(of=Returnee)
     )
@@ -616,6 +625,9 @@ async def _known(
             errors.append(
                 FieldError(pointer=pointer, code="case_open", detail="a returnee whose earlier cases are closed")
             )
+        elif kept := taking_part & await restricted.kept_from(session, [returnee_id]):
+            right = "a returnee from whom nobody is kept who would take part; lift the restriction first: "
+            errors.append(FieldError(pointer=pointer, code="restricted", detail=right + ", ".join(sorted(kept))))
         seen.add(returnee_id)
     return {index: found[returnee_id] for index, returnee_id in bound.items() if returnee_id in found}
 

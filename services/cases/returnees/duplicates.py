@@ -26,6 +26,7 @@ from services.cases.returnees.schemas import (
     MergeIn,
     Person,
 )
+from services.cases.rights import restricted
 
 COMPARED = 100
 SHOWN = 20
@@ -242,7 +243,7 @@ async def merge(
         The one under whom both are found.
 
     Raises:
-        Problem: 404, 403, 412, 422; 409 where they are one already.
+        Problem: 404, 403, 412, 422; 409 where they are one already, or an organisation is kept from one of them.
     """
     into = await aliases.resolve(session, body.into)
     rows = await lock_in_order(
@@ -264,6 +265,7 @@ async def merge(
         raise invalid(FieldError(pointer="/into", code="unknown_returnee", detail=right))
     if await aliases.is_alias(session, returnee_id) or into == returnee_id:
         raise state_conflict("merged", ["unmerge"], "merge")
+    await restricted.check_merge(session, await aliases.same_person(session, returnee_id), others)
     await aliases.merge(session, returnee_id, into)
     root = found[into]
     for row in (one, root):

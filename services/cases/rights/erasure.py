@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import CursorResult, delete, select, update
 
 from chassis import aliases, audit
-from chassis.access import participation
+from chassis.access import Role, participation
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
@@ -57,7 +57,7 @@ async def erase(
     returnee = await returnees.find(session, returnee_id, caller, lock=True)
     precondition.check(returnee.version)
     ids = await aliases.same_person(session, returnee.id)
-    if not returnees.WORKERS & await returnees.roles(session, ids, caller):
+    if Role.PROGRAMME not in await returnees.roles(session, ids, caller):
         raise Problem(FORBIDDEN, "the programme office decides on an erasure")
     people = list(
         await session.scalars(select(Returnee).where(Returnee.id.in_(ids)).order_by(Returnee.id).with_for_update())
