@@ -2,11 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
 
+from chassis.access import Role, grant, revoke
 from contracts.programmes import Rules
 from services.cases.referrals.forgetting import forget_expired
 from tests.cases.house import EVERYTHING, Accepted, House, alone, referral
@@ -22,11 +23,11 @@ TERMS = {
 OTHER = "ettc-iraq"
 
 
-async def closed(house: House, body: dict[str, Any] | None = None) -> Accepted:
-    accepted = await house.accepted(body)
+async def closed(house: House, body: dict[str, Any] | None = None, who: str = "iom-iraq") -> Accepted:
+    accepted = await house.accepted(body, who)
     path = f"/cases/{accepted.case_id}"
     done = await house.post(
-        f"{path}/close", {"reason": "withdrawn", "comment": "they stay"}, etag=await house.etag(path)
+        f"{path}/close", {"reason": "withdrawn", "comment": "they stay"}, etag=await house.etag(path, who), who=who
     )
     assert done.status_code == 200, done.text
     return accepted
@@ -310,6 +311,56 @@ class TestHoldings:
         assert (await house.get(path)).status_code == 403
 
 
+class TestEarlierImplementer:
+    """Who followed an earlier return still knows of the person; what comes later is not theirs to open or decide."""
+
+    async def test_it_opens_no_later_paper_and_decides_nothing(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Rules, "implementers", lambda *_: ("iom-iraq", OTHER))
+        person, later = await implemented_twice(house)
+        at = f"/returnees/{person}"
+        about = [{"case_id": later["people"][0]["case_id"]}, {"returnee_id": person}]
+        papers = [(await house.upload(b"%PDF-1.7", OTHER, kind="medical", **each)).json()["id"] for each in about]
+        assert (await house.upload(b"%PDF-1.7", kind="medical", returnee_id=person)).status_code == 403
+        assert (await house.get(at)).status_code == 200
+        for paper in papers:
+            assert (await house.get(f"/documents/{paper}/content")).status_code == 404
+            for who in (OTHER, "frontex"):
+                assert (await house.get(f"/documents/{paper}/content", who)).status_code == 200
+        hold = {"reason": "litigation", "comment": "x"}
+        refused = [
+            await house.call("PATCH", at, {"sex": "other"}, etag=await house.etag(at)),
+            await house.post(f"{at}/share", TERMS),
+            await house.post(f"{at}/legal-holds", hold),
+            await house.post(f"{at}/restrictions", {"organisation": "fedasil", "reason": "safety"}),
+        ]
+        assert [each.status_code for each in refused] == [403] * 4
+        assert (await house.post(f"{at}/legal-holds", hold, who=OTHER)).status_code == 201
+
+    async def test_who_was_told_of_one_does_not_merge_it_to_read_it(self, house: House) -> None:
+        own, told = [(await house.accepted(alone(sender=sender))).people[0] for sender in ("fedasil", "bamf")]
+        async with house.homeward.database.transaction() as session:
+            await revoke(session, UUID(told), Role.PARTNER, "iom-iraq")
+            await grant(session, [UUID(told)], Role.SHARED, "iom-iraq")
+        etag = await house.etag(f"/returnees/{own}")
+        assert (await house.get(f"/returnees/{told}")).json()["identity"] is None
+        assert (await house.post(f"/returnees/{own}/merge", {"into": told}, etag=etag)).status_code == 403
+
+    async def test_somebody_known_by_an_alias_is_bound(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Rules, "implementers", lambda *_: ("iom-iraq", OTHER))
+        mine = (await closed(house, alone())).people[0]
+        theirs = (await closed(house, alone(requested_partner=OTHER), OTHER)).people[0]
+        etag = await house.etag(f"/returnees/{mine}", "frontex")
+        merged = await house.post(f"/returnees/{mine}/merge", {"into": theirs}, who="frontex", etag=etag)
+        assert merged.status_code == 200, merged.text
+        assert (await house.get(f"/returnees/{mine}")).json()["id"] == theirs
+        again = await house.submit(alone())
+        answer = await house.accept(again["id"], {"people": [{"index": 0, "returnee_id": theirs}]})
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["people"][0]["returnee_id"] == theirs
+
+
 class TestErase:
     async def test_the_identity_is_gone_and_the_fact_stays(self, house: House) -> None:
         body = referral()
@@ -370,6 +421,22 @@ class TestErase:
         released = await house.post(f"{own}/release", etag=etag)
         assert released.status_code == 200, released.text
         assert (await erase(house, person)).status_code == 200
+
+    async def test_who_left_the_family_for_good_is_erased_or_comes_again(self, house: House) -> None:
+        accepted = await house.accepted()
+        child = accepted.people[1]
+        at = f"/households/{accepted.household_id}"
+        gone = {"returnee_id": child, "reason": "re_migrated", "on": "2026-04-01"}
+        left = await house.post(f"{at}/leave", gone, etag=await house.etag(at))
+        assert left.status_code == 200, left.text
+        again = await house.submit(alone())
+        answer = await house.accept(again["id"], {"people": [{"index": 0, "returnee_id": child}]})
+        assert answer.status_code == 200, answer.text
+        path = f"/cases/{answer.json()['people'][0]['case_id']}"
+        assert (await erase(house, child)).status_code == 409
+        done = await house.post(f"{path}/close", {"reason": "withdrawn"}, etag=await house.etag(path))
+        assert done.status_code == 200, done.text
+        assert (await erase(house, child)).status_code == 200
 
     async def test_an_open_case_refuses_it(self, house: House) -> None:
         person = (await house.accepted(alone())).people[0]

@@ -411,7 +411,7 @@ async def reopen(
     precondition.check(case.version)
     reason = case.closure_reason
     reopened = rules.reopened(case.state, case.state_before)
-    people = [member.returnee_id for member in members]
+    people = [member.returnee_id for member in members if member.left_on is None]
     # An acceptance that opens another one locks them too.
     await session.execute(select(Returnee.id).where(Returnee.id.in_(people)).order_by(Returnee.id).with_for_update())
     for returnee_id in people:

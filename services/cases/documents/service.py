@@ -5,10 +5,10 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, delete, or_, select
+from sqlalchemy import ColumnElement, Select, delete, or_, select
 
 from chassis import audit, jobs
-from chassis.access import holds, visible
+from chassis.access import Role, holds, visible
 from chassis.auth import Caller
 from chassis.db import Session
 from chassis.documents import Documents
@@ -17,30 +17,35 @@ from chassis.ids import new_id
 from contracts.codes import DocumentKind
 from contracts.programmes import last_day
 from contracts.sourced import Unit
-from services.cases.cases.service import WORKERS, clock, worked_on
+from services.cases.cases.service import WORKERS, clock, seen_by, worked_on
 from services.cases.documents.kinds import Readers, handling
-from services.cases.models import CaseMember, Referral, Returnee, StoredDocument
+from services.cases.models import CaseFile, CaseMember, Referral, Returnee, StoredDocument
 from services.cases.programmes import programmes
+from services.cases.returnees import service as returnees
 
 REMOVE = "cases.document.remove"
 AT_ONCE = 200
 
 
-def _takes_part(subject: Any, caller: Caller) -> ColumnElement[bool]:
-    """Whether the caller takes part, in a capacity to which the kind is open."""
-    everybody = [kind for kind, how in handling().items() if how.readers is Readers.EVERYBODY]
-    return or_(and_(StoredDocument.kind.in_(everybody), visible(subject, caller)), holds(subject, WORKERS, caller))
+def _works_with_person(returnee_id: Any, caller: Caller) -> ColumnElement[bool]:
+    """Whether the caller works with a person now, or uploaded the paper about them when it did."""
+    own = (StoredDocument.organisation == caller.organisation) & holds(returnee_id, {Role.PARTNER}, caller)
+    return returnees.works_under(returnee_id, caller) | own
 
 
 def listed(caller: Caller) -> Select[Any]:
     """The documents that the caller may know of: of what it takes part in, and of kinds that are open to it."""
     kinds = [kind for kind, how in handling().items() if how.scope is None or how.scope in caller.scopes]
-    of_case = select(1).where(CaseMember.case_id == StoredDocument.case_id, _takes_part(CaseMember.returnee_id, caller))
-    about = or_(
-        StoredDocument.returnee_id.is_not(None) & _takes_part(StoredDocument.returnee_id, caller),
-        StoredDocument.referral_id.is_not(None) & _takes_part(StoredDocument.referral_id, caller),
-        of_case.exists(),
+    everybody = [kind for kind, how in handling().items() if how.readers is Readers.EVERYBODY]
+    person, case, referral = StoredDocument.returnee_id, StoredDocument.case_id, StoredDocument.referral_id
+    seen = select(1).where(CaseFile.id == case, seen_by(caller)).exists()
+    takes_part = or_(visible(person, caller), visible(referral, caller), seen)
+    works = or_(
+        person.is_not(None) & _works_with_person(person, caller),
+        referral.is_not(None) & holds(referral, WORKERS, caller),
+        case.is_not(None) & worked_on(case, caller),
     )
+    about = or_(StoredDocument.kind.in_(everybody) & takes_part, works)
     return select(StoredDocument).where(StoredDocument.kind.in_(kinds), about)
 
 
@@ -153,9 +158,8 @@ async def _require_part(session: Session, name: str, subject: UUID, readers: Rea
     else:
         model = Returnee if name == "returnee_id" else Referral
         row = await session.scalar(select(model.id).where(model.id == subject, visible(model.id, caller)))
-        works = bool(row) and await session.scalar(
-            select(model.id).where(model.id == subject, holds(model.id, WORKERS, caller))
-        )
+        working = returnees.works_under(subject, caller) if model is Returnee else holds(model.id, WORKERS, caller)
+        works = bool(row) and await session.scalar(select(model.id).where(model.id == subject, working))
     if row is None:
         raise Problem(NOT_FOUND)
     if readers is Readers.IMPLEMENTERS and not works:

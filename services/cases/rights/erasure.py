@@ -14,7 +14,6 @@ from chassis.db import Session, now
 from chassis.errors import CONFLICT, FORBIDDEN, Problem
 from chassis.outbox import publish
 from contracts.cases import ReturneeErased
-from contracts.codes import CaseState
 from services.cases.documents import service as documents
 from services.cases.models import (
     AccessRequest,
@@ -64,13 +63,7 @@ async def erase(
     )
     if await service.holds(session, ids, standing=True):
         raise Problem(CONFLICT, "a legal hold stands against it; release that first")
-    open_case = await session.scalar(
-        select(CaseFile.id)
-        .join(CaseMember, CaseMember.case_id == CaseFile.id)
-        .where(CaseMember.returnee_id.in_(ids), CaseFile.state != CaseState.CLOSED)
-        .limit(1)
-    )
-    if open_case is not None:
+    if await returnees.has_open_case(session, returnee.id):
         raise Problem(CONFLICT, "a case of theirs is open; close that first")
     at = await service.clock(session)
     for person in people:
