@@ -1,6 +1,6 @@
 """Cases: opened by acceptance, moved by arrivals and plans, assigned, closed and reopened."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -72,6 +72,29 @@ async def members_of(session: Session, case_ids: Iterable[UUID]) -> dict[UUID, l
     for row in rows:
         found[row.case_id].append(row)
     return found
+
+
+async def members_shown(
+    session: Session, case_ids: Iterable[UUID], worked_on: Collection[UUID], caller: Caller
+) -> dict[UUID, list[CaseMember]]:
+    """The same as the caller may know of them.
+
+    Args:
+        session: The session.
+        case_ids: The cases.
+        worked_on: Those of them that the caller works on, and knows everybody of.
+        caller: Who asks: of the other cases it knows those in whose return it takes part.
+    """
+    members = await members_of(session, case_ids)
+    of_others = {row.returnee_id for case_id, rows in members.items() if case_id not in worked_on for row in rows}
+    if not of_others:
+        return members
+    seen = select(Returnee.id).where(Returnee.id.in_(of_others), visible(Returnee.id, caller))
+    known = set(await session.scalars(seen))
+    return {
+        case_id: [row for row in rows if case_id in worked_on or row.returnee_id in known]
+        for case_id, rows in members.items()
+    }
 
 
 async def find(session: Session, case_id: UUID, caller: Caller, *, lock: bool = False) -> CaseFile:
