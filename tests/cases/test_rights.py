@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from chassis.access import Role, grant, revoke
 from contracts.programmes import Rules
+from services.cases.documents.service import REMOVE
 from services.cases.referrals.forgetting import forget_expired
 from tests.cases.house import EVERYTHING, Accepted, House, alone, referral
 
@@ -391,6 +392,27 @@ class TestErase:
         seen = (await house.get(f"/referrals/{accepted.id}", "fedasil")).json()
         assert seen["content"] is None
         assert await tables_with(house, body["external_reference"]) == []
+
+    async def test_the_papers_of_a_case_go_with_the_last_of_its_people(self, house: House) -> None:
+        accepted = await closed(house)
+        about = {"case_id": accepted.case_id}
+        kinds = ("plan_agreement", "delivery", "identity", "invoice")
+        papers = [(await house.upload(b"%PDF-1.7", kind=kind, **about)).json()["id"] for kind in kinds]
+
+        async def left() -> list[str]:
+            async with house.homeward.database.transaction() as session:
+                kept = text("SELECT kind FROM document WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY kind")
+                taken_out = text("SELECT count(*) FROM job WHERE kind = :kind AND key = ANY(:ids)")
+                rows = list(await session.scalars(kept, {"ids": papers}))
+                going = await session.scalar(taken_out, {"kind": REMOVE, "ids": papers})
+                assert going == len(papers) - len(rows)
+                return rows
+
+        first, last = accepted.people
+        assert (await erase(house, first)).json()["scrubbed"]["documents"] == 0
+        assert await left() == sorted(kinds)
+        assert (await erase(house, last)).json()["scrubbed"]["documents"] == 3
+        assert await left() == ["invoice"]  # which the accounts need
 
     async def test_what_nobody_accepted_is_forgotten_in_time(self, house: House) -> None:
         body = alone(notes="Zzarquon told it")

@@ -1,25 +1,25 @@
 """Documents: uploaded, opened by who may, and forgotten when their time is over."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, delete, or_, select
+from sqlalchemy import ColumnElement, Select, delete, or_, select, union_all
 
-from chassis import audit, jobs
+from chassis import aliases, audit, jobs
 from chassis.access import Role, holds, visible
 from chassis.auth import Caller
 from chassis.db import Session
 from chassis.documents import Documents
 from chassis.errors import CONFLICT, FORBIDDEN, NOT_FOUND, FieldError, Problem, invalid
 from chassis.ids import new_id
-from contracts.codes import DocumentKind
+from contracts.codes import CaseState, DocumentKind
 from contracts.programmes import last_day
 from contracts.sourced import Unit
 from services.cases.cases.service import WORKERS, clock, seen_by, worked_on
 from services.cases.documents.kinds import Readers, handling
-from services.cases.models import CaseFile, CaseMember, Referral, Returnee, StoredDocument
+from services.cases.models import CaseFile, CaseMember, LegalHold, Referral, ReferralPerson, Returnee, StoredDocument
 from services.cases.programmes import programmes
 from services.cases.returnees import service as returnees
 
@@ -185,6 +185,17 @@ async def forget(session: Session, returnee_id: UUID) -> int:
     return await _remove_later(session, list(rows))
 
 
+async def forget_of_cases(session: Session, case_ids: Sequence[UUID]) -> int:
+    """Forget the documents about cases of which nobody is left, but for those that the accounts need; how many."""
+    kept = [kind for kind, how in handling().items() if how.accounts]
+    rows = await session.scalars(
+        delete(StoredDocument)
+        .where(StoredDocument.case_id.in_(case_ids), StoredDocument.kind.not_in(kept))
+        .returning(StoredDocument.id)
+    )
+    return await _remove_later(session, list(rows))
+
+
 async def forget_of_referral(session: Session, referral_id: UUID) -> int:
     """Forget the documents about a referral of which nobody is left; how many."""
     rows = await session.scalars(
@@ -194,18 +205,54 @@ async def forget_of_referral(session: Session, referral_id: UUID) -> int:
 
 
 async def forget_expired(session: Session) -> int:
-    """Forget documents whose time is over; how many."""
+    """Forget documents whose time is over, unless a legal hold or an open case of somebody's needs them; how many."""
     today = (await clock(session)).date()
     expired = (
-        select(StoredDocument.id)
+        select(StoredDocument)
         .where(StoredDocument.keep_until < today)
         .order_by(StoredDocument.id)
         .limit(AT_ONCE)
         .with_for_update(skip_locked=True)
     )
-    ids = list(await session.scalars(expired))
+    ids: list[UUID] = []
+    rows = list(await session.scalars(expired))
+    while rows and len(ids) < AT_ONCE:
+        needed = await _needed(session, rows)
+        ids += [row.id for row in rows if row.id not in needed]
+        rows = list(await session.scalars(expired.where(StoredDocument.id > rows[-1].id)))
     await session.execute(delete(StoredDocument).where(StoredDocument.id.in_(ids)))
     return await _remove_later(session, ids)
+
+
+async def _needed(session: Session, rows: Sequence[StoredDocument]) -> set[UUID]:
+    """Those of some documents that are about somebody, alone or with others, of whom data are held or a case is open.
+
+    A person is asked for under all their ids.
+    """
+    about: dict[UUID | None, set[UUID]] = {row.returnee_id: {row.returnee_id} for row in rows if row.returnee_id}
+    with_others: Any = union_all(
+        select(CaseMember.case_id.label("subject"), CaseMember.returnee_id).where(
+            CaseMember.case_id.in_([row.case_id for row in rows])
+        ),
+        select(ReferralPerson.referral_id, ReferralPerson.returnee_id).where(
+            ReferralPerson.referral_id.in_([row.referral_id for row in rows]), ReferralPerson.returnee_id.is_not(None)
+        ),
+    )
+    for subject, returnee_id in await session.execute(with_others):
+        about.setdefault(subject, set()).add(returnee_id)
+    ids = await aliases.same_people(session, set().union(*about.values()))
+    needed = union_all(
+        select(LegalHold.returnee_id).where(LegalHold.returnee_id.in_(ids), LegalHold.released_at.is_(None)),
+        select(CaseMember.returnee_id)
+        .join(CaseFile, CaseFile.id == CaseMember.case_id)
+        .where(CaseMember.returnee_id.in_(ids), CaseFile.state != CaseState.CLOSED),
+    )
+    people = {ids[returnee_id] for returnee_id in await session.scalars(needed)}
+    return {
+        row.id
+        for row in rows
+        if any(ids[each] in people for each in about.get(row.returnee_id or row.case_id or row.referral_id, ()))
+    }
 
 
 async def forget_unknown(session: Session, stored: list[UUID]) -> int:

@@ -138,7 +138,8 @@ async def _scrub(session: Session, ids: Sequence[UUID]) -> dict[str, int]:
             .where(ServiceReferral.returnee_id.in_(ids))
             .values(provider=ERASED, purpose=ERASED, comment=None)
         ),
-        "documents": sum([await documents.forget(session, each) for each in ids]),
+        "documents": sum([await documents.forget(session, each) for each in ids])
+        + await documents.forget_of_cases(session, alone),
         "shares": await count(
             update(Share).where(Share.returnee_id.in_(ids), Share.ended_at.is_(None)).values(ended_at=now())
         ),
