@@ -10,7 +10,9 @@ from sqlalchemy import text
 from chassis.access import Role, grant, revoke
 from contracts.programmes import Rules
 from services.cases.documents.service import REMOVE
+from services.cases.models import Base
 from services.cases.referrals.forgetting import forget_expired
+from services.cases.rights.holdings import HOLDINGS, OF_NOBODY
 from tests.cases.house import EVERYTHING, Accepted, House, alone, referral
 
 TERMS = {
@@ -296,6 +298,17 @@ class TestAccessReport:
         assert ("fedasil", "read-identity") in {(row["organisation"], row["action"]) for row in rows}
         assert (await house.get(f"/returnees/{person}/access-report", "fedasil")).status_code == 403
 
+    async def test_opening_a_paper_is_in_it_whatever_it_is_about(self, house: House) -> None:
+        accepted = await house.accepted(alone())
+        person = accepted.people[0]
+        abouts = ({"returnee_id": person}, {"case_id": accepted.case_id}, {"referral_id": accepted.id})
+        papers = [(await house.upload(b"%PDF-1.7", kind="consent", **about)).json()["id"] for about in abouts]
+        for paper in papers:
+            await house.get(f"/documents/{paper}/content", "fedasil")
+        rows = (await house.get(f"/returnees/{person}/access-report")).json()["items"]
+        opened = {row["resource_id"] for row in rows if (row["organisation"], row["action"]) == ("fedasil", "open")}
+        assert opened == set(papers)
+
 
 class TestHoldings:
     async def test_everything_is_there_for_our_own_services(self, house: House) -> None:
@@ -310,6 +323,35 @@ class TestHoldings:
         assert ("homeward", "export") in {(row["organisation"], row["action"]) for row in rows}
         assert {"case_file", "case_member", "consent", "household_member", "referral_person"} <= set(held["tables"])
         assert (await house.get(path)).status_code == 403
+
+    async def test_what_may_be_said_of_another_is_shown_to_who_is_alone_in_it(self, house: House) -> None:
+        told = {"notes": "Told in confidence", "vulnerabilities": [{"kind": "elderly", "status": "confirmed"}]}
+        family, single = await house.accepted(referral(**told)), await house.accepted(alone(**told))
+        shown = []
+        for accepted in (family, single):
+            await house.post(f"/referrals/{accepted.id}/messages", {"body": "They need a lift"})
+            for about in ({"case_id": accepted.case_id}, {"referral_id": accepted.id}):
+                await house.upload(b"%PDF-1.7", kind="consent", **about)
+            at = f"/holdings/{accepted.people[0]}"
+            shown.append((await house.get(at, "internal", scopes="internal")).json())
+        of_whom = {"referral.vulnerabilities", "referral.requested_assistance", "referral.notes"}
+        of_one = {"document", "referral_message", *of_whom}
+        assert [of_one & set(each["withheld"]) for each in shown] == [of_one, set()]
+        assert [len(each["tables"].get("document", [])) for each in shown] == [0, 2]
+        assert [len(each["tables"].get("referral_message", [])) for each in shown] == [0, 1]
+        assert [each["tables"]["referral"][0].get("notes") for each in shown] == [None, "Told in confidence"]
+        assert all(each["tables"]["journey"] for each in shown)
+
+    async def test_no_table_is_forgotten(self, house: House) -> None:
+        async with house.homeward.database.transaction() as session:
+            further, _ = await HOLDINGS.more(session, [uuid4()])
+        followed = set(HOLDINGS.columns)  # from the rows that name somebody to what belongs to them
+        for table in Base.metadata.sorted_tables:
+            above = {each.referred_table.name for each in table.foreign_key_constraints}
+            if "returnee_id" in table.c or above & followed:
+                followed.add(table.name)
+        reached = followed | further.keys() | HOLDINGS.withheld | OF_NOBODY
+        assert {table.name for table in Base.metadata.sorted_tables} <= reached
 
 
 class TestEarlierImplementer:

@@ -6,7 +6,7 @@ from itertools import product
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import String, cast, select, update
+from sqlalchemy import Select, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis import audit
@@ -23,12 +23,17 @@ from services.cases.models import (
     AccessRequest,
     CaseFile,
     CaseMember,
+    Deadline,
+    HouseholdMember,
     LegalHold,
     PersonConsent,
     Referral,
     ReferralPerson,
     Restriction,
+    ServiceReferral,
     Share,
+    StoredDocument,
+    Survey,
 )
 from services.cases.returnees import service as returnees
 from services.cases.rights import restricted
@@ -434,13 +439,25 @@ async def holds(session: Session, ids: Sequence[UUID], *, standing: bool = False
 
 async def accesses(session: Session, ids: Sequence[UUID], limit: int) -> list[Any]:
     """Who read or changed something about a person in this service, newest first: organisations, never persons."""
-    cases = select(cast(CaseMember.case_id, String)).where(CaseMember.returnee_id.in_(ids))
-    referrals = select(cast(ReferralPerson.referral_id, String)).where(ReferralPerson.returnee_id.in_(ids))
-    log = audit.audit
-    about = (
-        ((log.c.resource == "returnee") & log.c.resource_id.in_([str(each) for each in ids]))
-        | ((log.c.resource == "case") & log.c.resource_id.in_(cases))
-        | ((log.c.resource == "referral") & log.c.resource_id.in_(referrals))
-    )
-    rows = await session.execute(select(log).where(about).order_by(log.c.id.desc()).limit(limit))
+    cases = select(CaseMember.case_id).where(CaseMember.returnee_id.in_(ids))
+    referrals = select(ReferralPerson.referral_id).where(ReferralPerson.returnee_id.in_(ids))
+    paper, deadline = StoredDocument, Deadline
+    about: dict[str, Select[Any]] = {
+        "case": cases,
+        "referral": referrals,
+        "household": select(HouseholdMember.household_id).where(HouseholdMember.returnee_id.in_(ids)),
+        "document": select(paper.id).where(
+            paper.returnee_id.in_(ids) | paper.case_id.in_(cases) | paper.referral_id.in_(referrals)
+        ),
+        "survey": select(Survey.id).where(Survey.returnee_id.in_(ids)),
+        "service-referral": select(ServiceReferral.id).where(ServiceReferral.returnee_id.in_(ids)),
+        "deadline": select(deadline.id).where(deadline.case_id.in_(cases) | deadline.referral_id.in_(referrals)),
+    }
+    log = audit.audit.c
+    # Asked one after another, so that the log is read by its index.
+    found = {"returnee": list(ids)} | {name: list(await session.scalars(rows)) for name, rows in about.items()}
+    wanted = [
+        (log.resource == name) & log.resource_id.in_([str(each) for each in those]) for name, those in found.items()
+    ]
+    rows = await session.execute(select(audit.audit).where(or_(*wanted)).order_by(log.id.desc()).limit(limit))
     return list(rows)
