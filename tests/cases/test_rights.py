@@ -246,8 +246,24 @@ class TestRestrictions:
         kept = await house.post(f"/returnees/{person}/restrictions", body, who=OTHER)
         assert kept.status_code == 201, kept.text
         offer = {"to": "iom-iraq", "reason": "moved"}
-        refused = await house.post(f"/cases/{accepted['people'][0]['case_id']}/transfer", offer, who=OTHER)
+        case_id = accepted["people"][0]["case_id"]
+        refused = await house.post(f"/cases/{case_id}/transfer", offer, who=OTHER)
         assert refused.status_code == 409, refused.text
+        done = await house.post(
+            f"/cases/{case_id}/close",
+            {"reason": "withdrawn"},
+            who=OTHER,
+            etag=await house.etag(f"/cases/{case_id}", OTHER),
+        )
+        assert done.status_code == 200, done.text
+        (first,) = {*(await house.get(f"/returnees/{person}", "frontex")).json()["case_ids"]} - {case_id}
+        again = await house.post(
+            f"/cases/{first}/reopen",
+            {"reason": "in_contact_again"},
+            who="frontex",
+            etag=await house.etag(f"/cases/{first}", "frontex"),
+        )
+        assert (again.status_code, "restriction" in again.json()["detail"]) == (409, True)
 
     async def test_a_relative_does_not_lead_to_them(self, house: House) -> None:
         accepted = await house.arrived()
@@ -257,8 +273,9 @@ class TestRestrictions:
         assert (await house.get(f"/returnees/{child}", "fedasil")).status_code == 200
         for path in ("", "/plan"):
             assert (await house.get(f"/cases/{accepted.case_id}{path}", "fedasil")).status_code == 404
-        listed = (await house.get("/cases", "fedasil", limit=200)).json()["items"]
-        assert accepted.case_id not in [each["id"] for each in listed]
+        for path in ("/cases", "/deadlines"):
+            listed = (await house.get(path, "fedasil", limit=200)).json()["items"]
+            assert accepted.case_id not in {each.get("case_id", each["id"]) for each in listed}
 
     async def test_a_split_tells_it_again_for_projections(self, house: House) -> None:
         body = referral()

@@ -427,6 +427,8 @@ async def reopen(
 ) -> CaseFile:
     """Take a closed case up again where it was, unless somebody in it has another open case: nobody has two.
 
+    Nor where its implementing organisation is kept from somebody in it by now.
+
     Raises:
         Problem: 404, 403, 409, 412, 428.
     """
@@ -440,6 +442,7 @@ async def reopen(
     for returnee_id in people:
         if await has_open_case(session, returnee_id):
             raise Problem(CONFLICT, "a person of this case is in another one that is open")
+    await restricted.check(session, people, case.implementer)
     case.state = reopened
     case.state_before = case.closure_reason = case.closure_comment = None
     case.changed()

@@ -152,8 +152,7 @@ async def _require_part(session: Session, name: str, subject: UUID, readers: Rea
     """
     row: Any
     if name == "case_id":
-        members = select(CaseMember.case_id).where(CaseMember.case_id == subject)
-        row = await session.scalar(members.where(visible(CaseMember.returnee_id, caller)).limit(1))
+        row = await session.scalar(select(CaseFile.id).where(CaseFile.id == subject, seen_by(caller)))
         works = bool(row) and await session.scalar(select(worked_on(subject, caller)))
     else:
         model = Returnee if name == "returnee_id" else Referral
