@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ from chassis.settings import Settings
 from cli.client import GatewayClient
 from cli.demo import ALLOWANCE, Return, Walk, eventually, moved_to
 from cli.embedded import free_port
+from cli.kafka import ApacheKafka
 from cli.machine import Machine
 from cli.roles import ROLES
 from contracts.asyncapi import EVENTS
@@ -44,12 +46,23 @@ class Platform:
         home: Its folder.
         environment: Variables beside the ports.
         patience: Seconds for which its clients send again what does not get through.
+        kafka: A broker of its own that is not the platform's to start.
     """
 
-    def __init__(self, home: Path, environment: dict[str, str] | None = None, *, patience: float = 20) -> None:
+    def __init__(
+        self,
+        home: Path,
+        environment: dict[str, str] | None = None,
+        *,
+        patience: float = 20,
+        kafka: ApacheKafka | None = None,
+    ) -> None:
         self.home = home
         self.patience = patience
+        self.kafka = kafka
         chosen = {variable: str(free_port()) for variable in PORTS}
+        if kafka is not None:
+            chosen["HOMEWARD_KAFKA_BOOTSTRAP"] = kafka.bootstrap
         self.environment = dict(os.environ) | chosen | (environment or {})
         self.gateway = f"http://127.0.0.1:{chosen['HOMEWARD_GATEWAY_PORT']}"
         self.urls = {name: f"http://127.0.0.1:{chosen[role.port_variable]}" for name, role in ROLES.items()}
@@ -60,6 +73,8 @@ class Platform:
         self.output = home / "up.log"
         self.process: subprocess.Popen[bytes] | None = None
         self._clients: dict[tuple[str, str | None], GatewayClient] = {}
+        self._one_by_one = ThreadPoolExecutor(max_workers=1)
+        self._restarts: list[Future[None]] = []
 
     async def start(self) -> None:
         """Start it and wait until it says that it is ready."""
@@ -85,6 +100,7 @@ class Platform:
 
     async def stop(self) -> None:
         """Ctrl-C."""
+        await asyncio.gather(*map(asyncio.wrap_future, self._restarts))
         for client in self._clients.values():
             await client.close()
         if self.process is not None and self.process.poll() is None:
@@ -100,8 +116,11 @@ class Platform:
         return int(noted[name][0])
 
     def kill(self, name: str) -> None:
-        """`kill -9`; the supervisor starts it again."""
-        psutil.Process(self.pid(name)).kill()
+        """`kill -9`; the supervisor starts it again. Of a broker everything that it held is gone, too."""
+        if name == "Broker" and self.kafka is not None:
+            self._restarts.append(self._one_by_one.submit(self.kafka.restart_empty))
+        else:
+            psutil.Process(self.pid(name)).kill()
 
     @property
     def machine(self) -> Machine:
@@ -161,15 +180,22 @@ class Platform:
 async def running_platform(
     environment: dict[str, str] | None = None, *, patience: float = 20
 ) -> AsyncIterator[Platform]:
-    """A platform of its own for one test or module."""
+    """A platform of its own for one test or module; on Apache Kafka where HOMEWARD_TEST_KAFKA is `apache`."""
     home = Path(tempfile.mkdtemp(prefix=f"homeward-{secrets.token_hex(2)}-"))
     home.chmod(0o711)
-    platform = Platform(home, environment, patience=patience)
+    kafka = None
+    if os.environ.get("HOMEWARD_TEST_KAFKA") == "apache":
+        kafka = ApacheKafka(home / "kafka", free_port(), log=home / "kafka.log")
+    platform = Platform(home, environment, patience=patience, kafka=kafka)
     try:
+        if kafka is not None:
+            await asyncio.to_thread(kafka.start)
         await platform.start()
         yield platform
     finally:
         await platform.stop()
+        if kafka is not None:
+            kafka.kill()
         shutil.rmtree(home, ignore_errors=True)
 
 

@@ -105,6 +105,8 @@ class Returnee(Resource):
     identifiers: Mapped[list[dict[str, Any]]]
     terms: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
     """What they are looked up by; see `returnees.lookup`."""
+    known_to: Mapped[list[str]] = mapped_column(server_default=text("'{}'"), deferred=True)
+    """Organisations that take part or once did, kept by the database: where to look for them, not who may."""
     keys: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
     """Where possible duplicates are looked for; see `returnees.matching`."""
     found_by: Mapped[int] = mapped_column(server_default=text("0"))
@@ -117,7 +119,7 @@ class Returnee(Resource):
         Index("ix_returnee_keys", "keys", postgresql_using="gin"),
         CheckConstraint("birth_precision IN ('day', 'month', 'year', 'estimated')", name="birth_precision_known"),
         # Each search would read what is pending of a fast update.
-        Index("ix_returnee_terms", "terms", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
+        Index("ix_returnee_terms", "terms", "known_to", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
         Index("ix_returnee_found_by", "found_by"),
     )
 

@@ -30,8 +30,6 @@ from cli.main import app
 from tests.conftest import FreshDatabase, NewDatabase
 from tests.faults.world import World, new_world, record, running, until
 
-pytestmark = pytest.mark.kafka
-
 
 async def hear(world: World, consumer: Consumer, log: Sequence[Envelope]) -> None:
     """Apply events as if Kafka had brought them, after the head of the log."""

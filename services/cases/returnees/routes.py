@@ -68,15 +68,16 @@ async def search(body: SearchIn, session: SessionDep, caller: CallerDep) -> Foun
             FoundOut(
                 id=returnee.id,
                 score=round(score, 3),
-                names=service.person_of(returnee).names,
+                names=person.names,
                 sex=returnee.sex,
-                birth=service.person_of(returnee).birth,
+                birth=person.birth,
                 nationality=returnee.nationality,
                 household_id=places[returnee.id].household_id if returnee.id in places else None,
                 created_at=returnee.created_at,
                 updated_at=returnee.updated_at,
             )
             for returnee, score in found.people
+            for person in [service.person_of(returnee)]
         ],
         more=found.more,
     )
