@@ -12,9 +12,9 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from cli.kafka import ApacheKafka
 from cli.machine import Machine
 from cli.roles import ROLES
 from contracts.asyncapi import EVENTS
-from contracts.programmes import load_programmes
+from contracts.programmes import Programme, load_programmes
 from services.grants.budgets.verify import verify
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,8 +73,6 @@ class Platform:
         self.output = home / "up.log"
         self.process: subprocess.Popen[bytes] | None = None
         self._clients: dict[tuple[str, str | None], GatewayClient] = {}
-        self._one_by_one = ThreadPoolExecutor(max_workers=1)
-        self._restarts: list[Future[None]] = []
 
     async def start(self) -> None:
         """Start it and wait until it says that it is ready."""
@@ -100,7 +98,6 @@ class Platform:
 
     async def stop(self) -> None:
         """Ctrl-C."""
-        await asyncio.gather(*map(asyncio.wrap_future, self._restarts))
         for client in self._clients.values():
             await client.close()
         if self.process is not None and self.process.poll() is None:
@@ -116,11 +113,19 @@ class Platform:
         return int(noted[name][0])
 
     def kill(self, name: str) -> None:
-        """`kill -9`; the supervisor starts it again. Of a broker everything that it held is gone, too."""
+        """`kill -9`; the supervisor starts it again."""
+        psutil.Process(self.pid(name)).kill()
+
+    async def restart(self, name: str) -> None:
+        """`kill -9`, and wait until it is back; the `Broker` has lost everything that it held."""
         if name == "Broker" and self.kafka is not None:
-            self._restarts.append(self._one_by_one.submit(self.kafka.restart_empty))
-        else:
-            psutil.Process(self.pid(name)).kill()
+            await asyncio.to_thread(self.kafka.restart_empty)
+            return
+        before = self.said().count(f"{name} is back")
+        self.kill(name)
+        async with asyncio.timeout(120):
+            while self.said().count(f"{name} is back") == before:  # noqa: ASYNC110 - the supervisor says so
+                await asyncio.sleep(0.05)
 
     @property
     def machine(self) -> Machine:
@@ -199,6 +204,12 @@ async def running_platform(
         shutil.rmtree(home, ignore_errors=True)
 
 
+@cache
+def programmes() -> dict[str, Programme]:
+    """The programmes that the platform carries."""
+    return load_programmes(ROOT / "programmes")
+
+
 def example(reference: str | None = None, **replace: Any) -> dict[str, Any]:
     """A referral of `examples/`, under a reference of its own so that it can be sent again and again.
 
@@ -209,7 +220,7 @@ def example(reference: str | None = None, **replace: Any) -> dict[str, Any]:
     found = next(r for r in referrals if reference is None or r["external_reference"] == reference)
     stem = re.sub(r"[^A-Z0-9-]", "", found["external_reference"])
     today = datetime.now(UTC).date()
-    if found["travel"] and load_programmes(ROOT / "programmes")[found["programme"]].version_at(today) is not None:
+    if found["travel"] and programmes()[found["programme"]].version_at(today) is not None:
         found = moved_to(today, found)
     return found | {"external_reference": f"{stem}-{secrets.token_hex(4)}"} | replace
 
@@ -222,8 +233,7 @@ def shown_to(audience: Audience, event: dict[str, Any]) -> bool:
 
 def walk_of(platform: Platform) -> Walk:
     """The steps of the journey, through this platform's gateway."""
-    programmes = load_programmes(ROOT / "programmes").values()
-    return Walk(platform.client, {programme.id: programme.office for programme in programmes})
+    return Walk(platform.client, {programme.id: programme.office for programme in programmes().values()})
 
 
 async def walked(platform: Platform, content: dict[str, Any]) -> Return:

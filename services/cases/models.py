@@ -203,6 +203,8 @@ class CaseFile(Resource):
     """The implementing organisation's own office."""
     focal_point: Mapped[str | None]
     """User id in the implementing organisation."""
+    focal_points: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    """Who is or was it, as `<organisation>:<user id>`: none of them gives themselves more time."""
     governorate: Mapped[str]
     district: Mapped[str]
     address: Mapped[str]
@@ -356,6 +358,8 @@ class Deadline(Resource):
     rule: Mapped[dict[str, Any]]
     shifted_days: Mapped[int] = mapped_column(server_default=text("0"))
     """Days by which it is later than the rule says: extensions, and time in which the clocks stood."""
+    paused_on: Mapped[date | None]
+    """The first day on which its clock stood when it was last paused."""
     decision_reason: Mapped[str | None]
     """Why it was last extended or waived."""
     decision_comment: Mapped[str | None]

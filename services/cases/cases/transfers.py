@@ -124,7 +124,8 @@ async def accept(
     people = [member.returnee_id for member in members]
     await restricted.check(session, people, transfer.offered_to)
     before, case.implementer = case.implementer, transfer.offered_to
-    case.focal_point, case.office = body.focal_point, body.office
+    service.entrust(case, body.focal_point)
+    case.office = body.office
     case.changed()
     await session.flush()
     # The referral is about the whole family: it goes over with the case that it opened, not with one beside that.

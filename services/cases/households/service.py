@@ -223,6 +223,7 @@ async def _split_case(
         _tell(session, theirs, row.returnee_id, other.id, HouseholdChange.JOINED, row.member)
         await restricted.tell_again(session, row.returnee_id)
     await deadlines.copy(session, file, theirs, rows)
+    await cases.follow_lines(session, theirs, rows)
 
 
 async def _take_along(session: Session, before: UUID, after: UUID, people: Collection[UUID]) -> None:
