@@ -5,7 +5,7 @@ how to read it; what must not be shown is named, never silently missing.
 """
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 from uuid import UUID
@@ -27,11 +27,13 @@ COMMON = {table.name: table for table in (beneficiary, identity_copy, participat
 COMMON_COLUMNS = {"participation": "subject_id"}
 COMMON_SEALED = {"identity_copy.sealed": ("identity", "returnee_id")}
 
-More = Callable[[Session, list[UUID]], Awaitable[Mapping[str, list[dict[str, Any]]]]]
+Further = tuple[Mapping[str, list[dict[str, Any]]], Collection[str]]
+"""Rows by table, in the place of what was found there otherwise, and the names of what is not shown of them."""
+More = Callable[[Session, list[UUID]], Awaitable[Further]]
 
 
-async def _nothing_more(_: Session, __: list[UUID]) -> Mapping[str, list[dict[str, Any]]]:
-    return {}
+async def _nothing_more(_: Session, __: list[UUID]) -> Further:
+    return {}, ()
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,9 @@ async def held(session: Session, metadata: MetaData, what: Holdings, ids: list[U
             }
             for row in rows
         ]
-    more = {name: rows for name, rows in (await what.more(session, ids)).items() if rows}
+    further, hidden_of_it = await what.more(session, ids)
+    withheld |= set(hidden_of_it)
+    more = {name: rows for name, rows in further.items() if rows}
     return HoldingsOut(service="", returnee_ids=ids, tables=jsonable_encoder(shown | more), withheld=sorted(withheld))
 
 

@@ -197,18 +197,18 @@ class House:
         etag = await self.etag(f"/referrals/{referral_id}", options.get("who", "iom-iraq"))
         return await self.post(f"/referrals/{referral_id}/accept", body or {}, etag=etag, **options)
 
-    async def accepted(self, body: dict[str, Any] | None = None) -> Accepted:
+    async def accepted(self, body: dict[str, Any] | None = None, who: str = "iom-iraq") -> Accepted:
         submitted = await self.submit(body)
-        answer = await self.accept(submitted["id"])
+        answer = await self.accept(submitted["id"], who=who)
         assert answer.status_code == 200, answer.text
         document = answer.json()
         case_id = document["people"][0]["case_id"]
-        journeys = (await self.get(f"/referrals/{submitted['id']}/travel")).json()["items"]
+        journeys = (await self.get(f"/referrals/{submitted['id']}/travel", who)).json()["items"]
         return Accepted(
             id=UUID(submitted["id"]),
             case_id=case_id,
             people=[person["returnee_id"] for person in document["people"]],
-            household_id=(await self.get(f"/cases/{case_id}")).json()["household_id"],
+            household_id=(await self.get(f"/cases/{case_id}", who)).json()["household_id"],
             journey_id=journeys[0]["id"] if journeys else None,
         )
 

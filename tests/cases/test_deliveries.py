@@ -260,6 +260,17 @@ async def test_who_left_the_household_is_visited_in_the_case_of_their_own(house:
     assert "visit_after_delivery" in await deadlines(house, theirs)
 
 
+async def test_who_died_is_not_visited(house: House) -> None:
+    granted = await in_force(house, accepted=await house.arrived(), person=1)
+    accepted = granted.accepted
+    at = f"/households/{accepted.household_id}"
+    body = {"returnee_id": accepted.people[1], "on": "2026-04-01", "reason": "deceased"}
+    left = await house.post(f"{at}/leave", body, etag=await house.etag(at))
+    assert left.status_code == 200, left.text
+    await house.tell(granted.delivered(returnee_id=UUID(accepted.people[1])))
+    assert await granted.visits() == []
+
+
 async def test_one_record_of_a_line_whoever_delivers_it(house: House) -> None:
     granted = await in_force(house)
     await house.tell(*course(granted))

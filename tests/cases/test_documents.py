@@ -102,6 +102,9 @@ async def test_it_is_forgotten_when_its_time_is_over(house: House) -> None:
     accepted = await house.arrived(alone())
     document = (await house.upload(PDF, kind="quote", case_id=accepted.case_id)).json()["id"]
     kept = (await house.upload(PDF, kind="quote", case_id=accepted.case_id)).json()["id"]
+    case = f"/cases/{accepted.case_id}"
+    closed = await house.post(f"{case}/close", {"reason": "lost_contact"}, etag=await house.etag(case))
+    assert closed.status_code == 200, closed.text
     async with house.homeward.database.transaction() as session:
         await session.execute(
             text("UPDATE document SET keep_until = DATE '2020-01-01' WHERE id = CAST(:id AS uuid)"), {"id": document}
@@ -119,6 +122,37 @@ async def test_it_is_forgotten_when_its_time_is_over(house: House) -> None:
     assert (await house.get(f"/documents/{kept}/content")).status_code == 200
     folder = Path(str(house.homeward.settings.documents_url).removeprefix("file://"))
     assert not (folder / "documents" / document).exists()
+
+
+async def test_what_is_held_or_of_an_open_case_is_kept_though_its_time_is_over(house: House) -> None:
+    accepted, other = await house.accepted(), await house.accepted(alone())
+    person, child = accepted.people
+    abouts = ({"returnee_id": person}, {"case_id": accepted.case_id}, {"referral_id": accepted.id})
+    papers = [(await house.upload(PDF, kind="identity", **about)).json()["id"] for about in abouts]
+
+    async def forgotten() -> int:
+        async with house.homeward.database.transaction() as session:
+            over = text("UPDATE document SET keep_until = DATE '2020-01-01' WHERE id = ANY(CAST(:ids AS uuid[]))")
+            await session.execute(over, {"ids": papers})
+            return await forget_expired(session)
+
+    async def close(case_id: str) -> None:
+        at = f"/cases/{case_id}"
+        done = await house.post(f"{at}/close", {"reason": "withdrawn"}, etag=await house.etag(at))
+        assert done.status_code == 200, done.text
+
+    assert await forgotten() == 0
+    await close(accepted.case_id)
+    held = await house.post(f"/returnees/{child}/legal-holds", {"reason": "litigation", "comment": "a court asked"})
+    at = f"/returnees/{person}"
+    merged = await house.post(f"{at}/merge", {"into": other.people[0]}, etag=await house.etag(at))
+    assert merged.status_code == 200, merged.text
+    assert await forgotten() == 0  # by their other id they are in a case that is open
+    await close(other.case_id)
+    assert await forgotten() == 1  # what is about the child too is held
+    hold = f"/returnees/{child}/legal-holds/{held.json()['id']}"
+    await house.post(f"{hold}/release", etag=(await house.get(hold)).headers["etag"])
+    assert await forgotten() == 2
 
 
 class TestScan:

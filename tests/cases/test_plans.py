@@ -1,7 +1,7 @@
 """Plans: nobody loses work, nobody approves their own, the approved one stays in force while it is amended."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,7 +14,7 @@ from contracts.grants import GrantDelivered
 from contracts.training import CertificateInvalidated, CertificateRestored, EnrolmentCompleted, PlacementStarted
 from services.cases.plans import rules
 from services.cases.plans.schemas import PlanState
-from tests.cases.house import Accepted, House, alone, today
+from tests.cases.house import EVERYTHING, Accepted, House, alone, today
 
 
 def line(beneficiary: str, amount: str = "1500.00", **values: Any) -> dict[str, Any]:
@@ -249,6 +249,35 @@ class TestAmendment:
         body = {"lines": [line(other.people[0], id=theirs)]}
         refused = await house.call("PUT", path(other), body, new=True)
         assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "id_taken")
+
+    async def test_who_does_not_work_on_it_reads_of_their_own_people(self, house: House) -> None:
+        accepted = await house.arrived()
+        person, child = accepted.people
+        care = {"kind": "medical", "description": "Dialysis", "provider": "a-hospital"}
+        found = [{"criterion": "costs", "rating": "good", "comment": "Her aunt pays"}]
+        own = [line(child, "100", **care), line(child, "200", feasibility=found)]
+        await drafted(house, accepted, line(person, "700"), *own)
+        terms = {"organisation": "mercy-hands", "purpose": "referred_service", "legal_basis": "public_task"}
+        until = (datetime.now(UTC) + timedelta(days=30)).isoformat()
+        shared = await house.post(f"/returnees/{child}/share", terms | {"categories": [], "until": until})
+        assert shared.status_code == 201, shared.text
+
+        async def shown(who: str, scopes: str = EVERYTHING) -> list[tuple[Any, ...]]:
+            plan = (await house.get(path(accepted), who, scopes=scopes)).json()
+            case = (await house.get(f"/cases/{accepted.case_id}", who, scopes=scopes)).json()
+            assert {each["returnee_id"] for each in case["members"]} == {each["beneficiary"] for each in plan["lines"]}
+            names = ("kind", "group", "description", "provider")
+            return [(*(each[name] for name in names), bool(each["feasibility"])) for each in plan["lines"]]
+
+        tools = ("business", "economic", "Tools for a barber shop", None)
+        dialysis = ("medical", "care", "Dialysis", "a-hospital", False)
+        nameless = (None, "care", "", None, False)
+        assert await shown("iom-iraq") == [(*tools, False), dialysis, (*tools, True)]
+        assert await shown("mercy-hands") == [nameless, (*tools, False)]
+        assert await shown("fedasil") == [(*tools, False), dialysis, (*tools, False)]
+        assert await shown("fedasil", "cases:read") == [(*tools, False), nameless, (*tools, False)]
+        totals = (await house.get(path(accepted), "mercy-hands")).json()["totals"]
+        assert totals == [{"amount": "300.00", "currency": "EUR"}]
 
     async def test_a_referrer_reads_it_and_writes_nothing(self, house: House) -> None:
         accepted = await house.arrived(alone())

@@ -140,15 +140,25 @@ class TestVisibility:
         assert await shown("iom-iraq") == everything
         assert await shown("frontex") == ({"elderly"}, "")
 
-    async def test_who_was_only_asked_reads_no_name_afterwards(self, house: House) -> None:
+    @pytest.mark.parametrize("ends", ["withdrawn", "rejected", "expired"])
+    async def test_who_was_only_asked_knows_of_it_no_more(self, house: House, ends: str) -> None:
         document = await house.submit()
         path = f"/referrals/{document['id']}"
-        assert (await house.get(path)).json()["content"]
-        await house.post(f"{path}/withdraw", {}, who="fedasil")
-        seen = (await house.get(path)).json()
-        assert (seen["state"], seen["content"]) == ("withdrawn", None)
-        assert (await house.get(f"{path}/duplicates")).status_code == 404
-        assert (await house.get(path, "fedasil")).json()["content"]
+        passport = (await house.upload(b"%PDF-1.7", "fedasil", kind="identity", referral_id=document["id"])).json()
+        theirs = (path, f"{path}/duplicates", f"{path}/messages", f"/documents/{passport['id']}/content")
+        assert [(await house.get(each)).status_code for each in theirs] == [200] * 4
+        match ends:
+            case "withdrawn":
+                await house.post(f"{path}/withdraw", {}, who="fedasil")
+            case "rejected":
+                no = {"reason": "other", "comment": "Not here"}
+                await house.post(f"{path}/reject", no, etag=await house.etag(path))
+            case _:
+                await house.pass_deadline(document["id"], "referral_decision")
+                await house.pass_deadline(document["id"], "office_decision")
+        assert [(await house.get(each)).status_code for each in theirs] == [404] * 4
+        assert (await house.get(path, "fedasil")).json()["state"] == ends
+        assert (await house.get(theirs[-1], "fedasil")).status_code == 200
 
     async def test_it_is_found_by_its_reference_for_its_sender_only(self, house: House) -> None:
         body = referral()
@@ -405,14 +415,14 @@ class TestSilence:
         document = await house.submit()
         await house.pass_deadline(document["id"], "referral_decision")
         await house.pass_deadline(document["id"], "office_decision")
-        assert (await house.get(f"/referrals/{document['id']}")).json()["state"] == "expired"
+        assert (await house.get(f"/referrals/{document['id']}", "fedasil")).json()["state"] == "expired"
         assert (await house.types(document["id"]))[-1] == "referral.expired"
 
     async def test_the_senders_silence_expires_it(self, house: House) -> None:
         document = await house.submit()
         await house.post(f"/referrals/{document['id']}/request-information", {"question": "Which flight?"})
         await house.pass_deadline(document["id"], "information")
-        assert (await house.get(f"/referrals/{document['id']}")).json()["state"] == "expired"
+        assert (await house.get(f"/referrals/{document['id']}", "fedasil")).json()["state"] == "expired"
 
     async def test_a_job_that_comes_too_early_or_twice_does_nothing(self, house: House) -> None:
         document = await house.submit()

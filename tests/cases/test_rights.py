@@ -2,12 +2,17 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
 
+from chassis.access import Role, grant, revoke
+from contracts.programmes import Rules
+from services.cases.documents.service import REMOVE
+from services.cases.models import Base
 from services.cases.referrals.forgetting import forget_expired
+from services.cases.rights.holdings import HOLDINGS, OF_NOBODY
 from tests.cases.house import EVERYTHING, Accepted, House, alone, referral
 
 TERMS = {
@@ -18,15 +23,28 @@ TERMS = {
     "until": (datetime.now(UTC) + timedelta(days=180)).isoformat(),
 }
 
+OTHER = "ettc-iraq"
 
-async def closed(house: House, body: dict[str, Any] | None = None) -> Accepted:
-    accepted = await house.accepted(body)
+
+async def closed(house: House, body: dict[str, Any] | None = None, who: str = "iom-iraq") -> Accepted:
+    accepted = await house.accepted(body, who)
     path = f"/cases/{accepted.case_id}"
     done = await house.post(
-        f"{path}/close", {"reason": "withdrawn", "comment": "they stay"}, etag=await house.etag(path)
+        f"{path}/close", {"reason": "withdrawn", "comment": "they stay"}, etag=await house.etag(path, who), who=who
     )
     assert done.status_code == 200, done.text
     return accepted
+
+
+async def implemented_twice(house: House) -> tuple[str, dict[str, Any]]:
+    """Somebody who returned with one organisation and then with another, and the latter's referral."""
+    person = (await closed(house, alone())).people[0]
+    await house.post(f"/returnees/{person}/share", TERMS | {"organisation": OTHER})
+    again = await house.submit(alone(requested_partner=OTHER))
+    binding = {"people": [{"index": 0, "returnee_id": person}]}
+    answer = await house.accept(again["id"], binding, who=OTHER)
+    assert answer.status_code == 200, answer.text
+    return person, answer.json()
 
 
 async def erase(house: House, returnee_id: str, who: str = "frontex") -> Any:
@@ -80,6 +98,19 @@ class TestShare:
         assert again.status_code == 403
         found = await house.post("/returnees/search", {"q": "Oebaidi"}, who="mercy-hands")
         assert found.json()["items"] == []
+
+    async def test_after_a_merge_it_ends_under_every_id(self, house: House) -> None:
+        one, into = [(await house.accepted(alone())).people[0] for _ in range(2)]
+        await house.post(f"/returnees/{one}/share", TERMS)
+        at = f"/returnees/{one}"
+        await house.post(f"{at}/merge", {"into": into}, etag=await house.etag(at))
+        sooner = (datetime.now(UTC) + timedelta(days=30)).isoformat()
+        assert (await house.post(f"{at}/share", TERMS | {"until": sooner})).status_code == 201
+        assert (await house.types(one))[-1] == "returnee.unshared"
+        ended = await house.post(f"{at}/unshare", {"organisation": "mercy-hands"})
+        assert ended.status_code == 200, ended.text
+        for each in (one, into):
+            assert (await house.get(f"/returnees/{each}", "mercy-hands")).status_code == 404
 
     @pytest.mark.parametrize("until", ["2020-01-01T00:00:00Z", "2199-01-01T00:00:00Z"])
     async def test_it_ends_some_day(self, house: House, until: str) -> None:
@@ -187,6 +218,94 @@ class TestRestrictions:
         body = {"organisation": "iom-iraq", "reason": "objection"}
         assert (await house.post(f"/returnees/{person}/restrictions", body)).status_code == 409
 
+    async def test_what_stands_is_undone_by_nobody_else(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Rules, "implementers", lambda *_: ("iom-iraq", OTHER))
+        person = (await closed(house, alone())).people[0]
+        at = f"/returnees/{person}"
+        await house.post(f"{at}/share", TERMS | {"organisation": "fedasil"})
+        body = {"organisation": "fedasil", "reason": "safety"}
+        assert (await house.post(f"{at}/restrictions", body)).status_code == 201
+        assert (await house.get(at, "fedasil")).status_code == 404  # nor by what was shared
+        assert (await house.post(f"{at}/share", TERMS | {"organisation": "fedasil"})).status_code == 409
+        again = await house.submit(alone())
+        binding = {"people": [{"index": 0, "returnee_id": person}]}
+        refused = await house.accept(again["id"], binding)
+        assert [each["code"] for each in refused.json()["errors"]] == ["restricted"]
+        assert (await house.post(f"{at}/restrictions", body)).status_code == 409
+        await house.post(f"{at}/restrictions", body | {"lifted": True})
+        assert (await house.accept(again["id"], binding)).status_code == 200
+        assert (await house.post(f"{at}/restrictions", body)).status_code == 201
+        assert (await house.get(at, "fedasil")).status_code == 404
+
+    async def test_no_case_goes_to_who_is_kept_from_somebody_in_it(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Rules, "implementers", lambda *_: ("iom-iraq", OTHER))
+        person, accepted = await implemented_twice(house)
+        body = {"organisation": "iom-iraq", "reason": "safety"}
+        kept = await house.post(f"/returnees/{person}/restrictions", body, who=OTHER)
+        assert kept.status_code == 201, kept.text
+        offer = {"to": "iom-iraq", "reason": "moved"}
+        case_id = accepted["people"][0]["case_id"]
+        refused = await house.post(f"/cases/{case_id}/transfer", offer, who=OTHER)
+        assert refused.status_code == 409, refused.text
+        done = await house.post(
+            f"/cases/{case_id}/close",
+            {"reason": "withdrawn"},
+            who=OTHER,
+            etag=await house.etag(f"/cases/{case_id}", OTHER),
+        )
+        assert done.status_code == 200, done.text
+        (first,) = {*(await house.get(f"/returnees/{person}", "frontex")).json()["case_ids"]} - {case_id}
+        again = await house.post(
+            f"/cases/{first}/reopen",
+            {"reason": "in_contact_again"},
+            who="frontex",
+            etag=await house.etag(f"/cases/{first}", "frontex"),
+        )
+        assert (again.status_code, "restriction" in again.json()["detail"]) == (409, True)
+
+    async def test_a_relative_does_not_lead_to_them(self, house: House) -> None:
+        accepted = await house.arrived()
+        person, child = accepted.people
+        body = {"organisation": "fedasil", "reason": "safety"}
+        await house.post(f"/returnees/{person}/restrictions", body)
+        assert (await house.get(f"/returnees/{child}", "fedasil")).status_code == 200
+        for path in ("", "/plan"):
+            assert (await house.get(f"/cases/{accepted.case_id}{path}", "fedasil")).status_code == 404
+        for path in ("/cases", "/deadlines"):
+            listed = (await house.get(path, "fedasil", limit=200)).json()["items"]
+            assert accepted.case_id not in {each.get("case_id", each["id"]) for each in listed}
+
+    async def test_a_split_tells_it_again_for_projections(self, house: House) -> None:
+        body = referral()
+        body["people"].append(body["people"][0] | {"role": "spouse", "documents": []})
+        accepted = await house.arrived(body)
+        spouse = accepted.people[2]
+        kept = {"organisation": "fedasil", "reason": "safety"}
+        await house.post(f"/returnees/{spouse}/restrictions", kept)
+        at = f"/households/{accepted.household_id}"
+        split = {"members": [spouse], "principal": spouse, "reason": "separated"}
+        answer = await house.post(f"{at}/split", split, etag=await house.etag(at))
+        assert answer.status_code == 200, answer.text
+        assert (await house.get(f"/returnees/{spouse}", "fedasil")).status_code == 404
+        facts = await house.types(spouse)
+        assert facts.index("case.opened", facts.index("returnee.restricted")) < len(facts) - 1
+        assert facts[::-1].index("returnee.restricted") < facts[::-1].index("case.opened")
+
+    async def test_merging_does_not_lead_to_them(self, house: House) -> None:
+        one, other = [(await house.accepted(alone())).people[0] for _ in range(2)]
+        body = {"organisation": "fedasil", "reason": "safety"}
+        await house.post(f"/returnees/{other}/restrictions", body)
+        for a, b in ((one, other), (other, one)):
+            merged = await house.post(f"/returnees/{a}/merge", {"into": b}, etag=await house.etag(f"/returnees/{a}"))
+            assert merged.status_code == 409, merged.text
+        await house.post(f"/returnees/{one}/restrictions", body)
+        merged = await house.post(
+            f"/returnees/{one}/merge", {"into": other}, etag=await house.etag(f"/returnees/{one}")
+        )
+        assert merged.status_code == 200, merged.text
+
 
 class TestAccessReport:
     async def test_it_names_organisations_and_what_they_did(self, house: House) -> None:
@@ -195,6 +314,17 @@ class TestAccessReport:
         rows = (await house.get(f"/returnees/{person}/access-report")).json()["items"]
         assert ("fedasil", "read-identity") in {(row["organisation"], row["action"]) for row in rows}
         assert (await house.get(f"/returnees/{person}/access-report", "fedasil")).status_code == 403
+
+    async def test_opening_a_paper_is_in_it_whatever_it_is_about(self, house: House) -> None:
+        accepted = await house.accepted(alone())
+        person = accepted.people[0]
+        abouts = ({"returnee_id": person}, {"case_id": accepted.case_id}, {"referral_id": accepted.id})
+        papers = [(await house.upload(b"%PDF-1.7", kind="consent", **about)).json()["id"] for about in abouts]
+        for paper in papers:
+            await house.get(f"/documents/{paper}/content", "fedasil")
+        rows = (await house.get(f"/returnees/{person}/access-report")).json()["items"]
+        opened = {row["resource_id"] for row in rows if (row["organisation"], row["action"]) == ("fedasil", "open")}
+        assert opened == set(papers)
 
 
 class TestHoldings:
@@ -211,6 +341,85 @@ class TestHoldings:
         assert {"case_file", "case_member", "consent", "household_member", "referral_person"} <= set(held["tables"])
         assert (await house.get(path)).status_code == 403
 
+    async def test_what_may_be_said_of_another_is_shown_to_who_is_alone_in_it(self, house: House) -> None:
+        told = {"notes": "Told in confidence", "vulnerabilities": [{"kind": "elderly", "status": "confirmed"}]}
+        family, single = await house.accepted(referral(**told)), await house.accepted(alone(**told))
+        shown = []
+        for accepted in (family, single):
+            await house.post(f"/referrals/{accepted.id}/messages", {"body": "They need a lift"})
+            for about in ({"case_id": accepted.case_id}, {"referral_id": accepted.id}):
+                await house.upload(b"%PDF-1.7", kind="consent", **about)
+            at = f"/holdings/{accepted.people[0]}"
+            shown.append((await house.get(at, "internal", scopes="internal")).json())
+        of_whom = {"referral.vulnerabilities", "referral.requested_assistance", "referral.notes"}
+        of_one = {"document", "referral_message", *of_whom}
+        assert [of_one & set(each["withheld"]) for each in shown] == [of_one, set()]
+        assert [len(each["tables"].get("document", [])) for each in shown] == [0, 2]
+        assert [len(each["tables"].get("referral_message", [])) for each in shown] == [0, 1]
+        assert [each["tables"]["referral"][0].get("notes") for each in shown] == [None, "Told in confidence"]
+        assert all(each["tables"]["journey"] for each in shown)
+
+    async def test_no_table_is_forgotten(self, house: House) -> None:
+        async with house.homeward.database.transaction() as session:
+            further, _ = await HOLDINGS.more(session, [uuid4()])
+        followed = set(HOLDINGS.columns)  # from the rows that name somebody to what belongs to them
+        for table in Base.metadata.sorted_tables:
+            above = {each.referred_table.name for each in table.foreign_key_constraints}
+            if "returnee_id" in table.c or above & followed:
+                followed.add(table.name)
+        reached = followed | further.keys() | HOLDINGS.withheld | OF_NOBODY
+        assert {table.name for table in Base.metadata.sorted_tables} <= reached
+
+
+class TestEarlierImplementer:
+    """Who followed an earlier return still knows of the person; what comes later is not theirs to open or decide."""
+
+    async def test_it_opens_no_later_paper_and_decides_nothing(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Rules, "implementers", lambda *_: ("iom-iraq", OTHER))
+        person, later = await implemented_twice(house)
+        at = f"/returnees/{person}"
+        about = [{"case_id": later["people"][0]["case_id"]}, {"returnee_id": person}]
+        papers = [(await house.upload(b"%PDF-1.7", OTHER, kind="medical", **each)).json()["id"] for each in about]
+        assert (await house.upload(b"%PDF-1.7", kind="medical", returnee_id=person)).status_code == 403
+        assert (await house.get(at)).status_code == 200
+        for paper in papers:
+            assert (await house.get(f"/documents/{paper}/content")).status_code == 404
+            for who in (OTHER, "frontex"):
+                assert (await house.get(f"/documents/{paper}/content", who)).status_code == 200
+        hold = {"reason": "litigation", "comment": "x"}
+        refused = [
+            await house.call("PATCH", at, {"sex": "other"}, etag=await house.etag(at)),
+            await house.post(f"{at}/share", TERMS),
+            await house.post(f"{at}/legal-holds", hold),
+            await house.post(f"{at}/restrictions", {"organisation": "fedasil", "reason": "safety"}),
+        ]
+        assert [each.status_code for each in refused] == [403] * 4
+        assert (await house.post(f"{at}/legal-holds", hold, who=OTHER)).status_code == 201
+
+    async def test_who_was_told_of_one_does_not_merge_it_to_read_it(self, house: House) -> None:
+        own, told = [(await house.accepted(alone(sender=sender))).people[0] for sender in ("fedasil", "bamf")]
+        async with house.homeward.database.transaction() as session:
+            await revoke(session, UUID(told), Role.PARTNER, "iom-iraq")
+            await grant(session, [UUID(told)], Role.SHARED, "iom-iraq")
+        etag = await house.etag(f"/returnees/{own}")
+        assert (await house.get(f"/returnees/{told}")).json()["identity"] is None
+        assert (await house.post(f"/returnees/{own}/merge", {"into": told}, etag=etag)).status_code == 403
+
+    async def test_somebody_known_by_an_alias_is_bound(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Rules, "implementers", lambda *_: ("iom-iraq", OTHER))
+        mine = (await closed(house, alone())).people[0]
+        theirs = (await closed(house, alone(requested_partner=OTHER), OTHER)).people[0]
+        etag = await house.etag(f"/returnees/{mine}", "frontex")
+        merged = await house.post(f"/returnees/{mine}/merge", {"into": theirs}, who="frontex", etag=etag)
+        assert merged.status_code == 200, merged.text
+        assert (await house.get(f"/returnees/{mine}")).json()["id"] == theirs
+        again = await house.submit(alone())
+        answer = await house.accept(again["id"], {"people": [{"index": 0, "returnee_id": theirs}]})
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["people"][0]["returnee_id"] == theirs
+
 
 class TestErase:
     async def test_the_identity_is_gone_and_the_fact_stays(self, house: House) -> None:
@@ -222,6 +431,7 @@ class TestErase:
         assert (await house.post(f"{at}/reject", no, etag=await house.etag(at))).status_code == 200
         accepted = await closed(house, body | {"supersedes": rejected["id"]})
         person, child = accepted.people
+        assert (await erase(house, person, "iom-iraq")).status_code == 403
         answer = await erase(house, person)
         assert answer.status_code == 200, answer.text
         assert (await house.types(person))[-1] == "returnee.erased"
@@ -241,6 +451,27 @@ class TestErase:
         seen = (await house.get(f"/referrals/{accepted.id}", "fedasil")).json()
         assert seen["content"] is None
         assert await tables_with(house, body["external_reference"]) == []
+
+    async def test_the_papers_of_a_case_go_with_the_last_of_its_people(self, house: House) -> None:
+        accepted = await closed(house)
+        about = {"case_id": accepted.case_id}
+        kinds = ("plan_agreement", "delivery", "identity", "invoice")
+        papers = [(await house.upload(b"%PDF-1.7", kind=kind, **about)).json()["id"] for kind in kinds]
+
+        async def left() -> list[str]:
+            async with house.homeward.database.transaction() as session:
+                kept = text("SELECT kind FROM document WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY kind")
+                taken_out = text("SELECT count(*) FROM job WHERE kind = :kind AND key = ANY(:ids)")
+                rows = list(await session.scalars(kept, {"ids": papers}))
+                going = await session.scalar(taken_out, {"kind": REMOVE, "ids": papers})
+                assert going == len(papers) - len(rows)
+                return rows
+
+        first, last = accepted.people
+        assert (await erase(house, first)).json()["scrubbed"]["documents"] == 0
+        assert await left() == sorted(kinds)
+        assert (await erase(house, last)).json()["scrubbed"]["documents"] == 3
+        assert await left() == ["invoice"]  # which the accounts need
 
     async def test_what_nobody_accepted_is_forgotten_in_time(self, house: House) -> None:
         body = alone(notes="Zzarquon told it")
@@ -271,6 +502,22 @@ class TestErase:
         released = await house.post(f"{own}/release", etag=etag)
         assert released.status_code == 200, released.text
         assert (await erase(house, person)).status_code == 200
+
+    async def test_who_left_the_family_for_good_is_erased_or_comes_again(self, house: House) -> None:
+        accepted = await house.accepted()
+        child = accepted.people[1]
+        at = f"/households/{accepted.household_id}"
+        gone = {"returnee_id": child, "reason": "re_migrated", "on": "2026-04-01"}
+        left = await house.post(f"{at}/leave", gone, etag=await house.etag(at))
+        assert left.status_code == 200, left.text
+        again = await house.submit(alone())
+        answer = await house.accept(again["id"], {"people": [{"index": 0, "returnee_id": child}]})
+        assert answer.status_code == 200, answer.text
+        path = f"/cases/{answer.json()['people'][0]['case_id']}"
+        assert (await erase(house, child)).status_code == 409
+        done = await house.post(f"{path}/close", {"reason": "withdrawn"}, etag=await house.etag(path))
+        assert done.status_code == 200, done.text
+        assert (await erase(house, child)).status_code == 200
 
     async def test_an_open_case_refuses_it(self, house: House) -> None:
         person = (await house.accepted(alone())).people[0]

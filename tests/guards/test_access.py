@@ -192,7 +192,9 @@ def sent_as(body: tuple[str, dict[str, Any]] | None, content: Any) -> dict[str, 
 
 @pytest_asyncio.fixture
 async def matrix(world: World) -> AsyncIterator[Matrix]:
-    async with httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=AT_ONCE)) as http:
+    # A server ends a connection that was idle for 5 s, which is httpx's own time too: on a busy machine the two cross.
+    limits = httpx.Limits(max_connections=AT_ONCE, keepalive_expiry=2)
+    async with httpx.AsyncClient(timeout=30, limits=limits) as http:
         yield Matrix(world, http)
 
 

@@ -73,10 +73,11 @@ def render(case: CaseFile, members: Iterable[CaseMember], worked_on: Collection[
 
 
 async def answer(session: Session, case: CaseFile, caller: Caller, response: Response) -> CaseOut:
-    """A case with its members and its ETag."""
+    """A case with those of its members whom the caller may know of, and its ETag."""
     set_etag(response, case.version)
-    members = (await service.members_of(session, [case.id]))[case.id]
-    return render(case, members, await service.those_worked_on(session, [case.id], caller))
+    mine = await service.those_worked_on(session, [case.id], caller)
+    members = await service.members_shown(session, [case.id], mine, caller)
+    return render(case, members[case.id], mine)
 
 
 @router.get("")
@@ -108,9 +109,10 @@ async def cases(
     }
     statement = service.listed(caller, filters, overdue=overdue, updated_since=updated_since)
     rows = await page(session, statement, keys=[CaseFile.id], parsers=[UUID], after=after, limit=limit)
-    members = await service.members_of(session, [case.id for case in rows.items])
+    ids = [case.id for case in rows.items]
+    mine = await service.those_worked_on(session, ids, caller)
+    members = await service.members_shown(session, ids, mine, caller)
     link_next(request, response, rows.next)
-    mine = await service.those_worked_on(session, members, caller)
     return Page(items=[render(case, members[case.id], mine) for case in rows.items], next=rows.next)
 
 

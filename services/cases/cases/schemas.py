@@ -164,5 +164,6 @@ class CaseOut(Out):
     closure_comment: str | None
     """Only for who works on it."""
     members: list[MemberOut]
+    """For who does not work on it: those in whose return it takes part."""
     created_at: datetime
     updated_at: datetime

@@ -1,6 +1,6 @@
 """Cases: opened by acceptance, moved by arrivals and plans, assigned, closed and reopened."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -35,6 +35,7 @@ from services.cases.models import CaseFile, CaseMember, Deadline, Plan, PlanLine
 from services.cases.plans.schemas import LineStatus, PlanState
 from services.cases.programmes import zone_of
 from services.cases.returnees.service import has_open_case
+from services.cases.rights import restricted
 
 Kept = TypeVar("Kept", bound=Resource)
 
@@ -58,8 +59,9 @@ def ids_of(case: CaseFile, member: CaseMember) -> dict[str, Any]:
 
 
 def seen_by(caller: Caller) -> ColumnElement[bool]:
-    """Cases of which the caller takes part in a member's return."""
-    return exists(select(1).where(CaseMember.case_id == CaseFile.id, visible(CaseMember.returnee_id, caller)))
+    """Cases of which the caller takes part in a member's return, and is kept from nobody in them."""
+    part = exists(select(1).where(CaseMember.case_id == CaseFile.id, visible(CaseMember.returnee_id, caller)))
+    return part & ~restricted.hides_case(CaseFile.id, caller)
 
 
 async def members_of(session: Session, case_ids: Iterable[UUID]) -> dict[UUID, list[CaseMember]]:
@@ -71,6 +73,29 @@ async def members_of(session: Session, case_ids: Iterable[UUID]) -> dict[UUID, l
     for row in rows:
         found[row.case_id].append(row)
     return found
+
+
+async def members_shown(
+    session: Session, case_ids: Iterable[UUID], worked_on: Collection[UUID], caller: Caller
+) -> dict[UUID, list[CaseMember]]:
+    """The same as the caller may know of them.
+
+    Args:
+        session: The session.
+        case_ids: The cases.
+        worked_on: Those of them that the caller works on, and knows everybody of.
+        caller: Who asks: of the other cases it knows those in whose return it takes part.
+    """
+    members = await members_of(session, case_ids)
+    of_others = {row.returnee_id for case_id, rows in members.items() if case_id not in worked_on for row in rows}
+    if not of_others:
+        return members
+    seen = select(Returnee.id).where(Returnee.id.in_(of_others), visible(Returnee.id, caller))
+    known = set(await session.scalars(seen))
+    return {
+        case_id: [row for row in rows if case_id in worked_on or row.returnee_id in known]
+        for case_id, rows in members.items()
+    }
 
 
 async def find(session: Session, case_id: UUID, caller: Caller, *, lock: bool = False) -> CaseFile:
@@ -112,6 +137,7 @@ def worked_on(case_id: Any, caller: Caller) -> ColumnElement[bool]:
             case.id == case_id,
             (case.implementer == caller.organisation) & holds(of_case, {Role.PARTNER}, caller)
             | case.programme.in_(caller.programmes) & holds(of_case, {Role.PROGRAMME}, caller),
+            ~restricted.hides_case(case.id, caller),
         )
     )
 
@@ -434,6 +460,8 @@ async def reopen(
 ) -> CaseFile:
     """Take a closed case up again where it was, unless somebody in it has another open case: nobody has two.
 
+    Nor where its implementing organisation is kept from somebody in it by now.
+
     Raises:
         Problem: 404, 403, 409, 412, 428.
     """
@@ -441,12 +469,13 @@ async def reopen(
     precondition.check(case.version)
     reason = case.closure_reason
     reopened = rules.reopened(case.state, case.state_before)
-    people = [member.returnee_id for member in members]
+    people = [member.returnee_id for member in members if member.left_on is None]
     # An acceptance that opens another one locks them too.
     await session.execute(select(Returnee.id).where(Returnee.id.in_(people)).order_by(Returnee.id).with_for_update())
     for returnee_id in people:
         if await has_open_case(session, returnee_id):
             raise Problem(CONFLICT, "a person of this case is in another one that is open")
+    await restricted.check(session, people, case.implementer)
     case.state = reopened
     case.state_before = case.closure_reason = case.closure_comment = None
     case.changed()

@@ -20,6 +20,7 @@ from services.cases.cases.rules import TransferState
 from services.cases.cases.schemas import AnswerIn, TakeIn, TransferIn, TransferOut
 from services.cases.models import CaseFile, CaseMember, CaseTransfer, Flag, Screening
 from services.cases.programmes import rules_of
+from services.cases.rights import restricted
 
 
 async def offer(session: Session, case_id: UUID, body: TransferIn, caller: Caller) -> CaseTransfer:
@@ -35,6 +36,7 @@ async def offer(session: Session, case_id: UUID, body: TransferIn, caller: Calle
     if body.to not in others:
         right = "another organisation that implements the programme there: " + (", ".join(others) or "none")
         raise invalid(FieldError(pointer="/to", code="implementer_outside_programme", detail=right))
+    await restricted.check(session, [member.returnee_id for member in members], body.to)
     open_offer = await session.scalar(
         select(CaseTransfer).where(CaseTransfer.case_id == case_id, CaseTransfer.state == TransferState.OFFERED)
     )
@@ -119,12 +121,13 @@ async def accept(
     case, members, transfer = await _to_answer(session, case_id, caller, precondition, "accept")
     case.state = rules.after(case.state, "transfer")
     transfer.answer_comment = body.comment or None
+    people = [member.returnee_id for member in members]
+    await restricted.check(session, people, transfer.offered_to)
     before, case.implementer = case.implementer, transfer.offered_to
     service.entrust(case, body.focal_point)
     case.office = body.office
     case.changed()
     await session.flush()
-    people = [member.returnee_id for member in members]
     # The referral is about the whole family: it goes over with the case that it opened, not with one beside that.
     referral_id = case.referral_id if case.split_from is None else None
     await grant(session, [*people, *filter(None, [referral_id])], Role.PARTNER, case.implementer)

@@ -23,6 +23,7 @@ from services.cases.deadlines.rules import RUNS, SETTLED
 from services.cases.deadlines.schemas import DeadlineState
 from services.cases.models import CaseFile, CaseMember, Deadline, Referral, Visit
 from services.cases.programmes import rules_of, zone_of
+from services.cases.rights import restricted
 
 JOB = "cases.deadline"
 OF_A_RETURN = (DeadlineKind.POST_ARRIVAL, DeadlineKind.FIRST_CONTACT, DeadlineKind.PLAN, DeadlineKind.POST_RETURN)
@@ -382,7 +383,9 @@ def _member_ids(case: CaseFile, member: CaseMember) -> dict[str, Any]:
 
 def seen_by(caller: Caller) -> Select[Any]:
     """Deadlines of the referrals and cases that the caller takes part in, with the case's office and focal point."""
-    of_case = select(CaseMember.case_id).where(visible(CaseMember.returnee_id, caller))
+    of_case = select(CaseMember.case_id).where(
+        visible(CaseMember.returnee_id, caller), ~restricted.hides_case(CaseMember.case_id, caller)
+    )
     mine: ColumnElement[bool] = or_(
         Deadline.case_id.in_(of_case),
         Deadline.referral_id.is_not(None) & visible(Deadline.referral_id, caller),

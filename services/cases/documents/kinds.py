@@ -30,6 +30,8 @@ class Handling(Sourced):
     keep_months: int = Field(ge=1)
     """After the upload."""
     readers: Readers
+    accounts: bool = False
+    """Kept when everybody is erased who was in the case that it is about: what was paid can still be shown."""
     scope: Scope | None = None
     """What opening it needs beside `documents:read`."""
 

@@ -1,46 +1,51 @@
 """Documents: uploaded, opened by who may, and forgotten when their time is over."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, delete, or_, select
+from sqlalchemy import ColumnElement, Select, delete, or_, select, union_all
 
-from chassis import audit, jobs
-from chassis.access import holds, visible
+from chassis import aliases, audit, jobs
+from chassis.access import Role, holds, visible
 from chassis.auth import Caller
 from chassis.db import Session
 from chassis.documents import Documents
 from chassis.errors import CONFLICT, FORBIDDEN, NOT_FOUND, FieldError, Problem, invalid
 from chassis.ids import new_id
-from contracts.codes import DocumentKind
+from contracts.codes import CaseState, DocumentKind
 from contracts.programmes import last_day
 from contracts.sourced import Unit
-from services.cases.cases.service import WORKERS, clock, worked_on
+from services.cases.cases.service import WORKERS, clock, seen_by, worked_on
 from services.cases.documents.kinds import Readers, handling
-from services.cases.models import CaseMember, Referral, Returnee, StoredDocument
+from services.cases.models import CaseFile, CaseMember, LegalHold, Referral, ReferralPerson, Returnee, StoredDocument
 from services.cases.programmes import programmes
+from services.cases.returnees import service as returnees
 
 REMOVE = "cases.document.remove"
 AT_ONCE = 200
 
 
-def _takes_part(subject: Any, caller: Caller) -> ColumnElement[bool]:
-    """Whether the caller takes part, in a capacity to which the kind is open."""
-    everybody = [kind for kind, how in handling().items() if how.readers is Readers.EVERYBODY]
-    return or_(and_(StoredDocument.kind.in_(everybody), visible(subject, caller)), holds(subject, WORKERS, caller))
+def _works_with_person(returnee_id: Any, caller: Caller) -> ColumnElement[bool]:
+    """Whether the caller works with a person now, or uploaded the paper about them when it did."""
+    own = (StoredDocument.organisation == caller.organisation) & holds(returnee_id, {Role.PARTNER}, caller)
+    return returnees.works_under(returnee_id, caller) | own
 
 
 def listed(caller: Caller) -> Select[Any]:
     """The documents that the caller may know of: of what it takes part in, and of kinds that are open to it."""
     kinds = [kind for kind, how in handling().items() if how.scope is None or how.scope in caller.scopes]
-    of_case = select(1).where(CaseMember.case_id == StoredDocument.case_id, _takes_part(CaseMember.returnee_id, caller))
-    about = or_(
-        StoredDocument.returnee_id.is_not(None) & _takes_part(StoredDocument.returnee_id, caller),
-        StoredDocument.referral_id.is_not(None) & _takes_part(StoredDocument.referral_id, caller),
-        of_case.exists(),
+    everybody = [kind for kind, how in handling().items() if how.readers is Readers.EVERYBODY]
+    person, case, referral = StoredDocument.returnee_id, StoredDocument.case_id, StoredDocument.referral_id
+    seen = select(1).where(CaseFile.id == case, seen_by(caller)).exists()
+    takes_part = or_(visible(person, caller), visible(referral, caller), seen)
+    works = or_(
+        person.is_not(None) & _works_with_person(person, caller),
+        referral.is_not(None) & holds(referral, WORKERS, caller),
+        case.is_not(None) & worked_on(case, caller),
     )
+    about = or_(StoredDocument.kind.in_(everybody) & takes_part, works)
     return select(StoredDocument).where(StoredDocument.kind.in_(kinds), about)
 
 
@@ -147,15 +152,13 @@ async def _require_part(session: Session, name: str, subject: UUID, readers: Rea
     """
     row: Any
     if name == "case_id":
-        members = select(CaseMember.case_id).where(CaseMember.case_id == subject)
-        row = await session.scalar(members.where(visible(CaseMember.returnee_id, caller)).limit(1))
+        row = await session.scalar(select(CaseFile.id).where(CaseFile.id == subject, seen_by(caller)))
         works = bool(row) and await session.scalar(select(worked_on(subject, caller)))
     else:
         model = Returnee if name == "returnee_id" else Referral
         row = await session.scalar(select(model.id).where(model.id == subject, visible(model.id, caller)))
-        works = bool(row) and await session.scalar(
-            select(model.id).where(model.id == subject, holds(model.id, WORKERS, caller))
-        )
+        working = returnees.works_under(subject, caller) if model is Returnee else holds(model.id, WORKERS, caller)
+        works = bool(row) and await session.scalar(select(model.id).where(model.id == subject, working))
     if row is None:
         raise Problem(NOT_FOUND)
     if readers is Readers.IMPLEMENTERS and not works:
@@ -181,6 +184,17 @@ async def forget(session: Session, returnee_id: UUID) -> int:
     return await _remove_later(session, list(rows))
 
 
+async def forget_of_cases(session: Session, case_ids: Sequence[UUID]) -> int:
+    """Forget the documents about cases of which nobody is left, but for those that the accounts need; how many."""
+    kept = [kind for kind, how in handling().items() if how.accounts]
+    rows = await session.scalars(
+        delete(StoredDocument)
+        .where(StoredDocument.case_id.in_(case_ids), StoredDocument.kind.not_in(kept))
+        .returning(StoredDocument.id)
+    )
+    return await _remove_later(session, list(rows))
+
+
 async def forget_of_referral(session: Session, referral_id: UUID) -> int:
     """Forget the documents about a referral of which nobody is left; how many."""
     rows = await session.scalars(
@@ -190,18 +204,54 @@ async def forget_of_referral(session: Session, referral_id: UUID) -> int:
 
 
 async def forget_expired(session: Session) -> int:
-    """Forget documents whose time is over; how many."""
+    """Forget documents whose time is over, unless a legal hold or an open case of somebody's needs them; how many."""
     today = (await clock(session)).date()
     expired = (
-        select(StoredDocument.id)
+        select(StoredDocument)
         .where(StoredDocument.keep_until < today)
         .order_by(StoredDocument.id)
         .limit(AT_ONCE)
         .with_for_update(skip_locked=True)
     )
-    ids = list(await session.scalars(expired))
+    ids: list[UUID] = []
+    rows = list(await session.scalars(expired))
+    while rows and len(ids) < AT_ONCE:
+        needed = await _needed(session, rows)
+        ids += [row.id for row in rows if row.id not in needed]
+        rows = list(await session.scalars(expired.where(StoredDocument.id > rows[-1].id)))
     await session.execute(delete(StoredDocument).where(StoredDocument.id.in_(ids)))
     return await _remove_later(session, ids)
+
+
+async def _needed(session: Session, rows: Sequence[StoredDocument]) -> set[UUID]:
+    """Those of some documents that are about somebody, alone or with others, of whom data are held or a case is open.
+
+    A person is asked for under all their ids.
+    """
+    about: dict[UUID | None, set[UUID]] = {row.returnee_id: {row.returnee_id} for row in rows if row.returnee_id}
+    with_others: Any = union_all(
+        select(CaseMember.case_id.label("subject"), CaseMember.returnee_id).where(
+            CaseMember.case_id.in_([row.case_id for row in rows])
+        ),
+        select(ReferralPerson.referral_id, ReferralPerson.returnee_id).where(
+            ReferralPerson.referral_id.in_([row.referral_id for row in rows]), ReferralPerson.returnee_id.is_not(None)
+        ),
+    )
+    for subject, returnee_id in await session.execute(with_others):
+        about.setdefault(subject, set()).add(returnee_id)
+    ids = await aliases.same_people(session, set().union(*about.values()))
+    needed = union_all(
+        select(LegalHold.returnee_id).where(LegalHold.returnee_id.in_(ids), LegalHold.released_at.is_(None)),
+        select(CaseMember.returnee_id)
+        .join(CaseFile, CaseFile.id == CaseMember.case_id)
+        .where(CaseMember.returnee_id.in_(ids), CaseFile.state != CaseState.CLOSED),
+    )
+    people = {ids[returnee_id] for returnee_id in await session.scalars(needed)}
+    return {
+        row.id
+        for row in rows
+        if any(ids[each] in people for each in about.get(row.returnee_id or row.case_id or row.referral_id, ()))
+    }
 
 
 async def forget_unknown(session: Session, stored: list[UUID]) -> int:

@@ -40,6 +40,7 @@ from services.cases.models import (
     Visit,
 )
 from services.cases.referrals.rules import ADULT_AT
+from services.cases.rights import restricted
 
 AT_ONCE = 500
 OF_A_PERSON = (Screening, ContactAttempt, Visit, Survey, ServiceReferral)
@@ -220,6 +221,7 @@ async def _split_case(
         elif theirs.state != CaseState.PRE_DEPARTURE:
             publish(session, CaseProgressed(**ids, previous_state=CaseState.PRE_DEPARTURE, state=theirs.state))
         _tell(session, theirs, row.returnee_id, other.id, HouseholdChange.JOINED, row.member)
+        await restricted.tell_again(session, row.returnee_id)
     await deadlines.copy(session, file, theirs, rows)
     await cases.follow_lines(session, theirs, rows)
 

@@ -5,12 +5,15 @@ from uuid import UUID
 
 from fastapi import Query, Response
 
+from chassis.auth import Caller
 from chassis.concurrency import set_etag
 from chassis.db import Session
 from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
+from contracts.codes import AssistanceGroup
 from contracts.scopes import Scope
+from services.cases.cases import service as cases
 from services.cases.models import Plan
-from services.cases.plans import service
+from services.cases.plans import rules, service
 from services.cases.plans.schemas import (
     AgreeIn,
     AmendIn,
@@ -22,6 +25,7 @@ from services.cases.plans.schemas import (
     ReturnIn,
     total,
 )
+from services.cases.referrals.schemas import Assistance
 
 router = Router(prefix="/v1/cases/{case_id}/plan", tags=["plans"])
 
@@ -29,28 +33,40 @@ SEEN: dict[int | str, dict[str, Any]] = {412: {"description": "The plan has chan
 """Of what takes `If-Match` without asking for it."""
 
 
-async def answer(session: Session, plan: Plan, response: Response) -> PlanOut:
-    """A plan with its lines and its ETag."""
+async def answer(session: Session, plan: Plan, response: Response, reader: Caller | None = None) -> PlanOut:
+    """A plan with its lines and its ETag; with a reader as far as they may know of it, else for who works on it."""
     progress = await service.progress_of(session, plan.case_id)
-    lines = [
-        PlanLineOut(
-            id=line.line_id,
-            kind=line.kind,
-            housing=line.housing,
-            beneficiary=line.beneficiary,
-            description=line.description,
-            budget=Amount.of(line.amount, line.currency),
-            provider=line.provider,
-            course_id=line.course_id,
-            cohort_id=line.cohort_id,
-            level=line.level,
-            feasibility=line.feasibility,
-            status=progress[line.line_id].status if line.line_id in progress else LineStatus.PLANNED,
-            delivered_at=progress[line.line_id].delivered_at if line.line_id in progress else None,
-            undone_at=progress[line.line_id].undone_at if line.line_id in progress else None,
+    rows = await service.lines_of(session, plan)
+    named = dict.fromkeys((row.beneficiary for row in rows), True)
+    works = reader is None or bool(await cases.those_worked_on(session, [plan.case_id], reader))
+    if reader is not None and not works:
+        named = await service.named_to(session, named.keys(), reader)
+    lines = []
+    for line in rows:
+        if line.beneficiary not in named:
+            continue
+        group = rules.GROUPS[Assistance(line.kind)]
+        told = group is not AssistanceGroup.CARE or named[line.beneficiary]
+        there = progress.get(line.line_id)
+        lines.append(
+            PlanLineOut(
+                id=line.line_id,
+                kind=line.kind if told else None,
+                group=group,
+                housing=line.housing,
+                beneficiary=line.beneficiary,
+                description=line.description if told else "",
+                budget=Amount.of(line.amount, line.currency),
+                provider=line.provider if told else None,
+                course_id=line.course_id,
+                cohort_id=line.cohort_id,
+                level=line.level,
+                feasibility=line.feasibility if works else [],
+                status=there.status if there else LineStatus.PLANNED,
+                delivered_at=there.delivered_at if there else None,
+                undone_at=there.undone_at if there else None,
+            )
         )
-        for line in await service.lines_of(session, plan)
-    ]
     set_etag(response, plan.version)
     return PlanOut(
         id=plan.id,
@@ -66,8 +82,8 @@ async def answer(session: Session, plan: Plan, response: Response) -> PlanOut:
         agreed_language=plan.agreed_language,
         agreed_document=plan.agreed_document,
         return_reason=plan.return_reason,
-        return_comment=plan.return_comment,
-        amend_comment=plan.amend_comment,
+        return_comment=plan.return_comment if works else None,
+        amend_comment=plan.amend_comment if works else None,
         created_at=plan.created_at,
         updated_at=plan.updated_at,
     )
@@ -83,7 +99,7 @@ async def plan(
     plan_version: Annotated[int | None, Query(ge=1, le=10_000, description="The newest where nothing is said.")] = None,
 ) -> PlanOut:
     """A case's plan."""
-    return await answer(session, await service.find(session, case_id, caller, plan_version), response)
+    return await answer(session, await service.find(session, case_id, caller, plan_version), response, caller)
 
 
 @router.put("")

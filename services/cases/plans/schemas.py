@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from chassis.routing import Body
-from contracts.codes import CurrencyCode, Money, Slug
+from contracts.codes import AssistanceGroup, CurrencyCode, Money, Slug
 from services.cases.fields import Comment, Date, Language, Line, Note, Out, member_of, refuse
 from services.cases.referrals.schemas import Assistance
 
@@ -183,7 +183,10 @@ class PlanLineOut(Out):
     """A line. Its id is the same in every version of the plan that has it."""
 
     id: UUID
-    kind: Assistance
+    kind: Assistance | None
+    """Null where it would tell somebody's health or a child's situation to who neither works on the case nor referred
+    them and may read vulnerabilities; then there are no words either, and nobody who provides it."""
+    group: AssistanceGroup
     housing: Housing | None
     beneficiary: UUID
     description: str
@@ -193,6 +196,7 @@ class PlanLineOut(Out):
     cohort_id: UUID | None
     level: Level
     feasibility: list[Feasibility]
+    """Only for who works on the case."""
     status: LineStatus
     delivered_at: datetime | None
     """When who delivers it said that it was; null until then."""
@@ -209,8 +213,9 @@ class PlanOut(Out):
     plan_version: int
     state: PlanState
     lines: list[PlanLineOut]
+    """For who does not work on the case: those for the people in whose return it takes part."""
     totals: list[Amount]
-    """The sum of the budgets in each currency."""
+    """The sum of the budgets of these lines in each currency."""
     preparers: list[UUID]
     """Who edited or submitted this version. Opaque: the same person has the same id everywhere."""
     submitted_by: str | None
@@ -220,8 +225,9 @@ class PlanOut(Out):
     agreed_document: UUID | None
     return_reason: ReturnReason | None
     return_comment: str | None
+    """Only for who works on the case."""
     amend_comment: str | None
-    """Why this version was begun."""
+    """Why this version was begun; only for who works on the case."""
     created_at: datetime
     updated_at: datetime
 

@@ -1,12 +1,13 @@
 """Plans: drafted, agreed, submitted, approved by another person, returned, amended."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import delete, select
 
 from chassis import aliases, audit
+from chassis.access import Role, holds, visible
 from chassis.auth import Caller, OrganisationKind
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
@@ -15,11 +16,12 @@ from chassis.ids import new_id
 from chassis.outbox import publish
 from contracts.cases import PlanAgreed, PlanAmended, PlanApproved, PlanReturned, PlanSubmitted
 from contracts.codes import CaseState, DeadlineKind, actor_id
+from contracts.scopes import Scope
 from services.cases.cases import service as cases
 from services.cases.deadlines import service as deadlines
 from services.cases.deadlines.schemas import DeadlineState
 from services.cases.documents.service import check_documents
-from services.cases.models import CaseFile, CaseMember, Plan, PlanLine, PlanLineStatus
+from services.cases.models import CaseFile, CaseMember, Plan, PlanLine, PlanLineStatus, Returnee
 from services.cases.plans import rules
 from services.cases.plans.schemas import AgreeIn, AmendIn, LineStatus, PlanIn, PlanState, ReturnIn
 
@@ -59,6 +61,24 @@ async def lines_of(session: Session, plan: Plan) -> Sequence[PlanLine]:
     """The lines of a version of a plan."""
     rows = await session.scalars(select(PlanLine).where(PlanLine.plan_id == plan.id).order_by(PlanLine.position))
     return rows.all()
+
+
+async def named_to(session: Session, people: Collection[UUID], caller: Caller) -> dict[UUID, bool]:
+    """Of some beneficiaries those in whose return an organisation takes part that does not work on the case.
+
+    Args:
+        session: The session.
+        people: Whom lines are for.
+        caller: Who reads.
+
+    Returns:
+        With each, whether help that tells of their health or a child's situation may be named: to who referred them,
+        and may read vulnerabilities.
+    """
+    referred = holds(Returnee.id, {Role.REFERRER}, caller)
+    statement = select(Returnee.id, referred).where(Returnee.id.in_(people), visible(Returnee.id, caller))
+    may_read = Scope.RETURNEES_VULNERABILITIES in caller.scopes
+    return {row[0]: row[1] and may_read for row in await session.execute(statement)}
 
 
 async def progress_of(session: Session, case_id: UUID) -> dict[UUID, PlanLineStatus]:

@@ -8,7 +8,7 @@ from chassis import aliases, audit
 from chassis.access import Role, grant
 from chassis.auth import Caller
 from chassis.db import Session
-from chassis.errors import CONFLICT, NOT_FOUND, FieldError, Problem, invalid
+from chassis.errors import CONFLICT, FieldError, Problem, invalid
 from chassis.ids import new_id
 from chassis.outbox import publish
 from contracts.cases import (
@@ -70,8 +70,6 @@ async def candidates(session: Session, referral_id: UUID, caller: Caller) -> lis
         Problem: 404.
     """
     referral = await service.find(session, referral_id, caller)
-    if service.was_only_asked(referral, caller):
-        raise Problem(NOT_FOUND)
     rows = await session.scalars(select(ReferralPerson).where(ReferralPerson.referral_id == referral.id))
     bound = {row.index: row.returnee_id for row in rows}
     found = []
@@ -95,8 +93,6 @@ async def request_access(
         Problem: 404, there is no such candidate; 409, it is not masked.
     """
     referral = await service.find(session, referral_id, caller)
-    if service.was_only_asked(referral, caller):
-        raise Problem(NOT_FOUND)
     people = [PersonIn.model_validate(person) for person in referral.content["people"] if not person.get("erased")]
     found = [row for person in people for row, _ in await duplicates.alike(session, person)]
     return await duplicates.ask(session, referral.id, candidate_id, found, body, caller)

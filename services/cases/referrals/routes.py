@@ -72,7 +72,7 @@ def render(referral: Referral) -> dict[str, Any]:
 def readable(session: Session, referral: Referral, caller: Caller) -> ReferralContent | None:
     """The content as far as this client may read it; reading it is audited."""
     own = caller.organisation in {referral.sender, referral.submitter}
-    if not own and (Scope.RETURNEES_IDENTITY not in caller.scopes or service.was_only_asked(referral, caller)):
+    if not own and Scope.RETURNEES_IDENTITY not in caller.scopes:
         return None
     content = service.content_of(referral)
     if content is None:

@@ -7,12 +7,12 @@ from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis import aliases, audit
-from chassis.access import Role, grant, grant_all, revoke, roles_of, visible
-from chassis.auth import Caller, OrganisationKind
+from chassis.access import Role, grant, grant_all, participation, revoke, roles_of, visible
+from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
 from chassis.errors import CONFLICT, FORBIDDEN, NOT_FOUND, FieldError, Problem, invalid, state_conflict
@@ -47,6 +47,7 @@ from services.cases.referrals.schemas import (
     WithdrawIn,
 )
 from services.cases.returnees import service as returnees
+from services.cases.rights import restricted
 from services.cases.rights import service as rights
 from services.cases.travel import service as travel
 from services.cases.travel.schemas import JourneyState
@@ -373,16 +374,6 @@ async def find(session: Session, referral_id: UUID, caller: Caller, *, lock: boo
     return referral
 
 
-def was_only_asked(referral: Referral, caller: Caller) -> bool:
-    """Whether a partner was asked, in vain by now: who the persons are is no concern of its any more."""
-    return (
-        referral.state in rules.CORRECTABLE
-        and referral.implementer is None
-        and caller.kind is OrganisationKind.PARTNER
-        and caller.organisation != referral.submitter
-    )
-
-
 async def _submitted(session: Session, referral_id: UUID, caller: Caller) -> Referral:
     """A referral, locked, for who submitted it: the sender, or the partner after the return.
 
@@ -531,7 +522,7 @@ async def accept(
     referral.implementer = _implementer(referral, body, caller, errors)
     roots = await aliases.resolve_all(session, [b.returnee_id for b in body.people if b.returnee_id is not None])
     bound = {b.index: roots[b.returnee_id] for b in body.people if b.returnee_id is not None}
-    known = await _known(session, bound, body, caller, errors)
+    known = await _known(session, bound, body, caller, {referral.sender, referral.implementer}, errors)
     if errors:
         raise invalid(*errors)
     referral.comment = body.comment or None
@@ -603,12 +594,20 @@ def _implementer(referral: Referral, body: AcceptIn, caller: Caller, errors: lis
 
 
 async def _known(
-    session: Session, bound: dict[int, UUID], body: AcceptIn, caller: Caller, errors: list[FieldError]
+    session: Session,
+    bound: dict[int, UUID],
+    body: AcceptIn,
+    caller: Caller,
+    taking_part: set[str],
+    errors: list[FieldError],
 ) -> dict[int, Returnee]:
     places = {binding.index: place for place, binding in enumerate(body.people)}
+    # Whoever knows them by another id of theirs may name them, or is named them as a candidate.
+    ids = await aliases.same_people(session, bound.values())
+    roots = {ids[each] for each in await returnees.known_ids(session, list(ids), caller)}
     statement = (
         select(Returnee)
-        .where(Returnee.id.in_(bound.values()), visible(Returnee.id, caller))
+        .where(Returnee.id.in_(roots), Returnee.erased_at.is_(None))
         .order_by(Returnee.id)
         .with_for_update(of=Returnee)
     )
@@ -626,16 +625,26 @@ async def _known(
             errors.append(
                 FieldError(pointer=pointer, code="case_open", detail="a returnee whose earlier cases are closed")
             )
+        elif kept := taking_part & await restricted.kept_from(session, [returnee_id]):
+            right = "a returnee from whom nobody is kept who would take part; lift the restriction first: "
+            errors.append(FieldError(pointer=pointer, code="restricted", detail=right + ", ".join(sorted(kept))))
         seen.add(returnee_id)
     return {index: found[returnee_id] for index, returnee_id in bound.items() if returnee_id in found}
 
 
 async def _keep_partner(session: Session, referral: Referral) -> None:
-    """Of the partners that were asked, only the one that implements goes on seeing the referral."""
-    programme = rules_of(referral.programme, referral.programme_version)
-    for partner in programme.implementers(referral.country_of_return):
-        if partner != referral.implementer:
-            await revoke(session, referral.id, Role.PARTNER, partner)
+    """Of the partners that were asked, only the one that implements goes on seeing the referral, or who submitted it.
+
+    Whom it is about, what was written and what was uploaded is no concern any more of who was asked in vain.
+    """
+    asked = participation.c
+    await session.execute(
+        delete(participation).where(
+            asked.subject_id == referral.id,
+            asked.role == Role.PARTNER,
+            asked.organisation != (referral.implementer or referral.submitter),
+        )
+    )
     if referral.implementer is not None:
         await grant(session, [referral.id], Role.PARTNER, referral.implementer)
 
@@ -715,6 +724,7 @@ async def reject(
     referral.state = rules.after(referral.state, "reject")
     referral.rejection_reason, referral.comment = body.reason, body.comment
     await _decided(session, referral, caller)
+    await _keep_partner(session, referral)
     publish(session, ReferralRejected(**_ids(referral), reason=body.reason))
     audit.record(session, caller, "reject", "referral", referral.id, {"reason": body.reason})
     await session.flush()
@@ -742,6 +752,7 @@ async def withdraw(session: Session, referral_id: UUID, body: WithdrawIn, caller
     await deadlines.settle(session, DeadlineState.CANCELLED, referral_id=referral.id)
     await travel.cancel_all(session, referral)
     if not files:
+        await _keep_partner(session, referral)
         publish(session, ReferralWithdrawn(**_ids(referral)))
     for case_id, members in (await cases.members_of(session, files)).items():
         for member in members:
@@ -777,9 +788,11 @@ async def on_silence(session: Session, referral: Referral, kind: str, then: Sile
             publish(session, ReferralEscalated(**_ids(referral), office=office))
             await _await_decision(session, referral)
         case Silence.EXPIRE:
+            await _keep_partner(session, referral)
             publish(session, ReferralExpired(**_ids(referral)))
         case Silence.REJECT:
             referral.rejection_reason = RejectionReason.SILENCE
+            await _keep_partner(session, referral)
             publish(session, ReferralRejected(**_ids(referral), reason=RejectionReason.SILENCE))
     referral.changed()
     await session.flush()

@@ -26,6 +26,7 @@ from services.cases.returnees.schemas import (
     MergeIn,
     Person,
 )
+from services.cases.rights import restricted
 
 COMPARED = 100
 SHOWN = 20
@@ -235,14 +236,14 @@ async def merge(
         session: The session.
         returnee_id: Who is found under the other from now on.
         body: Under whom; their alias means the same.
-        caller: Who decides; must know of both.
+        caller: Who decides; must work with both.
         precondition: What they have seen of the former.
 
     Returns:
         The one under whom both are found.
 
     Raises:
-        Problem: 404, 403, 412, 422; 409 where they are one already.
+        Problem: 404, 403, 412, 422; 409 where they are one already, or an organisation is kept from one of them.
     """
     into = await aliases.resolve(session, body.into)
     rows = await lock_in_order(
@@ -256,14 +257,18 @@ async def merge(
         raise Problem(NOT_FOUND)
     one = found[returnee_id]
     precondition.check(one.version)
-    if not service.WORKERS & await service.roles(session, [returnee_id], caller):
+    ids = await aliases.same_person(session, returnee_id)
+    if not await service.works_with(session, ids, caller):
         raise Problem(FORBIDDEN, "the implementing organisation and the programme office decide who is who")
     others = await aliases.same_person(session, into)
     if into not in found or not await service.known_ids(session, others, caller):
         right = "another returnee known to you"
         raise invalid(FieldError(pointer="/into", code="unknown_returnee", detail=right))
+    if not await service.works_with(session, others, caller):  # with the two of them goes all that is known of either
+        raise Problem(FORBIDDEN, "who works with both of them decides that they are one, or the programme office")
     if await aliases.is_alias(session, returnee_id) or into == returnee_id:
         raise state_conflict("merged", ["unmerge"], "merge")
+    await restricted.check_merge(session, ids, others)
     await aliases.merge(session, returnee_id, into)
     root = found[into]
     for row in (one, root):
@@ -294,7 +299,7 @@ async def unmerge(session: Session, returnee_id: UUID, caller: Caller, precondit
     if returnee_id not in found or root not in found or not await service.known_ids(session, ids, caller):
         raise Problem(NOT_FOUND)
     precondition.check(found[root].version)
-    if not service.WORKERS & await service.roles(session, ids, caller):
+    if not await service.works_with(session, ids, caller):
         raise Problem(FORBIDDEN, "the implementing organisation and the programme office decide who is who")
     separated = await aliases.unmerge(session, returnee_id)
     if separated is None:

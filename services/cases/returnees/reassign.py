@@ -112,7 +112,7 @@ async def reassign(
         raise invalid(FieldError(pointer="/to", code="unknown_returnee", detail="another returnee known to you"))
     for each in (returnee_id, body.to):
         ids = await aliases.same_person(session, each)
-        if not service.WORKERS & await service.roles(session, ids, caller):
+        if not await service.works_with(session, ids, caller):
             raise Problem(FORBIDDEN, "the implementing organisation and the programme office decide whose a fact is")
     table = TABLES[body.kind]
     fact = await session.scalar(

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import exists, select
+from sqlalchemy import ColumnElement, exists, func, or_, select
 
 from chassis import aliases, audit
-from chassis.access import Role, roles_of, visible
+from chassis.access import Role, holds, roles_of, visible
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
@@ -22,7 +22,7 @@ from contracts.cases import (
     ReturneeRegistered,
     ReturneeUpdated,
 )
-from contracts.codes import Member, SharedCategory
+from contracts.codes import CaseState, Member, SharedCategory
 from contracts.scopes import Scope
 from services.cases.models import (
     CaseFile,
@@ -37,7 +37,6 @@ from services.cases.models import (
 from services.cases.returnees import lookup, matching, search
 from services.cases.returnees.schemas import Person, ReturneePatch, as_written, stored
 
-WORKERS = frozenset({Role.PARTNER, Role.PROGRAMME})
 FOUND_BY = 1
 """Counts up when the rules change by which `terms` or `keys` are made."""
 COLUMNS: Mapping[str, ReturneeField] = {
@@ -180,15 +179,50 @@ async def roles(session: Session, ids: Iterable[UUID], caller: Caller) -> frozen
     return found
 
 
+async def works_with(session: Session, ids: Sequence[UUID], caller: Caller) -> bool:
+    """Whether the caller is a programme office of a person, or implements their present return.
+
+    That is a case of theirs that is open, the last one where none is. Who implemented an earlier one still knows of
+    them, and decides nothing any more.
+    """
+    held = await roles(session, ids, caller)
+    if Role.PARTNER not in held:
+        return Role.PROGRAMME in held
+    rows = await session.execute(
+        select(CaseFile.implementer, CaseFile.state, CaseMember.left_on)
+        .join(CaseMember, CaseMember.case_id == CaseFile.id)
+        .where(CaseMember.returnee_id.in_(ids))
+        .order_by(CaseFile.id.desc())
+    )
+    cases = [(row.implementer, row.state != CaseState.CLOSED and row.left_on is None) for row in rows]
+    present = {who for who, is_open in cases if is_open} or {who for who, _ in cases[:1]}
+    return Role.PROGRAMME in held or not present or caller.organisation in present
+
+
+def works_under(returnee_id: Any, caller: Caller) -> ColumnElement[bool]:
+    """The same of the one id in a column, in SQL."""
+    present = (
+        select(CaseFile.implementer)
+        .join(CaseMember, CaseMember.case_id == CaseFile.id)
+        .where(CaseMember.returnee_id == returnee_id)
+        .order_by(or_(CaseFile.state == CaseState.CLOSED, CaseMember.left_on.is_not(None)), CaseFile.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    implements = func.coalesce(present, caller.organisation) == caller.organisation
+    partner = holds(returnee_id, {Role.PARTNER}, caller) & implements
+    return holds(returnee_id, {Role.PROGRAMME}, caller) | partner
+
+
 async def to_work_on(session: Session, returnee_id: UUID, caller: Caller) -> tuple[Returnee, list[UUID]]:
     """A returnee, locked, and all their ids, for those who implement the return and for the programme office.
 
     Raises:
-        Problem: 404, or 403 for who only referred them or was told of them.
+        Problem: 404, or 403 for who only referred them, was told of them or implemented an earlier return.
     """
     returnee = await find(session, returnee_id, caller, lock=True)
     ids = await aliases.same_person(session, returnee.id)
-    if not WORKERS & await roles(session, ids, caller):
+    if not await works_with(session, ids, caller):
         raise Problem(FORBIDDEN, "the implementing organisation and the programme office decide on returnees")
     return returnee, ids
 
@@ -234,7 +268,7 @@ async def correct(
     returnee = await find(session, returnee_id, caller, lock=True)
     precondition.check(returnee.version)
     ids = await aliases.same_person(session, returnee.id)
-    if not WORKERS & await roles(session, ids, caller):
+    if not await works_with(session, ids, caller):
         raise Problem(FORBIDDEN, "the implementing organisation and the programme office correct returnees")
     sent = {name: getattr(patch, name) for name in sorted(patch.model_fields_set)}
     before = person_of(returnee)
@@ -347,15 +381,16 @@ async def household(session: Session, household_id: UUID, caller: Caller) -> tup
 
 
 async def has_open_case(session: Session, returnee_id: UUID) -> bool:
-    """Whether the person is, under any of their ids, in a case that is not closed."""
+    """Whether the person is, under any of their ids, in a case that is not closed, and has not left it for good."""
     ids = await aliases.same_person(session, returnee_id)
     return bool(
         await session.scalar(
             select(
                 exists().where(
                     CaseMember.returnee_id.in_(ids),
+                    CaseMember.left_on.is_(None),
                     CaseFile.id == CaseMember.case_id,
-                    CaseFile.state != "closed",
+                    CaseFile.state != CaseState.CLOSED,
                 )
             )
         )

@@ -7,14 +7,13 @@ from uuid import UUID
 from sqlalchemy import CursorResult, delete, select, update
 
 from chassis import aliases, audit
-from chassis.access import participation
+from chassis.access import Role, participation
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
 from chassis.errors import CONFLICT, FORBIDDEN, Problem
 from chassis.outbox import publish
 from contracts.cases import ReturneeErased
-from contracts.codes import CaseState
 from services.cases.documents import service as documents
 from services.cases.models import (
     AccessRequest,
@@ -57,20 +56,14 @@ async def erase(
     returnee = await returnees.find(session, returnee_id, caller, lock=True)
     precondition.check(returnee.version)
     ids = await aliases.same_person(session, returnee.id)
-    if not returnees.WORKERS & await returnees.roles(session, ids, caller):
+    if Role.PROGRAMME not in await returnees.roles(session, ids, caller):
         raise Problem(FORBIDDEN, "the programme office decides on an erasure")
     people = list(
         await session.scalars(select(Returnee).where(Returnee.id.in_(ids)).order_by(Returnee.id).with_for_update())
     )
     if await service.holds(session, ids, standing=True):
         raise Problem(CONFLICT, "a legal hold stands against it; release that first")
-    open_case = await session.scalar(
-        select(CaseFile.id)
-        .join(CaseMember, CaseMember.case_id == CaseFile.id)
-        .where(CaseMember.returnee_id.in_(ids), CaseFile.state != CaseState.CLOSED)
-        .limit(1)
-    )
-    if open_case is not None:
+    if await returnees.has_open_case(session, returnee.id):
         raise Problem(CONFLICT, "a case of theirs is open; close that first")
     at = await service.clock(session)
     for person in people:
@@ -145,7 +138,8 @@ async def _scrub(session: Session, ids: Sequence[UUID]) -> dict[str, int]:
             .where(ServiceReferral.returnee_id.in_(ids))
             .values(provider=ERASED, purpose=ERASED, comment=None)
         ),
-        "documents": sum([await documents.forget(session, each) for each in ids]),
+        "documents": sum([await documents.forget(session, each) for each in ids])
+        + await documents.forget_of_cases(session, alone),
         "shares": await count(
             update(Share).where(Share.returnee_id.in_(ids), Share.ended_at.is_(None)).values(ended_at=now())
         ),

@@ -6,7 +6,7 @@ from itertools import product
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import String, cast, select, update
+from sqlalchemy import Select, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis import audit
@@ -16,21 +16,27 @@ from chassis.concurrency import Precondition
 from chassis.db import Session, now
 from chassis.errors import CONFLICT, NOT_FOUND, FieldError, Problem, invalid
 from chassis.outbox import publish
-from contracts.cases import ConsentChanged, ReturneeRestricted, ReturneeShared, ReturneeUnshared
+from contracts.cases import ConsentChanged, ReturneeShared, ReturneeUnshared
 from contracts.codes import CaseState, ConsentPurpose, LegalBasis
 from services.cases.documents.service import check_documents
 from services.cases.models import (
     AccessRequest,
     CaseFile,
     CaseMember,
+    Deadline,
+    HouseholdMember,
     LegalHold,
     PersonConsent,
     Referral,
     ReferralPerson,
     Restriction,
+    ServiceReferral,
     Share,
+    StoredDocument,
+    Survey,
 )
 from services.cases.returnees import service as returnees
+from services.cases.rights import restricted
 from services.cases.rights.schemas import ConsentIn, LegalHoldIn, RestrictionIn, ShareIn, UnshareIn
 
 LONGEST_SHARE = timedelta(days=731)
@@ -46,9 +52,10 @@ async def share(session: Session, returnee_id: UUID, body: ShareIn, caller: Call
     """Let another organisation know of somebody; again with other terms takes the place of what was.
 
     Raises:
-        Problem: 404, 403, 422.
+        Problem: 404, 403, 422; 409 where it is kept from them.
     """
     returnee, ids = await returnees.to_work_on(session, returnee_id, caller)
+    await restricted.check(session, ids, body.organisation)
     at = await clock(session)
     wrong = []
     if not at < body.until <= at + LONGEST_SHARE:
@@ -61,7 +68,9 @@ async def share(session: Session, returnee_id: UUID, body: ShareIn, caller: Call
         wrong.append(FieldError(pointer="/legal_basis", code="consent_missing", detail=right))
     if wrong:
         raise invalid(*wrong)
-    await _end(session, ids, body.organisation)
+    # What is shared under another id of theirs would outlast these terms.
+    await _unshare(session, [each for each in ids if each != returnee.id], body.organisation)
+    await _end(session, [returnee.id], body.organisation)
     row = Share(
         returnee_id=returnee.id,
         organisation=body.organisation,
@@ -243,6 +252,8 @@ async def record_consent(session: Session, returnee_id: UUID, body: ConsentIn, c
 async def restrict(session: Session, returnee_id: UUID, body: RestrictionIn, caller: Caller) -> Restriction:
     """Let an organisation that took part know of somebody no more, or again; under each id by which it knew them.
 
+    What was shared with it ends as well, and is not shared again when the restriction is lifted.
+
     Returns:
         The last of the restrictions, one for each such id.
 
@@ -264,8 +275,6 @@ async def restrict(session: Session, returnee_id: UUID, body: RestrictionIn, cal
     )
     if body.lifted:
         return await _lift(session, returnee.id, ids, standing, caller)
-    if standing:
-        raise Problem(CONFLICT, "this organisation is restricted already")
     if await _implements(session, ids, body.organisation):
         raise Problem(CONFLICT, "this organisation implements an open case; transfer or close that first")
     part = await session.execute(
@@ -280,22 +289,31 @@ async def restrict(session: Session, returnee_id: UUID, body: RestrictionIn, cal
     taken: dict[UUID, list[str]] = {}
     for each, role in part:
         taken.setdefault(each, []).append(role)
+    if not taken and standing:
+        raise Problem(CONFLICT, "this organisation is restricted already")
     if not taken:
         raise Problem(CONFLICT, "this organisation takes no part in the return; what is shared with it is unshared")
+    await _unshare(session, ids, body.organisation)
     # What was submitted about them names them too, and whoever else is in it.
     submitted = await session.scalars(
         select(ReferralPerson.referral_id).where(ReferralPerson.returnee_id.in_(ids)).distinct()
     )
     about = sorted(submitted)
-    rows = []
+    rows, there = [], {row.returnee_id: row for row in standing}
     for each, roles in taken.items():
         for role, subject in product(roles, [each, *about]):
             await revoke(session, subject, Role(role), body.organisation)
-        rows.append(Restriction(returnee_id=each, organisation=body.organisation, reason=body.reason, roles=roles))
-    session.add_all(rows)
+        row = there.get(each)
+        if row is None:
+            row = Restriction(returnee_id=each, organisation=body.organisation, reason=body.reason, roles=roles)
+            session.add(row)
+        else:
+            row.roles = sorted({*row.roles, *roles})
+            row.changed()
+        rows.append(row)
     await session.flush()
     for row in rows:
-        _tell(session, row)
+        restricted.tell(session, row)
     audit.record(session, caller, "restrict", "returnee", returnee.id, {"organisation": body.organisation})
     return rows[-1]
 
@@ -313,7 +331,7 @@ async def _lift(
     await session.flush()
     for row in standing:
         await _give_back_referrals(session, ids, row)
-        _tell(session, row)
+        restricted.tell(session, row)
     details = {"organisation": standing[-1].organisation}
     audit.record(session, caller, "lift-restriction", "returnee", returnee_id, details)
     await session.flush()
@@ -335,18 +353,6 @@ async def _give_back_referrals(session: Session, ids: Sequence[UUID], lifted: Re
             Referral.id.in_(mine), Referral.id.not_in(kept), part[role] == lifted.organisation
         )
         await grant(session, sorted(await session.scalars(rows)), role, lifted.organisation)
-
-
-def _tell(session: Session, row: Restriction) -> None:
-    publish(
-        session,
-        ReturneeRestricted(
-            returnee_id=row.returnee_id,
-            organisation=row.organisation,
-            roles=tuple(row.roles),
-            restricted=row.lifted_at is None,
-        ),
-    )
 
 
 async def _implements(session: Session, ids: Sequence[UUID], organisation: str) -> bool:
@@ -433,13 +439,25 @@ async def holds(session: Session, ids: Sequence[UUID], *, standing: bool = False
 
 async def accesses(session: Session, ids: Sequence[UUID], limit: int) -> list[Any]:
     """Who read or changed something about a person in this service, newest first: organisations, never persons."""
-    cases = select(cast(CaseMember.case_id, String)).where(CaseMember.returnee_id.in_(ids))
-    referrals = select(cast(ReferralPerson.referral_id, String)).where(ReferralPerson.returnee_id.in_(ids))
-    log = audit.audit
-    about = (
-        ((log.c.resource == "returnee") & log.c.resource_id.in_([str(each) for each in ids]))
-        | ((log.c.resource == "case") & log.c.resource_id.in_(cases))
-        | ((log.c.resource == "referral") & log.c.resource_id.in_(referrals))
-    )
-    rows = await session.execute(select(log).where(about).order_by(log.c.id.desc()).limit(limit))
+    cases = select(CaseMember.case_id).where(CaseMember.returnee_id.in_(ids))
+    referrals = select(ReferralPerson.referral_id).where(ReferralPerson.returnee_id.in_(ids))
+    paper, deadline = StoredDocument, Deadline
+    about: dict[str, Select[Any]] = {
+        "case": cases,
+        "referral": referrals,
+        "household": select(HouseholdMember.household_id).where(HouseholdMember.returnee_id.in_(ids)),
+        "document": select(paper.id).where(
+            paper.returnee_id.in_(ids) | paper.case_id.in_(cases) | paper.referral_id.in_(referrals)
+        ),
+        "survey": select(Survey.id).where(Survey.returnee_id.in_(ids)),
+        "service-referral": select(ServiceReferral.id).where(ServiceReferral.returnee_id.in_(ids)),
+        "deadline": select(deadline.id).where(deadline.case_id.in_(cases) | deadline.referral_id.in_(referrals)),
+    }
+    log = audit.audit.c
+    # Asked one after another, so that the log is read by its index.
+    found = {"returnee": list(ids)} | {name: list(await session.scalars(rows)) for name, rows in about.items()}
+    wanted = [
+        (log.resource == name) & log.resource_id.in_([str(each) for each in those]) for name, those in found.items()
+    ]
+    rows = await session.execute(select(audit.audit).where(or_(*wanted)).order_by(log.id.desc()).limit(limit))
     return list(rows)

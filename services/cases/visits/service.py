@@ -44,7 +44,8 @@ async def schedule_after(
         happened_on: Its day.
 
     Returns:
-        The visit; None where the programme asks for none, where there is one already, or where the case is closed.
+        The visit; None where the programme asks for none, where there is one already, where the case is closed, or
+        where the person left it for good or died.
 
     Raises:
         WrongLine: There is no such line, or it is another person's.
@@ -55,6 +56,9 @@ async def schedule_after(
     due_at = programme.due(cause, case.country_of_return, happened_on)
     there = await session.scalar(select(Visit.id).where(Visit.cause_id == cause_id))
     if due_at is None or there is not None or case.state == CaseState.CLOSED:
+        return None
+    member = await session.get(CaseMember, (case.id, beneficiary))
+    if member is not None and member.left_on is not None:
         return None
     visit = Visit(
         id=new_id(),
