@@ -206,6 +206,8 @@ class Consumer:
                     raise MalformedEvent("it names another source than its topic")
                 if envelope.is_head:
                     head = Head.model_validate(envelope.data)
+                    if not head.epochs:
+                        raise MalformedEvent("a head without an epoch")
                     if source not in heads or head.time >= heads[source].time:
                         heads[source] = head
                 elif envelope.position is None or envelope.epoch is None or envelope.recorded_at is None:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    case,
     delete,
     func,
     or_,
@@ -256,8 +257,9 @@ async def observe_head(session: Session, source: str, epochs: Epochs, position: 
     table = inbox_source.c
     theirs = [[str(epoch), base] for epoch, base in epochs]
     known = (await session.execute(select(inbox_source).where(table.source == source))).first()
+    heard_at = func.least(time, now())  # one of tomorrow would keep us from hearing any of today
     if known is None:
-        row = {"source": source, "epochs": theirs, "head": position, "heard_at": time}
+        row = {"source": source, "epochs": theirs, "head": position, "heard_at": heard_at}
         await session.execute(insert(inbox_source).values(row).on_conflict_do_nothing())
         return
     if known.epochs[-1][0] == theirs[-1][0]:
@@ -267,7 +269,10 @@ async def observe_head(session: Session, source: str, epochs: Epochs, position: 
             update(inbox_source)
             .where(table.source == source, table.epochs == known.epochs)
             .values(
-                head=func.greatest(table.head, position), heard_at=func.greatest(table.heard_at, time), epochs=theirs
+                # The newest counts, so that one that was wrong is forgotten.
+                head=func.greatest(position, case((table.heard_at <= time, table.watermark), else_=table.head)),
+                heard_at=func.greatest(table.heard_at, heard_at),
+                epochs=theirs,
             )
         )
         return
@@ -275,10 +280,10 @@ async def observe_head(session: Session, source: str, epochs: Epochs, position: 
     locked = await session.execute(select(inbox_source).where(table.source == source).with_for_update())
     known = locked.one()
     if time > known.heard_at and known.epochs[-1][0] != theirs[-1][0]:
-        await _begin_epoch(session, known, theirs, position, time)
+        await _begin_epoch(session, known, theirs, position, heard_at)
 
 
-async def _begin_epoch(session: Session, known: Any, epochs: list[Any], position: int, time: datetime) -> None:
+async def _begin_epoch(session: Session, known: Any, epochs: list[Any], position: int, heard_at: Any) -> None:
     source, base = known.source, shared_until(known.epochs, epochs)
     gone = await session.execute(
         delete(inbox).where(inbox.c.source == source, inbox.c.position > base).returning(inbox.c.position)
@@ -291,7 +296,7 @@ async def _begin_epoch(session: Session, known: Any, epochs: list[Any], position
     await session.execute(
         update(inbox_source)
         .where(inbox_source.c.source == source)
-        .values(epochs=epochs, watermark=min(known.watermark, base), head=position, heard_at=time)
+        .values(epochs=epochs, watermark=min(known.watermark, base), head=position, heard_at=heard_at)
     )
     if lost > base:
         log.error("a source lost facts that were applied here", source=source, kept=base, applied=lost)

@@ -2,11 +2,12 @@
 
 import asyncio
 import functools
+import json
 import signal
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -22,7 +23,7 @@ from chassis import inbox
 from chassis.audit import audit
 from chassis.consumer import Consumer, NotYet
 from chassis.db import Session
-from chassis.events import Envelope, Event
+from chassis.events import Envelope, Event, head_type
 from chassis.feed import FeedPage
 from chassis.inbox import Freshness, shared_until
 from chassis.outbox import publish
@@ -82,24 +83,68 @@ async def test_a_record_that_never_comes_is_fetched_and_what_waited_for_it_follo
     assert await world.count("parked") == 0
 
 
+UNREADABLE = (b"[" * 200_000, b'{"n": "\\u0000"}', b'{"n": "\\ud800"}', b'{"n": NaN}', b'{"n": 1e999}')
+
+
+def strangers(event: Envelope) -> list[Envelope]:
+    """The event with attributes that no log could have held."""
+    nowhere = datetime.max.replace(tzinfo=timezone(-timedelta(hours=1)))
+    return [
+        replace(event, position=10**30),
+        replace(event, position=-1),
+        replace(event, previous=10**9),
+        replace(event, subject="a\0b"),
+        replace(event, subject="s" * 9000),
+        replace(event, recorded_at=datetime(2026, 1, 1)),  # noqa: DTZ001 - without a zone
+        replace(event, recorded_at=nowhere),
+    ]
+
+
+def wrong_heads(event: Envelope) -> list[dict[str, Any]]:
+    head = {
+        "position": 6,
+        "epoch": str(event.epoch),
+        "epoch_base": 0,
+        "epochs": [[str(event.epoch), 0]],
+        "time": datetime.now(UTC).isoformat(),
+    }
+    return [
+        head | {"position": "all"},
+        head | {"position": 10**30},
+        head | {"epochs": []},
+        head | {"epochs": [[str(event.epoch), 10**30]]},
+        head | {"time": "2026-01-01T00:00:00"},
+        head | {"time": "9999-12-31T23:59:59-01:00"},
+    ]
+
+
 async def test_malformed_records_among_good_ones_are_kept_and_stop_nobody(world: World) -> None:
     log = await world.make_log([("s", n) for n in range(6)])
+    wrong = 4 + len(UNREADABLE) + len(strangers(log[2])) + len(wrong_heads(log[2]))
     await world.send_raw(
         [
             (b"\xff not json", [("ce_id", b"\xfe")]),
             (b"{}", []),
             (b'{"n": 1}', [(name, value) for name, value in log[2].kafka_headers() if name != "ce_position"]),
             (b'{"n": 1}', replace(log[2], service="somebodyelse").kafka_headers()),
-            (
-                b'{"position": "all"}',
-                replace(log[2], type=f"org.homeward.{world.service}.feed.head.v1").kafka_headers(),
+            *((value, log[2].kafka_headers()) for value in UNREADABLE),
+            *((b'{"n": 1}', strange.kafka_headers()) for strange in strangers(log[2])),
+            *(
+                (json.dumps(head).encode(), replace(log[2], type=head_type(world.service)).kafka_headers())
+                for head in wrong_heads(log[2])
             ),
         ]
     )
+    # These are as heads and as events are; the next head and the log correct them.
+    page = await world.feed(0, 1)
+    lie = page.head.model_copy(update={"position": 10**15, "time": datetime(9999, 1, 1, tzinfo=UTC)})
+    head = replace(log[2], type=head_type(world.service), data=lie.model_dump(mode="json"))
+    await world.send([head])
     await world.publish([("s", n) for n in range(6, 12)])
     async with running(world.relay().run(), world.consumer().run()):
         await world.all_applied(12)
-        await until(lambda: has_letters(world, 5))
+        await until(lambda: has_letters(world, wrong))
+        await until(lambda: is_complete(world))
     for letter in await letters(world):
         assert letter.position is None
         assert letter.raw.startswith(f"homeward.{world.service}/0/")
