@@ -8,18 +8,21 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
+import httpx
 import pytest
 import structlog
 from opentelemetry import trace
-from sqlalchemy import select, text
+from sqlalchemy import MetaData, select, text
 from typer.testing import CliRunner
 
 from chassis import consumer as consuming
 from chassis import inbox
+from chassis.app import Service, create_app
 from chassis.audit import audit
 from chassis.consumer import Consumer, NotYet
 from chassis.db import Session
@@ -27,7 +30,10 @@ from chassis.events import Envelope, Event, head_type
 from chassis.feed import FeedPage
 from chassis.inbox import Freshness, shared_until
 from chassis.outbox import publish
+from chassis.routing import Router, SessionDep, requires
+from chassis.telemetry import configure_logging, configure_tracing
 from cli.main import app
+from tests import tokens
 from tests.conftest import FreshDatabase, NewDatabase
 from tests.faults.world import World, new_world, record, running, until
 
@@ -298,6 +304,51 @@ async def test_a_handler_works_in_the_trace_of_the_event_and_its_log_lines_name_
     async with world.reader.transaction() as session:
         assert (await session.scalar(text("SELECT traceparent FROM outbox"))).split("-")[1] == f"{0xABC:032x}"
     assert "event_id" not in structlog.contextvars.get_contextvars()
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_a_request_is_followed_by_its_trace_id_to_the_line_of_a_consumer(
+    world: World, capsys: pytest.CaptureFixture[str], at_once: bool
+) -> None:
+    router = Router()
+
+    @router.post("/v1/things", status_code=201)
+    @requires("things:write")
+    async def note(session: SessionDep) -> None:
+        publish(session, world.Noted(thing="refused", n=1))
+
+    async def handle(session: Session, batch: Sequence[Envelope]) -> None:
+        log.info("heard")
+        await record(session, batch)
+        raise ValueError
+
+    async def one(session: Session, event: Event[Any]) -> None:
+        await handle(session, [event.envelope])
+
+    service = Service(world.service, "Things", "", MetaData(), Path(), [router], publishes=[world.Noted])
+    app = create_app(service, tokens.settings(world.urls["writer"]))
+    tokens.trust(app.state.homeward)
+    log = structlog.get_logger("homeward.tests")
+    configure_logging(world.service)
+    configure_tracing(world.service)
+    trace_id = "0af7651916cd43dd8448eb211c80319c"
+    headers = tokens.bearer(scopes="things:write") | {
+        "traceparent": f"00-{trace_id}-b7ad6b7169203331-01",
+        "Idempotency-Key": "1",
+    }
+    handling = {"batch_handler": handle} if at_once else {"handlers": {world.Noted: one}}
+    consumer = Consumer(world.reader, world.settings, f"{world.service}reader", sources=[world.service], **handling)
+    async with (
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://things.test") as http,
+        running(world.relay().run(), consumer.run()),
+    ):
+        assert (await http.post("/v1/things", headers=headers)).status_code == 201
+        await until(lambda: has_letters(world, 1))
+    await app.state.homeward.close()
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    configure_logging(world.service, "ERROR")
+    for message in ("request", "heard", "event cannot be applied"):
+        assert {line.get("trace_id") for line in lines if line["message"] == message} == {trace_id}, message
 
 
 async def test_events_without_a_handler_are_noted_and_skipped(world: World) -> None:
