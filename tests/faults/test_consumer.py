@@ -17,6 +17,7 @@ import httpx
 import pytest
 import structlog
 from opentelemetry import trace
+from prometheus_client import REGISTRY, generate_latest
 from sqlalchemy import MetaData, select, text
 from typer.testing import CliRunner
 
@@ -358,6 +359,26 @@ async def test_events_without_a_handler_are_noted_and_skipped(world: World) -> N
     assert [position for position, _, _ in await world.applied()] == [3]
     state = await freshness(world)
     assert (state.applied, state.complete) == (5, True)
+
+
+async def test_what_waits_and_what_failed_is_measured_and_said_after_an_hour(world: World) -> None:
+    world.refused, world.early = {"s0"}, {"s1"}
+    log = await world.make_log([(f"s{n}", n) for n in range(3)])
+    consumer = world.consumer(feed=world.no_feed)
+    await hear(world, consumer, log[:2])
+    async with world.reader.transaction() as session:
+        await session.execute(text("UPDATE parked SET parked_at = parked_at - interval '2 hours'"))
+    with structlog.testing.capture_logs() as lines:
+        await consumer._tick()
+        await consumer._tick()
+    assert [line["parked"] for line in lines if line["event"] == "events have waited for more than an hour"] == [1]
+    labels = {"service": f"{world.service}reader"}
+    name = "homeward_consumer_"
+    measured = {each: REGISTRY.get_sample_value(name + each, labels) for each in ("parked", "dead_letters")}
+    assert measured == {"parked": 1, "dead_letters": 1}
+    assert REGISTRY.get_sample_value(name + "lag", labels | {"source": world.service}) == 1
+    assert 7200 <= (REGISTRY.get_sample_value(name + "oldest_parked_seconds", labels) or 0) < 7300
+    assert f'{name}parked{{service="{world.service}reader"}} 1.0' in generate_latest().decode()
 
 
 async def test_a_payload_that_is_not_of_its_model_is_a_dead_letter_that_does_not_repeat_it(world: World) -> None:
