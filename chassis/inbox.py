@@ -216,25 +216,25 @@ async def freshness(session: Session) -> dict[str, Freshness]:
     return result
 
 
-async def has_heard(session: Session, source: str, subject: UUID | str, since: datetime) -> bool:
-    """Whether everything that a source had said by then is received, and what it said of a subject applied.
+async def heard_until(session: Session, source: str) -> datetime | None:
+    """The moment, by the source's clock, up to which everything that it had said is received; None if that is unknown.
 
-    What waits about somebody else is no reason to keep anybody from an answer.
-
-    Args:
-        session: The session.
-        source: Its name.
-        subject: Whom it is about.
-        since: The moment, by the database's clock.
+    What waits about somebody else is no reason to keep anybody from an answer: see `waits_for`.
     """
     row = (await session.execute(FRESHNESS, {"source": source})).first()
-    if row is None or row.received < row.head or row.silent > QUIET or row.heard_at < since:
-        return False
+    if row is None or row.received < row.head or row.silent > QUIET:
+        return None
+    heard_at: datetime = row.heard_at
+    return heard_at
+
+
+async def waits_for(session: Session, source: str, subject: UUID | str) -> bool:
+    """Whether something that a source said about a subject is received and not applied."""
     waits = select(parked.c.position).where(parked.c.source == source, parked.c.subject == str(subject))
     dead = select(dead_letter.c.position).where(
         dead_letter.c.source == source, dead_letter.c.subject == str(subject), dead_letter.c.replayed_at.is_(None)
     )
-    return not await session.scalar(select(or_(waits.exists(), dead.exists())))
+    return bool(await session.scalar(select(or_(waits.exists(), dead.exists()))))
 
 
 async def sources_of(session: Session) -> dict[str, Source]:
