@@ -10,7 +10,6 @@ from sqlalchemy import (
     BigInteger,
     Column,
     ColumnElement,
-    CompoundSelect,
     DateTime,
     Index,
     SQLColumnExpression,
@@ -25,7 +24,6 @@ from sqlalchemy import (
     select,
     text,
     true,
-    union_all,
 )
 from sqlalchemy.dialects.postgresql import insert
 
@@ -145,16 +143,6 @@ def one_by_one(
         return true()
     part = select(1).where(participation.c.subject_id == subject_id, part_of(caller), condition)
     return exists(part.offset(0))
-
-
-def subjects(caller: Caller, most: int) -> CompoundSelect[tuple[UUID]]:
-    """Some of the returnees and referrals that the caller's organisation takes part in, or did, by the index alone.
-
-    Args:
-        caller: Who asks; not one of our own services, which see everybody.
-        most: How many.
-    """
-    return union_all(*(select(participation.c.subject_id).where(part) for part in _parts_of(caller))).limit(most)
 
 
 def meant_for(

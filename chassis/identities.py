@@ -8,9 +8,10 @@ from typing import TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
+from sqlalchemy import select
 
-from chassis import beneficiaries, jobs
-from chassis.beneficiaries import OWNER
+from chassis import aliases, beneficiaries, jobs
+from chassis.beneficiaries import OWNER, identity_copy
 from chassis.crypto import Keyring
 from chassis.db import Session
 from chassis.http import ServiceClient
@@ -49,6 +50,17 @@ Take = Callable[[Session, UUID, Shape, Keyring], Awaitable[object]]
 async def fetch_later(session: Session, returnee_id: UUID) -> None:
     """Have the copy of a person's identity fetched, or fetched again."""
     await jobs.schedule(session, FETCH, {"returnee_id": str(returnee_id)}, key=str(returnee_id))
+
+
+async def fetch_again(session: Session, *returnee_ids: UUID) -> None:
+    """Have the copies of people fetched again that are kept of them, under whichever of their ids.
+
+    Cases answers for each id of a merged person with who they are; what is kept under one is as old as the last fetch.
+    """
+    ids = await aliases.same_people(session, returnee_ids)
+    kept = select(identity_copy.c.returnee_id).where(identity_copy.c.returnee_id.in_(ids))
+    for returnee_id in sorted(await session.scalars(kept)):
+        await fetch_later(session, returnee_id)
 
 
 async def forget(session: Session, returnee_id: UUID) -> None:

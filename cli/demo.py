@@ -140,7 +140,8 @@ class Walk:
             if state == "planned":
                 state = (await sender.decide(at, "confirm"))["state"]
             if state == "confirmed":
-                await sender.decide(at, "departed", {"departed_on": journey["departs_on"]})
+                today = datetime.now(UTC).date().isoformat()
+                await sender.decide(at, "departed", {"departed_on": min(journey["departs_on"], today)})
 
     async def prepare_cash(self, walk: Return) -> None:
         """Before the flight, cash for the desk is approved, and released from a float by a third person."""

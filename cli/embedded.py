@@ -5,6 +5,7 @@ import ctypes
 import importlib.util
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -30,6 +31,7 @@ POSTGRES_ACCOUNT = "homeward-postgres"
 POLL_SECONDS = 0.01
 LOG_BYTES = 50_000_000
 """A log that is larger when its process starts makes room; the one before it is kept, and none before that."""
+BELOW_OUTGOING = range(15_000, 32_000)  # where Linux takes the ports of outgoing connections from begins at 32768
 PR_SET_PDEATHSIG = 1
 
 Say = Callable[[str], None]
@@ -423,10 +425,12 @@ def accepts(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port that nothing listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nothing listens on at the moment, and that no outgoing connection takes before it is used."""
+    while True:
+        port = random.choice(BELOW_OUTGOING)  # noqa: S311 - it need not be hard to guess
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def broker_program() -> Path:

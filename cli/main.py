@@ -270,6 +270,7 @@ def referrals_submit(
     gateway: Annotated[
         str | None, typer.Option(help="The gateway; this machine's if left out.", envvar="HOMEWARD_GATEWAY_URL")
     ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Have a file taken that was taken before.")] = False,
     home: Home = HERE,
 ) -> None:
     """Submit a file of up to 5,000 referrals and write the results beside it. Exit status 2: some were refused."""
@@ -281,7 +282,7 @@ def referrals_submit(
     address = gateway or settings_of("gateway", home).service_url("gateway")
     caller = GatewayClient(address, client, secret or Machine(home).client_secret(client))
     try:
-        all_taken = asyncio.run(submit(caller, file, Console()))
+        all_taken = asyncio.run(submit(caller, file, Console(), again=again))
     except (Refused, UnknownFile) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None

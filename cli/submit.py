@@ -6,10 +6,12 @@ import hashlib
 import json
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from chassis.idempotency import REPLAYED
 from cli.client import GatewayClient
 
 MEDIA_TYPES = {".jsonl": "application/jsonl", ".ndjson": "application/jsonl", ".csv": "text/csv"}
@@ -40,7 +42,7 @@ def results_file(file: Path) -> Path:
     return file.with_name(f"{file.stem}.results{file.suffix.lower()}")
 
 
-async def submit(client: GatewayClient, file: Path, console: Console) -> bool:
+async def submit(client: GatewayClient, file: Path, console: Console, *, again: bool = False) -> bool:
     """Send a file, wait with a progress bar, write the results.
 
     The same file sent again is the same batch as long as the answer is kept, so that it may be interrupted.
@@ -49,6 +51,7 @@ async def submit(client: GatewayClient, file: Path, console: Console) -> bool:
         client: Of the sender.
         file: JSON lines or CSV.
         console: Where to show it.
+        again: Have it taken as if it had not been sent before.
 
     Returns:
         Whether no referral was refused.
@@ -59,9 +62,16 @@ async def submit(client: GatewayClient, file: Path, console: Console) -> bool:
     """
     media_type = media_type_of(file)
     raw = await asyncio.to_thread(file.read_bytes)
-    key = hashlib.sha256(raw).hexdigest()
+    key = str(uuid4()) if again else hashlib.sha256(raw).hexdigest()
     headers = {"Content-Type": media_type, "Idempotency-Key": key}
-    batch = (await client.send("POST", "/v1/referral-batches", content=raw, headers=headers)).json()
+    answer = await client.send("POST", "/v1/referral-batches", content=raw, headers=headers)
+    batch = answer.json()
+    if REPLAYED in answer.headers and not again:
+        console.print(
+            f"This file was taken at {batch['created_at']}; these are the results of then. "
+            "If something was put right elsewhere since, have it taken once more: --again",
+            highlight=False,
+        )
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task(file.name, total=batch["total"], completed=batch["done"])

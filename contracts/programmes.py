@@ -557,7 +557,7 @@ def read(file: Path) -> dict[str, Any]:
     Raises:
         ValueError: It holds something else.
     """
-    data = yaml.safe_load(file.read_text(encoding="utf-8"))
+    data = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     if not isinstance(data, dict):
         raise ValueError(f"{file.name} is not a mapping")  # noqa: TRY004 - it is the content that is wrong
     return data

@@ -44,6 +44,14 @@ class FreshDatabase:
 NewDatabase = Callable[..., Awaitable[FreshDatabase]]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All faults and journeys are tests of the way of an event."""
+    for item in items:
+        if item.path.parent.name in {"faults", "journeys"}:
+            item.add_marker("kafka")
+
+
 class Databases:
     """Makes databases by copying a template that was migrated once.
 
@@ -181,10 +189,7 @@ def postgres_folder() -> Iterator[Path]:
 
 
 @pytest_asyncio.fixture(scope="session")
-async def platform(request: pytest.FixtureRequest) -> AsyncIterator[Platform]:
-    """The whole platform, started once; on Apache Kafka where HOMEWARD_TEST_KAFKA is `apache`."""
-    environment = {"HOMEWARD_REQUESTS_PER_MINUTE": "1000000"}
-    if os.environ.get("HOMEWARD_TEST_KAFKA") == "apache":
-        environment["HOMEWARD_KAFKA_BOOTSTRAP"] = request.getfixturevalue("kafka").bootstrap
-    async with running_platform(environment) as started:
+async def platform() -> AsyncIterator[Platform]:
+    """The whole platform, started once."""
+    async with running_platform({"HOMEWARD_REQUESTS_PER_MINUTE": "1000000"}) as started:
         yield started

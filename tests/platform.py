@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,11 @@ from chassis.settings import Settings
 from cli.client import GatewayClient
 from cli.demo import ALLOWANCE, Return, Walk, eventually, moved_to
 from cli.embedded import free_port
+from cli.kafka import ApacheKafka
 from cli.machine import Machine
 from cli.roles import ROLES
 from contracts.asyncapi import EVENTS
-from contracts.programmes import load_programmes
+from contracts.programmes import Programme, load_programmes
 from services.grants.budgets.verify import verify
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,12 +46,23 @@ class Platform:
         home: Its folder.
         environment: Variables beside the ports.
         patience: Seconds for which its clients send again what does not get through.
+        kafka: A broker of its own that is not the platform's to start.
     """
 
-    def __init__(self, home: Path, environment: dict[str, str] | None = None, *, patience: float = 20) -> None:
+    def __init__(
+        self,
+        home: Path,
+        environment: dict[str, str] | None = None,
+        *,
+        patience: float = 20,
+        kafka: ApacheKafka | None = None,
+    ) -> None:
         self.home = home
         self.patience = patience
+        self.kafka = kafka
         chosen = {variable: str(free_port()) for variable in PORTS}
+        if kafka is not None:
+            chosen["HOMEWARD_KAFKA_BOOTSTRAP"] = kafka.bootstrap
         self.environment = dict(os.environ) | chosen | (environment or {})
         self.gateway = f"http://127.0.0.1:{chosen['HOMEWARD_GATEWAY_PORT']}"
         self.urls = {name: f"http://127.0.0.1:{chosen[role.port_variable]}" for name, role in ROLES.items()}
@@ -102,6 +115,17 @@ class Platform:
     def kill(self, name: str) -> None:
         """`kill -9`; the supervisor starts it again."""
         psutil.Process(self.pid(name)).kill()
+
+    async def restart(self, name: str) -> None:
+        """`kill -9`, and wait until it is back; the `Broker` has lost everything that it held."""
+        if name == "Broker" and self.kafka is not None:
+            await asyncio.to_thread(self.kafka.restart_empty)
+            return
+        before = self.said().count(f"{name} is back")
+        self.kill(name)
+        async with asyncio.timeout(120):
+            while self.said().count(f"{name} is back") == before:  # noqa: ASYNC110 - the supervisor says so
+                await asyncio.sleep(0.05)
 
     @property
     def machine(self) -> Machine:
@@ -161,16 +185,29 @@ class Platform:
 async def running_platform(
     environment: dict[str, str] | None = None, *, patience: float = 20
 ) -> AsyncIterator[Platform]:
-    """A platform of its own for one test or module."""
+    """A platform of its own for one test or module; on Apache Kafka where HOMEWARD_TEST_KAFKA is `apache`."""
     home = Path(tempfile.mkdtemp(prefix=f"homeward-{secrets.token_hex(2)}-"))
     home.chmod(0o711)
-    platform = Platform(home, environment, patience=patience)
+    kafka = None
+    if os.environ.get("HOMEWARD_TEST_KAFKA") == "apache":
+        kafka = ApacheKafka(home / "kafka", free_port(), log=home / "kafka.log")
+    platform = Platform(home, environment, patience=patience, kafka=kafka)
     try:
+        if kafka is not None:
+            await asyncio.to_thread(kafka.start)
         await platform.start()
         yield platform
     finally:
         await platform.stop()
+        if kafka is not None:
+            kafka.kill()
         shutil.rmtree(home, ignore_errors=True)
+
+
+@cache
+def programmes() -> dict[str, Programme]:
+    """The programmes that the platform carries."""
+    return load_programmes(ROOT / "programmes")
 
 
 def example(reference: str | None = None, **replace: Any) -> dict[str, Any]:
@@ -183,7 +220,7 @@ def example(reference: str | None = None, **replace: Any) -> dict[str, Any]:
     found = next(r for r in referrals if reference is None or r["external_reference"] == reference)
     stem = re.sub(r"[^A-Z0-9-]", "", found["external_reference"])
     today = datetime.now(UTC).date()
-    if found["travel"] and load_programmes(ROOT / "programmes")[found["programme"]].version_at(today) is not None:
+    if found["travel"] and programmes()[found["programme"]].version_at(today) is not None:
         found = moved_to(today, found)
     return found | {"external_reference": f"{stem}-{secrets.token_hex(4)}"} | replace
 
@@ -196,8 +233,7 @@ def shown_to(audience: Audience, event: dict[str, Any]) -> bool:
 
 def walk_of(platform: Platform) -> Walk:
     """The steps of the journey, through this platform's gateway."""
-    programmes = load_programmes(ROOT / "programmes").values()
-    return Walk(platform.client, {programme.id: programme.office for programme in programmes})
+    return Walk(platform.client, {programme.id: programme.office for programme in programmes().values()})
 
 
 async def walked(platform: Platform, content: dict[str, Any]) -> Return:

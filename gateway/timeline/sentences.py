@@ -82,7 +82,7 @@ def short(event_type: str) -> str:
 @lru_cache
 def language(tag: str) -> Language:
     """A language by its tag."""
-    document = yaml.safe_load((FOLDER / f"{tag}.yaml").read_text(encoding="utf-8"))
+    document = yaml.load((FOLDER / f"{tag}.yaml").read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     return Language(tag, document["events"], document["codes"])
 
 

@@ -161,7 +161,8 @@ async def profiled(session: Session, event: Event[ArrivalProfiled]) -> None:
     """Needs that were found on arrival raise the urgency of a case; they never lower it."""
     case_id = await case_of(session, event.data)
     if case_id is None:
-        return  # whoever opens a case for them later looks at their needs then
+        await walk_ins.note_needs(session, event.data.returnee_id, event.data.needs_priority)
+        return
     case = await session.scalar(select(CaseFile).where(CaseFile.id == case_id).with_for_update())
     if case is None:
         raise UnknownArrival(f"there is no case {case_id}")

@@ -105,6 +105,8 @@ class Returnee(Resource):
     identifiers: Mapped[list[dict[str, Any]]]
     terms: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
     """What they are looked up by; see `returnees.lookup`."""
+    known_to: Mapped[list[str]] = mapped_column(server_default=text("'{}'"), deferred=True)
+    """Organisations that take part or once did, kept by the database: where to look for them, not who may."""
     keys: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
     """Where possible duplicates are looked for; see `returnees.matching`."""
     found_by: Mapped[int] = mapped_column(server_default=text("0"))
@@ -117,7 +119,7 @@ class Returnee(Resource):
         Index("ix_returnee_keys", "keys", postgresql_using="gin"),
         CheckConstraint("birth_precision IN ('day', 'month', 'year', 'estimated')", name="birth_precision_known"),
         # Each search would read what is pending of a fast update.
-        Index("ix_returnee_terms", "terms", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
+        Index("ix_returnee_terms", "terms", "known_to", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
         Index("ix_returnee_found_by", "found_by"),
     )
 
@@ -201,6 +203,8 @@ class CaseFile(Resource):
     """The implementing organisation's own office."""
     focal_point: Mapped[str | None]
     """User id in the implementing organisation."""
+    focal_points: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    """Who is or was it, as `<organisation>:<user id>`: none of them gives themselves more time."""
     governorate: Mapped[str]
     district: Mapped[str]
     address: Mapped[str]
@@ -354,6 +358,8 @@ class Deadline(Resource):
     rule: Mapped[dict[str, Any]]
     shifted_days: Mapped[int] = mapped_column(server_default=text("0"))
     """Days by which it is later than the rule says: extensions, and time in which the clocks stood."""
+    paused_on: Mapped[date | None]
+    """The first day on which its clock stood when it was last paused."""
     decision_reason: Mapped[str | None]
     """Why it was last extended or waived."""
     decision_comment: Mapped[str | None]

@@ -22,6 +22,7 @@ from contracts.reception import ArrivalFact
 from services.cases.cases import service as cases
 from services.cases.models import CaseFile, Household, HouseholdMember, Returnee
 from services.cases.programmes import programmes
+from services.cases.referrals.rules import higher
 from services.cases.returnees import service as returnees
 from services.cases.returnees.schemas import as_written
 
@@ -32,13 +33,22 @@ log = structlog.get_logger("homeward.cases")
 
 async def adopt_later(session: Session, fact: ArrivalFact, state: ArrivalState, arrived_on: date | None) -> None:
     """Have somebody fetched from reception and adopted, with what is known of their arrival by then."""
-    payload = {
+    before = await waiting(session, fact.returnee_id) or {}
+    payload = dict(before) | {
         "returnee_id": str(fact.returnee_id),
         "arrival_id": str(fact.arrival_id),
         "state": state,
         "arrived_on": arrived_on.isoformat() if arrived_on else None,
     }
     await jobs.schedule(session, ADOPT, payload, key=str(fact.returnee_id))
+
+
+async def note_needs(session: Session, returnee_id: UUID, priority: NeedsPriority) -> None:
+    """Have the case of somebody who is still to be adopted opened with the needs that were found; else nothing."""
+    before = await waiting(session, returnee_id)
+    if before is not None:
+        needs = higher(before.get("needs_priority", NeedsPriority.ROUTINE), priority)
+        await jobs.schedule(session, ADOPT, dict(before) | {"needs_priority": needs}, key=str(returnee_id))
 
 
 async def waiting(session: Session, returnee_id: UUID) -> Payload | None:
@@ -75,7 +85,8 @@ async def apply(session: Session, payload: Payload, document: Any) -> None:
     if rules is None:
         log.info("a walk-in without a programme: no case is opened", returnee=str(returnee_id))
         return
-    case = await _open(session, returnee_id, document, rules, arrived_on)
+    needs = NeedsPriority(payload.get("needs_priority", NeedsPriority.ROUTINE))
+    case = await _open(session, returnee_id, document, rules, arrived_on, needs)
     await cases.note_arrival(
         session,
         case.id,
@@ -95,7 +106,12 @@ def _rules(document: Mapping[str, Any], arrived_on: date | None) -> Rules | None
 
 
 async def _open(
-    session: Session, returnee_id: UUID, document: Mapping[str, Any], rules: Rules, arrived_on: date | None
+    session: Session,
+    returnee_id: UUID,
+    document: Mapping[str, Any],
+    rules: Rules,
+    arrived_on: date | None,
+    needs: NeedsPriority,
 ) -> CaseFile:
     programme = programmes()[document["programme"]]
     possible = rules.implementers(document["country_of_return"])
@@ -105,6 +121,7 @@ async def _open(
     case = await _case_of_family(session, document, implementer)
     if case is not None:
         session.add(_place(case.household_id, returnee_id, member))
+        case.needs_priority = higher(case.needs_priority, needs)
         case.changed()
         await cases.add_members(session, case, [(returnee_id, member)], arrived_on)
     else:
@@ -122,9 +139,8 @@ async def _open(
             governorate="",
             district="",
             address="",
-            needs_priority=NeedsPriority.ROUTINE,
         )
-        await cases.open_case(session, case, [(returnee_id, member)], NeedsPriority.ROUTINE, arrived_on)
+        await cases.open_case(session, case, [(returnee_id, member)], needs, arrived_on)
     joined = HouseholdChanged(
         returnee_id=returnee_id,
         case_id=case.id,

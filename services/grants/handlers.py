@@ -1,12 +1,12 @@
 """What grants does when another service tells something. Every event has an outcome in every state."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import delete, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import cast, delete, select, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from chassis import beneficiaries
 from chassis.aliases import same_person
@@ -87,7 +87,7 @@ async def case_opened(session: Session, event: Event[CaseOpened]) -> None:
     }
     await session.execute(
         insert(Participant)
-        .values(values | {"rested_days": 0})
+        .values(values | {"rests": []})
         .on_conflict_do_update(index_elements=["case_id", "returnee_id"], set_=values)
     )
     await arrivals.before_the_case(session, data.case_id, data.returnee_id, data.arrived_on)
@@ -106,7 +106,17 @@ async def case_suspended(session: Session, event: Event[CaseSuspended]) -> None:
 
 async def case_resumed(session: Session, event: Event[CaseResumed]) -> None:
     """The case goes on, and its windows are as much longer as it rested."""
-    await _moved(session, event, suspended_on=None, rested_days=Participant.rested_days + event.data.rested_days)
+    data = event.data
+    await grants.lock_people(session, data.returnee_id)
+    rested = timedelta(days=data.rested_days)
+    since = await session.scalar(
+        select(Participant.suspended_on).where(
+            Participant.case_id == data.case_id, Participant.returnee_id == data.returnee_id
+        )
+    )
+    since = since or event.envelope.occurred_at.date() - rested
+    rest = [[since.isoformat(), (since + rested).isoformat()]]
+    await _moved(session, event, suspended_on=None, rests=Participant.rests + cast(rest, JSONB))
 
 
 async def _moved(session: Session, event: Event[Any], **values: Any) -> None:
@@ -123,7 +133,7 @@ async def _moved(session: Session, event: Event[Any], **values: Any) -> None:
 async def case_closed(session: Session, event: Event[CaseClosed]) -> None:
     """Give back what was reserved and not spent; money that is on its way is waited for."""
     data = event.data
-    await _moved(session, event, suspended_on=None)
+    await _moved(session, event)
     await cooperatives.pass_on(session, data.returnee_id, data.case_id)
     for grant in await _grants(session, Grant.case_id == data.case_id, Grant.returnee_id == data.returnee_id):
         await wind_up(session, grant, GrantReason.CASE_CLOSED)

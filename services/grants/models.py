@@ -20,7 +20,7 @@ from sqlalchemy import (
     false,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from chassis.db import now
@@ -64,8 +64,8 @@ class Participant(Base):
     arrived_on: Mapped[date | None]
     suspended_on: Mapped[date | None]
     """Since when the case rests, and its clocks stand."""
-    rested_days: Mapped[int] = mapped_column(default=0)
-    """For how long it rested before."""
+    rests: Mapped[list[Any]] = mapped_column(JSONB, default=list)
+    """When it rested before: the first day, and the day on which it went on."""
 
 
 class Arrival(Base):

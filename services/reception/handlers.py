@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import structlog
 from sqlalchemy import ColumnElement, delete, or_, select, update
@@ -23,6 +24,7 @@ from contracts.cases import (
     ReferralWithdrawn,
     ReturneeErased,
     ReturneeMerged,
+    ReturneeUnmerged,
     ReturneeUpdated,
     TravelCancelled,
     TravelChanged,
@@ -35,6 +37,7 @@ from contracts.reception import (
     ArrivalConfirmed,
     ArrivalExpected,
     ArrivalNotDeparted,
+    ArrivalReopened,
     ConfirmationMethod,
     ReturneeScrubbed,
 )
@@ -84,6 +87,7 @@ async def returnee_updated(session: Session, event: Event[ReturneeUpdated]) -> N
     """Fetch who the person is again."""
     if not await is_erased(session, event.data.returnee_id):
         await identities.fetch_later(session, event.data.returnee_id)
+    await identities.fetch_again(session, event.data.returnee_id)
 
 
 async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> None:
@@ -107,16 +111,10 @@ async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> Non
 async def returnee_merged(session: Session, event: Event[ReturneeMerged]) -> None:
     """Know two ids as one person; who was met as a walk-in is not expected under the other id any more."""
     await aliases.on_merged(session, event)
-    ids = await aliases.same_person(session, event.data.into)
-    query = select(Arrival).where(Arrival.returnee_id.in_(ids)).order_by(Arrival.id).with_for_update()
-    arrivals = list(await session.scalars(query))
-    met = [each for each in arrivals if each.walk_in and each.met_at is not None]
+    await identities.fetch_again(session, event.data.into)
     at = event.envelope.occurred_at
-    for arrival in arrivals:
-        if arrival.walk_in or arrival.state not in NOT_SEEN:
-            continue
-        seen = next((each for each in met if each.met_at and same_journey(when(arrival), each.met_at)), None)
-        if seen is None or seen.arrived_on is None:
+    for arrival, seen in await _as_walk_ins(session, event.data.into):
+        if arrival.state not in NOT_SEEN or seen is None:
             continue
         confirmed = {
             "arrived_on": seen.arrived_on,
@@ -132,6 +130,38 @@ async def returnee_merged(session: Session, event: Event[ReturneeMerged]) -> Non
         )
         fact = ArrivalConfirmed(**ids_of(arrival), arrived_on=seen.arrived_on, method=ConfirmationMethod.MET_AS_WALK_IN)
         publish(session, fact, occurred_at=at)
+
+
+async def returnee_unmerged(session: Session, event: Event[ReturneeUnmerged]) -> None:
+    """Know two ids as two people; who was only taken for the walk-in that the other is, is expected again."""
+    await aliases.on_unmerged(session, event)
+    data, at = event.data, event.envelope.occurred_at
+    await identities.fetch_again(session, data.returnee_id, data.separated_from)
+    for returnee_id in (data.returnee_id, data.separated_from):
+        for arrival, seen in await _as_walk_ins(session, returnee_id):
+            if arrival.confirmation_method != ConfirmationMethod.MET_AS_WALK_IN or seen is not None:
+                continue
+            nothing = dict.fromkeys(("arrived_on", "confirmation_method", "confirmation_evidence"))
+            changes = nothing | {"version": Arrival.version + 1, "updated_at": now()}
+            await session.execute(
+                update(Arrival).where(Arrival.id == arrival.id).values(_reached(ArrivalState.EXPECTED, at) | changes)
+            )
+            ids = ids_of(arrival)
+            fact = ArrivalReopened(**ids, previous_state=ArrivalState.COMPLETED, state=ArrivalState.EXPECTED)
+            publish(session, fact, occurred_at=at)
+
+
+async def _as_walk_ins(session: Session, returnee_id: UUID) -> list[tuple[Arrival, Arrival | None]]:
+    """The expected arrivals of a person, locked, each with the one at which they were met as a walk-in instead."""
+    ids = await aliases.same_person(session, returnee_id)
+    query = select(Arrival).where(Arrival.returnee_id.in_(ids)).order_by(Arrival.id).with_for_update()
+    arrivals = list(await session.scalars(query))
+    met = [each for each in arrivals if each.walk_in and each.arrived_on is not None]
+    return [
+        (each, next((one for one in met if one.met_at and same_journey(when(each), one.met_at)), None))
+        for each in arrivals
+        if not each.walk_in
+    ]
 
 
 async def travel_planned(session: Session, event: Event[TravelPlanned]) -> None:
@@ -280,6 +310,7 @@ HANDLERS: Handlers = {
     ReturneeUpdated: returnee_updated,
     ReturneeErased: returnee_erased,
     ReturneeMerged: returnee_merged,
+    ReturneeUnmerged: returnee_unmerged,
     TravelPlanned: travel_planned,
     TravelChanged: travel_changed,
     TravelConfirmed: travel_confirmed,

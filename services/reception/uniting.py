@@ -6,6 +6,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import delete, insert, or_, select, update
 
+from chassis import aliases
 from chassis.access import Role, grant
 from chassis.db import Session, now
 from chassis.outbox import publish
@@ -38,10 +39,13 @@ async def unite_known(session: Session, *, flight_id: UUID | None = None, return
     if flight_id is not None:
         query = query.where(Passenger.flight_id == flight_id)
     if returnee_id is not None:
-        query = query.where(Mark.returnee_id == returnee_id)
+        query = query.where(Mark.returnee_id.in_(await aliases.same_person(session, returnee_id)))
     found: dict[UUID, tuple[Passenger, dict[UUID, bool]]] = {}
-    for passenger, who, by_reference in await session.execute(query):
+    marked = (await session.execute(query)).all()
+    one_of = await aliases.resolve_all(session, [who for _, who, _ in marked])
+    for passenger, marks_of, by_reference in marked:
         _, candidates = found.setdefault(passenger.id, (passenger, {}))
+        who = one_of[marks_of]
         candidates[who] = candidates.get(who, False) or bool(by_reference)
     united = 0
     for passenger, candidates in sorted(found.values(), key=lambda pair: pair[0].id):
@@ -59,7 +63,7 @@ async def unite(session: Session, arrival_id: UUID, returnee_id: UUID) -> Arriva
     Args:
         session: The session.
         arrival_id: Of an arrival of a manifest that nobody is bound to.
-        returnee_id: Who sits there.
+        returnee_id: Who sits there, by any of their ids.
 
     Returns:
         The arrival that is left; None, and nothing changed, where none of theirs ends with this flight.
@@ -73,7 +77,7 @@ async def unite(session: Session, arrival_id: UUID, returnee_id: UUID) -> Arriva
     theirs = await session.scalars(
         select(Arrival)
         .where(
-            Arrival.returnee_id == returnee_id,
+            Arrival.returnee_id.in_(await aliases.same_person(session, returnee_id)),
             or_(Arrival.flight_id.is_(None), Arrival.flight_id == flight.id),
         )
         .order_by(Arrival.id)
@@ -96,8 +100,10 @@ async def unite(session: Session, arrival_id: UUID, returnee_id: UUID) -> Arriva
     told = one.state == ArrivalState.EXPECTED and any(getattr(one, name) != value for name, value in moved.items())
     await session.execute(update(Arrival).where(Arrival.id == one.id).values(values | (moved if told else {})))
     await session.refresh(one)
-    if flight.receiver is not None:  # whose desk meets the flight, whoever implements the case
-        await grant(session, [returnee_id], Role.PARTNER, flight.receiver)
+    if (
+        flight.receiver is not None and one.returnee_id is not None
+    ):  # whose desk meets the flight, whoever implements the case
+        await grant(session, [one.returnee_id], Role.PARTNER, flight.receiver)
     if told:
         fact = ArrivalExpected(
             **ids_of(one), port_of_entry=one.port_of_entry, expected_at=one.expected_at, confirmed=one.confirmed

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Date, cast, delete, select, update
 
-from chassis import beneficiaries, identities
+from chassis import aliases, beneficiaries, identities
 from chassis.consumer import Handlers
 from chassis.db import Session, now
 from chassis.events import Event
@@ -22,6 +22,8 @@ from contracts.cases import (
     PlanReturned,
     ReferralWithdrawn,
     ReturneeErased,
+    ReturneeMerged,
+    ReturneeUnmerged,
     ReturneeUpdated,
     TravelNotDeparted,
 )
@@ -30,7 +32,6 @@ from contracts.training import CancellationReason, MentorshipEnd, ReturneeScrubb
 from services.training import plans, whereabouts
 from services.training.enrolments.choices import choose_for
 from services.training.enrolments.service import cancel_not_begun, look_again
-from services.training.identities import is_kept
 from services.training.mentors.service import end_all_of
 from services.training.models import Enrolment, Seeker
 from services.training.work.service import end_not_begun
@@ -88,9 +89,19 @@ async def not_returned(session: Session, event: Event[Any]) -> None:
 
 async def returnee_updated(session: Session, event: Event[ReturneeUpdated]) -> None:
     """Fetch who a participant is again; of others training keeps no copy."""
-    returnee_id = event.data.returnee_id
-    if await is_kept(session, returnee_id) and not await beneficiaries.is_erased(session, returnee_id):
-        await identities.fetch_later(session, returnee_id)
+    await identities.fetch_again(session, event.data.returnee_id)
+
+
+async def returnee_merged(session: Session, event: Event[ReturneeMerged]) -> None:
+    """Know two ids as one person, and fetch who that is."""
+    await aliases.on_merged(session, event)
+    await identities.fetch_again(session, event.data.returnee_id)
+
+
+async def returnee_unmerged(session: Session, event: Event[ReturneeUnmerged]) -> None:
+    """Know two ids as two people, and fetch who each is."""
+    await aliases.on_unmerged(session, event)
+    await identities.fetch_again(session, event.data.returnee_id, event.data.separated_from)
 
 
 async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> None:
@@ -124,6 +135,8 @@ HANDLERS: Handlers = {
     PlanAmended: plan_changed,
     PlanReturned: plan_changed,
     ReturneeUpdated: returnee_updated,
+    ReturneeMerged: returnee_merged,
+    ReturneeUnmerged: returnee_unmerged,
     ReturneeErased: returnee_erased,
     ReferralWithdrawn: not_returned,
     TravelNotDeparted: not_returned,

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import httpx
 from sqlalchemy import select, text
@@ -86,6 +87,11 @@ REFERRAL: dict[str, Any] = {
     ],
     "notes": "",
 }
+
+
+def today() -> date:
+    """The day in the country of return, which is not always that of UTC."""
+    return datetime.now(ZoneInfo("Asia/Baghdad")).date()
 
 
 def referral(**values: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -107,6 +108,21 @@ class TestReading:
         rows = [row | {"district": "Erbîl"} for row in table_rows()]
         rows[1]["district"] = unicodedata.normalize("NFD", rows[1]["district"])
         assert next(tabular.table(as_csv(rows))).errors == []
+
+    @pytest.mark.parametrize("bad", [0, 1, 2])
+    @pytest.mark.parametrize("spoil", [lambda row: row + b",more", lambda row: row[: row.index(b",", 12)]])
+    def test_a_family_with_a_shifted_row_is_refused_whole(self, bad: int, spoil: Callable[[bytes], bytes]) -> None:
+        # The sender is no longer readable in the short row, nor the reference in the third way.
+        before, family, after = ([row | {"sender": "fedasil"} for row in table_rows()] for _ in range(3))
+        lines = as_csv(before + family + after).split(b"\r\n")
+        lines[4 + bad] = spoil(lines[4 + bad])
+        entries = list(tabular.table(b"\r\n".join(lines)))
+        taken = [entry.reference for entry in entries if entry.content is not None]
+        assert family[0]["external_reference"] not in taken
+        assert after[0]["external_reference"] in taken
+        assert before[0]["external_reference"] in taken or bad == 0
+        shifted = [error.pointer for entry in entries for error in entry.errors if error.code == "columns_shifted"]
+        assert shifted == [f"/row/{5 + bad}"]
 
     @pytest.mark.parametrize("raw", [b"", b"\xff\xfe\x00", b"sender\nfedasil", "é".encode("cp1252")])
     def test_what_is_no_table_is_said(self, raw: bytes) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from contracts.codes import CaseState
 from contracts.programmes import Rules
+from contracts.reception import ArrivalNoShow
 from services.cases.cases import rules
 from services.cases.cases.rules import TransferState
 from services.cases.deadlines import rules as deadline_rules
@@ -19,7 +20,7 @@ from services.cases.households.service import come_of_age
 from services.cases.plans.rules import LINE_MOVES, moved
 from services.cases.plans.schemas import LineStatus
 from services.cases.plans.service import move_line
-from tests.cases.house import Accepted, House, alone, received, referral, stepped
+from tests.cases.house import Accepted, House, alone, arrival, received, referral, stepped, today
 from tests.cases.test_plans import approved, line
 from tests.cases.test_plans import path as plan_path
 
@@ -40,10 +41,9 @@ async def deadlines(house: House, case_id: str) -> dict[str, dict[str, Any]]:
 
 class TestSuspension:
     async def test_the_clocks_stand_and_run_on_as_much_later(self, house: House) -> None:
-        today = datetime.now(UTC).date()
-        accepted = await house.arrived(alone(), on=today - timedelta(days=3))
+        accepted = await house.arrived(alone(), on=today() - timedelta(days=3))
         before = await deadlines(house, accepted.case_id)
-        since = today - timedelta(days=2)
+        since = today() - timedelta(days=2)
         answer = await act(house, accepted, "suspend", {"reason": "hospital", "since": since.isoformat()})
         assert answer.status_code == 200, answer.text
         assert (answer.json()["state"], answer.json()["suspended_on"]) == ("suspended", since.isoformat())
@@ -70,13 +70,12 @@ class TestSuspension:
         accepted = await house.arrived(alone())
         for kind in ("plan", "first_contact"):
             await house.pass_deadline(accepted.case_id, kind)
-        today = datetime.now(UTC).date()
         async with house.homeward.database.transaction() as session:
             before = text(
                 "UPDATE deadline SET due_at = due_at - interval '9 days' WHERE case_id = :id AND kind = 'plan'"
             )
             await session.execute(before, {"id": UUID(accepted.case_id)})
-        since = today - timedelta(days=4)
+        since = today() - timedelta(days=4)
         await act(house, accepted, "suspend", {"reason": "hospital", "since": since.isoformat()})
         during = await deadlines(house, accepted.case_id)
         assert (during["first_contact"]["state"], during["plan"]["state"]) == ("paused", "missed")
@@ -85,22 +84,33 @@ class TestSuspension:
         assert (resumed["state"], resumed["shifted_days"]) == ("open", 4)
 
     async def test_a_corrected_arrival_keeps_the_time_that_it_stood(self, house: House) -> None:
-        today = datetime.now(UTC).date()
-        accepted = await house.arrived(alone(), on=today - timedelta(days=5))
-        await act(house, accepted, "suspend", {"reason": "other", "since": (today - timedelta(days=4)).isoformat()})
-        await house.tell(received(accepted, accepted.people[0], today - timedelta(days=6)))
+        accepted = await house.arrived(alone(), on=today() - timedelta(days=5))
+        await act(house, accepted, "suspend", {"reason": "other", "since": (today() - timedelta(days=4)).isoformat()})
+        await house.tell(received(accepted, accepted.people[0], today() - timedelta(days=6)))
         paused = await deadlines(house, accepted.case_id)
         assert {item["state"] for item in paused.values()} == {"paused"}
         await act(house, accepted, "resume", {})
         before = await deadlines(house, accepted.case_id)
-        await house.tell(received(accepted, accepted.people[0], today - timedelta(days=5)))
+        await house.tell(received(accepted, accepted.people[0], today() - timedelta(days=5)))
         after = await deadlines(house, accepted.case_id)
         assert after["first_contact"]["shifted_days"] == 4
         assert after["first_contact"]["due_at"] > before["first_contact"]["due_at"]
 
+    async def test_what_began_while_it_rested_rested_no_longer_than_since_then(self, house: House) -> None:
+        accepted = await house.accepted(alone())
+        await act(house, accepted, "suspend", {"reason": "other", "since": (today() - timedelta(days=30)).isoformat()})
+        await house.tell(received(accepted, accepted.people[0], today() - timedelta(days=3)))
+        visit = {"returnee_id": accepted.people[0], "due_on": today() + timedelta(days=5)}
+        assert (await house.post(f"/cases/{accepted.case_id}/visits", visit)).status_code == 201
+        resumed = await act(house, accepted, "resume", {})
+        assert resumed.json()["state"] == "arrived"
+        shifted = {kind: each["shifted_days"] for kind, each in (await deadlines(house, accepted.case_id)).items()}
+        assert shifted.pop("visit") == 0
+        assert set(shifted.values()) == {3}
+
     async def test_it_is_resumed_between_then_and_now(self, house: House) -> None:
         accepted = await house.arrived(alone())
-        tomorrow = (datetime.now(UTC).date() + timedelta(days=2)).isoformat()
+        tomorrow = (today() + timedelta(days=2)).isoformat()
         assert (await act(house, accepted, "suspend", {"reason": "other", "since": tomorrow})).status_code == 422
         assert (await act(house, accepted, "resume", {})).status_code == 409
         await act(house, accepted, "suspend", {"reason": "detention"})
@@ -111,6 +121,23 @@ class TestSuspension:
         assert reopened.json()["state"] == "suspended"
         assert {item["state"] for item in (await deadlines(house, accepted.case_id)).values()} == {"paused"}
         assert (await act(house, accepted, "resume", {})).json()["state"] == "arrived"
+
+
+class TestArrivalTakenBack:
+    async def test_only_what_began_with_it_ends_and_begins_again(self, house: House) -> None:
+        accepted = await house.arrived(alone(), on=today())
+        visit = {"returnee_id": accepted.people[0], "due_on": today() + timedelta(days=5)}
+        await house.post(f"/cases/{accepted.case_id}/visits", visit)
+        await house.pass_deadline(accepted.case_id, "first_contact")
+        await house.tell(ArrivalNoShow(**arrival(accepted, accepted.people[0])))
+        states = {kind: each["state"] for kind, each in (await deadlines(house, accepted.case_id)).items()}
+        assert states.pop("visit") == "open"
+        assert set(states.values()) == {"cancelled"}
+        await act(house, accepted, "close", {"reason": "lost_contact"})
+        await act(house, accepted, "reopen", {"reason": "in_contact_again"})
+        assert (await deadlines(house, accepted.case_id))["plan"]["state"] == "cancelled"
+        await house.tell(received(accepted, accepted.people[0], today()))
+        assert {each["state"] for each in (await deadlines(house, accepted.case_id)).values()} == {"open"}
 
 
 @pytest.fixture
@@ -271,7 +298,7 @@ class TestHousehold:
 
 class TestDeadlineDecisions:
     async def test_more_time_is_given_by_another_person(self, house: House) -> None:
-        accepted = await house.arrived(alone(), on=datetime.now(UTC).date() - timedelta(days=1))
+        accepted = await house.arrived(alone(), on=today() - timedelta(days=1))
         await house.post(f"/cases/{accepted.case_id}/assign", {"focal_point": "anna"})
         due = (await deadlines(house, accepted.case_id))["first_contact"]
         path = f"/deadlines/{due['id']}"
@@ -280,6 +307,10 @@ class TestDeadlineDecisions:
         etag = await house.etag(path)
         own = await house.post(f"{path}/extend", body, person="anna", etag=etag)
         assert (own.status_code, own.json()["type"]) == (403, "/problems/four-eyes")
+        await house.post(f"/cases/{accepted.case_id}/assign", {"focal_point": "dina"})
+        etag = await house.etag(path)
+        given_away = await house.post(f"{path}/extend", body, person="anna", etag=etag)
+        assert (given_away.status_code, given_away.json()["type"]) == (403, "/problems/four-eyes")
         assert (await house.post(f"{path}/extend", body, person="bert", etag='"1"')).status_code == 412
         early = body | {"until": "2020-01-01"}
         assert (await house.post(f"{path}/extend", early, person="bert", etag=etag)).status_code == 422
@@ -306,7 +337,7 @@ class TestDeadlineDecisions:
         await house.pass_deadline(accepted.case_id, "plan")
         due = (await deadlines(house, accepted.case_id))["plan"]
         assert due["state"] == "missed"
-        until = (datetime.now(UTC).date() + timedelta(days=10)).isoformat()
+        until = (today() + timedelta(days=10)).isoformat()
         path = f"/deadlines/{due['id']}"
         body = {"until": until, "reason": "hospital"}
         alone_with_it = await house.post(f"{path}/extend", body, etag=await house.etag(path))

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.cases.house import House, alone
+from tests.cases.house import House, alone, referral
 
 
 def back_home(**values: Any) -> dict[str, Any]:
@@ -92,6 +92,35 @@ class TestAmend:
         assert told[-1] == "referral.amended"
         members = (await house.get(f"/households/{accepted.household_id}")).json()["members"]
         assert len(members) == 3
+
+    async def test_a_grown_child_is_followed_in_a_case_of_their_own(self, house: House) -> None:
+        accepted = await house.accepted()
+        grown = referral()["people"][1] | {"birth": {"date": "1999-02-20", "precision": "day"}}
+        answer = await house.post(f"/referrals/{accepted.id}/amend", {"add": [grown]}, who="fedasil")
+        assert answer.status_code == 200, answer.text
+        person = answer.json()["people"][2]
+        assert person["case_id"] != accepted.case_id
+        case = (await house.get(f"/cases/{person['case_id']}")).json()
+        assert (case["split_from"], case["household_id"]) == (accepted.case_id, accepted.household_id)
+        assert [each["returnee_id"] for each in case["members"]] == [person["returnee_id"]]
+        accepted_in = dict(await house.published(person["returnee_id"]))["referral.accepted"]["case_id"]
+        assert accepted_in == person["case_id"]
+        many = await house.post(f"/referrals/{accepted.id}/amend", {"add": [grown] * 28}, who="fedasil")
+        assert (many.status_code, many.json()["errors"][0]["code"]) == (422, "too_many_persons")
+
+    async def test_what_is_corrected_of_a_merged_person_is_what_is_read(self, house: House) -> None:
+        accepted, other = await house.accepted(alone()), await house.accepted(alone())
+        (returnee_id,) = accepted.people
+        etag = await house.etag(f"/returnees/{returnee_id}")
+        merged = await house.post(f"/returnees/{returnee_id}/merge", {"into": other.people[0]}, etag=etag)
+        assert merged.status_code == 200, merged.text
+        phone = {"kind": "phone", "value": "+964 770 111 2233", "owner": "self", "safe_hours": None}
+        body = {"correct": [{"index": 0, "person": {"contacts": [phone]}}]}
+        answer = await house.post(f"/referrals/{accepted.id}/amend", body, who="fedasil")
+        assert answer.status_code == 200, answer.text
+        seen = (await house.get(f"/returnees/{returnee_id}")).json()
+        assert [each["value"] for each in seen["identity"]["contacts"]] == [phone["value"]]
+        assert (await house.types(other.people[0]))[-1] == "returnee.updated"
 
     async def test_a_spelling_is_corrected_where_the_person_is_known(self, house: House) -> None:
         accepted = await house.accepted()

@@ -15,8 +15,8 @@ from services.cases.models import PlanLineStatus
 from services.cases.plans import rules
 from services.cases.plans.schemas import LineStatus
 from services.cases.plans.service import WrongLine
-from tests.cases.house import Accepted, House, alone
-from tests.cases.test_case_life import deadlines
+from tests.cases.house import Accepted, House, alone, referral
+from tests.cases.test_case_life import act, deadlines
 from tests.cases.test_plans import drafted, line, path
 
 EUROS = {"amount": "1500.00", "currency": "EUR"}
@@ -66,6 +66,10 @@ async def in_force(
 ) -> Granted:
     accepted = accepted or await house.arrived(alone())
     await drafted(house, accepted, *(line(accepted.people[person], kind=kind) for kind in kinds))
+    return await _approved(house, accepted)
+
+
+async def _approved(house: House, accepted: Accepted) -> Granted:
     etag = (await house.post(f"{path(accepted)}/submit", person="anna")).headers["etag"]
     plan = (await house.post(f"{path(accepted)}/approve", person="bert", etag=etag)).json()
     return Granted(house, accepted, [UUID(each["id"]) for each in plan["lines"]])
@@ -98,6 +102,59 @@ async def test_repeated_is_once(house: House) -> None:
     types = await house.types(granted.accepted.people[0])
     assert types.count("case.progressed") == 3  # arrived, in delivery, monitoring
     assert types.count("visit.scheduled") == len(await granted.visits())
+
+
+@pytest.mark.parametrize(
+    ("rest", "back"),
+    [
+        (("suspend", {"reason": "other"}), ("resume", {})),
+        (("close", {"reason": "lost_contact"}), ("reopen", {"reason": "in_contact_again"})),
+    ],
+)
+async def test_what_was_delivered_while_the_case_rested_counts_once_it_goes_on(
+    house: House, rest: tuple[str, Any], back: tuple[str, Any]
+) -> None:
+    granted = await in_force(house)
+    await act(house, granted.accepted, *rest)
+    await house.tell(*course(granted))
+    assert (await granted.state())[0] in {"suspended", "closed"}
+    await act(house, granted.accepted, *back)
+    assert await granted.state() == ("monitoring", ["delivered"])
+
+
+async def test_a_case_that_was_split_off_follows_the_lines_of_who_is_in_it(house: House) -> None:
+    body = referral()
+    body["people"][1] |= {"role": "spouse", "birth": {"date": "1990-02-03", "precision": "day"}}
+    accepted = await house.arrived(body)
+    principal, spouse = accepted.people
+    await drafted(house, accepted, line(principal), line(spouse))
+    granted = await _approved(house, accepted)
+    split = {"members": [spouse], "principal": spouse, "reason": "separated"}
+    etag = await house.etag(f"/households/{accepted.household_id}")
+    answer = await house.post(f"/households/{accepted.household_id}/split", split, etag=etag)
+    assert answer.status_code == 200, answer.text
+    theirs = (await house.get(f"/returnees/{spouse}")).json()["case_ids"][-1]
+    await house.tell(granted.delivered(1, returnee_id=UUID(spouse)))
+    assert (await house.get(f"/cases/{theirs}")).json()["state"] == "monitoring"
+    assert (await granted.state())[0] == "in_delivery"
+
+
+async def test_what_is_granted_after_a_version_was_written_stays_too(house: House) -> None:
+    granted = await in_force(house, ("business", "education"))
+    amended = await house.post(f"{path(granted.accepted)}/amend", {})
+    kept = [{name: each[name] for name in ("id", *line("x"))} for each in amended.json()["lines"]]
+    written = await house.call("PUT", path(granted.accepted), {"lines": kept[:1]}, etag=amended.headers["etag"])
+    assert written.status_code == 200, written.text
+    sent = await house.post(f"{path(granted.accepted)}/submit", person="anna")
+    await house.tell(granted.fact(grants.GrantRequested, 1))
+    refused = await house.post(f"{path(granted.accepted)}/approve", person="bert", etag=sent.headers["etag"])
+    assert (refused.status_code, str(granted.lines[1]) in refused.text) == (409, True)
+    back = {"reason": "other", "comment": "A grant was asked for"}
+    returned = await house.post(f"{path(granted.accepted)}/return", back, person="bert", etag=sent.headers["etag"])
+    whole = await house.call("PUT", path(granted.accepted), {"lines": kept}, etag=returned.headers["etag"])
+    assert whole.status_code == 200, whole.text
+    granted = await _approved(house, granted.accepted)
+    assert (await granted.state())[1] == ["planned", "requested"]
 
 
 @pytest.mark.parametrize("order", [(3, 2, 1, 0), (1, 3, 0, 2), (2, 0, 3, 1)])

@@ -233,6 +233,22 @@ class TestMerge:
         assert twice.status_code == 409
         assert (await unmerge(house, b)).status_code == 409
 
+    async def test_each_id_keeps_the_marks_by_which_a_desk_knows_it(self, house: House) -> None:
+        bodies = [somebody(unlike(), documents=[]), somebody(unlike(), documents=[])]
+        a, b = [(await house.accepted(body)).people[0] for body in bodies]
+
+        async def told(returnee_id: str) -> Any:
+            return (await house.get(f"/returnees/{returnee_id}/identity", "internal")).json()
+
+        before = [await told(each) for each in (a, b)]
+        assert before[0]["marks"] != before[1]["marks"]
+        await merge(house, a, b)
+        during = [await told(each) for each in (a, b)]
+        assert [each["marks"] for each in during] == [each["marks"] for each in before]
+        assert during[0]["names"] == before[1]["names"]
+        await unmerge(house, a)
+        assert [await told(each) for each in (a, b)] == before
+
     async def test_nobody_is_merged_into_somebody_unknown(self, house: House) -> None:
         a = (await house.accepted(somebody(unlike()))).people[0]
         refused = await merge(house, a, str(uuid4()))

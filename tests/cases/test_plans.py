@@ -1,6 +1,7 @@
 """Plans: nobody loses work, nobody approves their own, the approved one stays in force while it is amended."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,7 +14,7 @@ from contracts.grants import GrantDelivered
 from contracts.training import CertificateInvalidated, CertificateRestored, EnrolmentCompleted, PlacementStarted
 from services.cases.plans import rules
 from services.cases.plans.schemas import PlanState
-from tests.cases.house import Accepted, House, alone
+from tests.cases.house import Accepted, House, alone, today
 
 
 def line(beneficiary: str, amount: str = "1500.00", **values: Any) -> dict[str, Any]:
@@ -206,6 +207,22 @@ class TestApproval:
         body = {"lines": [line(accepted.people[0], "1.00")]}
         edited = await house.call("PUT", path(accepted), body, etag=agreed.headers["etag"])
         assert edited.json()["agreed_on"] is None
+
+    async def test_what_was_edited_since_it_was_shown_is_neither_agreed_to_nor_submitted(self, house: House) -> None:
+        accepted = await house.arrived(alone())
+        shown = (await drafted(house, accepted)).headers["etag"]
+        body = {"lines": [line(accepted.people[0], "1.00")]}
+        edited = await house.call("PUT", path(accepted), body, etag=shown)
+        signed = {"agreed_on": today(), "language": "ckb"}
+        for action, sent in (("agree", signed), ("submit", None)):
+            assert (await house.post(f"{path(accepted)}/{action}", sent, etag=shown)).status_code == 412
+        ahead = signed | {"agreed_on": today() + timedelta(days=1)}
+        early = await house.post(f"{path(accepted)}/agree", ahead, etag=edited.headers["etag"])
+        assert (early.status_code, early.json()["errors"][0]["code"]) == (422, "date_ahead")
+        agreed = await house.post(f"{path(accepted)}/agree", signed, etag=edited.headers["etag"])
+        assert agreed.status_code == 200, agreed.text
+        sent = await house.post(f"{path(accepted)}/submit", etag=agreed.headers["etag"])
+        assert sent.json()["state"] == "submitted"
 
 
 class TestAmendment:

@@ -369,9 +369,10 @@ class TestWithdraw:
     async def test_after_departure_it_is_too_late(self, house: House) -> None:
         accepted = await house.accepted()
         path = f"/referrals/{accepted.id}"
-        left = await house.post(
-            f"{path}/travel/{accepted.journey_id}/departed", {"departed_on": "2026-03-14"}, who="fedasil"
-        )
+        left_at = f"{path}/travel/{accepted.journey_id}/departed"
+        ahead = await house.post(left_at, {"departed_on": "2036-03-14"}, who="fedasil")
+        assert (ahead.status_code, ahead.json()["errors"][0]["code"]) == (422, "date_ahead")
+        left = await house.post(left_at, {"departed_on": "2026-03-14"}, who="fedasil")
         assert left.status_code == 200, left.text
         answer = await house.post(f"{path}/withdraw", {}, who="fedasil")
         assert answer.status_code == 409

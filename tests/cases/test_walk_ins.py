@@ -2,6 +2,8 @@
 
 from uuid import uuid4
 
+from contracts.codes import NeedsPriority
+from contracts.reception import ArrivalCorrected, ArrivalProfiled, ArrivalReceived
 from services.cases import walk_ins
 from tests.cases.house import House
 
@@ -36,3 +38,20 @@ async def test_nothing_of_them_is_refused_any_more(house: House) -> None:
     assert "same_document" not in {each["reason"] for each in other["evidence"]}
     # Without a kind of return no case is opened; their programme's office may know of them all the same.
     assert (await house.get(f"/returnees/{met[0]}", "frontex")).json()["case_ids"] == []
+
+
+async def test_needs_that_were_found_before_the_case_was_opened_are_its_needs(house: House) -> None:
+    returnee_id = uuid4()
+    fact = {"returnee_id": returnee_id, "arrival_id": uuid4(), "port_of_entry": "EBL", "programme": "eurp"}
+    await house.tell(
+        ArrivalReceived(**fact, arrived_on="2026-03-15", walk_in=True),
+        ArrivalProfiled(**{**fact, "needs_priority": NeedsPriority.URGENT}),
+        ArrivalCorrected(**fact, arrived_on="2026-03-16"),
+    )
+    async with house.homeward.database.transaction() as session:
+        payload = await walk_ins.waiting(session, returnee_id)
+        assert payload is not None
+        await walk_ins.apply(session, payload, AS_TAKEN_DOWN | {"return_kind": "forced"})
+    (case_id,) = (await house.get(f"/returnees/{returnee_id}")).json()["case_ids"]
+    case = (await house.get(f"/cases/{case_id}")).json()
+    assert (case["needs_priority"], case["arrived_on"]) == ("urgent", "2026-03-16")

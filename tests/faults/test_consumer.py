@@ -38,8 +38,6 @@ from tests import tokens
 from tests.conftest import FreshDatabase, NewDatabase
 from tests.faults.world import World, new_world, record, running, until
 
-pytestmark = pytest.mark.kafka
-
 
 async def hear(world: World, consumer: Consumer, log: Sequence[Envelope]) -> None:
     """Apply events as if Kafka had brought them, after the head of the log."""
@@ -425,8 +423,10 @@ async def test_two_replicas_share_the_work_and_one_that_is_killed_costs_nothing(
         async with running(world.relay().run()):
             await world.publish([(f"s{n % 20}", n) for n in range(200)])
             await until(lambda: has_applied(world, 200), timeout=30)
+            await until(lambda: world.share_the_work(2), timeout=30)
             writing = asyncio.create_task(world.publish([(f"s{n % 20}", n) for n in range(200, 800)]))
-            await asyncio.sleep(0.3)
+            await until(lambda: has_applied(world, 300), timeout=30)
+            assert not writing.done(), "there is nothing left to apply"
             first.kill()
             await writing
             third = world.worker("consumer")
@@ -449,11 +449,12 @@ async def test_a_replica_that_sleeps_and_wakes_applies_nothing_twice(world: Worl
             await world.publish([(f"s{n % 20}", n) for n in range(100)])
             await until(lambda: has_applied(world, 100), timeout=30)
             writing = asyncio.create_task(world.publish([(f"s{n % 20}", n) for n in range(100, 400)]))
-            await asyncio.sleep(0.2)
+            await until(lambda: has_applied(world, 150), timeout=30)
+            assert not writing.done(), "there is nothing left to apply"
             sleeper.send_signal(signal.SIGSTOP)
             async with running(world.consumer().run()):
                 await writing
-                await asyncio.sleep(1)
+                await until(lambda: has_applied(world, 350), timeout=30)
                 sleeper.send_signal(signal.SIGCONT)
                 await world.all_applied(400, timeout=30)
     finally:

@@ -16,8 +16,6 @@ from chassis.relay import Relay, new_epoch
 from tests.conftest import Kafka
 from tests.faults.world import World, running, until
 
-pytestmark = pytest.mark.kafka
-
 
 def contiguous(log: list[Envelope]) -> None:
     """Hold that positions have no hole and `previous` is the last position of the same subject."""

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 from sqlalchemy import text
 
 from chassis.consumer import BatchHandler, Consumer, NotYet
@@ -160,6 +161,17 @@ class World:
 
     async def _has(self, table: str, number: int, side: str = "reader") -> bool:
         return await self.count(table, side) >= number
+
+    async def share_the_work(self, replicas: int) -> bool:
+        """Whether so many consumers have been given the partitions of the topic between them."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.settings.kafka_bootstrap)
+        await admin.start()
+        try:
+            (answer,) = await admin.describe_consumer_groups([self.consumer().group])
+        finally:
+            await admin.close()
+        group = answer.to_object()["groups"][0]
+        return bool(group["state"] == "Stable" and len(group["members"]) == replicas)
 
     async def send(self, envelopes: Sequence[Envelope]) -> None:
         """Put records into the topic by hand, into one partition."""

@@ -73,16 +73,20 @@ async def test_windows_follow_what_is_corrected(office: Office) -> None:
     assert days == [ARRIVED, ARRIVED, ARRIVED, None, ARRIVED, None]
 
 
-@pytest.mark.parametrize(("resumed", "rested", "expected"), [(False, 0, 201), (True, 40, 201), (True, 1, 409)])
+@pytest.mark.parametrize(
+    ("ago", "resumed", "rested", "expected"),
+    # It began 390 days ago: what rested before then is none of its time.
+    [(60, False, 0, 201), (60, True, 40, 201), (60, True, 1, 409), (450, True, 70, 409), (450, True, 100, 201)],
+)
 async def test_while_a_case_rests_its_windows_do_not_run(
-    office: Office, monkeypatch: pytest.MonkeyPatch, resumed: bool, rested: int, expected: int
+    office: Office, monkeypatch: pytest.MonkeyPatch, ago: int, resumed: bool, rested: int, expected: int
 ) -> None:
     with_window(monkeypatch, then=Outside.REFUSE, length=12, unit=Unit.MONTHS)
     await office.budget()
     person = Person()
     await office.tell(person.opened(), person.received(TODAY - timedelta(days=390)))
     assert await asks(office, person) == 409, "the window is over"
-    since = TODAY - timedelta(days=60)
+    since = TODAY - timedelta(days=ago)
     await office.tell(cases.CaseSuspended(**person.ids, previous_state="in_delivery", since=since))
     if resumed:
         await office.tell(cases.CaseResumed(**person.ids, state="in_delivery", rested_days=rested))

@@ -28,7 +28,23 @@ RAW = {BINARY, LINES}
 FAMILY, ANOTHER = "DTV-2014-00005", "BAMF-2022-00009"
 """The return that is asked for, and one of other organisations."""
 Ids = Mapping[str, str]
+COURSE = {
+    "code": "NONE",
+    "title": "None",
+    "kind": "orientation",
+    "phase": "pre_departure",
+    "hours": 1,
+    "days": 1,
+    "country": "IRQ",
+    "online": True,
+    "capacity": 1,
+    "provider": "nobody",
+    "languages": ["ar"],
+    "isced_f": "1012",
+}
 BODIES: dict[str, Callable[[Ids, str], Any]] = {
+    "POST /v1/courses": lambda *_: COURSE,
+    "PUT /v1/courses/{course_id}": lambda *_: COURSE,
     "POST /v1/referrals": lambda ids, sender: example(sender=sender, supersedes=ids["supersedes"]),
     "PUT /v1/referrals/{referral_id}": lambda _, sender: example(sender=sender),
     "POST /v1/cases/{case_id}/plan/agree": lambda *_: {"agreed_on": "2024-03-05", "language": "ar"},
@@ -73,10 +89,55 @@ BODIES: dict[str, Callable[[Ids, str], Any]] = {
             {"returnee_id": "01a201ca-0000-7000-8000-000000000002", "share": "0.5"},
         ]
     },
+    "POST /v1/cohorts": lambda ids, _: {
+        "course_id": ids["course_id"],
+        "sessions": [{"starts_at": "2024-03-05T10:00:00Z", "ends_at": "2024-03-05T12:00:00Z"}],
+    },
+    "POST /v1/cooperatives": lambda ids, _: {
+        "name": "None",
+        "kind": "business",
+        "members": [
+            {"returnee_id": ids["returnee_id"], "case_id": ids["case_id"], "share": "0.5"},
+            {"returnee_id": "01a201ca-0000-7000-8000-000000000002", "case_id": ids["case_id"], "share": "0.5"},
+        ],
+    },
+    "POST /v1/flights": lambda *_: {
+        "charter": True,
+        "origin": "BRU",
+        "port_of_entry": "EBL",
+        "scheduled_at": "2024-03-05T10:00:00Z",
+    },
+    "POST /v1/payees": lambda ids, _: {
+        "kind": "returnee",
+        "returnee_id": ids["returnee_id"],
+        "details": {"name": "Nobody", "account": "IQ98NBIQ850123456789012"},
+    },
+    "POST /v1/referrals/retroactive": lambda *_: example() | {"travel": None, "arrived_on": "2024-03-05"},
+    "POST /v1/arrivals": lambda ids, _: {
+        "port_of_entry": "EBL",
+        "flight_id": ids["flight_id"],
+        "household_id": ids["household_id"],
+        "particulars": {
+            "names": [{"script": "Latn", "given": "Nobody"}],
+            "sex": "female",
+            "birth": {"date": "1990-01-01", "precision": "year"},
+            "nationality": "IRQ",
+        },
+    },
     "POST /v1/returnees/search": lambda *_: {"q": example(FAMILY)["people"][0]["names"][0]["given"], "limit": 50},
     "POST /oauth/token": lambda *_: {"grant_type": "client_credentials", "client_id": "nobody", "client_secret": "x"},
 }
 """Where the smallest body that fits the schema is not valid: what makes one from the world's ids and the sender."""
+
+CODES = {
+    "country": "IRQ",
+    "nationality": "IRQ",
+    "language": "ar",
+    "instrument": "satisfaction",
+    "occupation": "5141",
+    "port_of_entry": "EBL",
+}
+"""What a member holds by its name where any text would fit its schema."""
 
 
 @cache
@@ -252,6 +313,8 @@ class Maker:
         }.get(schema.get("format", ""))
         if made is not None:
             return made
+        if name in CODES:
+            return CODES[name]
         if "pattern" in schema:
             return fitting(schema["pattern"], schema.get("minLength", 1))
         return "x" * max(schema.get("minLength", 0), 3)

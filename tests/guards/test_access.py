@@ -61,6 +61,8 @@ DECIDED_ELSEWHERE = {
 }
 AMONG_OWN = {"GET /v1/vacancies/{vacancy_id}/matches": "GET /v1/returnees/{returnee_id}"}
 """What is nobody's, such as a vacancy, and is answered with people of the caller's own only: where each is read."""
+LOOKED_UP = {"POST /v1/referrals"}
+"""Invalid because of what is found when it is looked up for the caller, who has been let in."""
 OF_WALK_INS = {"GET /v1/arrivals/{arrival_id}/identity"}
 """Has an answer for who came without a referral only, and the return has one; tests/reception holds the answer."""
 SEEN_NEVER = '"0"'
@@ -332,6 +334,7 @@ async def strangers(matrix: Matrix) -> None:
 async def participants(matrix: Matrix) -> None:
     """Who takes part, and has the scope that its kind is given, is not kept out; reads first, then what changes."""
     seen: set[str] = set()
+    understood: set[str] = set()
 
     async def let_in(operation: Operation, kind: Kind) -> None:
         answer = await matrix.ask(operation, matrix.world.bearer(kind, kind.scopes()), sender=kind.organisation)
@@ -340,6 +343,9 @@ async def participants(matrix: Matrix) -> None:
             kept_out = answer.status != 404 and kind.may(operation)  # found out, and nobody is there to adopt
         decided_elsewhere = (kind.name, operation.path) in DECIDED_ELSEWHERE and answer.status == 403
         matrix.expect(operation, kind.name, answer, not kept_out or decided_elsewhere, "let in")
+        invalid = answer.status == 422 and answer.problem()["type"] == "/problems/invalid"
+        if not invalid or operation.label in LOOKED_UP:
+            understood.add(operation.label)
         if mentions(answer.text, matrix.world.people, ""):
             seen.add(operation.label)
 
@@ -360,6 +366,13 @@ async def participants(matrix: Matrix) -> None:
         for kind in kinds:
             if operation.changes and kind.takes_part_in(operation):
                 await let_in(operation, kind)
+    for operation in every:
+        asked = any(kind.takes_part_in(operation) for kind in kinds)
+        if asked and operation.body() and "{" not in operation.path and operation.label not in understood:
+            matrix.findings.append(
+                f"{operation.label}: its request is valid for nobody, so no cell of it proves anything: give it a body "
+                "in tests/guards/operations.py"
+            )
 
 
 async def test_cells(matrix: Matrix, record_property: Callable[[str, object], None]) -> None:

@@ -4,9 +4,11 @@ import base64
 import json
 import re
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import asyncpg
 import httpx
@@ -159,12 +161,13 @@ NOT_WALKED = {
 
 
 def forms(marker: str) -> Iterator[bytes]:
-    """A marker as it might be written somewhere: plain, normalised, escaped, in base64 at any offset."""
+    """A marker as it might be written somewhere: plain, normalised, escaped, as bytes, in base64 at any offset."""
     written = {marker, marker.lower(), marker.upper(), anyascii(marker), anyascii(marker).lower(), plain(marker)}
     written |= {json.dumps(marker).strip('"')}
     for text in sorted(form for form in written if len(form) >= 5):
         raw = text.encode()
         yield raw
+        yield raw.hex().encode()  # as the database shows bytes
         for offset in range(3):
             encoded = base64.b64encode(b"\0" * offset + raw)
             whole = encoded[4 if offset else 0 : len(encoded) - 4]
@@ -240,7 +243,19 @@ def may_name_somebody(whole: dict[str, Any]) -> set[str]:
     }
 
 
-Sent = list[tuple[str, str, Any]]
+@dataclass
+class Sent:
+    """What went over the wire.
+
+    Attributes:
+        bodies: Method, path and content of every JSON body.
+        urls: Every URL, but for those that are wrong on purpose.
+        headers: What was answered beside the bodies.
+    """
+
+    bodies: list[tuple[str, str, Any]] = field(default_factory=list)
+    urls: list[str] = field(default_factory=list)
+    headers: list[str] = field(default_factory=list)
 
 
 def marked(whole: dict[str, Any], sent: Sent) -> set[str]:
@@ -248,7 +263,7 @@ def marked(whole: dict[str, Any], sent: Sent) -> set[str]:
     found = set()
     for method, path, schema in bodies(whole):
         form = re.compile(re.sub(r"\{\w+\}", "[^/]+", path))
-        for verb, where, body in sent:
+        for verb, where, body in sent.bodies:
             if verb == method and form.fullmatch(where):
                 words = strings(whole, schema, f"{method} {path}", body)
                 found |= {at for at, _, value in words if any(marker in str(value) for marker in FIELDS.values())}
@@ -270,14 +285,18 @@ class Places:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def sent() -> AsyncIterator[Sent]:
-    """Every JSON body that is sent."""
-    found: Sent = []
+    """What is sent while the journey is made."""
+    found = Sent()
     request = httpx.AsyncClient.request
 
     async def noted(self: httpx.AsyncClient, method: str, url: Any, **options: Any) -> httpx.Response:
         if options.get("json") is not None:
-            found.append((method, str(url).partition("?")[0], options["json"]))
-        return await request(self, method, url, **options)
+            found.bodies.append((method, str(url).partition("?")[0], options["json"]))
+        answer = await request(self, method, url, **options)
+        if FIELDS["error"] not in unquote(str(answer.request.url)):
+            found.urls.append(unquote(str(answer.request.url)))
+        found.headers.append(repr(answer.headers))
+        return answer
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(httpx.AsyncClient, "request", noted)
@@ -427,8 +446,12 @@ async def tables(platform: Platform, role: str) -> dict[str, bytes]:
         await connection.close()
 
 
-async def test_no_marker_is_where_it_must_not_be(platform: Platform, journey: list[tuple[str, bytes]]) -> None:
+async def test_no_marker_is_where_it_must_not_be(
+    platform: Platform, journey: list[tuple[str, bytes]], sent: Sent
+) -> None:
     places = Places()
+    places.search("URLs", "\n".join(sent.urls).encode())
+    places.search("headers of answers", "\n".join(sent.headers).encode())
     for place, content in journey:
         places.search(place, content)
     places.search("Kafka", await topics(platform))
@@ -442,6 +465,8 @@ async def test_no_marker_is_where_it_must_not_be(platform: Platform, journey: li
         places.search(f"log {log.name}", log.read_bytes())
     places.search("terminal", platform.output.read_bytes())
     assert places.searched["Kafka"] > 5000
+    assert places.searched["URLs"] > 2000
+    assert places.searched["headers of answers"] > 5000
     assert places.searched["cases.event_log"] > 5000
     assert places.searched["gateway.timeline"] > 2000
     assert places.searched["log cases.log"] > 2000

@@ -5,14 +5,11 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-import pytest
-
 from cli.client import Refused
 from cli.demo import PAID_SESSIONS, PAPER, Return, Walk, eventually, held_today
 from tests.journeys.test_training import BELGIUM, completed, courses, wishes
 from tests.platform import Platform, example, walk_of
 
-pytestmark = pytest.mark.kafka
 WAGE = {"amount": "260.00", "currency": "EUR"}
 WANTED = {"vocational_training": "300.00", "living_allowance": "100.00", "job_placement": "50.00"}
 SUBSIDY = "450.00"

@@ -2,12 +2,8 @@
 
 from decimal import Decimal
 
-import pytest
-
 from cli.demo import eventually
 from tests.platform import Platform, example, walk_of, walked
-
-pytestmark = pytest.mark.kafka
 
 
 async def test_a_plan_becomes_grants_that_are_paid_once(platform: Platform) -> None:

@@ -10,7 +10,6 @@ from chassis.events import Audience
 from cli.demo import Walk, eventually
 from tests.platform import SERVICES, Platform, example, shown_to, walk_of, walked
 
-pytestmark = pytest.mark.kafka
 moment = datetime.fromisoformat
 
 FAMILY, ALONE, CHARTER = "DTV-2014-00005", "BAMF-2022-00009", "BAMF-2023-00009"

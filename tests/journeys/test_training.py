@@ -4,12 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from cli.demo import Return, Walk, eventually, held_today
 from tests.platform import Platform, example, walk_of
 
-pytestmark = pytest.mark.kafka
 BELGIUM, FINLAND = "FED-2019-00029", "MIG-2021-00058"
 COURSES = Path(__file__).parents[2] / "examples" / "courses.csv"
 

@@ -6,9 +6,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from chassis.audit import audit
+from chassis.identities import FETCH
+from chassis.jobs import job
 from contracts import cases
 from tests.reception.desk import LANDS_AT, Desk, Person
 
@@ -396,6 +398,28 @@ async def test_a_walk_in_who_was_expected_all_along_is_expected_no_more(desk: De
     assert [kind for kind, _ in await desk.published(person)] == ["arrival.expected", "arrival.confirmed"]
     assert (await desk.get(f"/{another}")).json()["state"] == "expected"
     assert set(await desk.arrivals_of(person)) == {expected, UUID(met["id"])}
+
+
+async def test_who_was_taken_for_a_walk_in_by_mistake_is_expected_again(desk: Desk):
+    person = Person()
+    expected = await desk.expect(person)
+    await desk.recognise(person)
+    walk_in = (await desk.post("", **walks_in(occurred_at=LANDS_AT))).json()["returnee_id"]
+    for told in (
+        cases.ReturneeMerged(returnee_id=walk_in, into=person.id),
+        cases.ReturneeUnmerged(returnee_id=walk_in, separated_from=person.id),
+    ):
+        async with desk.homeward.database.transaction() as session:
+            await session.execute(delete(job).where(job.c.kind == FETCH))
+        await desk.tell(told)
+        async with desk.homeward.database.transaction() as session:
+            fetched = set(await session.scalars(select(job.c.key).where(job.c.kind == FETCH)))
+        assert fetched == {walk_in, str(person.id)}
+    shown = (await desk.get(f"/{expected}")).json()
+    assert (shown["state"], shown["confirmation"], shown["arrived_on"]) == ("expected", None, None)
+    kinds = [kind for kind, _ in await desk.published(person)]
+    assert kinds == ["arrival.expected", "arrival.confirmed", "arrival.reopened"]
+    assert (await desk.get("", returnee_id=walk_in)).json()["items"][0]["state"] == "met"
 
 
 @pytest.mark.parametrize(

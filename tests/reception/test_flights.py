@@ -123,6 +123,25 @@ async def test_a_manifest_and_a_referral_that_name_the_same_person_make_one_arri
     assert (await desk.post(f"/{before}/check-in")).json()["id"] == str(theirs)  # a tablet still knows the old id
 
 
+async def test_a_merged_person_is_recognised_by_the_marks_of_either_id(desk: Desk):
+    person, other = Person(), Person()
+    await desk.expect(person)
+    await desk.recognise(person, marks=[desk.marks.reference("BAMF-MERGED-1", 0).hex()])
+    await desk.tell(other.opened())
+    await desk.recognise(other, marks=[desk.marks.document("LP 461188").hex()])
+    await desk.tell(cases.ReturneeMerged(returnee_id=person.id, into=other.id))
+    flight = await desk.announce()
+    by_paper = {**NAMED, "document_number": "LP461188", "document_kind": "laissez_passer"}
+    taken = await desk.manifest(flight, [by_paper])
+    assert taken.json()["recognised"] == 1
+    assert (await desk.passengers(flight))["3A"]["returnee_id"] == str(person.id)
+    twice = await desk.manifest(
+        flight, [by_paper | {"external_reference": "BAMF-MERGED-1", "person": 0}], version=taken.headers["etag"]
+    )
+    assert twice.status_code in {200, 201}, twice.text
+    assert (await desk.passengers(flight))["3A"]["returnee_id"] == str(person.id)
+
+
 async def test_who_is_not_referred_gets_an_id_when_they_are_met_and_cases_can_adopt_them(desk: Desk):
     flight = await desk.announce()
     await desk.manifest(flight, [NAMED, SEAT])

@@ -113,7 +113,7 @@ def _problem(title: str, errors: Sequence[FieldError], rows: Sequence[int], medi
         if media_type == CSV:
             steps = error.pointer.split("/")
             if steps[1:2] == ["row"]:
-                row, column = int(steps[2]), steps[3]
+                row, column = int(steps[2]), steps[3] if len(steps) > 3 else None  # noqa: PLR2004 - its place
             else:
                 place = int(steps[2]) if steps[1:2] == ["people"] and len(steps) > 2 and steps[2].isdigit() else 0  # noqa: PLR2004 - the person's place
                 row, column = rows[min(place, len(rows) - 1)], tabular.column_of(error.pointer)

@@ -192,35 +192,44 @@ def table(raw: bytes) -> Iterator[Entry]:
     yield from _grouped(rows, header)
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row of a table. The cells of one that is shifted are not, or not all, those of their columns."""
+
+    number: int
+    cells: dict[str, str]
+    shifted: bool
+
+
 def _grouped(rows: Iterator[list[str]], header: list[str]) -> Iterator[Entry]:
-    group: list[tuple[int, dict[str, str]]] = []
+    group: list[_Row] = []
     try:
         for number, values in enumerate(rows, start=2):
             if not any(value.strip() for value in values):
                 continue
             cells = [_cell(value) for value in values]
-            if any(cells[len(header) :]) or len(cells) < len(header):
-                if group:
-                    yield _entry(group)
-                    group = []
-                error = FieldError(pointer="", code="columns_shifted", detail=f"{len(header)} columns in the row")
-                yield Entry([number], None, None, [error])
-                continue
-            row = dict(zip(header, cells, strict=False))
-            same = group and _same_referral(group[-1][1], row)
-            if group and not same:
+            shifted = any(cells[len(header) :]) or len(cells) < len(header)
+            row = _Row(number, dict.fromkeys(header, "") | dict(zip(header, cells, strict=False)), shifted)
+            if group and not _same_referral(group[0], row):
                 yield _entry(group)
                 group = []
-            group.append((number, row))
+            group.append(row)
     except csv.Error:
         raise Unreadable("cells with a quotation mark, line break or separator in quotation marks") from None
     if group:
         yield _entry(group)
 
 
-def _same_referral(before: Mapping[str, str], row: Mapping[str, str]) -> bool:
-    reference = row["external_reference"]
-    return bool(reference) and (before["external_reference"], before["sender"]) == (reference, row["sender"])
+def _same_referral(first: _Row, row: _Row) -> bool:
+    """Whether a row is, or may be, of the referral before it: a family is taken whole or not at all."""
+    reference, sender = row.cells["external_reference"], row.cells["sender"]
+    if row.shifted:
+        # What stands before the sender is where it should be if the sender is.
+        names = list(row.cells)
+        in_place = names.index("external_reference") < names.index("sender") and sender == first.cells["sender"]
+        if not (in_place and reference):
+            return True
+    return bool(reference) and (first.cells["external_reference"], first.cells["sender"]) == (reference, sender)
 
 
 def _cell(value: str) -> str:
@@ -228,21 +237,24 @@ def _cell(value: str) -> str:
     return guarded[1] if guarded else value
 
 
-def _entry(group: list[tuple[int, dict[str, str]]]) -> Entry:
-    rows = [number for number, _ in group]
-    first = group[0][1]
+def _entry(group: list[_Row]) -> Entry:
+    numbers = [row.number for row in group]
+    first = next((row for row in group if not row.shifted), None)
     errors = []
-    for place, (number, row) in enumerate(group):
+    for place, row in enumerate(group):
+        if row.shifted or first is None:
+            detail = f"{len(row.cells)} columns in the row; it may be of the referral before it, which waits for it"
+            errors.append(FieldError(pointer=f"/row/{row.number}", code="columns_shifted", detail=detail))
+            continue
         for name in OF_THE_REFERRAL:
-            if unicodedata.normalize("NFC", row[name]) != unicodedata.normalize("NFC", first[name]):
-                detail = f"the same as in row {rows[0]}, where the referral begins"
-                errors.append(FieldError(pointer=f"/row/{number}/{name}", code="rows_disagree", detail=detail))
-        if row["person"].strip() != str(place):
+            if unicodedata.normalize("NFC", row.cells[name]) != unicodedata.normalize("NFC", first.cells[name]):
+                detail = f"the same as in row {first.number}, where the referral begins"
+                errors.append(FieldError(pointer=f"/row/{row.number}/{name}", code="rows_disagree", detail=detail))
+        if row.cells["person"].strip() != str(place):
             detail = "the place of the person in the referral, from 0, in order"
-            errors.append(FieldError(pointer=f"/row/{number}/person", code="person_order", detail=detail))
-    if errors:
-        return Entry(rows, first["external_reference"] or None, None, errors)
-    return Entry(rows, first["external_reference"] or None, referral_of([row for _, row in group]))
+            errors.append(FieldError(pointer=f"/row/{row.number}/person", code="person_order", detail=detail))
+    reference = first.cells["external_reference"] or None if first else None
+    return Entry(numbers, reference, None if errors else referral_of([row.cells for row in group]), errors)
 
 
 def referral_of(rows: list[dict[str, str]]) -> dict[str, Any]:

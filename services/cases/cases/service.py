@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, select, true
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true
 from sqlalchemy.orm import aliased
 
 from chassis import audit
@@ -31,7 +31,8 @@ from services.cases.cases.schemas import AssignIn, CloseIn, ReopenIn, ResumeIn, 
 from services.cases.deadlines import service as deadlines
 from services.cases.deadlines.rules import WINDOWS
 from services.cases.deadlines.schemas import DeadlineState
-from services.cases.models import CaseFile, CaseMember, Deadline, Resource, Returnee
+from services.cases.models import CaseFile, CaseMember, Deadline, Plan, PlanLine, PlanLineStatus, Resource, Returnee
+from services.cases.plans.schemas import LineStatus, PlanState
 from services.cases.programmes import zone_of
 from services.cases.returnees.service import has_open_case
 
@@ -297,6 +298,30 @@ async def progress(session: Session, case: CaseFile, members: Iterable[CaseMembe
     await session.flush()
 
 
+async def follow_lines(session: Session, case: CaseFile, members: Sequence[CaseMember]) -> None:
+    """Move a case on, or back, as the lines in force say: of its plan, and its members' of the one it is split from.
+
+    Args:
+        session: The session.
+        case: The case, locked.
+        members: Its members.
+    """
+    own, origin = [Plan.case_id == case.id], case.split_from
+    people = [member.returnee_id for member in members]
+    while origin is not None:
+        own.append(and_(Plan.case_id == origin, PlanLine.beneficiary.in_(people)))
+        origin = await session.scalar(select(CaseFile.split_from).where(CaseFile.id == origin))
+    status = func.coalesce(PlanLineStatus.status, LineStatus.PLANNED)
+    statuses = await session.scalars(
+        select(status)
+        .select_from(PlanLine)
+        .join(Plan, Plan.id == PlanLine.plan_id)
+        .outerjoin(PlanLineStatus, PlanLineStatus.line_id == PlanLine.line_id)
+        .where(Plan.state == PlanState.APPROVED, or_(*own))
+    )
+    await progress(session, case, members, rules.on_lines(case.state, statuses.all()))
+
+
 async def note_arrival(
     session: Session,
     case_id: UUID,
@@ -339,10 +364,18 @@ async def note_arrival(
         await session.flush()
         if case.state != CaseState.CLOSED:
             if first is None:
-                await deadlines.settle(session, DeadlineState.CANCELLED, case_id=case.id)
+                await deadlines.settle(session, DeadlineState.CANCELLED, case_id=case.id, kinds=deadlines.OF_A_RETURN)
             else:
                 await deadlines.set_for_case(session, case, members, first)
     return True
+
+
+def entrust(case: CaseFile, focal_point: str | None) -> None:
+    """Put somebody of the implementing organisation in charge of a case, or nobody."""
+    case.focal_point = focal_point
+    person = f"{case.implementer}:{focal_point}"
+    if focal_point is not None and person not in case.focal_points:
+        case.focal_points = [*case.focal_points, person]
 
 
 async def assign(session: Session, case_id: UUID, body: AssignIn, caller: Caller) -> CaseFile:
@@ -353,7 +386,7 @@ async def assign(session: Session, case_id: UUID, body: AssignIn, caller: Caller
     """
     case, members = await to_work_on(session, case_id, caller)
     case.state = rules.after(case.state, "assign")
-    case.focal_point = body.focal_point
+    entrust(case, body.focal_point)
     case.office = body.office or case.office
     case.changed()
     focal_point = actor_id(case.implementer, body.focal_point)
@@ -426,6 +459,7 @@ async def reopen(
     await deadlines.reopen(session, case)
     if days:
         await deadlines.set_for_case(session, case, members, min(days))
+    await follow_lines(session, case, members)
     audit.record(session, caller, "reopen", "case", case.id, {"reason": body.reason, "closed_for": reason})
     return case
 
@@ -479,7 +513,8 @@ async def resume(
     for member in members:
         publish(session, CaseResumed(**ids_of(case, member), state=case.state, rested_days=(on - since).days))
     await session.flush()
-    await deadlines.resume(session, case, members, (on - since).days)
+    await deadlines.resume(session, case, members, on)
+    await follow_lines(session, case, members)
     audit.record(session, caller, "resume", "case", case.id, {"since": since.isoformat(), "on": on.isoformat()})
     return case
 

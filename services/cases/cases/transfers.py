@@ -120,7 +120,8 @@ async def accept(
     case.state = rules.after(case.state, "transfer")
     transfer.answer_comment = body.comment or None
     before, case.implementer = case.implementer, transfer.offered_to
-    case.focal_point, case.office = body.focal_point, body.office
+    service.entrust(case, body.focal_point)
+    case.office = body.office
     case.changed()
     await session.flush()
     people = [member.returnee_id for member in members]

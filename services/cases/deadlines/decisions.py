@@ -33,7 +33,7 @@ async def _to_decide(
     await session.refresh(deadline, with_for_update=True)
     precondition.check(deadline.version + case.version)
     person = caller.require_person()
-    rules.check_second_person(person, f"{case.implementer}:{case.focal_point}" if case.focal_point else None)
+    rules.check_second_person(person, case.focal_points if case.focal_point else ())
     return case, deadline, person
 
 

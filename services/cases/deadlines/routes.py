@@ -131,7 +131,7 @@ async def extend(
     precondition: PreconditionDep,
     response: Response,
 ) -> DeadlineOut:
-    """Give more time, as another person than the focal point of the case."""
+    """Give more time, as somebody who is not, and was not, the focal point of the case."""
     row = await decisions.extend(session, deadline_id, body, caller, precondition)
     return await one(session, row, caller, response)
 
@@ -146,7 +146,7 @@ async def waive(
     precondition: PreconditionDep,
     response: Response,
 ) -> DeadlineOut:
-    """Decide that it need not be kept, as another person than the focal point of the case."""
+    """Decide that it need not be kept, as somebody who is not, and was not, the focal point of the case."""
     row = await decisions.waive(session, deadline_id, body, caller, precondition)
     return await one(session, row, caller, response)
 

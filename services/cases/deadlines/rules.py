@@ -1,6 +1,6 @@
 """What may be decided about a deadline. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 
 from chassis.errors import CONFLICT, FOUR_EYES, FieldError, Problem, invalid, state_conflict
@@ -36,20 +36,20 @@ def after(state: str, action: str) -> DeadlineState:
     return allowed[action]
 
 
-def check_second_person(person: str, in_charge: str | None) -> None:
-    """Refuse who is in charge of the case: more time is given by somebody else.
+def check_second_person(person: str, in_charge: Collection[str]) -> None:
+    """Refuse who is or was in charge of the case: more time is given by somebody else.
 
     Args:
         person: Who decides, as `<organisation>:<user id>`.
-        in_charge: The case's focal point in the same form; None while nobody is.
+        in_charge: Who is or was the case's focal point in the same form; none while nobody is.
 
     Raises:
         Problem: 403 `four-eyes`; 409 while nobody is in charge: one person alone would decide.
     """
-    if in_charge is None:
+    if not in_charge:
         raise Problem(CONFLICT, "the case has no focal point; assign one, and somebody else decides")
-    if person == in_charge:
-        raise Problem(FOUR_EYES, "somebody else than the focal point of the case decides")
+    if person in in_charge:
+        raise Problem(FOUR_EYES, "somebody decides who is not, and was not, the focal point of the case")
 
 
 def extension(until: date, due_on: date, today: date) -> int:

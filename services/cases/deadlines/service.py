@@ -95,7 +95,7 @@ async def set_for_case(session: Session, case: CaseFile, members: Iterable[CaseM
     rules = rules_of(case.programme, case.programme_version)
     existing = {d.kind: d for d in await _of(session, case_id=case.id)}
     members = sorted(members, key=lambda member: member.returnee_id)
-    paused = case.state == CaseState.SUSPENDED
+    paused_on = _rests_since(case, arrived_on)
     for kind in OF_A_RETURN:
         due_at = rules.due(kind, case.country_of_return, arrived_on)
         before = existing.get(kind)
@@ -104,9 +104,14 @@ async def set_for_case(session: Session, case: CaseFile, members: Iterable[CaseM
         if due_at is None or (before and _stands(before, due_at)):
             continue
         rule = rules.deadlines[kind].model_dump(mode="json")
-        deadline = await _put(session, before, kind, due_at, case.programme, rule, case_id=case.id, paused=paused)
+        deadline = await _put(session, before, kind, due_at, case.programme, rule, case_id=case.id, paused_on=paused_on)
         for member in members:
             publish(session, DeadlineSet(**_ids(deadline, case), **_member_ids(case, member)))
+
+
+def _rests_since(case: CaseFile, began: date) -> date | None:
+    """From which day a clock that began on a day stands; None while the case does not rest."""
+    return max(case.suspended_on or began, began) if case.state == CaseState.SUSPENDED else None
 
 
 def _stands(deadline: Deadline, due_at: datetime) -> bool:
@@ -127,7 +132,7 @@ async def _put(
     referral_id: UUID | None = None,
     case_id: UUID | None = None,
     visit_id: UUID | None = None,
-    paused: bool = False,
+    paused_on: date | None = None,
 ) -> Deadline:
     if existing is None:
         deadline = Deadline(
@@ -137,8 +142,8 @@ async def _put(
     else:
         deadline = existing
         deadline.changed()
-    deadline.state = DeadlineState.PAUSED if paused else DeadlineState.OPEN
-    deadline.due_at, deadline.rule = due_at, rule
+    deadline.state = DeadlineState.PAUSED if paused_on else DeadlineState.OPEN
+    deadline.due_at, deadline.rule, deadline.paused_on = due_at, rule, paused_on
     await session.flush()
     await _run(session, deadline)
     return deadline
@@ -153,7 +158,9 @@ async def _run(session: Session, deadline: Deadline) -> None:
         await jobs.cancel(session, JOB, key)
 
 
-async def set_for_visit(session: Session, case: CaseFile, visit: Visit, due_at: datetime, rule: dict[str, Any]) -> None:
+async def set_for_visit(
+    session: Session, case: CaseFile, visit: Visit, due_at: datetime, rule: dict[str, Any], began: date
+) -> None:
     """Begin to count until a monitoring visit is due.
 
     Args:
@@ -162,11 +169,11 @@ async def set_for_visit(session: Session, case: CaseFile, visit: Visit, due_at: 
         visit: The visit.
         due_at: When.
         rule: The rule that says so.
+        began: The day from which it counts.
     """
-    paused = case.state == CaseState.SUSPENDED
-    kind = DeadlineKind(visit.cause)
+    kind, paused_on = DeadlineKind(visit.cause), _rests_since(case, began)
     deadline = await _put(
-        session, None, kind, due_at, case.programme, rule, case_id=case.id, visit_id=visit.id, paused=paused
+        session, None, kind, due_at, case.programme, rule, case_id=case.id, visit_id=visit.id, paused_on=paused_on
     )
     ids = {"returnee_id": visit.returnee_id, "case_id": case.id, "referral_id": case.referral_id}
     publish(session, DeadlineSet(**_ids(deadline, case), **ids, household_id=case.household_id))
@@ -195,18 +202,19 @@ async def pause(session: Session, case: CaseFile, since: date) -> None:
     for deadline in await _of(session, case_id=case.id):
         ran = deadline.state == DeadlineState.MISSED and deadline.due_at >= begin
         if deadline.state == DeadlineState.OPEN or ran:
-            deadline.state = DeadlineState.PAUSED
+            deadline.state, deadline.paused_on = DeadlineState.PAUSED, since
             deadline.changed()
             await _run(session, deadline)
     await session.flush()
 
 
-async def resume(session: Session, case: CaseFile, members: Iterable[CaseMember], days: int) -> None:
-    """Let the clocks of a case run on; everything is due as many days later as they stood."""
+async def resume(session: Session, case: CaseFile, members: Iterable[CaseMember], on: date) -> None:
+    """Let the clocks of a case run on from a day; each is due as many days later as it stood."""
     members = list(members)
     for deadline in await _of(session, case_id=case.id):
         if deadline.state != DeadlineState.PAUSED:
             continue
+        days = max(0, (on - (deadline.paused_on or on)).days)
         deadline.state = DeadlineState.OPEN
         shift(deadline, days)
         if deadline.visit_id is not None:
@@ -234,6 +242,7 @@ async def copy(session: Session, before: CaseFile, after: CaseFile, members: Ite
             case_id=after.id,
             rule=deadline.rule,
             shifted_days=deadline.shifted_days,
+            paused_on=deadline.paused_on,
         )
         session.add(same)
         await session.flush()
@@ -283,7 +292,9 @@ async def settle(
     case_id: UUID | None = None,
     kinds: Collection[DeadlineKind] | None = None,
 ) -> None:
-    """End what is still open about a referral or a case; what a case was late with is met in the end.
+    """End what is still open about a referral or a case.
+
+    What a case was late with is met in the end; if what began it was a mistake, nobody was late.
 
     Args:
         session: The session.
@@ -292,7 +303,8 @@ async def settle(
         case_id: the case.
         kinds: Only these; all where nothing is said.
     """
-    late = {DeadlineState.MISSED} if state is DeadlineState.MET and case_id is not None else set()
+    undone = state is DeadlineState.CANCELLED and kinds is not None
+    late = {DeadlineState.MISSED} if case_id is not None and (state is DeadlineState.MET or undone) else set()
     for deadline in await _of(session, referral_id=referral_id, case_id=case_id):
         if deadline.state in RUNS | late and (kinds is None or deadline.kind in kinds):
             deadline.state = state
@@ -307,7 +319,8 @@ async def reopen(session: Session, case: CaseFile) -> None:
         await session.scalars(select(Visit.id).where(Visit.case_id == case.id, Visit.state == "cancelled"))
     )
     for deadline in await _of(session, case_id=case.id):
-        if deadline.state == DeadlineState.CANCELLED and deadline.visit_id not in called_off:
+        begun = case.arrived_on is not None or deadline.kind not in OF_A_RETURN
+        if deadline.state == DeadlineState.CANCELLED and begun and deadline.visit_id not in called_off:
             deadline.state = DeadlineState.PAUSED if case.state == CaseState.SUSPENDED else DeadlineState.OPEN
             deadline.changed()
             await _run(session, deadline)

@@ -221,6 +221,7 @@ async def _split_case(
             publish(session, CaseProgressed(**ids, previous_state=CaseState.PRE_DEPARTURE, state=theirs.state))
         _tell(session, theirs, row.returnee_id, other.id, HouseholdChange.JOINED, row.member)
     await deadlines.copy(session, file, theirs, rows)
+    await cases.follow_lines(session, theirs, rows)
 
 
 async def _take_along(session: Session, before: UUID, after: UUID, people: Collection[UUID]) -> None:

@@ -1,6 +1,6 @@
 """`/v1/cases/{id}/plan`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query, Response
@@ -24,6 +24,9 @@ from services.cases.plans.schemas import (
 )
 
 router = Router(prefix="/v1/cases/{case_id}/plan", tags=["plans"])
+
+SEEN: dict[int | str, dict[str, Any]] = {412: {"description": "The plan has changed since the ETag in If-Match"}}
+"""Of what takes `If-Match` without asking for it."""
 
 
 async def answer(session: Session, plan: Plan, response: Response) -> PlanOut:
@@ -100,18 +103,30 @@ async def write(
     return await answer(session, await service.write(session, case_id, body, caller, precondition), response)
 
 
-@router.post("/agree")
+@router.post("/agree", responses=SEEN)
 @requires(Scope.PLANS_WRITE)
-async def agree(case_id: UUID, body: AgreeIn, session: SessionDep, caller: CallerDep, response: Response) -> PlanOut:
-    """The returnee agrees to the plan as it is."""
-    return await answer(session, await service.agree(session, case_id, body, caller), response)
+async def agree(
+    case_id: UUID,
+    body: AgreeIn,
+    session: SessionDep,
+    caller: CallerDep,
+    precondition: PreconditionDep,
+    response: Response,
+) -> PlanOut:
+    """The returnee agrees to the plan as it is.
+
+    Send the ETag of what they were shown (`If-Match`): a plan that was edited since is not agreed to, 412.
+    """
+    return await answer(session, await service.agree(session, case_id, body, caller, precondition), response)
 
 
-@router.post("/submit")
+@router.post("/submit", responses=SEEN)
 @requires(Scope.PLANS_WRITE, person=True)
-async def submit(case_id: UUID, session: SessionDep, caller: CallerDep, response: Response) -> PlanOut:
-    """Submit the draft; the person who does prepared it."""
-    return await answer(session, await service.submit(session, case_id, caller), response)
+async def submit(
+    case_id: UUID, session: SessionDep, caller: CallerDep, precondition: PreconditionDep, response: Response
+) -> PlanOut:
+    """Submit the draft; the person who does prepared it. With `If-Match`, as they have seen it or not at all, 412."""
+    return await answer(session, await service.submit(session, case_id, caller, precondition), response)
 
 
 @router.post("/approve")

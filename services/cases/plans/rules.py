@@ -87,10 +87,10 @@ def line_errors(lines: Sequence[PlanLineIn], members: Collection[UUID]) -> list[
 
 
 @dataclass(frozen=True, slots=True)
-class Granted:
-    """A line on which something was granted or asked for already: it stays in every later version."""
+class Terms:
+    """What a version of a plan says of a line, which a later one may not take back once something was granted."""
 
-    line_id: UUID
+    id: UUID | None
     kind: str
     beneficiary: UUID
     amount: Decimal
@@ -101,7 +101,7 @@ STAYS = frozenset({LineStatus.REQUESTED, LineStatus.GRANTED, LineStatus.IN_DELIV
 """From a request on a line is no longer the plan's alone."""
 
 
-def granted_errors(lines: Sequence[PlanLineIn], granted: Collection[Granted]) -> list[FieldError]:
+def granted_errors(lines: Sequence[Terms], granted: Collection[Terms]) -> list[FieldError]:
     """What a new version takes back of what was granted; it may ask for more, and for other things.
 
     Args:
@@ -110,17 +110,17 @@ def granted_errors(lines: Sequence[PlanLineIn], granted: Collection[Granted]) ->
     """
     places = {line.id: place for place, line in enumerate(lines)}
     errors = []
-    for each in sorted(granted, key=lambda g: g.line_id):
-        place = places.get(each.line_id)
+    for each in sorted(granted, key=lambda g: str(g.id)):
+        place = places.get(each.id)
         if place is None:
-            right = f"the line {each.line_id} too: something was granted on it"
+            right = f"the line {each.id} too: something was granted on it"
             errors.append(FieldError(pointer="/lines", code="line_granted", detail=right))
             continue
         line = lines[place]
-        if (line.kind, line.beneficiary, line.budget.currency) != (each.kind, each.beneficiary, each.currency):
+        if (line.kind, line.beneficiary, line.currency) != (each.kind, each.beneficiary, each.currency):
             right = "the kind, beneficiary and currency as they were: something was granted on it"
             errors.append(FieldError(pointer=f"/lines/{place}", code="line_granted", detail=right))
-        elif line.budget.amount < each.amount:
+        elif line.amount < each.amount:
             right = "at least the budget as it was: something was granted on it"
             errors.append(FieldError(pointer=f"/lines/{place}/budget", code="line_granted", detail=right))
     return errors

@@ -10,12 +10,11 @@ from chassis import aliases, audit
 from chassis.auth import Caller, OrganisationKind
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
-from chassis.errors import NOT_FOUND, FieldError, Problem, invalid
+from chassis.errors import CONFLICT, NOT_FOUND, FieldError, Problem, invalid
 from chassis.ids import new_id
 from chassis.outbox import publish
 from contracts.cases import PlanAgreed, PlanAmended, PlanApproved, PlanReturned, PlanSubmitted
 from contracts.codes import CaseState, DeadlineKind, actor_id
-from services.cases.cases import rules as case_rules
 from services.cases.cases import service as cases
 from services.cases.deadlines import service as deadlines
 from services.cases.deadlines.schemas import DeadlineState
@@ -68,10 +67,6 @@ async def progress_of(session: Session, case_id: UUID) -> dict[UUID, PlanLineSta
     return {row.line_id: row for row in rows}
 
 
-async def _statuses_of(session: Session, case_id: UUID) -> dict[UUID, LineStatus]:
-    return {line_id: LineStatus(row.status) for line_id, row in (await progress_of(session, case_id)).items()}
-
-
 async def _in_force(session: Session, case_id: UUID) -> Plan | None:
     plan: Plan | None = await session.scalar(
         select(Plan).where(Plan.case_id == case_id, Plan.state == PlanState.APPROVED)
@@ -79,24 +74,34 @@ async def _in_force(session: Session, case_id: UUID) -> Plan | None:
     return plan
 
 
-async def _granted(session: Session, case_id: UUID) -> list[rules.Granted]:
+async def _granted(session: Session, case_id: UUID) -> list[rules.Terms]:
     """What a new version may not take back."""
     plan = await _in_force(session, case_id)
     if plan is None:
         return []
-    statuses = await _statuses_of(session, case_id)
+    progress = await progress_of(session, case_id)
     return [
-        rules.Granted(line.line_id, line.kind, line.beneficiary, line.amount, line.currency)
-        for line in await lines_of(session, plan)
-        if statuses.get(line.line_id) in rules.STAYS
+        line
+        for line in await _terms_of(session, plan)
+        if line.id in progress and progress[line.id].status in rules.STAYS
     ]
 
 
-async def _follow_lines(session: Session, case: CaseFile, members: list[CaseMember], plan: Plan) -> None:
-    """Move the case on, or back, as the lines of the plan in force say."""
-    statuses = await _statuses_of(session, case.id)
-    of_plan = [statuses.get(line.line_id, LineStatus.PLANNED) for line in await lines_of(session, plan)]
-    await cases.progress(session, case, members, case_rules.on_lines(case.state, of_plan))
+async def _terms_of(session: Session, plan: Plan) -> list[rules.Terms]:
+    return [
+        rules.Terms(line.line_id, line.kind, line.beneficiary, line.amount, line.currency)
+        for line in await lines_of(session, plan)
+    ]
+
+
+async def _check_granted(session: Session, plan: Plan) -> None:
+    """Refuse a version that takes back what was granted since it was written.
+
+    Raises:
+        Problem: 409.
+    """
+    if errors := rules.granted_errors(await _terms_of(session, plan), await _granted(session, plan.case_id)):
+        raise Problem(CONFLICT, "; ".join(error.detail for error in errors))
 
 
 class WrongLine(LookupError):  # noqa: N818 - it says what was named, and becomes a dead letter
@@ -150,7 +155,7 @@ async def move_line(
     Raises:
         WrongLine: There is no such line, or it is another person's.
     """
-    case, _ = await line_of(session, line_id, returnee_id)
+    case, beneficiary = await line_of(session, line_id, returnee_id)
     row = await session.get(PlanLineStatus, line_id)
     if row is None:
         row = PlanLineStatus(line_id=line_id, case_id=case.id, status=LineStatus.PLANNED)
@@ -162,7 +167,7 @@ async def move_line(
         row.status, row.updated_at, row.undone_at = moved, now(), None
         row.delivered_at = at if moved is LineStatus.DELIVERED else None
         case.changed()
-    await _follow_line(session, case)
+    await _follow_line(session, case, beneficiary)
 
 
 async def undo_line(session: Session, line_id: UUID, returnee_id: UUID, at: datetime) -> None:
@@ -177,21 +182,22 @@ async def undo_line(session: Session, line_id: UUID, returnee_id: UUID, at: date
     Raises:
         WrongLine: There is no such line, or it is another person's.
     """
-    case, _ = await line_of(session, line_id, returnee_id)
+    case, beneficiary = await line_of(session, line_id, returnee_id)
     row = await session.get(PlanLineStatus, line_id)
     if row is None or row.status != LineStatus.DELIVERED:
         return
     row.status, row.updated_at, row.delivered_at, row.undone_at = LineStatus.IN_DELIVERY, now(), None, at
     case.changed()
     audit.record(session, SYSTEM, "undo-line", "case", case.id, {"line": str(line_id)})
-    await _follow_line(session, case)
+    await _follow_line(session, case, beneficiary)
 
 
-async def _follow_line(session: Session, case: CaseFile) -> None:
+async def _follow_line(session: Session, case: CaseFile, beneficiary: UUID) -> None:
+    """Have the case of a line follow it, and the case in which whose it is is followed now."""
     await session.flush()
-    plan = await _in_force(session, case.id)
-    if plan is not None:
-        await _follow_lines(session, case, (await cases.members_of(session, [case.id]))[case.id], plan)
+    theirs = await cases.followed_in(session, case, beneficiary)
+    for each in {case.id: case, theirs.id: theirs}.values():
+        await cases.follow_lines(session, each, (await cases.members_of(session, [each.id]))[each.id])
 
 
 async def _to_change(
@@ -222,7 +228,8 @@ async def write(session: Session, case_id: UUID, body: PlanIn, caller: Caller, p
     granted = await _granted(session, case_id)
     # Somebody of whom a granted line is may have gone; the line stays.
     people = {member.returnee_id for member in members if member.left_on is None} | {g.beneficiary for g in granted}
-    errors = rules.line_errors(body.lines, people) + rules.granted_errors(body.lines, granted)
+    terms = [rules.Terms(x.id, x.kind, x.beneficiary, x.budget.amount, x.budget.currency) for x in body.lines]
+    errors = rules.line_errors(body.lines, people) + rules.granted_errors(terms, granted)
     errors += await _taken(session, case_id, body)
     if errors:
         raise invalid(*errors)
@@ -278,13 +285,21 @@ def _prepared_by(plan: Plan, caller: Caller) -> None:
         plan.preparers = [*plan.preparers, person]
 
 
-async def agree(session: Session, case_id: UUID, body: AgreeIn, caller: Caller) -> Plan:
+def _check_seen(plan: Plan, precondition: Precondition) -> None:
+    if precondition.given:
+        precondition.check(plan.version)
+
+
+async def agree(session: Session, case_id: UUID, body: AgreeIn, caller: Caller, precondition: Precondition) -> Plan:
     """Note that the returnee agreed to the plan as it is.
 
     Raises:
-        Problem: 404, 403, 409, 422.
+        Problem: 404, 403, 409, 412, 422.
     """
     case, members, plan = await _to_change(session, case_id, caller, "agree")
+    _check_seen(plan, precondition)
+    if body.agreed_on > await cases.today_of(session, case):
+        raise invalid(FieldError(pointer="/agreed_on", code="date_ahead", detail="today or a day before"))
     plan.state = rules.after(plan.state, "agree")
     await check_documents(session, caller, {"/document": body.document})
     plan.agreed_on, plan.agreed_language, plan.agreed_document = body.agreed_on, body.language, body.document
@@ -296,14 +311,16 @@ async def agree(session: Session, case_id: UUID, body: AgreeIn, caller: Caller) 
     return plan
 
 
-async def submit(session: Session, case_id: UUID, caller: Caller) -> Plan:
+async def submit(session: Session, case_id: UUID, caller: Caller, precondition: Precondition) -> Plan:
     """Submit the draft for approval by another person.
 
     Raises:
-        Problem: 404, 403, 409.
+        Problem: 404, 403, 409, 412.
     """
     case, members, plan = await _to_change(session, case_id, caller, "submit")
+    _check_seen(plan, precondition)
     plan.state = rules.after(plan.state, "submit")
+    await _check_granted(session, plan)
     plan.submitted_by = caller.require_person()
     _prepared_by(plan, caller)
     plan.changed()
@@ -325,6 +342,7 @@ async def approve(session: Session, case_id: UUID, caller: Caller, precondition:
     state = rules.after(plan.state, "approve")
     approver = caller.require_person()
     rules.check_four_eyes(approver, plan.preparers)
+    await _check_granted(session, plan)
     in_force = await _in_force(session, case_id)
     if in_force is not None:
         in_force.state = PlanState.SUPERSEDED
@@ -339,8 +357,8 @@ async def approve(session: Session, case_id: UUID, caller: Caller, precondition:
     await deadlines.settle(session, DeadlineState.MET, case_id=case_id, kinds=[DeadlineKind.PLAN])
     if case.state == CaseState.ARRIVED:
         await cases.progress(session, case, members, CaseState.IN_DELIVERY)
-    await _follow_lines(session, case, members, plan)
     await session.flush()
+    await cases.follow_lines(session, case, members)
     return plan
 
 

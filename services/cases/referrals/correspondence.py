@@ -4,18 +4,17 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from chassis import audit
+from chassis import aliases, audit
 from chassis.access import Role, grant
 from chassis.auth import Caller
 from chassis.db import Session
 from chassis.errors import CONFLICT, NOT_FOUND, FieldError, Problem, invalid
+from chassis.ids import new_id
 from chassis.outbox import publish
 from contracts.cases import (
     Amendment,
-    CaseOpened,
     HouseholdChange,
     HouseholdChanged,
-    ReferralAccepted,
     ReferralAmended,
     Registration,
     ReturneeUpdated,
@@ -24,13 +23,13 @@ from contracts.codes import CaseState, Member
 from services.cases.cases import service as cases
 from services.cases.models import (
     CaseFile,
-    CaseMember,
     HouseholdMember,
     Referral,
     ReferralMessage,
     ReferralPerson,
     Returnee,
 )
+from services.cases.programmes import rules_of
 from services.cases.referrals import rules, service
 from services.cases.referrals.schemas import (
     AmendIn,
@@ -44,7 +43,24 @@ from services.cases.returnees import duplicates
 from services.cases.returnees import service as returnees
 from services.cases.returnees.schemas import AccessRequestIn, AccessRequestOut
 from services.cases.rights import service as rights
+from services.cases.travel.schemas import MOST_PERSONS
 from services.cases.travel.service import senders_referral
+
+OF_THE_RETURN = (
+    "programme",
+    "programme_version",
+    "programme_office",
+    "return_kind",
+    "country_of_return",
+    "referral_id",
+    "household_id",
+    "referrer",
+    "implementer",
+    "governorate",
+    "district",
+    "address",
+)
+"""What the case of somebody who is followed for themselves has from their family's."""
 
 
 async def candidates(session: Session, referral_id: UUID, caller: Caller) -> list[PersonCandidates]:
@@ -147,6 +163,9 @@ async def amend(session: Session, referral_id: UUID, body: AmendIn, caller: Call
         for place, person in enumerate(body.add)
         if person.birth.date > today
     ]
+    if body.add and len(people) + len(body.add) > MOST_PERSONS:
+        right = f"at most {MOST_PERSONS} persons in a referral; refer others anew"
+        errors.append(FieldError(pointer="/add", code="too_many_persons", detail=right))
     if not body.add and not body.correct:
         errors.append(FieldError(pointer="", code="nothing_amended", detail="somebody to add or to correct"))
     if errors:
@@ -177,7 +196,9 @@ async def _correct(
     correction: Correction,
     people: list[dict[str, object]],
 ) -> None:
-    returnee = await session.scalar(select(Returnee).where(Returnee.id == returnee_id).with_for_update())
+    # Of a merged person everybody reads what is recorded under the id they are found under.
+    root = await aliases.resolve(session, returnee_id)
+    returnee = await session.scalar(select(Returnee).where(Returnee.id == root).with_for_update())
     assert returnee is not None
     sent = {name: getattr(correction.person, name) for name in sorted(correction.person.model_fields_set)}
     before = returnees.person_of(returnee)
@@ -195,13 +216,14 @@ async def _correct(
         "household_id": case.household_id,
         "programme": referral.programme,
     }
-    publish(session, ReturneeUpdated(**ids, changed=tuple(returnees.COLUMNS[name] for name in changed)))
+    updated = ids | {"returnee_id": root}
+    publish(session, ReturneeUpdated(**updated, changed=tuple(returnees.COLUMNS[name] for name in changed)))
     publish(session, ReferralAmended(**ids, change=Amendment.CORRECTED))
     await session.flush()
 
 
 async def _add(session: Session, referral: Referral, case: CaseFile, index: int, person: PersonIn) -> None:
-    """Somebody more: registered, in the household, and a member of the case. Their journey is added as any other."""
+    """Somebody more: registered, in the household, and a member of the case, or of one of their own."""
     assert referral.implementer is not None
     returnee = await returnees.register(
         session, person, via=Registration.REFERRAL, referral_id=referral.id, programme=referral.programme
@@ -223,35 +245,16 @@ async def _add(session: Session, referral: Referral, case: CaseFile, index: int,
             household_id=case.household_id, returnee_id=returnee.id, relationship=person.role, member=member
         )
     )
-    row = CaseMember(case_id=case.id, returnee_id=returnee.id, member=member)
-    session.add(row)
-    await session.flush()
-    ids = cases.ids_of(case, row)
-    publish(
-        session,
-        ReferralAccepted(
-            **ids,
-            programme_version=case.programme_version,
-            return_kind=case.return_kind,
-            member=member,
-            referrer=referral.sender,
-            implementer=case.implementer,
-            needs_priority=case.needs_priority,
-        ),
-    )
-    publish(
-        session,
-        CaseOpened(
-            **ids,
-            programme_version=case.programme_version,
-            return_kind=case.return_kind,
-            member=member,
-            referrer=case.referrer,
-            implementer=case.implementer,
-            office=case.programme_office,
-            state=case.state,
-            needs_priority=case.needs_priority,
-        ),
-    )
+    programme = rules_of(referral.programme, referral.programme_version)
+    joining = [(returnee.id, member)]
+    if rules.has_own_file(person, member, programme):
+        own = CaseFile(id=new_id(), split_from=case.id, **{name: getattr(case, name) for name in OF_THE_RETURN})
+        service.tell_accepted(session, referral, own, joining)
+        (row,) = await cases.open_case(session, own, joining, referral.needs_priority)
+        ids = cases.ids_of(own, row)
+    else:
+        service.tell_accepted(session, referral, case, joining)
+        (row,) = await cases.add_members(session, case, joining)
+        ids = cases.ids_of(case, row)
     publish(session, HouseholdChanged(**ids, change=HouseholdChange.JOINED, member=member))
     publish(session, ReferralAmended(**ids, change=Amendment.ADDED))

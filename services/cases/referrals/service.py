@@ -674,14 +674,15 @@ async def _open(session: Session, referral: Referral, content: ReferralContent, 
         opened.append(case)
         followed_in |= {ids[place]: case for place in places}
         of_case = [(ids[place], members[place]) for place in places]
-        _tell_accepted(session, referral, case, of_case)
+        tell_accepted(session, referral, case, of_case)
         await cases.open_case(session, case, of_case, referral.needs_priority, referral.arrived_on)
     for change in changes:
         case = followed_in.get(change.returnee_id, opened[0])
         publish(session, change.model_copy(update={"case_id": case.id}))
 
 
-def _tell_accepted(session: Session, referral: Referral, case: CaseFile, people: Sequence[tuple[UUID, Member]]) -> None:
+def tell_accepted(session: Session, referral: Referral, case: CaseFile, people: Sequence[tuple[UUID, Member]]) -> None:
+    """Tell of each of some people that the referral was accepted, and in which case they are followed."""
     for returnee_id, member in people:
         publish(
             session,

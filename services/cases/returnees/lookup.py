@@ -69,15 +69,18 @@ class Word:
 
     def resembles(self, other: str) -> float:
         """How well it agrees with another that sounds as it does, from 0 to 1."""
-        if self.spelled == other:
-            return 1.0
         return max(SPELLING * similarity(self.spelled, other), self.begins(other))
+
+    @cached_property
+    def _begun(self) -> tuple[str, ...]:
+        """What a word begins with that it is the beginning of, with its article or without."""
+        if len(self.spelled) < BEGINNINGS[0]:
+            return ()
+        return tuple(self.spelled.removeprefix(article) for article in ARTICLES if self.spelled.startswith(article))
 
     def begins(self, other: str) -> float:
         """How well it agrees with another word as its beginning, from 0 to 1."""
-        enough = len(self.spelled) >= BEGINNINGS[0]
-        enough = enough and any((article + other).startswith(self.spelled) for article in ARTICLES)
-        return BEGINS + BEGUN * len(self.spelled) / len(other) if enough else 0.0
+        return BEGINS + BEGUN * len(self.spelled) / len(other) if other.startswith(self._begun) else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +148,14 @@ def terms(person: Person) -> list[str]:
     return sorted(found.union(born(person.birth.date)) - {NUMBER})
 
 
+def spelled(found_by: Iterable[str]) -> list[str]:
+    """The words among somebody's terms, as they are spelled."""
+    return [term[len(SPELLED) :] for term in found_by if term.startswith(SPELLED)]
+
+
 def spellings(found_by: Iterable[str]) -> list[Word]:
     """The words among somebody's terms."""
-    return [Word(term.removeprefix(SPELLED)) for term in found_by if term.startswith(SPELLED)]
+    return list(map(Word, spelled(found_by)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,15 +68,16 @@ async def search(body: SearchIn, session: SessionDep, caller: CallerDep) -> Foun
             FoundOut(
                 id=returnee.id,
                 score=round(score, 3),
-                names=service.person_of(returnee).names,
+                names=person.names,
                 sex=returnee.sex,
-                birth=service.person_of(returnee).birth,
+                birth=person.birth,
                 nationality=returnee.nationality,
                 household_id=places[returnee.id].household_id if returnee.id in places else None,
                 created_at=returnee.created_at,
                 updated_at=returnee.updated_at,
             )
             for returnee, score in found.people
+            for person in [service.person_of(returnee)]
         ],
         more=found.more,
     )
@@ -186,8 +187,10 @@ async def identity(
     row = await service.find(session, returnee_id, caller)
     person = service.person_of(row)
     place = (await service.current_households(session, [row.id])).get(row.id)
-    found = {marks.reference(reference, index) for reference, index in await service.references_of(session, row.id)}
-    found |= {marks.document(document.number) for document in person.documents}
+    # Of a merged person each id keeps its own marks: undoing the merge leaves nobody with another's.
+    own = await session.get_one(Returnee, returnee_id)
+    found = {marks.reference(reference, index) for reference, index in await service.references_of(session, own.id)}
+    found |= {marks.document(document.number) for document in service.person_of(own).documents}
     audit.record(session, caller, "read-identity", "returnee", row.id)
     set_etag(response, row.version)
     return IdentityOut(

@@ -1,7 +1,7 @@
 """People found by name, date of birth and numbers, best first; and the words that names are made of."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from itertools import combinations
 from operator import itemgetter
@@ -16,7 +16,6 @@ from sqlalchemy import (
     cast,
     delete,
     exists,
-    func,
     literal,
     or_,
     select,
@@ -27,8 +26,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, array, insert
 
 from chassis import aliases, audit
-from chassis.access import Role, one_by_one, participation, subjects
-from chassis.auth import Caller
+from chassis.access import Role, one_by_one, participation
+from chassis.auth import Caller, OrganisationKind
 from chassis.db import Session, before_commit
 from contracts.codes import SharedCategory
 from services.cases.models import NameWord, Referral, ReferralPerson, Returnee, Share
@@ -37,7 +36,9 @@ from services.cases.returnees.lookup import Wanted, Word
 
 NEAR = 0.8
 """From here on another spelling is looked up before those that merely sound alike."""
-SPELLINGS = 16
+SPELLINGS, APART = 8, 16
+"""How many spellings of a word are looked up that sound as it does, and that differ by a letter."""
+TEXTS = ARRAY(Text)
 LEAST = 0.45
 """How well somebody must agree to be shown."""
 RANKED = 100
@@ -49,27 +50,44 @@ PLANNED = text(
 )
 """To whoever wants some of many, reading all the table looks cheap: not where most of them may not be shown. The
 memory is for which rows bear a common name."""
-FEW = 5_000
-"""Of up to so many people each is looked at, rather than everybody who bears the name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Words of names that resemble one that is looked for.
+    """What words of names have in common with one that is looked for.
 
     Attributes:
-        worth: How well each agrees with it, from 0 to 1.
-        apart: Those of them that do not sound as it does but differ by a letter.
+        word: The one.
+        sounding: Those that sound as it does.
+        apart: Those that do not, but differ by a letter.
+        worth: How well each word that was compared agrees with it, from 0 to 1.
     """
 
-    worth: dict[str, float]
+    word: Word
+    sounding: frozenset[str] = frozenset()
     apart: frozenset[str] = frozenset()
+    worth: dict[str, float] = field(default_factory=dict)
+
+    def agrees(self, other: str) -> float:
+        """How well a word agrees with the one, from 0 to 1."""
+        known = self.worth.get(other)
+        if known is None:
+            known = self.worth[other] = self._compared(other)
+        return known
+
+    def _compared(self, other: str) -> float:
+        if other == self.word.spelled:
+            return 1.0
+        if other in self.sounding:
+            return self.word.resembles(other)
+        return max(self.word.resembles(other), lookup.LETTER_WRONG) if other in self.apart else self.word.begins(other)
 
     def best(self, *, apart: bool = False) -> list[str]:
         """The terms of those that agree best."""
-        worth = self.worth
-        chosen = self.apart if apart else [each for each in worth if worth[each] >= NEAR and each not in self.apart]
-        return [lookup.SPELLED + each for each in sorted(chosen, key=lambda each: (-worth[each], each))[:SPELLINGS]]
+        worth = {each: self.agrees(each) for each in (self.apart if apart else self.sounding)}
+        chosen = [each for each in worth if apart or worth[each] >= NEAR]
+        best = sorted(chosen, key=lambda each: (-worth[each], each))[: APART if apart else SPELLINGS]
+        return [lookup.SPELLED + each for each in best]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +137,8 @@ async def search(session: Session, q: str, limit: int, caller: Caller) -> Found:
     wanted = lookup.wanted(q)
     await session.execute(PLANNED)
     scores = dict.fromkeys(await _referred(session, wanted, caller), 1.0)
-    mine = await _mine(session, caller)
-    known = [Known({word.spelled: 1.0}) for word in wanted.words]
+    known = [Known(word) for word in wanted.words]
+    shown = and_(_known_to(caller), Returnee.erased_at.is_(None), _readable(caller))
     ranked = RANKED if len(wanted.words) + len(wanted.numbers) > 1 else limit + 1
     more = False
     for stage in Stage:
@@ -129,11 +147,7 @@ async def search(session: Session, q: str, limit: int, caller: Caller) -> Found:
         if stage is Stage.RESEMBLING:
             known = await _known(session, wanted.words)
         for looked_up in _ways(stage, wanted, known):
-            statement = (
-                select(Returnee.id, Returnee.terms)
-                .where(looked_up, mine, Returnee.erased_at.is_(None), _readable(caller))
-                .limit(ranked)
-            )
+            statement = select(Returnee.id, Returnee.terms).where(looked_up, shown).limit(ranked)
             rows = (await session.execute(statement)).all()
             for row in rows:
                 if (score := _score(wanted, known, frozenset(row.terms))) >= LEAST:
@@ -171,25 +185,24 @@ async def _known(session: Session, words: Sequence[Word]) -> list[Known]:
         ).where(NameWord.keys.overlap(_texts(sorted(word.keys))))
         for place, word in enumerate(words)
     ]
-    worth: list[dict[str, float]] = [{word.spelled: 1.0} for word in words]
-    apart: list[set[str]] = [set() for _ in words]
+    found = [(set[str](), set[str]()) for _ in words]
     if asked:
         for row in await session.execute(union_all(*asked)):
-            alike = words[row.place].resembles(row.word)
-            worth[row.place][row.word] = alike if row.sounds else max(alike, lookup.LETTER_WRONG)
-            if not row.sounds:
-                apart[row.place].add(row.word)
-    return [Known(each, frozenset(others)) for each, others in zip(worth, apart, strict=True)]
+            found[row.place][not row.sounds].add(row.word)
+    return [
+        Known(word, frozenset({word.spelled, *sounding}), frozenset(apart - {word.spelled}))
+        for word, (sounding, apart) in zip(words, found, strict=True)
+    ]
 
 
-async def _mine(session: Session, caller: Caller) -> ColumnElement[bool]:
-    """The predicate by which an organisation's few people are found at once; true where it knows of many."""
-    if caller.is_internal:
+def _known_to(caller: Caller) -> ColumnElement[bool]:
+    """The predicate by which the index finds only people in whom the caller's organisation takes part, or did.
+
+    The office of a programme knows of so many that sorting out the others would take longer than looking at them.
+    """
+    if caller.is_internal or caller.kind is OrganisationKind.PROGRAMME_OFFICE:
         return true()
-    known = subjects(caller, FEW + 1)
-    if (await session.scalar(select(func.count()).select_from(known.subquery())) or 0) > FEW:
-        return true()
-    return Returnee.id == any_(func.array(known.scalar_subquery()))
+    return Returnee.known_to.contains(_texts([caller.organisation]))
 
 
 def _readable(caller: Caller) -> ColumnElement[bool]:
@@ -252,13 +265,8 @@ def _all(conditions: Sequence[Sequence[str]]) -> ColumnElement[bool]:
 
 def _score(wanted: Wanted, known: Sequence[Known], terms: frozenset[str]) -> float:
     """How well somebody agrees with what is looked for, from 0 to 1."""
-    own = [word.spelled for word in lookup.spellings(terms)]
-    worth = []
-    for word, resembling in zip(wanted.words, known, strict=True):
-        for each in own:
-            if each not in resembling.worth:
-                resembling.worth[each] = word.begins(each)
-        worth.append(max((resembling.worth[each] for each in own), default=0.0))
+    own = lookup.spelled(terms)
+    worth = [max(map(resembling.agrees, own), default=0.0) for resembling in known]
     worth += [
         1.0 if terms.intersection(n.exactly) else lookup.ROUGHLY if terms.intersection(n.roughly) else 0.0
         for n in wanted.numbers
@@ -267,7 +275,7 @@ def _score(wanted: Wanted, known: Sequence[Known], terms: frozenset[str]) -> flo
 
 
 def _texts(values: Sequence[str]) -> ColumnElement[Any]:
-    return cast(list(values), ARRAY(Text))
+    return cast(list(values), TEXTS)
 
 
 async def _under_their_ids(session: Session, rows: Sequence[tuple[Returnee, float]]) -> list[tuple[Returnee, float]]:

@@ -1,7 +1,7 @@
 """Journeys: several to a referral, each with its persons. Before acceptance they are noted, afterwards also told."""
 
 from collections.abc import Collection, Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
 
@@ -36,6 +36,8 @@ from services.cases.referrals.schemas import Travel
 from services.cases.travel import rules
 from services.cases.travel.schemas import DepartedIn, JourneyChange, JourneyIn, JourneyState, Leg
 
+EARLIEST = timezone(timedelta(hours=14))
+"""Where a day begins first: they may leave from anywhere."""
 TOLD_AS = {JourneyState.PLANNED: TravelPlanned, JourneyState.CONFIRMED: TravelConfirmed}
 
 
@@ -408,12 +410,16 @@ async def act(
         body: For `departed`, on what day.
 
     Raises:
-        Problem: 404, 403, 409.
+        Problem: 404, 403, 409, 422.
     """
     referral, journey = await _to_change(session, referral_id, journey_id, caller)
-    journey.state = rules.after(journey.state, action)
+    state = rules.after(journey.state, action)
     if body is not None:
+        at: datetime = (await session.execute(select(now()))).scalar_one()
+        if body.departed_on > at.astimezone(EARLIEST).date():
+            raise invalid(FieldError(pointer="/departed_on", code="date_ahead", detail="today or a day before"))
         journey.departed_on = body.departed_on
+    journey.state = state
     journey.changed()
     match journey.state:
         case JourneyState.CONFIRMED:

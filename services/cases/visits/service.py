@@ -66,7 +66,8 @@ async def schedule_after(
         state=VisitState.SCHEDULED,
         due_on=due_at.date(),
     )
-    await _schedule(session, case, visit, due_at, programme.deadlines[cause].model_dump(mode="json"))
+    rule = programme.deadlines[cause].model_dump(mode="json")
+    await _schedule(session, case, visit, due_at, rule, happened_on)
     return visit
 
 
@@ -121,7 +122,7 @@ async def agree(session: Session, case_id: UUID, body: VisitIn, caller: Caller) 
             "verified": True,
         }
         zone = zone_of(case.programme, case.programme_version, case.country_of_return)
-        await _schedule(session, case, visit, datetime.combine(body.due_on, END_OF_DAY, zone), rule)
+        await _schedule(session, case, visit, datetime.combine(body.due_on, END_OF_DAY, zone), rule, today)
         audit.record(session, caller, "schedule-visit", "case", case_id, {"visit": str(visit.id)})
     return visit
 
@@ -132,10 +133,12 @@ async def _is_of_case(session: Session, case_id: UUID, line_id: UUID) -> bool:
     return found is not None
 
 
-async def _schedule(session: Session, case: CaseFile, visit: Visit, due_at: datetime, rule: dict[str, object]) -> None:
+async def _schedule(
+    session: Session, case: CaseFile, visit: Visit, due_at: datetime, rule: dict[str, object], began: date
+) -> None:
     session.add(visit)
     await session.flush()
-    await deadlines.set_for_visit(session, case, visit, due_at, rule)
+    await deadlines.set_for_visit(session, case, visit, due_at, rule, began)
     members = (await cases.members_of(session, [case.id]))[case.id]
     publish(session, VisitScheduled(**_facts(case, members, visit)))
 

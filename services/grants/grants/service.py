@@ -339,7 +339,11 @@ async def _check_one(
 
 def _window_ends(who: Participant, package: Package, arrived_on: date, day: date) -> date:
     """The last day of a package's window; while a case rests its clock stands."""
-    rested = who.rested_days + ((day - who.suspended_on).days if who.suspended_on is not None else 0)
+    rests = [tuple(map(date.fromisoformat, rest)) for rest in who.rests]
+    if who.suspended_on is not None:
+        rests.append((who.suspended_on, day))
+    # What rested before the arrival rested before the window began.
+    rested = sum(max(0, (until - max(since, arrived_on)).days) for since, until in rests)
     ends = window_ends(who.programme, who.programme_version, package, who.implementer, arrived_on)
     return ends + timedelta(days=rested)
 

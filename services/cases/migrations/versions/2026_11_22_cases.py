@@ -116,6 +116,7 @@ def upgrade() -> None:
         sa.Column("implementer", sa.Text(), nullable=False),
         sa.Column("office", sa.Text(), nullable=True),
         sa.Column("focal_point", sa.Text(), nullable=True),
+        sa.Column("focal_points", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("governorate", sa.Text(), nullable=False),
         sa.Column("district", sa.Text(), nullable=False),
         sa.Column("address", sa.Text(), nullable=False),

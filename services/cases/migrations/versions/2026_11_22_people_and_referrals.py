@@ -10,6 +10,34 @@ branch_labels = None
 depends_on = None
 
 
+KNOWN_TO = (
+    # Who takes part is noted beside the terms, so that one index finds the people of an organisation who bear a name.
+    """
+    CREATE FUNCTION returnee_is_known_to() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        NEW.known_to := ARRAY(
+            SELECT DISTINCT organisation FROM participation WHERE subject_id = NEW.id AND role <> 'programme'
+        );
+        RETURN NEW;
+    END $$
+    """,
+    "CREATE TRIGGER known_to BEFORE INSERT ON returnee FOR EACH ROW EXECUTE FUNCTION returnee_is_known_to()",
+    # Nothing is taken out: another transaction may just be giving the same organisation another part.
+    """
+    CREATE FUNCTION participation_is_known() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        UPDATE returnee SET known_to = known_to || NEW.organisation
+        WHERE id = NEW.subject_id AND NOT known_to @> ARRAY[NEW.organisation];
+        RETURN NULL;
+    END $$
+    """,
+    """
+    CREATE TRIGGER known_to AFTER INSERT ON participation FOR EACH ROW WHEN (NEW.role <> 'programme')
+    EXECUTE FUNCTION participation_is_known()
+    """,
+)
+
+
 def upgrade() -> None:
     op.create_table(
         "referral_batch",
@@ -234,12 +262,17 @@ def upgrade() -> None:
     op.add_column(
         "returnee", sa.Column("terms", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False)
     )
+    op.add_column(
+        "returnee", sa.Column("known_to", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False)
+    )
     op.add_column("returnee", sa.Column("found_by", sa.Integer(), server_default=sa.text("0"), nullable=False))
     op.add_column("returnee", sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True))
     op.alter_column("returnee", "birth_date", existing_type=sa.DATE(), nullable=True)
     op.create_index("ix_returnee_keys", "returnee", ["keys"], unique=False, postgresql_using="gin")
     off = {"fastupdate": "off"}
-    op.create_index("ix_returnee_terms", "returnee", ["terms"], postgresql_using="gin", postgresql_with=off)
+    op.create_index("ix_returnee_terms", "returnee", ["terms", "known_to"], postgresql_using="gin", postgresql_with=off)
+    for statement in KNOWN_TO:
+        op.execute(statement)
     op.create_table(
         "name_word",
         sa.Column("word", sa.Text(), nullable=False),
@@ -276,6 +309,10 @@ def downgrade() -> None:
     op.alter_column("returnee", "birth_date", existing_type=sa.DATE(), nullable=False)
     op.drop_column("returnee", "erased_at")
     op.drop_column("returnee", "found_by")
+    for table in ("participation", "returnee"):
+        op.execute(f"DROP TRIGGER known_to ON {table}")
+    op.execute("DROP FUNCTION returnee_is_known_to, participation_is_known")
+    op.drop_column("returnee", "known_to")
     op.drop_column("returnee", "terms")
     op.drop_column("returnee", "keys")
     op.drop_constraint(op.f("uq_referral_submitter_external_reference_revision"), "referral", type_="unique")

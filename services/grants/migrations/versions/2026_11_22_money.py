@@ -226,7 +226,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("arrived_on", sa.Date(), nullable=True),
         sa.Column("suspended_on", sa.Date(), nullable=True),
-        sa.Column("rested_days", sa.Integer(), nullable=False),
+        sa.Column("rests", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("case_id", "returnee_id", name=op.f("pk_participant")),
     )
     op.create_index(op.f("ix_participant_household_id"), "participant", ["household_id"], unique=False)
