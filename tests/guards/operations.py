@@ -42,7 +42,16 @@ COURSE = {
     "languages": ["ar"],
     "isced_f": "1012",
 }
+PERIOD = {"from": "2012-01-01", "until": "2035-12-31"}
 BODIES: dict[str, Callable[[Ids, str], Any]] = {
+    "POST /v1/budgets": lambda *_: {
+        "programme": example(FAMILY)["programme"],
+        "organisation": "iom-iraq",
+        "amount": {"amount": "1.00", "currency": "EUR"},
+        "starts_on": PERIOD["from"],
+        "ends_on": PERIOD["until"],
+        "sources": [{"donor": "amif", "share": "1", **PERIOD}],
+    },
     "POST /v1/courses": lambda *_: COURSE,
     "PUT /v1/courses/{course_id}": lambda *_: COURSE,
     "POST /v1/referrals": lambda ids, sender: example(sender=sender, supersedes=ids["supersedes"]),
@@ -98,7 +107,7 @@ BODIES: dict[str, Callable[[Ids, str], Any]] = {
         "kind": "business",
         "members": [
             {"returnee_id": ids["returnee_id"], "case_id": ids["case_id"], "share": "0.5"},
-            {"returnee_id": "01a201ca-0000-7000-8000-000000000002", "case_id": ids["case_id"], "share": "0.5"},
+            {"returnee_id": ids["relative"], "case_id": ids["case_id"], "share": "0.5"},
         ],
     },
     "POST /v1/flights": lambda *_: {
@@ -129,6 +138,10 @@ BODIES: dict[str, Callable[[Ids, str], Any]] = {
 }
 """Where the smallest body that fits the schema is not valid: what makes one from the world's ids and the sender."""
 
+BESIDE = {"POST /v1/cooperatives": {"relative"}}
+"""What such a body names beside what its members are called by."""
+ABOUT = {"POST /v1/documents": {"referral_id"}}
+"""Of what a query may name, the one thing that it names."""
 CODES = {
     "country": "IRQ",
     "nationality": "IRQ",
@@ -221,7 +234,8 @@ class Operation:
         """Every parameter and every member of its body that names something by an id, and must be in the world."""
         named = {p["name"] for p in self.parameters("path")}
         # `id` is chosen by the client for what is new.
-        named |= {p["name"] for p in self.parameters("query") if self._is_id(p["schema"]) and p["name"] != "id"}
+        asked = {p["name"] for p in self.parameters("query") if self._is_id(p["schema"]) and p["name"] != "id"}
+        named |= ABOUT.get(self.label, asked) | BESIDE.get(self.label, set())
         body = self.body()
         return named | (self._ids_within(body[1], set()) if body else set())
 

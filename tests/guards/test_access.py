@@ -54,6 +54,7 @@ DECIDED_ELSEWHERE = {
         ("referrer", f"/v1/enrolments/{{enrolment_id}}/{word}")
         for word in (*PLACED, "drop-out", "no-show", "assess", "manual", "evaluate", "complete", "profile")
     ),
+    ("referrer", "/v1/referrals/retroactive"),
     ("referrer", "/v1/enrolments"),
     ("referrer", "/v1/cohorts/{cohort_id}/sessions/{number}/attendance"),
     # Whoever gives a course notes what happens in it; who takes part is decided by those who work for the person.
@@ -61,8 +62,8 @@ DECIDED_ELSEWHERE = {
 }
 AMONG_OWN = {"GET /v1/vacancies/{vacancy_id}/matches": "GET /v1/returnees/{returnee_id}"}
 """What is nobody's, such as a vacancy, and is answered with people of the caller's own only: where each is read."""
-LOOKED_UP = {"POST /v1/referrals"}
-"""Invalid because of what is found when it is looked up for the caller, who has been let in."""
+LOOKED_UP = {"POST /v1/referrals", "POST /v1/courses"}
+"""Invalid because of what is not found when it is looked up for the caller, who has been let in."""
 OF_WALK_INS = {"GET /v1/arrivals/{arrival_id}/identity"}
 """Has an answer for who came without a referral only, and the return has one; tests/reception holds the answer."""
 SEEN_NEVER = '"0"'

@@ -264,6 +264,7 @@ async def ids_of(walk: Walk, way: Return) -> dict[str, str]:
         "case_id": way.case_id,
         "returnee_id": way.returnees[0],
         "beneficiary": way.returnees[0],
+        "relative": way.returnees[-1],
         "household_id": returnee["household_id"],
         "arrival_id": arrivals[0]["id"],
         "arrivals": arrivals[0]["id"],

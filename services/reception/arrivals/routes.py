@@ -293,7 +293,7 @@ async def stream_board(
         yield event
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses=UNKNOWN)
 @requires(Scope.ARRIVALS_WRITE)
 async def walk_in(
     body: WalkIn, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
