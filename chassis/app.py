@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -31,7 +31,7 @@ from chassis.feed import feed_of, feed_router
 from chassis.health import Check, database_answers, health_router
 from chassis.holdings import Holdings, holdings_router
 from chassis.http import CallFailed, ServiceClient
-from chassis.inbox import has_heard
+from chassis.inbox import heard_until, waits_for
 from chassis.jobs import JobKind, JobRunner, Payload
 from chassis.limits import BodyLimit
 from chassis.openapi import PROBLEM_MEDIA_TYPE, describe
@@ -116,6 +116,9 @@ class Homeward:
         self.authenticator = Authenticator(settings, fetch)
         self.listeners = Listeners(settings.streams_per_client)
         self.answer_retention = timedelta(hours=settings.idempotency_retention_hours)
+        self._hearing = asyncio.Lock()
+        self._listened = float("-inf")
+        self._heard_until: datetime | None = None
 
     async def catch_up(self, returnee_id: UUID) -> None:
         """Wait until what this service knows of a person is as new as the request.
@@ -127,11 +130,23 @@ class Homeward:
             asked_at = (await session.execute(select(now()))).scalar_one()
         deadline = time.monotonic() + CATCH_UP_SECONDS
         while time.monotonic() < deadline:
+            if not await self._heard_since(asked_at):
+                await asyncio.sleep(CATCH_UP_POLL_SECONDS)
+                continue
             async with self.database.transaction() as session:
-                if await has_heard(session, OWNER, returnee_id, asked_at):
+                if not await waits_for(session, OWNER, returnee_id):
                     return
             await asyncio.sleep(CATCH_UP_POLL_SECONDS)
         raise Problem(NOT_CAUGHT_UP, headers={"Retry-After": "2"})
+
+    async def _heard_since(self, moment: datetime) -> bool:
+        """Whether all is received that the owner had said by then; the database is asked as often as if one waited."""
+        async with self._hearing:
+            if time.monotonic() - self._listened >= CATCH_UP_POLL_SECONDS:
+                async with self.database.transaction() as session:
+                    self._heard_until = await heard_until(session, OWNER)
+                self._listened = time.monotonic()
+            return self._heard_until is not None and self._heard_until >= moment
 
     async def poll_revocations(self) -> None:
         """Keep the list of revoked clients up to date, for ever."""

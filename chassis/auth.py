@@ -184,7 +184,7 @@ class Authenticator:
 
     def __init__(self, settings: Settings, fetch: FetchKeys = fetch_keys_over_http) -> None:
         self._audience = settings.audience
-        self._external, self._represented = settings.oidc_issuer, frozenset(settings.oidc_organisations)
+        self._external, self._represented = settings.oidc_issuer, settings.oidc_organisations
         own = str(settings.jwks_url or settings.service_url("gateway") + "/.well-known/jwks.json")
         self._issuers = {settings.issuer: KeySet(own, fetch)}
         if settings.oidc_issuer:
@@ -242,11 +242,15 @@ class Authenticator:
 
     def _caller(self, claims: Mapping[str, Any]) -> Caller:
         client_id = claims.get("client_id") or claims.get("azp") or claims.get("sub")
-        organisation, kind = claims.get("org"), claims.get("org_kind")
+        organisation, kind, programmes = claims.get("org"), claims.get("org_kind"), claims.get("programmes", ())
+        scopes = frozenset(str(claims.get("scope", "")).split())
+        if claims["iss"] == self._external:
+            known = self._represented.get(str(organisation))
+            if known is None:
+                raise unauthenticated("the issuer of the token does not speak for that organisation here")
+            kind, programmes, scopes = known.kind, known.programmes, scopes & known.scopes
         if not client_id or not organisation or kind not in set(OrganisationKind):
             raise unauthenticated("the token does not name its client and organisation")
-        if claims["iss"] == self._external and (kind == INTERNAL or organisation not in self._represented):
-            raise unauthenticated("the issuer of the token does not speak for that organisation here")
         if self.revocations.covers(str(client_id), float(claims["iat"])):
             raise unauthenticated("the client was revoked")
         act = claims.get("act")
@@ -257,8 +261,8 @@ class Authenticator:
             client_id=str(client_id),
             organisation=str(organisation),
             kind=OrganisationKind(str(kind)),
-            scopes=frozenset(str(claims.get("scope", "")).split()),
-            programmes=tuple(claims.get("programmes", ())),
+            scopes=scopes,
+            programmes=tuple(programmes),
             person=f"{organisation}:{person}" if person else None,
             issued_at=float(claims["iat"]),
         )

@@ -9,7 +9,8 @@ import base64
 import hashlib
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NoReturn
@@ -206,6 +207,8 @@ class Consumer:
                     raise MalformedEvent("it names another source than its topic")
                 if envelope.is_head:
                     head = Head.model_validate(envelope.data)
+                    if not head.epochs:
+                        raise MalformedEvent("a head without an epoch")
                     if source not in heads or head.time >= heads[source].time:
                         heads[source] = head
                 elif envelope.position is None or envelope.epoch is None or envelope.recorded_at is None:
@@ -295,15 +298,16 @@ class Consumer:
                     raise
                 problem = describe(error)
                 await asyncio.sleep(TRY_AGAIN_SECONDS * attempt)
-        log.error(
-            "event cannot be applied",
-            service=self.service,
-            event_id=str(envelope.id),
-            type=envelope.type,
-            source=envelope.service,
-            position=envelope.position,
-            error=problem,
-        )
+        with span_of("bury", [envelope]):
+            log.error(
+                "event cannot be applied",
+                service=self.service,
+                event_id=str(envelope.id),
+                type=envelope.type,
+                source=envelope.service,
+                position=envelope.position,
+                error=problem,
+            )
         async with self._database.transaction() as session:
             await inbox.bury(session, envelope, problem)
         return set()
@@ -349,7 +353,7 @@ class Consumer:
                 not_yet.append(envelope)
         if self._batch_handler is not None and applied:
             try:
-                with tracer.start_as_current_span("handle batch", links=links_to(applied.values())):
+                with span_of("handle batch", applied.values()):
                     async with savepoint(session):
                         await self._batch_handler(session, list(applied.values()))
             except NotYet:
@@ -367,9 +371,8 @@ class Consumer:
         if known is None:
             return True
         model, handler = known
-        parent = propagate.extract({"traceparent": envelope.traceparent or ""})
         with (
-            tracer.start_as_current_span(f"handle {model.__name__}", context=parent),
+            span_of(f"handle {model.__name__}", [envelope]),
             structlog.contextvars.bound_contextvars(
                 event_id=str(envelope.id), type=envelope.type, position=envelope.position
             ),
@@ -507,11 +510,14 @@ def key_of(envelope: Envelope) -> Key:
     return envelope.service, envelope.position or 0
 
 
-def links_to(envelopes: Iterable[Envelope]) -> list[trace.Link]:
-    """Links to the traces that events come from; of many events to some."""
+def span_of(name: str, envelopes: Collection[Envelope]) -> AbstractContextManager[trace.Span]:
+    """A span in the trace that an event comes from; of many events, one of its own with links to some."""
     parents = {envelope.traceparent for envelope in envelopes if envelope.traceparent}
     contexts = [propagate.extract({"traceparent": parent}) for parent in list(parents)[:MOST_LINKS]]
-    return [trace.Link(trace.get_current_span(context).get_span_context()) for context in contexts]
+    if len(parents) == 1:
+        return tracer.start_as_current_span(name, context=contexts[0])
+    links = [trace.Link(trace.get_current_span(context).get_span_context()) for context in contexts]
+    return tracer.start_as_current_span(name, links=links)
 
 
 async def observe(session: Session, source: str, head: Head) -> None:

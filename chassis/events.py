@@ -3,15 +3,20 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
+import pydantic_core
 from pydantic import BaseModel, ConfigDict
 
 NAMESPACE = "org.homeward"
 HEAD_SUFFIX = "feed.head"
+POSITIONS = range(2**63)
+"""What PostgreSQL's bigint holds."""
+LONGEST_SUBJECT = 500
+"""More would not fit into an index."""
 
 
 class Audience(StrEnum):
@@ -179,23 +184,54 @@ def from_attributes(attributes: Mapping[str, Any], data: Any) -> Envelope:
     try:
         if attributes["specversion"] != "1.0" or not isinstance(data, dict):
             raise MalformedEvent("not a CloudEvent 1.0 with a JSON object")
+        if not storable({**attributes, "data": data}) or len(str(attributes["subject"])) > LONGEST_SUBJECT:
+            raise MalformedEvent("no log could have held it")
         optional = attributes.get
         previous, position, epoch, recorded = (optional(n) for n in ("previous", "position", "epoch", "recordedat"))
-        return Envelope(
+        envelope = Envelope(
             id=UUID(str(attributes["id"])),
             service=str(attributes["source"]).removeprefix("/"),
             type=str(attributes["type"]),
             subject=str(attributes["subject"]),
-            occurred_at=datetime.fromisoformat(attributes["time"]),
+            occurred_at=utc(datetime.fromisoformat(attributes["time"])),
             data=data,
             position=int(position) if position is not None else None,
             previous=int(previous) if previous is not None else None,
             epoch=UUID(str(epoch)) if epoch is not None else None,
-            recorded_at=datetime.fromisoformat(recorded) if recorded is not None else None,
+            recorded_at=utc(datetime.fromisoformat(recorded)) if recorded is not None else None,
             traceparent=optional("traceparent"),
         )
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise MalformedEvent(f"not one of our events: {type(error).__name__}") from None
+    if envelope.position is not None and (
+        envelope.position not in POSITIONS or not 0 <= (envelope.previous or 0) < envelope.position
+    ):
+        raise MalformedEvent("no log has such positions")
+    return envelope
+
+
+def storable(document: Mapping[str, Any]) -> bool:
+    """Whether PostgreSQL can hold a JSON document: it has no NUL, half of a character, infinity or bottomless depth."""
+    try:
+        text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+        text.encode()
+    except (ValueError, RecursionError):
+        return False
+    return "\\u0000" not in text.replace("\\\\", "")
+
+
+def utc(moment: datetime) -> datetime:
+    """The moment in UTC.
+
+    Raises:
+        ValueError: It has no zone, or is at the end of time.
+    """
+    if moment.tzinfo is None:
+        raise ValueError("a moment needs a zone")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("there is no such moment") from None
 
 
 def from_kafka(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Envelope:
@@ -206,7 +242,7 @@ def from_kafka(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Env
     """
     try:
         attributes = {name.removeprefix("ce_"): raw.decode() for name, raw in headers if name.startswith("ce_")}
-        data = json.loads(value or b"")
+        data = pydantic_core.from_json(value or b"")  # unlike json's, it does not follow any depth
     except (ValueError, AttributeError) as error:
         raise MalformedEvent(f"not one of our events: {type(error).__name__}") from None
     return from_attributes(attributes, data)
@@ -263,5 +299,7 @@ __all__ = [
     "head_type",
     "parse",
     "payload_of",
+    "storable",
     "topic_of",
+    "utc",
 ]

@@ -6,10 +6,11 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from sqlalchemy import func, select
 
 from chassis.db import Session
+from chassis.events import POSITIONS, utc
 from chassis.http import CallFailed, ServiceClient
 from chassis.outbox import outbox
 from chassis.relay import envelope_of, event_log, relay_state
@@ -19,14 +20,19 @@ PATH = "/v1/events"
 MOST = 1000
 
 
+Position = Annotated[int, Field(ge=0, lt=POSITIONS.stop)]
+
+
 class Head(BaseModel):
     """How far the log of a service goes."""
 
-    position: int = Field(description="Position of the last event; 0 in an empty log.")
+    position: Position = Field(description="Position of the last event; 0 in an empty log.")
     epoch: UUID | None = Field(description="Epoch of the log; null before its first event.")
-    epoch_base: int = Field(description="Last position that this epoch shares with the one before.")
-    epochs: list[tuple[UUID, int]] = Field(description="All epochs of this log with their bases, the oldest first.")
-    time: datetime = Field(description="When this was so, by the database's clock.")
+    epoch_base: Position = Field(description="Last position that this epoch shares with the one before.")
+    epochs: list[tuple[UUID, Position]] = Field(
+        description="All epochs of this log with their bases, the oldest first."
+    )
+    time: Annotated[datetime, AfterValidator(utc)] = Field(description="When this was so, by the database's clock.")
 
 
 class FeedPage(BaseModel):

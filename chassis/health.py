@@ -3,14 +3,18 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from fastapi import Response
+from fastapi import Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from chassis.db import Database
+from chassis.errors import NOT_FOUND, Problem
 from chassis.routing import Router, public
+
+FORWARDED = frozenset({"x-forwarded-for", "forwarded"})
+"""What a proxy adds to a request that it passes on."""
 
 Check = Callable[[], Awaitable[bool]]
 
@@ -51,7 +55,9 @@ def health_router(checks: Mapping[str, Check]) -> Router:
 
     @router.get("/metrics")
     @public
-    async def metrics() -> Response:
+    async def metrics(request: Request) -> Response:
+        if not FORWARDED.isdisjoint(request.headers.keys()):
+            raise Problem(NOT_FOUND)  # it came through the public door, and is for who stands beside the processes
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return router

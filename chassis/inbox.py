@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    case,
     delete,
     func,
     or_,
@@ -215,25 +216,25 @@ async def freshness(session: Session) -> dict[str, Freshness]:
     return result
 
 
-async def has_heard(session: Session, source: str, subject: UUID | str, since: datetime) -> bool:
-    """Whether everything that a source had said by then is received, and what it said of a subject applied.
+async def heard_until(session: Session, source: str) -> datetime | None:
+    """The moment, by the source's clock, up to which everything that it had said is received; None if that is unknown.
 
-    What waits about somebody else is no reason to keep anybody from an answer.
-
-    Args:
-        session: The session.
-        source: Its name.
-        subject: Whom it is about.
-        since: The moment, by the database's clock.
+    What waits about somebody else is no reason to keep anybody from an answer: see `waits_for`.
     """
     row = (await session.execute(FRESHNESS, {"source": source})).first()
-    if row is None or row.received < row.head or row.silent > QUIET or row.heard_at < since:
-        return False
+    if row is None or row.received < row.head or row.silent > QUIET:
+        return None
+    heard_at: datetime = row.heard_at
+    return heard_at
+
+
+async def waits_for(session: Session, source: str, subject: UUID | str) -> bool:
+    """Whether something that a source said about a subject is received and not applied."""
     waits = select(parked.c.position).where(parked.c.source == source, parked.c.subject == str(subject))
     dead = select(dead_letter.c.position).where(
         dead_letter.c.source == source, dead_letter.c.subject == str(subject), dead_letter.c.replayed_at.is_(None)
     )
-    return not await session.scalar(select(or_(waits.exists(), dead.exists())))
+    return bool(await session.scalar(select(or_(waits.exists(), dead.exists()))))
 
 
 async def sources_of(session: Session) -> dict[str, Source]:
@@ -256,8 +257,9 @@ async def observe_head(session: Session, source: str, epochs: Epochs, position: 
     table = inbox_source.c
     theirs = [[str(epoch), base] for epoch, base in epochs]
     known = (await session.execute(select(inbox_source).where(table.source == source))).first()
+    heard_at = func.least(time, now())  # one of tomorrow would keep us from hearing any of today
     if known is None:
-        row = {"source": source, "epochs": theirs, "head": position, "heard_at": time}
+        row = {"source": source, "epochs": theirs, "head": position, "heard_at": heard_at}
         await session.execute(insert(inbox_source).values(row).on_conflict_do_nothing())
         return
     if known.epochs[-1][0] == theirs[-1][0]:
@@ -267,7 +269,10 @@ async def observe_head(session: Session, source: str, epochs: Epochs, position: 
             update(inbox_source)
             .where(table.source == source, table.epochs == known.epochs)
             .values(
-                head=func.greatest(table.head, position), heard_at=func.greatest(table.heard_at, time), epochs=theirs
+                # The newest counts, so that one that was wrong is forgotten.
+                head=func.greatest(position, case((table.heard_at <= time, table.watermark), else_=table.head)),
+                heard_at=func.greatest(table.heard_at, heard_at),
+                epochs=theirs,
             )
         )
         return
@@ -275,10 +280,10 @@ async def observe_head(session: Session, source: str, epochs: Epochs, position: 
     locked = await session.execute(select(inbox_source).where(table.source == source).with_for_update())
     known = locked.one()
     if time > known.heard_at and known.epochs[-1][0] != theirs[-1][0]:
-        await _begin_epoch(session, known, theirs, position, time)
+        await _begin_epoch(session, known, theirs, position, heard_at)
 
 
-async def _begin_epoch(session: Session, known: Any, epochs: list[Any], position: int, time: datetime) -> None:
+async def _begin_epoch(session: Session, known: Any, epochs: list[Any], position: int, heard_at: Any) -> None:
     source, base = known.source, shared_until(known.epochs, epochs)
     gone = await session.execute(
         delete(inbox).where(inbox.c.source == source, inbox.c.position > base).returning(inbox.c.position)
@@ -291,7 +296,7 @@ async def _begin_epoch(session: Session, known: Any, epochs: list[Any], position
     await session.execute(
         update(inbox_source)
         .where(inbox_source.c.source == source)
-        .values(epochs=epochs, watermark=min(known.watermark, base), head=position, heard_at=time)
+        .values(epochs=epochs, watermark=min(known.watermark, base), head=position, heard_at=heard_at)
     )
     if lost > base:
         log.error("a source lost facts that were applied here", source=source, kept=base, applied=lost)

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import structlog
 from prometheus_client import Counter, Gauge
-from sqlalchemy import Column, DateTime, Index, Integer, Table, Text, Uuid, delete, or_, select, update
+from sqlalchemy import Column, DateTime, Index, Integer, Table, Text, Uuid, delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
 
 from chassis.db import Database, Session, is_outage, metadata, now
@@ -30,12 +30,16 @@ MEASURE_SECONDS = 5.0
 AT_ONCE = 8
 FIRST_RETRY_SECONDS = 1.0
 LAST_RETRY_SECONDS = 300.0
+TOO_LONG_SECONDS = 3600
+ALARM_SECONDS = 600.0
 PERIODIC = "periodic"
 """Key of a periodic job: to schedule it by this key is to have it run sooner."""
 
 RUNS = Counter("homeward_job_runs_total", "Jobs that were run", ["kind", "outcome"])
 DUE = Gauge("homeward_jobs_due", "Jobs that are due and not done")
 OLDEST = Gauge("homeward_jobs_oldest_seconds", "How long the oldest due job has been waiting")
+FAILING = Gauge("homeward_jobs_failing", "Jobs that failed and are tried again")
+FAILING_OLDEST = Gauge("homeward_jobs_failing_oldest_seconds", "How long one of them has been failing, at most")
 
 log = structlog.get_logger("homeward.jobs")
 
@@ -51,9 +55,11 @@ job = Table(
     Column("leased_by", Uuid),
     Column("leased_until", DateTime(timezone=True)),
     Column("last_error", Text),
+    Column("failing_since", DateTime(timezone=True)),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=now()),
     Index("uq_job_kind_key", "kind", "key", unique=True, postgresql_where="key IS NOT NULL"),
     Index("ix_job_due_at", "due_at"),
+    Index("ix_job_failing_since", "failing_since", postgresql_where=text("failing_since IS NOT NULL")),
 )
 
 Payload = Mapping[str, Any]
@@ -118,6 +124,8 @@ def _moved(statement: Insert) -> Insert:
             "due_at": statement.excluded.due_at,
             "payload": statement.excluded.payload,
             "attempts": 0,
+            "last_error": None,
+            "failing_since": None,
             "leased_by": None,  # who runs it as it was has it no more: neither its end nor its failure counts
             "leased_until": None,
         },
@@ -154,6 +162,7 @@ class JobRunner:
         self._me = new_id()
         self._renewed_at = float("-inf")
         self._measured_at = float("-inf")
+        self._alarmed_at = float("-inf")
 
     async def run(self) -> None:
         """Work until cancelled; an outage of the database is waited out."""
@@ -255,7 +264,14 @@ class JobRunner:
             await session.execute(
                 update(job)
                 .where(job.c.id == item.id)
-                .values(due_at=now() + item.kind.every, leased_until=None, leased_by=None, attempts=0, last_error=None)
+                .values(
+                    due_at=now() + item.kind.every,
+                    leased_until=None,
+                    leased_by=None,
+                    attempts=0,
+                    last_error=None,
+                    failing_since=None,
+                )
             )
         await item.kind.apply(session, item.payload, outcome)
         return True
@@ -272,6 +288,7 @@ class JobRunner:
                         leased_by=None,  # else it could still be renewed
                         leased_until=None,
                         last_error=type(error).__qualname__,
+                        failing_since=func.coalesce(job.c.failing_since, now()),
                     )
                 )
         except Exception:
@@ -284,5 +301,13 @@ class JobRunner:
         async with self._database.transaction() as session:
             waiting = select(now() - job.c.due_at).where(job.c.due_at <= now()).order_by(job.c.due_at)
             ages = (await session.scalars(waiting.limit(1000))).all()
+            how_long = func.max(func.extract("epoch", now() - job.c.failing_since))
+            failing = select(func.count(), how_long).where(job.c.failing_since.is_not(None))
+            count, oldest = (await session.execute(failing)).one()
         DUE.set(len(ages))
         OLDEST.set(ages[0].total_seconds() if ages else 0)
+        FAILING.set(count)
+        FAILING_OLDEST.set(oldest or 0)
+        if oldest and oldest > TOO_LONG_SECONDS and time.monotonic() - self._alarmed_at >= ALARM_SECONDS:
+            self._alarmed_at = time.monotonic()
+            log.error("jobs have failed for more than an hour", jobs=count)

@@ -5,11 +5,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import AnyHttpUrl, Field, SecretStr, model_validator
+from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEVELOPMENT_KEY_PREFIX = "dev-"
 KEY_BYTES = 32
+
+
+class Represented(BaseModel):
+    """What an organisation is and may do here whose tokens an external OpenID provider signs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["referrer", "partner", "training_provider", "programme_office"]
+    programmes: tuple[str, ...] = ()
+    """Of a programme office."""
+    scopes: frozenset[str]
+    """The most that a token may have; `internal` is worth nothing."""
 
 
 class Settings(BaseSettings):
@@ -56,8 +68,9 @@ class Settings(BaseSettings):
     audience: str = "homeward"
     oidc_issuer: str | None = None
     """An external OpenID provider whose tokens are accepted beside the gateway's own."""
-    oidc_organisations: tuple[str, ...] = ()
-    """The organisations that it speaks for: a token of it that names another one is refused. Never our own services."""
+    oidc_organisations: dict[str, Represented] = Field(default_factory=dict)
+    """The organisations that it speaks for: `{"iom-iraq": {"kind": "partner", "scopes": ["cases:read"]}}`. A token that
+    names another one is refused; what it says of kind and programmes does not count, and no scope beyond these."""
     jwks_url: AnyHttpUrl | None = None
     """Where the keys of the issuer are; the gateway's `/.well-known/jwks.json` when empty."""
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from sqlalchemy import text
 from chassis import aliases, beneficiaries
 from chassis.access import Role
 from chassis.db import Session
-from chassis.events import REGISTRY, Envelope, EventData, parse
+from chassis.events import REGISTRY, Envelope, Event, EventData, parse
 from contracts import cases, grants, reception, training
 
 SOURCES = ("cases", "reception", "grants", "training")
@@ -33,15 +34,7 @@ MOVED = frozenset(
 )
 TRANSFERRED = cases.CaseTransferred.event_type
 ERASED = cases.ReturneeErased.event_type
-ONE_BY_ONE: tuple[tuple[type[EventData], Any], ...] = (
-    (cases.ReturneeMerged, aliases.on_merged),
-    (cases.ReturneeUnmerged, aliases.on_unmerged),
-    (cases.ReturneeShared, beneficiaries.on_shared),
-    (cases.ReturneeUnshared, beneficiaries.on_unshared),
-    (cases.ReturneeRestricted, beneficiaries.on_restricted),
-)
-SELDOM = {model.event_type: (model, apply) for model, apply in ONE_BY_ONE}
-"""What is projected one by one: it happens to a person, not to a plane."""
+RESTRICTED = cases.ReturneeRestricted.event_type
 
 BENEFICIARY = {
     "returnee_id": "uuid",
@@ -143,13 +136,31 @@ TAKE_PART = text(f"""
     WHERE NOT EXISTS (SELECT FROM beneficiary b WHERE b.returnee_id = e.subject_id AND b.state = 'erased')
     ORDER BY {names(PARTICIPATION)}
     ON CONFLICT (subject_id, role, organisation) DO UPDATE SET until = NULL, since = excluded.since
-    WHERE participation.until IS NOT NULL
+    WHERE participation.until IS NOT NULL AND participation.since < excluded.since
 """)  # noqa: S608 - only names of our own columns are filled in
 # What was over has to begin anew for the feed; what the chassis then inserts has no beginning yet.
 ENDED = text("""
     DELETE FROM participation WHERE subject_id = :subject AND until <= clock_timestamp()
 """)
 BEGUN = text("UPDATE participation SET since = :position WHERE subject_id = :subject AND since = 0")
+# Who may not know of a person may not know of their case and referral either. The row stays, so that it can be lifted.
+RESTRICT = text("""
+    UPDATE participation SET until = clock_timestamp(), since = :position
+    WHERE organisation = :organisation AND role = ANY(CAST(:roles AS text[])) AND until IS NULL
+          AND subject_id IN (SELECT subject FROM relation WHERE returnee_id = :returnee_id)
+""")
+LIFT = text(f"""
+    UPDATE participation SET until = NULL, since = :position
+    WHERE organisation = :organisation AND role = ANY(CAST(:roles AS text[])) AND until IS NOT NULL
+          AND subject_id IN (
+              SELECT mine.subject FROM relation mine WHERE mine.returnee_id = :returnee_id AND NOT EXISTS (
+                  SELECT FROM relation other
+                  WHERE other.subject = mine.subject AND other.returnee_id <> :returnee_id AND (
+                      SELECT CAST(data ->> 'restricted' AS boolean) FROM timeline
+                      WHERE subject = other.returnee_id AND type = '{RESTRICTED}'
+                            AND data ->> 'organisation' = :organisation
+                      ORDER BY position DESC LIMIT 1)))
+""")  # noqa: S608 - only a name of our own is filled in
 # Who must hear that a person was erased takes part no more as soon as that is noted.
 REMEMBER = text("""
     UPDATE timeline SET still_for = ARRAY(
@@ -226,19 +237,47 @@ def _relations(envelope: Envelope) -> list[tuple[str, str]]:
 
 async def _project(session: Session, envelopes: Sequence[Envelope]) -> None:
     """Keep the chassis' projection of people and participation, as `chassis.beneficiaries` does one by one."""
-    await _project_people(session, envelopes)
-    await _project_parts(session, envelopes)
-    for e in envelopes:
-        if e.type == ERASED:
-            subject = {"subject": UUID(e.subject), "source": e.service, "position": e.position}
-            await session.execute(REMEMBER, subject)
-            await beneficiaries.on_erased(session, parse(e, cases.ReturneeErased))
-        elif e.type in SELDOM:
-            model, apply = SELDOM[e.type]
-            begins = {"subject": UUID(e.subject), "position": e.position}
-            await session.execute(ENDED, begins)
-            await apply(session, parse(e, model))
-            await session.execute(BEGUN, begins)
+    decided = await _decided(session, envelopes)
+    for seldom, run in groupby(envelopes, key=lambda e: e.type in SELDOM or e.type == ERASED):
+        if seldom:
+            for e in run:
+                await _project_one(session, e)
+        else:
+            several = list(run)
+            await _project_people(session, several)
+            await _project_parts(session, several, decided)
+
+
+async def _project_one(session: Session, e: Envelope) -> None:
+    """What happens to a person, not to a plane."""
+    if e.type == ERASED:
+        subject = {"subject": UUID(e.subject), "source": e.service, "position": e.position}
+        await session.execute(REMEMBER, subject)
+        await beneficiaries.on_erased(session, parse(e, cases.ReturneeErased))
+        return
+    model, apply = SELDOM[e.type]
+    begins = {"subject": UUID(e.subject), "position": e.position}
+    await session.execute(ENDED, begins)
+    await apply(session, parse(e, model))
+    await session.execute(BEGUN, begins)
+
+
+async def _on_restricted(session: Session, event: Event[cases.ReturneeRestricted]) -> None:
+    await beneficiaries.on_restricted(session, event)
+    data = event.data
+    part = {"returnee_id": data.returnee_id, "organisation": data.organisation, "roles": list(data.roles)}
+    await session.execute(RESTRICT if data.restricted else LIFT, part | {"position": event.envelope.position})
+
+
+ONE_BY_ONE: tuple[tuple[type[EventData], Any], ...] = (
+    (cases.ReturneeMerged, aliases.on_merged),
+    (cases.ReturneeUnmerged, aliases.on_unmerged),
+    (cases.ReturneeShared, beneficiaries.on_shared),
+    (cases.ReturneeUnshared, beneficiaries.on_unshared),
+    (cases.ReturneeRestricted, _on_restricted),
+)
+SELDOM = {model.event_type: (model, apply) for model, apply in ONE_BY_ONE}
+"""What is projected one by one, after what came before it and before what comes after."""
 
 
 async def _project_people(session: Session, envelopes: Sequence[Envelope]) -> None:
@@ -265,11 +304,10 @@ async def _project_people(session: Session, envelopes: Sequence[Envelope]) -> No
             await session.execute(statement, values)
 
 
-async def _project_parts(session: Session, envelopes: Sequence[Envelope]) -> None:
+async def _project_parts(session: Session, envelopes: Sequence[Envelope], decided: set[str]) -> None:
     parts: dict[tuple[str, str, str], int] = {}
     ended: set[tuple[str, str, str]] = set()
     partners: dict[str, list[str]] = {}
-    decided = await _decided(session, envelopes)
     for e in envelopes:
         late = e.type == SUBMITTED and e.subject in decided
         begins, ends = set(_parts(e, decided=late)), set(_parts_ended(e))

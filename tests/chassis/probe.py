@@ -31,9 +31,14 @@ note = Table(
     Column("words", Text, nullable=False),
     Column("version", Integer, nullable=False, server_default="1"),
 )
-COMMIT_TRAP = """
+COMMIT_LOCK = 4711
+COMMIT_TRAP = f"""
     CREATE FUNCTION trap() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN IF NEW.words = 'fails at commit' THEN RAISE EXCEPTION 'too late'; END IF; RETURN NULL; END $$
+    BEGIN
+        IF NEW.words = 'fails at commit' THEN RAISE EXCEPTION 'too late'; END IF;
+        IF NEW.words = 'waits at commit' THEN PERFORM pg_advisory_xact_lock({COMMIT_LOCK}); END IF;
+        RETURN NULL;
+    END $$
 """
 COMMIT_TRIGGER = """
     CREATE CONSTRAINT TRIGGER trap AFTER INSERT ON note DEFERRABLE INITIALLY DEFERRED

@@ -30,7 +30,6 @@ const provider = new Provider(issuer, {
   },
   extraTokenClaims: (_, token) => ({
     org: 'iom-iraq',
-    org_kind: 'partner',
     ...(token.accountId ? {act: {sub: token.accountId}} : {}),
   }),
 });

@@ -25,6 +25,7 @@ from tests.chassis.probe import Probe
 from tests.tokens import ISSUER, bearer, fetch_keys, settings, token
 
 READ = "notes:read"
+SPOKEN_FOR = {"iom-iraq": {"kind": "partner", "scopes": [READ]}}
 
 
 async def read(probe: Probe, authorization: dict[str, str]) -> httpx.Response:
@@ -115,21 +116,27 @@ class TestToken:
             return found[url]
 
         before = probe.homeward.authenticator
-        given = settings("postgresql://unused", oidc_issuer="http://people.test", oidc_organisations=("iom-iraq",))
+        given = settings("postgresql://unused", oidc_issuer="http://people.test", oidc_organisations=SPOKEN_FOR)
         probe.homeward.authenticator = Authenticator(given, keys)
         try:
             answers = [await read(probe, bearer(scopes=READ, iss=issuer)) for issuer in ("http://people.test", ISSUER)]
-            theirs = {"scopes": f"{READ} internal", "iss": "http://people.test"}
-            for claims in (
-                {"organisation": "goal"},
-                {"kind": "internal"},
-                {"organisation": "homeward", "kind": "internal"},
-            ):
-                assert (await read(probe, bearer(**claims, **theirs))).status_code == 401, claims
+            for stranger in ("goal", "homeward", ["iom-iraq"], None):
+                answer = await read(probe, bearer(scopes=READ, iss="http://people.test", org=stranger))
+                assert answer.status_code == 401, stranger
         finally:
             probe.homeward.authenticator = before
         assert [answer.status_code for answer in answers] == [200, 200]
         assert asked == list(found)
+
+    @pytest.mark.parametrize("kind", ["programme_office", "internal", None, ["partner"]])
+    @pytest.mark.parametrize("programmes", [["eurp", "amif-be-2018"], "eurp", None, 7])
+    async def test_a_provider_does_not_say_what_an_organisation_is(self, kind: Any, programmes: Any) -> None:
+        given = settings("postgresql://unused", oidc_issuer="http://people.test", oidc_organisations=SPOKEN_FOR)
+        theirs = jwt.decode(token(iss="http://people.test"), options={"verify_signature": False})
+        theirs |= {"org_kind": kind, "programmes": programmes, "scope": f"{READ} internal organisations:manage"}
+        caller = Authenticator(given, fetch_keys)._caller(theirs)
+        assert (caller.organisation, caller.kind, caller.programmes) == ("iom-iraq", "partner", ())
+        assert caller.scopes == {READ}
 
     async def test_keys_that_cannot_be_fetched_are_our_trouble_not_the_callers(self, probe: Probe) -> None:
         async def nothing(_: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import event, func, select, text
 
 from chassis import beneficiaries
 from chassis.access import participation
@@ -127,6 +127,25 @@ async def test_waiting_requests_hold_no_connection(probe: Probe, monkeypatch: py
         async with probe.homeward.database.transaction() as session:
             assert await session.scalar(select(func.now())) is not None
     assert {(await task).status_code for task in waiting} == {503}
+
+
+async def test_the_database_is_asked_no_oftener_however_many_wait(
+    probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chassis.app.CATCH_UP_SECONDS", 0.6)
+    asked: list[str] = []
+
+    def count(_: object, __: object, statement: str, *___: object) -> None:
+        asked.append(statement)
+
+    engine = probe.homeward.database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", count)
+    try:
+        answers = await asyncio.gather(*(ask(probe, uuid4()) for _ in range(30)))
+    finally:
+        event.remove(engine, "before_cursor_execute", count)
+    assert {answer.status_code for answer in answers} == {503}
+    assert sum("inbox_source" in statement for statement in asked) < 100, "30 that wait by themselves ask 20 times each"
 
 
 async def test_erased_person_stays_erased(probe: Probe, heads: None) -> None:

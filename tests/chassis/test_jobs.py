@@ -2,15 +2,18 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import structlog
+from prometheus_client import generate_latest
 from sqlalchemy import func, insert, select, text, update
 
 from chassis import jobs
@@ -196,6 +199,47 @@ async def test_effect_that_fails_leaves_nothing_and_comes_again(database: Databa
     async with runners(database, JobKind("fails", apply)):
         await until(lambda: none_left(database))
     assert (tries, await notes(database)) == (2, ["once"])
+
+
+async def test_a_job_that_goes_on_failing_is_measured_and_said_until_it_succeeds(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "MEASURE_SECONDS", 0)
+    monkeypatch.setattr(jobs, "FIRST_RETRY_SECONDS", 0.1)
+    fails = True
+
+    async def call(_: Any, __: Payload) -> None:
+        if fails:
+            raise CallFailed("cases", None)
+
+    def measured(name: str) -> float:
+        found = re.search(rf"^{name} (\S+)$", generate_latest().decode(), re.MULTILINE)
+        assert found
+        return float(found[1])
+
+    async def failing() -> bool:
+        return measured("homeward_jobs_failing") == fails
+
+    async with database.transaction() as session:
+        await schedule(session, "plan", {"words": "fetched"})
+        await schedule(session, "note", {"words": "later"}, due_at=datetime(2099, 1, 1, tzinfo=UTC))
+    with structlog.testing.capture_logs() as lines:
+        async with runners(database, JobKind("plan", write_note, call)):
+            await until(failing)
+            async with database.transaction() as session:
+                two_hours_ago = text("failing_since - interval '2 hours'")
+                await session.execute(update(job).where(job.c.kind == "plan").values(failing_since=two_hours_ago))
+            await until(lambda: said(lines, "jobs have failed for more than an hour"))
+            assert 7200 <= measured("homeward_jobs_failing_oldest_seconds") < 7300
+            assert measured("homeward_jobs_oldest_seconds") < 60, "its last try is not long ago"
+            fails = False
+            await until(failing)
+    assert measured("homeward_jobs_failing_oldest_seconds") == 0
+    assert await notes(database) == ["fetched"]
+
+
+async def said(lines: Sequence[Mapping[str, Any]], event: str) -> bool:
+    return any(line["event"] == event for line in lines)
 
 
 async def test_replica_that_lost_its_lease_has_no_effect(database: Database) -> None:

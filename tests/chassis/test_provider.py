@@ -46,7 +46,11 @@ async def trusting(probe: Probe, issuer: str) -> AsyncIterator[Probe]:
     """The service, which trusts that provider."""
     before = probe.homeward.authenticator
     probe.homeward.authenticator = Authenticator(
-        settings("postgresql://unused", oidc_issuer=issuer, oidc_organisations=("iom-iraq",))
+        settings(
+            "postgresql://unused",
+            oidc_issuer=issuer,
+            oidc_organisations={"iom-iraq": {"kind": "partner", "scopes": ["notes:read"]}},
+        )
     )
     yield probe
     probe.homeward.authenticator = before

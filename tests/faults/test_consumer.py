@@ -2,31 +2,39 @@
 
 import asyncio
 import functools
+import json
 import signal
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
+import httpx
 import pytest
 import structlog
 from opentelemetry import trace
-from sqlalchemy import select, text
+from prometheus_client import REGISTRY, generate_latest
+from sqlalchemy import MetaData, select, text
 from typer.testing import CliRunner
 
 from chassis import consumer as consuming
 from chassis import inbox
+from chassis.app import Service, create_app
 from chassis.audit import audit
 from chassis.consumer import Consumer, NotYet
 from chassis.db import Session
-from chassis.events import Envelope, Event
+from chassis.events import Envelope, Event, head_type
 from chassis.feed import FeedPage
 from chassis.inbox import Freshness, shared_until
 from chassis.outbox import publish
+from chassis.routing import Router, SessionDep, requires
+from chassis.telemetry import configure_logging, configure_tracing
 from cli.main import app
+from tests import tokens
 from tests.conftest import FreshDatabase, NewDatabase
 from tests.faults.world import World, new_world, record, running, until
 
@@ -80,24 +88,68 @@ async def test_a_record_that_never_comes_is_fetched_and_what_waited_for_it_follo
     assert await world.count("parked") == 0
 
 
+UNREADABLE = (b"[" * 200_000, b'{"n": "\\u0000"}', b'{"n": "\\ud800"}', b'{"n": NaN}', b'{"n": 1e999}')
+
+
+def strangers(event: Envelope) -> list[Envelope]:
+    """The event with attributes that no log could have held."""
+    nowhere = datetime.max.replace(tzinfo=timezone(-timedelta(hours=1)))
+    return [
+        replace(event, position=10**30),
+        replace(event, position=-1),
+        replace(event, previous=10**9),
+        replace(event, subject="a\0b"),
+        replace(event, subject="s" * 9000),
+        replace(event, recorded_at=datetime(2026, 1, 1)),  # noqa: DTZ001 - without a zone
+        replace(event, recorded_at=nowhere),
+    ]
+
+
+def wrong_heads(event: Envelope) -> list[dict[str, Any]]:
+    head = {
+        "position": 6,
+        "epoch": str(event.epoch),
+        "epoch_base": 0,
+        "epochs": [[str(event.epoch), 0]],
+        "time": datetime.now(UTC).isoformat(),
+    }
+    return [
+        head | {"position": "all"},
+        head | {"position": 10**30},
+        head | {"epochs": []},
+        head | {"epochs": [[str(event.epoch), 10**30]]},
+        head | {"time": "2026-01-01T00:00:00"},
+        head | {"time": "9999-12-31T23:59:59-01:00"},
+    ]
+
+
 async def test_malformed_records_among_good_ones_are_kept_and_stop_nobody(world: World) -> None:
     log = await world.make_log([("s", n) for n in range(6)])
+    wrong = 4 + len(UNREADABLE) + len(strangers(log[2])) + len(wrong_heads(log[2]))
     await world.send_raw(
         [
             (b"\xff not json", [("ce_id", b"\xfe")]),
             (b"{}", []),
             (b'{"n": 1}', [(name, value) for name, value in log[2].kafka_headers() if name != "ce_position"]),
             (b'{"n": 1}', replace(log[2], service="somebodyelse").kafka_headers()),
-            (
-                b'{"position": "all"}',
-                replace(log[2], type=f"org.homeward.{world.service}.feed.head.v1").kafka_headers(),
+            *((value, log[2].kafka_headers()) for value in UNREADABLE),
+            *((b'{"n": 1}', strange.kafka_headers()) for strange in strangers(log[2])),
+            *(
+                (json.dumps(head).encode(), replace(log[2], type=head_type(world.service)).kafka_headers())
+                for head in wrong_heads(log[2])
             ),
         ]
     )
+    # These are as heads and as events are; the next head and the log correct them.
+    page = await world.feed(0, 1)
+    lie = page.head.model_copy(update={"position": 10**15, "time": datetime(9999, 1, 1, tzinfo=UTC)})
+    head = replace(log[2], type=head_type(world.service), data=lie.model_dump(mode="json"))
+    await world.send([head])
     await world.publish([("s", n) for n in range(6, 12)])
     async with running(world.relay().run(), world.consumer().run()):
         await world.all_applied(12)
-        await until(lambda: has_letters(world, 5))
+        await until(lambda: has_letters(world, wrong))
+        await until(lambda: is_complete(world))
     for letter in await letters(world):
         assert letter.position is None
         assert letter.raw.startswith(f"homeward.{world.service}/0/")
@@ -122,8 +174,10 @@ async def test_a_handler_that_fails_for_one_subject_holds_up_nobody_else(world: 
         assert "cannot bear" not in letter.error
         state = await freshness(world)
         assert (state.applied, state.head, state.complete) == (1, 30, False)
-        await until(lambda: has_heard(world, "s0"))
-        assert not await has_heard(world, "s1"), "of whom something waits, nobody can say that there is nothing"
+        await until(lambda: has_heard(world))
+        async with world.reader.transaction() as session:
+            waits = {subject: await inbox.waits_for(session, world.service, subject) for subject in ("s0", "s1")}
+        assert waits == {"s0": False, "s1": True}, "of whom something waits, nobody can say that there is nothing"
         # It fails again when it is replayed too early, and then succeeds: its successors follow in their order.
         async with world.reader.transaction() as session:
             await inbox.replay_dead_letter(session, letter.id)
@@ -253,6 +307,51 @@ async def test_a_handler_works_in_the_trace_of_the_event_and_its_log_lines_name_
     assert "event_id" not in structlog.contextvars.get_contextvars()
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_a_request_is_followed_by_its_trace_id_to_the_line_of_a_consumer(
+    world: World, capsys: pytest.CaptureFixture[str], at_once: bool
+) -> None:
+    router = Router()
+
+    @router.post("/v1/things", status_code=201)
+    @requires("things:write")
+    async def note(session: SessionDep) -> None:
+        publish(session, world.Noted(thing="refused", n=1))
+
+    async def handle(session: Session, batch: Sequence[Envelope]) -> None:
+        log.info("heard")
+        await record(session, batch)
+        raise ValueError
+
+    async def one(session: Session, event: Event[Any]) -> None:
+        await handle(session, [event.envelope])
+
+    service = Service(world.service, "Things", "", MetaData(), Path(), [router], publishes=[world.Noted])
+    app = create_app(service, tokens.settings(world.urls["writer"]))
+    tokens.trust(app.state.homeward)
+    log = structlog.get_logger("homeward.tests")
+    configure_logging(world.service)
+    configure_tracing(world.service)
+    trace_id = "0af7651916cd43dd8448eb211c80319c"
+    headers = tokens.bearer(scopes="things:write") | {
+        "traceparent": f"00-{trace_id}-b7ad6b7169203331-01",
+        "Idempotency-Key": "1",
+    }
+    handling = {"batch_handler": handle} if at_once else {"handlers": {world.Noted: one}}
+    consumer = Consumer(world.reader, world.settings, f"{world.service}reader", sources=[world.service], **handling)
+    async with (
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://things.test") as http,
+        running(world.relay().run(), consumer.run()),
+    ):
+        assert (await http.post("/v1/things", headers=headers)).status_code == 201
+        await until(lambda: has_letters(world, 1))
+    await app.state.homeward.close()
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    configure_logging(world.service, "ERROR")
+    for message in ("request", "heard", "event cannot be applied"):
+        assert {line.get("trace_id") for line in lines if line["message"] == message} == {trace_id}, message
+
+
 async def test_events_without_a_handler_are_noted_and_skipped(world: World) -> None:
     log = await world.make_log([("s", n) for n in range(5)])
     strange = [replace(e, type="org.homeward.x.y.z.v1") if e.position != 3 else e for e in log]
@@ -260,6 +359,26 @@ async def test_events_without_a_handler_are_noted_and_skipped(world: World) -> N
     assert [position for position, _, _ in await world.applied()] == [3]
     state = await freshness(world)
     assert (state.applied, state.complete) == (5, True)
+
+
+async def test_what_waits_and_what_failed_is_measured_and_said_after_an_hour(world: World) -> None:
+    world.refused, world.early = {"s0"}, {"s1"}
+    log = await world.make_log([(f"s{n}", n) for n in range(3)])
+    consumer = world.consumer(feed=world.no_feed)
+    await hear(world, consumer, log[:2])
+    async with world.reader.transaction() as session:
+        await session.execute(text("UPDATE parked SET parked_at = parked_at - interval '2 hours'"))
+    with structlog.testing.capture_logs() as lines:
+        await consumer._tick()
+        await consumer._tick()
+    assert [line["parked"] for line in lines if line["event"] == "events have waited for more than an hour"] == [1]
+    labels = {"service": f"{world.service}reader"}
+    name = "homeward_consumer_"
+    measured = {each: REGISTRY.get_sample_value(name + each, labels) for each in ("parked", "dead_letters")}
+    assert measured == {"parked": 1, "dead_letters": 1}
+    assert REGISTRY.get_sample_value(name + "lag", labels | {"source": world.service}) == 1
+    assert 7200 <= (REGISTRY.get_sample_value(name + "oldest_parked_seconds", labels) or 0) < 7300
+    assert f'{name}parked{{service="{world.service}reader"}} 1.0' in generate_latest().decode()
 
 
 async def test_a_payload_that_is_not_of_its_model_is_a_dead_letter_that_does_not_repeat_it(world: World) -> None:
@@ -475,10 +594,11 @@ async def is_another(world: World, letter: UUID) -> bool:
     return [row.id for row in await letters(world)] not in ([letter], [])
 
 
-async def has_heard(world: World, subject: str) -> bool:
+async def has_heard(world: World) -> bool:
     a_moment_ago = datetime.now(UTC) - timedelta(seconds=5)
     async with world.reader.transaction() as session:
-        return await inbox.has_heard(session, world.service, subject, a_moment_ago)
+        heard_until = await inbox.heard_until(session, world.service)
+    return heard_until is not None and heard_until >= a_moment_ago
 
 
 async def is_complete(world: World) -> bool:

@@ -48,3 +48,10 @@ async def test_what_is_not_there_is_not_found(gateway: Gateway, path: str) -> No
 
 def test_the_vendored_viewers_are_installed() -> None:
     assert all(path.stat().st_size > 100 for path in ASSETS.values())
+
+
+async def test_metrics_are_not_for_who_comes_through_the_public_door(gateway: Gateway) -> None:
+    assert (await gateway.http.get("/metrics")).status_code == 200
+    for name in ("X-Forwarded-For", "Forwarded"):
+        answer = await gateway.http.get("/metrics", headers={name: "for=192.0.2.1"})
+        assert (answer.status_code, "homeward_" in answer.text) == (404, False)

@@ -2,11 +2,13 @@
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import select
 
+from chassis.access import participation
 from contracts import cases
 from tests import tokens
 from tests.gateway.conftest import Gateway
-from tests.gateway.facts import Person, Sources, hearing
+from tests.gateway.facts import Person, Sources, hearing, rows
 from tests.gateway.test_timeline import SEES, journey, timeline
 
 
@@ -55,6 +57,55 @@ async def test_in_the_batch_in_which_the_case_was_opened(gateway: Gateway, sourc
     async with hearing(sources):
         assert (await timeline(gateway, person, "goal")).status_code == 200
         assert (await timeline(gateway, person, "iom-iraq")).status_code == 404
+
+
+def restricted(person: Person, organisation: str, *, lifted: bool = False) -> cases.ReturneeRestricted:
+    role = "referrer" if organisation == "bamf" else "partner"
+    return cases.ReturneeRestricted(
+        returnee_id=person.id, organisation=organisation, roles=(role,), restricted=not lifted
+    )
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_what_is_known_of_whom_is_the_same_event_by_event_and_after_a_rebuild(
+    gateway: Gateway, sources: Sources, at_once: bool
+) -> None:
+    one, two, other = Person(sources), Person(sources), Person(sources)
+    one.submitted()
+    two.referral_id, two.case_id = one.referral_id, one.case_id  # a couple
+    for person in (one, two, other):
+        person.accepted()
+        person.opened()
+    for fact in (
+        restricted(one, "bamf"),
+        restricted(two, "bamf"),
+        restricted(one, "bamf", lifted=True),
+        restricted(other, "bamf"),
+        restricted(other, "bamf", lifted=True),
+        restricted(other, "iom-iraq"),
+        restricted(other, "iom-iraq", lifted=True),
+        transferred(other, "iom-iraq", "goal"),
+        restricted(other, "goal"),
+        transferred(other, "goal", "iom-iraq"),
+    ):
+        sources.say(fact)
+    log = sources.logs["cases"]
+    for batch in [log] if at_once else [[event] for event in log]:
+        await sources.tell(*batch)
+    known = {one.id: "one", two.id: "two", other.id: "other", one.case_id: "case", one.referral_id: "referral"}
+    known |= {other.case_id: "other case", other.referral_id: "other referral"}
+    part = participation.c
+    seen = select(part.organisation, part.subject_id).where(part.until.is_(None), part.role != "programme")
+    assert {(who, known[whom]) for who, whom in await rows(gateway.database, seen)} == {
+        ("bamf", "one"),
+        *(("iom-iraq", whom) for whom in ("one", "two", "case", "referral")),
+        *((who, whom) for who in ("bamf", "iom-iraq") for whom in ("other", "other case", "other referral")),
+    }
+    await sources.tell(sources.say(restricted(two, "bamf", lifted=True)))
+    whole = {("bamf", each) for each in (one.id, two.id, one.case_id, one.referral_id)}
+    assert whole <= set(await rows(gateway.database, seen))
+    answer = await gateway.http.get("/v1/events", headers=SEES["bamf"])
+    assert any(item["subject"] == str(one.referral_id) for item in answer.json()["items"])
 
 
 async def test_a_waived_deadline_is_not_to_come_and_an_extended_one_is_later(

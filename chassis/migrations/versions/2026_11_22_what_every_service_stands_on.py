@@ -159,12 +159,20 @@ def upgrade() -> None:
         sa.Column("leased_by", sa.Uuid(), nullable=True),
         sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_error", sa.Text(), nullable=True),
+        sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_job")),
     )
     op.create_index("ix_job_due_at", "job", ["due_at"], unique=False)
+    op.create_index(
+        "ix_job_failing_since",
+        "job",
+        ["failing_since"],
+        unique=False,
+        postgresql_where=sa.text("failing_since IS NOT NULL"),
+    )
     op.create_index("uq_job_kind_key", "job", ["kind", "key"], unique=True, postgresql_where="key IS NOT NULL")
     op.create_table(
         "lease",
@@ -264,6 +272,7 @@ def downgrade() -> None:
     op.drop_table("outbox")
     op.drop_table("lease")
     op.drop_index("uq_job_kind_key", table_name="job", postgresql_where="key IS NOT NULL")
+    op.drop_index("ix_job_failing_since", table_name="job", postgresql_where=sa.text("failing_since IS NOT NULL"))
     op.drop_index("ix_job_due_at", table_name="job")
     op.drop_table("job")
     op.drop_table("inbox_source")
