@@ -424,15 +424,15 @@ async def test_two_replicas_share_the_work_and_one_that_is_killed_costs_nothing(
             await world.publish([(f"s{n % 20}", n) for n in range(200)])
             await until(lambda: has_applied(world, 200), timeout=30)
             await until(lambda: world.share_the_work(2), timeout=30)
-            writing = asyncio.create_task(world.publish([(f"s{n % 20}", n) for n in range(200, 800)]))
+            writing = asyncio.create_task(world.publish([(f"s{n % 20}", n) for n in range(200, 1000)]))
             await until(lambda: has_applied(world, 300), timeout=30)
-            assert not writing.done(), "there is nothing left to apply"
             first.kill()
+            assert not await has_applied(world, 1000), "there is nothing left to apply"
             await writing
             third = world.worker("consumer")
             try:
-                await world.publish([(f"s{n % 20}", n) for n in range(800, 900)])
-                await world.all_applied(900, timeout=45)
+                await world.publish([(f"s{n % 20}", n) for n in range(1000, 1100)])
+                await world.all_applied(1100, timeout=60)
             finally:
                 third.kill()
                 third.wait()
@@ -448,15 +448,16 @@ async def test_a_replica_that_sleeps_and_wakes_applies_nothing_twice(world: Worl
         async with running(world.relay().run()):
             await world.publish([(f"s{n % 20}", n) for n in range(100)])
             await until(lambda: has_applied(world, 100), timeout=30)
-            writing = asyncio.create_task(world.publish([(f"s{n % 20}", n) for n in range(100, 400)]))
+            writing = asyncio.create_task(world.publish([(f"s{n % 20}", n) for n in range(100, 700)]))
             await until(lambda: has_applied(world, 150), timeout=30)
-            assert not writing.done(), "there is nothing left to apply"
             sleeper.send_signal(signal.SIGSTOP)
+            before = await world.count("applied")
+            assert before < 700, "there is nothing left to apply"
             async with running(world.consumer().run()):
                 await writing
-                await until(lambda: has_applied(world, 350), timeout=30)
+                await until(lambda: has_applied(world, before + 1), timeout=60)  # by the other one
                 sleeper.send_signal(signal.SIGCONT)
-                await world.all_applied(400, timeout=30)
+                await world.all_applied(700, timeout=60)
     finally:
         sleeper.kill()
         sleeper.wait()
