@@ -63,6 +63,8 @@ class Platform:
         chosen = {variable: str(free_port()) for variable in PORTS}
         if kafka is not None:
             chosen["HOMEWARD_KAFKA_BOOTSTRAP"] = kafka.bootstrap
+        else:  # platforms rest while other tests run: they need not ask their brokers so often
+            chosen["HOMEWARD_KAFKA_FETCH_WAIT_MS"] = "60"
         self.environment = dict(os.environ) | chosen | (environment or {})
         self.gateway = f"http://127.0.0.1:{chosen['HOMEWARD_GATEWAY_PORT']}"
         self.urls = {name: f"http://127.0.0.1:{chosen[role.port_variable]}" for name, role in ROLES.items()}

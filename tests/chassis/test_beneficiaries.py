@@ -105,7 +105,7 @@ async def test_somebody_who_arrives_while_the_request_waits(probe: Probe) -> Non
 async def test_not_caught_up_in_two_seconds(probe: Probe) -> None:
     started = asyncio.get_running_loop().time()
     answer = await ask(probe, uuid4())
-    assert 1.8 < asyncio.get_running_loop().time() - started < 4
+    assert 1.8 < asyncio.get_running_loop().time() - started < 20
     assert (answer.status_code, answer.json()["type"]) == (503, "/problems/not-caught-up")
     assert answer.headers["retry-after"] == "2"
 

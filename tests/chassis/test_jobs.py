@@ -268,14 +268,14 @@ async def test_replica_that_lost_its_lease_has_no_effect(database: Database) -> 
 async def test_a_call_that_takes_longer_than_the_lease_is_made_once(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "LEASE", timedelta(seconds=1.2))
+    monkeypatch.setattr(jobs, "LEASE", timedelta(seconds=2))
     monkeypatch.setattr(jobs, "RENEW_SECONDS", 0.2)
     calls = 0
 
     async def call(_: Any, __: Payload) -> None:
         nonlocal calls
         calls += 1
-        await asyncio.sleep(3)
+        await asyncio.sleep(4)
 
     async with database.transaction() as session:
         await schedule(session, "slow", {"words": "once"})

@@ -144,7 +144,7 @@ async def test_it_ends_when_the_part_ends_and_when_the_process_does(
         began = time.monotonic()
         gateway.app.state.closing.end()
         assert [line async for line in heard.lines if line.startswith("data")] == []
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 20  # of the ten minutes that it would last
 
 
 async def test_it_ends_with_the_token(address: str, sources: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +161,7 @@ async def test_a_revoked_client_hears_no_more(address: str, gateway: Gateway, so
         began = time.monotonic()
         gateway.here.authenticator.revocations.replace({"iom-iraq-client": time.time()})
         assert [line async for line in heard.lines if line.startswith("data")] == []
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 20  # of the ten minutes that it would last
         await sources.tell(person.met())
         assert (await other.next())[1]["type"].endswith("arrival.received.v1")
 
