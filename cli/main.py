@@ -1,6 +1,7 @@
 """`homeward`: runs the platform, and looks after it."""
 
 import asyncio
+import gc
 import importlib
 import os
 import signal
@@ -464,6 +465,8 @@ def run_http(application: Any, settings: Any) -> None:
     """Serve an application until told to stop. Exit status 3: it could not start."""
     import uvicorn  # noqa: PLC0415 - see settings_of
 
+    gc.collect()
+    gc.freeze()  # what is there from the start stays: looking through it again and again would only be a pause
     server = uvicorn.Server(http_config(application, settings))
     server.run()
     if not server.started:

@@ -24,6 +24,7 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, array, insert
+from sqlalchemy.orm import defer
 
 from chassis import aliases, audit
 from chassis.access import Role, one_by_one, participation
@@ -36,12 +37,13 @@ from services.cases.returnees.lookup import Wanted, Word
 
 NEAR = 0.8
 """From here on another spelling is looked up before those that merely sound alike."""
-SPELLINGS, APART = 8, 16
-"""How many spellings of a word are looked up that sound as it does, and that differ by a letter."""
+SPELLINGS = 16
+ENOUGH = 5
+"""So many people who bear several names in some spelling are shown, without those whose names merely sound so."""
 TEXTS = ARRAY(Text)
 LEAST = 0.45
 """How well somebody must agree to be shown."""
-RANKED = 100
+RANKED = 60
 """Of how many people that are found in one way the best are shown. By one word they hardly differ, so that a page is
 enough. Where there are more, the name needs another word or a year."""
 PLANNED = text(
@@ -86,8 +88,7 @@ class Known:
         """The terms of those that agree best."""
         worth = {each: self.agrees(each) for each in (self.apart if apart else self.sounding)}
         chosen = [each for each in worth if apart or worth[each] >= NEAR]
-        best = sorted(chosen, key=lambda each: (-worth[each], each))[: APART if apart else SPELLINGS]
-        return [lookup.SPELLED + each for each in best]
+        return [lookup.SPELLED + each for each in sorted(chosen, key=lambda each: (-worth[each], each))[:SPELLINGS]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +140,14 @@ async def search(session: Session, q: str, limit: int, caller: Caller) -> Found:
     scores = dict.fromkeys(await _referred(session, wanted, caller), 1.0)
     known = [Known(word) for word in wanted.words]
     shown = and_(_known_to(caller), Returnee.erased_at.is_(None), _readable(caller))
-    ranked = RANKED if len(wanted.words) + len(wanted.numbers) > 1 else limit + 1
+    several = len(wanted.words) + len(wanted.numbers) > 1
+    ranked = RANKED if several else limit + 1
     more = False
     for stage in Stage:
         if len(scores) > limit or (scores and stage is Stage.ALL_BUT_ONE):
+            break
+        if stage is Stage.SOUNDING and several and len(scores) >= ENOUGH:
+            more = True
             break
         if stage is Stage.RESEMBLING:
             known = await _known(session, wanted.words)
@@ -154,7 +159,9 @@ async def search(session: Session, q: str, limit: int, caller: Caller) -> Found:
                     scores.setdefault(row.id, score)
             more = more or len(rows) == ranked
     best = sorted(scores, key=lambda each: (-scores[each], each))
-    people = {row.id: row for row in await session.scalars(select(Returnee).where(Returnee.id.in_(best[:limit])))}
+    shown_ones = select(Returnee).where(Returnee.id.in_(best[:limit]))
+    found_by = (defer(Returnee.terms), defer(Returnee.keys))
+    people = {row.id: row for row in await session.scalars(shown_ones.options(*found_by))}
     found = await _under_their_ids(session, [(people[each], scores[each]) for each in best[:limit]])
     audit.record(session, caller, "search-identity", "returnee", "-", {"found": [str(r.id) for r, _ in found]})
     return Found(found, more or len(best) > limit)

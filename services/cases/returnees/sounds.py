@@ -104,6 +104,7 @@ ARABIC = {
     "و": "wvuo",
     "ی": "yiea",
 }
+SOUNDS = {read: frozenset(read) for read in (*LATIN.values(), *ARABIC.values())}
 SPELLINGS = re.compile("|".join(sorted(LATIN, key=len, reverse=True)))
 SPECIAL = str.maketrans({"ş": "sh", "š": "sh", "ç": "c", "č": "tch", "ž": "zh", "ı": "i", "ö": "o", "ü": "u"})
 SUN = "[slrndtz]"
@@ -150,7 +151,7 @@ def sounds(part: str) -> Sounds:
         else [LATIN[found] for found in SPELLINGS.findall(letters)]
     )
     row: list[frozenset[str]] = []
-    for sound in map(frozenset, read):
+    for sound in map(SOUNDS.__getitem__, read):
         if not row or row[-1] != sound:
             row.append(sound)
     return tuple(row)
@@ -178,7 +179,7 @@ def _swap(one: frozenset[str], other: frozenset[str], *, written: bool) -> float
 
 
 # Hundreds of words are compared in one search: what differences cost is worked out once, and a sound is its number.
-READ = sorted({frozenset(read) for read in (*LATIN.values(), *ARABIC.values())}, key=sorted)
+READ = sorted(set(SOUNDS.values()), key=sorted)
 NUMBERED = {sound: number for number, sound in enumerate(READ)}
 DROPS = tuple([_drop(sound, written=written) for sound in READ] for written in (False, True))
 SWAPS = tuple([[_swap(one, other, written=written) for other in READ] for one in READ] for written in (False, True))
@@ -192,7 +193,7 @@ def _heard(part: str) -> tuple[bytes, float, bool]:
     return numbers, sum(FIRM[number] for number in numbers), is_arabic(part)
 
 
-@lru_cache(maxsize=262144)
+@lru_cache(maxsize=65536)
 def similarity(one: str, other: str) -> float:
     """How alike two parts of a name are, from 0 to 1; they may be in different scripts."""
     (left, firm, arabic), (right, other_firm, other_arabic) = _heard(one), _heard(other)
