@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 KAFKA := .homeward/kafka/.fetched
-SOURCES := chassis contracts services gateway cli tests benchmarks .ci
+SOURCES := chassis contracts participation services gateway cli tests benchmarks .ci
 ARGS ?=
 
 .DEFAULT_GOAL := help

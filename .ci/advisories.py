@@ -1,4 +1,6 @@
-"""Hold the pinned dependencies against known vulnerabilities, and say plainly which could not be held against any."""
+"""Hold the pinned dependencies against known vulnerabilities, and say plainly which could not be
+held against any.
+"""
 
 import json
 import subprocess
@@ -41,7 +43,9 @@ def ask(source: str) -> list[dict[str, Any]] | None:
 
 
 def main() -> int:
-    """Ask each source about what the one before could not answer. Exit status 1: something is vulnerable."""
+    """Ask each source about what the one before could not answer. Exit status 1: something is
+    vulnerable.
+    """
     checked: dict[str, dict[str, Any]] = {}
     skipped: set[str] = set()
     for source in SOURCES:
@@ -52,7 +56,11 @@ def main() -> int:
         for package in packages:
             if "skip_reason" not in package:
                 known = checked.setdefault(package["name"], package | {"vulns": []})["vulns"]
-                known += [flaw for flaw in package["vulns"] if flaw["id"] not in {each["id"] for each in known}]
+                known += [
+                    flaw
+                    for flaw in package["vulns"]
+                    if flaw["id"] not in {each["id"] for each in known}
+                ]
         skipped |= {package["name"] for package in packages if "skip_reason" in package}
         skipped -= set(checked)
         if not skipped:
@@ -60,14 +68,21 @@ def main() -> int:
     vulnerable = [package for package in checked.values() if package["vulns"]]
     for package in vulnerable:
         found = ", ".join(
-            f"{flaw['id']} (fixed in {' or '.join(flaw['fix_versions']) or 'none'})" for flaw in package["vulns"]
+            f"{flaw['id']} (fixed in {' or '.join(flaw['fix_versions']) or 'none'})"
+            for flaw in package["vulns"]
         )
         print(f"advisories: {package['name']} {package['version']}: {found}")
     if skipped:
-        print(f"advisories: NOT CHECKED, because no source knows them here: {', '.join(sorted(skipped))}")
+        print(
+            f"advisories: NOT CHECKED, because no source knows them here: {', '.join(sorted(skipped))}"
+        )
     if not checked:
-        print("advisories: NOTHING WAS CHECKED. This is no statement that the dependencies are safe.")
-    print(f"advisories: {len(checked)} packages checked, {len(skipped)} not checked, {len(vulnerable)} vulnerable")
+        print(
+            "advisories: NOTHING WAS CHECKED. This is no statement that the dependencies are safe."
+        )
+    print(
+        f"advisories: {len(checked)} packages checked, {len(skipped)} not checked, {len(vulnerable)} vulnerable"
+    )
     return 1 if vulnerable else 0
 
 

@@ -2,10 +2,12 @@
 
     python -m benchmarks.arrivals [arrivals] [requests]
 
-The arrivals are spread over four ports and a year; 430 more, of one charter, land at one of them on one day.
+The arrivals are spread over four ports and a year; 430 more, of one charter, land at one of them on
+one day.
 
-Reception is called in process on an embedded PostgreSQL of its own. Beside the board, in the same run, a bare SELECT 1
-through the same application's pool. Figures of two runs on one machine compare; figures of two machines do not.
+Reception is called in process on an embedded PostgreSQL of its own. Beside the board, in the same
+run, a bare SELECT 1 through the same application's pool. Figures of two runs on one machine
+compare; figures of two machines do not.
 """
 
 import asyncio
@@ -39,7 +41,9 @@ FILL = """
     INSERT INTO participation (subject_id, role, organisation)
     SELECT returnee_id, 'partner', 'iom-iraq' FROM people
 """
-CHARTERED = FILL.replace("(ARRAY['BGW', 'BSR', 'EBL', 'ISU'])[1 + n % 4]", "'ISU'").replace("(n % 365 - 182)", "0")
+CHARTERED = FILL.replace("(ARRAY['BGW', 'BSR', 'EBL', 'ISU'])[1 + n % 4]", "'ISU'").replace(
+    "(n % 365 - 182)", "0"
+)
 
 
 async def times(work: Callable[[], Awaitable[object]], count: int) -> list[float]:
@@ -72,7 +76,9 @@ async def board(desk: Desk, organisation: str = "iom-iraq", **query: str) -> int
     return len(answer.json()["items"])
 
 
-async def measure(desk: Desk, what: str, against: list[float] | None, requests: int, **query: str) -> list[float]:
+async def measure(
+    desk: Desk, what: str, against: list[float] | None, requests: int, **query: str
+) -> list[float]:
     """Ask for one board again and again, and print how long it took."""
     shown = await board(desk, **query)
     found = await times(lambda: board(desk, **query), requests)
@@ -85,24 +91,41 @@ async def measure(desk: Desk, what: str, against: list[float] | None, requests: 
 
 
 async def main(folder: Path, arrivals: int, requests: int) -> None:
-    server = EmbeddedPostgres(folder / "data", free_port(), password="benchmark", log=folder / "log", durable=False)
+    server = EmbeddedPostgres(
+        folder / "data", free_port(), password="benchmark", log=folder / "log", durable=False
+    )
     try:
         server.start()
         fresh = await Databases(server.url()).new("reception")
         async with running(fresh.url) as desk:
             day = {"date": "2026-03-15"}
-            print(f"{'SELECT 1 through the pool':38} {said(await times(lambda: bare(desk), requests))}")
-            empty = await measure(desk, "board of a port and day, empty table", None, requests, port="EBL", **day)
+            print(
+                f"{'SELECT 1 through the pool':38} {said(await times(lambda: bare(desk), requests))}"
+            )
+            empty = await measure(
+                desk, "board of a port and day, empty table", None, requests, port="EBL", **day
+            )
             admin = await asyncpg.connect(fresh.admin_url)
             await admin.execute(FILL, arrivals, DAY)
             await admin.execute(CHARTERED, CHARTER, DAY)
             await admin.execute("ANALYZE arrival, participation")
             await admin.close()
-            await measure(desk, f"the same with {arrivals:,} arrivals", empty, requests, port="EBL", **day)
-            await measure(desk, "the first page of the charter's day", empty, requests, port="ISU", **day)
+            await measure(
+                desk, f"the same with {arrivals:,} arrivals", empty, requests, port="EBL", **day
+            )
+            await measure(
+                desk, "the first page of the charter's day", empty, requests, port="ISU", **day
+            )
             await measure(desk, "a day at all ports", empty, requests, **day)
             await measure(desk, "a port on all days", empty, requests, port="EBL")
-            await measure(desk, "who sees nobody: a port on all days", empty, requests, port="EBL", organisation="ewec")
+            await measure(
+                desk,
+                "who sees nobody: a port on all days",
+                empty,
+                requests,
+                port="EBL",
+                organisation="ewec",
+            )
     finally:
         server.kill()
 

@@ -2,9 +2,9 @@
 
     python -m benchmarks.batch [--referrals 5000] [--known 0]
 
-In one process on a PostgreSQL of its own: received over HTTP, taken by the job, with a search for duplicates a person,
-among as many people as are said to be known. The bare baseline writes as many rows of the same content in as large
-transactions.
+In one process on a PostgreSQL of its own: received over HTTP, taken by the job, with a search for
+duplicates a person, among as many people as are said to be known. The bare baseline writes as many
+rows of the same content in as large transactions.
 """
 
 import argparse
@@ -22,7 +22,7 @@ import asyncpg
 
 from benchmarks.search import load
 from cli.embedded import EmbeddedPostgres, free_port
-from services.cases.batches.service import AT_ONCE, BATCH
+from services.cases.intake.batches.service import AT_ONCE, BATCH
 from tests.cases.house import running
 from tests.conftest import Databases
 
@@ -30,7 +30,9 @@ EXAMPLES = Path(__file__).resolve().parents[1] / "tests" / "cases" / "data" / "r
 
 
 def referrals(number: int) -> bytes:
-    """Referrals of one sender, of people of their own: dates, documents and phones of the examples are varied."""
+    """Referrals of one sender, of people of their own: dates, documents and phones of the examples
+    are varied.
+    """
     chance = random.Random(5)
     originals = [json.loads(line) for line in EXAMPLES.read_text(encoding="utf-8").splitlines()]
     originals = [each for each in originals if each["sender"] == "fedasil"]
@@ -80,9 +82,14 @@ async def run(databases: Databases, number: int, known: int) -> None:
     baseline = await bare(fresh.admin_url, raw)
     async with running(fresh.url) as house:
         before = memory()
-        headers = house.headers("fedasil") | {"Content-Type": "application/jsonl", "Idempotency-Key": "bench"}
+        headers = house.headers("fedasil") | {
+            "Content-Type": "application/jsonl",
+            "Idempotency-Key": "bench",
+        }
         begun = time.perf_counter()
-        answer = await house.http.post("/v1/referral-batches", content=raw, headers=headers, timeout=60)
+        answer = await house.http.post(
+            "/v1/referral-batches", content=raw, headers=headers, timeout=60
+        )
         assert answer.status_code == 202, answer.text
         received = time.perf_counter() - begun
         path = f"/referral-batches/{answer.json()['id']}"
@@ -107,7 +114,9 @@ def main() -> None:
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="homeward-benchmark-"))
     folder.chmod(0o711)  # as root, PostgreSQL runs as another account and must pass through
-    server = EmbeddedPostgres(folder / "data", free_port(), password="benchmark", log=folder / "log", durable=True)
+    server = EmbeddedPostgres(
+        folder / "data", free_port(), password="benchmark", log=folder / "log", durable=True
+    )
     try:
         server.start()
         asyncio.run(run(Databases(server.url()), given.referrals, given.known))

@@ -2,13 +2,15 @@
 
     python -m benchmarks.duplicates [REFERRALS.jsonl PAIRS.csv]
 
-The held-out part makes people from given, father's and family names in Arabic letters that are not in the examples,
-and writes each twice as two host countries would: other letters, parts left out, a new document, the year only.
-Beside them it puts who is easily taken for them: brothers, twins, cousins, fathers and sons. Cousins of one name and
-one date of birth are told apart by their fathers' names only, so those are written: without them nobody could know.
+The held-out part makes people from given, father's and family names in Arabic letters that are not
+in the examples, and writes each twice as two host countries would: other letters, parts left out, a
+new document, the year only. Beside them it puts who is easily taken for them: brothers, twins,
+cousins, fathers and sons. Cousins of one name and one date of birth are told apart by their
+fathers' names only, so those are written: without them nobody could know.
 """
 
-# ruff: noqa: RUF001, SIM905 - names in Arabic letters are what this is about; a list of words reads best as words
+# ruff: noqa: RUF001, SIM905 - names in Arabic letters are what this is about; a list of words reads
+# best as words
 
 import csv
 import json
@@ -20,9 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.cases.returnees import matching
-from services.cases.returnees.duplicates import COMPARED, SHOWN
-from services.cases.returnees.schemas import Person
+from services.cases.people.matching import likeness
+from services.cases.people.matching.duplicates import COMPARED, SHOWN
+from services.cases.people.returnees.schemas import Person
 
 HERE = Path(__file__).resolve().parents[1]
 GIVEN = {
@@ -33,9 +35,7 @@ GIVEN = {
         "شيماء غفران بتول زهراء رقيه تبارك نرجس سجى ريام ضحى وجدان هديل رغد اسراء ميساء فاتن سهاد هيفاء اخلاص بشرى"
     ).split(),
 }
-FAMILIES = (
-    "الخفاجي الدراجي السعدي الموسوي الساعدي اللامي المياحي الزيادي البياتي الحلي النعيمي العاني الراشدي الغانمي".split()
-)
+FAMILIES = "الخفاجي الدراجي السعدي الموسوي الساعدي اللامي المياحي الزيادي البياتي الحلي النعيمي العاني الراشدي الغانمي".split()
 STYLES: dict[str, dict[str, str]] = {
     "english": {
         "ش": "sh",
@@ -61,8 +61,30 @@ STYLES: dict[str, dict[str, str]] = {
         "ض": "d",
         "ظ": "s",
     },
-    "french": {"ش": "ch", "خ": "kh", "ج": "dj", "غ": "gh", "و": "ou", "ي": "i", "ق": "k", "ذ": "d", "ض": "d", "ظ": "z"},
-    "dutch": {"ش": "sj", "خ": "ch", "ج": "dj", "غ": "gh", "و": "oe", "ي": "ie", "ق": "q", "ذ": "d", "ض": "d", "ظ": "z"},
+    "french": {
+        "ش": "ch",
+        "خ": "kh",
+        "ج": "dj",
+        "غ": "gh",
+        "و": "ou",
+        "ي": "i",
+        "ق": "k",
+        "ذ": "d",
+        "ض": "d",
+        "ظ": "z",
+    },
+    "dutch": {
+        "ش": "sj",
+        "خ": "ch",
+        "ج": "dj",
+        "غ": "gh",
+        "و": "oe",
+        "ي": "ie",
+        "ق": "q",
+        "ذ": "d",
+        "ض": "d",
+        "ظ": "z",
+    },
 }
 LETTERS = {
     "ا": "a", "ب": "b", "ت": "t", "ث": "th", "ح": "h", "د": "d", "ر": "r", "ز": "z", "س": "s", "ص": "s", "ط": "t",
@@ -106,8 +128,10 @@ class Figures:
 
 
 def judge(people: dict[Any, Person], same: set[frozenset[Any]]) -> Figures:
-    """Compare each with those who share most keys with them, and count what is shown, as the service does."""
-    keys = {name: matching.keys(person) for name, person in people.items()}
+    """Compare each with those who share most keys with them, and count what is shown, as the
+    service does.
+    """
+    keys = {name: likeness.keys(person) for name, person in people.items()}
     holders: dict[str, list[Any]] = {}
     for name, own in keys.items():
         for key in own:
@@ -120,14 +144,16 @@ def judge(people: dict[Any, Person], same: set[frozenset[Any]]) -> Figures:
         del shared[name]
         nearest = sorted(shared, key=lambda other: (-shared[other], str(other)))[:COMPARED]
         compared |= {frozenset((name, other)) for other in nearest}
-        verdicts = {other: matching.compare(people[name], people[other]) for other in nearest}
+        verdicts = {other: likeness.compare(people[name], people[other]) for other in nearest}
         shown = sorted(nearest, key=lambda other: (-verdicts[other].score, str(other)))[:SHOWN]
         said |= {frozenset((name, other)) for other in shown if verdicts[other].likely}
     return Figures(len(said & same), len(same - said), len(said - same), len(same - compared))
 
 
 def measure(referrals: Path, pairs: Path) -> Figures:
-    """On referrals and judged pairs: `reference_a, person_a, reference_b, person_b, same`. All other pairs differ."""
+    """On referrals and judged pairs: `reference_a, person_a, reference_b, person_b, same`. All
+    other pairs differ.
+    """
     people = {}
     for line in referrals.read_text(encoding="utf-8").splitlines():
         referral = json.loads(line)
@@ -136,7 +162,9 @@ def measure(referrals: Path, pairs: Path) -> Figures:
             people[referral["external_reference"], place] = Person.model_validate(entry)
     with pairs.open(encoding="utf-8", newline="") as file:
         same = {
-            frozenset([(r["reference_a"], int(r["person_a"])), (r["reference_b"], int(r["person_b"]))])
+            frozenset(
+                [(r["reference_a"], int(r["person_a"])), (r["reference_b"], int(r["person_b"]))]
+            )
             for r in csv.DictReader(file)
             if r["same"] == "true"
         }
@@ -144,7 +172,9 @@ def measure(referrals: Path, pairs: Path) -> Figures:
 
 
 def latin(name: str, style: str, chance: random.Random) -> str:
-    """An Arabic name as a host country hears it: its own letters, and vowels where Arabic writes none."""
+    """An Arabic name as a host country hears it: its own letters, and vowels where Arabic writes
+    none.
+    """
     letters = STYLES[style] | {}
     bare = name.removeprefix("ال")
     written = ""
@@ -152,7 +182,9 @@ def latin(name: str, style: str, chance: random.Random) -> str:
         sound = letters.get(letter, LETTERS.get(letter, ""))
         if letter in "وي" and (place == 0 or (place + 1 < len(bare) and bare[place + 1] in LONG)):
             sound = {"و": "w", "ي": "y"}[letter]
-        between = written and place < len(bare) and letter not in LONG and bare[place - 1] not in LONG
+        between = (
+            written and place < len(bare) and letter not in LONG and bare[place - 1] not in LONG
+        )
         voiced = between and (place < len(bare) - 1 or len(bare) == len("حسن"))
         written += (chance.choice("aae") if voiced else "") + sound
     if chance.random() < 0.2:
@@ -164,22 +196,37 @@ def latin(name: str, style: str, chance: random.Random) -> str:
 
 
 def entry(
-    person: dict[str, Any], style: str, chance: random.Random, *, sure: bool, wanted: frozenset[str] = frozenset()
+    person: dict[str, Any],
+    style: str,
+    chance: random.Random,
+    *,
+    sure: bool,
+    wanted: frozenset[str] = frozenset(),
 ) -> Person:
     """A person as one office wrote them down."""
     parts = ("given", "father", "grandfather", "family")
     names = []
-    kept = {part for part in parts if part in {"given", "family"} | wanted or chance.random() < 0.55}
+    kept = {
+        part for part in parts if part in {"given", "family"} | wanted or chance.random() < 0.55
+    }
     names.append(
-        {"script": "Latn"} | {part: latin(person[part], style, chance) if part in kept else "" for part in parts}
+        {"script": "Latn"}
+        | {part: latin(person[part], style, chance) if part in kept else "" for part in parts}
     )
     if chance.random() < 0.5:
-        names.append({"script": "Arab"} | {part: person[part] if part in kept else "" for part in parts})
+        names.append(
+            {"script": "Arab"} | {part: person[part] if part in kept else "" for part in parts}
+        )
     birth = {"date": person["birth"], "precision": "day"}
     if not sure:
-        birth = {"date": f"{person['birth'][:4]}-{chance.choice(['01', '07'])}-01", "precision": "year"}
+        birth = {
+            "date": f"{person['birth'][:4]}-{chance.choice(['01', '07'])}-01",
+            "precision": "year",
+        }
     documents = (
-        [] if chance.random() < 0.3 else [person["document"] if sure and chance.random() < 0.4 else _document(chance)]
+        []
+        if chance.random() < 0.3
+        else [person["document"] if sure and chance.random() < 0.4 else _document(chance)]
     )
     return Person.model_validate(
         {
@@ -194,7 +241,12 @@ def entry(
 
 
 def _document(chance: random.Random) -> dict[str, Any]:
-    return {"kind": "passport", "number": f"A{chance.randrange(10**8):08}", "issuer": "IRQ", "expires": None}
+    return {
+        "kind": "passport",
+        "number": f"A{chance.randrange(10**8):08}",
+        "issuer": "IRQ",
+        "expires": None,
+    }
 
 
 def _somebody(chance: random.Random) -> dict[str, Any]:
@@ -215,8 +267,16 @@ def _lookalikes(person: dict[str, Any], chance: random.Random) -> Iterable[dict[
     year = int(person["birth"][:4])
     fresh = {"document": _document(chance)}
     yield person | fresh | {"given": chance.choice(others)}  # a twin
-    yield person | fresh | {"given": chance.choice(others), "birth": f"{year + 2}{person['birth'][4:]}"}  # a sibling
-    yield person | fresh | {"father": chance.choice(others if person["sex"] == "male" else GIVEN["male"])}  # a cousin
+    yield (
+        person
+        | fresh
+        | {"given": chance.choice(others), "birth": f"{year + 2}{person['birth'][4:]}"}
+    )  # a sibling
+    yield (
+        person
+        | fresh
+        | {"father": chance.choice(others if person["sex"] == "male" else GIVEN["male"])}
+    )  # a cousin
     yield (
         person
         | fresh
@@ -242,7 +302,9 @@ def held_out(*, seed: int, people: int) -> Figures:
         cousins = lookalike["given"] == person["given"]
         wanted = frozenset({"father"} if cousins else ())
         entries[number, "a"] = entry(person, one, chance, sure=True, wanted=wanted)
-        entries[number, "b"] = entry(person, other, chance, sure=chance.random() < 0.75, wanted=wanted)
+        entries[number, "b"] = entry(
+            person, other, chance, sure=chance.random() < 0.75, wanted=wanted
+        )
         same.add(frozenset([(number, "a"), (number, "b")]))
         if not cousins or lookalike["father"] != person["father"]:
             entries[number, "c"] = entry(lookalike, other, chance, sure=True, wanted=wanted)

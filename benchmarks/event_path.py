@@ -1,10 +1,12 @@
-"""How fast an event goes out and comes in, beside what bare clients manage in the same minute on the same machine.
+"""How fast an event goes out and comes in, beside what bare clients manage in the same minute on
+the same machine.
 
     python -m benchmarks.event_path [events]
 
-Out: rows that wait in the outbox are sequenced and published by the relay; beside it a bare aiokafka producer sends as
-many records of the same size. In: the consumer with a batch handler that writes one row an event by `unnest`; beside it
-the same insert alone. Figures of two runs on one machine compare; figures of two machines do not.
+Out: rows that wait in the outbox are sequenced and published by the relay; beside it a bare
+aiokafka producer sends as many records of the same size. In: the consumer with a batch handler that
+writes one row an event by `unnest`; beside it the same insert alone. Figures of two runs on one
+machine compare; figures of two machines do not.
 """
 
 import asyncio
@@ -85,7 +87,9 @@ async def until(database: Database, query: str, value: int) -> None:
 
 async def going_out(database: Database, settings: Settings, events: int) -> None:
     await ensure_topic(settings, "bare")
-    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap, acks="all", max_batch_size=256 * 1024)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=settings.kafka_bootstrap, acks="all", max_batch_size=256 * 1024
+    )
     await producer.start()
 
     async def bare() -> None:
@@ -105,7 +109,9 @@ async def going_out(database: Database, settings: Settings, events: int) -> None
     await connection.close()
     working = asyncio.create_task(Relay(database, settings, SERVICE).run())
     ours = await timed(
-        "sequencer and relay", events, lambda: until(database, "SELECT published FROM relay_state", events)
+        "sequencer and relay",
+        events,
+        lambda: until(database, "SELECT published FROM relay_state", events),
     )
     working.cancel()
     await asyncio.gather(working, return_exceptions=True)
@@ -137,8 +143,12 @@ async def coming_in(database: Database, settings: Settings, log: Sequence[Envelo
     async with database.transaction() as session:
         await session.execute(text("TRUNCATE entry"))
         await inbox.rewind(session, SERVICE)
-    working = asyncio.create_task(Consumer(database, settings, "reader", batch_handler=write, sources=[SERVICE]).run())
-    await until(database, "SELECT count(*) FROM entry", 1)  # joining a group takes its time and is not what is measured
+    working = asyncio.create_task(
+        Consumer(database, settings, "reader", batch_handler=write, sources=[SERVICE]).run()
+    )
+    await until(
+        database, "SELECT count(*) FROM entry", 1
+    )  # joining a group takes its time and is not what is measured
     async with database.transaction() as session:
         begun = await session.scalar(text("SELECT count(*) FROM entry")) or 0
     ours = await timed(
@@ -175,7 +185,9 @@ async def main(folder: Path, events: int) -> None:
             rows = await session.execute(text("SELECT * FROM event_log ORDER BY position"))
             log = [relay.envelope_of(row, SERVICE) for row in rows.mappings()]
         assert [e.position for e in log] == list(range(1, events + 1))
-        print(f"topic {topic_of(SERVICE)}: {events:,} events of about 1 kB, {SUBJECTS:,} subjects, batches of {BATCH}")
+        print(
+            f"topic {topic_of(SERVICE)}: {events:,} events of about 1 kB, {SUBJECTS:,} subjects, batches of {BATCH}"
+        )
         await coming_in(databases["reader"], settings, log)
         for database in databases.values():
             await database.close()
@@ -187,4 +199,6 @@ async def main(folder: Path, events: int) -> None:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="homeward-bench-") as made:
         Path(made).chmod(0o711)  # as root, PostgreSQL runs as another account
-        asyncio.run(main(Path(made), int(sys.argv[1]) // BATCH * BATCH if len(sys.argv) > 1 else EVENTS))
+        asyncio.run(
+            main(Path(made), int(sys.argv[1]) // BATCH * BATCH if len(sys.argv) > 1 else EVENTS)
+        )

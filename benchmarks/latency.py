@@ -1,8 +1,10 @@
-"""From commit in cases to visible in the gateway's timeline, at a steady rate on a whole platform of its own.
+"""From commit in cases to visible in the gateway's timeline, at a steady rate on a whole platform
+of its own.
 
     python -m benchmarks.latency [--rate 50] [--seconds 30]
 
-Beside it, in the same run, the bare way there and back: one event acknowledged by the broker. Bounded, 127.0.0.1 only.
+Beside it, in the same run, the bare way there and back: one event acknowledged by the broker.
+Bounded, 127.0.0.1 only.
 """
 
 import argparse
@@ -52,7 +54,10 @@ async def measure(platform: Platform, rate: float, seconds: float) -> list[float
     async def write() -> None:
         person = uuid4()
         fact = HouseholdChanged(
-            returnee_id=person, household_id=person, change=HouseholdChange.MEMBER_CHANGED, member=Member.ADULT
+            returnee_id=person,
+            household_id=person,
+            change=HouseholdChange.MEMBER_CHANGED,
+            member=Member.ADULT,
         )
         async with cases.transaction() as session:
             await session.execute(text("SELECT 1"))
@@ -61,7 +66,9 @@ async def measure(platform: Platform, rate: float, seconds: float) -> list[float
 
     async def watch(total: int) -> None:
         while len(took) < total:
-            rows = await gateway.fetch("SELECT subject FROM timeline WHERE subject = ANY($1)", list(committed))
+            rows = await gateway.fetch(
+                "SELECT subject FROM timeline WHERE subject = ANY($1)", list(committed)
+            )
             seen = time.perf_counter()
             took.extend((seen - committed.pop(row["subject"])) * 1000 for row in rows)
             await asyncio.sleep(0.002)
@@ -81,7 +88,9 @@ async def measure(platform: Platform, rate: float, seconds: float) -> list[float
 
 
 def memory(platform: Platform) -> list[tuple[str, float, float]]:
-    """Every process with its resident memory in MiB: all of it, and with what is shared counted once."""
+    """Every process with its resident memory in MiB: all of it, and with what is shared counted
+    once.
+    """
     assert platform.process is not None
     family = [psutil.Process(platform.process.pid)]
     family += family[0].children(recursive=True)

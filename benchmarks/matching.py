@@ -1,9 +1,10 @@
-"""How long matching takes: every vacancy of 5,000 against every one of 5,000 people, beside the bare loop over them.
+"""How long matching takes: every vacancy of 5,000 against every one of 5,000 people, beside the
+bare loop over them.
 
     python -m benchmarks.matching [vacancies] [people]
 
-Also the readable scoring of every pair, for some of the vacancies: how long it would take for all, and that the same is
-found.
+Also the readable scoring of every pair, for some of the vacancies: how long it would take for all,
+and that the same is found.
 """
 
 import random
@@ -21,7 +22,18 @@ from services.training.work.rules import Skills, Work, match
 TOP = 20
 PLAIN = 20
 """Vacancies for which every pair is scored the readable way."""
-GOVERNORATES = ["IQ-BG", "IQ-BA", "IQ-AR", "IQ-SU", "IQ-DA", "IQ-NI", "IQ-DI", "IQ-NA", "IQ-SD", None]
+GOVERNORATES = [
+    "IQ-BG",
+    "IQ-BA",
+    "IQ-AR",
+    "IQ-SU",
+    "IQ-DA",
+    "IQ-NI",
+    "IQ-DI",
+    "IQ-NA",
+    "IQ-SD",
+    None,
+]
 CODES = sorted(ISCO_08)
 
 
@@ -79,17 +91,23 @@ def main() -> None:
     some = range(0, len(work), max(1, len(work) // PLAIN))
     begun = time.perf_counter()
     for number in some:
-        found = [fit for person in everybody if (fit := match(person, work[number], by, of=person.id))]
+        found = [
+            fit for person in everybody if (fit := match(person, work[number], by, of=person.id))
+        ]
         if sorted(found, key=lambda fit: (-fit.score, fit.id))[:TOP] != best[number]:
             sys.exit("the readable scoring finds others")
     plain = (time.perf_counter() - begun) * len(work) / len(some)
-    print(f"{counts[0]:,} vacancies x {counts[-1]:,} people = {looked:,} pairs, the best {TOP} of each with reasons")
+    print(
+        f"{counts[0]:,} vacancies x {counts[-1]:,} people = {looked:,} pairs, the best {TOP} of each with reasons"
+    )
     each_ms = (took - arranged) / counts[0] * 1000
     print(f"bare loop over all pairs {bare:7.2f} s")
     print(
         f"matching                 {took:7.2f} s ({took / bare:.2f} x bare), of it to arrange people {arranged:.2f} s"
     )
-    print(f"readable scoring         {plain:7.2f} s ({plain / took:.0f} x as long), taken from {len(some)} vacancies")
+    print(
+        f"readable scoring         {plain:7.2f} s ({plain / took:.0f} x as long), taken from {len(some)} vacancies"
+    )
     print(f"one vacancy              {each_ms:7.2f} ms, the slowest {slowest * 1000:.1f} ms")
     print(f"matches found            {sum(map(len, best)):,}")
 

@@ -1,9 +1,11 @@
-"""Approvals and payments a second through the API, against the same rows written in bare transactions.
+"""Approvals and payments a second through the API, against the same rows written in bare
+transactions.
 
     python -m benchmarks.payments [payments]
 
-Both run on the same throw-away PostgreSQL, eight at once, one after the other. The bare baseline writes the rows that
-an approval and a confirmation write (business, entry, postings, audit, outbox, stored answer), and checks nothing.
+Both run on the same throw-away PostgreSQL, eight at once, one after the other. The bare baseline
+writes the rows that an approval and a confirmation write (business, entry, postings, audit, outbox,
+stored answer), and checks nothing.
 """
 
 import asyncio
@@ -50,7 +52,10 @@ async def through_the_api(office: Office, count: int) -> tuple[float, float, flo
         assert answer.status_code == 200, answer.text
 
     approvals = await all_of(approve, grants)
-    payments = [(await office.scheduled({"id": grant, "amount": {"amount": "10.00"}}, payee))["id"] for grant in grants]
+    payments = [
+        (await office.scheduled({"id": grant, "amount": {"amount": "10.00"}}, payee))["id"]
+        for grant in grants
+    ]
 
     async def release(payment: str) -> None:
         answer = await office.post(f"/v1/payments/{payment}/release", {}, by=RELEASER, version=1)
@@ -69,7 +74,9 @@ async def through_the_api(office: Office, count: int) -> tuple[float, float, flo
 
 
 async def bare(url: str, count: int) -> float:
-    """The same rows, written without any check: a transaction each, as few statements as there are tables."""
+    """The same rows, written without any check: a transaction each, as few statements as there are
+    tables.
+    """
     pool = await asyncpg.create_pool(url, min_size=AT_ONCE, max_size=AT_ONCE)
     budget = await pool.fetchval("SELECT id FROM budget LIMIT 1")
     grants = [row[0] for row in await pool.fetch("SELECT id FROM assistance_grant LIMIT $1", count)]
@@ -88,7 +95,8 @@ async def bare(url: str, count: int) -> float:
             )
             await connection.execute("SELECT 1 FROM budget WHERE id = $1 FOR UPDATE", budget)
             await connection.execute(
-                "UPDATE assistance_grant SET version = version + 1, updated_at = now() WHERE id = $1", UUID(grant)
+                "UPDATE assistance_grant SET version = version + 1, updated_at = now() WHERE id = $1",
+                UUID(grant),
             )
             await connection.execute(
                 "INSERT INTO journal_entry (id, budget_id, kind, grant_id) VALUES ($1, $2, 'bare', $3)",
@@ -124,7 +132,9 @@ async def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 200
     folder = Path(tempfile.mkdtemp(prefix="homeward-benchmark-"))
     folder.chmod(0o711)  # noqa: ASYNC240 - nothing else runs yet
-    server = EmbeddedPostgres(folder / "data", free_port(), password=secrets.token_hex(), log=folder / "log")
+    server = EmbeddedPostgres(
+        folder / "data", free_port(), password=secrets.token_hex(), log=folder / "log"
+    )
     try:
         server.start()
         database = await Databases(server.url()).new("grants")
@@ -136,7 +146,11 @@ async def main() -> None:
         shutil.rmtree(folder, ignore_errors=True)
     print(f"load {os.getloadavg()[0]:.1f}, {count} of each, {AT_ONCE} at once, fsync on")
     print(f"bare transactions of the same rows  {baseline:8.0f}/s")
-    for name, rate in (("approvals", approvals), ("releases", releases), ("confirmations", confirmations)):
+    for name, rate in (
+        ("approvals", approvals),
+        ("releases", releases),
+        ("confirmations", confirmations),
+    ):
         print(f"{name:34}  {rate:8.0f}/s   1 : {baseline / rate:.1f}")
 
 

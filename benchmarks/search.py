@@ -2,17 +2,20 @@
 
     python -m benchmarks.search [--people 1000000] [--queries 40] [--keep FOLDER]
 
-People are made up from some hundred given names and some thousand family names, a few of them common and most rare, as
-in life; everybody is written in Latin letters as one of four host countries hears them, every other one in Arabic
-letters too. They are looked for in the ways of a case worker, by callers who know of 2,000 to a million of them, all in
-a shuffled order; names as another country would write them. Everything that a request does is measured, with its
-transaction and its audit row; the bare baseline is one row read by its key the same way.
+People are made up from some hundred given names and some thousand family names, a few of them
+common and most rare, as in life; everybody is written in Latin letters as one of four host
+countries hears them, every other one in Arabic letters too. They are looked for in the ways of a
+case worker, by callers who know of 2,000 to a million of them, all in a shuffled order; names as
+another country would write them. Everything that a request does is measured, with its transaction
+and its audit row; the bare baseline is one row read by its key the same way.
 
-How often the one who is sought is on the page, and among its first ten, is counted where a page can hold everybody whom
-the caller knows of and who bears those names in the civil register; elsewhere no order of theirs could be right.
+How often the one who is sought is on the page, and among its first ten, is counted where a page can
+hold everybody whom the caller knows of and who bears those names in the civil register; elsewhere
+no order of theirs could be right.
 """
 
-# ruff: noqa: RUF001, SIM905 - names in Arabic letters are what this is about; a list of words reads best as words
+# ruff: noqa: RUF001, SIM905 - names in Arabic letters are what this is about; a list of words reads
+# best as words
 
 import argparse
 import asyncio
@@ -42,12 +45,13 @@ import uvloop
 from sqlalchemy import column, func, select, table
 
 from benchmarks.duplicates import FAMILIES, GIVEN, STYLES, latin
-from chassis.access import Role, participation
 from cli.embedded import EmbeddedPostgres, free_port
+from participation.access import Role, participation
 from services.cases.models import Returnee
-from services.cases.returnees import duplicates, lookup, matching
-from services.cases.returnees.schemas import Birth, Person, Precision
-from services.cases.returnees.service import FOUND_BY
+from services.cases.people.matching import duplicates, likeness
+from services.cases.people.returnees.schemas import Birth, Person, Precision
+from services.cases.people.returnees.service import FOUND_BY
+from services.cases.people.search import lookup
 from tests.cases.house import House, running
 from tests.conftest import Databases
 
@@ -59,15 +63,24 @@ PARTS = ("given", "father", "grandfather", "family")
 CHUNK = 20_000
 SPELLINGS = 6
 CONSONANTS = "بتجحخدرزسشصطعغفقكلمنه"
-PARTNERS = (("iom-iraq", 0.40), ("partner-two", 0.57), ("partner-three", 0.028), ("small-ngo", 0.002))
+PARTNERS = (
+    ("iom-iraq", 0.40),
+    ("partner-two", 0.57),
+    ("partner-three", 0.028),
+    ("small-ngo", 0.002),
+)
 REFERRER = "fedasil"
-LIMITS = list(zip([name for name, _ in PARTNERS], accumulate(part for _, part in PARTNERS), strict=True))
+LIMITS = list(
+    zip([name for name, _ in PARTNERS], accumulate(part for _, part in PARTNERS), strict=True)
+)
 SCATTER = 2_654_435_761
 CALLERS = ("frontex", "iom-iraq", "partner-three", "small-ngo")
 """The programme's office, which knows of everybody, and three of the partners."""
 SHOWN, FIRST, WARMING = 20, 10, 100
 REFERRAL = ("voluntary", "IRQ", "partner", "none", "{}", b"")
-REGISTER = table("register", *map(column, ("id", "given", "father", "grandfather", "family", "born")))
+REGISTER = table(
+    "register", *map(column, ("id", "given", "father", "grandfather", "family", "born"))
+)
 REFERRED = 10
 """One of so many has a referral of their own here."""
 SETTINGS = {"shared_buffers": "2GB", "max_wal_size": "8GB"}
@@ -84,13 +97,18 @@ class Vocabulary:
 
     def __init__(self, chance: random.Random) -> None:
         made = {
-            "".join(chance.choice(CONSONANTS) + chance.choice(("", "", "ا", "ي", "و")) for _ in range(3))
+            "".join(
+                chance.choice(CONSONANTS) + chance.choice(("", "", "ا", "ي", "و")) for _ in range(3)
+            )
             for _ in range(700)
         }
         rare = sorted(made)
         self.male = [*COMMON, *GIVEN["male"], *rare[:300]]
         self.female = [*GIVEN["female"], *rare[300:500]]
-        roots = {"".join(chance.choice(CONSONANTS) for _ in range(chance.choice((3, 3, 4)))) for _ in range(5000)}
+        roots = {
+            "".join(chance.choice(CONSONANTS) for _ in range(chance.choice((3, 3, 4))))
+            for _ in range(5000)
+        }
         self.family = [*FAMILIES, *("ال" + root + "ي" for root in sorted(roots))]
         self._weights = {
             id(names): list(accumulate(1 / (place + 3) for place in range(len(names))))
@@ -152,9 +170,16 @@ def people(number: int, start: int) -> Iterator[Somebody]:
 
 
 def row_of(somebody: Somebody) -> tuple[Any, ...]:
-    """Their row. Of every third only the year of birth is known; every other one is written in Arabic letters too."""
-    written = [("Latn", somebody.written), *([("Arab", somebody.parts)] if somebody.place % 2 else [])]
-    names = [SimpleNamespace(parts=each, **dict(zip(PARTS, each, strict=True))) for _, each in written]
+    """Their row. Of every third only the year of birth is known; every other one is written in
+    Arabic letters too.
+    """
+    written = [
+        ("Latn", somebody.written),
+        *([("Arab", somebody.parts)] if somebody.place % 2 else []),
+    ]
+    names = [
+        SimpleNamespace(parts=each, **dict(zip(PARTS, each, strict=True))) for _, each in written
+    ]
     precision = Precision.DAY if somebody.place % 3 else Precision.YEAR
     day = somebody.born if somebody.place % 3 else somebody.born.replace(month=7, day=1)
     document = {"kind": "passport", "number": somebody.number, "issuer": "IRQ", "expires": None}
@@ -172,7 +197,9 @@ def row_of(somebody: Somebody) -> tuple[Any, ...]:
     return (
         somebody.id,
         1,
-        json.dumps([{"script": script} | dict(zip(PARTS, each, strict=True)) for script, each in written]),
+        json.dumps(
+            [{"script": script} | dict(zip(PARTS, each, strict=True)) for script, each in written]
+        ),
         "unknown",
         day,
         precision.value,
@@ -182,7 +209,7 @@ def row_of(somebody: Somebody) -> tuple[Any, ...]:
         json.dumps([contact]),
         "[]",
         lookup.terms(entry),
-        matching.keys(entry),
+        likeness.keys(entry),
         FOUND_BY,
         [*filter(None, [partner_of(somebody)]), REFERRER],
     )
@@ -204,7 +231,9 @@ def chunk(start_and_number: tuple[int, int]) -> tuple[list[tuple[Any, ...]], lis
     """Rows of a chunk, and how the civil register names them, for a worker process."""
     start, number = start_and_number
     everybody = list(people(number, start))
-    return [row_of(each) for each in everybody], [(each.id, *each.parts, each.born) for each in everybody]
+    return [row_of(each) for each in everybody], [
+        (each.id, *each.parts, each.born) for each in everybody
+    ]
 
 
 async def load(url: str, number: int) -> None:
@@ -212,7 +241,9 @@ async def load(url: str, number: int) -> None:
     begun = time.perf_counter()
     connection = await asyncpg.connect(url.replace("+asyncpg", ""))
     try:
-        await connection.execute("SET session_replication_role = replica")  # foreign keys hold by the way it is made
+        await connection.execute(
+            "SET session_replication_role = replica"
+        )  # foreign keys hold by the way it is made
         await connection.execute(
             "CREATE TABLE register (id uuid, given text, father text, grandfather text, family text, born date)"
         )
@@ -234,9 +265,13 @@ async def load(url: str, number: int) -> None:
         await connection.execute("CREATE INDEX ON register (given, family)")
         await connection.execute("CREATE INDEX ON register (given, born)")
         words = await connection.fetch(
-            "SELECT DISTINCT term FROM returnee, unnest(terms) AS term WHERE starts_with(term, $1)", lookup.SPELLED
+            "SELECT DISTINCT term FROM returnee, unnest(terms) AS term WHERE starts_with(term, $1)",
+            lookup.SPELLED,
         )
-        known = [(word.spelled, sorted(word.keys)) for word in lookup.spellings(row["term"] for row in words)]
+        known = [
+            (word.spelled, sorted(word.keys))
+            for word in lookup.spellings(row["term"] for row in words)
+        ]
         await connection.copy_records_to_table("name_word", records=known, columns=("word", "keys"))
         await connection.execute(
             "INSERT INTO participation (subject_id, role, organisation) "
@@ -249,11 +284,14 @@ async def load(url: str, number: int) -> None:
             str(Role.PROGRAMME),
             "eurp",
         )
-        referred = [(Somebody(place, ("",) * 4, "", (), date.min)) for place in range(0, number, REFERRED)]
+        referred = [
+            (Somebody(place, ("",) * 4, "", (), date.min)) for place in range(0, number, REFERRED)
+        ]
         await connection.copy_records_to_table(
             "referral",
             records=[
-                (each.id, 1, "submitted", each.reference, *[REFERRER] * 2, 1, "eurp", 1, *REFERRAL) for each in referred
+                (each.id, 1, "submitted", each.reference, *[REFERRER] * 2, 1, "eurp", 1, *REFERRAL)
+                for each in referred
             ],
             columns="id version state external_reference sender submitter revision programme programme_version "
             "return_kind country_of_return decider needs_priority content digest".split(),
@@ -264,15 +302,21 @@ async def load(url: str, number: int) -> None:
             columns=("referral_id", "index", "returnee_id"),
         )
         await connection.execute("VACUUM ANALYZE")
-        size = await connection.fetchval("SELECT pg_size_pretty(pg_database_size(current_database()))")
+        size = await connection.fetchval(
+            "SELECT pg_size_pretty(pg_database_size(current_database()))"
+        )
     finally:
         await connection.close()
     done = time.perf_counter()
-    print(f"{number} people, {len(known)} words, {size}: made in {made - begun:.0f} s, indexed in {done - made:.0f} s")
+    print(
+        f"{number} people, {len(known)} words, {size}: made in {made - begun:.0f} s, indexed in {done - made:.0f} s"
+    )
 
 
 def elsewhere(somebody: Somebody, parts: str, chance: random.Random) -> str:
-    """Some of somebody's names in another country's letters, or in Arabic ones where they are written so too."""
+    """Some of somebody's names in another country's letters, or in Arabic ones where they are
+    written so too.
+    """
     wanted = [somebody.parts[PARTS.index(part)] for part in parts.split()]
     if chance.random() < 0.25:
         return " ".join(wanted)
@@ -287,9 +331,15 @@ def here(somebody: Somebody, part: str) -> str:
 
 def wrong(word: str, chance: random.Random) -> str:
     """A word with one consonant replaced, the first excepted."""
-    places = [place for place, letter in enumerate(word) if place and letter not in "aeiouy"] or [len(word) - 1]
+    places = [place for place, letter in enumerate(word) if place and letter not in "aeiouy"] or [
+        len(word) - 1
+    ]
     place = chance.choice(places)
-    return word[:place] + chance.choice([each for each in "bdfklmnrst" if each != word[place]]) + word[place + 1 :]
+    return (
+        word[:place]
+        + chance.choice([each for each in "bdfklmnrst" if each != word[place]])
+        + word[place + 1 :]
+    )
 
 
 Typed = Callable[[Somebody, random.Random], str]
@@ -297,7 +347,10 @@ KINDS: dict[str, tuple[Typed, str]] = {
     "a given name, elsewhere": (lambda s, c: elsewhere(s, "given", c), "given"),
     "a family name, elsewhere": (lambda s, c: elsewhere(s, "family", c), "family"),
     "two names, elsewhere": (lambda s, c: elsewhere(s, "given family", c), "given family"),
-    "three names, elsewhere": (lambda s, c: elsewhere(s, "given father family", c), "given father family"),
+    "three names, elsewhere": (
+        lambda s, c: elsewhere(s, "given father family", c),
+        "given father family",
+    ),
     "two names, elsewhere, and the year": (
         lambda s, c: f"{elsewhere(s, 'given family', c)} {s.born.year}",
         "given family year",
@@ -307,15 +360,23 @@ KINDS: dict[str, tuple[Typed, str]] = {
         "given born",
     ),
     "a family name, a wrong consonant": (lambda s, c: wrong(here(s, "family"), c), "family"),
-    "two names, a wrong consonant": (lambda s, c: f"{here(s, 'given')} {wrong(here(s, 'family'), c)}", "given family"),
+    "two names, a wrong consonant": (
+        lambda s, c: f"{here(s, 'given')} {wrong(here(s, 'family'), c)}",
+        "given family",
+    ),
     "three letters of a name": (lambda s, _: here(s, "family")[:3], ""),
     "four letters of a name": (lambda s, _: here(s, "family")[:4], ""),
-    "a name, four letters of another": (lambda s, _: f"{here(s, 'given')} {here(s, 'family')[:4]}", ""),
+    "a name, four letters of another": (
+        lambda s, _: f"{here(s, 'given')} {here(s, 'family')[:4]}",
+        "",
+    ),
     "a document": (lambda s, _: s.number, "id"),
     "a phone": (lambda s, _: f"0{s.phone[4:7]} {s.phone[7:10]} {s.phone[10:]}", "id"),
     "a reference": (lambda s, _: s.reference, "id"),
 }
-"""What is typed, and who agrees with it: whom the register gives the same of these; or whose names begin so."""
+"""What is typed, and who agrees with it: whom the register gives the same of these; or whose names
+begin so.
+"""
 ONE_NAME = frozenset({"given", "family"})
 
 
@@ -330,7 +391,11 @@ class Samples:
     def line(self, name: str) -> str:
         """The figures in a line."""
         cuts = statistics.quantiles(self.took, n=100, method="inclusive")
-        shares = f"  found {share(self.found)}, in the first ten {share(self.first)}" if self.found else ""
+        shares = (
+            f"  found {share(self.found)}, in the first ten {share(self.first)}"
+            if self.found
+            else ""
+        )
         return f"{name:40} p50 {cuts[49]:6.1f}   p99 {cuts[98]:6.1f}   most {max(self.took):6.1f} ms{shares}"
 
 
@@ -383,7 +448,8 @@ class Searches:
     async def right(
         self, somebody: Somebody, known: str, who: str, q: str, items: list[dict[str, Any]]
     ) -> list[bool] | None:
-        """Who of those on the page is right: the one who is sought, or for one word whoever bears it.
+        """Who of those on the page is right: the one who is sought, or for one word whoever bears
+        it.
 
         None where more of those whom the caller knows of agree than a page can hold.
         """
@@ -395,24 +461,33 @@ class Searches:
             "year": func.extract("year", REGISTER.c.born) == somebody.born.year,
         }
         given |= {"born": REGISTER.c.born == somebody.born}
-        given |= {part: REGISTER.c[part] == value for part, value in zip(PARTS, somebody.parts, strict=True)}
+        given |= {
+            part: REGISTER.c[part] == value
+            for part, value in zip(PARTS, somebody.parts, strict=True)
+        }
         agree = select(REGISTER.c.id).where(*(given[each] for each in known.split()))
         async with self.house.homeward.database.transaction() as session:
             if known in ONE_NAME:
                 ids = [UUID(item["id"]) for item in items]
                 alike = set(await session.scalars(agree.where(REGISTER.c.id.in_(ids))))
                 return [each in alike for each in ids]
-            known_of = agree.join(participation, participation.c.subject_id == REGISTER.c.id).where(mine)
+            known_of = agree.join(participation, participation.c.subject_id == REGISTER.c.id).where(
+                mine
+            )
             alike = set(await session.scalars(known_of.limit(SHOWN + 1)))
         if len(alike) > SHOWN:
             return None
         return [item["id"] == str(somebody.id) for item in items]
 
     async def alike(self) -> None:
-        """Possible duplicates of somebody who is referred again, by another country and without papers."""
+        """Possible duplicates of somebody who is referred again, by another country and without
+        papers.
+        """
         somebody = self.chance.choice(self.seen["frontex"])
         style = self.chance.choice([each for each in sorted(STYLES) if each != somebody.style])
-        name = dict(zip(PARTS, (p and latin(p, style, self.chance) for p in somebody.parts), strict=True))
+        name = dict(
+            zip(PARTS, (p and latin(p, style, self.chance) for p in somebody.parts), strict=True)
+        )
         person = Person.model_validate(
             {
                 "names": [{"script": "Latn"} | name],
@@ -432,7 +507,12 @@ class Searches:
 
 def begins(q: str, names: list[dict[str, str]]) -> bool:
     """Whether each word begins one of somebody's names."""
-    own = [word for name in names for part in PARTS for word in name[part].lower().replace("-", " ").split()]
+    own = [
+        word
+        for name in names
+        for part in PARTS
+        for word in name[part].lower().replace("-", " ").split()
+    ]
     own += [word.removeprefix("al") for word in own]
     return all(any(each.startswith(word) for each in own) for word in q.lower().split())
 
@@ -463,9 +543,17 @@ async def measure(house: House, number: int, queries: int) -> None:
     for work in works:
         await work()
     cpu = (time.process_time() - cpu) / len(works) * 1000
-    for name in ("a row by its key", *KINDS, *CALLERS, "all searches", "possible duplicates of a person"):
+    for name in (
+        "a row by its key",
+        *KINDS,
+        *CALLERS,
+        "all searches",
+        "possible duplicates of a person",
+    ):
         print(searches.samples[name].line(name))
-    print(f"processor time of the application and its client: {cpu:.1f} ms each; load average {os.getloadavg()[0]:.1f}")
+    print(
+        f"processor time of the application and its client: {cpu:.1f} ms each; load average {os.getloadavg()[0]:.1f}"
+    )
 
 
 async def run(databases: Databases, folder: Path, number: int, queries: int) -> None:
@@ -484,7 +572,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--people", type=int, default=1_000_000)
     parser.add_argument("--queries", type=int, default=40, help="of each kind by each caller")
-    parser.add_argument("--keep", type=Path, help="a folder where the data stay, to be measured again")
+    parser.add_argument(
+        "--keep", type=Path, help="a folder where the data stay, to be measured again"
+    )
     given = parser.parse_args()
     folder = given.keep or Path(tempfile.mkdtemp(prefix="homeward-benchmark-"))
     folder.mkdir(exist_ok=True)
@@ -502,7 +592,9 @@ def main() -> None:
     )
     try:
         server.start()
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as the application is served
+        with asyncio.Runner(
+            loop_factory=uvloop.new_event_loop
+        ) as runner:  # as the application is served
             runner.run(run(Databases(server.url()), folder, given.people, given.queries))
     finally:
         if given.keep:

@@ -2,9 +2,10 @@
 
     python -m benchmarks.sync [--entries 1000] [--logs 5] [--profile]
 
-Reception is called in process on an embedded PostgreSQL of its own; each log is of passengers of a charter whom no
-referral names, so that each of them also gets an id. Afterwards the rows that came of a log are read, deleted, and
-written again in one transaction by executemany. Figures of two runs on one machine compare.
+Reception is called in process on an embedded PostgreSQL of its own; each log is of passengers of a
+charter whom no referral names, so that each of them also gets an id. Afterwards the rows that came
+of a log are read, deleted, and written again in one transaction by executemany. Figures of two runs
+on one machine compare.
 """
 
 import argparse
@@ -105,14 +106,20 @@ async def bare(admin: asyncpg.Connection) -> tuple[float, int]:
         columns = [row["column_name"] for row in await admin.fetch(columns_of, table)]
         rows = await admin.fetch(f"SELECT {', '.join(columns)} FROM {table}")
         found[table] = (columns, [tuple(row) for row in rows])
-    arrivals = [tuple(row) for row in await admin.fetch("SELECT id, met_at, arrived_on FROM arrival")]
+    arrivals = [
+        tuple(row) for row in await admin.fetch("SELECT id, met_at, arrived_on FROM arrival")
+    ]
     await empty(admin)
     begun = time.perf_counter()
     async with admin.transaction():
         for table, (columns, rows) in found.items():
             marks = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
-            await admin.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows)
-        change = "UPDATE arrival SET met_at = $2, arrived_on = $3, version = version + 1 WHERE id = $1"
+            await admin.executemany(
+                f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", rows
+            )
+        change = (
+            "UPDATE arrival SET met_at = $2, arrived_on = $3, version = version + 1 WHERE id = $1"
+        )
         await admin.executemany(change, arrivals)
     took = (time.perf_counter() - begun) * 1000
     return took, sum(len(rows) for _, rows in found.values()) + len(arrivals)
@@ -120,7 +127,9 @@ async def bare(admin: asyncpg.Connection) -> tuple[float, int]:
 
 async def main(folder: Path, entries: int, logs: int, *, profile: bool) -> None:
     """Measure and print."""
-    server = EmbeddedPostgres(folder / "data", free_port(), password="benchmark", log=folder / "log", durable=False)
+    server = EmbeddedPostgres(
+        folder / "data", free_port(), password="benchmark", log=folder / "log", durable=False
+    )
     try:
         server.start()
         fresh = await Databases(server.url()).new("reception")
@@ -146,11 +155,15 @@ async def main(folder: Path, entries: int, logs: int, *, profile: bool) -> None:
                 await admin.execute("TRUNCATE arrival CASCADE")
             await admin.close()
         per = 1000 / entries
-        print(f"{rows} rows for {entries} entries; milliseconds per 1,000 entries, median of {logs} logs")
+        print(
+            f"{rows} rows for {entries} entries; milliseconds per 1,000 entries, median of {logs} logs"
+        )
         print(f"applied                 {statistics.median(taken) * per:7.0f}")
         print(f"sent again              {statistics.median(again) * per:7.0f}")
         print(f"the same rows, bare     {statistics.median(written) * per:7.0f}")
-        print(f"applied : bare          {statistics.median(taken) / statistics.median(written):7.1f}")
+        print(
+            f"applied : bare          {statistics.median(taken) / statistics.median(written):7.1f}"
+        )
     finally:
         server.kill()
 

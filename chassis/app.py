@@ -1,4 +1,6 @@
-"""A service as one object, and what is made of it: the HTTP application, and the worker beside or apart from it."""
+"""A service as one object, and what is made of it: the HTTP application, and the worker beside or
+apart from it.
+"""
 
 import asyncio
 import time
@@ -21,7 +23,6 @@ from starlette.exceptions import HTTPException
 
 from chassis import audit, errors, idempotency
 from chassis.auth import Authenticator, FetchKeys, fetch_keys_over_http
-from chassis.beneficiaries import OWNER
 from chassis.consumer import BatchHandler, Consumer, Handlers
 from chassis.crypto import Keyring
 from chassis.db import Database, Session, is_outage, now
@@ -29,7 +30,6 @@ from chassis.errors import NOT_CAUGHT_UP, FieldError, Problem
 from chassis.events import EventData
 from chassis.feed import feed_of, feed_router
 from chassis.health import Check, database_answers, health_router
-from chassis.holdings import Holdings, holdings_router
 from chassis.http import CallFailed, ServiceClient
 from chassis.inbox import heard_until, waits_for
 from chassis.jobs import JobKind, JobRunner, Payload
@@ -70,7 +70,8 @@ class Service:
         lifespan: What else starts and stops with the application.
         middleware: Wraps the application, outermost last.
         needs: Settings that may be left out elsewhere, and without which it does not start.
-        holdings: What its tables hold about a person, for their export; None where the gateway does not ask it.
+        knows_people_from: The service whose events its projection of people is made of; None for
+            a service that has no such projection.
     """
 
     name: str
@@ -88,7 +89,7 @@ class Service:
     lifespan: Callable[[FastAPI], AsyncIterator[None]] | None = None
     middleware: Sequence[Callable[[Any], Any]] = ()
     needs: Sequence[str] = ()
-    holdings: Holdings | None = None
+    knows_people_from: str | None = None
 
     @property
     def consumes(self) -> tuple[str, ...]:
@@ -97,14 +98,17 @@ class Service:
 
 
 class Homeward:
-    """What the routes of an application find at `app.state.homeward`; see `chassis.routing.Surroundings`.
+    """What the routes of an application find at `app.state.homeward`; see
+    `chassis.routing.Surroundings`.
 
     Raises:
         ValueError: A setting is missing without which the service does not start.
     """
 
     def __init__(self, service: Service, settings: Settings) -> None:
-        missing = [f"HOMEWARD_{name.upper()}" for name in service.needs if getattr(settings, name) is None]
+        missing = [
+            f"HOMEWARD_{name.upper()}" for name in service.needs if getattr(settings, name) is None
+        ]
         if missing:
             raise ValueError(f"{service.name} needs {', '.join(missing)}")
         self.service = service
@@ -112,7 +116,11 @@ class Homeward:
         self.database = Database.from_settings(settings, f"homeward-{service.name}")
         self.keyring = Keyring.from_settings(settings)
         self.client = ServiceClient(settings)
-        fetch = service.fetch_keys(settings, self.database) if service.fetch_keys else fetch_keys_over_http
+        fetch = (
+            service.fetch_keys(settings, self.database)
+            if service.fetch_keys
+            else fetch_keys_over_http
+        )
         self.authenticator = Authenticator(settings, fetch)
         self.listeners = Listeners(settings.streams_per_client)
         self.answer_retention = timedelta(hours=settings.idempotency_retention_hours)
@@ -126,25 +134,30 @@ class Homeward:
         Raises:
             Problem: 503 `not-caught-up`: two seconds were not enough.
         """
+        owner = self.service.knows_people_from
+        if owner is None:
+            return
         async with self.database.transaction() as session:
             asked_at = (await session.execute(select(now()))).scalar_one()
         deadline = time.monotonic() + CATCH_UP_SECONDS
         while time.monotonic() < deadline:
-            if not await self._heard_since(asked_at):
+            if not await self._heard_since(owner, asked_at):
                 await asyncio.sleep(CATCH_UP_POLL_SECONDS)
                 continue
             async with self.database.transaction() as session:
-                if not await waits_for(session, OWNER, returnee_id):
+                if not await waits_for(session, owner, returnee_id):
                     return
             await asyncio.sleep(CATCH_UP_POLL_SECONDS)
         raise Problem(NOT_CAUGHT_UP, headers={"Retry-After": "2"})
 
-    async def _heard_since(self, moment: datetime) -> bool:
-        """Whether all is received that the owner had said by then; the database is asked as often as if one waited."""
+    async def _heard_since(self, owner: str, moment: datetime) -> bool:
+        """Whether all is received that the owner had said by then; the database is asked as often
+        as if one waited.
+        """
         async with self._hearing:
             if time.monotonic() - self._listened >= CATCH_UP_POLL_SECONDS:
                 async with self.database.transaction() as session:
-                    self._heard_until = await heard_until(session, OWNER)
+                    self._heard_until = await heard_until(session, owner)
                 self._listened = time.monotonic()
             return self._heard_until is not None and self._heard_until >= moment
 
@@ -157,7 +170,9 @@ class Homeward:
                 )
             except CallFailed as error:
                 log.warning("revocations could not be polled", status=error.status)
-            except Exception:  # whatever it was: who no longer looks would accept revoked clients for ever
+            except (
+                Exception
+            ):  # whatever it was: who no longer looks would accept revoked clients for ever
                 log.exception("revocations could not be polled")
             await asyncio.sleep(REVOCATIONS_EVERY_SECONDS)
 
@@ -177,7 +192,9 @@ class Worker:
         client: For calls to other services.
     """
 
-    def __init__(self, service: Service, settings: Settings, database: Database, client: ServiceClient) -> None:
+    def __init__(
+        self, service: Service, settings: Settings, database: Database, client: ServiceClient
+    ) -> None:
         self.service = service
         self._parts: dict[str, Callable[[], Awaitable[None]]] = {}
         if service.publishes:
@@ -269,8 +286,6 @@ def create_app(service: Service, settings: Settings, *, with_worker: bool = Fals
     app.include_router(health_router(checks))
     if service.publishes:
         app.include_router(feed_router(service.name))
-    if service.holdings is not None:
-        app.include_router(holdings_router(service.name, service.metadata, service.holdings))
     for router in service.routers:
         app.include_router(router)
     app.add_exception_handler(Problem, _problem)
@@ -295,7 +310,9 @@ async def _stop(tasks: Sequence[asyncio.Task[None]]) -> None:
 
 def _answer(request: Request, problem: Problem) -> JSONResponse:
     document = problem.document(getattr(request.state, "request_id", None))
-    return JSONResponse(document, problem.kind.status, problem.headers, media_type=PROBLEM_MEDIA_TYPE)
+    return JSONResponse(
+        document, problem.kind.status, problem.headers, media_type=PROBLEM_MEDIA_TYPE
+    )
 
 
 async def _problem(request: Request, error: Exception) -> JSONResponse:

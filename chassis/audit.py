@@ -1,9 +1,9 @@
 """The audit trail: who changed what and who read whose identity, sealed so that tampering shows.
 
-A row is written in the transaction of what it records, and waits for nobody. A job seals the rows that have arrived
-since: a keyed digest over them and over the seal before. Whoever can write the database but does not have the key
-cannot change or remove a sealed row without `homeward audit verify` saying so. The newest seal also goes to the log,
-so that cutting off the end shows too.
+A row is written in the transaction of what it records, and waits for nobody. A job seals the rows
+that have arrived since: a keyed digest over them and over the seal before. Whoever can write the
+database but does not have the key cannot change or remove a sealed row without `homeward audit
+verify` saying so. The newest seal also goes to the log, so that cutting off the end shows too.
 """
 
 import base64
@@ -41,7 +41,9 @@ from chassis.settings import DEVELOPMENT_KEY_PREFIX
 SEAL_EVERY = timedelta(seconds=2)
 SEAL_AT_MOST = 5000
 LATE = timedelta(hours=1)
-"""A transaction may commit an audit row this long after the row's time; afterwards it would stay unsealed and show."""
+"""A transaction may commit an audit row this long after the row's time; afterwards it would stay
+unsealed and show.
+"""
 SEAL_LOCK = 0x5EA1
 
 log = structlog.get_logger("homeward.audit")
@@ -58,7 +60,9 @@ audit = Table(
     Column("action", Text, nullable=False),
     Column("resource", Text, nullable=False),
     Column("resource_id", Text, nullable=False),
-    Column("details", JSONB, nullable=False, comment="codes and ids, never what identifies a person"),
+    Column(
+        "details", JSONB, nullable=False, comment="codes and ids, never what identifies a person"
+    ),
     Index("ix_audit_resource", "resource", "resource_id", "at"),
     Index("ix_audit_at", "at"),
 )
@@ -134,13 +138,19 @@ def _digest(key: bytes, previous: bytes, rows: list[Row[Any]]) -> bytes:
 def audit_key(secret: SecretStr) -> bytes:
     """The sealing key from the settings: base64, or in development any words after `dev-`."""
     value = secret.get_secret_value()
-    return value.encode() if value.startswith(DEVELOPMENT_KEY_PREFIX) else base64.b64decode(value, validate=True)
+    return (
+        value.encode()
+        if value.startswith(DEVELOPMENT_KEY_PREFIX)
+        else base64.b64decode(value, validate=True)
+    )
 
 
 async def seal(session: Session, key: bytes) -> int:
     """Seal what has arrived since, after an outage in several seals; how many rows."""
     await session.execute(select(func.pg_advisory_xact_lock(SEAL_LOCK)))
-    last = (await session.execute(select(audit_seal).order_by(audit_seal.c.number.desc()).limit(1))).first()
+    last = (
+        await session.execute(select(audit_seal).order_by(audit_seal.c.number.desc()).limit(1))
+    ).first()
     waiting = (
         select(audit)
         .outerjoin(audit_sealed, audit_sealed.c.audit_id == audit.c.id)
@@ -155,7 +165,9 @@ async def seal(session: Session, key: bytes) -> int:
     while rows := list(await session.execute(waiting)):
         number, previous = number + 1, _digest(key, previous, rows)
         await session.execute(insert(audit_seal).values(number=number, digest=previous))
-        await session.execute(insert(audit_sealed), [{"audit_id": row.id, "number": number} for row in rows])
+        await session.execute(
+            insert(audit_sealed), [{"audit_id": row.id, "number": number} for row in rows]
+        )
         log.info("audit sealed", number=number, rows=len(rows), digest=previous.hex())
         sealed += len(rows)
     return sealed
@@ -194,7 +206,9 @@ async def verify(session: Session, key: bytes) -> Verdict:
         rows = list(await session.execute(of_seal))
         if not hmac.compare_digest(_digest(key, previous, rows), sealed.digest):
             span = f"{rows[0].id} to {rows[-1].id}" if rows else "none left"
-            verdict.problems.append(f"seal {sealed.number} does not hold: a row was changed or removed ({span})")
+            verdict.problems.append(
+                f"seal {sealed.number} does not hold: a row was changed or removed ({span})"
+            )
         previous = sealed.digest
         verdict.rows += len(rows)
         verdict.seals += 1

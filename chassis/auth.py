@@ -50,7 +50,8 @@ class Caller:
         kind: What the organisation does.
         scopes: What the client may do.
         programmes: Ids of the programmes that a programme office runs.
-        person: `<organisation>:<user id>` of the deciding person, if there is one. Four-eyes rules compare it.
+        person: `<organisation>:<user id>` of the deciding person, if there is one. Four-eyes rules
+            compare it.
         issued_at: UNIX time of the token; a revocation ends those of before it.
     """
 
@@ -68,7 +69,8 @@ class Caller:
         return self.kind is OrganisationKind.INTERNAL and INTERNAL in self.scopes
 
     def require(self, scope: str) -> None:
-        """Refuse a client without the scope; `internal` is worth nothing in the hands of anybody else.
+        """Refuse a client without the scope; `internal` is worth nothing in the hands of anybody
+        else.
 
         Raises:
             Problem: 403, naming the scope.
@@ -135,7 +137,11 @@ class KeySet:
             if not self._is_fresh(key_id) and time.monotonic() - self.tried_at > pause:
                 await self._fetch()
         if not self.keys:
-            raise Problem(BAD_GATEWAY, "the keys of the issuer cannot be fetched", headers={"Retry-After": "2"})
+            raise Problem(
+                BAD_GATEWAY,
+                "the keys of the issuer cannot be fetched",
+                headers={"Retry-After": "2"},
+            )
         return self.keys.get(key_id)
 
     def _is_fresh(self, key_id: str) -> bool:
@@ -145,22 +151,37 @@ class KeySet:
         self.tried_at = time.monotonic()
         try:
             document = await self.fetch(await self._locate() if self.discover else self.url)
-            self.keys = {key.key_id: key for key in jwt.PyJWKSet.from_dict(document).keys if key.key_id}
+            self.keys = {
+                key.key_id: key for key in jwt.PyJWKSet.from_dict(document).keys if key.key_id
+            }
             self.fetched_at = time.monotonic()
-        except (httpx.HTTPError, OSError, jwt.PyJWTError, LookupError, TypeError, ValueError) as error:
+        except (
+            httpx.HTTPError,
+            OSError,
+            jwt.PyJWTError,
+            LookupError,
+            TypeError,
+            ValueError,
+        ) as error:
             log.warning("the keys of an issuer could not be fetched", error=type(error).__name__)
 
     async def _locate(self) -> str:
         """Where an OpenID provider has its keys (OpenID Connect Discovery 1.0, section 4)."""
         document = await self.fetch(self.url.rstrip("/") + "/.well-known/openid-configuration")
         url = str(document["jwks_uri"])
-        if document["issuer"] != self.url or (self.url.startswith("https:") and not url.startswith("https:")):
-            raise ValueError("the provider speaks of another issuer, or of keys that anybody could have put there")
+        if document["issuer"] != self.url or (
+            self.url.startswith("https:") and not url.startswith("https:")
+        ):
+            raise ValueError(
+                "the provider speaks of another issuer, or of keys that anybody could have put there"
+            )
         return url
 
 
 class Revocations:
-    """Clients whose tokens of before a moment are no longer accepted. Kept up to date by polling the gateway."""
+    """Clients whose tokens of before a moment are no longer accepted. Kept up to date by polling
+    the gateway.
+    """
 
     def __init__(self) -> None:
         self.revoked_before: dict[str, float] = {}
@@ -195,7 +216,8 @@ class Authenticator:
         """Who is calling.
 
         Raises:
-            Problem: 401 for a token that does not hold, 403 for a person named without the right to.
+            Problem: 401 for a token that does not hold, 403 for a person named without the right
+                to.
         """
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
@@ -207,11 +229,14 @@ class Authenticator:
         caller.require(ACT_FOR_USERS)
         if not ACTOR_FORM.fullmatch(actor):
             raise Problem(
-                FORBIDDEN, f"{ACTOR_HEADER} is an opaque user id of letters, digits, dot, dash and underscore"
+                FORBIDDEN,
+                f"{ACTOR_HEADER} is an opaque user id of letters, digits, dot, dash and underscore",
             )
         person = f"{caller.organisation}:{actor}"
         if caller.person not in {None, person}:
-            raise Problem(FORBIDDEN, f"the token names its person; {ACTOR_HEADER} may name no other")
+            raise Problem(
+                FORBIDDEN, f"the token names its person; {ACTOR_HEADER} may name no other"
+            )
         return replace(caller, person=person)
 
     async def _claims(self, token: str) -> dict[str, Any]:
@@ -242,12 +267,18 @@ class Authenticator:
 
     def _caller(self, claims: Mapping[str, Any]) -> Caller:
         client_id = claims.get("client_id") or claims.get("azp") or claims.get("sub")
-        organisation, kind, programmes = claims.get("org"), claims.get("org_kind"), claims.get("programmes", ())
+        organisation, kind, programmes = (
+            claims.get("org"),
+            claims.get("org_kind"),
+            claims.get("programmes", ()),
+        )
         scopes = frozenset(str(claims.get("scope", "")).split())
         if claims["iss"] == self._external:
             known = self._represented.get(str(organisation))
             if known is None:
-                raise unauthenticated("the issuer of the token does not speak for that organisation here")
+                raise unauthenticated(
+                    "the issuer of the token does not speak for that organisation here"
+                )
             kind, programmes, scopes = known.kind, known.programmes, scopes & known.scopes
         if not client_id or not organisation or kind not in set(OrganisationKind):
             raise unauthenticated("the token does not name its client and organisation")

@@ -3,7 +3,13 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from chassis.errors import BAD_REQUEST, PRECONDITION_FAILED, PRECONDITION_REQUIRED, FieldError, Problem
+from chassis.errors import (
+    BAD_REQUEST,
+    PRECONDITION_FAILED,
+    PRECONDITION_REQUIRED,
+    FieldError,
+    Problem,
+)
 
 LONGEST = 255
 """Characters of `If-Match`; an ETag of ours has a few."""
@@ -36,7 +42,9 @@ class Precondition:
         """
         if_match = request.headers.get("if-match")
         if if_match is not None and len(if_match) > LONGEST:
-            error = FieldError(pointer="#header/If-Match", code="too_long", detail=f"at most {LONGEST} characters")
+            error = FieldError(
+                pointer="#header/If-Match", code="too_long", detail=f"at most {LONGEST} characters"
+            )
             raise Problem(BAD_REQUEST, errors=[error])
         return cls(if_match, request.headers.get("if-none-match"))
 
@@ -60,6 +68,8 @@ class Precondition:
         if version is None:
             holds = self._creates
         else:
-            holds = self._if_match is not None and etag(version) in [tag.strip() for tag in self._if_match.split(",")]
+            holds = self._if_match is not None and etag(version) in [
+                tag.strip() for tag in self._if_match.split(",")
+            ]
         if not holds:
             raise Problem(PRECONDITION_FAILED)

@@ -1,7 +1,9 @@
-"""The way of an event into a service: Kafka and the feeds in, one transaction a batch, in order for each subject.
+"""The way of an event into a service: Kafka and the feeds in, one transaction a batch, in order for
+each subject.
 
-What Kafka brings twice, late, in another order or not at all makes no difference: the inbox drops what was received, an
-event waits for the one before it about its subject, and the feed of the source fills what is missing.
+What Kafka brings twice, late, in another order or not at all makes no difference: the inbox drops
+what was received, an event waits for the one before it about its subject, and the feed of the
+source fills what is missing.
 """
 
 import asyncio
@@ -26,7 +28,16 @@ from sqlalchemy.exc import DBAPIError
 from chassis import inbox
 from chassis.db import Database, Session, is_outage, now, savepoint, sqlstate
 from chassis.errors import Problem
-from chassis.events import Envelope, Event, EventData, MalformedEvent, from_json, from_kafka, parse, topic_of
+from chassis.events import (
+    Envelope,
+    Event,
+    EventData,
+    MalformedEvent,
+    from_json,
+    from_kafka,
+    parse,
+    topic_of,
+)
 from chassis.feed import Feed, FeedPage, Head
 from chassis.http import CallFailed
 from chassis.inbox import Key
@@ -35,14 +46,20 @@ from chassis.settings import Settings
 
 BATCH = 500
 SESSION_MS = 6_000
-"""The least that Apache Kafka allows. The embedded broker lets the first member of a group wait for half of it."""
+"""The least that Apache Kafka allows. The embedded broker lets the first member of a group wait for
+half of it.
+"""
 POLL_MS = 200
 TICK_SECONDS = 0.5
 PAGES_AT_ONCE = 50
-"""What the feed is asked for in one round; the other sources and what waits have their turn in between."""
+"""What the feed is asked for in one round; the other sources and what waits have their turn in
+between.
+"""
 MEASURE_SECONDS = 5.0
 COMMIT_SECONDS = 2.0
-"""How often Kafka is told how far we are, and so how much it brings again after a kill; the inbox drops it."""
+"""How often Kafka is told how far we are, and so how much it brings again after a kill; the inbox
+drops it.
+"""
 GAP_SECONDS = 1.0
 SILENCE_SECONDS = 5.0
 """After this long without a head the feed is asked: Kafka may be away."""
@@ -58,12 +75,24 @@ MOST_LINKS = 100
 
 APPLIED = Counter("homeward_consumer_applied_total", "Events applied", ["service", "source"])
 LAG = Gauge(
-    "homeward_consumer_lag", "Positions between what is received and the head of a source", ["service", "source"]
+    "homeward_consumer_lag",
+    "Positions between what is received and the head of a source",
+    ["service", "source"],
 )
 PARKED = Gauge("homeward_consumer_parked", "Events that wait for another", ["service"])
-DEAD = Gauge("homeward_consumer_dead_letters", "Events that could not be applied and were not replayed", ["service"])
-WAITING = Gauge("homeward_consumer_oldest_parked_seconds", "How long the oldest parked event has waited", ["service"])
-FILLED = Counter("homeward_consumer_fed_total", "Events fetched from the feed of a source", ["service", "source"])
+DEAD = Gauge(
+    "homeward_consumer_dead_letters",
+    "Events that could not be applied and were not replayed",
+    ["service"],
+)
+WAITING = Gauge(
+    "homeward_consumer_oldest_parked_seconds",
+    "How long the oldest parked event has waited",
+    ["service"],
+)
+FILLED = Counter(
+    "homeward_consumer_fed_total", "Events fetched from the feed of a source", ["service", "source"]
+)
 
 log = structlog.get_logger("homeward.consumer")
 tracer = trace.get_tracer("homeward.consumer")
@@ -124,7 +153,9 @@ class Consumer:
         self.sources = sorted({*sources, *(model.service for model in handlers or {})})
         self._database = database
         self._settings = settings
-        self._handlers = {model.event_type: (model, handler) for model, handler in (handlers or {}).items()}
+        self._handlers = {
+            model.event_type: (model, handler) for model, handler in (handlers or {}).items()
+        }
         self._batch_handler = batch_handler
         self._feeds = feeds or {}
         self._busy = asyncio.Lock()
@@ -179,20 +210,28 @@ class Consumer:
             batches: dict[TopicPartition, list[ConsumerRecord[Any, Any]]]
             batches = await consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH)
             if not batches:
-                if not consumer.assignment():  # more replicas than partitions: silence is no sign of anything
+                if (
+                    not consumer.assignment()
+                ):  # more replicas than partitions: silence is no sign of anything
                     heard = time.monotonic()
                 continue
-            await self._until_possible(partial(self._take, [r for records in batches.values() for r in records]))
+            await self._until_possible(
+                partial(self._take, [r for records in batches.values() for r in records])
+            )
             heard = time.monotonic()
             try:
                 if heard - committed >= COMMIT_SECONDS:
                     committed = heard
                     await consumer.commit()
-                behind = [(consumer.highwater(p) or 0) - await consumer.position(p) for p in consumer.assignment()]
+                behind = [
+                    (consumer.highwater(p) or 0) - await consumer.position(p)
+                    for p in consumer.assignment()
+                ]
                 if sum(behind) > BATCH:
                     self._catching_up_until = time.monotonic() + GAP_SECONDS
             except KafkaError as error:
-                # Another replica has the partition now, or the broker is away: it comes again, and the inbox drops it.
+                # Another replica has the partition now, or the broker is away: it comes again, and
+                # the inbox drops it.
                 log.info("offsets not committed", service=self.service, error=type(error).__name__)
 
     async def _take(self, records: Sequence[ConsumerRecord[Any, Any]]) -> None:
@@ -211,7 +250,11 @@ class Consumer:
                         raise MalformedEvent("a head without an epoch")
                     if source not in heads or head.time >= heads[source].time:
                         heads[source] = head
-                elif envelope.position is None or envelope.epoch is None or envelope.recorded_at is None:
+                elif (
+                    envelope.position is None
+                    or envelope.epoch is None
+                    or envelope.recorded_at is None
+                ):
                     raise MalformedEvent("it has no position, epoch or time of recording")
                 else:
                     envelopes.append(envelope)
@@ -242,7 +285,9 @@ class Consumer:
                 if envelope.service not in known and envelope.epoch and envelope.recorded_at:
                     # Its first head is still to come; until then the event says enough.
                     epochs = [(envelope.epoch, 0)]
-                    await inbox.observe_head(session, envelope.service, epochs, 0, envelope.recorded_at)
+                    await inbox.observe_head(
+                        session, envelope.service, epochs, 0, envelope.recorded_at
+                    )
                     known[envelope.service] = (await inbox.sources_of(session))[envelope.service]
         self._known = set(known)
 
@@ -279,7 +324,11 @@ class Consumer:
         except Exception as error:
             if blameless(error):
                 raise
-            log.warning("batch failed, its events follow one by one", service=self.service, error=describe(error))
+            log.warning(
+                "batch failed, its events follow one by one",
+                service=self.service,
+                error=describe(error),
+            )
         touched: set[str] = set()
         for envelope in sorted(fresh, key=key_of):
             touched |= await self._apply_one(envelope, fresh=True)
@@ -292,7 +341,9 @@ class Consumer:
     async def _apply_one(self, envelope: Envelope, *, fresh: bool) -> set[str]:
         for attempt in range(1, TRIES + 1):
             try:
-                return await self._transact([envelope] if fresh else [], [] if fresh else [key_of(envelope)])
+                return await self._transact(
+                    [envelope] if fresh else [], [] if fresh else [key_of(envelope)]
+                )
             except Exception as error:
                 if blameless(error):
                     raise
@@ -413,7 +464,12 @@ class Consumer:
                 if state is not None and self._is_missing(source, state):
                     await self._fill(source, state.watermark)
             except CallFailed as error:
-                log.warning("the feed is not there", service=self.service, source=source, status=error.status)
+                log.warning(
+                    "the feed is not there",
+                    service=self.service,
+                    source=source,
+                    status=error.status,
+                )
 
     def _is_quiet(self, source: str, known: inbox.Source | None) -> bool:
         """Whether no head was heard for a while, and the feed was not asked either."""
@@ -422,7 +478,9 @@ class Consumer:
         return quiet and source in self._feeds and time.monotonic() - asked >= SILENCE_SECONDS
 
     def _is_missing(self, source: str, known: inbox.Source) -> bool:
-        """Whether the next event of a source should have come by now: not while there is more of it in Kafka."""
+        """Whether the next event of a source should have come by now: not while there is more of it
+        in Kafka.
+        """
         clock = time.monotonic()
         gap = self._gaps.get(source)
         if known.watermark >= known.head or clock < self._catching_up_until:
@@ -448,7 +506,9 @@ class Consumer:
         """Fetch from the feed what is missing of a source after a position."""
         feed = self._feeds.get(source)
         if feed is None:
-            log.error("events are missing and there is no feed", service=self.service, source=source)
+            log.error(
+                "events are missing and there is no feed", service=self.service, source=source
+            )
             return
         for _ in range(PAGES_AT_ONCE):
             page = await feed(after, BATCH)
@@ -458,13 +518,17 @@ class Consumer:
             async with self._database.transaction() as session:
                 await inbox.compact(session, [source])
             after = page.next
-        self._gaps[source] = _Gap(after, -GAP_SECONDS)  # goes on in the next round, after what else is to be done
+        self._gaps[source] = _Gap(
+            after, -GAP_SECONDS
+        )  # goes on in the next round, after what else is to be done
 
     async def _apply_page(self, source: str, page: FeedPage) -> bool:
         try:
             envelopes = [from_json(item) for item in page.items]
         except MalformedEvent as error:
-            log.exception("the feed is malformed", service=self.service, source=source, reason=str(error))
+            log.exception(
+                "the feed is malformed", service=self.service, source=source, reason=str(error)
+            )
             return False
         if envelopes:
             FILLED.labels(self.service, source).inc(len(envelopes))
@@ -475,18 +539,28 @@ class Consumer:
         table = inbox.parked.c
         count, oldest = (
             await session.execute(
-                select(func.count(), func.extract("epoch", now() - func.min(table.parked_at))).select_from(inbox.parked)
+                select(
+                    func.count(), func.extract("epoch", now() - func.min(table.parked_at))
+                ).select_from(inbox.parked)
             )
         ).one()
         dead = await session.scalar(
-            select(func.count()).select_from(inbox.dead_letter).where(inbox.dead_letter.c.replayed_at.is_(None))
+            select(func.count())
+            .select_from(inbox.dead_letter)
+            .where(inbox.dead_letter.c.replayed_at.is_(None))
         )
         PARKED.labels(self.service).set(count)
         WAITING.labels(self.service).set(oldest or 0)
         DEAD.labels(self.service).set(dead or 0)
-        if oldest and oldest > TOO_LONG_SECONDS and time.monotonic() - self._alarmed >= ALARM_SECONDS:
+        if (
+            oldest
+            and oldest > TOO_LONG_SECONDS
+            and time.monotonic() - self._alarmed >= ALARM_SECONDS
+        ):
             self._alarmed = time.monotonic()
-            log.error("events have waited for more than an hour", service=self.service, parked=count)
+            log.error(
+                "events have waited for more than an hour", service=self.service, parked=count
+            )
 
     async def _until_possible(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do work that an outage may stop, again and again until nothing stops it."""
@@ -511,7 +585,9 @@ def key_of(envelope: Envelope) -> Key:
 
 
 def span_of(name: str, envelopes: Collection[Envelope]) -> AbstractContextManager[trace.Span]:
-    """A span in the trace that an event comes from; of many events, one of its own with links to some."""
+    """A span in the trace that an event comes from; of many events, one of its own with links to
+    some.
+    """
     parents = {envelope.traceparent for envelope in envelopes if envelope.traceparent}
     contexts = [propagate.extract({"traceparent": parent}) for parent in list(parents)[:MOST_LINKS]]
     if len(parents) == 1:
@@ -526,7 +602,9 @@ async def observe(session: Session, source: str, head: Head) -> None:
 
 
 def blameless(error: BaseException) -> bool:
-    """Whether nothing is wrong with the event: the surroundings failed, and the same work may succeed later."""
+    """Whether nothing is wrong with the event: the surroundings failed, and the same work may
+    succeed later.
+    """
     return isinstance(error, _Unprepared | CallFailed | KafkaError) or is_outage(error)
 
 
@@ -543,14 +621,18 @@ def describe(error: BaseException) -> str:
         words.append(f"sqlstate {sqlstate(error)}")
         constraint = getattr(error.orig.__cause__ if error.orig else None, "constraint_name", None)
         words.extend([constraint] if constraint else [])
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if "site-packages" not in f.filename]
+    frames = [
+        f for f in traceback.extract_tb(error.__traceback__) if "site-packages" not in f.filename
+    ]
     if frames:
         words.append(f"in {frames[-1].name}, line {frames[-1].lineno}")
     return ", ".join(words)
 
 
 def raw_of(place: str, record: ConsumerRecord[Any, Any]) -> str:
-    """Where a record was, the hash of its bytes, and the bytes, so that nothing is lost of what nobody could read."""
+    """Where a record was, the hash of its bytes, and the bytes, so that nothing is lost of what
+    nobody could read.
+    """
     headers = b"\n".join(name.encode() + b": " + (value or b"") for name, value in record.headers)
     raw = b"\n\n".join([headers, record.key or b"", record.value or b""])
     return f"{place} sha256:{hashlib.sha256(raw).hexdigest()} {base64.b64encode(raw).decode()}"

@@ -1,4 +1,6 @@
-"""Encryption of what is stored about a person outside its owner's tables: answers for replay, identity copies."""
+"""Encryption of what is stored about a person outside its owner's tables: answers for replay,
+identity copies.
+"""
 
 import base64
 import hashlib
@@ -20,17 +22,21 @@ class NotDecryptable(ValueError):  # noqa: N818 - it says what is the matter
 
 
 class Keyring:
-    """AES-256-GCM under the newest key; older keys still decrypt, so that keys can be changed without downtime.
+    """AES-256-GCM under the newest key; older keys still decrypt, so that keys can be changed
+    without downtime.
 
     Args:
-        keys: 32-byte keys in base64, newest first. In development a key may be any words after `dev-`.
+        keys: 32-byte keys in base64, newest first. In development a key may be any words after
+            `dev-`.
     """
 
     def __init__(self, keys: Sequence[SecretStr]) -> None:
         if not keys:
             raise ValueError("at least one encryption key is needed: HOMEWARD_ENCRYPTION_KEYS")
         material = [key_bytes(key) for key in keys]
-        self._ciphers = {hashlib.sha256(raw).digest()[:KEY_ID_BYTES]: AESGCM(raw) for raw in material}
+        self._ciphers = {
+            hashlib.sha256(raw).digest()[:KEY_ID_BYTES]: AESGCM(raw) for raw in material
+        }
         self._current = next(iter(self._ciphers))
 
     @classmethod
@@ -46,7 +52,11 @@ class Keyring:
             context: Where it is stored (table and key); decrypting it elsewhere fails.
         """
         nonce = secrets.token_bytes(NONCE_BYTES)
-        return self._current + nonce + self._ciphers[self._current].encrypt(nonce, plain, context.encode())
+        return (
+            self._current
+            + nonce
+            + self._ciphers[self._current].encrypt(nonce, plain, context.encode())
+        )
 
     def decrypt(self, sealed: bytes, context: str) -> bytes:
         """Give back what was encrypted for this place.
@@ -57,7 +67,10 @@ class Keyring:
         cipher = self._ciphers.get(sealed[:KEY_ID_BYTES])
         if cipher is None:
             raise NotDecryptable("the key is not in the keyring")
-        nonce, body = sealed[KEY_ID_BYTES : KEY_ID_BYTES + NONCE_BYTES], sealed[KEY_ID_BYTES + NONCE_BYTES :]
+        nonce, body = (
+            sealed[KEY_ID_BYTES : KEY_ID_BYTES + NONCE_BYTES],
+            sealed[KEY_ID_BYTES + NONCE_BYTES :],
+        )
         try:
             return cipher.decrypt(nonce, body, context.encode())
         except InvalidTag:

@@ -1,4 +1,6 @@
-"""The database of a process: one request, job or batch is one transaction, and only this module commits."""
+"""The database of a process: one request, job or batch is one transaction, and only this module
+commits.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -9,7 +11,12 @@ import asyncpg
 from sqlalchemy import MetaData, func
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
 
 from chassis.settings import Settings
 
@@ -24,7 +31,9 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 metadata = MetaData(naming_convention=NAMING)
-"""The chassis' own tables: outbox, inbox, jobs, audit and so on. Every service has them beside its own."""
+"""The chassis' own tables: outbox, inbox, jobs, audit and so on. Every service has them beside its
+own.
+"""
 
 now = func.clock_timestamp
 """The database's clock, the only one that decides what is due, expired or recorded when."""
@@ -32,10 +41,14 @@ now = func.clock_timestamp
 CONFLICTS = {"40001", "40P01"}  # serialization_failure, deadlock_detected
 LOCK_NOT_AVAILABLE = "55P03"
 QUERY_CANCELED = "57014"
-"""The statement's time was up: it is slow, or waited for one lock after another, as each lock's limit begins anew."""
+"""The statement's time was up: it is slow, or waited for one lock after another, as each lock's
+limit begins anew.
+"""
 OUTAGES = {"57P01", "57P02", "57P03", "25006"}  # shutting down, crashed, starting up, read-only
 SILENT_SECONDS = 40.0
-"""Nothing came over a connection although every statement had to end before: the way to the server is broken."""
+"""Nothing came over a connection although every statement had to end before: the way to the server
+is broken.
+"""
 OUTAGE_CLASSES = ("08", "53", "58")  # connection lost, resources exhausted, the system below failed
 
 Hook = Callable[[Session], Awaitable[None]]
@@ -47,12 +60,16 @@ def sqlstate(error: BaseException) -> str | None:
 
 
 def is_conflict(error: BaseException) -> bool:
-    """Whether the same work would probably succeed if it were done again: a deadlock or a serialisation failure."""
+    """Whether the same work would probably succeed if it were done again: a deadlock or a
+    serialisation failure.
+    """
     return sqlstate(error) in CONFLICTS
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether the database could not be reached or was going away, so that nothing is wrong with the work itself."""
+    """Whether the database could not be reached or was going away, so that nothing is wrong with
+    the work itself.
+    """
     if isinstance(error, OSError | TimeoutError | NoConnectionFree):
         return True
     if not isinstance(error, DBAPIError):
@@ -66,7 +83,8 @@ def is_outage(error: BaseException) -> bool:
 
 
 def before_commit(session: Session, name: str, hook: Hook) -> None:
-    """Run a hook once just before the session's transaction commits; a second one of the same name is dropped.
+    """Run a hook once just before the session's transaction commits; a second one of the same name
+    is dropped.
 
     What must be written after all row locks are held (the outbox) is written here.
     """
@@ -74,12 +92,16 @@ def before_commit(session: Session, name: str, hook: Hook) -> None:
 
 
 def after_commit(session: Session, name: str, callback: Callable[[], None]) -> None:
-    """Run a callback once after the commit; a second one of the same name is dropped. It must not fail."""
+    """Run a callback once after the commit; a second one of the same name is dropped. It must not
+    fail.
+    """
     session.info.setdefault("after_commit", {}).setdefault(name, callback)
 
 
 async def commit(session: Session) -> None:
-    """Run the hooks, commit, run the callbacks. Called by this module only; a guard test holds that."""
+    """Run the hooks, commit, run the callbacks. Called by this module only; a guard test holds
+    that.
+    """
     hooks: dict[str, Hook] = session.info.pop("before_commit", {})
     await session.flush()
     for hook in hooks.values():
@@ -91,14 +113,21 @@ async def commit(session: Session) -> None:
 
 
 def _is_open(dbapi_connection: Any) -> bool:
-    """Whether a pooled connection still stands. asyncpg hears of its end by itself, without asking the server."""
+    """Whether a pooled connection still stands. asyncpg hears of its end by itself, without asking
+    the server.
+    """
     return not dbapi_connection.driver_connection.is_closed()
 
 
 @asynccontextmanager
 async def savepoint(session: Session) -> AsyncIterator[None]:
-    """A part of a transaction that is undone alone when it raises, with what it buffered in `session.info`."""
-    buffered = {name: copy(value) if isinstance(value, list | dict) else value for name, value in session.info.items()}
+    """A part of a transaction that is undone alone when it raises, with what it buffered in
+    `session.info`.
+    """
+    buffered = {
+        name: copy(value) if isinstance(value, list | dict) else value
+        for name, value in session.info.items()
+    }
     try:
         async with session.begin_nested():
             yield
@@ -120,7 +149,12 @@ class Database:
     """
 
     def __init__(
-        self, url: str, *, pool_size: int = 10, application_name: str = "homeward", statement_timeout: int = 30_000
+        self,
+        url: str,
+        *,
+        pool_size: int = 10,
+        application_name: str = "homeward",
+        statement_timeout: int = 30_000,
     ) -> None:
         self._application_name = application_name
         self.engine: AsyncEngine = create_async_engine(
@@ -153,14 +187,18 @@ class Database:
     @classmethod
     def from_settings(cls, settings: Settings, application_name: str) -> "Database":
         """The database that a process's settings name."""
-        return cls(settings.sqlalchemy_url, pool_size=settings.database_pool_size, application_name=application_name)
+        return cls(
+            settings.sqlalchemy_url,
+            pool_size=settings.database_pool_size,
+            application_name=application_name,
+        )
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
         """One transaction: committed when the block ends, rolled back when it raises.
 
-        The connection is taken with the first statement. Afterwards the session is closed for good: a write through it
-        raises `InvalidRequestError`.
+        The connection is taken with the first statement. Afterwards the session is closed for good:
+        a write through it raises `InvalidRequestError`.
         """
         async with self._sessions() as session:
             try:
@@ -187,7 +225,8 @@ class Database:
         raise AssertionError("unreachable")
 
     async def dedicated(self) -> asyncpg.Connection:
-        """A connection outside the pool, for LISTEN and for work of one statement, which commits by itself.
+        """A connection outside the pool, for LISTEN and for work of one statement, which commits by
+        itself.
 
         A process that is stopped between two statements of such a connection holds no lock.
         """
@@ -197,7 +236,9 @@ class Database:
             "timezone": "UTC",
             "statement_timeout": "30000",
         }
-        return await asyncpg.connect(address, timeout=5, command_timeout=SILENT_SECONDS, server_settings=settings)
+        return await asyncpg.connect(
+            address, timeout=5, command_timeout=SILENT_SECONDS, server_settings=settings
+        )
 
     async def close(self) -> None:
         """Close every connection."""
@@ -207,7 +248,9 @@ class Database:
         await self.engine.dispose()
 
 
-async def lock_in_order(session: Session, statement_for: Callable[[Any], Any], keys: Sequence[Any]) -> list[Any]:
+async def lock_in_order(
+    session: Session, statement_for: Callable[[Any], Any], keys: Sequence[Any]
+) -> list[Any]:
     """Lock several rows in id order, so that two commands over the same rows never deadlock.
 
     Args:

@@ -1,4 +1,6 @@
-"""Files that people upload: kept encrypted in an object store, their type told from their content, scanned if asked."""
+"""Files that people upload: kept encrypted in an object store, their type told from their content,
+scanned if asked.
+"""
 
 import asyncio
 import hashlib
@@ -31,7 +33,9 @@ SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"II*\x00", "image/tiff"),
     (0, b"MM\x00*", "image/tiff"),
 )
-"""Where which bytes stand in what: papers and photographs of papers. Nothing that a program would run."""
+"""Where which bytes stand in what: papers and photographs of papers. Nothing that a program would
+run.
+"""
 MEDIA_TYPES = tuple(dict.fromkeys(media_type for _, _, media_type in SIGNATURES))
 
 UNKNOWN_CONTENT = ProblemType(
@@ -41,7 +45,10 @@ UNKNOWN_CONTENT = ProblemType(
     "Its content decides, not its name: PDF, JPEG, PNG, WebP, HEIC or TIFF.",
 )
 INFECTED_CONTENT = ProblemType(
-    "infected-content", 422, "The virus scanner refused the document", "Nothing was kept. Send a clean copy."
+    "infected-content",
+    422,
+    "The virus scanner refused the document",
+    "Nothing was kept. Send a clean copy.",
 )
 
 log = structlog.get_logger("homeward.documents")
@@ -93,7 +100,8 @@ class Documents:
         """Find out what a file is, and have it scanned.
 
         Raises:
-            Problem: 422 for another type or an infected file, 503 while the scanner does not answer.
+            Problem: 422 for another type or an infected file, 503 while the scanner does not
+                answer.
         """
         media_type = media_type_of(content)
         scan = await self._scan(content)
@@ -110,7 +118,9 @@ class Documents:
             )
         except OSError as error:
             log.warning("the virus scanner cannot be started", error=type(error).__name__)
-            raise Problem(BAD_GATEWAY, "the virus scanner does not answer", headers={"Retry-After": "10"}) from None
+            raise Problem(
+                BAD_GATEWAY, "the virus scanner does not answer", headers={"Retry-After": "10"}
+            ) from None
         try:
             async with asyncio.timeout(SCAN_SECONDS):
                 await process.communicate(content)
@@ -122,10 +132,13 @@ class Documents:
         if process.returncode == INFECTED:
             raise Problem(INFECTED_CONTENT)
         log.warning("the virus scanner failed", code=process.returncode)
-        raise Problem(BAD_GATEWAY, "the virus scanner does not answer", headers={"Retry-After": "10"})
+        raise Problem(
+            BAD_GATEWAY, "the virus scanner does not answer", headers={"Retry-After": "10"}
+        )
 
     async def keep(self, document_id: UUID, content: bytes) -> None:
-        """Put a file in the store. Done last in a transaction, so that hardly anything is kept that nobody knows of.
+        """Put a file in the store. Done last in a transaction, so that hardly anything is kept that
+        nobody knows of.
 
         Raises:
             Problem: 503, there is no store.
@@ -161,11 +174,17 @@ class Documents:
             Problem: 503, there is no store.
         """
         async for entries in obstore.list(self._store(), FOLDER):
-            yield [UUID(each["path"].rpartition("/")[2]) for each in entries if each["last_modified"] < moment]
+            yield [
+                UUID(each["path"].rpartition("/")[2])
+                for each in entries
+                if each["last_modified"] < moment
+            ]
 
     def _store(self) -> ObjectStore:
         if self._url is None:
-            raise Problem(BAD_GATEWAY, "no store for documents is configured: HOMEWARD_DOCUMENTS_URL")
+            raise Problem(
+                BAD_GATEWAY, "no store for documents is configured: HOMEWARD_DOCUMENTS_URL"
+            )
         return _store_at(self._url)
 
 

@@ -1,7 +1,7 @@
 """Problems as RFC 9457 documents: raised anywhere, rendered once.
 
-A problem says what was wrong, where (a JSON pointer) and what would be right. It never repeats what was sent: input
-may hold a person's name.
+A problem says what was wrong, where (a JSON pointer) and what would be right. It never repeats what
+was sent: input may hold a person's name.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,8 @@ from pydantic import BaseModel
 
 @dataclass(frozen=True)
 class ProblemType:
-    """A documented kind of problem. Constructing one adds it to the catalogue behind `/problems/{slug}`.
+    """A documented kind of problem. Constructing one adds it to the catalogue behind
+    `/problems/{slug}`.
 
     Args:
         slug: Last segment of its `type` address; never reused for another meaning.
@@ -40,7 +41,9 @@ class FieldError(BaseModel):
     """One thing wrong in the request."""
 
     pointer: str
-    """JSON pointer into the body (`/people/0/birth/date`), or `#query/name`, `#header/name`, `#path/name`."""
+    """JSON pointer into the body (`/people/0/birth/date`), or `#query/name`, `#header/name`,
+    `#path/name`.
+    """
     code: str
     """A stable word for the kind of defect."""
     detail: str
@@ -149,10 +152,16 @@ FOUR_EYES = ProblemType(
     "Whoever prepared something does not approve it. Persons are compared, whichever client they use.",
 )
 NOT_FOUND = ProblemType(
-    "not-found", 404, "Not found", "It does not exist, or it is not for you; the answer is the same on purpose."
+    "not-found",
+    404,
+    "Not found",
+    "It does not exist, or it is not for you; the answer is the same on purpose.",
 )
 METHOD_NOT_ALLOWED = ProblemType(
-    "method-not-allowed", 405, "The method is not allowed here", "The Allow header lists the methods of this path."
+    "method-not-allowed",
+    405,
+    "The method is not allowed here",
+    "The Allow header lists the methods of this path.",
 )
 STATE_CONFLICT = ProblemType(
     "state-conflict",
@@ -160,19 +169,29 @@ STATE_CONFLICT = ProblemType(
     "The state does not allow this",
     "`state` is the state it is in now, `allowed` the actions that it allows.",
 )
-CONFLICT = ProblemType("conflict", 409, "It conflicts with what is recorded", "The detail says with what.")
+CONFLICT = ProblemType(
+    "conflict", 409, "It conflicts with what is recorded", "The detail says with what."
+)
 PRECONDITION_FAILED = ProblemType(
     "precondition-failed",
     412,
     "It has changed since you read it",
     "Read it again, look at what changed, and send the new ETag in If-Match.",
 )
-TOO_LARGE = ProblemType("too-large", 413, "The body is too large", "Send less at once, or use the batch resource.")
+TOO_LARGE = ProblemType(
+    "too-large", 413, "The body is too large", "Send less at once, or use the batch resource."
+)
 UNSUPPORTED_MEDIA_TYPE = ProblemType(
-    "unsupported-media-type", 415, "The media type is not accepted here", "The detail lists what is accepted."
+    "unsupported-media-type",
+    415,
+    "The media type is not accepted here",
+    "The detail lists what is accepted.",
 )
 INVALID = ProblemType(
-    "invalid", 422, "The request is not valid", "`errors` says where and what would be right; nothing was applied."
+    "invalid",
+    422,
+    "The request is not valid",
+    "`errors` says where and what would be right; nothing was applied.",
 )
 IDEMPOTENCY_KEY_REUSED = ProblemType(
     "idempotency-key-reused",
@@ -195,16 +214,28 @@ PRECONDITION_REQUIRED = ProblemType(
     "(If-None-Match: * where nothing exists yet).",
 )
 TOO_MANY_REQUESTS = ProblemType(
-    "too-many-requests", 429, "Too many requests", "Wait for the seconds in Retry-After; nothing was done."
+    "too-many-requests",
+    429,
+    "Too many requests",
+    "Wait for the seconds in Retry-After; nothing was done.",
 )
 INTERNAL = ProblemType(
-    "internal", 500, "Something went wrong here", "Nothing was applied. Send it again with the same Idempotency-Key."
+    "internal",
+    500,
+    "Something went wrong here",
+    "Nothing was applied. Send it again with the same Idempotency-Key.",
 )
 BAD_GATEWAY = ProblemType(
-    "service-unavailable", 503, "The service behind this is not reachable", "Nothing was lost; send it again later."
+    "service-unavailable",
+    503,
+    "The service behind this is not reachable",
+    "Nothing was lost; send it again later.",
 )
 BUSY = ProblemType(
-    "busy", 503, "Somebody else is changing the same thing", "Nothing was applied. Send it again with the same key."
+    "busy",
+    503,
+    "Somebody else is changing the same thing",
+    "Nothing was applied. Send it again with the same key.",
 )
 TOO_SLOW = ProblemType(
     "took-too-long",
@@ -228,4 +259,9 @@ def invalid(*errors: FieldError, detail: str | None = None) -> Problem:
 
 def state_conflict(state: str, allowed: Sequence[str], action: str) -> Problem:
     """A 409 problem that says the state and what it allows."""
-    return Problem(STATE_CONFLICT, f"{action} is not possible in state {state}", state=state, allowed=sorted(allowed))
+    return Problem(
+        STATE_CONFLICT,
+        f"{action} is not possible in state {state}",
+        state=state,
+        allowed=sorted(allowed),
+    )

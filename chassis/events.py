@@ -1,4 +1,6 @@
-"""What a published fact is: the model it is declared with, and the CloudEvents 1.0.2 envelope it travels in."""
+"""What a published fact is: the model it is declared with, and the CloudEvents 1.0.2 envelope it
+travels in.
+"""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -39,7 +41,8 @@ class EventData(BaseModel):
 
     For example:
 
-        class ArrivalReceived(EventData, name="reception.arrival.received", subject="returnee_id", audience=EVERYBODY):
+        class ArrivalReceived(EventData, name="reception.arrival.received", subject="returnee_id",
+        audience=EVERYBODY):
             returnee_id: UUID
 
     A reader ignores members it does not know, so that adding one breaks nobody.
@@ -52,11 +55,15 @@ class EventData(BaseModel):
     service: ClassVar[str]
     aggregate: ClassVar[str]
     subject_fields: ClassVar[tuple[str, ...]]
-    """The member whose value is the event's subject and Kafka key; of several, the first that is set."""
+    """The member whose value is the event's subject and Kafka key; of several, the first that is
+    set.
+    """
     audience: ClassVar[frozenset[Audience]]
 
     def __init_subclass__(cls, **_: Any) -> None:
-        """Drop the declaration's keywords: pydantic gives them to both hooks, and the one below reads them."""
+        """Drop the declaration's keywords: pydantic gives them to both hooks, and the one below
+        reads them.
+        """
         super().__init_subclass__()
 
     @classmethod
@@ -85,7 +92,9 @@ class EventData(BaseModel):
     @property
     def subject(self) -> str:
         """Whom or what the fact is about: the returnee where one is meant, else the aggregate."""
-        return next(str(value) for name in self.subject_fields if (value := getattr(self, name)) is not None)
+        return next(
+            str(value) for name in self.subject_fields if (value := getattr(self, name)) is not None
+        )
 
 
 REGISTRY: dict[str, type[EventData]] = {}
@@ -184,10 +193,15 @@ def from_attributes(attributes: Mapping[str, Any], data: Any) -> Envelope:
     try:
         if attributes["specversion"] != "1.0" or not isinstance(data, dict):
             raise MalformedEvent("not a CloudEvent 1.0 with a JSON object")
-        if not storable({**attributes, "data": data}) or len(str(attributes["subject"])) > LONGEST_SUBJECT:
+        if (
+            not storable({**attributes, "data": data})
+            or len(str(attributes["subject"])) > LONGEST_SUBJECT
+        ):
             raise MalformedEvent("no log could have held it")
         optional = attributes.get
-        previous, position, epoch, recorded = (optional(n) for n in ("previous", "position", "epoch", "recordedat"))
+        previous, position, epoch, recorded = (
+            optional(n) for n in ("previous", "position", "epoch", "recordedat")
+        )
         envelope = Envelope(
             id=UUID(str(attributes["id"])),
             service=str(attributes["source"]).removeprefix("/"),
@@ -211,7 +225,9 @@ def from_attributes(attributes: Mapping[str, Any], data: Any) -> Envelope:
 
 
 def storable(document: Mapping[str, Any]) -> bool:
-    """Whether PostgreSQL can hold a JSON document: it has no NUL, half of a character, infinity or bottomless depth."""
+    """Whether PostgreSQL can hold a JSON document: it has no NUL, half of a character, infinity or
+    bottomless depth.
+    """
     try:
         text = json.dumps(document, ensure_ascii=False, allow_nan=False)
         text.encode()
@@ -241,7 +257,11 @@ def from_kafka(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Env
         MalformedEvent: The record is not one of our events.
     """
     try:
-        attributes = {name.removeprefix("ce_"): raw.decode() for name, raw in headers if name.startswith("ce_")}
+        attributes = {
+            name.removeprefix("ce_"): raw.decode()
+            for name, raw in headers
+            if name.startswith("ce_")
+        }
         data = pydantic_core.from_json(value or b"")  # unlike json's, it does not follow any depth
     except (ValueError, AttributeError) as error:
         raise MalformedEvent(f"not one of our events: {type(error).__name__}") from None
@@ -274,7 +294,9 @@ def parse(envelope: Envelope, model: type[D]) -> Event[D]:
         return Event(model.model_validate(envelope.data), envelope)
     except ValueError as error:
         fields = [".".join(map(str, e["loc"])) for e in getattr(error, "errors", list)()]
-        raise MalformedEvent(f"the payload is not a {model.event_type}: {', '.join(fields)}") from None
+        raise MalformedEvent(
+            f"the payload is not a {model.event_type}: {', '.join(fields)}"
+        ) from None
 
 
 def payload_of(data: EventData) -> dict[str, Any]:

@@ -28,11 +28,15 @@ class Head(BaseModel):
 
     position: Position = Field(description="Position of the last event; 0 in an empty log.")
     epoch: UUID | None = Field(description="Epoch of the log; null before its first event.")
-    epoch_base: Position = Field(description="Last position that this epoch shares with the one before.")
+    epoch_base: Position = Field(
+        description="Last position that this epoch shares with the one before."
+    )
     epochs: list[tuple[UUID, Position]] = Field(
         description="All epochs of this log with their bases, the oldest first."
     )
-    time: Annotated[datetime, AfterValidator(utc)] = Field(description="When this was so, by the database's clock.")
+    time: Annotated[datetime, AfterValidator(utc)] = Field(
+        description="When this was so, by the database's clock."
+    )
 
 
 class FeedPage(BaseModel):
@@ -58,16 +62,27 @@ async def read_log(session: Session, service: str, after: int, limit: int) -> Fe
     """
     # Read before the state: a head of that time leaves out nothing that was committed by then.
     waiting = select(func.min(outbox.c.written_at)).scalar_subquery()
-    time = (await session.execute(select(func.least(func.statement_timestamp(), waiting)))).scalar_one()
+    time = (
+        await session.execute(select(func.least(func.statement_timestamp(), waiting)))
+    ).scalar_one()
     state = (await session.execute(select(relay_state))).first()
     rows = await session.execute(
-        select(event_log).where(event_log.c.position > after).order_by(event_log.c.position).limit(limit)
+        select(event_log)
+        .where(event_log.c.position > after)
+        .order_by(event_log.c.position)
+        .limit(limit)
     )
     items = [envelope_of(row, service).to_json() for row in rows.mappings()]
     head = Head(position=0, epoch=None, epoch_base=0, epochs=[], time=time)
     if state is not None:
         position = max(state.head, items[-1]["position"] if items else 0)
-        head = Head(position=position, epoch=state.epoch, epoch_base=state.epoch_base, epochs=state.epochs, time=time)
+        head = Head(
+            position=position,
+            epoch=state.epoch,
+            epoch_base=state.epoch_base,
+            epochs=state.epochs,
+            time=time,
+        )
     return FeedPage(items=items, next=items[-1]["position"] if items else after, head=head)
 
 

@@ -1,4 +1,6 @@
-"""`/health/live`, `/health/ready` and `/metrics`: for whoever keeps the processes running, without a token."""
+"""`/health/live`, `/health/ready` and `/metrics`: for whoever keeps the processes running, without
+a token.
+"""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -57,7 +59,9 @@ def health_router(checks: Mapping[str, Check]) -> Router:
     @public
     async def metrics(request: Request) -> Response:
         if not FORWARDED.isdisjoint(request.headers.keys()):
-            raise Problem(NOT_FOUND)  # it came through the public door, and is for who stands beside the processes
+            raise Problem(
+                NOT_FOUND
+            )  # it came through the public door, and is for who stands beside the processes
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return router

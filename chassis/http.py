@@ -1,4 +1,6 @@
-"""Calls to our other services: with this process's own token, its deadline, and the trace that it belongs to."""
+"""Calls to our other services: with this process's own token, its deadline, and the trace that it
+belongs to.
+"""
 
 import asyncio
 import time
@@ -33,7 +35,9 @@ class ServiceClient:
         transport: Where requests go; the network unless a test says otherwise.
     """
 
-    def __init__(self, settings: Settings, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self, settings: Settings, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
         self._settings = settings
         self._http = httpx.AsyncClient(timeout=httpx.Timeout(10, connect=3), transport=transport)
         self._token = ""

@@ -1,7 +1,7 @@
 """Idempotency-Key: a request that is sent again gets the first answer, and its effect happens once.
 
-The record is written in the request's own transaction. A concurrent twin waits for it on the primary key; if the first
-attempt fails, nothing of it remains and the twin goes on.
+The record is written in the request's own transaction. A concurrent twin waits for it on the
+primary key; if the first attempt fails, nothing of it remains and the twin goes on.
 """
 
 import hashlib
@@ -10,7 +10,19 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import Column, ColumnElement, DateTime, Index, Integer, LargeBinary, Table, Text, delete, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    delete,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from starlette.requests import Request
 from starlette.responses import Response
@@ -66,20 +78,29 @@ def attempt_of(request: Request, caller: Caller, body: bytes) -> Attempt:
         raise Problem(IDEMPOTENCY_KEY_REQUIRED)
     digest = hashlib.sha256()
     query = request.url.query
-    for part in (request.method, request.url.path, query, caller.person or "", request.headers.get("if-match", "")):
+    for part in (
+        request.method,
+        request.url.path,
+        query,
+        caller.person or "",
+        request.headers.get("if-match", ""),
+    ):
         digest.update(part.encode() + b"\0")
     digest.update(body)
     return Attempt(caller.organisation, caller.client_id, key, digest.digest())
 
 
-async def begin(session: Session, attempt: Attempt, keyring: Keyring, keep: timedelta) -> Response | None:
+async def begin(
+    session: Session, attempt: Attempt, keyring: Keyring, keep: timedelta
+) -> Response | None:
     """Claim the key, waiting for a twin that holds it.
 
     Returns:
         The stored answer if the request was answered before, else None: go on, then call `finish`.
 
     Raises:
-        Problem: 422, the key was used for another request; 409, the answer cannot be decrypted any more.
+        Problem: 422, the key was used for another request; 409, the answer cannot be decrypted any
+            more.
     """
     statement = insert(idempotency).values(
         organisation=attempt.organisation,
@@ -91,7 +112,10 @@ async def begin(session: Session, attempt: Attempt, keyring: Keyring, keep: time
     claimed = await session.execute(
         statement.on_conflict_do_update(
             index_elements=["organisation", "client_id", "key"],
-            set_={"fingerprint": statement.excluded.fingerprint, "expires_at": statement.excluded.expires_at},
+            set_={
+                "fingerprint": statement.excluded.fingerprint,
+                "expires_at": statement.excluded.expires_at,
+            },
             where=idempotency.c.expires_at < now(),
         ).returning(idempotency.c.key)
     )

@@ -1,4 +1,6 @@
-"""Identifiers: UUIDv7, so that rows written together lie together; a client may choose its own, for offline capture."""
+"""Identifiers: UUIDv7, so that rows written together lie together; a client may choose its own, for
+offline capture.
+"""
 
 from uuid import UUID
 

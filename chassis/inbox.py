@@ -1,7 +1,9 @@
-"""What a service has heard from the others: which positions, up to where, and what waits or could not be applied.
+"""What a service has heard from the others: which positions, up to where, and what waits or could
+not be applied.
 
-`inbox` notes what was received above the watermark of its source; up to the watermark everything was. Received means:
-applied, or kept whole in `parked` or `dead_letter`. An event counts as applied when it was received and is in neither.
+`inbox` notes what was received above the watermark of its source; up to the watermark everything
+was. Received means: applied, or kept whole in `parked` or `dead_letter`. An event counts as applied
+when it was received and is in neither.
 """
 
 import json
@@ -89,19 +91,28 @@ dead_letter = Table(
     Column("error", Text, nullable=False),
     Column("failed_at", DateTime(timezone=True), nullable=False, server_default=now()),
     Column("replayed_at", DateTime(timezone=True)),
-    Index("uq_dead_letter_position", "source", "position", unique=True, postgresql_where=text("replayed_at IS NULL")),
+    Index(
+        "uq_dead_letter_position",
+        "source",
+        "position",
+        unique=True,
+        postgresql_where=text("replayed_at IS NULL"),
+    ),
 )
 
 Key = tuple[str, int]
 """An event: its source and its position there."""
 Epochs = Sequence[tuple[UUID, int]]
-"""Epochs of a log and the position up to which each shares the log of the one before; the oldest first."""
+"""Epochs of a log and the position up to which each shares the log of the one before; the oldest
+first.
+"""
 
 LOCK = text("""
     SELECT source, epochs FROM inbox_source WHERE source = ANY(CAST(:sources AS text[]))
     ORDER BY source FOR KEY SHARE
 """)
-# The second statement sees what was compacted while the first waited for another replica's note of the same position.
+# The second statement sees what was compacted while the first waited for another replica's note of
+# the same position.
 NOTE = text("""
     INSERT INTO inbox (source, position)
     SELECT e.source, e.position
@@ -109,7 +120,9 @@ NOTE = text("""
     ORDER BY e.source, e.position
     ON CONFLICT DO NOTHING RETURNING source, position
 """)
-WATERMARKS = text("SELECT source, watermark FROM inbox_source WHERE source = ANY(CAST(:sources AS text[]))")
+WATERMARKS = text(
+    "SELECT source, watermark FROM inbox_source WHERE source = ANY(CAST(:sources AS text[]))"
+)
 NOT_APPLIED = text("""
     SELECT e.source, e.position
     FROM unnest(CAST(:sources AS text[]), CAST(:positions AS bigint[])) AS e (source, position)
@@ -210,14 +223,17 @@ async def freshness(session: Session) -> dict[str, Freshness]:
     """Freshness of every source that was ever heard, by its name."""
     result = {}
     for row in await session.execute(FRESHNESS, {"source": None}):
-        applied = row.received if row.first_waiting is None else min(row.received, row.first_waiting - 1)
+        applied = (
+            row.received if row.first_waiting is None else min(row.received, row.first_waiting - 1)
+        )
         complete = applied >= row.head and row.silent <= QUIET
         result[row.source] = Freshness(applied, max(row.head, row.received), complete, row.heard_at)
     return result
 
 
 async def heard_until(session: Session, source: str) -> datetime | None:
-    """The moment, by the source's clock, up to which everything that it had said is received; None if that is unknown.
+    """The moment, by the source's clock, up to which everything that it had said is received; None
+    if that is unknown.
 
     What waits about somebody else is no reason to keep anybody from an answer: see `waits_for`.
     """
@@ -230,9 +246,13 @@ async def heard_until(session: Session, source: str) -> datetime | None:
 
 async def waits_for(session: Session, source: str, subject: UUID | str) -> bool:
     """Whether something that a source said about a subject is received and not applied."""
-    waits = select(parked.c.position).where(parked.c.source == source, parked.c.subject == str(subject))
+    waits = select(parked.c.position).where(
+        parked.c.source == source, parked.c.subject == str(subject)
+    )
     dead = select(dead_letter.c.position).where(
-        dead_letter.c.source == source, dead_letter.c.subject == str(subject), dead_letter.c.replayed_at.is_(None)
+        dead_letter.c.source == source,
+        dead_letter.c.subject == str(subject),
+        dead_letter.c.replayed_at.is_(None),
     )
     return bool(await session.scalar(select(or_(waits.exists(), dead.exists()))))
 
@@ -240,11 +260,15 @@ async def waits_for(session: Session, source: str, subject: UUID | str) -> bool:
 async def sources_of(session: Session) -> dict[str, Source]:
     """How far every source is received."""
     table = inbox_source.c
-    rows = await session.execute(select(table.source, table.watermark, table.head, now() - table.heard_at))
+    rows = await session.execute(
+        select(table.source, table.watermark, table.head, now() - table.heard_at)
+    )
     return {source: Source(watermark, head, quiet) for source, watermark, head, quiet in rows}
 
 
-async def observe_head(session: Session, source: str, epochs: Epochs, position: int, time: datetime) -> None:
+async def observe_head(
+    session: Session, source: str, epochs: Epochs, position: int, time: datetime
+) -> None:
     """Take note of how far a source's log goes, and follow it into a new epoch.
 
     Args:
@@ -252,7 +276,8 @@ async def observe_head(session: Session, source: str, epochs: Epochs, position: 
         source: Name of the source.
         epochs: The epochs of its log.
         position: Its last position.
-        time: When it was there, by its clock. A head of another epoch is followed only if it is newer than the last.
+        time: When it was there, by its clock. A head of another epoch is followed only if it is
+            newer than the last.
     """
     table = inbox_source.c
     theirs = [[str(epoch), base] for epoch, base in epochs]
@@ -264,42 +289,60 @@ async def observe_head(session: Session, source: str, epochs: Epochs, position: 
         return
     if known.epochs[-1][0] == theirs[-1][0]:
         if time > known.heard_at and position < known.head:
-            log.error("the log of a source became shorter without a new epoch", source=source, head=position)
+            log.error(
+                "the log of a source became shorter without a new epoch",
+                source=source,
+                head=position,
+            )
         await session.execute(
             update(inbox_source)
             .where(table.source == source, table.epochs == known.epochs)
             .values(
                 # The newest counts, so that one that was wrong is forgotten.
-                head=func.greatest(position, case((table.heard_at <= time, table.watermark), else_=table.head)),
+                head=func.greatest(
+                    position, case((table.heard_at <= time, table.watermark), else_=table.head)
+                ),
                 heard_at=func.greatest(table.heard_at, heard_at),
                 epochs=theirs,
             )
         )
         return
     # FOR UPDATE waits for every batch of this source that is being applied; they hold KEY SHARE.
-    locked = await session.execute(select(inbox_source).where(table.source == source).with_for_update())
+    locked = await session.execute(
+        select(inbox_source).where(table.source == source).with_for_update()
+    )
     known = locked.one()
     if time > known.heard_at and known.epochs[-1][0] != theirs[-1][0]:
         await _begin_epoch(session, known, theirs, position, heard_at)
 
 
-async def _begin_epoch(session: Session, known: Any, epochs: list[Any], position: int, heard_at: Any) -> None:
+async def _begin_epoch(
+    session: Session, known: Any, epochs: list[Any], position: int, heard_at: Any
+) -> None:
     source, base = known.source, shared_until(known.epochs, epochs)
     gone = await session.execute(
-        delete(inbox).where(inbox.c.source == source, inbox.c.position > base).returning(inbox.c.position)
+        delete(inbox)
+        .where(inbox.c.source == source, inbox.c.position > base)
+        .returning(inbox.c.position)
     )
     lost = max([known.watermark, *gone.scalars()])
     await session.execute(delete(parked).where(parked.c.source == source, parked.c.position > base))
     await session.execute(
-        update(dead_letter).where(dead_letter.c.source == source, dead_letter.c.position > base).values(position=None)
+        update(dead_letter)
+        .where(dead_letter.c.source == source, dead_letter.c.position > base)
+        .values(position=None)
     )
     await session.execute(
         update(inbox_source)
         .where(inbox_source.c.source == source)
-        .values(epochs=epochs, watermark=min(known.watermark, base), head=position, heard_at=heard_at)
+        .values(
+            epochs=epochs, watermark=min(known.watermark, base), head=position, heard_at=heard_at
+        )
     )
     if lost > base:
-        log.error("a source lost facts that were applied here", source=source, kept=base, applied=lost)
+        log.error(
+            "a source lost facts that were applied here", source=source, kept=base, applied=lost
+        )
     else:
         log.warning("a source began a new epoch", source=source, base=base)
 
@@ -338,15 +381,20 @@ async def note(session: Session, envelopes: Sequence[Envelope]) -> list[Envelope
         envelopes: Events with positions, in any order.
 
     Returns:
-        Those that were not received before and belong to the log of their source, by source and position.
+        Those that were not received before and belong to the log of their source, by source and
+        position.
     """
     unique = {(e.service, e.position or 0): e for e in envelopes}
     locked = await session.execute(LOCK, {"sources": sorted({source for source, _ in unique})})
     epochs: dict[str, Any] = {row.source: row.epochs for row in locked}
-    wanted = sorted(key for key, e in unique.items() if belongs(epochs.get(key[0], []), e.epoch, key[1]))
+    wanted = sorted(
+        key for key, e in unique.items() if belongs(epochs.get(key[0], []), e.epoch, key[1])
+    )
     if not wanted:
         return []
-    noted = {(source, position) for source, position in await session.execute(NOTE, columns(wanted))}
+    noted = {
+        (source, position) for source, position in await session.execute(NOTE, columns(wanted))
+    }
     reread = await session.execute(WATERMARKS, {"sources": sorted(epochs)})
     watermarks: dict[str, int] = {row.source: row.watermark for row in reread}
     return [unique[key] for key in wanted if key in noted and key[1] > watermarks[key[0]]]
@@ -356,7 +404,10 @@ async def not_applied(session: Session, keys: Collection[Key]) -> set[Key]:
     """Which of these events are not applied."""
     if not keys:
         return set()
-    return {(source, position) for source, position in await session.execute(NOT_APPLIED, columns(sorted(keys)))}
+    return {
+        (source, position)
+        for source, position in await session.execute(NOT_APPLIED, columns(sorted(keys)))
+    }
 
 
 async def compact(session: Session, sources: Collection[str]) -> None:
@@ -373,7 +424,8 @@ async def park(
         session: The session.
         envelopes: The events.
         reason: Why they wait.
-        wait: Seconds until the timer tries them; twice as long each time that was in vain, up to a minute.
+        wait: Seconds until the timer tries them; twice as long each time that was in vain, up to a
+            minute.
     """
     rows = [
         {
@@ -394,7 +446,9 @@ async def park(
 
 async def ready(session: Session, limit: int) -> list[Key]:
     """Parked events whose time has come and whose previous event is applied."""
-    return [(source, position) for source, position in await session.execute(READY, {"limit": limit})]
+    return [
+        (source, position) for source, position in await session.execute(READY, {"limit": limit})
+    ]
 
 
 async def parked_of(session: Session, subjects: Collection[str], limit: int) -> list[Key]:
@@ -422,7 +476,9 @@ async def unpark(session: Session, keys: Collection[Key]) -> None:
 
 
 async def bury(session: Session, envelope: Envelope, error: str) -> None:
-    """Put an event that cannot be applied among the dead letters; what follows about its subject waits for it."""
+    """Put an event that cannot be applied among the dead letters; what follows about its subject
+    waits for it.
+    """
     key = (envelope.service, envelope.position or 0)
     await note(session, [envelope])
     await unpark(session, [key])
@@ -453,26 +509,33 @@ async def bury_malformed(session: Session, source: str, raw: str, error: str) ->
 
 async def list_dead_letters(session: Session, limit: int = 100) -> Sequence[Any]:
     """Dead letters that were not replayed, the oldest first: rows of `dead_letter`."""
-    waiting = select(dead_letter).where(dead_letter.c.replayed_at.is_(None)).order_by(dead_letter.c.failed_at)
+    waiting = (
+        select(dead_letter)
+        .where(dead_letter.c.replayed_at.is_(None))
+        .order_by(dead_letter.c.failed_at)
+    )
     return (await session.execute(waiting.limit(limit))).all()
 
 
 async def replay_dead_letter(session: Session, letter_id: UUID) -> None:
-    """Have a dead letter tried again by the running worker; if it succeeds, what waits for it follows.
+    """Have a dead letter tried again by the running worker; if it succeeds, what waits for it
+    follows.
 
     Args:
         session: The session.
         letter_id: Id of the dead letter. If it fails again it becomes a new one.
 
     Raises:
-        LookupError: There is none that waits, or it never was one of our events and there is nothing to apply: the
-            position that it should have been was fetched from the feed.
+        LookupError: There is none that waits, or it never was one of our events and there is
+            nothing to apply: the position that it should have been was fetched from the feed.
     """
     row = (
         await session.execute(
             update(dead_letter)
             .where(
-                dead_letter.c.id == letter_id, dead_letter.c.replayed_at.is_(None), dead_letter.c.position.is_not(None)
+                dead_letter.c.id == letter_id,
+                dead_letter.c.replayed_at.is_(None),
+                dead_letter.c.position.is_not(None),
             )
             .values(replayed_at=now())
             .returning(dead_letter.c.envelope)
@@ -507,13 +570,18 @@ async def discard_dead_letter(session: Session, letter_id: UUID) -> Any:
 
 
 async def rewind(session: Session, source: str, after: int = 0) -> None:
-    """Forget what was received of a source after a position, so that it is fetched and applied again.
+    """Forget what was received of a source after a position, so that it is fetched and applied
+    again.
 
     For rebuilding a projection; its handlers must bear hearing a fact twice.
     """
-    await session.execute(select(inbox_source).where(inbox_source.c.source == source).with_for_update())
+    await session.execute(
+        select(inbox_source).where(inbox_source.c.source == source).with_for_update()
+    )
     for table in (inbox, parked, dead_letter):
-        await session.execute(delete(table).where(table.c.source == source, table.c.position > after))
+        await session.execute(
+            delete(table).where(table.c.source == source, table.c.position > after)
+        )
     await session.execute(
         update(inbox_source)
         .where(inbox_source.c.source == source)
@@ -523,4 +591,7 @@ async def rewind(session: Session, source: str, after: int = 0) -> None:
 
 def columns(keys: Sequence[Key]) -> Mapping[str, list[Any]]:
     """Keys as the two arrays that the statements take."""
-    return {"sources": [source for source, _ in keys], "positions": [position for _, position in keys]}
+    return {
+        "sources": [source for source, _ in keys],
+        "positions": [position for _, position in keys],
+    }

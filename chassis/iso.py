@@ -15,4 +15,7 @@ def countries() -> frozenset[str]:
 def languages() -> frozenset[str]:
     """ISO 639-1 codes, and ISO 639-3 codes."""
     codes = {language.alpha_3 for language in pycountry.languages}
-    return frozenset(codes | {language.alpha_2 for language in pycountry.languages if hasattr(language, "alpha_2")})
+    return frozenset(
+        codes
+        | {language.alpha_2 for language in pycountry.languages if hasattr(language, "alpha_2")}
+    )

@@ -1,7 +1,9 @@
-"""What happens later or outside: a row with a due time, taken by any replica, its effect in one transaction.
+"""What happens later or outside: a row with a due time, taken by any replica, its effect in one
+transaction.
 
-A deadline, an expiry, a call to another service: each is a job. A call is made outside any transaction; what comes of
-it is applied inside one, together with the end of the job. A worker that dies in the middle leaves its job to the next.
+A deadline, an expiry, a call to another service: each is a job. A call is made outside any
+transaction; what comes of it is applied inside one, together with the end of the job. A worker that
+dies in the middle leaves its job to the next.
 """
 
 import asyncio
@@ -14,7 +16,21 @@ from uuid import UUID
 
 import structlog
 from prometheus_client import Counter, Gauge
-from sqlalchemy import Column, DateTime, Index, Integer, Table, Text, Uuid, delete, func, or_, select, text, update
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    Table,
+    Text,
+    Uuid,
+    delete,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
 
 from chassis.db import Database, Session, is_outage, metadata, now
@@ -39,7 +55,9 @@ RUNS = Counter("homeward_job_runs_total", "Jobs that were run", ["kind", "outcom
 DUE = Gauge("homeward_jobs_due", "Jobs that are due and not done")
 OLDEST = Gauge("homeward_jobs_oldest_seconds", "How long the oldest due job has been waiting")
 FAILING = Gauge("homeward_jobs_failing", "Jobs that failed and are tried again")
-FAILING_OLDEST = Gauge("homeward_jobs_failing_oldest_seconds", "How long one of them has been failing, at most")
+FAILING_OLDEST = Gauge(
+    "homeward_jobs_failing_oldest_seconds", "How long one of them has been failing, at most"
+)
 
 log = structlog.get_logger("homeward.jobs")
 
@@ -59,7 +77,9 @@ job = Table(
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=now()),
     Index("uq_job_kind_key", "kind", "key", unique=True, postgresql_where="key IS NOT NULL"),
     Index("ix_job_due_at", "due_at"),
-    Index("ix_job_failing_since", "failing_since", postgresql_where=text("failing_since IS NOT NULL")),
+    Index(
+        "ix_job_failing_since", "failing_since", postgresql_where=text("failing_since IS NOT NULL")
+    ),
 )
 
 Payload = Mapping[str, Any]
@@ -72,8 +92,8 @@ class JobKind:
     Attributes:
         name: Stable name; rows in the table refer to it.
         apply: The effect, in the transaction that ends the job: `apply(session, payload, outcome)`.
-        call: What is done outside first, without a transaction: `call(client, payload)` gives the outcome. It must
-            bear being done twice.
+        call: What is done outside first, without a transaction: `call(client, payload)` gives the
+            outcome. It must bear being done twice.
         every: For a periodic job, how long after a run the next is due.
     """
 
@@ -84,7 +104,12 @@ class JobKind:
 
 
 async def schedule(
-    session: Session, kind: str, payload: Payload, *, due_at: datetime | None = None, key: str | None = None
+    session: Session,
+    kind: str,
+    payload: Payload,
+    *,
+    due_at: datetime | None = None,
+    key: str | None = None,
 ) -> None:
     """Have a job done, at the earliest now.
 
@@ -93,13 +118,18 @@ async def schedule(
         kind: Name of a `JobKind`.
         payload: JSON values: ids and codes.
         due_at: When it is due; now if not given.
-        key: A job of the same kind and key that is still waiting is moved to the new time instead of doubled.
+        key: A job of the same kind and key that is still waiting is moved to the new time instead
+            of doubled.
     """
-    statement = insert(job).values(id=new_id(), kind=kind, key=key, payload=dict(payload), due_at=due_at or now())
+    statement = insert(job).values(
+        id=new_id(), kind=kind, key=key, payload=dict(payload), due_at=due_at or now()
+    )
     await session.execute(statement if key is None else _moved(statement))
 
 
-async def schedule_all(session: Session, kind: str, rows: Iterable[tuple[str, Payload, datetime]]) -> None:
+async def schedule_all(
+    session: Session, kind: str, rows: Iterable[tuple[str, Payload, datetime]]
+) -> None:
     """The same for many jobs of a kind at once.
 
     Args:
@@ -182,8 +212,11 @@ class JobRunner:
                     continue
                 running |= {group.create_task(self._run_one(item)): item.id for item in claimed}
                 if len(running) == AT_ONCE:
-                    # More may be due: whoever is done first makes room, however long the others take.
-                    await asyncio.wait(running, timeout=RENEW_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                    # More may be due: whoever is done first makes room, however long the others
+                    # take.
+                    await asyncio.wait(
+                        running, timeout=RENEW_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                    )
                 else:
                     await asyncio.sleep(POLL_SECONDS)
 
@@ -221,7 +254,9 @@ class JobRunner:
                 .values(leased_by=self._me, leased_until=now() + LEASE, attempts=job.c.attempts + 1)
                 .returning(job.c.id, job.c.kind, job.c.payload, job.c.attempts, job.c.due_at)
             )
-            claimed = [_Claimed(r.id, self._kinds[r.kind], r.payload, r.attempts, r.due_at) for r in rows]
+            claimed = [
+                _Claimed(r.id, self._kinds[r.kind], r.payload, r.attempts, r.due_at) for r in rows
+            ]
         return sorted(claimed, key=lambda item: item.due_at)
 
     async def _renew(self, ids: Collection[UUID]) -> None:
@@ -234,7 +269,9 @@ class JobRunner:
         )  # one whose effect is being written keeps everybody out by its lock
         async with self._database.transaction() as session:
             await session.execute(
-                update(job).where(job.c.id.in_(free.scalar_subquery())).values(leased_until=now() + LEASE)
+                update(job)
+                .where(job.c.id.in_(free.scalar_subquery()))
+                .values(leased_until=now() + LEASE)
             )
 
     async def _run_one(self, item: _Claimed) -> None:
@@ -255,7 +292,9 @@ class JobRunner:
                 await self._give_back(item, error)
 
     async def _apply(self, session: Session, item: _Claimed, outcome: Any) -> bool:
-        mine = select(job.c.id).where(job.c.id == item.id, job.c.leased_by == self._me, job.c.attempts == item.attempts)
+        mine = select(job.c.id).where(
+            job.c.id == item.id, job.c.leased_by == self._me, job.c.attempts == item.attempts
+        )
         if (await session.execute(mine.with_for_update())).first() is None:
             return False  # the lease ran out and another replica has it, or it was cancelled
         if item.kind.every is None:
@@ -299,7 +338,9 @@ class JobRunner:
             return
         self._measured_at = time.monotonic()
         async with self._database.transaction() as session:
-            waiting = select(now() - job.c.due_at).where(job.c.due_at <= now()).order_by(job.c.due_at)
+            waiting = (
+                select(now() - job.c.due_at).where(job.c.due_at <= now()).order_by(job.c.due_at)
+            )
             ages = (await session.scalars(waiting.limit(1000))).all()
             how_long = func.max(func.extract("epoch", now() - job.c.failing_since))
             failing = select(func.count(), how_long).where(job.c.failing_since.is_not(None))
@@ -308,6 +349,10 @@ class JobRunner:
         OLDEST.set(ages[0].total_seconds() if ages else 0)
         FAILING.set(count)
         FAILING_OLDEST.set(oldest or 0)
-        if oldest and oldest > TOO_LONG_SECONDS and time.monotonic() - self._alarmed_at >= ALARM_SECONDS:
+        if (
+            oldest
+            and oldest > TOO_LONG_SECONDS
+            and time.monotonic() - self._alarmed_at >= ALARM_SECONDS
+        ):
             self._alarmed_at = time.monotonic()
             log.error("jobs have failed for more than an hour", jobs=count)

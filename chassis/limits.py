@@ -1,6 +1,8 @@
-"""How large a request's body may be: as its route says, else as the settings say; what is larger is not read on.
+"""How large a request's body may be: as its route says, else as the settings say; what is larger is
+not read on.
 
-A body that says its length is refused before any of it is read, one that does not as soon as it is too large.
+A body that says its length is refused before any of it is read, one that does not as soon as it is
+too large.
 """
 
 from dataclasses import dataclass
@@ -14,7 +16,9 @@ from chassis.errors import TOO_LARGE, Problem
 TABLE_BYTES = 8 * 1024 * 1024
 """Room for 5,000 rows of a list that somebody keeps."""
 FILE_BYTES = 32 * 1024 * 1024
-"""Room for 5,000 referrals of families with names in two scripts, at 2 to 6 kB each, or for a scanned document."""
+"""Room for 5,000 referrals of families with names in two scripts, at 2 to 6 kB each, or for a
+scanned document.
+"""
 KEY = "homeward.body"
 
 
@@ -30,7 +34,8 @@ class Allowance:
 
 
 class BodyLimit:
-    """ASGI middleware: counts what is received. FastAPI's own limit answers in plain text, which no caller expects.
+    """ASGI middleware: counts what is received. FastAPI's own limit answers in plain text, which no
+    caller expects.
 
     Args:
         app: The application.

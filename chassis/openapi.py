@@ -1,4 +1,6 @@
-"""The OpenAPI document of an application: FastAPI's, with what every route does by itself written into it."""
+"""The OpenAPI document of an application: FastAPI's, with what every route does by itself written
+into it.
+"""
 
 from typing import Any
 
@@ -57,7 +59,9 @@ def _complete(app: FastAPI) -> dict[str, Any]:
             "flows": {"clientCredentials": {"tokenUrl": "/oauth/token", "scopes": {}}},
         }
     }
-    scopes: dict[str, str] = components["securitySchemes"][TOKEN]["flows"]["clientCredentials"]["scopes"]
+    scopes: dict[str, str] = components["securitySchemes"][TOKEN]["flows"]["clientCredentials"][
+        "scopes"
+    ]
     for route in routes_of(app):
         for method in route.methods or ():
             operation = document["paths"].get(route.path_format, {}).get(method.lower())
@@ -68,12 +72,22 @@ def _complete(app: FastAPI) -> dict[str, Any]:
     return document
 
 
-def _header(name: str, description: str, required: bool, pattern: str | None = None) -> dict[str, Any]:
+def _header(
+    name: str, description: str, required: bool, pattern: str | None = None
+) -> dict[str, Any]:
     schema = {"type": "string", "maxLength": 255} | ({"pattern": pattern} if pattern else {})
-    return {"name": name, "in": "header", "required": required, "description": description, "schema": schema}
+    return {
+        "name": name,
+        "in": "header",
+        "required": required,
+        "description": description,
+        "schema": schema,
+    }
 
 
-def _describe_operation(operation: dict[str, Any], method: str, needs: Requirement, names_something: bool) -> None:
+def _describe_operation(
+    operation: dict[str, Any], method: str, needs: Requirement, names_something: bool
+) -> None:
     parameters: list[dict[str, Any]] = operation.setdefault("parameters", [])
     statuses = set(ALWAYS)
     if needs.scope is not None:
@@ -83,7 +97,12 @@ def _describe_operation(operation: dict[str, Any], method: str, needs: Requireme
         operation["security"] = []
     if needs.needs_key({method}):
         parameters.append(
-            _header(IDEMPOTENCY_HEADER, "A key of your own for this request; a UUID.", True, "^[!-~]{1,255}$")
+            _header(
+                IDEMPOTENCY_HEADER,
+                "A key of your own for this request; a UUID.",
+                True,
+                "^[!-~]{1,255}$",
+            )
         )
         statuses |= {409, 422}
     if needs.person:
@@ -105,7 +124,9 @@ def _describe_operation(operation: dict[str, Any], method: str, needs: Requireme
         statuses.add(404)
     responses: dict[str, Any] = operation["responses"]
     # What a route says it also refuses with, without saying how, is a problem too.
-    statuses |= {int(code) for code, said in responses.items() if code >= "400" and "content" not in said}
+    statuses |= {
+        int(code) for code, said in responses.items() if code >= "400" and "content" not in said
+    }
     if any("parameters" in operation and p["in"] != "header" for p in parameters):
         statuses.add(422)
     if method == "GET":
@@ -129,7 +150,9 @@ def _describe_needs(operation: dict[str, Any], method: str, needs: Requirement) 
 
 
 def _describe_streams(responses: dict[str, Any]) -> None:
-    """Say in OpenAPI 3.1 what FastAPI says of a stream in 3.2, whose `itemSchema` older tools refuse."""
+    """Say in OpenAPI 3.1 what FastAPI says of a stream in 3.2, whose `itemSchema` older tools
+    refuse.
+    """
     for response in responses.values():
         for content in response.get("content", {}).values():
             if content.pop("itemSchema", None) is not None:
@@ -143,4 +166,6 @@ def _describe_problems(responses: dict[str, Any], statuses: set[int]) -> None:
         slugs = sorted(kind.slug for kind in CATALOGUE.values() if kind.status == status)
         response = responses.setdefault(str(status), {})
         response["description"] = "Problem: " + ", ".join(slugs)
-        response.setdefault("content", {})[PROBLEM_MEDIA_TYPE] = {"schema": {"$ref": "#/components/schemas/Problem"}}
+        response.setdefault("content", {})[PROBLEM_MEDIA_TYPE] = {
+            "schema": {"$ref": "#/components/schemas/Problem"}
+        }

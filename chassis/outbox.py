@@ -1,4 +1,6 @@
-"""Publishing: an event is a row in the transaction of what it tells, written just before the commit."""
+"""Publishing: an event is a row in the transaction of what it tells, written just before the
+commit.
+"""
 
 import asyncio
 import json
@@ -48,8 +50,8 @@ WRITE = text("""
 def publish(session: Session, data: EventData, *, occurred_at: datetime | None = None) -> None:
     """Tell a fact when, and only if, the session's transaction commits.
 
-    All events of a transaction are written in one statement just before its commit, when every row lock is held, so
-    that their order is the order of the commits about a subject.
+    All events of a transaction are written in one statement just before its commit, when every row
+    lock is held, so that their order is the order of the commits about a subject.
 
     Args:
         session: The session of the transaction.
@@ -79,7 +81,8 @@ async def _write(session: Session) -> None:
 
 
 class Notifier:
-    """Wakes the relay: outside any business transaction, and once for many commits. A lost wake-up costs one poll.
+    """Wakes the relay: outside any business transaction, and once for many commits. A lost wake-up
+    costs one poll.
 
     Args:
         database: Where the relay listens.

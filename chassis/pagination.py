@@ -15,9 +15,9 @@ from sqlalchemy import ColumnElement, Select, SQLColumnExpression, tuple_
 from starlette.requests import Request
 from starlette.responses import Response
 
+from chassis.datetimes import Written
 from chassis.db import Session
 from chassis.errors import UNKNOWN_PARAMETER, FieldError, Problem
-from chassis.moments import Written
 
 T = TypeVar("T")
 
@@ -61,7 +61,9 @@ class Rows(Generic[T]):
 
 def encode_cursor(values: Sequence[Any]) -> str:
     """An opaque cursor from the sort values of the last row."""
-    return base64.urlsafe_b64encode(json.dumps([str(v) for v in values]).encode()).decode().rstrip("=")
+    return (
+        base64.urlsafe_b64encode(json.dumps([str(v) for v in values]).encode()).decode().rstrip("=")
+    )
 
 
 def decode_cursor(cursor: str, types: Sequence[Any]) -> list[Any]:
@@ -77,13 +79,16 @@ def decode_cursor(cursor: str, types: Sequence[Any]) -> list[Any]:
         return [storable(parse(value)) for parse, value in zip(types, values, strict=True)]
     except (ValueError, TypeError, OverflowError, binascii.Error, UnicodeDecodeError):
         error = FieldError(
-            pointer="#query/after", code="bad_cursor", detail="send `next` of the page before, unchanged"
+            pointer="#query/after",
+            code="bad_cursor",
+            detail="send `next` of the page before, unchanged",
         )
         raise Problem(UNKNOWN_PARAMETER, errors=[error]) from None
 
 
 def storable(value: Any) -> Any:
-    """A value that came out of a cursor, which anybody may have made up, if PostgreSQL could hold it.
+    """A value that came out of a cursor, which anybody may have made up, if PostgreSQL could hold
+    it.
 
     Raises:
         ValueError: It could not.
@@ -120,10 +125,15 @@ async def page(
         descending: Newest first.
     """
     if after is not None:
-        mark = tuple_(*decode_cursor(after, parsers), types=[cast("ColumnElement[Any]", key).type for key in keys])
+        mark = tuple_(
+            *decode_cursor(after, parsers),
+            types=[cast("ColumnElement[Any]", key).type for key in keys],
+        )
         statement = statement.where(tuple_(*keys) < mark if descending else tuple_(*keys) > mark)
     order = [key.desc() if descending else key.asc() for key in keys]
-    rows = (await session.execute(statement.add_columns(*keys).order_by(*order).limit(limit + 1))).all()
+    rows = (
+        await session.execute(statement.add_columns(*keys).order_by(*order).limit(limit + 1))
+    ).all()
     more = len(rows) > limit
     rows = rows[:limit]
     return Rows([row[0] for row in rows], encode_cursor(rows[-1][1:]) if more else None)

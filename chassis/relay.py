@@ -1,8 +1,10 @@
-"""The way of an event out of a service: outbox, log, Kafka; one active worker a service, and never past a failure.
+"""The way of an event out of a service: outbox, log, Kafka; one active worker a service, and never
+past a failure.
 
-The sequencer moves rows from `outbox` to `event_log` and gives each the next position. The publisher sends the log in
-order to Kafka. Both work in single statements that commit by themselves and renew the lease as they go: a worker that
-is stopped anywhere holds no lock, and one that has lost the lease changes nothing.
+The sequencer moves rows from `outbox` to `event_log` and gives each the next position. The
+publisher sends the log in order to Kafka. Both work in single statements that commit by themselves
+and renew the lease as they go: a worker that is stopped anywhere holds no lock, and one that has
+lost the lease changes nothing.
 """
 
 import asyncio
@@ -17,7 +19,18 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from prometheus_client import Counter, Gauge
-from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Index, SmallInteger, Table, Text, Uuid, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from chassis.db import Database, Session, metadata, sqlstate
@@ -37,11 +50,17 @@ FIRST_RETRY_SECONDS = 0.1
 LAST_RETRY_SECONDS = 5.0
 
 BACKLOG = Gauge("homeward_relay_backlog", "Events committed and not yet published", ["service"])
-BACKLOG_AGE = Gauge("homeward_relay_backlog_age_seconds", "Age of the oldest event not yet published", ["service"])
+BACKLOG_AGE = Gauge(
+    "homeward_relay_backlog_age_seconds", "Age of the oldest event not yet published", ["service"]
+)
 HEAD = Gauge("homeward_relay_head", "Position of the last event in the log", ["service"])
-PUBLISHED = Gauge("homeward_relay_published", "Position of the last event acknowledged by Kafka", ["service"])
+PUBLISHED = Gauge(
+    "homeward_relay_published", "Position of the last event acknowledged by Kafka", ["service"]
+)
 LEADING = Gauge("homeward_relay_leading", "1 where this process holds the lease", ["service"])
-FAILURES = Counter("homeward_relay_failures_total", "Batches that Kafka did not take at once", ["service"])
+FAILURES = Counter(
+    "homeward_relay_failures_total", "Batches that Kafka did not take at once", ["service"]
+)
 
 log = structlog.get_logger("homeward.relay")
 
@@ -83,7 +102,8 @@ lease = Table(
     Column("expires_at", DateTime(timezone=True), nullable=False),
 )
 
-# Every later statement of a worker begins with the same UPDATE. Its row lock makes it wait for whoever is taking the
+# Every later statement of a worker begins with the same UPDATE. Its row lock makes it wait for
+# whoever is taking the
 # lease over; PostgreSQL then checks the holder again, and the rest of the statement does nothing.
 ACQUIRE = """
     INSERT INTO lease (name, holder, expires_at)
@@ -150,7 +170,8 @@ MARK = """
     UPDATE relay_state SET published = greatest(published, $3) FROM held WHERE id = 1 RETURNING published
 """
 
-# The time of a head is one at which nothing was committed that it leaves out: the statement may have waited for the
+# The time of a head is one at which nothing was committed that it leaves out: the statement may
+# have waited for the
 # sequencer with the view that it began with, and what has no position yet is later than the head.
 BEAT = """
     WITH held AS (
@@ -174,7 +195,8 @@ class LeaseLost(Exception):  # noqa: N818 - it is no error: another worker goes 
 
 
 class Relay:
-    """Sequences and publishes the events of one service while it holds the lease; otherwise waits for it.
+    """Sequences and publishes the events of one service while it holds the lease; otherwise waits
+    for it.
 
     Args:
         database: The service's database.
@@ -184,7 +206,12 @@ class Relay:
     """
 
     def __init__(
-        self, database: Database, settings: Settings, service: str, *, lease_seconds: float = LEASE_SECONDS
+        self,
+        database: Database,
+        settings: Settings,
+        service: str,
+        *,
+        lease_seconds: float = LEASE_SECONDS,
     ) -> None:
         self.service = service
         self.topic = topic_of(service)
@@ -205,7 +232,9 @@ class Relay:
                 except* LeaseLost:
                     log.warning("lease lost", service=self.service)
                 except* OUTAGES as errors:
-                    log.warning("relay waits for the database", service=self.service, error=names(errors))
+                    log.warning(
+                        "relay waits for the database", service=self.service, error=names(errors)
+                    )
                 LEADING.labels(self.service).set(0)
                 await asyncio.sleep(WAIT_FOR_LEASE_SECONDS)
         finally:
@@ -238,7 +267,11 @@ class Relay:
         await connection.execute(FIRST_STATE, new_id(), identity)
         base = await connection.fetchval(NEW_EPOCH, new_id(), identity)
         if base is not None:
-            log.error("the database is another one than before: a new epoch begins", service=self.service, base=base)
+            log.error(
+                "the database is another one than before: a new epoch begins",
+                service=self.service,
+                base=base,
+            )
 
     async def _sequence(self, connection: asyncpg.Connection) -> None:
         woken = asyncio.Event()
@@ -268,26 +301,36 @@ class Relay:
             await self._send_until_acknowledged([envelope_of(row, self.service) for row in rows])
             published = rows[-1]["position"]
             async with busy:
-                if await connection.fetchval(MARK, self._me, self._lease_seconds, published) is None:
+                if (
+                    await connection.fetchval(MARK, self._me, self._lease_seconds, published)
+                    is None
+                ):
                     raise LeaseLost
             PUBLISHED.labels(self.service).set(published)
 
     async def _send_until_acknowledged(self, envelopes: Sequence[Envelope]) -> None:
-        """Send this batch again and again, with the same producer: a fresh one could overtake what is on its way."""
+        """Send this batch again and again, with the same producer: a fresh one could overtake what
+        is on its way.
+        """
         wait = FIRST_RETRY_SECONDS
         while True:
             try:
                 producer = await self._get_producer()
                 sent = [
                     await producer.send(
-                        self.topic, envelope.kafka_value(), key=envelope.kafka_key(), headers=envelope.kafka_headers()
+                        self.topic,
+                        envelope.kafka_value(),
+                        key=envelope.kafka_key(),
+                        headers=envelope.kafka_headers(),
                     )
                     for envelope in envelopes
                 ]
                 await self._acknowledged(sent)
             except (KafkaError, OSError, TimeoutError) as error:
                 FAILURES.labels(self.service).inc()
-                log.warning("batch not acknowledged", service=self.service, error=type(error).__name__)
+                log.warning(
+                    "batch not acknowledged", service=self.service, error=type(error).__name__
+                )
                 await asyncio.sleep(wait)
                 wait = min(LAST_RETRY_SECONDS, wait * 2)
                 await self._create_topic()
@@ -295,7 +338,8 @@ class Relay:
                 return
 
     async def _acknowledged(self, sent: Sequence[asyncio.Future[Any]]) -> None:
-        """Wait for all acknowledgements. A broker that came back empty needs its topic before it can give any.
+        """Wait for all acknowledgements. A broker that came back empty needs its topic before it
+        can give any.
 
         Raises:
             KafkaError: One was not given.
@@ -350,7 +394,10 @@ class Relay:
         try:
             producer = await self._get_producer()
             partitions = await producer.partitions_for(self.topic)
-            sent = [await producer.send(self.topic, value, partition=p, headers=headers) for p in sorted(partitions)]
+            sent = [
+                await producer.send(self.topic, value, partition=p, headers=headers)
+                for p in sorted(partitions)
+            ]
             await self._acknowledged(sent)
         except (KafkaError, OSError, TimeoutError) as error:
             log.warning("head not told", service=self.service, error=type(error).__name__)
@@ -360,7 +407,8 @@ class Relay:
         async with self._creating:
             if self._producer is None:
                 await ensure_topic(self._settings, self.topic)
-                # The embedded broker has no idempotent producer; positions and `previous` guard the order instead.
+                # The embedded broker has no idempotent producer; positions and `previous` guard the
+                # order instead.
                 producer = AIOKafkaProducer(
                     **client_options(self._settings),
                     acks="all",
@@ -385,7 +433,8 @@ class Relay:
 
 
 async def new_epoch(session: Session) -> int:
-    """Begin a new epoch: for an operator who restored a backup that PostgreSQL cannot tell, such as a disk snapshot.
+    """Begin a new epoch: for an operator who restored a backup that PostgreSQL cannot tell, such as
+    a disk snapshot.
 
     Returns:
         The position up to which the new epoch shares its log with the one before.
@@ -440,4 +489,11 @@ async def release(connection: asyncpg.Connection, holder: UUID | None) -> None:
 
 def names(errors: BaseExceptionGroup[BaseException]) -> str:
     """The types of several errors; their messages may hold what somebody typed."""
-    return ", ".join(sorted({f"{type(error).__name__} {sqlstate(error) or ''}".strip() for error in errors.exceptions}))
+    return ", ".join(
+        sorted(
+            {
+                f"{type(error).__name__} {sqlstate(error) or ''}".strip()
+                for error in errors.exceptions
+            }
+        )
+    )

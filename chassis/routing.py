@@ -1,7 +1,9 @@
-"""What every request goes through, in one place: who, may they, one transaction, once, and only then the answer.
+"""What every request goes through, in one place: who, may they, one transaction, once, and only
+then the answer.
 
-A route declares what it needs with `@requires(...)` or `@public`; one that declares nothing cannot be imported. The
-transaction is committed after the response was validated and rendered, and before it is sent.
+A route declares what it needs with `@requires(...)` or `@public`; one that declares nothing cannot
+be imported. The transaction is committed after the response was validated and rendered, and before
+it is sent.
 """
 
 import asyncio
@@ -59,7 +61,8 @@ class Requirement:
         scope: The OAuth scope; None for a public route.
         person: Whether a person must decide.
         if_match: Whether the caller must say which version it has seen.
-        query: Whether a POST only asks (so that no name stands in a URL) and needs no Idempotency-Key.
+        query: Whether a POST only asks (so that no name stands in a URL) and needs no
+            Idempotency-Key.
         media_types: What the body may be; JSON where nothing is said.
         max_body: Bytes of the body at most, if not as the settings say.
     """
@@ -129,7 +132,8 @@ class Surroundings(Protocol):
     answer_retention: timedelta
 
     async def catch_up(self, returnee_id: UUID) -> None:
-        """Wait until the projection has heard all that its source has said until now, and of that person applied it.
+        """Wait until the projection has heard all that its source has said until now, and of that
+        person applied it.
 
         Raises:
             Problem: 503 `not-caught-up`.
@@ -144,11 +148,15 @@ class Route(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         requirement = getattr(endpoint, "__requirement__", None)
         if requirement is None:
-            raise TypeError(f"{endpoint.__module__}.{endpoint.__name__} declares neither @requires nor @public")
+            raise TypeError(
+                f"{endpoint.__module__}.{endpoint.__name__} declares neither @requires nor @public"
+            )
         self.requirement = requirement
         super().__init__(path, endpoint, **options)
         self.known_parameters = {
-            field.alias for field in get_flat_params(self.dependant) if isinstance(field.field_info, params.Query)
+            field.alias
+            for field in get_flat_params(self.dependant)
+            if isinstance(field.field_info, params.Query)
         }
 
     def get_route_handler(self) -> Handle:
@@ -170,9 +178,14 @@ class Route(APIRoute):
     def refuse_media_type(self, request: Request) -> None:
         """Refuse a body that is not of a declared media type."""
         sent = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+        has_body = (
+            request.headers.get("content-length", "0") != "0"
+            or "transfer-encoding" in request.headers
+        )
         if has_body and request.method in WRITES and sent not in self.requirement.media_types:
-            raise Problem(UNSUPPORTED_MEDIA_TYPE, f"accepted here: {', '.join(self.requirement.media_types)}")
+            raise Problem(
+                UNSUPPORTED_MEDIA_TYPE, f"accepted here: {', '.join(self.requirement.media_types)}"
+            )
 
 
 class Pipeline:
@@ -221,7 +234,8 @@ class Pipeline:
             try:
                 return await self._once(request, here, attempt)
             except NotKnownYet as error:
-                # Waits without a connection; afterwards the route is run again on what has arrived since.
+                # Waits without a connection; afterwards the route is run again on what has arrived
+                # since.
                 await here.catch_up(error.returnee_id)
                 request.state.caught_up = True
             except DBAPIError as error:
@@ -235,19 +249,25 @@ class Pipeline:
                 await asyncio.sleep(random.uniform(0, 0.02 * 2**number))  # noqa: S311 - jitter
         raise Problem(BUSY, headers={"Retry-After": "1"})
 
-    async def _once(self, request: Request, here: Surroundings, attempt: idempotency.Attempt | None) -> Response:
+    async def _once(
+        self, request: Request, here: Surroundings, attempt: idempotency.Attempt | None
+    ) -> Response:
         try:
             async with here.database.transaction() as session:
                 request.state.session = session
                 if attempt is not None:
-                    stored = await idempotency.begin(session, attempt, here.keyring, here.answer_retention)
+                    stored = await idempotency.begin(
+                        session, attempt, here.keyring, here.answer_retention
+                    )
                     if stored is not None:
                         return stored
                 response = await self.inner(request)
                 if response.status_code >= 400:  # noqa: PLR2004 - HTTP: refused
                     raise _Refused(response)
                 if self.requirement.if_match and not request.state.precondition.checked:
-                    raise AssertionError(f"{self.route.path} never compared the version that the caller has seen")
+                    raise AssertionError(
+                        f"{self.route.path} never compared the version that the caller has seen"
+                    )
                 if attempt is not None:
                     await idempotency.finish(session, attempt, response, here.keyring)
                 return response

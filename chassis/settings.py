@@ -1,4 +1,6 @@
-"""What a process is told from outside: one class of settings for every role, read from `HOMEWARD_*`."""
+"""What a process is told from outside: one class of settings for every role, read from
+`HOMEWARD_*`.
+"""
 
 import base64
 from functools import cached_property
@@ -28,19 +30,24 @@ class Settings(BaseSettings):
     """Settings of a process. Every field is the environment variable `HOMEWARD_<NAME>`.
 
     Raises:
-        pydantic.ValidationError: A value is missing or wrong, or production was given a development key.
+        pydantic.ValidationError: A value is missing or wrong, or production was given a development
+        key.
     """
 
     model_config = SettingsConfigDict(env_prefix="HOMEWARD_", extra="ignore", frozen=True)
 
     environment: Literal["development", "production"] = "development"
-    """`production` refuses development keys, plain-text secrets that ship with the code and http issuers."""
+    """`production` refuses development keys, plain-text secrets that ship with the code and http
+    issuers.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8080
 
     database_url: SecretStr
-    """The service's own database as its least-privilege role: `postgresql://user:password@host:port/name`."""
+    """The service's own database as its least-privilege role:
+    `postgresql://user:password@host:port/name`.
+    """
     migration_database_url: SecretStr | None = None
     """The same database as the role that owns the tables; only `homeward migrate` uses it."""
     database_pool_size: int = 10
@@ -52,7 +59,9 @@ class Settings(BaseSettings):
     kafka_password: SecretStr | None = None
     kafka_ca_file: Path | None = None
     kafka_partitions: int = Field(default=6, ge=1)
-    """Partitions of a topic when it is created. Never changed afterwards: the key decides the partition."""
+    """Partitions of a topic when it is created. Never changed afterwards: the key decides the
+    partition.
+    """
     kafka_replication: int = Field(default=1, ge=1)
     kafka_fetch_wait_ms: int = Field(default=500, ge=1)
     """How long the broker holds a fetch while nothing arrives."""
@@ -69,8 +78,10 @@ class Settings(BaseSettings):
     oidc_issuer: str | None = None
     """An external OpenID provider whose tokens are accepted beside the gateway's own."""
     oidc_organisations: dict[str, Represented] = Field(default_factory=dict)
-    """The organisations that it speaks for: `{"iom-iraq": {"kind": "partner", "scopes": ["cases:read"]}}`. A token that
-    names another one is refused; what it says of kind and programmes does not count, and no scope beyond these."""
+    """The organisations that it speaks for: `{"iom-iraq": {"kind": "partner", "scopes":
+    ["cases:read"]}}`. A token that names another one is refused; what it says of kind and
+    programmes does not count, and no scope beyond these.
+    """
     jwks_url: AnyHttpUrl | None = None
     """Where the keys of the issuer are; the gateway's `/.well-known/jwks.json` when empty."""
 
@@ -79,12 +90,18 @@ class Settings(BaseSettings):
     client_secret: SecretStr | None = None
 
     encryption_keys: tuple[SecretStr, ...] = ()
-    """Keys for stored answers and identity copies, newest first: 32 bytes each, base64. Old ones still decrypt."""
+    """Keys for stored answers and identity copies, newest first: 32 bytes each, base64. Old ones
+    still decrypt.
+    """
     matching_key: SecretStr | None = None
-    """Key of the marks by which cases and reception find that they mean the same person: 32 bytes, base64; the same in
-    both. After a change of it, who is expected already is found in manifests once they are fetched again."""
+    """Key of the marks by which cases and reception find that they mean the same person: 32 bytes,
+    base64; the same in both. After a change of it, who is expected already is found in manifests
+    once they are fetched again.
+    """
     audit_key: SecretStr | None = None
-    """Key of the seal over the audit trail, base64: who can write the database cannot forge the seal without it."""
+    """Key of the seal over the audit trail, base64: who can write the database cannot forge the
+    seal without it.
+    """
     signing_key_file: Path | None = None
     """The gateway's private key for tokens (PEM, EC P-256)."""
 
@@ -92,17 +109,24 @@ class Settings(BaseSettings):
     requests_per_minute: int = Field(default=1200, ge=1)
     """Rate limit of a client at one gateway process."""
     trusted_proxies: str = "127.0.0.1"
-    """Addresses or networks, with commas between, of what ends TLS in front of the gateway. Only its `X-Forwarded-For`
-    says who calls; without it all callers share one address, and the limit of attempts to get a token."""
+    """Addresses or networks, with commas between, of what ends TLS in front of the gateway. Only
+    its `X-Forwarded-For` says who calls; without it all callers share one address, and the limit
+    of attempts to get a token.
+    """
     streams_per_client: int = Field(default=20, ge=1)
     """Streams that a client may have open at one process."""
     max_body_bytes: int = Field(default=1024 * 1024, ge=1)
-    """A request's body at most, where its route does not say that it takes more, as for files and batches."""
+    """A request's body at most, where its route does not say that it takes more, as for files and
+    batches.
+    """
     documents_url: str | None = None
-    """Where uploaded documents are kept: `file:///folder`, or `s3://bucket/prefix` with the usual AWS_* variables."""
+    """Where uploaded documents are kept: `file:///folder`, or `s3://bucket/prefix` with the usual
+    AWS_* variables.
+    """
     document_scan_command: str | None = None
-    """A virus scanner that reads a document on its standard input and ends with 0 (clean) or 1 (infected):
-    `clamdscan --no-summary -`. Without one, documents are marked as not scanned."""
+    """A virus scanner that reads a document on its standard input and ends with 0 (clean) or 1
+    (infected): `clamdscan --no-summary -`. Without one, documents are marked as not scanned.
+    """
 
     programmes_path: Path = Path(__file__).resolve().parent.parent / "programmes"
 
@@ -131,7 +155,11 @@ class Settings(BaseSettings):
         ):
             if any(value is None or not value.get_secret_value() for value in values):
                 problems.append(f"{name} is not set")
-            elif any(value.get_secret_value().startswith(DEVELOPMENT_KEY_PREFIX) for value in values if value):
+            elif any(
+                value.get_secret_value().startswith(DEVELOPMENT_KEY_PREFIX)
+                for value in values
+                if value
+            ):
                 problems.append(f"{name} is a development key")
         if self.audit_key and not problems and len(decoded(self.audit_key)) < KEY_BYTES:
             problems.append(f"HOMEWARD_AUDIT_KEY must be at least {KEY_BYTES} bytes in base64")
@@ -140,7 +168,9 @@ class Settings(BaseSettings):
     def _open_ways(self) -> list[str]:
         issuers = (("HOMEWARD_ISSUER", self.issuer), ("HOMEWARD_OIDC_ISSUER", self.oidc_issuer))
         problems = [
-            f"{name} must be an https address" for name, url in issuers if url and not url.startswith("https://")
+            f"{name} must be an https address"
+            for name, url in issuers
+            if url and not url.startswith("https://")
         ]
         if self.kafka_security_protocol == "SASL_PLAINTEXT":
             problems.append("HOMEWARD_KAFKA_SECURITY_PROTOCOL would send the password in the clear")

@@ -1,4 +1,6 @@
-"""Answers that go on: so many for a client, until the process is about to end or the client may not listen any more."""
+"""Answers that go on: so many for a client, until the process is about to end or the client may not
+listen any more.
+"""
 
 import asyncio
 import signal
@@ -16,7 +18,9 @@ from chassis.errors import TOO_MANY_REQUESTS, Problem
 from chassis.routing import CallerDep
 
 RETRY_SECONDS = 10
-"""After which a client with too many streams may try again; each ends after ten minutes at the latest."""
+"""After which a client with too many streams may try again; each ends after ten minutes at the
+latest.
+"""
 
 
 class Ending(Protocol):
@@ -27,7 +31,9 @@ class Ending(Protocol):
 
 
 class Closing:
-    """Says when the process is about to end: the server waits for open answers, and a stream would never end."""
+    """Says when the process is about to end: the server waits for open answers, and a stream would
+    never end.
+    """
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
@@ -40,7 +46,9 @@ class Closing:
             if callable(before):
                 before(number, frame)
 
-        with suppress(ValueError):  # signals belong to the main thread; a server elsewhere is ended by its owner
+        with suppress(
+            ValueError
+        ):  # signals belong to the main thread; a server elsewhere is ended by its owner
             for number in (signal.SIGINT, signal.SIGTERM):
                 before = signal.getsignal(number)
                 if callable(before):
@@ -100,7 +108,9 @@ class Listener:
     caller: Caller
 
     async def wait(self, seconds: float) -> bool:
-        """Wait so long, or until the process is about to end; whether the stream is over, also by a revocation."""
+        """Wait so long, or until the process is about to end; whether the stream is over, also by a
+        revocation.
+        """
         ends = await self.closing.wait(seconds)
         return ends or self.revocations.covers(self.caller.client_id, self.caller.issued_at)
 

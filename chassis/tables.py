@@ -32,12 +32,16 @@ def new_metadata() -> MetaData:
 
 
 class ResourceColumns:
-    """What a table has whose rows are resources: an id, a version for the ETag, and when it changed."""
+    """What a table has whose rows are resources: an id, a version for the ETag, and when it
+    changed.
+    """
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id, sort_order=-2)
     version: Mapped[int] = mapped_column(default=1, sort_order=-1)
     created_at: Mapped[datetime] = mapped_column(server_default=now(), sort_order=1)
-    updated_at: Mapped[datetime] = mapped_column(server_default=now(), server_onupdate=FetchedValue(), sort_order=1)
+    updated_at: Mapped[datetime] = mapped_column(
+        server_default=now(), server_onupdate=FetchedValue(), sort_order=1
+    )
 
     def changed(self) -> None:
         """Count the change: another ETag, and a new `updated_at` by the database's clock."""

@@ -11,7 +11,10 @@ from uuid import UUID
 
 import structlog
 from opentelemetry import propagate, trace
-from opentelemetry.sdk.environment_variables import OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
+from opentelemetry.sdk.environment_variables import (
+    OTEL_EXPORTER_OTLP_ENDPOINT,
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT,
+)
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -25,7 +28,9 @@ from chassis.ids import new_id
 
 REQUEST_ID_HEADER = "Homeward-Request-Id"
 
-REQUESTS = Counter("homeward_http_requests_total", "Requests answered", ["service", "method", "route", "status"])
+REQUESTS = Counter(
+    "homeward_http_requests_total", "Requests answered", ["service", "method", "route", "status"]
+)
 DURATION = Histogram(
     "homeward_http_request_seconds",
     "Time to the last byte of an answer",
@@ -61,19 +66,28 @@ def _frames(error: BaseException) -> list[str]:
     """Our own frames of a traceback and the last two of whatever they called, as file and line."""
     stack = traceback.extract_tb(error.__traceback__)
     ours = [
-        frame for frame in stack[:-2] if "site-packages" not in frame.filename and "/lib/python" not in frame.filename
+        frame
+        for frame in stack[:-2]
+        if "site-packages" not in frame.filename and "/lib/python" not in frame.filename
     ]
-    return [f"{'/'.join(frame.filename.split('/')[-3:])}:{frame.lineno}" for frame in [*ours[-10:], *stack[-2:]]]
+    return [
+        f"{'/'.join(frame.filename.split('/')[-3:])}:{frame.lineno}"
+        for frame in [*ours[-10:], *stack[-2:]]
+    ]
 
 
 class _Foreign(logging.Handler):
-    """Takes the standard library's log records: where and, if it is static, the text; never the arguments."""
+    """Takes the standard library's log records: where and, if it is static, the text; never the
+    arguments.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
         logger = structlog.get_logger(record.name)
         method = getattr(logger, record.levelname.lower(), logger.warning)
         place = f"{record.module}:{record.lineno}"
-        template = str(record.msg) if record.args else None  # without arguments it may have been filled in before
+        template = (
+            str(record.msg) if record.args else None
+        )  # without arguments it may have been filled in before
         method("library", place=place, text=template, exc_info=record.exc_info or None)
 
 
@@ -96,16 +110,22 @@ def configure_logging(service: str, level: str = "INFO") -> None:
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(service=service)
     logging.basicConfig(
-        handlers=[_Foreign()], level=max(logging.WARNING, logging.getLevelNamesMapping()[level]), force=True
+        handlers=[_Foreign()],
+        level=max(logging.WARNING, logging.getLevelNamesMapping()[level]),
+        force=True,
     )
 
 
 def configure_tracing(service: str) -> None:
-    """Trace ids for every request; spans are exported where `OTEL_EXPORTER_OTLP_ENDPOINT` says, if it says."""
+    """Trace ids for every request; spans are exported where `OTEL_EXPORTER_OTLP_ENDPOINT` says, if
+    it says.
+    """
     if isinstance(trace.get_tracer_provider(), TracerProvider):
         return  # several applications in one process share it
     provider = TracerProvider(resource=Resource.create({"service.name": f"homeward-{service}"}))
-    if os.environ.get(OTEL_EXPORTER_OTLP_ENDPOINT) or os.environ.get(OTEL_EXPORTER_OTLP_TRACES_ENDPOINT):
+    if os.environ.get(OTEL_EXPORTER_OTLP_ENDPOINT) or os.environ.get(
+        OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
+    ):
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415 - 4 MB a process
             OTLPSpanExporter,
         )
@@ -127,7 +147,9 @@ def bind_caller(client_id: str, organisation: str) -> None:
 
 
 class RequestContext:
-    """ASGI middleware: request id, one log line and one metric a request, and a problem for what nobody caught."""
+    """ASGI middleware: request id, one log line and one metric a request, and a problem for what
+    nobody caught.
+    """
 
     def __init__(self, app: ASGIApp, service: str) -> None:
         self.app = app
@@ -158,7 +180,9 @@ class RequestContext:
             if status:
                 raise
             problem = Problem(INTERNAL)
-            body = JSONResponse(problem.document(request_id), 500, media_type="application/problem+json")
+            body = JSONResponse(
+                problem.document(request_id), 500, media_type="application/problem+json"
+            )
             await body(scope, receive, send_with_id)
         finally:
             elapsed = time.perf_counter() - started
@@ -166,7 +190,13 @@ class RequestContext:
             if route not in {"/health/live", "/health/ready", "/metrics"}:
                 REQUESTS.labels(self.service, scope["method"], route, str(status)).inc()
                 DURATION.labels(self.service, scope["method"], route).observe(elapsed)
-                log.info("request", method=scope["method"], route=route, status=status, ms=round(elapsed * 1000, 1))
+                log.info(
+                    "request",
+                    method=scope["method"],
+                    route=route,
+                    status=status,
+                    ms=round(elapsed * 1000, 1),
+                )
 
 
 def _request_id(scope: Scope) -> str:

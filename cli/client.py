@@ -1,4 +1,6 @@
-"""A careful client of the gateway: one key for all attempts of a request, and patience while something is restarted."""
+"""A careful client of the gateway: one key for all attempts of a request, and patience while
+something is restarted.
+"""
 
 import asyncio
 import time
@@ -22,7 +24,9 @@ class Refused(Exception):  # noqa: N818 - a refusal is an answer
         attempts: How often it was asked.
     """
 
-    def __init__(self, method: str, path: str, answer: httpx.Response | None, attempts: int = 1) -> None:
+    def __init__(
+        self, method: str, path: str, answer: httpx.Response | None, attempts: int = 1
+    ) -> None:
         said = f"{answer.status_code} {answer.text[:600]}" if answer is not None else "no answer"
         super().__init__(f"{method} {path}: {said}")
         self.answer = answer
@@ -55,7 +59,13 @@ class GatewayClient:
     """
 
     def __init__(
-        self, gateway: str, client_id: str, secret: str, person: str | None = None, *, patience: float = 30
+        self,
+        gateway: str,
+        client_id: str,
+        secret: str,
+        person: str | None = None,
+        *,
+        patience: float = 30,
     ) -> None:
         self.gateway = gateway
         self.client_id = client_id
@@ -70,8 +80,13 @@ class GatewayClient:
         """Authorization, and the person."""
         if time.monotonic() > self._until:
             form = {"grant_type": "client_credentials"}
-            answer = await self._persist("POST", "/oauth/token", data=form, auth=(self.client_id, self._secret))
-            self._token, self._until = answer.json()["access_token"], time.monotonic() + RENEW_SECONDS
+            answer = await self._persist(
+                "POST", "/oauth/token", data=form, auth=(self.client_id, self._secret)
+            )
+            self._token, self._until = (
+                answer.json()["access_token"],
+                time.monotonic() + RENEW_SECONDS,
+            )
         actor = {"Homeward-Actor": self.person} if self.person else {}
         return {"Authorization": f"Bearer {self._token}"} | actor
 
@@ -105,7 +120,9 @@ class GatewayClient:
     async def upload(self, content: bytes, **about: str) -> Any:
         """What is known of a document that was uploaded. Raises `Refused`."""
         binary = {"Content-Type": "application/octet-stream"}
-        return (await self.send("POST", "/v1/documents", content=content, params=about, headers=binary)).json()
+        return (
+            await self.send("POST", "/v1/documents", content=content, params=about, headers=binary)
+        ).json()
 
     async def put_new(self, path: str, body: Any) -> Any:
         """Put something where nothing is yet. Raises `Refused`."""
@@ -114,14 +131,18 @@ class GatewayClient:
         except Refused as refused:
             if refused.status != httpx.codes.PRECONDITION_FAILED or refused.attempts == 1:
                 raise
-            return await self.get(path)  # an attempt before had got through, and its answer was lost
+            return await self.get(
+                path
+            )  # an attempt before had got through, and its answer was lost
 
     async def decide(self, path: str, word: str, body: Any = None) -> Any:
         """Act on what was just read; read again if it has changed in between. Raises `Refused`."""
         for attempt in range(SEEN_AGAIN):
             seen = {"If-Match": (await self.send("GET", path)).headers["etag"]}
             try:
-                return (await self.send("POST", f"{path}/{word}", json=body or {}, headers=seen)).json()
+                return (
+                    await self.send("POST", f"{path}/{word}", json=body or {}, headers=seen)
+                ).json()
             except Refused as refused:
                 if refused.status != httpx.codes.PRECONDITION_FAILED or attempt == SEEN_AGAIN - 1:
                     raise
@@ -144,7 +165,9 @@ class GatewayClient:
                 and answer.status_code == httpx.codes.TOO_MANY_REQUESTS
                 and time.monotonic() < deadline
             ):
-                await asyncio.sleep(min(float(answer.headers.get("retry-after", 1)), deadline - time.monotonic()))
+                await asyncio.sleep(
+                    min(float(answer.headers.get("retry-after", 1)), deadline - time.monotonic())
+                )
                 continue
             final = answer is not None and answer.status_code < httpx.codes.INTERNAL_SERVER_ERROR
             if final or time.monotonic() > deadline:

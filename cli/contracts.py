@@ -1,4 +1,5 @@
-"""Write what the platform publishes about itself into `contracts/`, or check that it is what the code says.
+"""Write what the platform publishes about itself into `contracts/`, or check that it is what the
+code says.
 
     python -m cli.contracts            write openapi.json, asyncapi.json, labels.json and schemas/
     python -m cli.contracts --check    fail when they differ, or when a published event would break
@@ -36,7 +37,9 @@ def openapi_document() -> dict[str, Any]:
         matching_key=SecretStr("dev-contracts"),
     )
     services = {name: role.service() for name, role in ROLES.items()}
-    return merge({name: create_app(service, settings).openapi() for name, service in services.items()})
+    return merge(
+        {name: create_app(service, settings).openapi() for name, service in services.items()}
+    )
 
 
 def labels() -> dict[str, dict[str, str]]:
@@ -53,7 +56,11 @@ def labels() -> dict[str, dict[str, str]]:
 def documents() -> dict[str, dict[str, Any]]:
     """Every document by its path within `contracts/`."""
     schemas = {f"{SCHEMAS}/{model.event_type}.json": event_schema(model) for model in EVENTS}
-    made = {"openapi.json": openapi_document(), "asyncapi.json": asyncapi_document(), "labels.json": labels()}
+    made = {
+        "openapi.json": openapi_document(),
+        "asyncapi.json": asyncapi_document(),
+        "labels.json": labels(),
+    }
     return made | schemas
 
 
@@ -62,7 +69,9 @@ def breaks(folder: Path, current: dict[str, dict[str, Any]]) -> list[str]:
     return [
         f"{file.stem}: {change}"
         for file in sorted((folder / SCHEMAS).glob("*.json"))
-        for change in breaking_changes(json.loads(file.read_text("utf-8")), current.get(f"{SCHEMAS}/{file.name}"))
+        for change in breaking_changes(
+            json.loads(file.read_text("utf-8")), current.get(f"{SCHEMAS}/{file.name}")
+        )
     ]
 
 
@@ -93,15 +102,22 @@ def main(arguments: list[str] | None = None, folder: Path = FOLDER) -> int:
     Returns:
         0, or 1 when something has drifted or would break. Nothing is written over a break.
     """
-    parser = argparse.ArgumentParser(prog="python -m cli.contracts", description=__doc__.partition("\n")[0])
-    parser.add_argument("--check", action="store_true", help="change nothing; fail on drift or a breaking change")
+    parser = argparse.ArgumentParser(
+        prog="python -m cli.contracts", description=__doc__.partition("\n")[0]
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="change nothing; fail on drift or a breaking change"
+    )
     check: bool = parser.parse_args(arguments).check
     current = documents()
     broken = breaks(folder, current)
     for line in broken:
         print(f"breaks a published event: {line}", file=sys.stderr)
     if broken:
-        print("publish the new meaning as a new version beside it: class ...V2(..., version=2)", file=sys.stderr)
+        print(
+            "publish the new meaning as a new version beside it: class ...V2(..., version=2)",
+            file=sys.stderr,
+        )
         return 1
     if not check:
         write(folder, current)

@@ -3,7 +3,9 @@
 import asyncpg
 
 GROUP = "homeward_service"
-"""NOLOGIN group of every service's role: it holds the privileges on tables, so that migrations need not name roles."""
+"""NOLOGIN group of every service's role: it holds the privileges on tables, so that migrations need
+not name roles.
+"""
 
 
 async def ensure_role(admin: asyncpg.Connection, name: str, password: str) -> None:
@@ -14,7 +16,11 @@ async def ensure_role(admin: asyncpg.Connection, name: str, password: str) -> No
         name: Of the role.
         password: Its password from now on.
     """
-    verb = "ALTER" if await admin.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", name) else "CREATE"
+    verb = (
+        "ALTER"
+        if await admin.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", name)
+        else "CREATE"
+    )
     options = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
     await admin.execute(f"{verb} ROLE {quoted(name)} {options} PASSWORD {literal(password)}")
 
@@ -46,10 +52,16 @@ async def ensure_database(
 
 
 async def grant_rows(owner: asyncpg.Connection) -> None:
-    """As the owner, in its database: rows of tables made from now on are for the group, the tables are not."""
+    """As the owner, in its database: rows of tables made from now on are for the group, the tables
+    are not.
+    """
     await owner.execute(f"GRANT USAGE ON SCHEMA public TO {quoted(GROUP)}")
-    await owner.execute(f"ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {quoted(GROUP)}")
-    await owner.execute(f"ALTER DEFAULT PRIVILEGES GRANT USAGE, SELECT ON SEQUENCES TO {quoted(GROUP)}")
+    await owner.execute(
+        f"ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {quoted(GROUP)}"
+    )
+    await owner.execute(
+        f"ALTER DEFAULT PRIVILEGES GRANT USAGE, SELECT ON SEQUENCES TO {quoted(GROUP)}"
+    )
 
 
 def quoted(name: str) -> str:

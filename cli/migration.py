@@ -17,7 +17,8 @@ CHASSIS = "chassis"
 
 
 def draft(role: str, message: str) -> None:
-    """Write the next revision of a role's chain, or of the chassis' own, to be read and completed by hand.
+    """Write the next revision of a role's chain, or of the chassis' own, to be read and completed
+    by hand.
 
     Args:
         role: A role, or `chassis`.
@@ -28,7 +29,11 @@ def draft(role: str, message: str) -> None:
     folder = Path(tempfile.mkdtemp(prefix="homeward-migration-"))
     folder.chmod(0o711)  # as root, PostgreSQL runs as another account and must pass through
     server = EmbeddedPostgres(
-        folder / "data", free_port(), password=secrets.token_hex(), log=folder / "log", durable=False
+        folder / "data",
+        free_port(),
+        password=secrets.token_hex(),
+        log=folder / "log",
+        durable=False,
     )
     try:
         server.start()

@@ -1,4 +1,6 @@
-"""Make the databases of one machine ready: roles, databases, tables, organisations and clients. Can be run again."""
+"""Make the databases of one machine ready: roles, databases, tables, organisations and clients. Can
+be run again.
+"""
 
 import asyncio
 import importlib
@@ -37,22 +39,35 @@ async def prepare(machine: Machine) -> None:
     try:
         await ensure_group(admin)
         for role in ROLES.values():
-            await ensure_role(admin, role.database_owner, machine.database_password(role.database_owner))
+            await ensure_role(
+                admin, role.database_owner, machine.database_password(role.database_owner)
+            )
             await ensure_role(admin, role.database, machine.database_password(role.database))
-            await ensure_database(admin, role.database, owner=role.database_owner, login=role.database)
+            await ensure_database(
+                admin, role.database, owner=role.database_owner, login=role.database
+            )
     finally:
         await admin.close()
-    for name, role in ROLES.items():  # one after the other: Alembic's context belongs to the process
+    for (
+        name,
+        role,
+    ) in ROLES.items():  # one after the other: Alembic's context belongs to the process
         owner = await asyncpg.connect(machine.database_url(name, owner=True))
         await grant_rows(owner)
         await owner.close()
         service = role.service()
         try:
-            await upgrade(machine.database_url(name, owner=True), service.migrations, service.metadata)
+            await upgrade(
+                machine.database_url(name, owner=True), service.migrations, service.metadata
+            )
         except CommandError as error:
-            raise CannotRun(f"The database of {name} cannot be migrated by this version: {error}") from None
+            raise CannotRun(
+                f"The database of {name} cannot be migrated by this version: {error}"
+            ) from None
     settings = Settings(database_url=SecretStr(machine.database_url("gateway")))
-    database = Database(async_url(machine.database_url("gateway")), application_name="homeward-prepare")
+    database = Database(
+        async_url(machine.database_url("gateway")), application_name="homeward-prepare"
+    )
     try:
         async with database.transaction() as session:
             await register_all(session, machine, load_programmes(settings.programmes_path))

@@ -1,4 +1,6 @@
-"""`homeward simulate flight`: tablets that had no connection while a charter was received, and now send their logs."""
+"""`homeward simulate flight`: tablets that had no connection while a charter was received, and now
+send their logs.
+"""
 
 import asyncio
 import random
@@ -99,7 +101,9 @@ class Simulation:
         partner: The organisation whose desk receives it.
     """
 
-    def __init__(self, client: GetClient, read_log: ReadLog, flight: Flight, partner: str = "iom-iraq") -> None:
+    def __init__(
+        self, client: GetClient, read_log: ReadLog, flight: Flight, partner: str = "iom-iraq"
+    ) -> None:
         self.client = client
         self.read_log = read_log
         self.flight = flight
@@ -124,7 +128,9 @@ class Simulation:
         begun = time.perf_counter()
         with progress(console) as bar:
             task = bar.add_task("Entries taken", total=self.report.entries)
-            await asyncio.gather(*(self._flush(device, lambda n: bar.advance(task, n)) for device in devices))
+            await asyncio.gather(
+                *(self._flush(device, lambda n: bar.advance(task, n)) for device in devices)
+            )
         self.report.seconds = time.perf_counter() - begun
         await self._count(arrivals)
         return self.report
@@ -162,7 +168,10 @@ class Simulation:
     def _manifest(self) -> list[dict[str, Any]]:
         passengers: list[dict[str, Any]] = []
         while len(passengers) < self.flight.passengers:
-            family = min(self.random.choice([1, 1, 1, 1, 2, 3, 4, 6]), self.flight.passengers - len(passengers))
+            family = min(
+                self.random.choice([1, 1, 1, 1, 2, 3, 4, 6]),
+                self.flight.passengers - len(passengers),
+            )
             group = f"F{len(passengers)}"
             nameless = family == 1 and self.random.random() < ANONYMOUS * 2
             for member in range(family):
@@ -188,7 +197,8 @@ class Simulation:
     def _receive(self, arrivals: list[dict[str, Any]]) -> list[_Device]:
         """What each tablet notes while it has no connection; a family stays at one of them."""
         devices = [
-            _Device(number, self.client(self.partner, f"officer-{number}"), []) for number in range(self.flight.devices)
+            _Device(number, self.client(self.partner, f"officer-{number}"), [])
+            for number in range(self.flight.devices)
         ]
         at_desk: dict[str, _Device] = {}
         for arrival in arrivals:
@@ -196,12 +206,17 @@ class Simulation:
             device = at_desk.setdefault(group, self.random.choice(devices))
             log = self._reception(arrival)
             device.log += log
-            self.expected[arrival["id"]] = Counter(TOLD[entry["kind"]] for entry in log if entry["kind"] in TOLD)
+            self.expected[arrival["id"]] = Counter(
+                TOLD[entry["kind"]] for entry in log if entry["kind"] in TOLD
+            )
             if len(devices) > 1 and self.random.random() < TWICE_MET:
                 other = self.random.choice([each for each in devices if each is not device])
                 again = self._entry("check-in", arrival, 1)
                 other.log.append(again)
-                self.twice |= {again["id"], *(entry["id"] for entry in log if entry["kind"] == "check-in")}
+                self.twice |= {
+                    again["id"],
+                    *(entry["id"] for entry in log if entry["kind"] == "check-in"),
+                }
         return devices
 
     def _reception(self, arrival: dict[str, Any]) -> list[Entry]:
@@ -217,15 +232,26 @@ class Simulation:
         household = {"women": 0, "men": 1, "girls": 0, "boys": 0}
         log += [
             self._entry("check-in", arrival, 1),
-            self._entry("profile", arrival, 2, {"household": household, "needs_priority": "routine"}),
+            self._entry(
+                "profile", arrival, 2, {"household": household, "needs_priority": "routine"}
+            ),
             self._entry("assistance", arrival, 3, {"kind": "nutrition"}),
-            self._entry("onward-transport", arrival, 4, {"mode": "bus", "destination": {"governorate": "IQ-AR"}}),
+            self._entry(
+                "onward-transport",
+                arrival,
+                4,
+                {"mode": "bus", "destination": {"governorate": "IQ-AR"}},
+            ),
             self._entry("complete", arrival, 6),
         ]
         return log
 
     def _entry(
-        self, kind: str, arrival: Mapping[str, Any], minute: float, data: Mapping[str, Any] | None = None
+        self,
+        kind: str,
+        arrival: Mapping[str, Any],
+        minute: float,
+        data: Mapping[str, Any] | None = None,
     ) -> Entry:
         at = self.landed_at + timedelta(minutes=30 * self.random.random() / 30 + minute)
         return {
@@ -255,11 +281,17 @@ class Simulation:
                         taken(1)
             if not waiting:
                 return
-        left = Counter(f"{entry['kind']}: {problems[entry['id']]['title']}" for entry in waiting.values())
+        left = Counter(
+            f"{entry['kind']}: {problems[entry['id']]['title']}" for entry in waiting.values()
+        )
         raise Stuck(f"tablet {device.number} could not settle {dict(left)}")
 
     async def _send(self, device: _Device, entries: list[Entry]) -> list[dict[str, Any]]:
-        body = {"device": str(device.id), "sent_at": datetime.now(UTC).isoformat(), "mutations": entries}
+        body = {
+            "device": str(device.id),
+            "sent_at": datetime.now(UTC).isoformat(),
+            "mutations": entries,
+        }
         self.report.sent += len(entries)
         begun = time.perf_counter()
         answer = await device.client.post("/v1/arrivals/sync", body)
@@ -268,14 +300,21 @@ class Simulation:
         return items
 
     async def _count(self, arrivals: list[dict[str, Any]]) -> None:
-        """Compare the board, the manifest, what is on record and what was published with what the tablets noted."""
+        """Compare the board, the manifest, what is on record and what was published with what the
+        tablets noted.
+        """
         desk = self.client(self.partner, "officer-0")
         board = Counter(each["id"] for each in await self._board() if each["state"] == "completed")
         manifest = (await desk.get(f"/v1/flights/{self.flight_id}/manifest"))["passengers"]
         met = Counter(each["arrival_id"] for each in manifest if each["state"] == "completed")
         for arrival_id in self.expected.keys() | board.keys() | met.keys():
-            on_them = {"line on the board": board[arrival_id], "line on the manifest": met[arrival_id]}
-            self._compare(arrival_id, on_them, dict.fromkeys(on_them, int(arrival_id in self.expected)))
+            on_them = {
+                "line on the board": board[arrival_id],
+                "line on the manifest": met[arrival_id],
+            }
+            self._compare(
+                arrival_id, on_them, dict.fromkeys(on_them, int(arrival_id in self.expected))
+            )
         slots = asyncio.Semaphore(READERS)
 
         async def read(arrival_id: str) -> None:
@@ -299,7 +338,11 @@ class Simulation:
                 if arrival_id in found and kind in TOLD.values():
                     found[arrival_id][kind] += 1
             enough = sum(map(sum, (each.values() for each in found.values())))
-            return found if enough >= sum(map(sum, (each.values() for each in self.expected.values()))) else None
+            return (
+                found
+                if enough >= sum(map(sum, (each.values() for each in self.expected.values())))
+                else None
+            )
 
         try:
             found = await eventually(published, "every fact is in reception's log")
@@ -309,7 +352,9 @@ class Simulation:
         for arrival_id, wanted in self.expected.items():
             self._compare(arrival_id, found[arrival_id], wanted)
 
-    def _compare(self, arrival_id: str, there: Mapping[str, int], wanted: Mapping[str, int]) -> None:
+    def _compare(
+        self, arrival_id: str, there: Mapping[str, int], wanted: Mapping[str, int]
+    ) -> None:
         for what, times in wanted.items():
             if there.get(what, 0) < times:
                 self.report.lost.append(f"{what} of arrival {arrival_id}")
@@ -328,7 +373,9 @@ async def feed(client: GatewayClient, reception: str) -> list[dict[str, Any]]:
     after = 0
     async with httpx.AsyncClient(base_url=reception, timeout=30) as http:
         while True:
-            answer = await http.get("/v1/events", params={"after": after}, headers=await client.headers())
+            answer = await http.get(
+                "/v1/events", params={"after": after}, headers=await client.headers()
+            )
             answer.raise_for_status()
             page = answer.json()
             if not page["items"]:
@@ -341,7 +388,9 @@ def show(report: Report, console: Console) -> None:
     """What came of it, as a table."""
     table = Table(show_header=False, show_edge=False, pad_edge=False)
     cuts = (
-        statistics.quantiles(report.milliseconds, n=100) if len(report.milliseconds) > 1 else report.milliseconds * 99
+        statistics.quantiles(report.milliseconds, n=100)
+        if len(report.milliseconds) > 1
+        else report.milliseconds * 99
     )
     rate = report.sent / report.seconds
     for name, value in (
@@ -350,7 +399,10 @@ def show(report: Report, console: Console) -> None:
         ("Sent, with repetitions", report.sent),
         ("Applied", report.outcomes["applied"]),
         ("Known already", report.outcomes["already_applied"]),
-        ("Conflicts told", f"{report.outcomes['conflict']} ({report.conflicts_told} of two tablets at one person)"),
+        (
+            "Conflicts told",
+            f"{report.outcomes['conflict']} ({report.conflicts_told} of two tablets at one person)",
+        ),
         ("Not valid", report.outcomes["invalid"]),
         ("Requests", f"{len(report.milliseconds)}, p50 {cuts[49]:.0f} ms, p99 {cuts[98]:.0f} ms"),
         ("Entries a second", f"{rate:.0f} ({report.seconds:.1f} s in all)"),

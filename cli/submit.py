@@ -1,4 +1,6 @@
-"""`homeward referrals submit`: sends a file of referrals and writes the results beside it, a line a referral."""
+"""`homeward referrals submit`: sends a file of referrals and writes the results beside it, a line a
+referral.
+"""
 
 import asyncio
 import csv
@@ -42,10 +44,13 @@ def results_file(file: Path) -> Path:
     return file.with_name(f"{file.stem}.results{file.suffix.lower()}")
 
 
-async def submit(client: GatewayClient, file: Path, console: Console, *, again: bool = False) -> bool:
+async def submit(
+    client: GatewayClient, file: Path, console: Console, *, again: bool = False
+) -> bool:
     """Send a file, wait with a progress bar, write the results.
 
-    The same file sent again is the same batch as long as the answer is kept, so that it may be interrupted.
+    The same file sent again is the same batch as long as the answer is kept, so that it may be
+    interrupted.
 
     Args:
         client: Of the sender.
@@ -72,7 +77,12 @@ async def submit(client: GatewayClient, file: Path, console: Console, *, again: 
             "If something was put right elsewhere since, have it taken once more: --again",
             highlight=False,
         )
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task(file.name, total=batch["total"], completed=batch["done"])
         while batch["state"] != "done":
@@ -90,7 +100,9 @@ async def submit(client: GatewayClient, file: Path, console: Console, *, again: 
     for each, problem in problems[:SAID_HERE]:
         row = problem["row"] or each["rows"][0]
         place = problem["column"] or problem["pointer"] or "all of it"
-        console.print(f"  row {row}, {place}: {problem['code']}; right: {problem['detail']}", highlight=False)
+        console.print(
+            f"  row {row}, {place}: {problem['code']}; right: {problem['detail']}", highlight=False
+        )
     if len(problems) > SAID_HERE:
         console.print(f"  and {len(problems) - SAID_HERE} more there")
     return bool(batch["refused"] == 0)
@@ -119,4 +131,9 @@ def write(results: list[dict[str, Any]], target: Path) -> None:
         for each in results:
             said = each | {"rows": " ".join(map(str, each["rows"]))}
             for problem in each["problems"] or [dict.fromkeys(OF_A_PROBLEM)]:
-                writer.writerow([*(said[name] for name in OF_A_REFERRAL), *(problem[name] for name in OF_A_PROBLEM)])
+                writer.writerow(
+                    [
+                        *(said[name] for name in OF_A_REFERRAL),
+                        *(problem[name] for name in OF_A_PROBLEM),
+                    ]
+                )

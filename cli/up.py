@@ -1,4 +1,6 @@
-"""Everything on one machine: start it, say when it is ready, keep it running, stop it and leave nothing."""
+"""Everything on one machine: start it, say when it is ready, keep it running, stop it and leave
+nothing.
+"""
 
 import http.client
 import os
@@ -41,7 +43,9 @@ class RoleProcess(Child):
 
     def spawn(self) -> None:
         """Start it without waiting."""
-        self.run([sys.executable, "-m", "cli.main", "serve", self.name, "--with-worker"], env=self.env)
+        self.run(
+            [sys.executable, "-m", "cli.main", "serve", self.name, "--with-worker"], env=self.env
+        )
 
     def is_ready(self) -> bool:
         """Whether `/health/ready` says so."""
@@ -121,7 +125,9 @@ class Supervisor:
         self._note()
 
     def watch(self) -> None:
-        """Start again whatever ends, after a pause that grows while it keeps ending, until told to stop."""
+        """Start again whatever ends, after a pause that grows while it keeps ending, until told to
+        stop.
+        """
         while not self.stopping.wait(LOOK_EVERY_SECONDS):
             for watched in self._watched:
                 self._look_at(watched)
@@ -163,7 +169,11 @@ class Supervisor:
 
     def _note(self) -> None:
         self.machine.note_processes(
-            {watched.child.name: watched.child.pid for watched in self._watched if watched.child.process}
+            {
+                watched.child.name: watched.child.pid
+                for watched in self._watched
+                if watched.child.process
+            }
         )
 
 
@@ -246,7 +256,9 @@ def start_everything(machine: Machine, supervisor: Supervisor, chosen: Mapping[s
     say(f"Databases migrated after {time.monotonic() - begun:.1f} s")
     supervisor.start(
         [
-            RoleProcess(name, chosen[role.port_variable], machine.environment(name), machine.log(name))
+            RoleProcess(
+                name, chosen[role.port_variable], machine.environment(name), machine.log(name)
+            )
             for name, role in ROLES.items()
         ]
     )

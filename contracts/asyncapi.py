@@ -1,4 +1,6 @@
-"""The published events as documents: a JSON Schema for each type, and one AsyncAPI document for all."""
+"""The published events as documents: a JSON Schema for each type, and one AsyncAPI document for
+all.
+"""
 
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -12,7 +14,12 @@ from contracts import cases, grants, reception, training
 ASYNCAPI = "3.1.0"
 JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 MODE: JsonSchemaMode = "serialization"
-EVENTS: tuple[type[EventData], ...] = (*cases.PUBLISHES, *reception.PUBLISHES, *grants.PUBLISHES, *training.PUBLISHES)
+EVENTS: tuple[type[EventData], ...] = (
+    *cases.PUBLISHES,
+    *reception.PUBLISHES,
+    *grants.PUBLISHES,
+    *training.PUBLISHES,
+)
 """Every event type that the platform publishes."""
 
 DESCRIPTION = """\
@@ -33,11 +40,31 @@ HEADERS: dict[str, tuple[str, dict[str, Any], bool]] = {
     "ce_type": ("The type of the event.", {}, True),
     "ce_subject": ("Whom or what the fact is about; also the record key.", {}, True),
     "ce_time": ("When it happened, as claimed.", {"format": "date-time"}, True),
-    "ce_dataschema": ("Where the JSON Schema of the payload is.", {"format": "uri-reference"}, True),
-    "ce_recordedat": ("When it was recorded, by the database's clock.", {"format": "date-time"}, True),
-    "ce_position": ("Place in the service's log, contiguous from 1.", {"pattern": "^[0-9]+$"}, True),
-    "ce_previous": ("Position of the event before it about the same subject.", {"pattern": "^[0-9]+$"}, False),
-    "ce_epoch": ("Changes when the service's database was restored from a backup.", {"format": "uuid"}, True),
+    "ce_dataschema": (
+        "Where the JSON Schema of the payload is.",
+        {"format": "uri-reference"},
+        True,
+    ),
+    "ce_recordedat": (
+        "When it was recorded, by the database's clock.",
+        {"format": "date-time"},
+        True,
+    ),
+    "ce_position": (
+        "Place in the service's log, contiguous from 1.",
+        {"pattern": "^[0-9]+$"},
+        True,
+    ),
+    "ce_previous": (
+        "Position of the event before it about the same subject.",
+        {"pattern": "^[0-9]+$"},
+        False,
+    ),
+    "ce_epoch": (
+        "Changes when the service's database was restored from a backup.",
+        {"format": "uuid"},
+        True,
+    ),
     "ce_traceparent": ("W3C Trace Context of the request that caused it.", {}, False),
 }
 OF_A_FACT = ("ce_position", "ce_previous", "ce_traceparent")
@@ -48,8 +75,16 @@ HEAD_PAYLOAD: dict[str, Any] = {
     "description": "How far a service's log goes. Sent to every partition once a second.",
     "required": ["position", "epoch", "epoch_base", "epochs", "time"],
     "properties": {
-        "position": {"type": "integer", "minimum": 0, "description": "The last position of the log."},
-        "epoch": {"type": "string", "format": "uuid", "description": "The epoch that the log is in."},
+        "position": {
+            "type": "integer",
+            "minimum": 0,
+            "description": "The last position of the log.",
+        },
+        "epoch": {
+            "type": "string",
+            "format": "uuid",
+            "description": "The epoch that the log is in.",
+        },
         "epoch_base": {
             "type": "integer",
             "minimum": 0,
@@ -68,11 +103,17 @@ HEAD_PAYLOAD: dict[str, Any] = {
 def event_schema(model: type[EventData]) -> dict[str, Any]:
     """The JSON Schema (2020-12) of an event's payload, with its subject and its audience."""
     schema: dict[str, Any] = _without_null(model.model_json_schema(mode=MODE))
-    return {"$schema": JSON_SCHEMA, "$id": f"/schemas/{model.event_type}"} | schema | _extensions(model)
+    return (
+        {"$schema": JSON_SCHEMA, "$id": f"/schemas/{model.event_type}"}
+        | schema
+        | _extensions(model)
+    )
 
 
 def asyncapi_document(events: Sequence[type[EventData]] = EVENTS) -> dict[str, Any]:
-    """The AsyncAPI document of events: one channel a service, one message a type, and the head record."""
+    """The AsyncAPI document of events: one channel a service, one message a type, and the head
+    record.
+    """
     references, definitions = models_json_schema(
         [(model, MODE) for model in events], ref_template="#/components/schemas/{model}"
     )
@@ -107,7 +148,11 @@ def asyncapi_document(events: Sequence[type[EventData]] = EVENTS) -> dict[str, A
         }
     return {
         "asyncapi": ASYNCAPI,
-        "info": {"title": "Homeward events", "version": version("homeward"), "description": DESCRIPTION},
+        "info": {
+            "title": "Homeward events",
+            "version": version("homeward"),
+            "description": DESCRIPTION,
+        },
         "defaultContentType": "application/json",
         "channels": channels,
         "operations": operations,
@@ -130,7 +175,12 @@ def _message(name: str, summary: str, payload: Any, headers: Sequence[str]) -> d
         "contentType": "application/json",
         "headers": {"type": "object", "required": required, "properties": properties},
         "payload": payload,
-        "bindings": {"kafka": {"key": {"type": "string", "description": "The subject."}, "bindingVersion": "0.5.0"}},
+        "bindings": {
+            "kafka": {
+                "key": {"type": "string", "description": "The subject."},
+                "bindingVersion": "0.5.0",
+            }
+        },
     }
 
 

@@ -38,13 +38,19 @@ class ReferralFact(EventData):
     referrer: Slug
 
 
-class ReferralSubmitted(ReferralFact, name="cases.referral.submitted", subject="referral_id", audience=EVERYBODY):
-    """A host-country service referred a person or a family before, or retroactively after, their departure."""
+class ReferralSubmitted(
+    ReferralFact, name="cases.referral.submitted", subject="referral_id", audience=EVERYBODY
+):
+    """A host-country service referred a person or a family before, or retroactively after, their
+    departure.
+    """
 
     return_kind: ReturnKind
     requested_partner: Slug | None = None
     partners: tuple[Slug, ...] = ()
-    """Whom the programme asks to decide: the requested one, or all who implement there; nobody if its office does."""
+    """Whom the programme asks to decide: the requested one, or all who implement there; nobody if
+    its office does.
+    """
     people: int
     """How many persons it is for."""
     revision: Version = 1
@@ -55,31 +61,45 @@ class ReferralSubmitted(ReferralFact, name="cases.referral.submitted", subject="
 
 
 class ReferralInformationRequested(
-    ReferralFact, name="cases.referral.information_requested", subject="referral_id", audience=EVERYBODY
+    ReferralFact,
+    name="cases.referral.information_requested",
+    subject="referral_id",
+    audience=EVERYBODY,
 ):
     """Who decides on a referral asked its sender for more; what exactly is in the referral itself."""
 
 
-class ReferralEscalated(ReferralFact, name="cases.referral.escalated", subject="referral_id", audience=EVERYBODY):
+class ReferralEscalated(
+    ReferralFact, name="cases.referral.escalated", subject="referral_id", audience=EVERYBODY
+):
     """The partner did not answer in time, so the programme office decides."""
 
     office: Slug
 
 
-class ReferralRejected(ReferralFact, name="cases.referral.rejected", subject="referral_id", audience=EVERYBODY):
+class ReferralRejected(
+    ReferralFact, name="cases.referral.rejected", subject="referral_id", audience=EVERYBODY
+):
     """A referral was rejected, for a coded reason."""
 
     reason: RejectionReason
 
 
-class ReferralExpired(ReferralFact, name="cases.referral.expired", subject="referral_id", audience=EVERYBODY):
+class ReferralExpired(
+    ReferralFact, name="cases.referral.expired", subject="referral_id", audience=EVERYBODY
+):
     """Nobody decided on a referral within the time that the programme gives."""
 
 
 class ReferralWithdrawn(
-    ReferralFact, name="cases.referral.withdrawn", subject=("returnee_id", "referral_id"), audience=EVERYBODY
+    ReferralFact,
+    name="cases.referral.withdrawn",
+    subject=("returnee_id", "referral_id"),
+    audience=EVERYBODY,
 ):
-    """A referral was withdrawn: one fact about the referral before acceptance, one about each person after it."""
+    """A referral was withdrawn: one fact about the referral before acceptance, one about each
+    person after it.
+    """
 
     returnee_id: UUID | None = None
     case_id: UUID | None = None
@@ -96,8 +116,12 @@ class ReturneeFact(EventData):
     programme: Slug | None = None
 
 
-class ReferralAccepted(ReturneeFact, name="cases.referral.accepted", subject="returnee_id", audience=EVERYBODY):
-    """A referral was accepted, and this person of it is now followed as a returnee by the implementing organisation."""
+class ReferralAccepted(
+    ReturneeFact, name="cases.referral.accepted", subject="returnee_id", audience=EVERYBODY
+):
+    """A referral was accepted, and this person of it is now followed as a returnee by the
+    implementing organisation.
+    """
 
     referral_id: UUID
     programme: Slug
@@ -116,8 +140,12 @@ class Amendment(StrEnum):
     CORRECTED = "corrected"
 
 
-class ReferralAmended(ReturneeFact, name="cases.referral.amended", subject="returnee_id", audience=EVERYBODY):
-    """The host-country service added the returnee to an accepted referral, or corrected what it said about them."""
+class ReferralAmended(
+    ReturneeFact, name="cases.referral.amended", subject="returnee_id", audience=EVERYBODY
+):
+    """The host-country service added the returnee to an accepted referral, or corrected what it
+    said about them.
+    """
 
     referral_id: UUID
     change: Amendment
@@ -135,15 +163,21 @@ class Itinerary(ReturneeFact):
     flight_number: FlightNumber | None = None
 
 
-class TravelPlanned(Itinerary, name="cases.travel.planned", subject="returnee_id", audience=EVERYBODY):
+class TravelPlanned(
+    Itinerary, name="cases.travel.planned", subject="returnee_id", audience=EVERYBODY
+):
     """The person's journey home is planned; it may still move."""
 
 
-class TravelConfirmed(Itinerary, name="cases.travel.confirmed", subject="returnee_id", audience=EVERYBODY):
+class TravelConfirmed(
+    Itinerary, name="cases.travel.confirmed", subject="returnee_id", audience=EVERYBODY
+):
     """The person's journey home is booked."""
 
 
-class TravelChanged(Itinerary, name="cases.travel.changed", subject="returnee_id", audience=EVERYBODY):
+class TravelChanged(
+    Itinerary, name="cases.travel.changed", subject="returnee_id", audience=EVERYBODY
+):
     """The person's journey home has another date, flight or port."""
 
 
@@ -153,17 +187,23 @@ class JourneyFact(ReturneeFact):
     travel_id: UUID
 
 
-class TravelDeparted(JourneyFact, name="cases.travel.departed", subject="returnee_id", audience=EVERYBODY):
+class TravelDeparted(
+    JourneyFact, name="cases.travel.departed", subject="returnee_id", audience=EVERYBODY
+):
     """The host country says that the person has left."""
 
     departed_on: date
 
 
-class TravelNotDeparted(JourneyFact, name="cases.travel.not_departed", subject="returnee_id", audience=EVERYBODY):
+class TravelNotDeparted(
+    JourneyFact, name="cases.travel.not_departed", subject="returnee_id", audience=EVERYBODY
+):
     """The host country says that the person did not leave as planned."""
 
 
-class TravelCancelled(JourneyFact, name="cases.travel.cancelled", subject="returnee_id", audience=EVERYBODY):
+class TravelCancelled(
+    JourneyFact, name="cases.travel.cancelled", subject="returnee_id", audience=EVERYBODY
+):
     """The person's journey was cancelled; another may follow."""
 
 
@@ -174,7 +214,9 @@ class Registration(StrEnum):
     WALK_IN = "walk_in"
 
 
-class ReturneeRegistered(ReturneeFact, name="cases.returnee.registered", subject="returnee_id", audience=EVERYBODY):
+class ReturneeRegistered(
+    ReturneeFact, name="cases.returnee.registered", subject="returnee_id", audience=EVERYBODY
+):
     """A person is registered as a returnee for the first time."""
 
     via: Registration
@@ -195,13 +237,19 @@ class ReturneeField(StrEnum):
     HOUSEHOLD = "household"
 
 
-class ReturneeUpdated(ReturneeFact, name="cases.returnee.updated", subject="returnee_id", audience=IMPLEMENTERS):
-    """Particulars of the returnee were corrected; who keeps a copy of the identity fetches it again."""
+class ReturneeUpdated(
+    ReturneeFact, name="cases.returnee.updated", subject="returnee_id", audience=IMPLEMENTERS
+):
+    """Particulars of the returnee were corrected; who keeps a copy of the identity fetches it
+    again.
+    """
 
     changed: tuple[ReturneeField, ...]
 
 
-class ReturneeMerged(EventData, name="cases.returnee.merged", subject="returnee_id", audience=IMPLEMENTERS):
+class ReturneeMerged(
+    EventData, name="cases.returnee.merged", subject="returnee_id", audience=IMPLEMENTERS
+):
     """The returnee is the same person as another; facts stay under the id they were recorded with."""
 
     returnee_id: UUID
@@ -209,14 +257,18 @@ class ReturneeMerged(EventData, name="cases.returnee.merged", subject="returnee_
     """The returnee under whom both are found from now on."""
 
 
-class ReturneeUnmerged(EventData, name="cases.returnee.unmerged", subject="returnee_id", audience=IMPLEMENTERS):
+class ReturneeUnmerged(
+    EventData, name="cases.returnee.unmerged", subject="returnee_id", audience=IMPLEMENTERS
+):
     """The returnee is another person than was thought: the merge is undone."""
 
     returnee_id: UUID
     separated_from: UUID
 
 
-class ReturneeReassigned(EventData, name="cases.returnee.reassigned", subject="returnee_id", audience=IMPLEMENTERS):
+class ReturneeReassigned(
+    EventData, name="cases.returnee.reassigned", subject="returnee_id", audience=IMPLEMENTERS
+):
     """A fact that was recorded of one person is another's; told of both."""
 
     returnee_id: UUID
@@ -225,7 +277,9 @@ class ReturneeReassigned(EventData, name="cases.returnee.reassigned", subject="r
     moved_to: UUID
 
 
-class ReturneeShared(EventData, name="cases.returnee.shared", subject="returnee_id", audience=IMPLEMENTERS):
+class ReturneeShared(
+    EventData, name="cases.returnee.shared", subject="returnee_id", audience=IMPLEMENTERS
+):
     """Another organisation may know of the returnee, for a purpose and a time."""
 
     returnee_id: UUID
@@ -236,7 +290,9 @@ class ReturneeShared(EventData, name="cases.returnee.shared", subject="returnee_
     until: Moment
 
 
-class ReturneeUnshared(EventData, name="cases.returnee.unshared", subject="returnee_id", audience=IMPLEMENTERS):
+class ReturneeUnshared(
+    EventData, name="cases.returnee.unshared", subject="returnee_id", audience=IMPLEMENTERS
+):
     """An organisation may know of the returnee no more."""
 
     returnee_id: UUID
@@ -244,7 +300,10 @@ class ReturneeUnshared(EventData, name="cases.returnee.unshared", subject="retur
 
 
 class ReturneeRestricted(
-    EventData, name="cases.returnee.restricted", subject="returnee_id", audience={Audience.PROGRAMME}
+    EventData,
+    name="cases.returnee.restricted",
+    subject="returnee_id",
+    audience={Audience.PROGRAMME},
 ):
     """An organisation that took part in the return may know of the returnee no more, or may again."""
 
@@ -255,16 +314,24 @@ class ReturneeRestricted(
     restricted: bool
 
 
-class ConsentChanged(ReturneeFact, name="cases.consent.changed", subject="returnee_id", audience=IMPLEMENTERS):
-    """The returnee gave or withdrew consent, or the ground on which their data are processed changed."""
+class ConsentChanged(
+    ReturneeFact, name="cases.consent.changed", subject="returnee_id", audience=IMPLEMENTERS
+):
+    """The returnee gave or withdrew consent, or the ground on which their data are processed
+    changed.
+    """
 
     purpose: ConsentPurpose
     legal_basis: LegalBasis
     in_force: bool
 
 
-class ReturneeErased(EventData, name="cases.returnee.erased", subject="returnee_id", audience=EVERYBODY):
-    """What identifies the returnee was erased; everybody scrubs their copies and refuses later facts."""
+class ReturneeErased(
+    EventData, name="cases.returnee.erased", subject="returnee_id", audience=EVERYBODY
+):
+    """What identifies the returnee was erased; everybody scrubs their copies and refuses later
+    facts.
+    """
 
     returnee_id: UUID
 
@@ -277,7 +344,9 @@ class HouseholdChange(StrEnum):
     MEMBER_CHANGED = "member_changed"
 
 
-class HouseholdChanged(ReturneeFact, name="cases.household.changed", subject="returnee_id", audience=IMPLEMENTERS):
+class HouseholdChanged(
+    ReturneeFact, name="cases.household.changed", subject="returnee_id", audience=IMPLEMENTERS
+):
     """The returnee joined or left a household, or has another place in it."""
 
     household_id: UUID
@@ -306,17 +375,23 @@ class CaseOpened(CaseFact, name="cases.case.opened", subject="returnee_id", audi
     state: CaseState
     needs_priority: NeedsPriority
     arrived_on: date | None = None
-    """The day of arrival, where it came before the case: of a retroactive referral, or of a person without one."""
+    """The day of arrival, where it came before the case: of a retroactive referral, or of a person
+    without one.
+    """
 
 
-class CaseAssigned(CaseFact, name="cases.case.assigned", subject="returnee_id", audience=IMPLEMENTERS):
+class CaseAssigned(
+    CaseFact, name="cases.case.assigned", subject="returnee_id", audience=IMPLEMENTERS
+):
     """A focal point was given the returnee's case."""
 
     focal_point: UUID
     """Opaque: see `contracts.codes.actor_id`."""
 
 
-class CaseProgressed(CaseFact, name="cases.case.progressed", subject="returnee_id", audience=EVERYBODY):
+class CaseProgressed(
+    CaseFact, name="cases.case.progressed", subject="returnee_id", audience=EVERYBODY
+):
     """The returnee's case moved on."""
 
     previous_state: CaseState
@@ -338,7 +413,9 @@ class CaseReopened(CaseFact, name="cases.case.reopened", subject="returnee_id", 
     """Where it goes on."""
 
 
-class CaseSuspended(CaseFact, name="cases.case.suspended", subject="returnee_id", audience=EVERYBODY):
+class CaseSuspended(
+    CaseFact, name="cases.case.suspended", subject="returnee_id", audience=EVERYBODY
+):
     """The returnee's case rests and its clocks stand; why is in the case."""
 
     since: date | None = None
@@ -373,11 +450,17 @@ class CaseTransferOffered(
 class CaseTransferDeclined(
     TransferFact, name="cases.case.transfer_declined", subject="returnee_id", audience=IMPLEMENTERS
 ):
-    """The organisation that was offered the returnee's case did not take it, or the offer was withdrawn."""
+    """The organisation that was offered the returnee's case did not take it, or the offer was
+    withdrawn.
+    """
 
 
-class CaseTransferred(CaseFact, name="cases.case.transferred", subject="returnee_id", audience=EVERYBODY):
-    """Another organisation implements the returnee's case; the one before has no part in it any more."""
+class CaseTransferred(
+    CaseFact, name="cases.case.transferred", subject="returnee_id", audience=EVERYBODY
+):
+    """Another organisation implements the returnee's case; the one before has no part in it any
+    more.
+    """
 
     transfer_id: UUID
     previous_implementer: Slug
@@ -386,14 +469,18 @@ class CaseTransferred(CaseFact, name="cases.case.transferred", subject="returnee
     """Whether the one before still takes part in the person's return, by another case of theirs."""
 
 
-class ContactAttempted(CaseFact, name="cases.contact.attempted", subject="returnee_id", audience=IMPLEMENTERS):
+class ContactAttempted(
+    CaseFact, name="cases.contact.attempted", subject="returnee_id", audience=IMPLEMENTERS
+):
     """Somebody tried to reach the returnee."""
 
     method: ContactMethod
     reached: bool
 
 
-class ScreeningRecorded(CaseFact, name="cases.screening.recorded", subject="returnee_id", audience=IMPLEMENTERS):
+class ScreeningRecorded(
+    CaseFact, name="cases.screening.recorded", subject="returnee_id", audience=IMPLEMENTERS
+):
     """The returnee was screened; what was found stays in cases, and only its urgency is published."""
 
     screening_id: UUID
@@ -418,18 +505,24 @@ class VisitFact(CaseFact):
     due_on: date
 
 
-class VisitScheduled(VisitFact, name="cases.visit.scheduled", subject="returnee_id", audience=IMPLEMENTERS):
+class VisitScheduled(
+    VisitFact, name="cases.visit.scheduled", subject="returnee_id", audience=IMPLEMENTERS
+):
     """A monitoring visit is due."""
 
 
-class VisitRecorded(VisitFact, name="cases.visit.recorded", subject="returnee_id", audience=IMPLEMENTERS):
+class VisitRecorded(
+    VisitFact, name="cases.visit.recorded", subject="returnee_id", audience=IMPLEMENTERS
+):
     """A monitoring visit was paid, or tried in vain; what was found is in the visit."""
 
     method: ContactMethod
     reached: bool
 
 
-class SurveyScored(CaseFact, name="cases.survey.scored", subject="returnee_id", audience=IMPLEMENTERS):
+class SurveyScored(
+    CaseFact, name="cases.survey.scored", subject="returnee_id", audience=IMPLEMENTERS
+):
     """The returnee answered a survey; the answers and the scores by dimension stay in cases."""
 
     survey_id: UUID
@@ -441,32 +534,46 @@ class SurveyScored(CaseFact, name="cases.survey.scored", subject="returnee_id", 
 
 
 class ServiceReferralFact(CaseFact):
-    """What every fact about a referral to a service outside the programme carries: its group, never its kind."""
+    """What every fact about a referral to a service outside the programme carries: its group, never
+    its kind.
+    """
 
     service_referral_id: UUID
     group: AssistanceGroup
 
 
 class ServiceReferralSent(
-    ServiceReferralFact, name="cases.service_referral.sent", subject="returnee_id", audience=IMPLEMENTERS
+    ServiceReferralFact,
+    name="cases.service_referral.sent",
+    subject="returnee_id",
+    audience=IMPLEMENTERS,
 ):
     """The returnee was referred to a service outside the programme."""
 
 
 class ServiceReferralAccepted(
-    ServiceReferralFact, name="cases.service_referral.accepted", subject="returnee_id", audience=IMPLEMENTERS
+    ServiceReferralFact,
+    name="cases.service_referral.accepted",
+    subject="returnee_id",
+    audience=IMPLEMENTERS,
 ):
     """The service will take the returnee."""
 
 
 class ServiceReferralReceived(
-    ServiceReferralFact, name="cases.service_referral.received", subject="returnee_id", audience=IMPLEMENTERS
+    ServiceReferralFact,
+    name="cases.service_referral.received",
+    subject="returnee_id",
+    audience=IMPLEMENTERS,
 ):
     """The returnee received the service."""
 
 
 class ServiceReferralNotReceived(
-    ServiceReferralFact, name="cases.service_referral.not_received", subject="returnee_id", audience=IMPLEMENTERS
+    ServiceReferralFact,
+    name="cases.service_referral.not_received",
+    subject="returnee_id",
+    audience=IMPLEMENTERS,
 ):
     """The returnee did not receive the service."""
 
@@ -478,7 +585,9 @@ class PlanFact(CaseFact):
     plan_version: Version
 
 
-class PlanSubmitted(PlanFact, name="cases.plan.submitted", subject="returnee_id", audience=IMPLEMENTERS):
+class PlanSubmitted(
+    PlanFact, name="cases.plan.submitted", subject="returnee_id", audience=IMPLEMENTERS
+):
     """The returnee's reintegration plan was submitted for approval."""
 
     preparer: UUID
@@ -492,7 +601,9 @@ class PlanAgreed(PlanFact, name="cases.plan.agreed", subject="returnee_id", audi
 
 
 class PlanApproved(PlanFact, name="cases.plan.approved", subject="returnee_id", audience=EVERYBODY):
-    """The returnee's reintegration plan was approved by another person than the one who prepared it."""
+    """The returnee's reintegration plan was approved by another person than the one who prepared
+    it.
+    """
 
     preparer: UUID
     """Opaque: see `contracts.codes.actor_id`."""
@@ -500,11 +611,15 @@ class PlanApproved(PlanFact, name="cases.plan.approved", subject="returnee_id", 
     """Opaque: see `contracts.codes.actor_id`."""
 
 
-class PlanReturned(PlanFact, name="cases.plan.returned", subject="returnee_id", audience=IMPLEMENTERS):
+class PlanReturned(
+    PlanFact, name="cases.plan.returned", subject="returnee_id", audience=IMPLEMENTERS
+):
     """The returnee's reintegration plan was sent back to who prepared it."""
 
 
-class PlanAmended(PlanFact, name="cases.plan.amended", subject="returnee_id", audience=IMPLEMENTERS):
+class PlanAmended(
+    PlanFact, name="cases.plan.amended", subject="returnee_id", audience=IMPLEMENTERS
+):
     """A new version of the returnee's reintegration plan was begun."""
 
 
@@ -524,21 +639,29 @@ class DeadlineFact(EventData):
 DEADLINE_SUBJECT = ("returnee_id", "case_id", "referral_id")
 
 
-class DeadlineSet(DeadlineFact, name="cases.deadline.set", subject=DEADLINE_SUBJECT, audience=IMPLEMENTERS):
+class DeadlineSet(
+    DeadlineFact, name="cases.deadline.set", subject=DEADLINE_SUBJECT, audience=IMPLEMENTERS
+):
     """By this time something must have been done."""
 
 
-class DeadlineExtended(DeadlineFact, name="cases.deadline.extended", subject=DEADLINE_SUBJECT, audience=IMPLEMENTERS):
+class DeadlineExtended(
+    DeadlineFact, name="cases.deadline.extended", subject=DEADLINE_SUBJECT, audience=IMPLEMENTERS
+):
     """Somebody who is not in charge of it gave more time."""
 
     previous_due_at: Moment
 
 
-class DeadlineWaived(DeadlineFact, name="cases.deadline.waived", subject=DEADLINE_SUBJECT, audience=IMPLEMENTERS):
+class DeadlineWaived(
+    DeadlineFact, name="cases.deadline.waived", subject=DEADLINE_SUBJECT, audience=IMPLEMENTERS
+):
     """Somebody who is not in charge of it decided that it need not be kept."""
 
 
-class DeadlineMissed(DeadlineFact, name="cases.deadline.missed", subject=DEADLINE_SUBJECT, audience=IMPLEMENTERS):
+class DeadlineMissed(
+    DeadlineFact, name="cases.deadline.missed", subject=DEADLINE_SUBJECT, audience=IMPLEMENTERS
+):
     """The time by which something had to be done has passed."""
 
 

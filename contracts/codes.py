@@ -48,27 +48,33 @@ def actor_id(organisation: str, person: str) -> UUID:
         person: The person's id within that organisation.
 
     Returns:
-        The same id every time, so that four-eyes rules can compare it across services, from which the person's id in
-        their organisation is not readable.
+        The same id every time, so that four-eyes rules can compare it across services, from which
+        the person's id in their organisation is not readable.
     """
     return uuid5(ACTORS, f"{organisation}\n{person}")
 
 
 class Money(BaseModel):
-    """An exact amount. On the wire the amount is a string, because a JSON number is not exact everywhere."""
+    """An exact amount. On the wire the amount is a string, because a JSON number is not exact
+    everywhere.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     amount: Annotated[
         Decimal,
         Field(ge=0, max_digits=18, decimal_places=3),
-        PlainSerializer(lambda amount: format(amount, "f"), return_type=PlainAmount, when_used="json"),
+        PlainSerializer(
+            lambda amount: format(amount, "f"), return_type=PlainAmount, when_used="json"
+        ),
     ]
     currency: CurrencyCode
 
     @model_validator(mode="after")
     def written_as_its_currency_is(self) -> Self:
-        """Write as many decimals as the currency has, however many came; what is finer is left for who refuses it."""
+        """Write as many decimals as the currency has, however many came; what is finer is left for
+        who refuses it.
+        """
         if is_exact(self.amount, self.currency):
             object.__setattr__(self, "amount", self.amount.quantize(unit(self.currency)))
         return self
@@ -246,7 +252,9 @@ class DeadlineKind(StrEnum):
 
 
 class ArrivalState(StrEnum):
-    """Where an arrival stands. Being held by the authorities is not among them: it is never published."""
+    """Where an arrival stands. Being held by the authorities is not among them: it is never
+    published.
+    """
 
     EXPECTED = "expected"
     MET = "met"

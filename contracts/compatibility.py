@@ -1,11 +1,13 @@
 """Whether a published event may change as it does.
 
-What was published stays readable: the log is permanent, and readers are other people's programs. So a type may gain
-optional members and codes, and be shown to fewer; everything else is a `.v2` beside the `.v1`.
+What was published stays readable: the log is permanent, and readers are other people's programs. So
+a type may gain optional members and codes, and be shown to fewer; everything else is a `.v2` beside
+the `.v1`.
 
-The baseline is the committed schema of each type. The generator never overwrites one with a schema that breaks it and
-never deletes one, so that generating again cannot make a break look like the published state. Git is not asked: a
-check must say the same in an archive, in a shallow clone and after the breaking commit as before it.
+The baseline is the committed schema of each type. The generator never overwrites one with a schema
+that breaks it and never deletes one, so that generating again cannot make a break look like the
+published state. Git is not asked: a check must say the same in an archive, in a shallow clone and
+after the breaking commit as before it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,7 +15,17 @@ from typing import Any
 
 Schema = Mapping[str, Any]
 
-ANNOTATIONS = {"$schema", "$id", "$defs", "title", "description", "examples", "x-service", "x-subject", "x-audience"}
+ANNOTATIONS = {
+    "$schema",
+    "$id",
+    "$defs",
+    "title",
+    "description",
+    "examples",
+    "x-service",
+    "x-subject",
+    "x-audience",
+}
 COMPARED_APART = {"properties", "required", "items", "enum", "$ref"}
 
 
@@ -39,7 +51,9 @@ def breaking_changes(published: Schema, current: Schema | None) -> list[str]:
     return found
 
 
-def _differences(place: str, old: Schema, new: Schema, old_root: Schema, new_root: Schema) -> Iterator[str]:
+def _differences(
+    place: str, old: Schema, new: Schema, old_root: Schema, new_root: Schema
+) -> Iterator[str]:
     old, new = _resolved(old, old_root), _resolved(new, new_root)
     for keyword in sorted((old.keys() | new.keys()) - ANNOTATIONS - COMPARED_APART):
         if old.get(keyword) != new.get(keyword):
@@ -55,7 +69,9 @@ def _differences(place: str, old: Schema, new: Schema, old_root: Schema, new_roo
         yield from _differences(f"{place}[]", old["items"], new["items"], old_root, new_root)
 
 
-def _member_differences(place: str, old: Schema, new: Schema, old_root: Schema, new_root: Schema) -> Iterator[str]:
+def _member_differences(
+    place: str, old: Schema, new: Schema, old_root: Schema, new_root: Schema
+) -> Iterator[str]:
     was, is_now = set(old.get("required", ())), set(new.get("required", ()))
     had, has = old.get("properties", {}), new.get("properties", {})
     for name in sorted(is_now - was):
@@ -72,5 +88,7 @@ def _member_differences(place: str, old: Schema, new: Schema, old_root: Schema, 
 def _resolved(schema: Schema, root: Schema) -> Schema:
     while "$ref" in schema:
         name = schema["$ref"].removeprefix("#/$defs/")
-        schema = root["$defs"][name] | {key: value for key, value in schema.items() if key != "$ref"}
+        schema = root["$defs"][name] | {
+            key: value for key, value in schema.items() if key != "$ref"
+        }
     return schema

@@ -1,15 +1,36 @@
-"""Currencies of ISO 4217 and how many decimals each has; an amount is never finer than its currency."""
+"""Currencies of ISO 4217 and how many decimals each has; an amount is never finer than its
+currency.
+"""
 
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 
 WITHOUT_DECIMALS = frozenset(
-    ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF")
+    (
+        "BIF",
+        "CLP",
+        "DJF",
+        "GNF",
+        "ISK",
+        "JPY",
+        "KMF",
+        "KRW",
+        "PYG",
+        "RWF",
+        "UGX",
+        "VND",
+        "VUV",
+        "XAF",
+        "XOF",
+        "XPF",
+    )
 )
 WITH_THREE = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
 
 
 def exponent(currency: str) -> int:
-    """How many decimals a currency has (ISO 4217, list one): the dinar of Iraq three, the franc of Guinea none."""
+    """How many decimals a currency has (ISO 4217, list one): the dinar of Iraq three, the franc of
+    Guinea none.
+    """
     if currency in WITHOUT_DECIMALS:
         return 0
     return 3 if currency in WITH_THREE else 2
@@ -44,7 +65,9 @@ def booked(payout: Decimal, rate: Decimal, currency: str) -> Decimal:
 
 
 def split(amount: Decimal, shares: list[Decimal], currency: str) -> list[Decimal]:
-    """Divide an amount by shares so that the parts are exact and add up to it; the largest remainders get the rest."""
+    """Divide an amount by shares so that the parts are exact and add up to it; the largest
+    remainders get the rest.
+    """
     grain = unit(currency)
     exact = [amount * share for share in shares]
     parts = [part.quantize(grain, ROUND_DOWN) for part in exact]

@@ -1,4 +1,6 @@
-"""What a programme grants and pays: packages, ceilings, windows, approval bands, papers, instalments. Dated data."""
+"""What a programme grants and pays: packages, ceilings, windows, approval bands, papers,
+instalments. Dated data.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -142,7 +144,9 @@ class Rounding(Sourced):
 
 
 class Lookback(Sourced):
-    """For how long what a person was given counts against the same package, in whichever programme they were."""
+    """For how long what a person was given counts against the same package, in whichever programme
+    they were.
+    """
 
     months: int = Field(ge=1)
 
@@ -238,20 +242,35 @@ class Assistance(Data):
 
     def approvers_needed(self, amount: Decimal) -> int:
         """How many persons approve a grant of an amount in the programme's currency."""
-        return next(band.approvers for band in self.bands if band.up_to is None or amount <= band.up_to)
+        return next(
+            band.approvers for band in self.bands if band.up_to is None or amount <= band.up_to
+        )
 
     def quotes_needed(self, kind: GrantKind, amount: Decimal) -> int:
         """How many quotes a grant needs before it is approved."""
         quotes = self.quotes
-        return quotes.count if quotes is not None and kind in quotes.kinds and amount > quotes.above else 0
+        return (
+            quotes.count
+            if quotes is not None and kind in quotes.kinds and amount > quotes.above
+            else 0
+        )
 
     def package_of(self, kind: GrantKind) -> str | None:
         """The package that a kind of help belongs to where none is named: the last one that has it."""
-        return next((name for name, package in reversed(list(self.packages.items())) if kind in package.kinds), None)
+        return next(
+            (
+                name
+                for name, package in reversed(list(self.packages.items()))
+                if kind in package.kinds
+            ),
+            None,
+        )
 
     def instalments_of(self, kind: GrantKind) -> tuple[Decimal, ...]:
         """In what parts a grant is paid; one whole where the programme says nothing."""
-        return next((parts.shares for parts in self.instalments if kind in parts.kinds), (Decimal(1),))
+        return next(
+            (parts.shares for parts in self.instalments if kind in parts.kinds), (Decimal(1),)
+        )
 
     def cash_step(self, currency: str) -> Decimal | None:
         """The smallest cash in use in a currency."""
@@ -259,4 +278,11 @@ class Assistance(Data):
 
     def prepared_cash(self, return_kind: str, member: str) -> CashOnArrival | None:
         """What is prepared for a person for the desk."""
-        return next((c for c in self.cash_on_arrival if return_kind in c.return_kinds and member in c.members), None)
+        return next(
+            (
+                c
+                for c in self.cash_on_arrival
+                if return_kind in c.return_kinds and member in c.members
+            ),
+            None,
+        )

@@ -1,4 +1,6 @@
-"""What grants publishes: what was granted, ordered, delivered, paid; what discloses health or a child is a group."""
+"""What grants publishes: what was granted, ordered, delivered, paid; what discloses health or a
+child is a group.
+"""
 
 from datetime import date
 from enum import StrEnum
@@ -56,46 +58,64 @@ class GrantFact(EventData):
     amount: Money
 
 
-class GrantRequested(GrantFact, name="grants.grant.requested", subject="returnee_id", audience=IMPLEMENTERS):
+class GrantRequested(
+    GrantFact, name="grants.grant.requested", subject="returnee_id", audience=IMPLEMENTERS
+):
     """Help was requested for the returnee, and its amount is reserved."""
 
 
-class GrantQuoted(GrantFact, name="grants.grant.quoted", subject="returnee_id", audience=IMPLEMENTERS):
+class GrantQuoted(
+    GrantFact, name="grants.grant.quoted", subject="returnee_id", audience=IMPLEMENTERS
+):
     """As many quotes as the programme asks for are there."""
 
 
-class GrantApproved(GrantFact, name="grants.grant.approved", subject="returnee_id", audience=EVERYBODY):
+class GrantApproved(
+    GrantFact, name="grants.grant.approved", subject="returnee_id", audience=EVERYBODY
+):
     """As many persons as the programme asks for approved the help."""
 
 
-class GrantRejected(GrantFact, name="grants.grant.rejected", subject="returnee_id", audience=IMPLEMENTERS):
+class GrantRejected(
+    GrantFact, name="grants.grant.rejected", subject="returnee_id", audience=IMPLEMENTERS
+):
     """The help was refused, for a coded reason."""
 
     reason: GrantReason
 
 
-class GrantOrdered(GrantFact, name="grants.grant.ordered", subject="returnee_id", audience=IMPLEMENTERS):
+class GrantOrdered(
+    GrantFact, name="grants.grant.ordered", subject="returnee_id", audience=IMPLEMENTERS
+):
     """What was approved was ordered."""
 
 
-class GrantDelivered(GrantFact, name="grants.grant.delivered", subject="returnee_id", audience=EVERYBODY):
+class GrantDelivered(
+    GrantFact, name="grants.grant.delivered", subject="returnee_id", audience=EVERYBODY
+):
     """The returnee received what was approved, or a part of it."""
 
     delivered_on: date
     complete: bool
 
 
-class GrantAmended(GrantFact, name="grants.grant.amended", subject="returnee_id", audience=IMPLEMENTERS):
+class GrantAmended(
+    GrantFact, name="grants.grant.amended", subject="returnee_id", audience=IMPLEMENTERS
+):
     """The amount was changed, and has to be approved again."""
 
 
-class GrantCancelled(GrantFact, name="grants.grant.cancelled", subject="returnee_id", audience=IMPLEMENTERS):
+class GrantCancelled(
+    GrantFact, name="grants.grant.cancelled", subject="returnee_id", audience=IMPLEMENTERS
+):
     """The help will not be given; what was not spent went back."""
 
     reason: GrantReason
 
 
-class GrantClosed(GrantFact, name="grants.grant.closed", subject="returnee_id", audience=IMPLEMENTERS):
+class GrantClosed(
+    GrantFact, name="grants.grant.closed", subject="returnee_id", audience=IMPLEMENTERS
+):
     """The help is given and paid; what was not spent went back."""
 
     paid: Money
@@ -120,23 +140,31 @@ class PaymentFact(EventData):
     """What is handed over."""
 
 
-class PaymentScheduled(PaymentFact, name="grants.payment.scheduled", subject="returnee_id", audience=IMPLEMENTERS):
+class PaymentScheduled(
+    PaymentFact, name="grants.payment.scheduled", subject="returnee_id", audience=IMPLEMENTERS
+):
     """A payment was prepared."""
 
     due_on: date | None = None
 
 
-class PaymentReleased(PaymentFact, name="grants.payment.released", subject="returnee_id", audience=IMPLEMENTERS):
+class PaymentReleased(
+    PaymentFact, name="grants.payment.released", subject="returnee_id", audience=IMPLEMENTERS
+):
     """A third person released the payment."""
 
 
-class PaymentConfirmed(PaymentFact, name="grants.payment.confirmed", subject="returnee_id", audience=EVERYBODY):
+class PaymentConfirmed(
+    PaymentFact, name="grants.payment.confirmed", subject="returnee_id", audience=EVERYBODY
+):
     """The payment was received."""
 
     confirmed_on: date
 
 
-class PaymentFailed(PaymentFact, name="grants.payment.failed", subject="returnee_id", audience=IMPLEMENTERS):
+class PaymentFailed(
+    PaymentFact, name="grants.payment.failed", subject="returnee_id", audience=IMPLEMENTERS
+):
     """The payment did not reach anybody."""
 
 
@@ -152,21 +180,31 @@ class Question(StrEnum):
     """The bank paid it once more."""
 
 
-class PaymentQuestioned(PaymentFact, name="grants.payment.questioned", subject="returnee_id", audience=IMPLEMENTERS):
-    """What the payment is for was taken back, or the bank paid otherwise; people decide what follows."""
+class PaymentQuestioned(
+    PaymentFact, name="grants.payment.questioned", subject="returnee_id", audience=IMPLEMENTERS
+):
+    """What the payment is for was taken back, or the bank paid otherwise; people decide what
+    follows.
+    """
 
     why: Question
 
 
-class PaymentUpheld(PaymentFact, name="grants.payment.upheld", subject="returnee_id", audience=IMPLEMENTERS):
+class PaymentUpheld(
+    PaymentFact, name="grants.payment.upheld", subject="returnee_id", audience=IMPLEMENTERS
+):
     """The payment was in question, and what it is for holds after all."""
 
 
-class PaymentReversed(PaymentFact, name="grants.payment.reversed", subject="returnee_id", audience=IMPLEMENTERS):
+class PaymentReversed(
+    PaymentFact, name="grants.payment.reversed", subject="returnee_id", audience=IMPLEMENTERS
+):
     """The payment came back."""
 
 
-class PaymentRecovered(PaymentFact, name="grants.payment.recovered", subject="returnee_id", audience=IMPLEMENTERS):
+class PaymentRecovered(
+    PaymentFact, name="grants.payment.recovered", subject="returnee_id", audience=IMPLEMENTERS
+):
     """What had been paid was recovered, or a part of it: the amounts are what was recovered now."""
 
     complete: bool = True
@@ -185,7 +223,10 @@ class CooperativeFact(EventData):
 
 
 class CooperativeProposed(
-    CooperativeFact, name="grants.cooperative.proposed", subject="returnee_id", audience=IMPLEMENTERS
+    CooperativeFact,
+    name="grants.cooperative.proposed",
+    subject="returnee_id",
+    audience=IMPLEMENTERS,
 ):
     """A cooperative was proposed, with the returnee as a member."""
 
@@ -202,7 +243,10 @@ class CooperativeReason(StrEnum):
 
 
 class CooperativeRejected(
-    CooperativeFact, name="grants.cooperative.rejected", subject="returnee_id", audience=IMPLEMENTERS
+    CooperativeFact,
+    name="grants.cooperative.rejected",
+    subject="returnee_id",
+    audience=IMPLEMENTERS,
 ):
     """The committee did not select the cooperative."""
 
@@ -215,7 +259,9 @@ class CooperativeSelected(
     """As many persons as the programme asks for selected the cooperative."""
 
 
-class CooperativeFormed(CooperativeFact, name="grants.cooperative.formed", subject="returnee_id", audience=EVERYBODY):
+class CooperativeFormed(
+    CooperativeFact, name="grants.cooperative.formed", subject="returnee_id", audience=EVERYBODY
+):
     """The members set the cooperative up."""
 
     formed_on: date
@@ -237,7 +283,10 @@ class CommunityService(StrEnum):
 
 
 class CooperativeImpactReported(
-    CooperativeFact, name="grants.cooperative.impact_reported", subject="returnee_id", audience=EVERYBODY
+    CooperativeFact,
+    name="grants.cooperative.impact_reported",
+    subject="returnee_id",
+    audience=EVERYBODY,
 ):
     """What the cooperative did in a period: jobs that it created beside its members', and services."""
 
@@ -266,17 +315,23 @@ class CashFloatFact(EventData):
     amount: Money
 
 
-class CashFloatOpened(CashFloatFact, name="grants.cash_float.opened", subject="float_id", audience=IMPLEMENTERS):
+class CashFloatOpened(
+    CashFloatFact, name="grants.cash_float.opened", subject="float_id", audience=IMPLEMENTERS
+):
     """Cash was put at a desk's disposal."""
 
 
-class CashFloatDrawn(CashFloatFact, name="grants.cash_float.drawn", subject="float_id", audience=IMPLEMENTERS):
+class CashFloatDrawn(
+    CashFloatFact, name="grants.cash_float.drawn", subject="float_id", audience=IMPLEMENTERS
+):
     """Cash was set aside for a released payment."""
 
     payment_id: UUID
 
 
-class CashFloatReturned(CashFloatFact, name="grants.cash_float.returned", subject="float_id", audience=IMPLEMENTERS):
+class CashFloatReturned(
+    CashFloatFact, name="grants.cash_float.returned", subject="float_id", audience=IMPLEMENTERS
+):
     """The cash that was left was handed in."""
 
 
@@ -289,7 +344,9 @@ class CashFloatReconciled(
     """Whether it is what the books say."""
 
 
-class ReturneeScrubbed(EventData, name="grants.returnee.scrubbed", subject="returnee_id", audience=IMPLEMENTERS):
+class ReturneeScrubbed(
+    EventData, name="grants.returnee.scrubbed", subject="returnee_id", audience=IMPLEMENTERS
+):
     """After an erasure grants keeps the amounts, and nothing that leads to the returnee."""
 
     returnee_id: UUID

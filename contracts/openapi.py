@@ -38,10 +38,12 @@ def merge(documents: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """Make one OpenAPI document of several.
 
     Args:
-        documents: The document of each role. Those of services give their `/v1` paths; the gateway's gives all of its.
+        documents: The document of each role. Those of services give their `/v1` paths; the
+            gateway's gives all of its.
 
     Returns:
-        One document. A component that two roles name alike but describe otherwise is called `<Role><Name>` in each.
+        One document. A component that two roles name alike but describe otherwise is called
+        `<Role><Name>` in each.
 
     Raises:
         ValueError: Two roles answer the same path.
@@ -74,13 +76,20 @@ def merge(documents: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "tags": _tags(paths),
         "paths": dict(sorted(paths.items())),
-        "components": {kind: dict(sorted(members.items())) for kind, members in sorted(components.items())},
+        "components": {
+            kind: dict(sorted(members.items())) for kind, members in sorted(components.items())
+        },
     }
 
 
 def _tags(paths: Mapping[str, Any]) -> list[dict[str, str]]:
     """The tags in use, those that nobody has described yet at the end."""
-    used = {tag for operations in paths.values() for operation in operations.values() for tag in operation["tags"]}
+    used = {
+        tag
+        for operations in paths.values()
+        for operation in operations.values()
+        for tag in operation["tags"]
+    }
     ordered = [tag for tag in TAGS if tag in used] + sorted(used - TAGS.keys())
     return [{"name": tag} | ({"description": TAGS[tag]} if tag in TAGS else {}) for tag in ordered]
 
@@ -90,7 +99,9 @@ def _clashes(documents: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, str
     described: dict[str, dict[str, str]] = {}
     for role, document in documents.items():
         for name, schema in document.get("components", {}).get("schemas", {}).items():
-            described.setdefault(name, {})[role] = json.dumps(_expanded(schema, document), sort_keys=True)
+            described.setdefault(name, {})[role] = json.dumps(
+                _expanded(schema, document), sort_keys=True
+            )
     return {
         role: {
             name: f"{role.capitalize()}{name}"
@@ -102,7 +113,9 @@ def _clashes(documents: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, str
 
 
 def _expanded(schema: Any, document: dict[str, Any], within: frozenset[str] = frozenset()) -> Any:
-    """A schema with what it refers to in place, so that two of one name can be compared across documents."""
+    """A schema with what it refers to in place, so that two of one name can be compared across
+    documents.
+    """
     if isinstance(schema, list):
         return [_expanded(item, document, within) for item in schema]
     if not isinstance(schema, dict):
@@ -126,7 +139,9 @@ def _with_references(value: Any, names: Mapping[str, str]) -> Any:
         copy["$ref"] = f"{base}/{names.get(name, name)}"
     if isinstance(copy.get("mapping"), dict):
         copy["mapping"] = {
-            tag: "/".join((ref.rpartition("/")[0], names.get(ref.rpartition("/")[2], ref.rpartition("/")[2])))
+            tag: "/".join(
+                (ref.rpartition("/")[0], names.get(ref.rpartition("/")[2], ref.rpartition("/")[2]))
+            )
             for tag, ref in copy["mapping"].items()
         }
     return copy

@@ -1,4 +1,6 @@
-"""What a programme allows: dated data of `programmes/*.yaml`, each rule with its source, decided by pure functions."""
+"""What a programme allows: dated data of `programmes/*.yaml`, each rule with its source, decided by
+pure functions.
+"""
 
 import calendar
 from collections.abc import Collection, Mapping
@@ -50,7 +52,9 @@ class Country(Data):
 
     alpha_2: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
     time_zone: TimeZoneName
-    weekend: frozenset[Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]]
+    weekend: frozenset[
+        Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+    ]
     holidays: frozenset[date] = frozenset()
     """Public holidays on which no working day is counted."""
     airports: frozenset[PortCode]
@@ -67,8 +71,12 @@ class Country(Data):
         return DAY_NAMES[day.weekday()] not in self.weekend and day not in self.holidays
 
     def has_port(self, port: str) -> bool:
-        """Whether a port of entry lies in it: one of its airports, or a UN/LOCODE that begins with its code."""
-        return port in self.airports or (len(port) == len("IQEBL") and port.startswith(self.alpha_2))
+        """Whether a port of entry lies in it: one of its airports, or a UN/LOCODE that begins with
+        its code.
+        """
+        return port in self.airports or (
+            len(port) == len("IQEBL") and port.startswith(self.alpha_2)
+        )
 
 
 class CountryOfReturn(Sourced):
@@ -237,11 +245,15 @@ class Training(Sourced):
     """What a programme asks of courses, and for how long it follows those who work."""
 
     attendance_percent: int = Field(ge=1, le=100)
-    """How much of a course must be attended to complete it, where the course itself asks for nothing else."""
+    """How much of a course must be attended to complete it, where the course itself asks for
+    nothing else.
+    """
     offer_days: int = Field(ge=1)
     """Days for which a place that became free is kept for the first on the waiting list."""
     retention_months: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=1)
-    """Months after the start of a placement at which it is checked whether the person still works there."""
+    """Months after the start of a placement at which it is checked whether the person still works
+    there.
+    """
     most_mentees: int = Field(ge=1)
     """Returnees that one graduate may accompany at a time."""
 
@@ -268,11 +280,15 @@ class Rules(Data):
     reception: Reception
 
     def implementers(self, country_of_return: str) -> tuple[str, ...]:
-        """Organisations that may implement in a country of return; none where it is not of the programme."""
+        """Organisations that may implement in a country of return; none where it is not of the
+        programme.
+        """
         place = self.countries_of_return.get(country_of_return)
         return place.implementers if place else ()
 
-    def due(self, kind: DeadlineKind, country_of_return: str, start: date | datetime) -> datetime | None:
+    def due(
+        self, kind: DeadlineKind, country_of_return: str, start: date | datetime
+    ) -> datetime | None:
         """When something is due.
 
         Args:
@@ -281,7 +297,8 @@ class Rules(Data):
             start: The day, or the moment, from which it is counted. That day itself does not count.
 
         Returns:
-            The last second of the last day there, with its offset; None where the programme sets no such deadline.
+            The last second of the last day there, with its offset; None where the programme sets no
+            such deadline.
 
         Raises:
             KeyError: The country is not one of the programme's.
@@ -291,7 +308,9 @@ class Rules(Data):
             return None
         country = self.countries_of_return[country_of_return].country
         first = start.astimezone(country.zone).date() if isinstance(start, datetime) else start
-        return datetime.combine(last_day(first, deadline.length, deadline.unit, country), END_OF_DAY, country.zone)
+        return datetime.combine(
+            last_day(first, deadline.length, deadline.unit, country), END_OF_DAY, country.zone
+        )
 
 
 class Programme(Data):
@@ -386,8 +405,9 @@ def rules_for(programme: Programme, departs_on: date | None, counselled_on: date
     Args:
         programme: The programme.
         departs_on: The planned or confirmed day of departure.
-        counselled_on: The day of the latest consent. Without a departure it decides, and before the programme's first
-            day it decides for the first version, because a departure can only come later.
+        counselled_on: The day of the latest consent. Without a departure it decides, and before the
+            programme's first day it decides for the first version, because a departure can only
+            come later.
 
     Returns:
         The rules, or None outside the programme's period.
@@ -405,7 +425,8 @@ def eligibility(programme: Programme, described: Described) -> Eligibility:
         described: The return.
 
     Returns:
-        Every rule with its outcome. Outside the period that is the only one: no other rules are in force there.
+        Every rule with its outcome. Outside the period that is the only one: no other rules are in
+        force there.
     """
     rules = rules_for(programme, described.departs_on, described.counselled_on)
     latest = rules or programme.versions[-1]
@@ -451,20 +472,25 @@ def eligibility(programme: Programme, described: Described) -> Eligibility:
         "return_kind",
         "ineligible_return_kind",
         described.return_kind in rules.return_kinds.values,
-        "a kind of return that the programme is for: " + ", ".join(sorted(rules.return_kinds.values)),
+        "a kind of return that the programme is for: "
+        + ", ".join(sorted(rules.return_kinds.values)),
         rules.return_kinds,
     )
     finding(
         "legal_status",
         "ineligible_legal_status",
         described.legal_status in rules.legal_statuses.values,
-        "a status of stay that the programme is for: " + ", ".join(sorted(rules.legal_statuses.values)),
+        "a status of stay that the programme is for: "
+        + ", ".join(sorted(rules.legal_statuses.values)),
         rules.legal_statuses,
     )
     finding(
         "consents",
         "consent_missing",
-        all(described.consents.get(purpose) in rules.consents.legal_bases for purpose in rules.consents.required),
+        all(
+            described.consents.get(purpose) in rules.consents.legal_bases
+            for purpose in rules.consents.required
+        ),
         "consent for " + ", ".join(sorted(rules.consents.required)),
         rules.consents,
     )
@@ -482,7 +508,9 @@ def eligibility(programme: Programme, described: Described) -> Eligibility:
             "port_of_entry",
             "port_outside_country",
             place.country.has_port(described.port_of_entry),
-            "a port in the country of return: " + ", ".join(sorted(place.country.airports)) + " or its UN/LOCODE",
+            "a port in the country of return: "
+            + ", ".join(sorted(place.country.airports))
+            + " or its UN/LOCODE",
             place.country,
         )
     return Eligibility(rules.version, tuple(findings))
@@ -494,7 +522,8 @@ def last_day(start: date, length: int, unit: Unit, country: Country) -> date:
     Args:
         start: The day on which it begins.
         length: How many, at least 1.
-        unit: Of what. A month later is the same day of the month, or the last day of a shorter month.
+        unit: Of what. A month later is the same day of the month, or the last day of a shorter
+            month.
         country: Whose working days.
     """
     if unit is Unit.DAYS:
@@ -519,20 +548,24 @@ def load_countries(path: Path) -> dict[str, Country]:
         ValueError: The file does not say what a country of return says.
         FileNotFoundError: There is no `countries.yaml`.
     """
-    return {code: Country.model_validate(data) for code, data in read(path / COUNTRIES_FILE).items()}
+    return {
+        code: Country.model_validate(data) for code, data in read(path / COUNTRIES_FILE).items()
+    }
 
 
 def load_programmes(path: Path) -> dict[str, Programme]:
     """Read every programme of a folder.
 
     Args:
-        path: The folder: one file a programme, and `countries.yaml` for what they share about countries of return.
+        path: The folder: one file a programme, and `countries.yaml` for what they share about
+            countries of return.
 
     Returns:
         The programmes by id.
 
     Raises:
-        ValueError: A file does not say what a programme says, or its name is not the programme's id.
+        ValueError: A file does not say what a programme says, or its name is not the programme's
+            id.
         FileNotFoundError: There is no `countries.yaml`.
     """
     countries = load_countries(path)

@@ -1,4 +1,6 @@
-"""What reception publishes: who is expected, who was met, and what they were given at the port of entry."""
+"""What reception publishes: who is expected, who was met, and what they were given at the port of
+entry.
+"""
 
 from datetime import date
 from enum import StrEnum
@@ -35,25 +37,37 @@ class Schedule(FlightFact):
     flight_number: FlightNumber | None = None
 
 
-class FlightAnnounced(Schedule, name="reception.flight.announced", subject="flight_id", audience=EVERYBODY):
+class FlightAnnounced(
+    Schedule, name="reception.flight.announced", subject="flight_id", audience=EVERYBODY
+):
     """A flight with returnees was announced."""
 
 
-class FlightUpdated(Schedule, name="reception.flight.updated", subject="flight_id", audience=EVERYBODY):
+class FlightUpdated(
+    Schedule, name="reception.flight.updated", subject="flight_id", audience=EVERYBODY
+):
     """A flight has another time, number or port."""
 
 
-class FlightLanded(FlightFact, name="reception.flight.landed", subject="flight_id", audience=EVERYBODY):
+class FlightLanded(
+    FlightFact, name="reception.flight.landed", subject="flight_id", audience=EVERYBODY
+):
     """A flight landed."""
 
     landed_at: Moment
 
 
-class FlightCancelled(FlightFact, name="reception.flight.cancelled", subject="flight_id", audience=EVERYBODY):
-    """A flight was cancelled; whoever was expected on it is not expected until another journey is told."""
+class FlightCancelled(
+    FlightFact, name="reception.flight.cancelled", subject="flight_id", audience=EVERYBODY
+):
+    """A flight was cancelled; whoever was expected on it is not expected until another journey is
+    told.
+    """
 
 
-class FlightDiverted(FlightFact, name="reception.flight.diverted", subject="flight_id", audience=EVERYBODY):
+class FlightDiverted(
+    FlightFact, name="reception.flight.diverted", subject="flight_id", audience=EVERYBODY
+):
     """A flight goes to another port, the one that this fact names."""
 
     previous_port: PortCode
@@ -72,7 +86,9 @@ class ArrivalFact(EventData):
     programme: Slug | None = None
 
 
-class ArrivalExpected(ArrivalFact, name="reception.arrival.expected", subject="returnee_id", audience=EVERYBODY):
+class ArrivalExpected(
+    ArrivalFact, name="reception.arrival.expected", subject="returnee_id", audience=EVERYBODY
+):
     """The returnee is expected at a port of entry, or their expected arrival has moved."""
 
     port_of_entry: PortCode | None = None
@@ -81,7 +97,9 @@ class ArrivalExpected(ArrivalFact, name="reception.arrival.expected", subject="r
     """Whether the journey is booked."""
 
 
-class ArrivalReceived(ArrivalFact, name="reception.arrival.received", subject="returnee_id", audience=EVERYBODY):
+class ArrivalReceived(
+    ArrivalFact, name="reception.arrival.received", subject="returnee_id", audience=EVERYBODY
+):
     """The returnee was met at the port of entry."""
 
     port_of_entry: PortCode
@@ -90,40 +108,58 @@ class ArrivalReceived(ArrivalFact, name="reception.arrival.received", subject="r
     walk_in: bool = False
 
 
-class ArrivalProfiled(ArrivalFact, name="reception.arrival.profiled", subject="returnee_id", audience=IMPLEMENTERS):
+class ArrivalProfiled(
+    ArrivalFact, name="reception.arrival.profiled", subject="returnee_id", audience=IMPLEMENTERS
+):
     """The returnee's needs were taken down on arrival; only their urgency is published."""
 
     needs_priority: NeedsPriority
 
 
-class ArrivalCompleted(ArrivalFact, name="reception.arrival.completed", subject="returnee_id", audience=EVERYBODY):
+class ArrivalCompleted(
+    ArrivalFact, name="reception.arrival.completed", subject="returnee_id", audience=EVERYBODY
+):
     """Everything to be done at the port of entry is done."""
 
 
-class ArrivalNoShow(ArrivalFact, name="reception.arrival.no_show", subject="returnee_id", audience=EVERYBODY):
+class ArrivalNoShow(
+    ArrivalFact, name="reception.arrival.no_show", subject="returnee_id", audience=EVERYBODY
+):
     """The returnee was not on the flight, or was not found."""
 
 
-class ArrivalNotDeparted(ArrivalFact, name="reception.arrival.not_departed", subject="returnee_id", audience=EVERYBODY):
+class ArrivalNotDeparted(
+    ArrivalFact, name="reception.arrival.not_departed", subject="returnee_id", audience=EVERYBODY
+):
     """The returnee will not arrive: they did not depart."""
 
 
-class ArrivalDeclined(ArrivalFact, name="reception.arrival.declined", subject="returnee_id", audience=EVERYBODY):
+class ArrivalDeclined(
+    ArrivalFact, name="reception.arrival.declined", subject="returnee_id", audience=EVERYBODY
+):
     """The returnee arrived and wants no reception assistance."""
 
 
-class ArrivalDiverted(ArrivalFact, name="reception.arrival.diverted", subject="returnee_id", audience=EVERYBODY):
-    """The returnee arrives at another port than they were expected at, the one that this fact names."""
+class ArrivalDiverted(
+    ArrivalFact, name="reception.arrival.diverted", subject="returnee_id", audience=EVERYBODY
+):
+    """The returnee arrives at another port than they were expected at, the one that this fact
+    names.
+    """
 
     port_of_entry: PortCode
     expected_at: Moment | None = None
 
 
-class ArrivalBound(ArrivalFact, name="reception.arrival.bound", subject="returnee_id", audience=IMPLEMENTERS):
+class ArrivalBound(
+    ArrivalFact, name="reception.arrival.bound", subject="returnee_id", audience=IMPLEMENTERS
+):
     """It became known who sits on a seat that a manifest gave without saying whose."""
 
 
-class ArrivalCorrected(ArrivalFact, name="reception.arrival.corrected", subject="returnee_id", audience=EVERYBODY):
+class ArrivalCorrected(
+    ArrivalFact, name="reception.arrival.corrected", subject="returnee_id", audience=EVERYBODY
+):
     """Where or when the returnee was met was corrected; deadlines follow."""
 
     port_of_entry: PortCode
@@ -142,14 +178,18 @@ class ConfirmationMethod(StrEnum):
     """A desk met them as somebody whom nobody expected, and they turned out to be the one who was."""
 
 
-class ArrivalConfirmed(ArrivalFact, name="reception.arrival.confirmed", subject="returnee_id", audience=EVERYBODY):
+class ArrivalConfirmed(
+    ArrivalFact, name="reception.arrival.confirmed", subject="returnee_id", audience=EVERYBODY
+):
     """The office established that the returnee arrived without having been met."""
 
     arrived_on: date
     method: ConfirmationMethod
 
 
-class ArrivalReopened(ArrivalFact, name="reception.arrival.reopened", subject="returnee_id", audience=EVERYBODY):
+class ArrivalReopened(
+    ArrivalFact, name="reception.arrival.reopened", subject="returnee_id", audience=EVERYBODY
+):
     """An arrival that had ended was reopened, after a mistake."""
 
     previous_state: ArrivalState
@@ -157,7 +197,9 @@ class ArrivalReopened(ArrivalFact, name="reception.arrival.reopened", subject="r
 
 
 class ReceptionAssistance(StrEnum):
-    """Kinds of reception assistance that disclose nothing about health or a child; those that do are `care` only."""
+    """Kinds of reception assistance that disclose nothing about health or a child; those that do
+    are `care` only.
+    """
 
     TEMPORARY_ACCOMMODATION = "temporary_accommodation"
     NUTRITION = "nutrition"
@@ -191,7 +233,10 @@ class TransportMode(StrEnum):
 
 
 class OnwardTransportArranged(
-    ArrivalFact, name="reception.onward_transport.arranged", subject="returnee_id", audience=IMPLEMENTERS
+    ArrivalFact,
+    name="reception.onward_transport.arranged",
+    subject="returnee_id",
+    audience=IMPLEMENTERS,
 ):
     """The returnee's way from the port of entry to where they live is arranged."""
 
@@ -200,14 +245,20 @@ class OnwardTransportArranged(
     cost: Money | None = None
 
 
-class HandoverRecorded(ArrivalFact, name="reception.handover.recorded", subject="returnee_id", audience=IMPLEMENTERS):
-    """The returnee was handed over to somebody who signed for it; to whom and why stays in reception."""
+class HandoverRecorded(
+    ArrivalFact, name="reception.handover.recorded", subject="returnee_id", audience=IMPLEMENTERS
+):
+    """The returnee was handed over to somebody who signed for it; to whom and why stays in
+    reception.
+    """
 
     handover_id: UUID
     group: AssistanceGroup
 
 
-class ReturneeScrubbed(EventData, name="reception.returnee.scrubbed", subject="returnee_id", audience=IMPLEMENTERS):
+class ReturneeScrubbed(
+    EventData, name="reception.returnee.scrubbed", subject="returnee_id", audience=IMPLEMENTERS
+):
     """After an erasure reception holds nothing that identifies the returnee."""
 
     returnee_id: UUID

@@ -1,4 +1,6 @@
-"""What all programme data is made of: nothing unknown, nothing that changes, and each rule with its source."""
+"""What all programme data is made of: nothing unknown, nothing that changes, and each rule with its
+source.
+"""
 
 from enum import StrEnum
 
@@ -17,7 +19,9 @@ class Sourced(Data):
     source: str
     """Where the rule is published, for a person to look up."""
     verified: bool
-    """Whether the rule was read in that source. False: an assumption that the programme office has to confirm."""
+    """Whether the rule was read in that source. False: an assumption that the programme office has
+    to confirm.
+    """
 
 
 class Unit(StrEnum):

@@ -1,4 +1,6 @@
-"""What training publishes: courses and cohorts, who takes part, attendance, certificates, placements, mentors."""
+"""What training publishes: courses and cohorts, who takes part, attendance, certificates,
+placements, mentors.
+"""
 
 from datetime import date
 from enum import StrEnum
@@ -16,7 +18,9 @@ Occupation = Annotated[str, Field(pattern=r"^[0-9]{4}$")]
 
 
 class TrainingKind(StrEnum):
-    """Kinds of course that disclose nothing about health; one that would is told as the group `care` only."""
+    """Kinds of course that disclose nothing about health; one that would is told as the group
+    `care` only.
+    """
 
     ORIENTATION = "orientation"
     VOCATIONAL = "vocational"
@@ -42,7 +46,9 @@ class CourseFact(EventData):
     phase: Phase
 
 
-class CourseUpdated(CourseFact, name="training.course.updated", subject="course_id", audience=EVERYBODY):
+class CourseUpdated(
+    CourseFact, name="training.course.updated", subject="course_id", audience=EVERYBODY
+):
     """A course is offered, or is offered otherwise than before."""
 
     revision: Version
@@ -57,7 +63,9 @@ class CohortFact(CourseFact):
 
 
 class CohortNews(CohortFact):
-    """What is told once of the cohort, and once of each person who has a place in it or waits for one."""
+    """What is told once of the cohort, and once of each person who has a place in it or waits for
+    one.
+    """
 
     returnee_id: UUID | None = None
     case_id: UUID | None = None
@@ -69,7 +77,9 @@ class CohortNews(CohortFact):
 COHORT_SUBJECT = ("returnee_id", "cohort_id")
 
 
-class CohortScheduled(CohortFact, name="training.cohort.scheduled", subject="cohort_id", audience=EVERYBODY):
+class CohortScheduled(
+    CohortFact, name="training.cohort.scheduled", subject="cohort_id", audience=EVERYBODY
+):
     """A cohort of a course was scheduled."""
 
     capacity: int
@@ -87,13 +97,19 @@ class CohortField(StrEnum):
     LANGUAGES = "languages"
 
 
-class CohortUpdated(CohortNews, name="training.cohort.updated", subject=COHORT_SUBJECT, audience=EVERYBODY):
-    """A cohort has other dates, another place or another size; the calendar file has been brought up to date."""
+class CohortUpdated(
+    CohortNews, name="training.cohort.updated", subject=COHORT_SUBJECT, audience=EVERYBODY
+):
+    """A cohort has other dates, another place or another size; the calendar file has been brought
+    up to date.
+    """
 
     changed: tuple[CohortField, ...]
 
 
-class CohortCancelled(CohortNews, name="training.cohort.cancelled", subject=COHORT_SUBJECT, audience=EVERYBODY):
+class CohortCancelled(
+    CohortNews, name="training.cohort.cancelled", subject=COHORT_SUBJECT, audience=EVERYBODY
+):
     """A cohort does not take place."""
 
 
@@ -108,7 +124,9 @@ class TrainingFact(EventData):
 
 
 class EnrolmentFact(TrainingFact):
-    """What every fact about an enrolment carries. Before a cohort is chosen only the plan's line is known."""
+    """What every fact about an enrolment carries. Before a cohort is chosen only the plan's line is
+    known.
+    """
 
     enrolment_id: UUID
     cohort_id: UUID | None = None
@@ -135,20 +153,26 @@ class EnrolmentWaitlisted(
     """Place on the list when it was joined, counted from 1."""
 
 
-class EnrolmentOffered(EnrolmentFact, name="training.enrolment.offered", subject="returnee_id", audience=EVERYBODY):
+class EnrolmentOffered(
+    EnrolmentFact, name="training.enrolment.offered", subject="returnee_id", audience=EVERYBODY
+):
     """A place became free and is kept for the returnee until the offer lapses."""
 
     expires_at: Moment
 
 
-class EnrolmentConfirmed(EnrolmentFact, name="training.enrolment.confirmed", subject="returnee_id", audience=EVERYBODY):
+class EnrolmentConfirmed(
+    EnrolmentFact, name="training.enrolment.confirmed", subject="returnee_id", audience=EVERYBODY
+):
     """The returnee has a place in a cohort."""
 
     stipend: bool
     """Whether attendance entitles to a living allowance."""
 
 
-class EnrolmentStarted(EnrolmentFact, name="training.enrolment.started", subject="returnee_id", audience=EVERYBODY):
+class EnrolmentStarted(
+    EnrolmentFact, name="training.enrolment.started", subject="returnee_id", audience=EVERYBODY
+):
     """The returnee attended for the first time."""
 
 
@@ -167,7 +191,9 @@ class EnrolmentAssessed(
     stage: AssessmentStage
 
 
-class EnrolmentCompleted(EnrolmentFact, name="training.enrolment.completed", subject="returnee_id", audience=EVERYBODY):
+class EnrolmentCompleted(
+    EnrolmentFact, name="training.enrolment.completed", subject="returnee_id", audience=EVERYBODY
+):
     """The returnee completed the course, having attended as much of it as the course asks for."""
 
     attended: Minutes
@@ -193,7 +219,9 @@ class EnrolmentDroppedOut(
     reason: DropOutReason
 
 
-class EnrolmentNoShow(EnrolmentFact, name="training.enrolment.no_show", subject="returnee_id", audience=EVERYBODY):
+class EnrolmentNoShow(
+    EnrolmentFact, name="training.enrolment.no_show", subject="returnee_id", audience=EVERYBODY
+):
     """The returnee had a place and never came."""
 
 
@@ -209,7 +237,9 @@ class CancellationReason(StrEnum):
     ERASED = "erased"
 
 
-class EnrolmentCancelled(EnrolmentFact, name="training.enrolment.cancelled", subject="returnee_id", audience=EVERYBODY):
+class EnrolmentCancelled(
+    EnrolmentFact, name="training.enrolment.cancelled", subject="returnee_id", audience=EVERYBODY
+):
     """The enrolment came to nothing before it began."""
 
     reason: CancellationReason
@@ -225,7 +255,10 @@ class QuestionReason(StrEnum):
 
 
 class EnrolmentQuestioned(
-    EnrolmentFact, name="training.enrolment.questioned", subject="returnee_id", audience=IMPLEMENTERS
+    EnrolmentFact,
+    name="training.enrolment.questioned",
+    subject="returnee_id",
+    audience=IMPLEMENTERS,
 ):
     """The plan that asked for the training was changed: it goes on until a person has decided."""
 
@@ -254,19 +287,29 @@ class AttendanceFact(EnrolmentFact):
     stipend: bool
     """Whether what counts entitles to a living allowance."""
     allowance_line_id: UUID | None = None
-    """The line of the approved plan that pays the living allowance. None where nothing is paid, or no plan has one."""
+    """The line of the approved plan that pays the living allowance. None where nothing is paid, or
+    no plan has one.
+    """
 
 
 class AttendanceRecorded(
-    AttendanceFact, name="training.attendance.recorded", subject="returnee_id", audience=IMPLEMENTERS
+    AttendanceFact,
+    name="training.attendance.recorded",
+    subject="returnee_id",
+    audience=IMPLEMENTERS,
 ):
     """It was recorded whether the returnee attended a session."""
 
 
 class AttendanceCorrected(
-    AttendanceFact, name="training.attendance.corrected", subject="returnee_id", audience=IMPLEMENTERS
+    AttendanceFact,
+    name="training.attendance.corrected",
+    subject="returnee_id",
+    audience=IMPLEMENTERS,
 ):
-    """What was recorded about a session was put right, perhaps after an allowance for it was released."""
+    """What was recorded about a session was put right, perhaps after an allowance for it was
+    released.
+    """
 
     previous_status: AttendanceStatus
     previous_minutes: Minutes
@@ -274,7 +317,9 @@ class AttendanceCorrected(
     """Whether what the returnee attended so far is still as much as the course asks for."""
 
 
-class CertificateIssued(TrainingFact, name="training.certificate.issued", subject="returnee_id", audience=EVERYBODY):
+class CertificateIssued(
+    TrainingFact, name="training.certificate.issued", subject="returnee_id", audience=EVERYBODY
+):
     """The returnee was given a certificate."""
 
     certificate_id: UUID
@@ -295,13 +340,19 @@ class CertificateChange(TrainingFact):
 
 
 class CertificateInvalidated(
-    CertificateChange, name="training.certificate.invalidated", subject="returnee_id", audience=EVERYBODY
+    CertificateChange,
+    name="training.certificate.invalidated",
+    subject="returnee_id",
+    audience=EVERYBODY,
 ):
     """Attendance was put right after the course was completed, and is less than it asks for."""
 
 
 class CertificateRestored(
-    CertificateChange, name="training.certificate.restored", subject="returnee_id", audience=EVERYBODY
+    CertificateChange,
+    name="training.certificate.restored",
+    subject="returnee_id",
+    audience=EVERYBODY,
 ):
     """Attendance was put right again, and is as much as the course asks for."""
 
@@ -335,7 +386,9 @@ class PlacementProposed(
     """The returnee was proposed to an employer."""
 
 
-class PlacementStarted(PlacementFact, name="training.placement.started", subject="returnee_id", audience=EVERYBODY):
+class PlacementStarted(
+    PlacementFact, name="training.placement.started", subject="returnee_id", audience=EVERYBODY
+):
     """The returnee began to work."""
 
     started_on: date
@@ -355,7 +408,9 @@ class PlacementEnd(StrEnum):
     OTHER = "other"
 
 
-class PlacementEnded(PlacementFact, name="training.placement.ended", subject="returnee_id", audience=EVERYBODY):
+class PlacementEnded(
+    PlacementFact, name="training.placement.ended", subject="returnee_id", audience=EVERYBODY
+):
     """The placement came to an end, or to nothing before it began."""
 
     reason: PlacementEnd
@@ -365,7 +420,10 @@ class PlacementEnded(PlacementFact, name="training.placement.ended", subject="re
 
 
 class PlacementRetentionChecked(
-    PlacementFact, name="training.placement.retention_checked", subject="returnee_id", audience=EVERYBODY
+    PlacementFact,
+    name="training.placement.retention_checked",
+    subject="returnee_id",
+    audience=EVERYBODY,
 ):
     """It was checked whether the returnee still works there so many months after the start."""
 
@@ -406,14 +464,20 @@ class MentorshipEnd(StrEnum):
     OTHER = "other"
 
 
-class MentorshipEnded(MentorshipFact, name="training.mentorship.ended", subject="returnee_id", audience=IMPLEMENTERS):
+class MentorshipEnded(
+    MentorshipFact, name="training.mentorship.ended", subject="returnee_id", audience=IMPLEMENTERS
+):
     """A graduate no longer accompanies another returnee."""
 
     reason: MentorshipEnd
 
 
-class ReturneeScrubbed(EventData, name="training.returnee.scrubbed", subject="returnee_id", audience=IMPLEMENTERS):
-    """After an erasure training holds nothing that identifies the returnee; amounts and counts stay."""
+class ReturneeScrubbed(
+    EventData, name="training.returnee.scrubbed", subject="returnee_id", audience=IMPLEMENTERS
+):
+    """After an erasure training holds nothing that identifies the returnee; amounts and counts
+    stay.
+    """
 
     returnee_id: UUID
 

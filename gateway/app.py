@@ -76,6 +76,7 @@ service = Service(
     migrations=Path(__file__).parent / "migrations" / "versions",
     batch_handler=on_events,
     sources=SOURCES,
+    knows_people_from="cases",
     fetch_keys=fetch_keys,
     lifespan=lifespan,
     middleware=[RateLimit],

@@ -1,4 +1,6 @@
-"""What the gateway does with every event of every service: one entry of a timeline, and who may see it."""
+"""What the gateway does with every event of every service: one entry of a timeline, and who may see
+it.
+"""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,11 +10,11 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from chassis import aliases, beneficiaries
-from chassis.access import Role
 from chassis.db import Session
 from chassis.events import REGISTRY, Envelope, Event, EventData, parse
 from contracts import cases, grants, reception, training
+from participation import aliases, beneficiaries
+from participation.access import Role
 
 SOURCES = ("cases", "reception", "grants", "training")
 """The services whose facts make the timeline."""
@@ -129,7 +131,9 @@ KEEP_PARTNERS = text(f"""
     DELETE FROM participation WHERE role = '{Role.PARTNER}' AND subject_id = ANY(CAST(:referrals AS uuid[]))
         AND subject_id || '/' || organisation <> ALL(CAST(:kept AS text[]))
 """)  # noqa: S608 - only a word of our own is filled in
-DECIDED = text("SELECT DISTINCT subject::text FROM relation WHERE subject = ANY(CAST(:referrals AS uuid[]))")
+DECIDED = text(
+    "SELECT DISTINCT subject::text FROM relation WHERE subject = ANY(CAST(:referrals AS uuid[]))"
+)
 TAKE_PART = text(f"""
     INSERT INTO participation ({names(PARTICIPATION_SINCE)})
     SELECT {names(PARTICIPATION_SINCE)} FROM {unnest(PARTICIPATION_SINCE)}
@@ -143,7 +147,8 @@ ENDED = text("""
     DELETE FROM participation WHERE subject_id = :subject AND until <= clock_timestamp()
 """)
 BEGUN = text("UPDATE participation SET since = :position WHERE subject_id = :subject AND since = 0")
-# Who may not know of a person may not know of their case and referral either. The row stays, so that it can be lifted.
+# Who may not know of a person may not know of their case and referral either. The row stays, so
+# that it can be lifted.
 RESTRICT = text("""
     UPDATE participation SET until = clock_timestamp(), since = :position
     WHERE organisation = :organisation AND role = ANY(CAST(:roles AS text[])) AND until IS NULL
@@ -185,13 +190,16 @@ async def on_events(session: Session, envelopes: Sequence[Envelope]) -> None:
 
     Args:
         session: The session.
-        envelopes: Events in the order of each subject. One that is on its timeline already changes nothing.
+        envelopes: Events in the order of each subject. One that is on its timeline already changes
+            nothing.
     """
     await _forget_lost(session, envelopes)
     await session.execute(INSERT_ENTRIES, _columns(ENTRY, [_entry(e) for e in envelopes]))
     relations = {relation for e in envelopes for relation in _relations(e)}
     if relations:
-        rows = [{"subject": subject, "returnee_id": returnee} for subject, returnee in sorted(relations)]
+        rows = [
+            {"subject": subject, "returnee_id": returnee} for subject, returnee in sorted(relations)
+        ]
         await session.execute(INSERT_RELATIONS, _columns(RELATION, rows))
     await _project(session, envelopes)
     await _scrub(session, {e.subject for e in envelopes})
@@ -206,7 +214,12 @@ async def _forget_lost(session: Session, envelopes: Sequence[Envelope]) -> None:
         earlier = order[: order.index(str(newest.epoch))] if str(newest.epoch) in order else []
         if earlier:
             await session.execute(
-                FORGET_LOST, {"source": source, "position": newest.position, "earlier": list(map(UUID, earlier))}
+                FORGET_LOST,
+                {
+                    "source": source,
+                    "position": newest.position,
+                    "earlier": list(map(UUID, earlier)),
+                },
             )
 
 
@@ -222,7 +235,8 @@ def _entry(envelope: Envelope) -> Row:
         "occurred_at": envelope.occurred_at,
         "recorded_at": envelope.recorded_at,
         "data": json.dumps(envelope.data, ensure_ascii=False),
-        # A type that is newer than this process is for our own services until its audience is known.
+        # A type that is newer than this process is for our own services until its audience is
+        # known.
         "audience": "{" + ",".join(sorted(model.audience if model else ())) + "}",
     }
 
@@ -236,7 +250,9 @@ def _relations(envelope: Envelope) -> list[tuple[str, str]]:
 
 
 async def _project(session: Session, envelopes: Sequence[Envelope]) -> None:
-    """Keep the chassis' projection of people and participation, as `chassis.beneficiaries` does one by one."""
+    """Keep the chassis' projection of people and participation, as `participation.beneficiaries`
+    does one by one.
+    """
     decided = await _decided(session, envelopes)
     for seldom, run in groupby(envelopes, key=lambda e: e.type in SELDOM or e.type == ERASED):
         if seldom:
@@ -265,8 +281,14 @@ async def _project_one(session: Session, e: Envelope) -> None:
 async def _on_restricted(session: Session, event: Event[cases.ReturneeRestricted]) -> None:
     await beneficiaries.on_restricted(session, event)
     data = event.data
-    part = {"returnee_id": data.returnee_id, "organisation": data.organisation, "roles": list(data.roles)}
-    await session.execute(RESTRICT if data.restricted else LIFT, part | {"position": event.envelope.position})
+    part = {
+        "returnee_id": data.returnee_id,
+        "organisation": data.organisation,
+        "roles": list(data.roles),
+    }
+    await session.execute(
+        RESTRICT if data.restricted else LIFT, part | {"position": event.envelope.position}
+    )
 
 
 ONE_BY_ONE: tuple[tuple[type[EventData], Any], ...] = (
@@ -293,18 +315,26 @@ async def _project_people(session: Session, envelopes: Sequence[Envelope]) -> No
             continue
         if returnee not in people:
             later[changed][returnee, e.data["case_id"]] = e.data[changed]
-        elif people[returnee]["case_id"] == e.data["case_id"]:  # what an earlier case comes to is not where they stand
+        elif (
+            people[returnee]["case_id"] == e.data["case_id"]
+        ):  # what an earlier case comes to is not where they stand
             people[returnee][changed] = e.data[changed]
     if people:
         await session.execute(PEOPLE, _columns(BENEFICIARY, list(people.values())))
     for name, statement in (("state", STATES), ("implementer", IMPLEMENTERS)):
         if later[name]:
             returnees, case_ids = zip(*later[name], strict=True)
-            values = {"returnee_id": list(returnees), "case_id": list(case_ids), name: list(later[name].values())}
+            values = {
+                "returnee_id": list(returnees),
+                "case_id": list(case_ids),
+                name: list(later[name].values()),
+            }
             await session.execute(statement, values)
 
 
-async def _project_parts(session: Session, envelopes: Sequence[Envelope], decided: set[str]) -> None:
+async def _project_parts(
+    session: Session, envelopes: Sequence[Envelope], decided: set[str]
+) -> None:
     parts: dict[tuple[str, str, str], int] = {}
     ended: set[tuple[str, str, str]] = set()
     partners: dict[str, list[str]] = {}
@@ -313,10 +343,17 @@ async def _project_parts(session: Session, envelopes: Sequence[Envelope], decide
         begins, ends = set(_parts(e, decided=late)), set(_parts_ended(e))
         if e.type in {SUBMITTED, ACCEPTED} and not late:
             referral = e.data["referral_id"]
-            partners[referral] = [who for subject, role, who in begins if (subject, role) == (referral, Role.PARTNER)]
-            parts = {part: since for part, since in parts.items() if part[:2] != (referral, Role.PARTNER)}
+            partners[referral] = [
+                who for subject, role, who in begins if (subject, role) == (referral, Role.PARTNER)
+            ]
+            parts = {
+                part: since for part, since in parts.items() if part[:2] != (referral, Role.PARTNER)
+            }
         since = dict.fromkeys(begins, e.position or 0) | parts  # the first fact counts
-        parts, ended = {part: since[part] for part in since if part not in ends}, (ended | ends) - begins
+        parts, ended = (
+            {part: since[part] for part in since if part not in ends},
+            (ended | ends) - begins,
+        )
     if partners:
         kept = [f"{referral}/{who}" for referral, those in partners.items() for who in those]
         await session.execute(KEEP_PARTNERS, {"referrals": list(partners), "kept": kept})
@@ -325,15 +362,22 @@ async def _project_parts(session: Session, envelopes: Sequence[Envelope], decide
         await session.execute(TAKE_NO_PART, _columns(PARTICIPATION, over))
     if parts:
         rows: list[Row] = [
-            {**dict(zip(PARTICIPATION, part, strict=True)), "since": parts[part]} for part in sorted(parts)
+            {**dict(zip(PARTICIPATION, part, strict=True)), "since": parts[part]}
+            for part in sorted(parts)
         ]
         await session.execute(TAKE_PART, _columns(PARTICIPATION_SINCE, rows))
 
 
 async def _decided(session: Session, envelopes: Sequence[Envelope]) -> set[str]:
-    """Referrals that were submitted and, as is known already, accepted: the people of one have news of their own."""
+    """Referrals that were submitted and, as is known already, accepted: the people of one have news
+    of their own.
+    """
     submitted = [e.subject for e in envelopes if e.type == SUBMITTED]
-    return set((await session.scalars(DECIDED, {"referrals": submitted})).all()) if submitted else set()
+    return (
+        set((await session.scalars(DECIDED, {"referrals": submitted})).all())
+        if submitted
+        else set()
+    )
 
 
 def _parts(envelope: Envelope, *, decided: bool) -> list[tuple[str, str, str]]:
@@ -341,7 +385,8 @@ def _parts(envelope: Envelope, *, decided: bool) -> list[tuple[str, str, str]]:
 
     Args:
         envelope: The event.
-        decided: Whether it submits a referral that was accepted meanwhile: who was asked has no part in it any more.
+        decided: Whether it submits a referral that was accepted meanwhile: who was asked has no
+            part in it any more.
     """
     data = envelope.data
     if envelope.type == SUBMITTED:
@@ -368,7 +413,9 @@ def _parts_ended(envelope: Envelope) -> list[tuple[str, str, str]]:
         return []
     data = envelope.data
     kept = {data["returnee_id"]} if data.get("keeps_part") else set()
-    return [(s, Role.PARTNER, data["previous_implementer"]) for s in _of_case(data) if s not in kept]
+    return [
+        (s, Role.PARTNER, data["previous_implementer"]) for s in _of_case(data) if s not in kept
+    ]
 
 
 async def _scrub(session: Session, subjects: set[str]) -> None:

@@ -23,14 +23,18 @@ TOKENS_PER_MINUTE = 120
 """Attempts to get a token from one address: each costs the server a hash on purpose."""
 UNLIMITED = ("/health/", "/metrics")
 
-REFUSED = Metric("homeward_gateway_limited_total", "Requests refused because there were too many", ["by"])
+REFUSED = Metric(
+    "homeward_gateway_limited_total", "Requests refused because there were too many", ["by"]
+)
 
 
 @dataclass
 class Window:
-    """A sliding minute: what was counted in this one, and the share of the one before that it still overlaps.
+    """A sliding minute: what was counted in this one, and the share of the one before that it still
+    overlaps.
 
-    Two numbers a key, whatever its traffic, and nothing to expire: each minute replaces the one before the last.
+    Two numbers a key, whatever its traffic, and nothing to expire: each minute replaces the one
+    before the last.
     """
 
     minute: int = 0
@@ -62,7 +66,8 @@ class Window:
 
 
 class RateLimit:
-    """ASGI middleware: checks the token once, counts the request, and refuses what is too much with a 429.
+    """ASGI middleware: checks the token once, counts the request, and refuses what is too much with
+    a 429.
 
     A token that does not hold is counted by address, and the route then says what is wrong with it.
     """
@@ -95,12 +100,16 @@ class RateLimit:
         REFUSED.labels(by).inc()
         problem = Problem(TOO_MANY_REQUESTS, headers={"Retry-After": str(max(1, ceil(wait)))})
         document = problem.document(getattr(request.state, "request_id", None))
-        answer = JSONResponse(document, problem.kind.status, problem.headers, media_type=PROBLEM_MEDIA_TYPE)
+        answer = JSONResponse(
+            document, problem.kind.status, problem.headers, media_type=PROBLEM_MEDIA_TYPE
+        )
         await answer(scope, receive, send)
 
 
 async def admitted(request: Request, here: Homeward) -> Caller | None:
-    """Who calls, if the token holds; what is wrong with it is kept for whoever needs the caller (`caller_of`)."""
+    """Who calls, if the token holds; what is wrong with it is kept for whoever needs the caller
+    (`caller_of`).
+    """
     if "authorization" not in request.headers or request.url.path == TOKEN_PATH:
         return None
     try:

@@ -46,12 +46,16 @@ class Client(Base):
     __table_args__ = (
         CheckConstraint("cardinality(secret_hashes) BETWEEN 1 AND 2", name="one_or_two_secrets"),
         Index("ix_client_organisation", "organisation"),
-        Index("ix_client_revoked_at", "revoked_at", postgresql_where=text("revoked_at IS NOT NULL")),
+        Index(
+            "ix_client_revoked_at", "revoked_at", postgresql_where=text("revoked_at IS NOT NULL")
+        ),
     )
 
     client_id: Mapped[str] = mapped_column(Text, primary_key=True)
     organisation: Mapped[str] = mapped_column(ForeignKey("organisation.slug"))
-    secret_hashes: Mapped[list[str]] = mapped_column(ARRAY(Text), comment="argon2id, the newest first")
+    secret_hashes: Mapped[list[str]] = mapped_column(
+        ARRAY(Text), comment="argon2id, the newest first"
+    )
     scopes: Mapped[list[str]] = mapped_column(ARRAY(Text))
     revoked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     version: Mapped[int] = mapped_column(Integer, server_default=text("1"))
@@ -78,7 +82,8 @@ class TimelineEntry(Base):
     data: Mapped[dict[str, Any]] = mapped_column(JSONB)
     audience: Mapped[list[str]] = mapped_column(ARRAY(Text))
     still_for: Mapped[list[str] | None] = mapped_column(
-        ARRAY(Text), comment="of an erasure: who took part until then, as role/organisation, and must hear of it"
+        ARRAY(Text),
+        comment="of an erasure: who took part until then, as role/organisation, and must hear of it",
     )
 
 

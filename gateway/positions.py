@@ -1,4 +1,6 @@
-"""Cursors over several logs: how far in each. They mean the same on every replica, and after a rebuild."""
+"""Cursors over several logs: how far in each. They mean the same on every replica, and after a
+rebuild.
+"""
 
 import base64
 import json
@@ -30,14 +32,20 @@ def decode(cursor: str, pointer: str, also: Sequence[str] = ()) -> dict[str, int
         Problem: 400, it is no such cursor.
     """
     try:
-        document = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+        document = json.loads(
+            base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        )
         if not isinstance(document, dict):
             raise TypeError
         positions = {name: document.get(name, 0) for name in (*SOURCES, *also)}
         if not all(type(value) is int and 0 <= value <= LARGEST for value in positions.values()):
             raise TypeError
     except (ValueError, TypeError, RecursionError):
-        error = FieldError(pointer=pointer, code="bad_cursor", detail="send the cursor of the answer before, unchanged")
+        error = FieldError(
+            pointer=pointer,
+            code="bad_cursor",
+            detail="send the cursor of the answer before, unchanged",
+        )
         raise Problem(UNKNOWN_PARAMETER, errors=[error]) from None
     return positions
 

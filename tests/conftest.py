@@ -23,7 +23,9 @@ from cli.roles import ROLES
 from tests.platform import Platform, running_platform
 
 # How long a machine that is busy takes to think of an example says nothing about the code.
-hypothesis.settings.register_profile("busy", suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile(
+    "busy", suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("busy")
 
 OWNER, LOGIN, PASSWORD = "homeward_test_owner", "homeward_test", "only-for-tests"
@@ -73,7 +75,9 @@ class Databases:
         return urlunsplit(parts._replace(netloc=netloc, path=f"/{database}"))
 
     async def new(self, role: str = "chassis") -> FreshDatabase:
-        """A database with the tables of the chassis and, unless `role` is `chassis`, of that service."""
+        """A database with the tables of the chassis and, unless `role` is `chassis`, of that
+        service.
+        """
         admin = await asyncpg.connect(self.admin_url)
         try:
             async with self._lock:  # a template may have no other user while it is copied
@@ -83,7 +87,9 @@ class Databases:
                 await ensure_database(admin, name, owner=OWNER, login=LOGIN, template=template)
         finally:
             await admin.close()
-        return FreshDatabase(self.address(name, LOGIN), self.address(name, OWNER), self.address(name))
+        return FreshDatabase(
+            self.address(name, LOGIN), self.address(name, OWNER), self.address(name)
+        )
 
     async def drop_all(self) -> None:
         admin = await asyncpg.connect(self.admin_url)
@@ -118,7 +124,9 @@ async def migrate(url: str, role: str) -> None:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """Address of a superuser on a PostgreSQL for tests: ours, or the one that HOMEWARD_TEST_DATABASE_URL names."""
+    """Address of a superuser on a PostgreSQL for tests: ours, or the one that
+    HOMEWARD_TEST_DATABASE_URL names.
+    """
     given = os.environ.get("HOMEWARD_TEST_DATABASE_URL")
     if given:
         yield given
@@ -152,7 +160,9 @@ async def databases(postgres: str) -> AsyncIterator[Databases]:
 
 @pytest.fixture
 def new_database(databases: Databases) -> NewDatabase:
-    """`await new_database("cases")`: a fresh migrated database; without a name, one with the chassis' tables only."""
+    """`await new_database("cases")`: a fresh migrated database; without a name, one with the
+    chassis' tables only.
+    """
     return databases.new
 
 

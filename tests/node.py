@@ -14,7 +14,8 @@ def fetched(package: str, missing: str) -> Path:
 
     Args:
         package: Name and version, such as `name@1.2.3`.
-        missing: What is said to be untested where the package cannot be had; the test is skipped with it.
+        missing: What is said to be untested where the package cannot be had; the test is skipped
+            with it.
     """
     if not (shutil.which("node") and shutil.which("npm")):
         pytest.skip(f"{missing}: node and npm are not installed")

@@ -1,4 +1,6 @@
-"""The whole platform as its users meet it: `homeward up` in a folder of its own, and clients that speak HTTP to it."""
+"""The whole platform as its users meet it: `homeward up` in a folder of its own, and clients that
+speak HTTP to it.
+"""
 
 import asyncio
 import json
@@ -31,12 +33,16 @@ from cli.machine import Machine
 from cli.roles import ROLES
 from contracts.asyncapi import EVENTS
 from contracts.programmes import Programme, load_programmes
-from services.grants.budgets.verify import verify
+from services.grants.books.verify import verify
 
 ROOT = Path(__file__).resolve().parent.parent
 READY_SECONDS = 240
 SERVICES = [name for name in ROLES if name != "gateway"]
-PORTS = ["HOMEWARD_POSTGRES_PORT", "HOMEWARD_KAFKA_PORT", *(role.port_variable for role in ROLES.values())]
+PORTS = [
+    "HOMEWARD_POSTGRES_PORT",
+    "HOMEWARD_KAFKA_PORT",
+    *(role.port_variable for role in ROLES.values()),
+]
 
 
 class Platform:
@@ -67,10 +73,13 @@ class Platform:
             chosen["HOMEWARD_KAFKA_FETCH_WAIT_MS"] = "60"
         self.environment = dict(os.environ) | chosen | (environment or {})
         self.gateway = f"http://127.0.0.1:{chosen['HOMEWARD_GATEWAY_PORT']}"
-        self.urls = {name: f"http://127.0.0.1:{chosen[role.port_variable]}" for name, role in ROLES.items()}
+        self.urls = {
+            name: f"http://127.0.0.1:{chosen[role.port_variable]}" for name, role in ROLES.items()
+        }
         self.postgres_port = int(chosen["HOMEWARD_POSTGRES_PORT"])
         self.bootstrap = (
-            self.environment.get("HOMEWARD_KAFKA_BOOTSTRAP") or f"127.0.0.1:{chosen['HOMEWARD_KAFKA_PORT']}"
+            self.environment.get("HOMEWARD_KAFKA_BOOTSTRAP")
+            or f"127.0.0.1:{chosen['HOMEWARD_KAFKA_PORT']}"
         )
         self.output = home / "up.log"
         self.process: subprocess.Popen[bytes] | None = None
@@ -152,7 +161,9 @@ class Platform:
         """A service's own event log, from its feed."""
         reader, items, after = self.client("service-gateway"), [], 0
         while True:
-            answer = await reader.call("GET", self.urls[service] + "/v1/events", params={"after": after})
+            answer = await reader.call(
+                "GET", self.urls[service] + "/v1/events", params={"after": after}
+            )
             assert answer.is_success, answer.text
             page = answer.json()
             items += page["items"]
@@ -162,7 +173,9 @@ class Platform:
 
     async def books(self) -> tuple[str, ...]:
         """What does not hold in the books of grants; nothing where they are right."""
-        database = Database.from_settings(Settings(database_url=self.database_url("grants")), "proof")
+        database = Database.from_settings(
+            Settings(database_url=self.database_url("grants")), "proof"
+        )
         try:
             async with database.transaction() as session:
                 return (await verify(session)).findings
@@ -178,7 +191,9 @@ class Platform:
             page = await reader.get(f"/v1/returnees/{returnee_id}/timeline", limit=200)
             fresh = page["freshness"]
             reached = all(fresh.get(s, {}).get("applied", 0) >= p for s, p in (up_to or {}).items())
-            return page if reached and fresh and all(f["complete"] for f in fresh.values()) else None
+            return (
+                page if reached and fresh and all(f["complete"] for f in fresh.values()) else None
+            )
 
         return await eventually(complete, "the timeline is complete")
 
@@ -187,7 +202,9 @@ class Platform:
 async def running_platform(
     environment: dict[str, str] | None = None, *, patience: float = 20
 ) -> AsyncIterator[Platform]:
-    """A platform of its own for one test or module; on Apache Kafka where HOMEWARD_TEST_KAFKA is `apache`."""
+    """A platform of its own for one test or module; on Apache Kafka where HOMEWARD_TEST_KAFKA is
+    `apache`.
+    """
     home = Path(tempfile.mkdtemp(prefix=f"homeward-{secrets.token_hex(2)}-"))
     home.chmod(0o711)
     kafka = None
@@ -213,7 +230,8 @@ def programmes() -> dict[str, Programme]:
 
 
 def example(reference: str | None = None, **replace: Any) -> dict[str, Any]:
-    """A referral of `examples/`, under a reference of its own so that it can be sent again and again.
+    """A referral of `examples/`, under a reference of its own so that it can be sent again and
+    again.
 
     As in the demo it departs today where its programme still runs, so that its windows are open.
     """
@@ -235,16 +253,28 @@ def shown_to(audience: Audience, event: dict[str, Any]) -> bool:
 
 def walk_of(platform: Platform) -> Walk:
     """The steps of the journey, through this platform's gateway."""
-    return Walk(platform.client, {programme.id: programme.office for programme in programmes().values()})
+    return Walk(
+        platform.client, {programme.id: programme.office for programme in programmes().values()}
+    )
 
 
 async def walked(platform: Platform, content: dict[str, Any]) -> Return:
     """A referral that went all the way to the last confirmed payment."""
     walk = walk_of(platform)
     way = await walk.submit(content)
-    for step in (walk.fund, walk.accept, walk.confirm_travel, walk.prepare_cash, walk.meet, walk.plan, walk.support):
+    for step in (
+        walk.fund,
+        walk.accept,
+        walk.confirm_travel,
+        walk.prepare_cash,
+        walk.meet,
+        walk.plan,
+        walk.support,
+    ):
         await step(way)
-    if ALLOWANCE in content["requested_assistance"]:  # what attendance earns is paid when somebody has attended
+    if (
+        ALLOWANCE in content["requested_assistance"]
+    ):  # what attendance earns is paid when somebody has attended
         await walk.offer_courses()
         for step in (walk.train, walk.allow):
             await step(way)

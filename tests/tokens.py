@@ -1,4 +1,6 @@
-"""Tokens for tests: signed by a key of the tests' own, which the application under test is given as the issuer's."""
+"""Tokens for tests: signed by a key of the tests' own, which the application under test is given as
+the issuer's.
+"""
 
 import base64
 import json

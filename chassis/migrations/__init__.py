@@ -1,4 +1,6 @@
-"""Migrations by Alembic: a chain for the chassis' own tables and one for the service's, both in its database."""
+"""Migrations by Alembic: a chain for the chassis' own tables and one for the service's, both in its
+database.
+"""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -75,7 +77,8 @@ async def upgrade(url: str, versions: Path | None, metadata: MetaData | None) ->
 
 
 async def new_revision(url: str, chain: Chain, message: str) -> None:
-    """Write a revision with what the models have and a migrated database lacks; to be read and completed by hand.
+    """Write a revision with what the models have and a migrated database lacks; to be read and
+    completed by hand.
 
     Args:
         url: Address of a database that is up to date with the chain, as the owner of its tables.
@@ -95,7 +98,9 @@ async def new_revision(url: str, chain: Chain, message: str) -> None:
 
 
 async def drift(url: str, versions: Path | None, metadata: MetaData | None) -> list[str]:
-    """What the models say and the migrated database does not, or the other way round; empty when they agree."""
+    """What the models say and the migrated database does not, or the other way round; empty when
+    they agree.
+    """
 
     def compare(connection: Connection) -> list[str]:
         found: list[str] = []
@@ -104,11 +109,14 @@ async def drift(url: str, versions: Path | None, metadata: MetaData | None) -> l
                 "compare_type": True,
                 "compare_server_default": True,
                 "version_table": version_table,
-                "include_name": lambda name, kind, _, own=tables.tables: kind != "table" or name in own,
+                "include_name": lambda name, kind, _, own=tables.tables: (
+                    kind != "table" or name in own
+                ),
             }
             context = MigrationContext.configure(connection, opts=options)
             with warnings.catch_warnings():
-                # Alembic compares the words of an expression, which PostgreSQL writes in its own way.
+                # Alembic compares the words of an expression, which PostgreSQL writes in its own
+                # way.
                 warnings.filterwarnings("ignore", "Computed default on .* cannot be modified")
                 found += [str(change) for change in compare_metadata(context, tables)]
             for table in tables.sorted_tables:
@@ -134,12 +142,15 @@ COMPUTED_AS = text("""
 def _computed_otherwise(connection: Connection, table: Table) -> Iterator[str]:
     """Columns that the database computes in another way than the model says.
 
-    PostgreSQL writes an expression in its own words, so the model's is written by it too, into a table that is gone
-    with the transaction.
+    PostgreSQL writes an expression in its own words, so the model's is written by it too, into a
+    table that is gone with the transaction.
     """
     prepare = connection.dialect.identifier_preparer
     for column in table.columns:
-        if column.computed is None or not connection.execute(REGCLASS, {"name": prepare.format_table(table)}).scalar():
+        if (
+            column.computed is None
+            or not connection.execute(REGCLASS, {"name": prepare.format_table(table)}).scalar()
+        ):
             continue
         name, kind = prepare.quote(column.name), column.type.compile(connection.dialect)
         stored = "STORED" if column.computed.persisted else "VIRTUAL"

@@ -1,4 +1,6 @@
-"""Run by Alembic: migrates over the connection that it is handed, inside the transaction that is open on it."""
+"""Run by Alembic: migrates over the connection that it is handed, inside the transaction that is
+open on it.
+"""
 
 from typing import Any
 

@@ -1,4 +1,6 @@
-"""The documentation: for people as pages, for machines as documents; nothing of it needs the internet."""
+"""The documentation: for people as pages, for machines as documents; nothing of it needs the
+internet.
+"""
 
 import json
 from functools import lru_cache
@@ -29,15 +31,23 @@ ASSETS = {
     "swagger-ui.js": VENDORED / "swagger-ui-bundle.js",
     "swagger-ui.css": VENDORED / "swagger-ui.css",
 }
-PAGES = (("/docs", "Reference"), ("/docs/try", "Try it"), ("/docs/events", "Events"), ("/problems", "Problems"))
-# The two viewers style their elements themselves and search in a worker of their own; nothing comes from elsewhere.
+PAGES = (
+    ("/docs", "Reference"),
+    ("/docs/try", "Try it"),
+    ("/docs/events", "Events"),
+    ("/problems", "Problems"),
+)
+# The two viewers style their elements themselves and search in a worker of their own; nothing comes
+# from elsewhere.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' "
     "data:; connect-src 'self'; worker-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 CACHED = {"Cache-Control": "public, max-age=300"}
 
-templates = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined)
+templates = Environment(
+    loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined
+)
 
 
 pages = Router(include_in_schema=False)
@@ -76,7 +86,9 @@ async def events() -> HTMLResponse:
                     "type": name,
                     "name": short(name),
                     "says": " ".join((model.__doc__ or "").split()),
-                    "subject": ", else ".join(field.removesuffix("_id") for field in model.subject_fields),
+                    "subject": ", else ".join(
+                        field.removesuffix("_id") for field in model.subject_fields
+                    ),
                     "audience": ", ".join(sorted(model.audience)),
                 }
                 for name, model in sorted(EVENTS.items())
@@ -124,7 +136,9 @@ def committed(name: str) -> bytes:
 
 def as_json(content: bytes, media_type: str = "application/json") -> Response:
     """A committed document as an answer that any page may read."""
-    return Response(content, media_type=media_type, headers=CACHED | {"Access-Control-Allow-Origin": "*"})
+    return Response(
+        content, media_type=media_type, headers=CACHED | {"Access-Control-Allow-Origin": "*"}
+    )
 
 
 @documents.get("/openapi.json", summary="The API as OpenAPI 3.1", response_model=dict[str, Any])
@@ -141,10 +155,14 @@ async def asyncapi() -> Response:
     return as_json(committed("asyncapi.json"))
 
 
-@documents.get("/schemas/{event_type}", summary="The JSON Schema of an event", response_model=dict[str, Any])
+@documents.get(
+    "/schemas/{event_type}", summary="The JSON Schema of an event", response_model=dict[str, Any]
+)
 @public
 async def schema(
-    event_type: Annotated[str, PathParameter(description="`org.homeward.cases.case.opened.v1`", max_length=200)],
+    event_type: Annotated[
+        str, PathParameter(description="`org.homeward.cases.case.opened.v1`", max_length=200)
+    ],
 ) -> Response:
     """What an event of this type carries (JSON Schema 2020-12)."""
     if event_type not in EVENTS:

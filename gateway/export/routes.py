@@ -1,4 +1,6 @@
-"""All that every service holds about a person, for them: collected from each, and honest about who did not answer."""
+"""All that every service holds about a person, for them: collected from each, and honest about who
+did not answer.
+"""
 
 import asyncio
 import json
@@ -13,18 +15,19 @@ from fastapi.encoders import jsonable_encoder
 from pydantic import BaseModel, Field
 from starlette.responses import StreamingResponse
 
-from chassis import aliases, audit, beneficiaries
-from chassis.access import Role, roles_of
+from chassis import audit
 from chassis.app import Homeward
 from chassis.auth import Caller
 from chassis.db import Session
 from chassis.errors import FORBIDDEN, Problem
-from chassis.holdings import PATH, Holdings, held
 from chassis.http import CallFailed, ServiceClient
 from chassis.routing import CallerDep, CaughtUpDep, Router, SessionDep, requires
 from contracts.scopes import Scope
 from gateway.handlers import SOURCES
 from gateway.models import Base
+from participation import aliases, beneficiaries
+from participation.access import Role, roles_of
+from participation.subject_access import PATH, Holdings, held
 
 HERE = "gateway"
 OWN = Holdings(columns={"timeline": "subject"})
@@ -38,13 +41,19 @@ router = Router(prefix="/v1/returnees", tags=["rights"])
 class Part(BaseModel):
     """What one service holds."""
 
-    complete: bool = Field(description="Whether the service answered. If not, ask again: what it holds is not in here.")
-    tables: dict[str, list[dict[str, Any]]] = Field(description="Every row about the person, by what it is.")
+    complete: bool = Field(
+        description="Whether the service answered. If not, ask again: what it holds is not in here."
+    )
+    tables: dict[str, list[dict[str, Any]]] = Field(
+        description="Every row about the person, by what it is."
+    )
     withheld: list[str] = Field(description="What there is beside that, and is not shown.")
 
 
 class Export(BaseModel):
-    """All that every service holds about a person. Documents are named by their ids, and opened by them."""
+    """All that every service holds about a person. Documents are named by their ids, and opened by
+    them.
+    """
 
     returnee_id: UUID
     returnee_ids: list[UUID] = Field(description="Every id of theirs that the gateway knows.")
@@ -62,9 +71,15 @@ class Export(BaseModel):
 )
 @requires(Scope.RETURNEES_EXPORT, person=True)
 async def export(
-    returnee_id: UUID, request: Request, session: SessionDep, caller: CallerDep, caught_up: CaughtUpDep
+    returnee_id: UUID,
+    request: Request,
+    session: SessionDep,
+    caller: CallerDep,
+    caught_up: CaughtUpDep,
 ) -> StreamingResponse:
-    """All that every service holds, for the person. A service that does not answer is named, and the rest is given."""
+    """All that every service holds, for the person. A service that does not answer is named, and
+    the rest is given.
+    """
     here = cast("Homeward", request.app.state.homeward)
     await beneficiaries.require(session, returnee_id, caller, caught_up=caught_up)
     ids = await aliases.same_person(session, returnee_id)
@@ -102,7 +117,8 @@ async def _written(
 ) -> AsyncIterator[bytes]:
     """The document, a service at a time as each has answered."""
     asked = {
-        service: asyncio.create_task(_asked(client, service, returnee_id, caller.organisation)) for service in SOURCES
+        service: asyncio.create_task(_asked(client, service, returnee_id, caller.organisation))
+        for service in SOURCES
     }
     try:
         yield _json(head)[:-1] + b', "services": {' + _json(HERE) + b": " + _json(own)

@@ -32,7 +32,9 @@ class SigningKey:
     def of(cls, private: ec.EllipticCurvePrivateKey) -> "SigningKey":
         """The key with its RFC 7638 thumbprint as id."""
         public = json.loads(ECAlgorithm.to_jwk(private.public_key()))
-        members = json.dumps({name: public[name] for name in ("crv", "kty", "x", "y")}, separators=(",", ":"))
+        members = json.dumps(
+            {name: public[name] for name in ("crv", "kty", "x", "y")}, separators=(",", ":")
+        )
         digest = hashes.Hash(hashes.SHA256())
         digest.update(members.encode())
         return cls(base64url_encode(digest.finalize()).decode(), private)
@@ -45,7 +47,8 @@ class SigningKey:
 
 
 def signing_keys(settings: Settings) -> tuple[SigningKey, ...]:
-    """The keys of the settings: the first signs, all are published, so that a key can be changed without an outage.
+    """The keys of the settings: the first signs, all are published, so that a key can be changed
+    without an outage.
 
     Raises:
         ValueError: Production without a key file, or a file without an EC P-256 key.
@@ -60,8 +63,15 @@ def signing_keys(settings: Settings) -> tuple[SigningKey, ...]:
 
 @lru_cache
 def _read(path: Path) -> tuple[SigningKey, ...]:
-    keys = [load_pem_private_key(block.encode(), password=None) for block in PEM.findall(path.read_text())]
-    curves = [key for key in keys if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name == "secp256r1"]
+    keys = [
+        load_pem_private_key(block.encode(), password=None)
+        for block in PEM.findall(path.read_text())
+    ]
+    curves = [
+        key
+        for key in keys
+        if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name == "secp256r1"
+    ]
     if not keys or len(curves) != len(keys):
         raise ValueError("HOMEWARD_SIGNING_KEY_FILE must hold EC P-256 private keys (PEM)")
     return tuple(SigningKey.of(key) for key in curves)
@@ -79,7 +89,9 @@ def jwks(settings: Settings) -> dict[str, Any]:
 
 
 def fetch_keys(settings: Settings, _: Database) -> FetchKeys:
-    """How the gateway gets keys: its own without HTTP, those of an external OpenID provider over it."""
+    """How the gateway gets keys: its own without HTTP, those of an external OpenID provider over
+    it.
+    """
     document = jwks(settings)
     own = str(settings.jwks_url or settings.service_url("gateway") + JWKS_PATH)
 

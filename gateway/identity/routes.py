@@ -12,7 +12,15 @@ from sqlalchemy import select
 from chassis.concurrency import set_etag
 from chassis.db import after_commit
 from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
-from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, public, public_form, requires
+from chassis.routing import (
+    CallerDep,
+    PreconditionDep,
+    Router,
+    SessionDep,
+    public,
+    public_form,
+    requires,
+)
 from contracts.codes import Slug
 from contracts.scopes import Scope
 from gateway.identity import service
@@ -54,7 +62,9 @@ async def token(
     request: Request,
     session: SessionDep,
     grant_type: Annotated[str | None, Form(description="`client_credentials`.")] = None,
-    scope: Annotated[str | None, Form(description="Scopes to narrow to, separated by spaces.")] = None,
+    scope: Annotated[
+        str | None, Form(description="Scopes to narrow to, separated by spaces.")
+    ] = None,
     client_id: Annotated[str | None, Form(description="Unless HTTP Basic is used.")] = None,
     client_secret: Annotated[str | None, Form(description="Unless HTTP Basic is used.")] = None,
 ) -> Response:
@@ -63,13 +73,17 @@ async def token(
         if grant_type is None:
             raise TokenRefused(TokenErrorCode.INVALID_REQUEST, "grant_type is missing")
         if grant_type != GRANT:
-            raise TokenRefused(TokenErrorCode.UNSUPPORTED_GRANT_TYPE, f"the grant type here is {GRANT}")
+            raise TokenRefused(
+                TokenErrorCode.UNSUPPORTED_GRANT_TYPE, f"the grant type here is {GRANT}"
+            )
         name, secret = _credentials(request.headers.get("authorization"), client_id, client_secret)
         settings = request.app.state.homeward.settings
         signed, granted = await service.issue(session, settings, name, secret, scope)
     except TokenRefused as refused:
         unauthorised = refused.code is TokenErrorCode.INVALID_CLIENT
-        headers = NO_STORE | ({"WWW-Authenticate": 'Basic realm="homeward"'} if unauthorised else {})
+        headers = NO_STORE | (
+            {"WWW-Authenticate": 'Basic realm="homeward"'} if unauthorised else {}
+        )
         error = TokenError(error=refused.code, error_description=refused.description)
         return JSONResponse(error.model_dump(mode="json"), 401 if unauthorised else 400, headers)
     answer = TokenOut(access_token=signed, expires_in=TOKEN_SECONDS, scope=granted)
@@ -81,16 +95,22 @@ def _credentials(header: str | None, client_id: str | None, secret: str | None) 
     if header is not None:
         scheme, _, encoded = header.partition(" ")
         try:
-            name, colon, word = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+            name, colon, word = (
+                base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+            )
         except (binascii.Error, UnicodeDecodeError):
             name, colon, word = "", "", ""
         if scheme.lower() != "basic" or not colon:
-            raise TokenRefused(TokenErrorCode.INVALID_CLIENT, "the Authorization header is not HTTP Basic")
+            raise TokenRefused(
+                TokenErrorCode.INVALID_CLIENT, "the Authorization header is not HTTP Basic"
+            )
         if secret is not None:
             raise TokenRefused(TokenErrorCode.INVALID_REQUEST, "send the credentials once")
         return _printable(unquote_plus(name)), unquote_plus(word)
     if client_id is None or secret is None:
-        raise TokenRefused(TokenErrorCode.INVALID_CLIENT, "send client_id and client_secret, or HTTP Basic")
+        raise TokenRefused(
+            TokenErrorCode.INVALID_CLIENT, "send client_id and client_secret, or HTTP Basic"
+        )
     return _printable(client_id), secret
 
 
@@ -135,7 +155,9 @@ async def change_organisation(
     precondition: PreconditionDep,
     response: Response,
 ) -> OrganisationOut:
-    """Change its name, or the programmes that an office runs: its tokens name them from the next one on."""
+    """Change its name, or the programmes that an office runs: its tokens name them from the next
+    one on.
+    """
     row = await service.change_organisation(session, caller, organisation_id, body, precondition)
     set_etag(response, row.version)
     return OrganisationOut.of(row)
@@ -155,14 +177,18 @@ async def list_organisations(
     statement = select(Organisation)
     if updated_since is not None:
         statement = statement.where(Organisation.updated_at >= updated_since)
-    rows = await page(session, statement, keys=[Organisation.slug], parsers=[str], after=after, limit=limit)
+    rows = await page(
+        session, statement, keys=[Organisation.slug], parsers=[str], after=after, limit=limit
+    )
     link_next(request, response, rows.next)
     return Page(items=[OrganisationOut.of(row) for row in rows.items], next=rows.next)
 
 
 @organisations.get("/{organisation_id}", summary="Read an organisation")
 @requires(MANAGE)
-async def read_organisation(organisation_id: Id, session: SessionDep, response: Response) -> OrganisationOut:
+async def read_organisation(
+    organisation_id: Id, session: SessionDep, response: Response
+) -> OrganisationOut:
     """One organisation."""
     row = await service.get_organisation(session, organisation_id)
     set_etag(response, row.version)
@@ -201,7 +227,9 @@ async def list_clients(
         statement = statement.where(revoked if state is ClientState.REVOKED else ~revoked)
     if updated_since is not None:
         statement = statement.where(Client.updated_at >= updated_since)
-    rows = await page(session, statement, keys=[Client.client_id], parsers=[str], after=after, limit=limit)
+    rows = await page(
+        session, statement, keys=[Client.client_id], parsers=[str], after=after, limit=limit
+    )
     link_next(request, response, rows.next)
     return Page(items=[ClientOut.of(row) for row in rows.items], next=rows.next)
 
@@ -217,7 +245,9 @@ async def read_client(client_id: Id, session: SessionDep, response: Response) ->
 
 @clients.post("/{client_id}/rotate", summary="Give a client a new secret")
 @requires(MANAGE)
-async def rotate(client_id: Id, session: SessionDep, caller: CallerDep, response: Response) -> ClientWithSecret:
+async def rotate(
+    client_id: Id, session: SessionDep, caller: CallerDep, response: Response
+) -> ClientWithSecret:
     """A new secret; the one before holds until the next rotation."""
     row, secret = await service.rotate(session, caller, client_id)
     set_etag(response, row.version)

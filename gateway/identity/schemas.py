@@ -14,18 +14,27 @@ from contracts.codes import Slug
 from contracts.scopes import Scope
 from gateway.models import Client, Organisation
 
-ClientId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$", min_length=3, max_length=64)]
+ClientId = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$", min_length=3, max_length=64)
+]
 
 
 def _shown(text: str) -> str:
     if any(unicodedata.category(character) in {"Cc", "Cs"} for character in text):
-        raise PydanticCustomError("control_character", "no control characters", {"code": "control_character"})
+        raise PydanticCustomError(
+            "control_character", "no control characters", {"code": "control_character"}
+        )
     return text
 
 
-Name = Annotated[str, AfterValidator(_shown), Field(min_length=1, max_length=200, description="Its name, for people.")]
+Name = Annotated[
+    str,
+    AfterValidator(_shown),
+    Field(min_length=1, max_length=200, description="Its name, for people."),
+]
 Programmes = Annotated[
-    list[Slug], Field(max_length=100, description="For a programme office: the programmes that it runs.")
+    list[Slug],
+    Field(max_length=100, description="For a programme office: the programmes that it runs."),
 ]
 
 
@@ -49,9 +58,13 @@ class OrganisationIn(Body):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.kind is OrganisationKind.INTERNAL:
-            raise PydanticCustomError("reserved_kind", "the platform's own processes are not registered over HTTP")
+            raise PydanticCustomError(
+                "reserved_kind", "the platform's own processes are not registered over HTTP"
+            )
         if self.programmes and self.kind is not OrganisationKind.PROGRAMME_OFFICE:
-            raise PydanticCustomError("programmes_of_office", "only a programme office has programmes")
+            raise PydanticCustomError(
+                "programmes_of_office", "only a programme office has programmes"
+            )
         return self
 
 
@@ -88,7 +101,9 @@ class ClientIn(Body):
     @model_validator(mode="after")
     def _no_internal_scope(self) -> Self:
         if Scope.INTERNAL in self.scopes:
-            raise PydanticCustomError("reserved_scope", "the scope internal is for the platform's own processes")
+            raise PydanticCustomError(
+                "reserved_scope", "the scope internal is for the platform's own processes"
+            )
         return self
 
 
@@ -148,7 +163,9 @@ class TokenErrorCode(StrEnum):
 
 
 class TokenError(BaseModel):
-    """RFC 6749, section 5.2: this one endpoint answers as OAuth clients expect, not with a problem document."""
+    """RFC 6749, section 5.2: this one endpoint answers as OAuth clients expect, not with a problem
+    document.
+    """
 
     error: TokenErrorCode
     error_description: str
@@ -157,4 +174,6 @@ class TokenError(BaseModel):
 class RevocationsOut(BaseModel):
     """Clients whose tokens are no longer accepted."""
 
-    clients: dict[str, float] = Field(description="Client id to the UNIX time up to which its tokens are void.")
+    clients: dict[str, float] = Field(
+        description="Client id to the UNIX time up to which its tokens are void."
+    )

@@ -6,7 +6,8 @@ import secrets
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-# 19 MiB, two passes, one lane: the first recommendation for argon2id of the OWASP Password Storage Cheat Sheet.
+# 19 MiB, two passes, one lane: the first recommendation for argon2id of the OWASP Password Storage
+# Cheat Sheet.
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 _NOBODY = _HASHER.hash(secrets.token_urlsafe(32))
 AT_ONCE = 2
@@ -25,7 +26,9 @@ async def hash_secret(secret: str) -> str:
 
 
 async def matches(secret: str, hashes: list[str]) -> bool:
-    """Whether the secret is one of those. Without any it takes as long, so that nobody learns which clients exist."""
+    """Whether the secret is one of those. Without any it takes as long, so that nobody learns which
+    clients exist.
+    """
     async with _FREE:
         return await asyncio.to_thread(_matches, secret, hashes)
 

@@ -13,7 +13,15 @@ from chassis import audit
 from chassis.auth import Caller, OrganisationKind
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
-from chassis.errors import CONFLICT, FORBIDDEN, NOT_FOUND, FieldError, Problem, invalid, state_conflict
+from chassis.errors import (
+    CONFLICT,
+    FORBIDDEN,
+    NOT_FOUND,
+    FieldError,
+    Problem,
+    invalid,
+    state_conflict,
+)
 from chassis.ids import new_id
 from chassis.settings import Settings
 from gateway.identity.keys import signing_keys
@@ -53,22 +61,36 @@ async def issue(
         The token and its scopes.
 
     Raises:
-        TokenRefused: Unknown or revoked client, wrong secret, or a scope that the client does not have.
+        TokenRefused: Unknown or revoked client, wrong secret, or a scope that the client does not
+            have.
     """
     client = (
         await session.execute(
-            select(Client.secret_hashes, Client.scopes, Organisation.slug, Organisation.kind, Organisation.programmes)
+            select(
+                Client.secret_hashes,
+                Client.scopes,
+                Organisation.slug,
+                Organisation.kind,
+                Organisation.programmes,
+            )
             .join(Organisation, Organisation.slug == Client.organisation)
             .where(Client.client_id == client_id, Client.revoked_at.is_(None))
         )
     ).first()
-    await session.rollback()  # gives the connection back: comparing waits its turn, and anybody may have it wait
+    await (
+        session.rollback()
+    )  # gives the connection back: comparing waits its turn, and anybody may have it wait
     known = await matches(secret, client.secret_hashes if client else [])
     if client is None or not known:
-        raise TokenRefused(TokenErrorCode.INVALID_CLIENT, "the client is unknown or revoked, or the secret is wrong")
+        raise TokenRefused(
+            TokenErrorCode.INVALID_CLIENT,
+            "the client is unknown or revoked, or the secret is wrong",
+        )
     scopes = set(client.scopes) if requested is None else set(requested.split())
     if not scopes or not scopes <= set(client.scopes):
-        raise TokenRefused(TokenErrorCode.INVALID_SCOPE, "the client has: " + " ".join(sorted(client.scopes)))
+        raise TokenRefused(
+            TokenErrorCode.INVALID_SCOPE, "the client has: " + " ".join(sorted(client.scopes))
+        )
     scope = " ".join(sorted(scopes))
     issued_at = time.time()
     claims = {
@@ -90,12 +112,20 @@ async def issue(
 
 async def revocations(session: Session) -> dict[str, float]:
     """Clients revoked lately, and when."""
-    statement = select(Client.client_id, Client.revoked_at).where(Client.revoked_at > now() - REVOKED_KNOWN_FOR)
+    statement = select(Client.client_id, Client.revoked_at).where(
+        Client.revoked_at > now() - REVOKED_KNOWN_FOR
+    )
     rows = await session.execute(statement)
-    return {client_id: revoked_at.timestamp() for client_id, revoked_at in rows if revoked_at is not None}
+    return {
+        client_id: revoked_at.timestamp()
+        for client_id, revoked_at in rows
+        if revoked_at is not None
+    }
 
 
-async def register_organisation(session: Session, caller: Caller, body: OrganisationIn) -> Organisation:
+async def register_organisation(
+    session: Session, caller: Caller, body: OrganisationIn
+) -> Organisation:
     """Register an organisation.
 
     Raises:
@@ -120,7 +150,8 @@ async def change_organisation(
     """Change what may change of an organisation.
 
     Raises:
-        Problem: 404; 403 for the platform's own; 412; 422, programmes for what is no programme office.
+        Problem: 404; 403 for the platform's own; 412; 422, programmes for what is no programme
+            office.
     """
     row = await session.get(Organisation, slug, with_for_update=True)
     if row is None:
@@ -131,7 +162,9 @@ async def change_organisation(
     if body.programmes and row.kind != OrganisationKind.PROGRAMME_OFFICE:
         raise invalid(
             FieldError(
-                pointer="/programmes", code="programmes_of_office", detail="only a programme office has programmes"
+                pointer="/programmes",
+                code="programmes_of_office",
+                detail="only a programme office has programmes",
             )
         )
     row.name = row.name if body.name is None else body.name
@@ -165,7 +198,11 @@ async def register_client(session: Session, caller: Caller, body: ClientIn) -> t
     organisation = await session.get(Organisation, body.organisation)
     if organisation is None or organisation.kind == OrganisationKind.INTERNAL:
         raise invalid(
-            FieldError(pointer="/organisation", code="unknown_organisation", detail="register the organisation first")
+            FieldError(
+                pointer="/organisation",
+                code="unknown_organisation",
+                detail="register the organisation first",
+            )
         )
     secret = new_secret()
     statement = (
@@ -199,7 +236,8 @@ async def get_client(session: Session, client_id: str) -> Client:
 
 
 async def _to_change(session: Session, client_id: str) -> Client:
-    """A client, locked, if it is none of the platform's own: whoever got the secret of one would see everybody.
+    """A client, locked, if it is none of the platform's own: whoever got the secret of one would
+    see everybody.
 
     Raises:
         Problem: 404; 403 for a client of the platform's own.
@@ -214,7 +252,8 @@ async def _to_change(session: Session, client_id: str) -> Client:
 
 
 async def rotate(session: Session, caller: Caller, client_id: str) -> tuple[Client, str]:
-    """Give a client a new secret; the one before holds until the next rotation, so that it can be changed in peace.
+    """Give a client a new secret; the one before holds until the next rotation, so that it can be
+    changed in peace.
 
     Raises:
         Problem: 404; 403 for a client of the platform's own; 409 for a revoked client.
@@ -230,7 +269,8 @@ async def rotate(session: Session, caller: Caller, client_id: str) -> tuple[Clie
 
 
 async def revoke(session: Session, caller: Caller, client_id: str) -> Client:
-    """Take a client's access away for good: no new token, and the ones it has are void within seconds.
+    """Take a client's access away for good: no new token, and the ones it has are void within
+    seconds.
 
     Raises:
         Problem: 404; 403 for a client of the platform's own; 409 if it was revoked before.
@@ -238,7 +278,9 @@ async def revoke(session: Session, caller: Caller, client_id: str) -> Client:
     row = await _to_change(session, client_id)
     if row.revoked_at is not None:
         raise state_conflict("revoked", [], "revoke")
-    await session.execute(update(Client).where(Client.client_id == client_id).values(revoked_at=now()))
+    await session.execute(
+        update(Client).where(Client.client_id == client_id).values(revoked_at=now())
+    )
     await _changed(session, row)
     audit.record(session, caller, "revoke", "client", client_id)
     return row
@@ -273,4 +315,6 @@ async def ensure_client(
         hashes = [await hash_secret(secret)]
     values = {"organisation": organisation, "secret_hashes": hashes, "scopes": sorted(set(scopes))}
     statement = insert(Client).values(client_id=client_id, **values)
-    await session.execute(statement.on_conflict_do_update(index_elements=["client_id"], set_=values))
+    await session.execute(
+        statement.on_conflict_do_update(index_elements=["client_id"], set_=values)
+    )

@@ -1,4 +1,6 @@
-"""Who answers what: the first path segment after `/v1` names the owner, as the committed OpenAPI document says."""
+"""Who answers what: the first path segment after `/v1` names the owner, as the committed OpenAPI
+document says.
+"""
 
 import json
 import re
@@ -62,13 +64,21 @@ def _larger() -> dict[int, re.Pattern[str]]:
     def taking(size: int) -> re.Pattern[str]:
         return _matching(lambda operation: operation["x-homeward"].get(LARGER) == size)
 
-    operations = [operation for operations in _paths().values() for operation in operations.values()]
-    return {size: taking(size) for each in operations if (size := each["x-homeward"].get(LARGER)) is not None}
+    operations = [
+        operation for operations in _paths().values() for operation in operations.values()
+    ]
+    return {
+        size: taking(size)
+        for each in operations
+        if (size := each["x-homeward"].get(LARGER)) is not None
+    }
 
 
 def most_bytes(method: str, path: str) -> int | None:
     """How large a body of a request to a service may be, if not as large as any other."""
-    return next((size for size, pattern in _larger().items() if pattern.fullmatch(f"{method} {path}")), None)
+    return next(
+        (size for size, pattern in _larger().items() if pattern.fullmatch(f"{method} {path}")), None
+    )
 
 
 def is_open(method: str, path: str) -> bool:
@@ -78,4 +88,6 @@ def is_open(method: str, path: str) -> bool:
 
 def is_between_services(method: str, path: str) -> bool:
     """Whether only our own services ask for it, of one another and never through the gateway."""
-    return _between_services().fullmatch(f"{'GET' if method == 'HEAD' else method} {path}") is not None
+    return (
+        _between_services().fullmatch(f"{'GET' if method == 'HEAD' else method} {path}") is not None
+    )

@@ -1,4 +1,6 @@
-"""Everything under `/v1` that the gateway does not answer itself goes to its owner, body by body as it comes."""
+"""Everything under `/v1` that the gateway does not answer itself goes to its owner, body by body as
+it comes.
+"""
 
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
@@ -48,7 +50,9 @@ router = Router(include_in_schema=False)
 
 @dataclass(frozen=True)
 class Label:
-    """What logs and metrics call a forwarded request: never its path, which a caller may have filled with anything."""
+    """What logs and metrics call a forwarded request: never its path, which a caller may have
+    filled with anything.
+    """
 
     path: str
 
@@ -57,7 +61,9 @@ def new_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.Async
     """The connections to our services; kept in `app.state.proxy`."""
     return httpx.AsyncClient(
         timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-        limits=httpx.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=KEEP_ALIVE_SECONDS),
+        limits=httpx.Limits(
+            max_connections=200, max_keepalive_connections=50, keepalive_expiry=KEEP_ALIVE_SECONDS
+        ),
         transport=transport,
     )
 
@@ -66,8 +72,8 @@ async def forward(request: Request) -> Response:
     """Send a request on to the owner of its path, and its answer back.
 
     Raises:
-        Problem: 401 for a token that does not hold, 404 where nobody owns the path, 413 for a body that its owner would
-            not take, 503 if the owner does not answer.
+        Problem: 401 for a token that does not hold, 404 where nobody owns the path, 413 for a body
+            that its owner would not take, 503 if the owner does not answer.
     """
     here = cast("Homeward", request.app.state.homeward)
     if "authorization" in request.headers or not is_open(request.method, request.url.path):
@@ -80,13 +86,17 @@ async def forward(request: Request) -> Response:
     client = cast("httpx.AsyncClient", request.app.state.proxy)
     path = request.scope["raw_path"].partition(b"?")[0]
     if DOTS & set(request.path_params.get("rest", "").split("/")):
-        raise Problem(NOT_FOUND)  # what is sent on would be another path than the one whose owner was looked up
+        raise Problem(
+            NOT_FOUND
+        )  # what is sent on would be another path than the one whose owner was looked up
     query = request.scope["query_string"]
     allow(request, most_bytes(request.method, request.url.path))
     has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
     outgoing = httpx.Request(
         request.method,
-        httpx.URL(here.settings.service_url(owner)).copy_with(raw_path=path + (b"?" + query if query else b"")),
+        httpx.URL(here.settings.service_url(owner)).copy_with(
+            raw_path=path + (b"?" + query if query else b"")
+        ),
         headers=_headers(request),
         content=request.stream() if has_body else None,
         extensions={"timeout": client.timeout.as_dict()},
@@ -97,7 +107,9 @@ async def forward(request: Request) -> Response:
         log.warning("a service does not answer", owner=owner, error=type(error).__name__)
         raise Problem(BAD_GATEWAY, headers={"Retry-After": "2"}) from None
     response = StreamingResponse(_body(answer), answer.status_code)
-    response.raw_headers = list(_without(answer.headers.raw, HOP_BY_HOP | THEIRS, answer.headers.get("connection")))
+    response.raw_headers = list(
+        _without(answer.headers.raw, HOP_BY_HOP | THEIRS, answer.headers.get("connection"))
+    )
     return response
 
 
@@ -110,7 +122,9 @@ async def _body(answer: httpx.Response) -> AsyncIterator[bytes]:
 
 
 def _headers(request: Request) -> list[tuple[bytes, bytes]]:
-    headers = list(_without(request.headers.raw, HOP_BY_HOP | OURS, request.headers.get("connection")))
+    headers = list(
+        _without(request.headers.raw, HOP_BY_HOP | OURS, request.headers.get("connection"))
+    )
     carrier: dict[str, str] = {REQUEST_ID_HEADER: request.state.request_id}
     propagate.inject(carrier)
     return headers + [(name.encode(), value.encode()) for name, value in carrier.items()]
@@ -119,7 +133,9 @@ def _headers(request: Request) -> list[tuple[bytes, bytes]]:
 def _without(
     headers: Iterable[tuple[bytes, bytes]], dropped: frozenset[str], connection: str | None
 ) -> Iterable[tuple[bytes, bytes]]:
-    """Headers without those that concern one connection only, also what `Connection` names (RFC 9110, 7.6.1)."""
+    """Headers without those that concern one connection only, also what `Connection` names (RFC
+    9110, 7.6.1).
+    """
     named = {name.strip().lower() for name in (connection or "").split(",")}
     for name, value in headers:
         if name.decode("latin-1").lower() not in dropped | named:

@@ -25,7 +25,9 @@ from gateway.models import TimelineEntry
 from gateway.timeline.sentences import Language, short
 
 ServiceName = StrEnum("ServiceName", {source.upper(): source for source in SOURCES})  # type: ignore[misc] # SOURCES is data
-EventType = StrEnum("EventType", {short(name).replace(".", "_").upper(): name for name in sorted(EVENTS)})  # type: ignore[misc] # as above
+EventType = StrEnum(  # type: ignore[misc] # as above
+    "EventType", {short(name).replace(".", "_").upper(): name for name in sorted(EVENTS)}
+)
 
 LINKS = {
     "returnee_id": ("returnee", "/v1/returnees/{}"),
@@ -65,9 +67,13 @@ class Order(StrEnum):
 class FreshnessOut(BaseModel):
     """How far the timeline follows a service."""
 
-    applied: int = Field(description="All events of the service up to this position are on the timelines.")
+    applied: int = Field(
+        description="All events of the service up to this position are on the timelines."
+    )
     head: int = Field(description="The last position that the service is known to have.")
-    complete: bool = Field(description="Whether nothing is missing, and the service was heard a moment ago.")
+    complete: bool = Field(
+        description="Whether nothing is missing, and the service was heard a moment ago."
+    )
     heard_at: datetime | None = Field(description="When the service last said how far it is.")
 
 
@@ -103,7 +109,11 @@ class Entry(BaseModel):
     @classmethod
     def of(cls, row: TimelineEntry, language: Language) -> Self:
         """As it is sent."""
-        links = {name: path.format(row.data[key]) for key, (name, path) in LINKS.items() if row.data.get(key)}
+        links = {
+            name: path.format(row.data[key])
+            for key, (name, path) in LINKS.items()
+            if row.data.get(key)
+        }
         for key, (above, name, path) in BELOW.items():
             if row.data.get(key) and above in links:
                 links[name] = links[above] + path.format(row.data[key])
@@ -125,7 +135,9 @@ class TimelinePage(BaseModel):
 
     items: list[Entry]
     next: str | None = Field(None, description="Cursor of the next page; null on the last.")
-    live: str = Field(description="Give it to the stream as `after` to hear everything that comes after this answer.")
+    live: str = Field(
+        description="Give it to the stream as `after` to hear everything that comes after this answer."
+    )
     freshness: dict[str, FreshnessOut] = Field(description="By service.")
 
 
@@ -142,7 +154,9 @@ class TravelNow(BaseModel):
     """Where the journey stands."""
 
     id: UUID
-    state: str = Field(description="planned, confirmed, changed, departed, not_departed or cancelled.")
+    state: str = Field(
+        description="planned, confirmed, changed, departed, not_departed or cancelled."
+    )
     departs_on: date | None = None
     arrives_at: datetime | None = None
     port_of_entry: str | None = None
@@ -152,7 +166,9 @@ class ArrivalNow(BaseModel):
     """Where the arrival stands."""
 
     id: UUID
-    state: str = Field(description="The last thing that reception said: expected, received, completed, no_show, ...")
+    state: str = Field(
+        description="The last thing that reception said: expected, received, completed, no_show, ..."
+    )
     port_of_entry: str | None = None
     expected_at: datetime | None = None
     arrived_on: date | None = None
@@ -180,7 +196,9 @@ class GrantNow(BaseModel):
     """Where a grant stands."""
 
     id: UUID
-    state: str = Field(description="The last thing that grants said: requested, approved, delivered, cancelled, ...")
+    state: str = Field(
+        description="The last thing that grants said: requested, approved, delivered, cancelled, ..."
+    )
     group: AssistanceGroup
     amount: Money
 
@@ -190,7 +208,9 @@ class PaymentNow(BaseModel):
 
     id: UUID
     grant_id: UUID
-    state: str = Field(description="The last thing that grants said: scheduled, released, confirmed, reversed, ...")
+    state: str = Field(
+        description="The last thing that grants said: scheduled, released, confirmed, reversed, ..."
+    )
     method: PaymentMethod
     amount: Money
     due_on: date | None = None
@@ -201,7 +221,9 @@ class EnrolmentNow(BaseModel):
     """Where an enrolment stands."""
 
     id: UUID
-    state: str = Field(description="The last thing that training said: requested, confirmed, started, completed, ...")
+    state: str = Field(
+        description="The last thing that training said: requested, confirmed, started, completed, ..."
+    )
     group: AssistanceGroup
     course_id: UUID | None = None
     cohort_id: UUID | None = None
@@ -211,7 +233,9 @@ class PlacementNow(BaseModel):
     """Where a placement in work stands."""
 
     id: UUID
-    state: str = Field(description="The last thing that training said: proposed, started, retention_checked or ended.")
+    state: str = Field(
+        description="The last thing that training said: proposed, started, retention_checked or ended."
+    )
     kind: WorkKind
     started_on: date | None = None
     ended_on: date | None = None
@@ -221,7 +245,9 @@ class Totals(BaseModel):
     """What it comes to, as far as the reader is told; one amount a currency."""
 
     granted: list[Money] = Field(description="Grants that were approved and not taken back.")
-    paid: list[Money] = Field(description="Payments whose receipt was confirmed and that were not taken back.")
+    paid: list[Money] = Field(
+        description="Payments whose receipt was confirmed and that were not taken back."
+    )
     enrolments_completed: int
 
 
@@ -244,6 +270,8 @@ class Summary(BaseModel):
     enrolments: list[EnrolmentNow]
     placements: list[PlacementNow]
     totals: Totals
-    deadlines: list[DeadlineNow] = Field(description="Those to come and those that were missed, the earliest first.")
+    deadlines: list[DeadlineNow] = Field(
+        description="Those to come and those that were missed, the earliest first."
+    )
     updated_at: datetime | None = Field(description="When the last of these facts was recorded.")
     freshness: dict[str, FreshnessOut]

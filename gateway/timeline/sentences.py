@@ -38,8 +38,8 @@ class Language:
 
     Attributes:
         tag: Its BCP 47 tag.
-        events: Event type, without namespace and version, to sentence. `{member}` stands for a member of the payload;
-            what is in brackets is left out where a member in it is absent.
+        events: Event type, without namespace and version, to sentence. `{member}` stands for a
+            member of the payload; what is in brackets is left out where a member in it is absent.
         codes: Codes to words.
     """
 
@@ -55,7 +55,8 @@ class Language:
             return name
         values = {member: self._said(value) for member, value in data.items() if value is not None}
         whole = OPTIONAL.sub(
-            lambda part: part[1] if set(PLACEHOLDER.findall(part[1])) <= values.keys() else "", template
+            lambda part: part[1] if set(PLACEHOLDER.findall(part[1])) <= values.keys() else "",
+            template,
         )
         return PLACEHOLDER.sub(lambda placeholder: values.get(placeholder[1], "…"), whole)
 
@@ -69,7 +70,9 @@ class Language:
             if len(value) == len("2026-01-31"):
                 return str(format_date(date.fromisoformat(value), "long", locale=locale))
             moment = datetime.fromisoformat(value)
-            return str(format_datetime(moment, "d MMMM y HH:mm", tzinfo=moment.tzinfo, locale=locale))
+            return str(
+                format_datetime(moment, "d MMMM y HH:mm", tzinfo=moment.tzinfo, locale=locale)
+            )
         except ValueError:
             return self.codes.get(value, value)
 
@@ -82,12 +85,16 @@ def short(event_type: str) -> str:
 @lru_cache
 def language(tag: str) -> Language:
     """A language by its tag."""
-    document = yaml.load((FOLDER / f"{tag}.yaml").read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    document = yaml.load(
+        (FOLDER / f"{tag}.yaml").read_text(encoding="utf-8"), Loader=yaml.CSafeLoader
+    )
     return Language(tag, document["events"], document["codes"])
 
 
 def preferred(accept_language: str | None) -> Language:
-    """The first language of an Accept-Language header (RFC 9110, section 12.5.4) that we speak; English otherwise."""
+    """The first language of an Accept-Language header (RFC 9110, section 12.5.4) that we speak;
+    English otherwise.
+    """
     wishes = []
     for index, wish in enumerate((accept_language or "").split(",")):
         tag, _, weight = wish.strip().partition(";")
@@ -95,7 +102,12 @@ def preferred(accept_language: str | None) -> Language:
         if not weight or quality:
             wishes.append((-float(quality[1]) if quality else -1.0, index, tag.strip().lower()))
     for quality_, _, tag in sorted(wishes):
-        for candidate in (ALSO.get(tag), tag, ALSO.get(tag.partition("-")[0]), tag.partition("-")[0]):
+        for candidate in (
+            ALSO.get(tag),
+            tag,
+            ALSO.get(tag.partition("-")[0]),
+            tag.partition("-")[0],
+        ):
             if candidate in LANGUAGES and quality_ < 0:
                 return language(candidate)
     return language(DEFAULT)

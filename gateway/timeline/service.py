@@ -9,10 +9,8 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, delete, false, or_, select
 
-from chassis import aliases, inbox
-from chassis.access import Role, participation, roles_of
+from chassis import inbox
 from chassis.auth import Caller
-from chassis.beneficiaries import beneficiary
 from chassis.db import Session
 from chassis.events import EventData
 from chassis.pagination import Rows, page
@@ -33,6 +31,9 @@ from gateway.timeline.schemas import (
     Totals,
     TravelNow,
 )
+from participation import aliases
+from participation.access import Role, participation, roles_of
+from participation.beneficiaries import beneficiary
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,8 @@ class Reader:
 
     Attributes:
         returnee_id: Whose.
-        parts: Every id of the person under which the caller takes part, and in what capacities; None for our own
-            services, which see everything.
+        parts: Every id of the person under which the caller takes part, and in what capacities;
+            None for our own services, which see everything.
     """
 
     returnee_id: UUID
@@ -82,23 +83,40 @@ async def reader(session: Session, returnee_id: UUID, caller: Caller) -> Reader:
         return Reader(returnee_id, tuple((each, None) for each in ids))
     parts = {each: await roles_of(session, each, caller) for each in ids}
     # Who was told of somebody is shown what partners are shown.
-    shown = {each: {Role.PARTNER if role is Role.SHARED else role for role in roles} for each, roles in parts.items()}
-    return Reader(returnee_id, tuple((each, tuple(sorted(roles))) for each, roles in shown.items() if roles))
+    shown = {
+        each: {Role.PARTNER if role is Role.SHARED else role for role in roles}
+        for each, roles in parts.items()
+    }
+    return Reader(
+        returnee_id, tuple((each, tuple(sorted(roles))) for each, roles in shown.items() if roles)
+    )
 
 
 def entries(who: Reader) -> Select[TimelineEntry]:
-    """The facts about a returnee, and about their referral and case as a whole, that the reader may see."""
-    return select(TimelineEntry).where(or_(false(), *(_of(returnee_id, roles) for returnee_id, roles in who.parts)))
+    """The facts about a returnee, and about their referral and case as a whole, that the reader may
+    see.
+    """
+    return select(TimelineEntry).where(
+        or_(false(), *(_of(returnee_id, roles) for returnee_id, roles in who.parts))
+    )
 
 
 def _of(returnee_id: UUID, roles: tuple[str, ...] | None) -> ColumnElement[bool]:
     related = select(Relation.subject).where(Relation.returnee_id == returnee_id)
-    theirs: ColumnElement[bool] = or_(TimelineEntry.subject == returnee_id, TimelineEntry.subject.in_(related))
+    theirs: ColumnElement[bool] = or_(
+        TimelineEntry.subject == returnee_id, TimelineEntry.subject.in_(related)
+    )
     return theirs if roles is None else theirs & TimelineEntry.audience.overlap(list(roles))
 
 
 async def read(
-    session: Session, who: Reader, filters: Filters, *, after: str | None, limit: int, descending: bool
+    session: Session,
+    who: Reader,
+    filters: Filters,
+    *,
+    after: str | None,
+    limit: int,
+    descending: bool,
 ) -> Rows[TimelineEntry]:
     """A page of a timeline, by when things happened, then by when they were recorded."""
     statement = entries(who)
@@ -115,7 +133,12 @@ async def read(
     return await page(
         session,
         statement,
-        keys=[TimelineEntry.occurred_at, TimelineEntry.recorded_at, TimelineEntry.source, TimelineEntry.position],
+        keys=[
+            TimelineEntry.occurred_at,
+            TimelineEntry.recorded_at,
+            TimelineEntry.source,
+            TimelineEntry.position,
+        ],
         parsers=[datetime.fromisoformat, datetime.fromisoformat, str, int],
         after=after,
         limit=limit,
@@ -125,7 +148,10 @@ async def read(
 
 async def since(session: Session, who: Reader, positions: Positions) -> Sequence[TimelineEntry]:
     """What came after these positions, in the order of recording."""
-    beyond = [and_(TimelineEntry.source == source, TimelineEntry.position > positions[source]) for source in SOURCES]
+    beyond = [
+        and_(TimelineEntry.source == source, TimelineEntry.position > positions[source])
+        for source in SOURCES
+    ]
     statement = entries(who).where(or_(*beyond))
     order = (TimelineEntry.recorded_at, TimelineEntry.source, TimelineEntry.position)
     return (await session.scalars(statement.order_by(*order))).all()
@@ -155,11 +181,22 @@ TRAVEL = {
 }
 PLAN = {
     model.event_type
-    for model in (cases.PlanSubmitted, cases.PlanAgreed, cases.PlanApproved, cases.PlanReturned, cases.PlanAmended)
+    for model in (
+        cases.PlanSubmitted,
+        cases.PlanAgreed,
+        cases.PlanApproved,
+        cases.PlanReturned,
+        cases.PlanAmended,
+    )
 }
 DEADLINE = {
     model.event_type
-    for model in (cases.DeadlineSet, cases.DeadlineExtended, cases.DeadlineWaived, cases.DeadlineMissed)
+    for model in (
+        cases.DeadlineSet,
+        cases.DeadlineExtended,
+        cases.DeadlineWaived,
+        cases.DeadlineMissed,
+    )
 }
 ARRIVAL = {
     model.event_type
@@ -182,14 +219,21 @@ BESIDE = {reception.ArrivalProfiled.event_type, reception.ArrivalCorrected.event
 
 
 def _facts(base: type[EventData], *but: type[EventData]) -> set[str]:
-    return {name for name, model in EVENTS.items() if issubclass(model, base) and not issubclass(model, but)}
+    return {
+        name
+        for name, model in EVENTS.items()
+        if issubclass(model, base) and not issubclass(model, but)
+    }
 
 
 GRANT = _facts(grants.GrantFact)
 PAYMENT = _facts(grants.PaymentFact)
 PLACEMENT = _facts(training.PlacementFact)
 ENROLMENT = _facts(
-    training.EnrolmentFact, training.AttendanceFact, training.EnrolmentAssessed, training.EnrolmentQuestioned
+    training.EnrolmentFact,
+    training.AttendanceFact,
+    training.EnrolmentAssessed,
+    training.EnrolmentQuestioned,
 )
 GRANTED = {"approved", "ordered", "delivered", "closed"}
 TAKEN_BACK = {"failed", "reversed", "recovered"}
@@ -210,14 +254,20 @@ async def standing(session: Session, who: Reader, case_id: UUID) -> dict[str, An
     granted, paid = _each(rows, GRANT, "grant_id"), _each(rows, PAYMENT, "payment_id")
     enrolments = _each(rows, ENROLMENT, "enrolment_id")
     return {
-        "case": _case([row for row in rows if row.type in CASE and row.data["case_id"] == str(case_id)]),
+        "case": _case(
+            [row for row in rows if row.type in CASE and row.data["case_id"] == str(case_id)]
+        ),
         "grants": [GrantNow.model_validate(item) for item in granted],
         "payments": [PaymentNow.model_validate(item) for item in paid],
         "enrolments": [EnrolmentNow.model_validate(item) for item in enrolments],
-        "placements": [PlacementNow.model_validate(item) for item in _each(rows, PLACEMENT, "placement_id")],
+        "placements": [
+            PlacementNow.model_validate(item) for item in _each(rows, PLACEMENT, "placement_id")
+        ],
         "totals": Totals(
             granted=_sums(item["amount"] for item in granted if item["state"] in GRANTED),
-            paid=_sums(i["amount"] for i in paid if i.get("confirmed_on") and i["state"] not in TAKEN_BACK),
+            paid=_sums(
+                i["amount"] for i in paid if i.get("confirmed_on") and i["state"] not in TAKEN_BACK
+            ),
             enrolments_completed=sum(item["state"] == "completed" for item in enrolments),
         ),
         "travel": _travel([row for row in rows if row.type in TRAVEL]),
@@ -234,7 +284,9 @@ def _word(row: TimelineEntry) -> str:
 
 
 def _together(rows: Sequence[TimelineEntry], identity: str) -> dict[str, Any] | None:
-    """What was said of the last of several journeys, arrivals or plans, later words replacing earlier ones."""
+    """What was said of the last of several journeys, arrivals or plans, later words replacing
+    earlier ones.
+    """
     if not rows:
         return None
     last = rows[-1].data[identity]
@@ -245,8 +297,12 @@ def _together(rows: Sequence[TimelineEntry], identity: str) -> dict[str, Any] | 
     return known
 
 
-def _each(rows: Sequence[TimelineEntry], types: Collection[str], identity: str) -> list[dict[str, Any]]:
-    """What was said of each grant, payment or enrolment, in the order in which they were first spoken of."""
+def _each(
+    rows: Sequence[TimelineEntry], types: Collection[str], identity: str
+) -> list[dict[str, Any]]:
+    """What was said of each grant, payment or enrolment, in the order in which they were first
+    spoken of.
+    """
     known: dict[str, dict[str, Any]] = {}
     for row in rows:
         if row.type in types:
@@ -267,7 +323,9 @@ def _case(rows: Sequence[TimelineEntry]) -> CaseNow | None:
     if known is None:
         return None
     reason = known.get("reason") if known["state"] == "closed" else None
-    return CaseNow(id=known["case_id"], state=known["state"], since=rows[-1].occurred_at, reason=reason)
+    return CaseNow(
+        id=known["case_id"], state=known["state"], since=rows[-1].occurred_at, reason=reason
+    )
 
 
 def _travel(rows: Sequence[TimelineEntry]) -> TravelNow | None:
@@ -320,12 +378,16 @@ def _deadlines(rows: Sequence[TimelineEntry]) -> list[DeadlineNow]:
         if row.type == cases.DeadlineWaived.event_type:
             known.pop(row.data["deadline_id"], None)
     now = datetime.now(UTC)
-    open_or_missed = [deadline for deadline in known.values() if deadline.missed or deadline.due_at > now]
+    open_or_missed = [
+        deadline for deadline in known.values() if deadline.missed or deadline.due_at > now
+    ]
     return sorted(open_or_missed, key=lambda deadline: deadline.due_at)
 
 
 async def rebuild(session: Session) -> None:
-    """Forget every timeline and who may see it, and have the worker fetch all of it again from the services' logs."""
+    """Forget every timeline and who may see it, and have the worker fetch all of it again from the
+    services' logs.
+    """
     for source in sorted(SOURCES):
         await inbox.rewind(session, source)
     for table in (TimelineEntry, Relation, beneficiary, participation, aliases.alias):

@@ -27,8 +27,8 @@ async def follow(
 ) -> AsyncIterator[ServerSentEvent]:
     """Entries as they appear.
 
-    An entry is sent as soon as it is there. The cursor beside it only moves over what is complete, so that whoever
-    continues from it misses nothing; some entries may come again, with the same id.
+    An entry is sent as soon as it is there. The cursor beside it only moves over what is complete,
+    so that whoever continues from it misses nothing; some entries may come again, with the same id.
 
     Args:
         database: Read in transactions of its own.
@@ -59,6 +59,12 @@ async def follow(
         new = [row for row in rows if (row.source, row.position) not in sent]
         for row in new:
             cursor = complete if row is new[-1] else reached
-            yield ServerSentEvent(id=positions.encode(cursor), event="entry", data=Entry.of(row, language))
-        sent = {key for key in sent | {(row.source, row.position) for row in new} if key[1] > complete[key[0]]}
+            yield ServerSentEvent(
+                id=positions.encode(cursor), event="entry", data=Entry.of(row, language)
+            )
+        sent = {
+            key
+            for key in sent | {(row.source, row.position) for row in new}
+            if key[1] > complete[key[0]]
+        }
         reached = complete

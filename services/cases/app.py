@@ -4,34 +4,35 @@ from pathlib import Path
 
 from chassis.app import Service
 from contracts import cases as facts
-from services.cases import walk_ins
-from services.cases.batches.routes import router as batches
-from services.cases.batches.service import BATCH
-from services.cases.cases.routes import router as cases
+from participation.subject_access import holdings_router
+from services.cases.casework.cases.routes import router as cases
+from services.cases.casework.deadlines.job import JOB
+from services.cases.casework.deadlines.routes import calendar
+from services.cases.casework.deadlines.routes import router as deadlines
+from services.cases.casework.plans.routes import router as plans
+from services.cases.casework.screening.routes import router as screening
 from services.cases.code_lists.routes import router as code_lists
-from services.cases.contact.routes import router as contact
-from services.cases.deadlines.job import JOB
-from services.cases.deadlines.routes import calendar
-from services.cases.deadlines.routes import router as deadlines
 from services.cases.documents.job import document_jobs
 from services.cases.documents.routes import router as documents
+from services.cases.follow_up.contact.routes import router as contact
+from services.cases.follow_up.service_referrals.routes import router as service_referrals
+from services.cases.follow_up.surveys.routes import router as surveys
+from services.cases.follow_up.visits.routes import router as visits
 from services.cases.handlers import HANDLERS
-from services.cases.households.job import JOB as OF_AGE
-from services.cases.households.routes import router as households_changed
+from services.cases.intake.batches.routes import router as batches
+from services.cases.intake.batches.service import BATCH
+from services.cases.intake.referrals.forgetting import JOB as FORGETTING
+from services.cases.intake.referrals.routes import router as referrals
+from services.cases.intake.travel.routes import router as travel
 from services.cases.models import Base
-from services.cases.plans.routes import router as plans
-from services.cases.referrals.forgetting import JOB as FORGETTING
-from services.cases.referrals.routes import router as referrals
-from services.cases.returnees.job import REFRESH
-from services.cases.returnees.routes import households
-from services.cases.returnees.routes import router as returnees
-from services.cases.rights.holdings import HOLDINGS
-from services.cases.rights.routes import router as rights
-from services.cases.screening.routes import router as screening
-from services.cases.service_referrals.routes import router as service_referrals
-from services.cases.surveys.routes import router as surveys
-from services.cases.travel.routes import router as travel
-from services.cases.visits.routes import router as visits
+from services.cases.people import walk_ins
+from services.cases.people.households.job import JOB as OF_AGE
+from services.cases.people.households.routes import router as households_changed
+from services.cases.people.returnees.job import REFRESH
+from services.cases.people.returnees.routes import households
+from services.cases.people.returnees.routes import router as returnees
+from services.cases.people.rights.routes import router as rights
+from services.cases.people.rights.subject_access import HOLDINGS
 
 service = Service(
     name="cases",
@@ -56,12 +57,20 @@ service = Service(
         service_referrals,
         documents,
         code_lists,
+        holdings_router("cases", Base.metadata, HOLDINGS),
     ],
     metadata=Base.metadata,
     migrations=Path(__file__).parent / "migrations" / "versions",
     publishes=list(facts.PUBLISHES),
     handlers=HANDLERS,
     needs=["matching_key"],
-    jobs=lambda settings: [JOB, OF_AGE, BATCH, REFRESH, walk_ins.JOB, FORGETTING, *document_jobs(settings)],
-    holdings=HOLDINGS,
+    jobs=lambda settings: [
+        JOB,
+        OF_AGE,
+        BATCH,
+        REFRESH,
+        walk_ins.JOB,
+        FORGETTING,
+        *document_jobs(settings),
+    ],
 )

@@ -1,4 +1,6 @@
-"""Types of what people send: each refuses with a code of its own and says what would be right, never what was sent."""
+"""Types of what people send: each refuses with a code of its own and says what would be right,
+never what was sent.
+"""
 
 import re
 import unicodedata
@@ -9,7 +11,15 @@ from typing import Annotated, Any
 
 import pycountry
 from fastapi import Query
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, StrictBool, WrapValidator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StrictBool,
+    WrapValidator,
+)
 from pydantic import ValidationError as Invalid
 from pydantic_core import PydanticCustomError
 
@@ -22,7 +32,9 @@ NOTE_LENGTH = 4000
 STATELESS_AND_OTHERS = frozenset({"XXA", "XXB", "XXC", "XXX", "XKX"})
 """ICAO 9303: stateless, refugees, unspecified; and Kosovo's user-assigned code."""
 FORMULA = re.compile(r"\s*([=@+]|-[^\s\d])")
-"""What a spreadsheet takes for a formula. A dash before a blank or a digit begins a list or a number."""
+"""What a spreadsheet takes for a formula. A dash before a blank or a digit begins a list or a
+number.
+"""
 DATE_FORM = re.compile(r"\d{4}-\d{2}-\d{2}")
 LATIN_1 = 0x100
 
@@ -93,7 +105,8 @@ def has_control(text: str, *, lines: bool) -> bool:
 
 
 def check_text(text: str, *, lines: bool = False) -> str:
-    """Refuse text that would do harm where it is shown or opened, and text that was broken on its way.
+    """Refuse text that would do harm where it is shown or opened, and text that was broken on its
+    way.
 
     Raises:
         PydanticCustomError: `control_character`, `mojibake` or `formula_injection`.
@@ -178,7 +191,9 @@ def governorates(country: str) -> frozenset[str]:
     known = pycountry.countries.get(alpha_3=country)
     if known is None:
         return frozenset()
-    return frozenset(part.code for part in pycountry.subdivisions if part.country_code == known.alpha_2)
+    return frozenset(
+        part.code for part in pycountry.subdivisions if part.country_code == known.alpha_2
+    )
 
 
 def _in(
@@ -195,6 +210,11 @@ def _in(
 Country = Annotated[str, _in(countries, "bad_country_code", "an ISO 3166-1 alpha-3 code")]
 Nationality = Annotated[
     str,
-    _in(countries, "bad_nationality", "an ISO 3166-1 alpha-3 code, or XXA for stateless", STATELESS_AND_OTHERS),
+    _in(
+        countries,
+        "bad_nationality",
+        "an ISO 3166-1 alpha-3 code, or XXA for stateless",
+        STATELESS_AND_OTHERS,
+    ),
 ]
 Language = Annotated[str, _in(languages, "unknown_language", "an ISO 639 code")]

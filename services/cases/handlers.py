@@ -1,4 +1,6 @@
-"""What cases does when another service tells something. Every event has an outcome in every state of a case."""
+"""What cases does when another service tells something. Every event has an outcome in every state
+of a case.
+"""
 
 from collections.abc import Awaitable, Callable
 from datetime import date
@@ -36,14 +38,19 @@ from contracts.reception import (
     ArrivalReceived,
     ArrivalReopened,
 )
-from contracts.training import CertificateInvalidated, CertificateRestored, EnrolmentCompleted, PlacementStarted
-from services.cases import walk_ins
-from services.cases.cases import rules, service
+from contracts.training import (
+    CertificateInvalidated,
+    CertificateRestored,
+    EnrolmentCompleted,
+    PlacementStarted,
+)
+from services.cases.casework.cases import rules, service
+from services.cases.casework.plans.schemas import LineStatus
+from services.cases.casework.plans.service import move_line, undo_line
+from services.cases.follow_up.visits.service import call_off, schedule_after
+from services.cases.intake.referrals.rules import higher
 from services.cases.models import CaseFile, CaseMember, Returnee
-from services.cases.plans.schemas import LineStatus
-from services.cases.plans.service import move_line, undo_line
-from services.cases.referrals.rules import higher
-from services.cases.visits.service import call_off, schedule_after
+from services.cases.people import walk_ins
 
 Handler = Callable[[Session, Event[Any]], Awaitable[None]]
 
@@ -56,12 +63,16 @@ async def case_of(session: Session, fact: ArrivalFact) -> UUID | None:
     """The case that an arrival belongs to: the one it names, else the person's open or last one.
 
     Returns:
-        The case; None for somebody whom a desk met without a referral, and who has no case, or none yet.
+        The case; None for somebody whom a desk met without a referral, and who has no case, or none
+        yet.
 
     Raises:
         UnknownArrival: Nobody knows the person.
     """
-    if fact.case_id is not None and await session.get(CaseMember, (fact.case_id, fact.returnee_id)) is not None:
+    if (
+        fact.case_id is not None
+        and await session.get(CaseMember, (fact.case_id, fact.returnee_id)) is not None
+    ):
         return fact.case_id
     case_id: UUID | None = await session.scalar(
         select(CaseMember.case_id)
@@ -85,14 +96,21 @@ async def _is_walk_in(session: Session, fact: ArrivalFact) -> bool:
     )
 
 
-async def _note(session: Session, fact: ArrivalFact, state: ArrivalState, arrived_on: date | None) -> None:
+async def _note(
+    session: Session, fact: ArrivalFact, state: ArrivalState, arrived_on: date | None
+) -> None:
     case_id = await case_of(session, fact)
     if case_id is None:
         if await session.get(Returnee, fact.returnee_id) is None:
             await walk_ins.adopt_later(session, fact, state, arrived_on)
         return
     noted = await service.note_arrival(
-        session, case_id, fact.returnee_id, arrival_id=fact.arrival_id, state=state, arrived_on=arrived_on
+        session,
+        case_id,
+        fact.returnee_id,
+        arrival_id=fact.arrival_id,
+        state=state,
+        arrived_on=arrived_on,
     )
     if not noted:
         raise UnknownArrival(f"returnee {fact.returnee_id} is not in case {case_id}")
@@ -103,9 +121,13 @@ async def _day(session: Session, fact: ArrivalFact) -> date | None:
     case_id = await case_of(session, fact)
     if case_id is None:
         pending = await walk_ins.waiting(session, fact.returnee_id)
-        return date.fromisoformat(pending["arrived_on"]) if pending and pending["arrived_on"] else None
+        return (
+            date.fromisoformat(pending["arrived_on"]) if pending and pending["arrived_on"] else None
+        )
     day: date | None = await session.scalar(
-        select(CaseMember.arrived_on).where(CaseMember.case_id == case_id, CaseMember.returnee_id == fact.returnee_id)
+        select(CaseMember.arrived_on).where(
+            CaseMember.case_id == case_id, CaseMember.returnee_id == fact.returnee_id
+        )
     )
     return day
 
@@ -152,9 +174,13 @@ def _absent(state: ArrivalState) -> Handler:
 
 
 async def reopened(session: Session, event: Event[ArrivalReopened]) -> None:
-    """An arrival or an absence was a mistake; a day of arrival stays only where somebody is still said to be here."""
+    """An arrival or an absence was a mistake; a day of arrival stays only where somebody is still
+    said to be here.
+    """
     here = event.data.state in rules.ARRIVED
-    await _note(session, event.data, event.data.state, await _day(session, event.data) if here else None)
+    await _note(
+        session, event.data, event.data.state, await _day(session, event.data) if here else None
+    )
 
 
 async def profiled(session: Session, event: Event[ArrivalProfiled]) -> None:
@@ -173,7 +199,8 @@ async def profiled(session: Session, event: Event[ArrivalProfiled]) -> None:
 
 
 async def line_delivered(
-    session: Session, event: Event[EnrolmentCompleted] | Event[CertificateRestored] | Event[PlacementStarted]
+    session: Session,
+    event: Event[EnrolmentCompleted] | Event[CertificateRestored] | Event[PlacementStarted],
 ) -> None:
     """What a line of a plan asked for was delivered: a course completed, or work begun."""
     await _move(session, event, LineStatus.DELIVERED, makes_good=True)
@@ -186,11 +213,15 @@ async def line_undone(session: Session, event: Event[CertificateInvalidated]) ->
         await undo_line(session, data.plan_line_id, data.returnee_id, event.envelope.occurred_at)
 
 
-async def _move(session: Session, event: Event[Any], status: LineStatus, *, makes_good: bool = False) -> None:
+async def _move(
+    session: Session, event: Event[Any], status: LineStatus, *, makes_good: bool = False
+) -> None:
     data = event.data
     if data.plan_line_id is not None:
         at = event.envelope.occurred_at
-        await move_line(session, data.plan_line_id, data.returnee_id, status, at, makes_good=makes_good)
+        await move_line(
+            session, data.plan_line_id, data.returnee_id, status, at, makes_good=makes_good
+        )
 
 
 def _moves(status: LineStatus) -> Handler:
@@ -231,8 +262,12 @@ async def payment_confirmed(session: Session, event: Event[PaymentConfirmed]) ->
         )
 
 
-async def payment_undone(session: Session, event: Event[PaymentReversed] | Event[PaymentRecovered]) -> None:
-    """What was paid came back: there is nothing to visit for. How far the line has come is the grant's to say."""
+async def payment_undone(
+    session: Session, event: Event[PaymentReversed] | Event[PaymentRecovered]
+) -> None:
+    """What was paid came back: there is nothing to visit for. How far the line has come is the
+    grant's to say.
+    """
     if isinstance(event.data, PaymentRecovered) and not event.data.complete:
         return
     await call_off(session, event.data.payment_id)

@@ -79,10 +79,18 @@ class Referral(Resource):
             "state IN ('submitted', 'information_requested', 'accepted', 'rejected', 'expired', 'withdrawn')",
             name="state_known",
         ),
-        CheckConstraint("decider IN ('partner', 'programme_office', 'referrer')", name="decider_known"),
-        CheckConstraint("retroactive = (arrived_on IS NOT NULL)", name="retroactive_after_an_arrival"),
-        CheckConstraint("state <> 'accepted' OR implementer IS NOT NULL", name="accepted_by_somebody"),
-        CheckConstraint("state <> 'rejected' OR rejection_reason IS NOT NULL", name="rejected_for_a_reason"),
+        CheckConstraint(
+            "decider IN ('partner', 'programme_office', 'referrer')", name="decider_known"
+        ),
+        CheckConstraint(
+            "retroactive = (arrived_on IS NOT NULL)", name="retroactive_after_an_arrival"
+        ),
+        CheckConstraint(
+            "state <> 'accepted' OR implementer IS NOT NULL", name="accepted_by_somebody"
+        ),
+        CheckConstraint(
+            "state <> 'rejected' OR rejection_reason IS NOT NULL", name="rejected_for_a_reason"
+        ),
         Index("ix_referral_external_reference", "external_reference"),
         Index("ix_referral_state", "state", "id"),
         Index("ix_referral_updated_at", "updated_at"),
@@ -90,7 +98,9 @@ class Referral(Resource):
 
 
 class Returnee(Resource):
-    """A person: names as written, in every script given. What they are found by is made from them and never shown."""
+    """A person: names as written, in every script given. What they are found by is made from them
+    and never shown.
+    """
 
     __tablename__ = "returnee"
 
@@ -106,7 +116,9 @@ class Returnee(Resource):
     terms: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
     """What they are looked up by; see `returnees.lookup`."""
     known_to: Mapped[list[str]] = mapped_column(server_default=text("'{}'"), deferred=True)
-    """Organisations that take part or once did, kept by the database: where to look for them, not who may."""
+    """Organisations that take part or once did, kept by the database: where to look for them, not
+    who may.
+    """
     keys: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
     """Where possible duplicates are looked for; see `returnees.matching`."""
     found_by: Mapped[int] = mapped_column(server_default=text("0"))
@@ -115,17 +127,29 @@ class Returnee(Resource):
 
     __table_args__ = (
         CheckConstraint("birth_date <> DATE '1900-01-01'", name="birth_date_is_no_sentinel"),
-        CheckConstraint("(erased_at IS NULL) = (birth_date IS NOT NULL)", name="born_unless_erased"),
+        CheckConstraint(
+            "(erased_at IS NULL) = (birth_date IS NOT NULL)", name="born_unless_erased"
+        ),
         Index("ix_returnee_keys", "keys", postgresql_using="gin"),
-        CheckConstraint("birth_precision IN ('day', 'month', 'year', 'estimated')", name="birth_precision_known"),
+        CheckConstraint(
+            "birth_precision IN ('day', 'month', 'year', 'estimated')", name="birth_precision_known"
+        ),
         # Each search would read what is pending of a fast update.
-        Index("ix_returnee_terms", "terms", "known_to", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
+        Index(
+            "ix_returnee_terms",
+            "terms",
+            "known_to",
+            postgresql_using="gin",
+            postgresql_with={"fastupdate": "off"},
+        ),
         Index("ix_returnee_found_by", "found_by"),
     )
 
 
 class NameWord(Base):
-    """A word that names are made of, by which its other spellings are known; it says of nobody that they bear it."""
+    """A word that names are made of, by which its other spellings are known; it says of nobody that
+    they bear it.
+    """
 
     __tablename__ = "name_word"
 
@@ -133,7 +157,12 @@ class NameWord(Base):
     keys: Mapped[list[str]]
 
     __table_args__ = (
-        Index("ix_name_word_keys", "keys", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
+        Index(
+            "ix_name_word_keys",
+            "keys",
+            postgresql_using="gin",
+            postgresql_with={"fastupdate": "off"},
+        ),
     )
 
 
@@ -158,7 +187,12 @@ class HouseholdMember(Base):
 
     __table_args__ = (
         CheckConstraint("member IN ('principal', 'adult', 'child')", name="member_known"),
-        Index("uq_household_member_now", "returnee_id", unique=True, postgresql_where=text("until IS NULL")),
+        Index(
+            "uq_household_member_now",
+            "returnee_id",
+            unique=True,
+            postgresql_where=text("until IS NULL"),
+        ),
     )
 
 
@@ -189,7 +223,9 @@ class CaseFile(Resource):
     suspension_reason: Mapped[str | None]
     suspension_comment: Mapped[str | None]
     split_from: Mapped[UUID | None] = mapped_column(ForeignKey("case_file.id"), index=True)
-    """The case that these people were in before their household split, or their family's where they have their own."""
+    """The case that these people were in before their household split, or their family's where they
+    have their own.
+    """
     programme: Mapped[str]
     programme_version: Mapped[int]
     programme_office: Mapped[str]
@@ -218,12 +254,19 @@ class CaseFile(Resource):
             "state IN ('pre_departure', 'arrived', 'in_delivery', 'monitoring', 'suspended', 'closed')",
             name="state_known",
         ),
-        CheckConstraint("(state = 'closed') = (closure_reason IS NOT NULL)", name="closed_for_a_reason"),
+        CheckConstraint(
+            "(state = 'closed') = (closure_reason IS NOT NULL)", name="closed_for_a_reason"
+        ),
         CheckConstraint(
             "state <> 'suspended' OR (suspended_from IS NOT NULL AND suspended_on IS NOT NULL)",
             name="suspended_from_somewhere",
         ),
-        Index("uq_case_file_opened", "referral_id", unique=True, postgresql_where=text("split_from IS NULL")),
+        Index(
+            "uq_case_file_opened",
+            "referral_id",
+            unique=True,
+            postgresql_where=text("split_from IS NULL"),
+        ),
         Index("ix_case_file_focal_point", "implementer", "focal_point"),
         Index("ix_case_file_state", "state", "id"),
         Index("ix_case_file_updated_at", "updated_at"),
@@ -236,7 +279,9 @@ class CaseMember(Base):
     __tablename__ = "case_member"
 
     case_id: Mapped[UUID] = mapped_column(ForeignKey("case_file.id"), primary_key=True)
-    returnee_id: Mapped[UUID] = mapped_column(ForeignKey("returnee.id"), primary_key=True, index=True)
+    returnee_id: Mapped[UUID] = mapped_column(
+        ForeignKey("returnee.id"), primary_key=True, index=True
+    )
     member: Mapped[str]
     arrival_id: Mapped[UUID | None]
     arrival_state: Mapped[str | None]
@@ -245,11 +290,15 @@ class CaseMember(Base):
     left_on: Mapped[date | None]
     """When they left the household for good, or died; what was done for them stays in the case."""
 
-    __table_args__ = (CheckConstraint("member IN ('principal', 'adult', 'child')", name="member_known"),)
+    __table_args__ = (
+        CheckConstraint("member IN ('principal', 'adult', 'child')", name="member_known"),
+    )
 
 
 class Journey(Resource):
-    """A journey of one or several persons of a referral. Its `revision` counts what the host country changed."""
+    """A journey of one or several persons of a referral. Its `revision` counts what the host
+    country changed.
+    """
 
     __tablename__ = "journey"
 
@@ -264,9 +313,12 @@ class Journey(Resource):
 
     __table_args__ = (
         CheckConstraint(
-            "state IN ('planned', 'confirmed', 'departed', 'not_departed', 'cancelled')", name="state_known"
+            "state IN ('planned', 'confirmed', 'departed', 'not_departed', 'cancelled')",
+            name="state_known",
         ),
-        CheckConstraint("(state = 'departed') = (departed_on IS NOT NULL)", name="departed_on_a_day"),
+        CheckConstraint(
+            "(state = 'departed') = (departed_on IS NOT NULL)", name="departed_on_a_day"
+        ),
     )
 
 
@@ -300,7 +352,10 @@ class Plan(Resource):
 
     __table_args__ = (
         UniqueConstraint("case_id", "plan_version"),
-        CheckConstraint("state IN ('draft', 'submitted', 'approved', 'returned', 'superseded')", name="state_known"),
+        CheckConstraint(
+            "state IN ('draft', 'submitted', 'approved', 'returned', 'superseded')",
+            name="state_known",
+        ),
         CheckConstraint("approved_by IS NULL OR approved_by <> ALL (preparers)", name="four_eyes"),
         Index(
             "uq_plan_open",
@@ -366,9 +421,18 @@ class Deadline(Resource):
     decided_by: Mapped[str | None]
 
     __table_args__ = (
-        Index("uq_deadline_case_kind", "case_id", "kind", unique=True, postgresql_where=text("visit_id IS NULL")),
+        Index(
+            "uq_deadline_case_kind",
+            "case_id",
+            "kind",
+            unique=True,
+            postgresql_where=text("visit_id IS NULL"),
+        ),
         UniqueConstraint("referral_id", "kind"),
-        CheckConstraint("state IN ('open', 'paused', 'met', 'missed', 'waived', 'cancelled')", name="state_known"),
+        CheckConstraint(
+            "state IN ('open', 'paused', 'met', 'missed', 'waived', 'cancelled')",
+            name="state_known",
+        ),
         CheckConstraint("(case_id IS NULL) <> (referral_id IS NULL)", name="about_one_thing"),
         Index("ix_deadline_due_at", "due_at", "id"),
     )
@@ -386,11 +450,17 @@ class PlanLineStatus(Base):
     """When who delivers it said that it was."""
     undone_at: Mapped[datetime | None]
     """When they said that what they had delivered does not hold; none once it does."""
-    updated_at: Mapped[datetime] = mapped_column(server_default=now(), server_onupdate=FetchedValue())
+    updated_at: Mapped[datetime] = mapped_column(
+        server_default=now(), server_onupdate=FetchedValue()
+    )
 
     __table_args__ = (
-        CheckConstraint("(status = 'delivered') = (delivered_at IS NOT NULL)", name="delivered_at_a_time"),
-        CheckConstraint("undone_at IS NULL OR status = 'in_delivery'", name="undone_is_not_delivered"),
+        CheckConstraint(
+            "(status = 'delivered') = (delivered_at IS NOT NULL)", name="delivered_at_a_time"
+        ),
+        CheckConstraint(
+            "undone_at IS NULL OR status = 'in_delivery'", name="undone_is_not_delivered"
+        ),
         CheckConstraint(
             "status IN ('planned', 'requested', 'granted', 'in_delivery', 'delivered', 'cancelled')",
             name="status_known",
@@ -415,9 +485,16 @@ class CaseTransfer(Resource):
     answered_by: Mapped[str | None]
 
     __table_args__ = (
-        CheckConstraint("state IN ('offered', 'accepted', 'declined', 'withdrawn')", name="state_known"),
+        CheckConstraint(
+            "state IN ('offered', 'accepted', 'declined', 'withdrawn')", name="state_known"
+        ),
         CheckConstraint("offered_to <> previous_implementer", name="to_another"),
-        Index("uq_case_transfer_open", "case_id", unique=True, postgresql_where=text("state = 'offered'")),
+        Index(
+            "uq_case_transfer_open",
+            "case_id",
+            unique=True,
+            postgresql_where=text("state = 'offered'"),
+        ),
         Index("ix_case_transfer_offered_to", "offered_to", "state", "id"),
     )
 
@@ -444,7 +521,9 @@ class Screening(Resource):
 
 
 class Flag(Base):
-    """One finding about a vulnerability. A later one of the same kind is its next status; none is ever changed."""
+    """One finding about a vulnerability. A later one of the same kind is its next status; none is
+    ever changed.
+    """
 
     __tablename__ = "vulnerability_flag"
 
@@ -483,7 +562,9 @@ class CounsellingSession(Resource):
     occurred_at: Mapped[datetime]
     clock_suspect: Mapped[bool]
 
-    __table_args__ = (CheckConstraint("phase IN ('pre_departure', 'post_arrival')", name="phase_known"),)
+    __table_args__ = (
+        CheckConstraint("phase IN ('pre_departure', 'post_arrival')", name="phase_known"),
+    )
 
 
 class ContactAttempt(Resource):
@@ -527,7 +608,9 @@ class Visit(Resource):
 
     __table_args__ = (
         CheckConstraint("state IN ('scheduled', 'recorded', 'cancelled')", name="state_known"),
-        CheckConstraint("(state = 'recorded') = (finding IS NOT NULL)", name="recorded_with_a_finding"),
+        CheckConstraint(
+            "(state = 'recorded') = (finding IS NOT NULL)", name="recorded_with_a_finding"
+        ),
         Index("ix_visit_due_on", "state", "due_on"),
     )
 
@@ -592,8 +675,12 @@ class ServiceReferral(Resource):
     clock_suspect: Mapped[bool]
 
     __table_args__ = (
-        CheckConstraint("state IN ('sent', 'accepted', 'received', 'not_received')", name="state_known"),
-        CheckConstraint("(state = 'not_received') = (reason IS NOT NULL)", name="not_received_for_a_reason"),
+        CheckConstraint(
+            "state IN ('sent', 'accepted', 'received', 'not_received')", name="state_known"
+        ),
+        CheckConstraint(
+            "(state = 'not_received') = (reason IS NOT NULL)", name="not_received_for_a_reason"
+        ),
         Index("ix_service_referral_updated_at", "updated_at"),
     )
 
@@ -616,7 +703,9 @@ class StoredDocument(Resource):
     uploaded_by: Mapped[str | None]
 
     __table_args__ = (
-        CheckConstraint("num_nonnulls(returnee_id, case_id, referral_id) = 1", name="about_one_thing"),
+        CheckConstraint(
+            "num_nonnulls(returnee_id, case_id, referral_id) = 1", name="about_one_thing"
+        ),
         CheckConstraint("scan IN ('not_scanned', 'clean')", name="scan_known"),
         CheckConstraint("size > 0", name="not_empty"),
     )
@@ -696,7 +785,13 @@ class Share(Resource):
     shared_by: Mapped[str]
 
     __table_args__ = (
-        Index("uq_share_now", "returnee_id", "organisation", unique=True, postgresql_where=text("ended_at IS NULL")),
+        Index(
+            "uq_share_now",
+            "returnee_id",
+            "organisation",
+            unique=True,
+            postgresql_where=text("ended_at IS NULL"),
+        ),
     )
 
 
@@ -720,7 +815,9 @@ class AccessRequest(Resource):
 
 
 class PersonConsent(Resource):
-    """What a person agreed to, or on what other ground their data are processed, and until when that held."""
+    """What a person agreed to, or on what other ground their data are processed, and until when
+    that held.
+    """
 
     __tablename__ = "consent"
 
@@ -734,7 +831,13 @@ class PersonConsent(Resource):
 
     __table_args__ = (
         CheckConstraint("withdrawn_on >= given_on", name="withdrawn_afterwards"),
-        Index("uq_consent_now", "returnee_id", "purpose", unique=True, postgresql_where=text("withdrawn_on IS NULL")),
+        Index(
+            "uq_consent_now",
+            "returnee_id",
+            "purpose",
+            unique=True,
+            postgresql_where=text("withdrawn_on IS NULL"),
+        ),
     )
 
 
@@ -752,7 +855,11 @@ class Restriction(Resource):
 
     __table_args__ = (
         Index(
-            "uq_restriction_now", "returnee_id", "organisation", unique=True, postgresql_where=text("lifted_at IS NULL")
+            "uq_restriction_now",
+            "returnee_id",
+            "organisation",
+            unique=True,
+            postgresql_where=text("lifted_at IS NULL"),
         ),
     )
 
@@ -770,7 +877,11 @@ class LegalHold(Resource):
     released_at: Mapped[datetime | None]
     released_by: Mapped[str | None]
 
-    __table_args__ = (CheckConstraint("(released_at IS NULL) = (released_by IS NULL)", name="released_by_somebody"),)
+    __table_args__ = (
+        CheckConstraint(
+            "(released_at IS NULL) = (released_by IS NULL)", name="released_by_somebody"
+        ),
+    )
 
 
 class Erasure(Base):

@@ -12,7 +12,9 @@ from contracts.programmes import Programme, Rules, load_programmes
 
 
 class _Location(BaseSettings):
-    """Where the programmes are: the same setting as `Settings.programmes_path`, also where a handler needs it."""
+    """Where the programmes are: the same setting as `Settings.programmes_path`, also where a
+    handler needs it.
+    """
 
     model_config = SettingsConfigDict(env_prefix="HOMEWARD_", extra="ignore")
 

@@ -3,30 +3,52 @@
 from pathlib import Path
 
 from chassis.app import Service
-from chassis.holdings import Holdings
 from contracts import grants as facts
-from services.grants import endings, papers, plans, transfers
-from services.grants.budgets.routes import router as budgets
-from services.grants.cooperatives.routes import router as cooperatives
-from services.grants.earned.service import SETTLE_JOB, WAGE_JOB
-from services.grants.floats.routes import router as floats
-from services.grants.grants.routes import router as grants
+from participation.subject_access import Holdings, holdings_router
+from services.grants import plans, supporting_documents, transfers
+from services.grants.awards import closing
+from services.grants.awards.cooperatives.routes import router as cooperatives
+from services.grants.awards.earned.service import SETTLE_JOB, WAGE_JOB
+from services.grants.awards.grants.routes import router as grants
+from services.grants.books.budgets.routes import router as budgets
+from services.grants.books.floats.routes import router as floats
 from services.grants.handlers import HANDLERS
 from services.grants.models import Base
-from services.grants.payees.routes import router as payees
-from services.grants.payments.routes import router as payments
+from services.grants.payments.payees.routes import router as payees
+from services.grants.payments.payments.routes import router as payments
+from services.grants.payments.statements.routes import router as statements
 from services.grants.programmes.routes import router as programmes
-from services.grants.statements.routes import router as statements
 
 service = Service(
     name="grants",
     title="Homeward grants",
     description="What a programme allows, what was granted of it, and every cent that was paid.",
-    routers=[programmes, budgets, grants, payments, payees, floats, statements, cooperatives],
+    routers=[
+        programmes,
+        budgets,
+        grants,
+        payments,
+        payees,
+        floats,
+        statements,
+        cooperatives,
+        holdings_router(
+            "grants",
+            Base.metadata,
+            Holdings(sealed={"payee.sealed": ("payee", "id"), "payee.pending": ("payee", "id")}),
+        ),
+    ],
     metadata=Base.metadata,
     migrations=Path(__file__).parent / "migrations" / "versions",
     publishes=facts.PUBLISHES,
     handlers=HANDLERS,
-    holdings=Holdings(sealed={"payee.sealed": ("payee", "id"), "payee.pending": ("payee", "id")}),
-    jobs=lambda _: [plans.JOB, papers.JOB, endings.JOB, transfers.JOB, SETTLE_JOB, WAGE_JOB],
+    knows_people_from="cases",
+    jobs=lambda _: [
+        plans.JOB,
+        supporting_documents.JOB,
+        closing.JOB,
+        transfers.JOB,
+        SETTLE_JOB,
+        WAGE_JOB,
+    ],
 )

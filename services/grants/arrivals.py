@@ -5,10 +5,10 @@ from uuid import UUID
 
 from sqlalchemy import func, or_, select, update
 
-from chassis import beneficiaries
 from chassis.db import Session
 from contracts.codes import ArrivalState, CaseState
 from contracts.reception import ArrivalFact
+from participation import beneficiaries
 from services.grants import people
 from services.grants.models import Arrival, Participant
 
@@ -21,8 +21,8 @@ async def note(session: Session, fact: ArrivalFact, arrived_on: date | None) -> 
     Args:
         session: The session.
         fact: What reception tells.
-        arrived_on: The day; None where the person did not arrive. That undoes a day which the same arrival gave, and
-            none that another one gave.
+        arrived_on: The day; None where the person did not arrive. That undoes a day which the same
+            arrival gave, and none that another one gave.
     """
     if await beneficiaries.is_erased(session, fact.returnee_id):
         return
@@ -38,14 +38,17 @@ async def note(session: Session, fact: ArrivalFact, arrived_on: date | None) -> 
         await _count(session, there.case_id, fact.returnee_id)
 
 
-async def before_the_case(session: Session, case_id: UUID, returnee_id: UUID, arrived_on: date | None) -> None:
+async def before_the_case(
+    session: Session, case_id: UUID, returnee_id: UUID, arrived_on: date | None
+) -> None:
     """Count what was told before the case was known.
 
     Args:
         session: The session, in which the person is locked.
         case_id: The case that was opened.
         returnee_id: Its member.
-        arrived_on: The day of arrival as cases knows it then. Reception's word goes before it: it may be newer.
+        arrived_on: The day of arrival as cases knows it then. Reception's word goes before it: it
+            may be newer.
     """
     named = [Arrival.case_id == case_id]
     if arrived_on is not None:  # without a day the case is of another journey than those of no case
@@ -77,7 +80,9 @@ async def _open_case(session: Session, returnee_id: UUID) -> UUID | None:
 
 
 async def _count(session: Session, case_id: UUID, returnee_id: UUID) -> None:
-    days = select(func.max(Arrival.arrived_on)).where(Arrival.case_id == case_id, Arrival.returnee_id == returnee_id)
+    days = select(func.max(Arrival.arrived_on)).where(
+        Arrival.case_id == case_id, Arrival.returnee_id == returnee_id
+    )
     await session.execute(
         update(Participant)
         .where(Participant.case_id == case_id, Participant.returnee_id == returnee_id)

@@ -8,8 +8,6 @@ import structlog
 from sqlalchemy import cast, delete, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
-from chassis import beneficiaries
-from chassis.aliases import same_person
 from chassis.consumer import Handlers
 from chassis.db import Session, savepoint
 from chassis.errors import Problem
@@ -50,18 +48,20 @@ from contracts.reception import (
     AssistanceProvided,
     ReceptionAssistance,
 )
+from participation import beneficiaries
+from participation.aliases import same_person
 from services.grants import arrivals, people, plans, transfers
-from services.grants.cooperatives import service as cooperatives
-from services.grants.earned import service as earned
-from services.grants.earned.handlers import BY_TRAINING
-from services.grants.endings import wind_up
-from services.grants.grants import service as grants
-from services.grants.grants.rules import DECIDED, UNDECIDED
+from services.grants.awards.closing import wind_up
+from services.grants.awards.cooperatives import service as cooperatives
+from services.grants.awards.earned import service as earned
+from services.grants.awards.earned.handlers import BY_TRAINING
+from services.grants.awards.grants import service as grants
+from services.grants.awards.grants.rules import DECIDED, UNDECIDED
 from services.grants.models import Arrival, DeskReceipt, Grant, Participant, Payment, Visit
-from services.grants.payees import service as payees
-from services.grants.payments import instalments
-from services.grants.payments import service as payments
-from services.grants.payments.rules import PaymentState
+from services.grants.payments.payees import service as payees
+from services.grants.payments.payments import instalments
+from services.grants.payments.payments import service as payments
+from services.grants.payments.payments.rules import PaymentState
 from services.grants.programmes.data import assistance, programmes, zone_of
 
 log = structlog.get_logger("homeward.grants")
@@ -135,12 +135,16 @@ async def case_closed(session: Session, event: Event[CaseClosed]) -> None:
     data = event.data
     await _moved(session, event)
     await cooperatives.pass_on(session, data.returnee_id, data.case_id)
-    for grant in await _grants(session, Grant.case_id == data.case_id, Grant.returnee_id == data.returnee_id):
+    for grant in await _grants(
+        session, Grant.case_id == data.case_id, Grant.returnee_id == data.returnee_id
+    ):
         await wind_up(session, grant, GrantReason.CASE_CLOSED)
 
 
 async def case_transferred(session: Session, event: Event[CaseTransferred]) -> None:
-    """Another partner goes on: what is committed goes with the case, and the one before has no part in it."""
+    """Another partner goes on: what is committed goes with the case, and the one before has no part
+    in it.
+    """
     data = event.data
     await grants.lock_people(session, data.returnee_id)
     await beneficiaries.on_transferred(session, event)
@@ -165,7 +169,12 @@ async def visit_recorded(session: Session, event: Event[VisitRecorded]) -> None:
     if not data.reached or await beneficiaries.is_erased(session, data.returnee_id):
         return
     day = await _day_of(session, event, data.case_id, data.returnee_id)
-    values = {"id": data.visit_id, "case_id": data.case_id, "returnee_id": data.returnee_id, "visited_on": day}
+    values = {
+        "id": data.visit_id,
+        "case_id": data.case_id,
+        "returnee_id": data.returnee_id,
+        "visited_on": day,
+    }
     await session.execute(insert(Visit).values(values).on_conflict_do_nothing())
     theirs = (Grant.case_id == data.case_id, Grant.returnee_id == data.returnee_id)
     for grant in await _grants(session, *theirs, Grant.state.in_(DECIDED)):
@@ -200,8 +209,12 @@ async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> Non
     publish(session, ReturneeScrubbed(returnee_id=returnee_id))
 
 
-async def arrived(session: Session, event: Event[ArrivalReceived | ArrivalConfirmed | ArrivalCorrected]) -> None:
-    """The person is here: the packages after the arrival are open to them, and their windows run from that day."""
+async def arrived(
+    session: Session, event: Event[ArrivalReceived | ArrivalConfirmed | ArrivalCorrected]
+) -> None:
+    """The person is here: the packages after the arrival are open to them, and their windows run
+    from that day.
+    """
     await arrivals.note(session, event.data, event.data.arrived_on)
 
 
@@ -217,7 +230,9 @@ async def elsewhere(session: Session, event: Event[ArrivalDiverted]) -> None:
 
 
 async def travel_confirmed(session: Session, event: Event[TravelConfirmed]) -> None:
-    """Request the cash that the programme prepares for the desk; people approve and release it before the flight."""
+    """Request the cash that the programme prepares for the desk; people approve and release it
+    before the flight.
+    """
     data = event.data
     if data.case_id is None or await beneficiaries.is_erased(session, data.returnee_id):
         return
@@ -228,7 +243,9 @@ async def travel_confirmed(session: Session, event: Event[TravelConfirmed]) -> N
     allowed = assistance(who.programme, who.programme_version)
     prepared = allowed.prepared_cash(who.return_kind, who.member)
     there = await session.scalar(
-        select(Grant.id).where(Grant.returnee_id == data.returnee_id, Grant.travel_id == data.travel_id)
+        select(Grant.id).where(
+            Grant.returnee_id == data.returnee_id, Grant.travel_id == data.travel_id
+        )
     )
     if prepared is None or there is not None:
         return
@@ -253,7 +270,9 @@ async def travel_confirmed(session: Session, event: Event[TravelConfirmed]) -> N
 async def journey_off(session: Session, event: Event[TravelCancelled | TravelNotDeparted]) -> None:
     """The prepared cash is not needed: it goes back to the float and to the budget."""
     data = event.data
-    await _cash_back(session, Grant.returnee_id == data.returnee_id, Grant.travel_id == data.travel_id)
+    await _cash_back(
+        session, Grant.returnee_id == data.returnee_id, Grant.travel_id == data.travel_id
+    )
 
 
 async def not_arrived(session: Session, event: Event[ArrivalNoShow | ArrivalNotDeparted]) -> None:
@@ -276,7 +295,9 @@ async def referral_withdrawn(session: Session, event: Event[ReferralWithdrawn]) 
     data = event.data
     if data.returnee_id is not None and data.case_id is not None:
         await grants.lock_people(session, data.returnee_id)
-        for grant in await _grants(session, Grant.returnee_id == data.returnee_id, Grant.case_id == data.case_id):
+        for grant in await _grants(
+            session, Grant.returnee_id == data.returnee_id, Grant.case_id == data.case_id
+        ):
             await wind_up(session, grant, GrantReason.NOT_WANTED, desk=True)
 
 
@@ -294,7 +315,8 @@ async def plan_approved(session: Session, event: Event[PlanApproved]) -> None:
 
 
 async def assisted(session: Session, event: Event[AssistanceProvided]) -> None:
-    """Pocket money was handed over: that is the receipt of the cash that was released for it, or of the most of it.
+    """Pocket money was handed over: that is the receipt of the cash that was released for it, or of
+    the most of it.
 
     What answers to no released cash is kept, and listed until somebody confirms a payment with it.
     """
@@ -302,15 +324,23 @@ async def assisted(session: Session, event: Event[AssistanceProvided]) -> None:
     if data.kind is not ReceptionAssistance.POCKET_MONEY or data.amount is None:
         return
     known = select(Payment.id).where(Payment.receipt == data.assistance_id).limit(1)
-    if await session.scalar(known) is not None or await session.get(DeskReceipt, data.assistance_id) is not None:
+    if (
+        await session.scalar(known) is not None
+        or await session.get(DeskReceipt, data.assistance_id) is not None
+    ):
         return
     day = await _day_of(session, event, data.case_id, data.returnee_id)
     released = await session.scalars(
         select(Payment.id)
         .join(Grant, Grant.id == Payment.grant_id)
-        .where(Payment.returnee_id.in_(await same_person(session, data.returnee_id)), Grant.source == "travel")
+        .where(
+            Payment.returnee_id.in_(await same_person(session, data.returnee_id)),
+            Grant.source == "travel",
+        )
         .where(Payment.state == PaymentState.RELEASED)
-        .where(Payment.payout >= data.amount.amount, Payment.payout_currency == data.amount.currency)
+        .where(
+            Payment.payout >= data.amount.amount, Payment.payout_currency == data.amount.currency
+        )
         .order_by(Payment.payout, Payment.id)
     )
     for payment_id in released.all():
@@ -318,7 +348,13 @@ async def assisted(session: Session, event: Event[AssistanceProvided]) -> None:
         if payment.state == PaymentState.RELEASED:
             receipt = data.assistance_id
             await payments.confirm(
-                session, people.SYSTEM, grant, payment, confirmed_on=day, receipt=receipt, received=data.amount
+                session,
+                people.SYSTEM,
+                grant,
+                payment,
+                confirmed_on=day,
+                receipt=receipt,
+                received=data.amount,
             )
             return
     log.warning("pocket money that nobody had released", assistance=str(data.assistance_id))
@@ -334,7 +370,9 @@ async def assisted(session: Session, event: Event[AssistanceProvided]) -> None:
     await session.execute(insert(DeskReceipt).values(values).on_conflict_do_nothing())
 
 
-async def _day_of(session: Session, event: Event[Any], case_id: UUID | None, returnee_id: UUID) -> date:
+async def _day_of(
+    session: Session, event: Event[Any], case_id: UUID | None, returnee_id: UUID
+) -> date:
     """The day of a fact where the person is assisted, who may not be known yet."""
     who = await session.get(Participant, (case_id, returnee_id)) if case_id is not None else None
     programme = who.programme if who is not None else event.data.programme

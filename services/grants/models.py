@@ -1,4 +1,6 @@
-"""Tables of grants. What must hold whatever the code does is a constraint here, or a trigger of the migration."""
+"""Tables of grants. What must hold whatever the code does is a constraint here, or a trigger of the
+migration.
+"""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -80,7 +82,9 @@ class Arrival(Base):
 
 
 class AppliedPlan(Base):
-    """The newest version of a case's plan that grants were made of, and its lines: whose each is and of what kind."""
+    """The newest version of a case's plan that grants were made of, and its lines: whose each is
+    and of what kind.
+    """
 
     __tablename__ = "applied_plan"
 
@@ -112,7 +116,9 @@ class Budget(Resource):
 
 
 class BudgetAccount(Base):
-    """The balance of one account of a budget, kept by a trigger on postings; none but `funds` is ever below zero."""
+    """The balance of one account of a budget, kept by a trigger on postings; none but `funds` is
+    ever below zero.
+    """
 
     __tablename__ = "budget_account"
 
@@ -122,7 +128,8 @@ class BudgetAccount(Base):
 
     __table_args__ = (
         CheckConstraint(
-            "account IN ('funds', 'available', 'reserved', 'committed', 'paid', 'recovered')", name="account_known"
+            "account IN ('funds', 'available', 'reserved', 'committed', 'paid', 'recovered')",
+            name="account_known",
         ),
         CheckConstraint("account = 'funds' OR balance >= 0", name="nothing_below_zero"),
     )
@@ -153,7 +160,9 @@ class JournalEntry(Base):
 
 
 class Posting(Base):
-    """One side of an entry. The sides of an entry add up to nothing: a deferred constraint trigger holds that."""
+    """One side of an entry. The sides of an entry add up to nothing: a deferred constraint trigger
+    holds that.
+    """
 
     __tablename__ = "posting"
 
@@ -194,7 +203,9 @@ class Grant(Resource):
     reason: Mapped[str | None]
     requester: Mapped[UUID]
     preparers: Mapped[list[UUID]]
-    """Everybody who requested it, changed it or wrote the plan that it is of: none of them approves or releases it."""
+    """Everybody who requested it, changed it or wrote the plan that it is of: none of them approves
+    or releases it.
+    """
     source: Mapped[str]
     plan_id: Mapped[UUID | None] = mapped_column(index=True)
     plan_line_id: Mapped[UUID | None]
@@ -202,16 +213,24 @@ class Grant(Resource):
     round: Mapped[int] = mapped_column(default=1)
     """Of approvals: an amendment begins another."""
     planned: Mapped[Decimal | None]
-    """What the plan in force says, where it is another amount than the one that was approved already."""
+    """What the plan in force says, where it is another amount than the one that was approved
+    already.
+    """
     approvers_needed: Mapped[int]
     quotes_needed: Mapped[int]
     outside_window: Mapped[bool] = mapped_column(default=False)
     delivered_on: Mapped[date | None]
-    unsettled: Mapped[list[dict[str, Any]]] = mapped_column(default=list, server_default=text("'[]'::jsonb"))
+    unsettled: Mapped[list[dict[str, Any]]] = mapped_column(
+        default=list, server_default=text("'[]'::jsonb")
+    )
     """What attendance or work earned and no payment of it covers: a person decides."""
-    parts: Mapped[list[dict[str, Any]]] = mapped_column(default=list, server_default=text("'[]'::jsonb"))
-    """Of a joint grant, whose part it is: returnee, case, household, line of the plan, and `share`, a number. Each
-    one's part counts against their own ceilings; `returnee_id` is then who stands for all."""
+    parts: Mapped[list[dict[str, Any]]] = mapped_column(
+        default=list, server_default=text("'[]'::jsonb")
+    )
+    """Of a joint grant, whose part it is: returnee, case, household, line of the plan, and `share`,
+    a number. Each one's part counts against their own ceilings; `returnee_id` is then who stands
+    for all.
+    """
 
     __table_args__ = (
         CheckConstraint(
@@ -221,16 +240,29 @@ class Grant(Resource):
         CheckConstraint("source IN ('hand', 'plan', 'travel')", name="source_known"),
         CheckConstraint("amount > 0 AND counted >= 0 AND counted <= amount", name="amount"),
         CheckConstraint("state = 'rejected' OR budget_id IS NOT NULL", name="from_a_budget"),
-        CheckConstraint("(state IN ('rejected', 'cancelled')) = (reason IS NOT NULL)", name="reason"),
+        CheckConstraint(
+            "(state IN ('rejected', 'cancelled')) = (reason IS NOT NULL)", name="reason"
+        ),
         Index(
             "uq_grant_plan_line",
             "plan_line_id",
             unique=True,
             postgresql_where=text("state NOT IN ('rejected', 'cancelled')"),
         ),
-        Index("uq_grant_travel", "returnee_id", "travel_id", unique=True, postgresql_where=text("source = 'travel'")),
+        Index(
+            "uq_grant_travel",
+            "returnee_id",
+            "travel_id",
+            unique=True,
+            postgresql_where=text("source = 'travel'"),
+        ),
         Index("ix_grant_updated_at", "updated_at"),
-        Index("ix_grant_parts", "parts", postgresql_using="gin", postgresql_ops={"parts": "jsonb_path_ops"}),
+        Index(
+            "ix_grant_parts",
+            "parts",
+            postgresql_using="gin",
+            postgresql_ops={"parts": "jsonb_path_ops"},
+        ),
         Index("ix_grant_state", "state", "id"),
     )
 
@@ -275,7 +307,9 @@ class Delivery(Base):
 
 
 class CitedDocument(Base):
-    """A document that something about a grant cites, and whether cases has it; see `services.grants.papers`."""
+    """A document that something about a grant cites, and whether cases has it; see
+    `services.grants.supporting_documents`.
+    """
 
     __tablename__ = "cited_document"
 
@@ -327,10 +361,20 @@ class Payee(Resource):
     verified_at: Mapped[datetime | None] = mapped_column(server_onupdate=FetchedValue())
 
     __table_args__ = (
-        CheckConstraint("kind IN ('returnee', 'supplier', 'landlord', 'employer', 'provider')", name="kind_known"),
-        CheckConstraint("state IN ('unverified', 'verified', 'changing', 'scrubbed')", name="state_known"),
-        CheckConstraint("state <> 'verified' OR (sealed IS NOT NULL AND pending IS NULL)", name="verified"),
-        CheckConstraint("verified_by IS NULL OR proposed_by IS NULL OR verified_by <> proposed_by", name="four_eyes"),
+        CheckConstraint(
+            "kind IN ('returnee', 'supplier', 'landlord', 'employer', 'provider')",
+            name="kind_known",
+        ),
+        CheckConstraint(
+            "state IN ('unverified', 'verified', 'changing', 'scrubbed')", name="state_known"
+        ),
+        CheckConstraint(
+            "state <> 'verified' OR (sealed IS NOT NULL AND pending IS NULL)", name="verified"
+        ),
+        CheckConstraint(
+            "verified_by IS NULL OR proposed_by IS NULL OR verified_by <> proposed_by",
+            name="four_eyes",
+        ),
         Index("ix_payee_organisation", "organisation", "id"),
     )
 
@@ -358,7 +402,8 @@ class CashFloat(Resource):
         CheckConstraint("amount > 0 AND drawn >= 0 AND drawn <= amount", name="drawn"),
         CheckConstraint("(state = 'open') = (handed_in IS NULL)", name="handed_in"),
         CheckConstraint(
-            "reconciled_by IS NULL OR (reconciled_by <> opened_by AND reconciled_by <> returned_by)", name="four_eyes"
+            "reconciled_by IS NULL OR (reconciled_by <> opened_by AND reconciled_by <> returned_by)",
+            name="four_eyes",
         ),
         Index("ix_cash_float_organisation", "organisation", "id"),
     )
@@ -380,9 +425,13 @@ class Payment(Resource):
     session: Mapped[str | None]
     """What it was earned by, once: a session or a day that was attended, a month of work."""
     questioned: Mapped[str | None]
-    """Why it is in question: what it was earned by was taken back after its release, or the bank paid otherwise."""
+    """Why it is in question: what it was earned by was taken back after its release, or the bank
+    paid otherwise.
+    """
     as_cash: Mapped[bool] = mapped_column(server_default=false())
-    """Whether it puts money into the returnee's own hands or account, which counts as cash however it gets there."""
+    """Whether it puts money into the returnee's own hands or account, which counts as cash however
+    it gets there.
+    """
     reimbursement: Mapped[bool] = mapped_column(server_default=false())
     """Whether it gives back what the returnee laid out for what was granted, as their papers show."""
     amount: Mapped[Decimal]
@@ -390,7 +439,9 @@ class Payment(Resource):
     payout: Mapped[Decimal]
     payout_currency: Mapped[str]
     ordered: Mapped[Decimal | None]
-    """What was to be handed over, where less of it was: `amount` and `payout` are then what was received."""
+    """What was to be handed over, where less of it was: `amount` and `payout` are then what was
+    received.
+    """
     recovered: Mapped[Decimal] = mapped_column(default=Decimal(0), server_default=text("0"))
     """Of `amount`, what was recovered so far."""
     recovered_payout: Mapped[Decimal] = mapped_column(default=Decimal(0), server_default=text("0"))
@@ -406,7 +457,9 @@ class Payment(Resource):
     released_by: Mapped[UUID | None]
     released_at: Mapped[datetime | None] = mapped_column(server_onupdate=FetchedValue())
     undone_by: Mapped[list[UUID]] = mapped_column(default=list, server_default=text("'{}'::uuid[]"))
-    """Who said, after its release, that it did not arrive, not whole, or came back. They have no other part in it."""
+    """Who said, after its release, that it did not arrive, not whole, or came back. They have no
+    other part in it.
+    """
     confirmed_on: Mapped[date | None]
     receipt: Mapped[UUID | None]
     reason: Mapped[str | None]
@@ -418,28 +471,40 @@ class Payment(Resource):
 
     __table_args__ = (
         CheckConstraint(
-            "state IN ('scheduled', 'released', 'confirmed', 'failed', 'reversed', 'recovered')", name="state_known"
+            "state IN ('scheduled', 'released', 'confirmed', 'failed', 'reversed', 'recovered')",
+            name="state_known",
         ),
         CheckConstraint("amount > 0 AND payout > 0 AND rate > 0", name="amounts"),
         CheckConstraint(
-            "(payout_currency = currency) OR (rate_on IS NOT NULL AND rate_source IS NOT NULL)", name="rate"
+            "(payout_currency = currency) OR (rate_on IS NOT NULL AND rate_source IS NOT NULL)",
+            name="rate",
         ),
-        CheckConstraint("state IN ('scheduled', 'failed') OR released_by IS NOT NULL", name="released"),
+        CheckConstraint(
+            "state IN ('scheduled', 'failed') OR released_by IS NOT NULL", name="released"
+        ),
         CheckConstraint("released_by IS NULL OR released_by <> scheduled_by", name="four_eyes"),
         CheckConstraint("released_by IS NULL OR papers_needed <@ papers_there", name="papers"),
-        CheckConstraint("state NOT IN ('confirmed', 'reversed', 'recovered') OR confirmed_on IS NOT NULL", name="when"),
         CheckConstraint(
-            "method <> 'cash' OR (as_cash AND (released_by IS NULL OR float_id IS NOT NULL))", name="cash_from_a_float"
+            "state NOT IN ('confirmed', 'reversed', 'recovered') OR confirmed_on IS NOT NULL",
+            name="when",
+        ),
+        CheckConstraint(
+            "method <> 'cash' OR (as_cash AND (released_by IS NULL OR float_id IS NOT NULL))",
+            name="cash_from_a_float",
         ),
         CheckConstraint("NOT (as_cash AND reimbursement)", name="reimbursement"),
-        CheckConstraint("ordered IS NULL OR (ordered > payout AND undone_by <> '{}')", name="ordered"),
+        CheckConstraint(
+            "ordered IS NULL OR (ordered > payout AND undone_by <> '{}')", name="ordered"
+        ),
         CheckConstraint(
             "recovered BETWEEN 0 AND amount AND recovered_payout BETWEEN 0 AND payout "
             "AND (state = 'recovered') = (recovered = amount) "
             "AND (recovered = 0 OR state IN ('confirmed', 'recovered'))",
             name="recovered",
         ),
-        CheckConstraint("state <> 'failed' OR released_by IS NULL OR undone_by <> '{}'", name="undone"),
+        CheckConstraint(
+            "state <> 'failed' OR released_by IS NULL OR undone_by <> '{}'", name="undone"
+        ),
         CheckConstraint(
             f"NOT ARRAY[scheduled_by, released_by] && array_remove(undone_by, '{SYSTEM_ACTOR}'::uuid)",
             name="undone_by_another",
@@ -493,7 +558,9 @@ class StatementLine(Base):
     statement_id: Mapped[UUID] = mapped_column(ForeignKey("statement.id"))
     line: Mapped[int]
     key: Mapped[str]
-    """The bank's own reference, or page and line: by it and what it says the same entry is known again."""
+    """The bank's own reference, or page and line: by it and what it says the same entry is known
+    again.
+    """
     booked_on: Mapped[date]
     direction: Mapped[str]
     amount: Mapped[Decimal]
@@ -505,8 +572,16 @@ class StatementLine(Base):
 
     __table_args__ = (
         UniqueConstraint(
-            "statement_id", "key", "booked_on", "direction", "amount", "reference", name="uq_statement_line_entry"
+            "statement_id",
+            "key",
+            "booked_on",
+            "direction",
+            "amount",
+            "reference",
+            name="uq_statement_line_entry",
         ),
         CheckConstraint("direction IN ('debit', 'credit')", name="direction_known"),
-        CheckConstraint("outcome IN ('matched', 'mismatched', 'unknown', 'reversed')", name="outcome_known"),
+        CheckConstraint(
+            "outcome IN ('matched', 'mismatched', 'unknown', 'reversed')", name="outcome_known"
+        ),
     )

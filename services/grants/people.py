@@ -1,18 +1,20 @@
-"""Who may be granted something: persons in cases, the ids that mean one person, and the locks that ceilings need."""
+"""Who may be granted something: persons in cases, the ids that mean one person, and the locks that
+ceilings need.
+"""
 
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, SQLColumnExpression, func, or_, select
 
-from chassis import aliases
-from chassis.access import Role, holds, roles_of, visible
-from chassis.aliases import same_person
 from chassis.auth import Caller, OrganisationKind
 from chassis.db import Session
 from chassis.errors import FORBIDDEN, NOT_FOUND, Problem
 from chassis.routing import NotKnownYet
 from contracts.codes import CaseState, actor_id
+from participation import aliases
+from participation.access import Role, holds, roles_of, visible
+from participation.aliases import same_person
 from services.grants import models
 from services.grants.models import Participant
 
@@ -24,7 +26,9 @@ WHO_WORKS = "the implementing organisation and the programme office work on gran
 
 
 def actor(person: str) -> UUID:
-    """The opaque id of `<organisation>:<user id>`, by which persons are compared across services and clients."""
+    """The opaque id of `<organisation>:<user id>`, by which persons are compared across services
+    and clients.
+    """
     organisation, _, user = person.partition(":")
     return actor_id(organisation, user)
 
@@ -69,8 +73,11 @@ def works_for(returnee_id: SQLColumnExpression[UUID | None], caller: Caller) -> 
     return or_(returnee_id.is_(None), holds(returnee_id, WORKERS, caller))
 
 
-async def households(session: Session, ids: Iterable[UUID], *, also: UUID | None = None) -> list[UUID]:
-    """The households in which somebody has a case that is not closed, under any of their ids, in order.
+async def households(
+    session: Session, ids: Iterable[UUID], *, also: UUID | None = None
+) -> list[UUID]:
+    """The households in which somebody has a case that is not closed, under any of their ids, in
+    order.
 
     Args:
         session: The session.
@@ -92,20 +99,27 @@ async def household(session: Session, household_id: UUID | None) -> list[UUID]:
         return []
     members = list(
         await session.scalars(
-            select(Participant.returnee_id).where(Participant.household_id == household_id).distinct()
+            select(Participant.returnee_id)
+            .where(Participant.household_id == household_id)
+            .distinct()
         )
     )
     return sorted({each for member in members for each in await same_person(session, member)})
 
 
-async def lock(session: Session, people: Iterable[UUID], households: Sequence[UUID | None] = ()) -> None:
+async def lock(
+    session: Session, people: Iterable[UUID], households: Sequence[UUID | None] = ()
+) -> None:
     """Let nobody else grant anything to these persons and households until the transaction ends.
 
-    Persons before households, each in the order of their ids, so that two commands never wait for one another.
+    Persons before households, each in the order of their ids, so that two commands never wait for
+    one another.
     """
     for kind, ids in (("person", people), ("household", households)):
         for each in sorted({str(i) for i in ids if i is not None}):
-            await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{kind}/{each}", 0))))
+            await session.execute(
+                select(func.pg_advisory_xact_lock(func.hashtextextended(f"{kind}/{each}", 0)))
+            )
 
 
 async def merge(session: Session, returnee_id: UUID, into: UUID) -> None:

@@ -1,4 +1,6 @@
-"""The job that makes grants of an approved plan: its lines are fetched from cases, and each becomes one grant, once."""
+"""The job that makes grants of an approved plan: its lines are fetched from cases, and each becomes
+one grant, once.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
@@ -10,17 +12,18 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
-from chassis import audit, beneficiaries, jobs
+from chassis import audit, jobs
 from chassis.db import Session, now, savepoint
 from chassis.errors import INVALID, STATE_CONFLICT, Problem
 from chassis.http import ServiceClient
 from chassis.jobs import JobKind, Payload
 from contracts.codes import CaseState, GrantKind
 from contracts.grants import GrantReason
+from participation import beneficiaries
 from services.grants import people
-from services.grants.budgets.ledger import BUDGET_EXHAUSTED
-from services.grants.grants import service
-from services.grants.grants.rules import CEILING_EXCEEDED, DECIDED, UNDECIDED
+from services.grants.awards.grants import service
+from services.grants.awards.grants.rules import CEILING_EXCEEDED, DECIDED, UNDECIDED
+from services.grants.books.ledger import BUDGET_EXHAUSTED
 from services.grants.models import AppliedPlan, Grant, Participant
 
 FETCH_PLAN = "grants.plan.fetch"
@@ -35,7 +38,9 @@ REASONS = {
 log = structlog.get_logger("homeward.grants")
 
 
-async def fetch_later(session: Session, *, case_id: UUID, plan_id: UUID, plan_version: int, preparer: UUID) -> None:
+async def fetch_later(
+    session: Session, *, case_id: UUID, plan_id: UUID, plan_version: int, preparer: UUID
+) -> None:
     """Have the lines of an approved plan fetched; of the events about its persons one is enough."""
     payload = {
         "case_id": str(case_id),
@@ -47,7 +52,9 @@ async def fetch_later(session: Session, *, case_id: UUID, plan_id: UUID, plan_ve
 
 
 async def _fetch(client: ServiceClient, payload: Payload) -> Any:
-    return await client.find("cases", f"/v1/cases/{payload['case_id']}/plan", plan_version=payload["plan_version"])
+    return await client.find(
+        "cases", f"/v1/cases/{payload['case_id']}/plan", plan_version=payload["plan_version"]
+    )
 
 
 async def _grant(session: Session, payload: Payload, plan: Any) -> None:
@@ -59,12 +66,18 @@ async def _grant(session: Session, payload: Payload, plan: Any) -> None:
     await service.lock_people(session, *wanted)
     found = await session.scalars(select(Participant).where(Participant.case_id == case_id))
     members = {member.returnee_id: member for member in found}
-    unknown = [who for who in sorted(wanted - members.keys()) if not await beneficiaries.is_erased(session, who)]
+    unknown = [
+        who
+        for who in sorted(wanted - members.keys())
+        if not await beneficiaries.is_erased(session, who)
+    ]
     closed = all(member.state == CaseState.CLOSED for member in members.values())
     if unknown or (not closed and await service.first_arrival(session, case_id) is None):
         await _ask_again(session, payload)
         return
-    lines = {UUID(line["id"]): line for line in plan["lines"] if UUID(line["beneficiary"]) in members}
+    lines = {
+        UUID(line["id"]): line for line in plan["lines"] if UUID(line["beneficiary"]) in members
+    }
     if not await _is_newer(session, case_id, payload["plan_version"], lines):
         return
     await _take_over(session, payload, plan, lines, members)
@@ -77,7 +90,9 @@ async def _take_over(
     lines: Mapping[UUID, Any],
     members: Mapping[UUID, Participant],
 ) -> None:
-    """Ask for what a plan says, change what is not decided, and take back what it does not say any more."""
+    """Ask for what a plan says, change what is not decided, and take back what it does not say any
+    more.
+    """
     granted = await session.scalars(
         select(Grant)
         .where(Grant.case_id == UUID(payload["case_id"]), Grant.plan_line_id.is_not(None))
@@ -101,7 +116,14 @@ async def _take_over(
         asked = there.get(line_id)
         if asked is None:  # never asked for, or refused and in the plan again
             wrote = [*preparers, *(before[line_id].preparers if line_id in before else ())]
-            await _request(session, members[UUID(line["beneficiary"])], line, plan, UUID(payload["plan_id"]), wrote)
+            await _request(
+                session,
+                members[UUID(line["beneficiary"])],
+                line,
+                plan,
+                UUID(payload["plan_id"]),
+                wrote,
+            )
         elif asked.state in UNDECIDED and asked.amount != amount:
             await _change(session, asked, preparers, amount, line["budget"]["currency"])
         elif asked.state in DECIDED:
@@ -109,7 +131,9 @@ async def _take_over(
 
 
 async def _ask_again(session: Session, payload: Payload) -> None:
-    """Wait for facts of other subjects and services, which are on their way; the longer, the less often."""
+    """Wait for facts of other subjects and services, which are on their way; the longer, the less
+    often.
+    """
     asked = payload.get("asked", 0)
     wait = min(FIRST_AGAIN * 2 ** min(asked, 10), LAST_AGAIN)
     due_at = (await session.execute(select(now() + wait))).scalar_one()
@@ -117,11 +141,18 @@ async def _ask_again(session: Session, payload: Payload) -> None:
     await jobs.schedule(session, FETCH_PLAN, again, due_at=due_at, key=payload["plan_id"])
 
 
-async def _is_newer(session: Session, case_id: UUID, plan_version: int, lines: Mapping[UUID, Any]) -> bool:
-    """Keep what the plan in force asks for; False where this version, or a newer one, was taken over already."""
+async def _is_newer(
+    session: Session, case_id: UUID, plan_version: int, lines: Mapping[UUID, Any]
+) -> bool:
+    """Keep what the plan in force asks for; False where this version, or a newer one, was taken
+    over already.
+    """
     values = {
         "plan_version": plan_version,
-        "lines": {str(i): {"kind": line["kind"], "beneficiary": line["beneficiary"]} for i, line in lines.items()},
+        "lines": {
+            str(i): {"kind": line["kind"], "beneficiary": line["beneficiary"]}
+            for i, line in lines.items()
+        },
     }
     statement = insert(AppliedPlan).values(case_id=case_id, **values)
     newer = statement.on_conflict_do_update(
@@ -131,7 +162,12 @@ async def _is_newer(session: Session, case_id: UUID, plan_version: int, lines: M
 
 
 async def _request(
-    session: Session, who: Participant, line: Any, plan: Any, plan_id: UUID, preparers: Sequence[UUID]
+    session: Session,
+    who: Participant,
+    line: Any,
+    plan: Any,
+    plan_id: UUID,
+    preparers: Sequence[UUID],
 ) -> None:
     asked = service.Asked(
         participant=who,
@@ -154,7 +190,9 @@ async def _request(
         await service.refuse(session, asked, reason_of(problem))
 
 
-async def _change(session: Session, grant: Grant, preparers: Sequence[UUID], amount: Decimal, currency: str) -> None:
+async def _change(
+    session: Session, grant: Grant, preparers: Sequence[UUID], amount: Decimal, currency: str
+) -> None:
     try:
         async with savepoint(session):
             await service.change(
@@ -173,7 +211,9 @@ async def _change(session: Session, grant: Grant, preparers: Sequence[UUID], amo
 
 
 async def _differs(session: Session, grant: Grant, amount: Decimal) -> None:
-    """Say that a plan asks for another amount than was approved; whether the grant follows is for people."""
+    """Say that a plan asks for another amount than was approved; whether the grant follows is for
+    people.
+    """
     planned = amount if amount != grant.amount else None
     if planned != grant.planned:
         grant.planned = planned

@@ -12,18 +12,29 @@ from fastapi import Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from chassis.datetimes import Written
 from chassis.errors import FieldError, invalid
-from chassis.moments import Written
 from contracts.codes import Money
 from contracts.currencies import is_exact
 
 Claimed = Annotated[
-    AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2100, 1, 1, tzinfo=UTC)), Written
+    AwareDatetime,
+    Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2100, 1, 1, tzinfo=UTC)),
+    Written,
 ]
 Day = Annotated[date, Field(ge=date(2000, 1, 1), lt=date(2100, 1, 1)), Written]
-Words = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$", min_length=1, max_length=500)]
-UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"description": "Somebody named is not known, or not for you"}}
-CHANGED: dict[int | str, dict[str, Any]] = {412: {"description": "One of them has changed since you read it"}}
+Words = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$", min_length=1, max_length=500
+    ),
+]
+UNKNOWN: dict[int | str, dict[str, Any]] = {
+    404: {"description": "Somebody named is not known, or not for you"}
+}
+CHANGED: dict[int | str, dict[str, Any]] = {
+    412: {"description": "One of them has changed since you read it"}
+}
 LONGEST = 10_000
 """Rows of a list as CSV; who needs more narrows the filters."""
 
@@ -50,10 +61,14 @@ class ExactMoney(Money):
     def it_can_be_paid(self) -> Self:
         """Refuse nothing, and fractions that the currency does not have."""
         if not self.amount > 0:
-            raise PydanticCustomError("amount_is_zero", "an amount above zero", {"code": "amount_is_zero"})
+            raise PydanticCustomError(
+                "amount_is_zero", "an amount above zero", {"code": "amount_is_zero"}
+            )
         if not is_exact(self.amount, self.currency):
             raise PydanticCustomError(
-                "too_fine", "no more decimals than the currency has (ISO 4217)", {"code": "too_fine"}
+                "too_fine",
+                "no more decimals than the currency has (ISO 4217)",
+                {"code": "too_fine"},
             )
         return self
 
@@ -71,10 +86,12 @@ def flat(value: Any) -> Any:
 
 
 def as_csv(columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> Response:
-    """A list as a spreadsheet reads it. Cells are codes, ids, dates and amounts: none can be a formula.
+    """A list as a spreadsheet reads it. Cells are codes, ids, dates and amounts: none can be a
+    formula.
 
     Raises:
-        Problem: 422, there are more rows than `LONGEST`. A list of money is never cut off without a word.
+        Problem: 422, there are more rows than `LONGEST`. A list of money is never cut off without a
+            word.
     """
     listed = list(rows)
     if len(listed) > LONGEST:

@@ -6,9 +6,9 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from chassis.app import Service
-from chassis.holdings import Holdings
 from chassis.streams import Closing
 from contracts.reception import PUBLISHES
+from participation.subject_access import Holdings, holdings_router
 from services.reception.arrivals.routes import router as arrivals
 from services.reception.flights.routes import router as flights
 from services.reception.handlers import HANDLERS
@@ -29,7 +29,21 @@ service = Service(
     name="reception",
     title="Homeward reception",
     description="Who is expected at a port of entry, who was met there, and what they were given.",
-    routers=[flights, arrivals],
+    routers=[
+        flights,
+        arrivals,
+        holdings_router(
+            "reception",
+            Base.metadata,
+            Holdings(
+                sealed={
+                    "passenger.sealed": ("passenger", "id"),
+                    "arrival_profile.restricted": ("profile", "arrival_id"),
+                },
+                withheld=frozenset({"arrival_handover.sealed"}),
+            ),
+        ),
+    ],
     metadata=Base.metadata,
     migrations=Path(__file__).parent / "migrations" / "versions",
     publishes=PUBLISHES,
@@ -38,8 +52,5 @@ service = Service(
     lifespan=lifespan,
     needs=["matching_key"],
     # Who took over a child or a patient is somebody else.
-    holdings=Holdings(
-        sealed={"passenger.sealed": ("passenger", "id"), "arrival_profile.restricted": ("profile", "arrival_id")},
-        withheld=frozenset({"arrival_handover.sealed"}),
-    ),
+    knows_people_from="cases",
 )

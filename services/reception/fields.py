@@ -1,4 +1,6 @@
-"""Types of what the desk and the airline send; each refuses with a code and says what would be right."""
+"""Types of what the desk and the airline send; each refuses with a code and says what would be
+right.
+"""
 
 import re
 import unicodedata
@@ -8,8 +10,8 @@ from typing import Annotated
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from chassis.datetimes import Written
 from chassis.iso import countries, languages
-from chassis.moments import Written
 
 NAME_LENGTH = 120
 SENTINEL_BIRTH_DATE = date(1900, 1, 1)
@@ -17,7 +19,9 @@ NOT_COUNTRIES = frozenset({"XXA", "XXB", "XXC", "XXX", "XKX"})
 """ICAO 9303: stateless, refugees, unspecified; and Kosovo's user-assigned code."""
 
 Claimed = Annotated[
-    AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2100, 1, 1, tzinfo=UTC)), Written
+    AwareDatetime,
+    Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2100, 1, 1, tzinfo=UTC)),
+    Written,
 ]
 """When something happened by the clock of whoever tells it."""
 Day = Annotated[date, Field(ge=date(2000, 1, 1), lt=date(2100, 1, 1)), Written]
@@ -36,7 +40,10 @@ FORMULA = re.compile(r"\s*([=@+]|-[^\s\d])")
 
 
 def _in_script(text: str, script: str) -> str:
-    if any(c.isalpha() and not unicodedata.name(c, "").startswith((script, "MODIFIER LETTER")) for c in text):
+    if any(
+        c.isalpha() and not unicodedata.name(c, "").startswith((script, "MODIFIER LETTER"))
+        for c in text
+    ):
         raise refuse("wrong_script", f"{script.capitalize()} letters")
     return text
 
@@ -46,7 +53,10 @@ def _plain(text: str) -> str:
         raise refuse("formula_injection", "text that no spreadsheet takes for a formula")
     if len(text) > NAME_LENGTH:
         raise refuse("text_too_long", f"at most {NAME_LENGTH} characters")
-    if any(unicodedata.category(c) in {"Cc", "Cs"} or c in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067" for c in text):
+    if any(
+        unicodedata.category(c) in {"Cc", "Cs"} or c in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067"
+        for c in text
+    ):
         raise refuse("control_character", "no control or direction-override characters")
     return text
 

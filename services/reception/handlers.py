@@ -7,8 +7,6 @@ from uuid import UUID
 import structlog
 from sqlalchemy import ColumnElement, delete, or_, select, update
 
-from chassis import aliases, beneficiaries, identities
-from chassis.beneficiaries import is_erased
 from chassis.consumer import Handlers
 from chassis.db import Session, now
 from chassis.events import Event
@@ -41,15 +39,27 @@ from contracts.reception import (
     ConfirmationMethod,
     ReturneeScrubbed,
 )
+from participation import aliases, beneficiaries, identities
+from participation.beneficiaries import is_erased
+from services.reception.arrivals.arrival_matching import unite_known, when
 from services.reception.arrivals.rules import ON_JOURNEY_OFF, ON_JOURNEY_SET
 from services.reception.facts import ids_of
 from services.reception.flights.rules import same_journey
-from services.reception.models import Arrival, Flight, Handover, Mark, OnwardTransport, Passenger, Profile
-from services.reception.uniting import unite_known, when
+from services.reception.models import (
+    Arrival,
+    Flight,
+    Handover,
+    Mark,
+    OnwardTransport,
+    Passenger,
+    Profile,
+)
 
 log = structlog.get_logger("homeward.reception")
 
-NOT_SEEN = frozenset({ArrivalState.EXPECTED, ArrivalState.DIVERTED, ArrivalState.NO_SHOW, ArrivalState.NOT_DEPARTED})
+NOT_SEEN = frozenset(
+    {ArrivalState.EXPECTED, ArrivalState.DIVERTED, ArrivalState.NO_SHOW, ArrivalState.NOT_DEPARTED}
+)
 RELATED = ("case_id", "referral_id", "household_id", "programme")
 
 
@@ -98,18 +108,24 @@ async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> Non
     theirs = select(Arrival.id).where(Arrival.returnee_id == returnee_id)
     await session.execute(delete(Profile).where(Profile.arrival_id.in_(theirs)))
     await session.execute(delete(Mark).where(Mark.returnee_id == returnee_id))
-    await session.execute(update(Handover).where(Handover.arrival_id.in_(theirs)).values(sealed=None))
+    await session.execute(
+        update(Handover).where(Handover.arrival_id.in_(theirs)).values(sealed=None)
+    )
     await session.execute(
         update(Passenger)
         .where(Passenger.arrival_id.in_(theirs))
         .values(sealed=None, reference_digest=None, document_digest=None, family_group=None)
     )
-    await session.execute(update(OnwardTransport).where(OnwardTransport.arrival_id.in_(theirs)).values(district=None))
+    await session.execute(
+        update(OnwardTransport).where(OnwardTransport.arrival_id.in_(theirs)).values(district=None)
+    )
     publish(session, ReturneeScrubbed(returnee_id=returnee_id))
 
 
 async def returnee_merged(session: Session, event: Event[ReturneeMerged]) -> None:
-    """Know two ids as one person; who was met as a walk-in is not expected under the other id any more."""
+    """Know two ids as one person; who was met as a walk-in is not expected under the other id any
+    more.
+    """
     await aliases.on_merged(session, event)
     await identities.fetch_again(session, event.data.into)
     at = event.envelope.occurred_at
@@ -126,14 +142,20 @@ async def returnee_merged(session: Session, event: Event[ReturneeMerged]) -> Non
             "updated_at": now(),
         }
         await session.execute(
-            update(Arrival).where(Arrival.id == arrival.id).values(_reached(ArrivalState.COMPLETED, at) | confirmed)
+            update(Arrival)
+            .where(Arrival.id == arrival.id)
+            .values(_reached(ArrivalState.COMPLETED, at) | confirmed)
         )
-        fact = ArrivalConfirmed(**ids_of(arrival), arrived_on=seen.arrived_on, method=ConfirmationMethod.MET_AS_WALK_IN)
+        fact = ArrivalConfirmed(
+            **ids_of(arrival), arrived_on=seen.arrived_on, method=ConfirmationMethod.MET_AS_WALK_IN
+        )
         publish(session, fact, occurred_at=at)
 
 
 async def returnee_unmerged(session: Session, event: Event[ReturneeUnmerged]) -> None:
-    """Know two ids as two people; who was only taken for the walk-in that the other is, is expected again."""
+    """Know two ids as two people; who was only taken for the walk-in that the other is, is expected
+    again.
+    """
     await aliases.on_unmerged(session, event)
     data, at = event.data, event.envelope.occurred_at
     await identities.fetch_again(session, data.returnee_id, data.separated_from)
@@ -144,21 +166,32 @@ async def returnee_unmerged(session: Session, event: Event[ReturneeUnmerged]) ->
             nothing = dict.fromkeys(("arrived_on", "confirmation_method", "confirmation_evidence"))
             changes = nothing | {"version": Arrival.version + 1, "updated_at": now()}
             await session.execute(
-                update(Arrival).where(Arrival.id == arrival.id).values(_reached(ArrivalState.EXPECTED, at) | changes)
+                update(Arrival)
+                .where(Arrival.id == arrival.id)
+                .values(_reached(ArrivalState.EXPECTED, at) | changes)
             )
             ids = ids_of(arrival)
-            fact = ArrivalReopened(**ids, previous_state=ArrivalState.COMPLETED, state=ArrivalState.EXPECTED)
+            fact = ArrivalReopened(
+                **ids, previous_state=ArrivalState.COMPLETED, state=ArrivalState.EXPECTED
+            )
             publish(session, fact, occurred_at=at)
 
 
 async def _as_walk_ins(session: Session, returnee_id: UUID) -> list[tuple[Arrival, Arrival | None]]:
-    """The expected arrivals of a person, locked, each with the one at which they were met as a walk-in instead."""
+    """The expected arrivals of a person, locked, each with the one at which they were met as a
+    walk-in instead.
+    """
     ids = await aliases.same_person(session, returnee_id)
-    query = select(Arrival).where(Arrival.returnee_id.in_(ids)).order_by(Arrival.id).with_for_update()
+    query = (
+        select(Arrival).where(Arrival.returnee_id.in_(ids)).order_by(Arrival.id).with_for_update()
+    )
     arrivals = list(await session.scalars(query))
     met = [each for each in arrivals if each.walk_in and each.arrived_on is not None]
     return [
-        (each, next((one for one in met if one.met_at and same_journey(when(each), one.met_at)), None))
+        (
+            each,
+            next((one for one in met if one.met_at and same_journey(when(each), one.met_at)), None),
+        )
         for each in arrivals
         if not each.walk_in
     ]
@@ -183,7 +216,9 @@ async def travel_off(session: Session, event: Event[JourneyFact]) -> None:
     """Expect the person no more: the journey does not take place."""
     data = event.data
     await _expect_no_more(
-        session, event, [Arrival.returnee_id == data.returnee_id, Arrival.travel_id == data.travel_id]
+        session,
+        event,
+        [Arrival.returnee_id == data.returnee_id, Arrival.travel_id == data.travel_id],
     )
 
 
@@ -192,15 +227,17 @@ async def referral_withdrawn(session: Session, event: Event[ReferralWithdrawn]) 
     data = event.data
     if data.returnee_id is not None:
         await _expect_no_more(
-            session, event, [Arrival.returnee_id == data.returnee_id, Arrival.referral_id == data.referral_id]
+            session,
+            event,
+            [Arrival.returnee_id == data.returnee_id, Arrival.referral_id == data.referral_id],
         )
 
 
 async def _expect(session: Session, event: Event[Any], *, booked: bool | None) -> None:
     """One arrival a person and journey: expected where it is new, moved where the journey moved.
 
-    Cases tells about the person before it tells about their journey; should it ever be the other way round, the arrival
-    waits here, seen by nobody, until the case is opened.
+    Cases tells about the person before it tells about their journey; should it ever be the other
+    way round, the arrival waits here, seen by nobody, until the case is opened.
     """
     data: Itinerary = event.data
     if await is_erased(session, data.returnee_id):
@@ -234,10 +271,16 @@ async def _expect(session: Session, event: Event[Any], *, booked: bool | None) -
     elif arrival.state not in ON_JOURNEY_SET:
         log.info("a journey moved after its end", arrival=str(arrival.id), state=arrival.state)
         return
-    elif arrival.state == ArrivalState.EXPECTED and all(getattr(arrival, name) == journey[name] for name in journey):
+    elif arrival.state == ArrivalState.EXPECTED and all(
+        getattr(arrival, name) == journey[name] for name in journey
+    ):
         return
     else:
-        changes = journey | {"travel_id": data.travel_id, "version": Arrival.version + 1, "updated_at": now()}
+        changes = journey | {
+            "travel_id": data.travel_id,
+            "version": Arrival.version + 1,
+            "updated_at": now(),
+        }
         if arrival.state != ArrivalState.EXPECTED:
             changes |= _reached(ON_JOURNEY_SET[arrival.state], at)
         await session.execute(update(Arrival).where(Arrival.id == arrival.id).values(changes))
@@ -251,7 +294,9 @@ async def _expect(session: Session, event: Event[Any], *, booked: bool | None) -
 
 
 async def _arrival_of(session: Session, data: Itinerary) -> Arrival | None:
-    """The arrival of a journey; or the one that a manifest made of this person's, if no journey was told of it yet."""
+    """The arrival of a journey; or the one that a manifest made of this person's, if no journey was
+    told of it yet.
+    """
     query = (
         select(Arrival)
         .where(
@@ -264,10 +309,14 @@ async def _arrival_of(session: Session, data: Itinerary) -> Arrival | None:
     for arrival in await session.scalars(query):
         if arrival.travel_id is not None:
             return arrival
-        flight = await session.get(Flight, arrival.flight_id) if arrival.flight_id is not None else None
+        flight = (
+            await session.get(Flight, arrival.flight_id) if arrival.flight_id is not None else None
+        )
         at = flight.scheduled_at if flight is not None else arrival.met_at
         if at is not None and data.arrives_at is not None and same_journey(data.arrives_at, at):
-            await session.execute(update(Arrival).where(Arrival.id == arrival.id).values(travel_id=data.travel_id))
+            await session.execute(
+                update(Arrival).where(Arrival.id == arrival.id).values(travel_id=data.travel_id)
+            )
             return arrival
     return None
 
@@ -275,11 +324,15 @@ async def _arrival_of(session: Session, data: Itinerary) -> Arrival | None:
 async def _relations(session: Session, data: Itinerary) -> dict[str, Any]:
     known = beneficiaries.beneficiary.c
     columns = [getattr(known, name) for name in RELATED]
-    row = (await session.execute(select(*columns).where(known.returnee_id == data.returnee_id))).one_or_none()
+    row = (
+        await session.execute(select(*columns).where(known.returnee_id == data.returnee_id))
+    ).one_or_none()
     return {name: getattr(data, name) or getattr(row, name, None) for name in RELATED}
 
 
-async def _expect_no_more(session: Session, event: Event[Any], which: Sequence[ColumnElement[bool]]) -> None:
+async def _expect_no_more(
+    session: Session, event: Event[Any], which: Sequence[ColumnElement[bool]]
+) -> None:
     at = event.envelope.occurred_at
     query = select(Arrival).where(*which).order_by(Arrival.id).with_for_update()
     for arrival in await session.scalars(query):

@@ -1,4 +1,6 @@
-"""The desk's own copies of who is expected: fetched from cases by a job, kept encrypted, there while cases is down."""
+"""The desk's own copies of who is expected: fetched from cases by a job, kept encrypted, there
+while cases is down.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -7,15 +9,15 @@ from uuid import UUID
 from pydantic import Field
 from sqlalchemy import delete, insert, update
 
-from chassis import beneficiaries, identities
 from chassis.crypto import Keyring
 from chassis.db import Session, now
-from chassis.identities import Name, Part
 from chassis.jobs import JobKind
-from chassis.marks import Marks
 from chassis.settings import Settings
+from participation import beneficiaries, identities
+from participation.identities import Name, Part
+from participation.matching_digests import Marks
+from services.reception.arrivals.arrival_matching import unite_known
 from services.reception.models import Arrival, Mark
-from services.reception.uniting import unite_known
 
 
 class Birth(Part):
@@ -68,10 +70,14 @@ class Fetched(Copy):
 
 async def keep(session: Session, returnee_id: UUID, copy: Copy, keyring: Keyring) -> bool:
     """Keep who somebody is, encrypted; False if the person was erased meanwhile."""
-    return await identities.keep(session, returnee_id, Copy.model_validate(copy.model_dump()), keyring)
+    return await identities.keep(
+        session, returnee_id, Copy.model_validate(copy.model_dump()), keyring
+    )
 
 
-async def read(session: Session, returnee_ids: Iterable[UUID], keyring: Keyring) -> dict[UUID, Identity]:
+async def read(
+    session: Session, returnee_ids: Iterable[UUID], keyring: Keyring
+) -> dict[UUID, Identity]:
     """What the desk sees of people. The caller of this audits the reading."""
     return await identities.read(session, returnee_ids, keyring, Identity)
 
@@ -81,19 +87,32 @@ async def read_copy(session: Session, returnee_id: UUID, keyring: Keyring) -> Co
     return (await identities.read(session, [returnee_id], keyring, Copy)).get(returnee_id)
 
 
-async def keep_new(session: Session, copies: Mapping[UUID, Copy], keyring: Keyring, marks: Marks) -> None:
+async def keep_new(
+    session: Session, copies: Mapping[UUID, Copy], keyring: Keyring, marks: Marks
+) -> None:
     """Keep, and mark, who people are whom reception has just given an id."""
-    documents = {who: Copy.model_validate(each.model_dump()).model_dump_json().encode() for who, each in copies.items()}
+    documents = {
+        who: Copy.model_validate(each.model_dump()).model_dump_json().encode()
+        for who, each in copies.items()
+    }
     await beneficiaries.keep_identities(session, documents, keyring)
-    rows = {(who, marks.document(each.number)) for who, copy in copies.items() for each in copy.documents}
+    rows = {
+        (who, marks.document(each.number))
+        for who, copy in copies.items()
+        for each in copy.documents
+    }
     if rows:
-        await session.execute(insert(Mark), [{"returnee_id": who, "digest": digest} for who, digest in sorted(rows)])
+        await session.execute(
+            insert(Mark), [{"returnee_id": who, "digest": digest} for who, digest in sorted(rows)]
+        )
 
 
 async def mark(session: Session, returnee_id: UUID, digests: Iterable[bytes]) -> None:
     """Note by what a person is recognised in manifests, instead of what was noted before."""
     await session.execute(delete(Mark).where(Mark.returnee_id == returnee_id))
-    rows: list[Mapping[str, Any]] = [{"returnee_id": returnee_id, "digest": digest} for digest in sorted(set(digests))]
+    rows: list[Mapping[str, Any]] = [
+        {"returnee_id": returnee_id, "digest": digest} for digest in sorted(set(digests))
+    ]
     if rows:
         await session.execute(insert(Mark), rows)
 
@@ -101,7 +120,9 @@ async def mark(session: Session, returnee_id: UUID, digests: Iterable[bytes]) ->
 def fetch_job(settings: Settings) -> JobKind:
     """The job that fetches an identity from cases and keeps a minimal copy."""
 
-    async def fetched(session: Session, returnee_id: UUID, found: Fetched, keyring: Keyring) -> None:
+    async def fetched(
+        session: Session, returnee_id: UUID, found: Fetched, keyring: Keyring
+    ) -> None:
         if not await keep(session, returnee_id, found, keyring):
             return
         await mark(session, returnee_id, map(bytes.fromhex, found.marks))

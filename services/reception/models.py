@@ -27,7 +27,9 @@ from services.reception.flights.rules import FlightState
 
 
 def one_of(name: str, words: type[StrEnum]) -> Enum:
-    """A column type that holds one of a list of words, which a CHECK constraint of that name holds too."""
+    """A column type that holds one of a list of words, which a CHECK constraint of that name holds
+    too.
+    """
     return Enum(
         words,
         name=name,
@@ -63,7 +65,9 @@ class Flight(Base):
     charter: Mapped[bool]
     origin: Mapped[str]
     port_of_entry: Mapped[str]
-    previous_port: Mapped[str | None] = mapped_column(comment="where it was to land before it was diverted")
+    previous_port: Mapped[str | None] = mapped_column(
+        comment="where it was to land before it was diverted"
+    )
     scheduled_at: Mapped[datetime]
     landed_at: Mapped[datetime | None]
     programme: Mapped[str | None]
@@ -81,11 +85,17 @@ class Arrival(Base):
 
     __tablename__ = "arrival"
     __table_args__ = (
-        CheckConstraint("met_at IS NULL OR (arrived_on IS NOT NULL AND port_of_entry IS NOT NULL)", name="met"),
+        CheckConstraint(
+            "met_at IS NULL OR (arrived_on IS NOT NULL AND port_of_entry IS NOT NULL)", name="met"
+        ),
         CheckConstraint("state <> 'met' OR met_at IS NOT NULL", name="met_when"),
         CheckConstraint("state <> 'completed' OR arrived_on IS NOT NULL", name="completed"),
-        CheckConstraint("confirmation_method IS NULL OR arrived_on IS NOT NULL", name="confirmed_when"),
-        CheckConstraint("(confirmation_method IS NULL) = (confirmation_evidence IS NULL)", name="confirmation"),
+        CheckConstraint(
+            "confirmation_method IS NULL OR arrived_on IS NOT NULL", name="confirmed_when"
+        ),
+        CheckConstraint(
+            "(confirmation_method IS NULL) = (confirmation_evidence IS NULL)", name="confirmation"
+        ),
         CheckConstraint(
             "returnee_id IS NOT NULL OR (flight_id IS NOT NULL AND met_at IS NULL AND confirmation_method IS NULL)",
             name="somebody",
@@ -100,13 +110,19 @@ class Arrival(Base):
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    returnee_id: Mapped[UUID | None] = mapped_column(comment="none while a manifest only gives a seat")
+    returnee_id: Mapped[UUID | None] = mapped_column(
+        comment="none while a manifest only gives a seat"
+    )
     travel_id: Mapped[UUID | None] = mapped_column(comment="the journey of a referral")
     flight_id: Mapped[UUID | None] = mapped_column(ForeignKey("flight.id"))
-    walk_in: Mapped[bool] = mapped_column(server_default=false(), comment="the returnee id was minted here")
+    walk_in: Mapped[bool] = mapped_column(
+        server_default=false(), comment="the returnee id was minted here"
+    )
     return_kind: Mapped[ReturnKind | None] = mapped_column(one_of("return_kind", ReturnKind))
     identity_doubtful: Mapped[bool] = mapped_column(server_default=false())
-    held_at: Mapped[datetime | None] = mapped_column(comment="by the authorities; shown to few, published to nobody")
+    held_at: Mapped[datetime | None] = mapped_column(
+        comment="by the authorities; shown to few, published to nobody"
+    )
     held_by: Mapped[str | None] = mapped_column(comment="organisation that said so")
     met_by: Mapped[str | None] = mapped_column(comment="organisation whose desk met the person")
     member: Mapped[Member | None] = mapped_column(
@@ -119,7 +135,9 @@ class Arrival(Base):
     state: Mapped[ArrivalState] = mapped_column(one_of("state", ArrivalState))
     state_at: Mapped[datetime] = mapped_column(comment="when the state was reached, as claimed")
     state_recorded_at: Mapped[datetime] = mapped_column(server_default=now())
-    state_by: Mapped[str | None] = mapped_column(comment="organisation; none where a journey's news did it")
+    state_by: Mapped[str | None] = mapped_column(
+        comment="organisation; none where a journey's news did it"
+    )
     state_by_person: Mapped[str | None]
     clock_suspect: Mapped[bool] = mapped_column(server_default=false())
     port_of_entry: Mapped[str | None]
@@ -138,11 +156,15 @@ class Arrival(Base):
     updated_at: Mapped[datetime] = mapped_column(server_default=now())
     version: Mapped[int] = mapped_column(server_default=text("1"))
     listed_at: Mapped[datetime] = mapped_column(
-        Computed("coalesce(met_at, expected_at, departs_on::timestamp AT TIME ZONE 'UTC', created_at)", persisted=True),
+        Computed(
+            "coalesce(met_at, expected_at, departs_on::timestamp AT TIME ZONE 'UTC', created_at)",
+            persisted=True,
+        ),
         comment="orders the board",
     )
     seen_through: Mapped[UUID] = mapped_column(
-        Computed("coalesce(returnee_id, flight_id)", persisted=True), comment="whose participants see it"
+        Computed("coalesce(returnee_id, flight_id)", persisted=True),
+        comment="whose participants see it",
     )
 
 
@@ -157,7 +179,9 @@ class Alias(Base):
 
 
 class Passenger(Base):
-    """A line of a flight's manifest. What identifies the person is encrypted; digests find them again."""
+    """A line of a flight's manifest. What identifies the person is encrypted; digests find them
+    again.
+    """
 
     __tablename__ = "passenger"
     __table_args__ = (
@@ -169,17 +193,23 @@ class Passenger(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     flight_id: Mapped[UUID] = mapped_column(ForeignKey("flight.id"))
     arrival_id: Mapped[UUID] = mapped_column(ForeignKey("arrival.id"), index=True)
-    key: Mapped[bytes] = mapped_column(comment="by which the same passenger is known in the next version")
+    key: Mapped[bytes] = mapped_column(
+        comment="by which the same passenger is known in the next version"
+    )
     seat: Mapped[str | None]
     family_group: Mapped[str | None]
     nationality: Mapped[str]
     reference_digest: Mapped[bytes | None]
     document_digest: Mapped[bytes | None]
-    sealed: Mapped[bytes | None] = mapped_column(comment="encrypted; none for a seat without a name")
+    sealed: Mapped[bytes | None] = mapped_column(
+        comment="encrypted; none for a seat without a name"
+    )
 
 
 class Mark(Base):
-    """By what a returnee is recognised in a manifest: keyed digests of references and travel documents."""
+    """By what a returnee is recognised in a manifest: keyed digests of references and travel
+    documents.
+    """
 
     __tablename__ = "returnee_mark"
 
@@ -214,11 +244,15 @@ class Mutation(Base):
     digest: Mapped[bytes] = mapped_column(comment="keyed, of what was sent")
     occurred_at: Mapped[datetime] = mapped_column(comment="by the device's clock")
     recorded_at: Mapped[datetime] = mapped_column(server_default=now())
-    ahead_seconds: Mapped[int] = mapped_column(comment="by how much the device's clock was ahead when it was sent")
+    ahead_seconds: Mapped[int] = mapped_column(
+        comment="by how much the device's clock was ahead when it was sent"
+    )
 
 
 class Profile(Base):
-    """What was taken down about a person's needs and skills on arrival; taken again, it replaces the one before."""
+    """What was taken down about a person's needs and skills on arrival; taken again, it replaces
+    the one before.
+    """
 
     __tablename__ = "arrival_profile"
 
@@ -227,7 +261,9 @@ class Profile(Base):
     skills: Mapped[list[str]]
     reasons_for_return: Mapped[list[str]]
     immediate_needs: Mapped[list[str]]
-    restricted: Mapped[bytes | None] = mapped_column(comment="encrypted: what the desk noted about health or a child")
+    restricted: Mapped[bytes | None] = mapped_column(
+        comment="encrypted: what the desk noted about health or a child"
+    )
     needs_priority: Mapped[NeedsPriority] = mapped_column(one_of("needs_priority", NeedsPriority))
     occurred_at: Mapped[datetime]
     recorded_at: Mapped[datetime] = mapped_column(server_default=now())

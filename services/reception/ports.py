@@ -1,4 +1,6 @@
-"""In which time zone a port of entry lies: a person who lands at 23:30 UTC in Erbil has arrived on the next day."""
+"""In which time zone a port of entry lies: a person who lands at 23:30 UTC in Erbil has arrived on
+the next day.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,7 +32,9 @@ class Ports:
 
     def zone(self, port: str) -> ZoneInfo:
         """The time zone of a port."""
-        known = self.airports.get(port) or (self.countries.get(port[:2]) if len(port) > len("BGW") else None)
+        known = self.airports.get(port) or (
+            self.countries.get(port[:2]) if len(port) > len("BGW") else None
+        )
         return ZoneInfo(known or ELSEWHERE)
 
     def zone_in_sql(self, port: SQLColumnExpression[Any]) -> ColumnElement[Any]:
@@ -45,7 +49,11 @@ def load_ports(programmes_path: Path) -> Ports:
     """The ports in the programmes' countries of return, read once."""
     countries = load_countries(programmes_path).values()
     return Ports(
-        airports={airport: country.time_zone for country in countries for airport in sorted(country.airports)},
+        airports={
+            airport: country.time_zone
+            for country in countries
+            for airport in sorted(country.airports)
+        },
         countries={country.alpha_2: country.time_zone for country in countries},
     )
 

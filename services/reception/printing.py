@@ -70,7 +70,9 @@ def in_forms(description: str) -> dict[int | str, dict[str, Any]]:
 
 
 def as_csv(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> Response:
-    """The list as CSV: UTF-8 with a byte order mark, and no cell that a spreadsheet takes for a formula."""
+    """The list as CSV: UTF-8 with a byte order mark, and no cell that a spreadsheet takes for a
+    formula.
+    """
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow([column.name for column in columns])
@@ -113,7 +115,10 @@ def as_page(
 
 
 def _answer(body: str, media_type: str) -> Response:
-    headers = {"Cache-Control": "no-store", "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+    headers = {
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    }
     return Response(body, media_type=media_type, headers=headers)
 
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from chassis.app import Service
-from chassis.holdings import Holdings
 from contracts import training as facts
+from participation.subject_access import Holdings, holdings_router
 from services.training import plans, whereabouts
 from services.training.attendance.routes import router as attendance
 from services.training.certificates.routes import router as certificates
@@ -33,11 +33,18 @@ service = Service(
         vacancies,
         placements,
         mentors,
+        holdings_router("training", Base.metadata, Holdings()),
     ],
     metadata=Base.metadata,
     migrations=Path(__file__).parent / "migrations" / "versions",
     publishes=facts.PUBLISHES,
     handlers=HANDLERS,
-    jobs=lambda settings: [fetch_job(settings), plans.FETCH_JOB, whereabouts.FETCH_JOB, CHOOSE_JOB, LAPSE_JOB],
-    holdings=Holdings(),
+    jobs=lambda settings: [
+        fetch_job(settings),
+        plans.FETCH_JOB,
+        whereabouts.FETCH_JOB,
+        CHOOSE_JOB,
+        LAPSE_JOB,
+    ],
+    knows_people_from="cases",
 )

@@ -1,4 +1,6 @@
-"""The codes of ISCO-08 (occupations) and ISCED-F 2013 (fields of education), as the ILO and UNESCO publish them."""
+"""The codes of ISCO-08 (occupations) and ISCED-F 2013 (fields of education), as the ILO and UNESCO
+publish them.
+"""
 
 from typing import Annotated
 
@@ -47,13 +49,17 @@ ISCED_F = _expanded(_ISCED_F)
 
 def _isco(code: str) -> str:
     if code not in ISCO_08:
-        raise PydanticCustomError("unknown_isco_08", "a unit group of ISCO-08", {"code": "unknown_isco_08"})
+        raise PydanticCustomError(
+            "unknown_isco_08", "a unit group of ISCO-08", {"code": "unknown_isco_08"}
+        )
     return code
 
 
 def _isced(code: str) -> str:
     if code not in ISCED_F:
-        raise PydanticCustomError("unknown_isced_f", "a detailed field of ISCED-F 2013", {"code": "unknown_isced_f"})
+        raise PydanticCustomError(
+            "unknown_isced_f", "a detailed field of ISCED-F 2013", {"code": "unknown_isced_f"}
+        )
     return code
 
 

@@ -11,20 +11,26 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from chassis.auth import Caller
+from chassis.datetimes import Written
 from chassis.errors import FORBIDDEN, NOT_FOUND, Problem
 from chassis.iso import countries, languages
-from chassis.moments import Written
 from contracts.codes import CountryCode
 
-UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"description": "Something named is not known, or not for you"}}
+UNKNOWN: dict[int | str, dict[str, Any]] = {
+    404: {"description": "Something named is not known, or not for you"}
+}
 """Of routes whose bodies name something."""
 
-Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f<>]+$", max_length=200, strip_whitespace=True)]
+Line = Annotated[
+    str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f<>]+$", max_length=200, strip_whitespace=True)
+]
 """A line of text without control characters."""
 Note = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$", max_length=2000)]
 Day = Annotated[date, Field(ge=date(2000, 1, 1), lt=date(2100, 1, 1)), Written]
 Claimed = Annotated[
-    AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2100, 1, 1, tzinfo=UTC)), Written
+    AwareDatetime,
+    Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2100, 1, 1, tzinfo=UTC)),
+    Written,
 ]
 """A time with its offset."""
 Percent = Annotated[int, Field(ge=0, le=100)]
@@ -80,8 +86,12 @@ def _governorate(code: str) -> str:
 
 Country = Annotated[CountryCode, AfterValidator(_country)]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$"), AfterValidator(_language)]
-TimeZone = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_+/-]{1,40}$"), AfterValidator(_zone)]
-Governorate = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}-[A-Z0-9]{1,3}$"), AfterValidator(_governorate)]
+TimeZone = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9_+/-]{1,40}$"), AfterValidator(_zone)
+]
+Governorate = Annotated[
+    str, StringConstraints(pattern=r"^[A-Z]{2}-[A-Z0-9]{1,3}$"), AfterValidator(_governorate)
+]
 """ISO 3166-2."""
 
 

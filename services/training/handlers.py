@@ -1,4 +1,6 @@
-"""What training does when cases or reception tells something. Every event has an outcome in every state."""
+"""What training does when cases or reception tells something. Every event has an outcome in every
+state.
+"""
 
 from datetime import date
 from typing import Any
@@ -6,7 +8,6 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Date, cast, delete, select, update
 
-from chassis import aliases, beneficiaries, identities
 from chassis.consumer import Handlers
 from chassis.db import Session, now
 from chassis.events import Event
@@ -29,6 +30,7 @@ from contracts.cases import (
 )
 from contracts.reception import ArrivalDeclined, ArrivalNoShow, ArrivalNotDeparted
 from contracts.training import CancellationReason, MentorshipEnd, ReturneeScrubbed
+from participation import aliases, beneficiaries, identities
 from services.training import plans, whereabouts
 from services.training.enrolments.choices import choose_for
 from services.training.enrolments.service import cancel_not_begun, look_again
@@ -105,7 +107,9 @@ async def returnee_unmerged(session: Session, event: Event[ReturneeUnmerged]) ->
 
 
 async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> None:
-    """Keep what was counted, without the person: no identity, no words about them, nothing of what they can do."""
+    """Keep what was counted, without the person: no identity, no words about them, nothing of what
+    they can do.
+    """
     returnee_id = event.data.returnee_id
     await beneficiaries.on_erased(session, event)
     await identities.forget(session, returnee_id)

@@ -1,14 +1,16 @@
-"""Training's own copies of who takes part, for rosters and certificates: encrypted, and only the names."""
+"""Training's own copies of who takes part, for rosters and certificates: encrypted, and only the
+names.
+"""
 
 from uuid import UUID
 
 from sqlalchemy import select
 
-from chassis import beneficiaries, identities
 from chassis.db import Session
-from chassis.identities import Name, Part
 from chassis.jobs import JobKind
 from chassis.settings import Settings
+from participation import beneficiaries, identities
+from participation.identities import Name, Part
 
 
 class Identity(Part):
@@ -20,7 +22,10 @@ class Identity(Part):
 async def is_kept(session: Session, returnee_id: UUID) -> bool:
     """Whether there is a copy."""
     copy = beneficiaries.identity_copy.c
-    return await session.scalar(select(copy.returnee_id).where(copy.returnee_id == returnee_id)) is not None
+    return (
+        await session.scalar(select(copy.returnee_id).where(copy.returnee_id == returnee_id))
+        is not None
+    )
 
 
 def fetch_job(settings: Settings) -> JobKind:

@@ -96,8 +96,12 @@ class Course(Resource):
     isced_f: Mapped[str]
     isco_08: Mapped[str | None]
     programmes: Mapped[list[str]] = mapped_column(comment="empty: open to all")
-    governorate: Mapped[str | None] = mapped_column(comment="where it takes place; none where that is not known")
-    governorates: Mapped[list[str]] = mapped_column(comment="where those live for whom it is; empty: anywhere")
+    governorate: Mapped[str | None] = mapped_column(
+        comment="where it takes place; none where that is not known"
+    )
+    governorates: Mapped[list[str]] = mapped_column(
+        comment="where those live for whom it is; empty: anywhere"
+    )
     stipend: Mapped[bool]
     attendance_percent: Mapped[int | None] = mapped_column(comment="none: as the programme asks")
 
@@ -141,7 +145,9 @@ class Cohort(Resource):
     capacity: Mapped[int]
     seats_taken: Mapped[int] = mapped_column(default=0)
     waiting: Mapped[int] = mapped_column(default=0, comment="how many are on the waiting list")
-    last_queue: Mapped[int] = mapped_column(default=0, comment="the last number given out on the waiting list")
+    last_queue: Mapped[int] = mapped_column(
+        default=0, comment="the last number given out on the waiting list"
+    )
     languages: Mapped[list[str]]
     lecturers: Mapped[list[str]]
 
@@ -156,8 +162,12 @@ class CohortSession(Base):
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime]
-    sheet_version: Mapped[int] = mapped_column(server_default=text("0"), comment="0: nothing recorded yet")
-    capture_id: Mapped[UUID | None] = mapped_column(comment="the id that the client gave the sheet's last capture")
+    sheet_version: Mapped[int] = mapped_column(
+        server_default=text("0"), comment="0: nothing recorded yet"
+    )
+    capture_id: Mapped[UUID | None] = mapped_column(
+        comment="the id that the client gave the sheet's last capture"
+    )
     occurred_at: Mapped[datetime | None]
     recorded_at: Mapped[datetime | None]
     recorded_by: Mapped[str | None]
@@ -174,7 +184,9 @@ class Enrolment(OfPerson):
             " 'no_show', 'cancelled')",
             name="state",
         ),
-        CheckConstraint("state IN ('requested', 'cancelled') OR cohort_id IS NOT NULL", name="cohort"),
+        CheckConstraint(
+            "state IN ('requested', 'cancelled') OR cohort_id IS NOT NULL", name="cohort"
+        ),
         CheckConstraint("(state = 'offered') = (offered_until IS NOT NULL)", name="offer"),
         CheckConstraint("state <> 'waitlisted' OR queue IS NOT NULL", name="queue"),
         CheckConstraint("review IN ('plan_amended', 'line_removed')", name="review"),
@@ -203,7 +215,9 @@ class Enrolment(OfPerson):
     state: Mapped[str]
     queue: Mapped[int | None] = mapped_column(comment="number on the waiting list of the cohort")
     offered_until: Mapped[datetime | None]
-    left_at: Mapped[datetime | None] = mapped_column(comment="when a place was given up that the person had taken")
+    left_at: Mapped[datetime | None] = mapped_column(
+        comment="when a place was given up that the person had taken"
+    )
     attendance_percent: Mapped[int | None]
     stipend: Mapped[bool] = mapped_column(default=False)
     score_before: Mapped[int | None]
@@ -211,7 +225,9 @@ class Enrolment(OfPerson):
     manual_on: Mapped[date | None]
     evaluation: Mapped[dict[str, Any] | None]
     reason: Mapped[str | None]
-    review: Mapped[str | None] = mapped_column(comment="why a person has to look whether it goes on")
+    review: Mapped[str | None] = mapped_column(
+        comment="why a person has to look whether it goes on"
+    )
     comment: Mapped[str | None]
     completed_on: Mapped[date | None]
     requested_by: Mapped[str]
@@ -247,11 +263,15 @@ class Certificate(Resource):
     provider: Mapped[str]
     starts_on: Mapped[date]
     ends_on: Mapped[date]
-    valid: Mapped[bool] = mapped_column(comment="false while corrected attendance is less than the course asks for")
+    valid: Mapped[bool] = mapped_column(
+        comment="false while corrected attendance is less than the course asks for"
+    )
 
 
 class PlannedLine(Base):
-    """A line of an approved reintegration plan that training carries out, by its id in every version of the plan."""
+    """A line of an approved reintegration plan that training carries out, by its id in every
+    version of the plan.
+    """
 
     __tablename__ = "planned_line"
 
@@ -267,7 +287,9 @@ class PlannedLine(Base):
 
 
 class AppliedPlan(Base):
-    """The newest version of a case's plan that was taken over, and the newest that is being written."""
+    """The newest version of a case's plan that was taken over, and the newest that is being
+    written.
+    """
 
     __tablename__ = "applied_plan"
 
@@ -283,11 +305,15 @@ class Whereabouts(Base):
 
     returnee_id: Mapped[UUID] = mapped_column(primary_key=True)
     governorate: Mapped[str | None] = mapped_column(comment="ISO 3166-2")
-    languages: Mapped[list[str] | None] = mapped_column(comment="kept of those for whom a plan asks for a course")
+    languages: Mapped[list[str] | None] = mapped_column(
+        comment="kept of those for whom a plan asks for a course"
+    )
 
 
 class Seeker(Resource):
-    """What a person looking for work can do and wants. `id` is the returnee's. Nothing protected is in it."""
+    """What a person looking for work can do and wants. `id` is the returnee's. Nothing protected is
+    in it.
+    """
 
     __tablename__ = "seeker"
     __table_args__ = (
@@ -355,7 +381,9 @@ class Placement(OfPerson):
         CheckConstraint("state IN ('proposed', 'started', 'ended')", name="state"),
         CheckConstraint("state <> 'started' OR started_on IS NOT NULL", name="started"),
         CheckConstraint("(state = 'ended') = (reason IS NOT NULL)", name="reason"),
-        CheckConstraint("(subsidy_line_id IS NULL AND subsidy_months IS NULL) OR wage_subsidy", name="subsidy"),
+        CheckConstraint(
+            "(subsidy_line_id IS NULL AND subsidy_months IS NULL) OR wage_subsidy", name="subsidy"
+        ),
         CheckConstraint("subsidy_months > 0", name="subsidy_months"),
         Index(
             "uq_placement_active",
@@ -365,7 +393,9 @@ class Placement(OfPerson):
             postgresql_where=text("state <> 'ended'"),
         ),
         *(
-            Index(f"uq_placement_{line}", line, unique=True, postgresql_where=text("state <> 'ended'"))
+            Index(
+                f"uq_placement_{line}", line, unique=True, postgresql_where=text("state <> 'ended'")
+            )
             for line in ("plan_line_id", "subsidy_line_id")
         ),
     )
@@ -377,7 +407,9 @@ class Placement(OfPerson):
     plan_line_id: Mapped[UUID | None]
     wage_subsidy: Mapped[bool]
     subsidy_line_id: Mapped[UUID | None]
-    subsidy_months: Mapped[int | None] = mapped_column(comment="agreed; none: as the programme says")
+    subsidy_months: Mapped[int | None] = mapped_column(
+        comment="agreed; none: as the programme says"
+    )
     started_on: Mapped[date | None]
     ended_on: Mapped[date | None]
     reason: Mapped[str | None]
@@ -402,7 +434,12 @@ class Mentor(OfPerson):
     __table_args__ = (
         CheckConstraint("state IN ('active', 'ended')", name="state"),
         CheckConstraint("mentees BETWEEN 0 AND capacity", name="mentees"),
-        Index("uq_mentor_active", "returnee_id", unique=True, postgresql_where=text("state = 'active'")),
+        Index(
+            "uq_mentor_active",
+            "returnee_id",
+            unique=True,
+            postgresql_where=text("state = 'active'"),
+        ),
     )
 
     enrolment_id: Mapped[UUID] = mapped_column(ForeignKey("enrolment.id"))

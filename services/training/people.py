@@ -4,11 +4,11 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, or_, select
 
-from chassis.access import Role, holds, roles_of, visible
 from chassis.auth import Caller, OrganisationKind
 from chassis.db import Session
 from chassis.errors import FORBIDDEN, NOT_FOUND, Problem
 from contracts.training import Phase
+from participation.access import Role, holds, roles_of, visible
 from services.training.enrolments.rules import BY_WHO_GIVES_IT, HAS_A_PLACE, Action
 from services.training.models import Cohort, CohortSession, Enrolment, Provider
 
@@ -19,7 +19,9 @@ WHO_WORKS = "the implementing organisation and the programme office decide"
 
 
 def _given_by(caller: Caller) -> ColumnElement[bool]:
-    """Whether the caller gives the cohort in which the person has a place, or had one when it had begun."""
+    """Whether the caller gives the cohort in which the person has a place, or had one when it had
+    begun.
+    """
     theirs = (
         select(Cohort.id)
         .join(Provider, Provider.id == Cohort.provider_id)
@@ -36,7 +38,9 @@ def _given_by(caller: Caller) -> ColumnElement[bool]:
 
 
 def mine(caller: Caller) -> ColumnElement[bool]:
-    """The predicate that every query about enrolments passes through: a training provider sees its own cohorts'."""
+    """The predicate that every query about enrolments passes through: a training provider sees its
+    own cohorts'.
+    """
     if caller.kind is OrganisationKind.TRAINING_PROVIDER:
         return _given_by(caller)
     return visible(Enrolment.returnee_id, caller)
@@ -45,16 +49,20 @@ def mine(caller: Caller) -> ColumnElement[bool]:
 def decides(caller: Caller, action: Action) -> ColumnElement[bool]:
     """Whether the caller may do something about an enrolment, in SQL.
 
-    A referrer decides about what it prepares before the departure; whoever gives the course notes what happens in it.
+    A referrer decides about what it prepares before the departure; whoever gives the course notes
+    what happens in it.
     """
     before = and_(
-        Enrolment.phase == Phase.PRE_DEPARTURE, holds(Enrolment.returnee_id, WORKERS | {Role.REFERRER}, caller)
+        Enrolment.phase == Phase.PRE_DEPARTURE,
+        holds(Enrolment.returnee_id, WORKERS | {Role.REFERRER}, caller),
     )
     may = or_(holds(Enrolment.returnee_id, WORKERS, caller), before)
     return or_(may, _given_by(caller)) if action in BY_WHO_GIVES_IT else may
 
 
-async def must_work_for(session: Session, returnee_id: UUID, caller: Caller, *, phase: str | None = None) -> None:
+async def must_work_for(
+    session: Session, returnee_id: UUID, caller: Caller, *, phase: str | None = None
+) -> None:
     """Refuse who may only look.
 
     Args:

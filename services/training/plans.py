@@ -11,11 +11,11 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis import jobs
-from chassis.beneficiaries import beneficiary
 from chassis.db import Session
 from chassis.http import ServiceClient
 from chassis.jobs import JobKind, Payload
 from contracts.training import CancellationReason, QuestionReason
+from participation.beneficiaries import beneficiary
 from services.training import whereabouts
 from services.training.enrolments.choices import choose_later
 from services.training.enrolments.rules import WANTED, EnrolmentState
@@ -25,7 +25,9 @@ from services.training.models import AppliedPlan, Enrolment, PlannedLine
 FETCH_PLAN = "training.plan.fetch"
 
 KEPT = frozenset({*WANTED, "wage_subsidy", "living_allowance"})
-"""Kinds of line that training knows of; a subsidy is for the placement that uses it, an allowance for attendance."""
+"""Kinds of line that training knows of; a subsidy is for the placement that uses it, an allowance
+for attendance.
+"""
 
 log = structlog.get_logger("homeward.training")
 
@@ -75,7 +77,9 @@ async def _call(client: ServiceClient, payload: Payload) -> Fetched | None:
         return None
     plan = Plan.model_validate(document)
     people = {line.beneficiary for line in plan.lines if line.kind in WANTED}
-    return Fetched(plan, {person: await whereabouts.languages_of(client, person) for person in sorted(people)})
+    return Fetched(
+        plan, {person: await whereabouts.languages_of(client, person) for person in sorted(people)}
+    )
 
 
 async def _apply(session: Session, payload: Payload, fetched: Fetched | None) -> None:
@@ -87,7 +91,9 @@ FETCH_JOB = JobKind(FETCH_PLAN, _apply, _call)
 
 
 async def amended(session: Session, case_id: UUID, returnee_id: UUID, plan_version: int) -> None:
-    """A new version of a plan is being written: what the one before asked for goes on until a person has looked."""
+    """A new version of a plan is being written: what the one before asked for goes on until a
+    person has looked.
+    """
     statement = insert(AppliedPlan).values(case_id=case_id, drafted_version=plan_version)
     newer = statement.on_conflict_do_update(
         index_elements=["case_id"],
@@ -95,7 +101,9 @@ async def amended(session: Session, case_id: UUID, returnee_id: UUID, plan_versi
         where=AppliedPlan.drafted_version < plan_version,
     )
     await session.execute(newer)
-    applied = await session.scalar(select(AppliedPlan.plan_version).where(AppliedPlan.case_id == case_id))
+    applied = await session.scalar(
+        select(AppliedPlan.plan_version).where(AppliedPlan.case_id == case_id)
+    )
     if applied is not None and applied >= plan_version:
         return
     which = (
@@ -110,8 +118,9 @@ async def amended(session: Session, case_id: UUID, returnee_id: UUID, plan_versi
 async def take_over(session: Session, case_id: UUID, fetched: Fetched) -> None:
     """Request what a version of a plan asks for and nothing carries out.
 
-    What it asks for no more is cancelled where nobody had been given a place; the others go on until a person has
-    looked. Versions may come in any order: an older one than was applied changes nothing.
+    What it asks for no more is cancelled where nobody had been given a place; the others go on
+    until a person has looked. Versions may come in any order: an older one than was applied changes
+    nothing.
     """
     plan = fetched.plan
     statement = insert(AppliedPlan).values(case_id=case_id, plan_version=plan.plan_version)
@@ -145,8 +154,13 @@ async def take_over(session: Session, case_id: UUID, fetched: Fetched) -> None:
     only_wished = (EnrolmentState.REQUESTED,)
     await cancel_not_begun(session, dropped, CancellationReason.PLAN_AMENDED, only_wished)
     await question(session, dropped, QuestionReason.LINE_REMOVED)
-    carried_out = select(Enrolment).where(Enrolment.plan_line_id.in_(kept), Enrolment.state.not_in(OVER))
-    found = {enrolment.plan_line_id: enrolment for enrolment in await session.scalars(carried_out.with_for_update())}
+    carried_out = select(Enrolment).where(
+        Enrolment.plan_line_id.in_(kept), Enrolment.state.not_in(OVER)
+    )
+    found = {
+        enrolment.plan_line_id: enrolment
+        for enrolment in await session.scalars(carried_out.with_for_update())
+    }
     if drafted <= plan.plan_version:
         for enrolment in found.values():
             if enrolment.review is not None:
@@ -164,6 +178,7 @@ async def take_over(session: Session, case_id: UUID, fetched: Fetched) -> None:
 
 async def _people(session: Session, returnee_ids: set[UUID]) -> dict[UUID, Any]:
     query = select(beneficiary).where(
-        beneficiary.c.returnee_id.in_(returnee_ids), beneficiary.c.state.not_in(["erased", "closed"])
+        beneficiary.c.returnee_id.in_(returnee_ids),
+        beneficiary.c.state.not_in(["erased", "closed"]),
     )
     return {row.returnee_id: row for row in await session.execute(query)}

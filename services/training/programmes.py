@@ -24,7 +24,9 @@ class _Cities(Sourced):
 
 
 class _Location(BaseSettings):
-    """Where the programmes are: the same setting as `Settings.programmes_path`, also where a handler needs it."""
+    """Where the programmes are: the same setting as `Settings.programmes_path`, also where a
+    handler needs it.
+    """
 
     model_config = SettingsConfigDict(env_prefix="HOMEWARD_", extra="ignore")
 
@@ -75,7 +77,9 @@ def governorate_of(country: str, city: str | None) -> str | None:
 
 
 def weighing(day: date) -> Weighing:
-    """How a fit of a person and a vacancy is weighed on a day; before the first version, by that one."""
+    """How a fit of a person and a vacancy is weighed on a day; before the first version, by that
+    one.
+    """
     begun = [each for each in _weighings() if each.from_ <= day]
     return begun[-1] if begun else _weighings()[0]
 

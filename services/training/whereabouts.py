@@ -1,4 +1,6 @@
-"""Where people return to and what they speak, as far as it decides which cohorts suit them: told over HTTP, no name."""
+"""Where people return to and what they speak, as far as it decides which cohorts suit them: told
+over HTTP, no name.
+"""
 
 from uuid import UUID
 
@@ -7,10 +9,10 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis import jobs
-from chassis.beneficiaries import beneficiary
 from chassis.db import Session
 from chassis.http import ServiceClient
 from chassis.jobs import JobKind, Payload
+from participation.beneficiaries import beneficiary
 from services.training.models import Whereabouts
 
 FETCH_PLACE = "training.place.fetch"
@@ -72,7 +74,9 @@ async def keep_languages(session: Session, returnee_id: UUID, languages: list[st
 
 async def _keep(session: Session, returnee_id: UUID, **values: str | list[str]) -> None:
     statement = insert(Whereabouts).values(returnee_id=returnee_id, **values)
-    await session.execute(statement.on_conflict_do_update(index_elements=["returnee_id"], set_=values))
+    await session.execute(
+        statement.on_conflict_do_update(index_elements=["returnee_id"], set_=values)
+    )
 
 
 async def forget(session: Session, returnee_id: UUID) -> None:

@@ -1,4 +1,6 @@
-"""Cases under test: called over HTTP in process, told what reception tells, and run as its job runner would."""
+"""Cases under test: called over HTTP in process, told what reception tells, and run as its job
+runner would.
+"""
 
 import copy
 import json
@@ -23,7 +25,7 @@ from chassis.outbox import outbox
 from chassis.settings import Settings
 from contracts import reception
 from services.cases.app import service
-from services.cases.deadlines.job import JOB
+from services.cases.casework.deadlines.job import JOB
 from services.cases.handlers import HANDLERS
 from tests.tokens import bearer, settings, trust
 
@@ -56,19 +58,53 @@ REFERRAL: dict[str, Any] = {
         {
             "role": "principal",
             "names": [
-                {"script": "Latn", "given": "Ismaiel", "father": "Safoean", "grandfather": "", "family": "Al Oebaidi"},
-                {"script": "Arab", "given": "إسماعيل", "father": "صفوان", "grandfather": "", "family": "العبیدی"},
+                {
+                    "script": "Latn",
+                    "given": "Ismaiel",
+                    "father": "Safoean",
+                    "grandfather": "",
+                    "family": "Al Oebaidi",
+                },
+                {
+                    "script": "Arab",
+                    "given": "إسماعيل",
+                    "father": "صفوان",
+                    "grandfather": "",
+                    "family": "العبیدی",
+                },
             ],
             "sex": "male",
             "birth": {"date": "1988-07-01", "precision": "year"},
             "nationality": "IRQ",
-            "documents": [{"kind": "passport", "number": "A 0433111", "issuer": "IRQ", "expires": "2029-01-10"}],
+            "documents": [
+                {
+                    "kind": "passport",
+                    "number": "A 0433111",
+                    "issuer": "IRQ",
+                    "expires": "2029-01-10",
+                }
+            ],
             "languages": ["ar", "ckb"],
-            "contacts": [{"kind": "phone", "value": "+964 780 000 8938", "owner": "self", "safe_hours": "09:00-12:00"}],
+            "contacts": [
+                {
+                    "kind": "phone",
+                    "value": "+964 780 000 8938",
+                    "owner": "self",
+                    "safe_hours": "09:00-12:00",
+                }
+            ],
         },
         {
             "role": "child",
-            "names": [{"script": "Latn", "given": "Hanaan", "father": "Ismaiel", "grandfather": "", "family": ""}],
+            "names": [
+                {
+                    "script": "Latn",
+                    "given": "Hanaan",
+                    "father": "Ismaiel",
+                    "grandfather": "",
+                    "family": "",
+                }
+            ],
             "sex": "female",
             "birth": {"date": "2015-11-03", "precision": "day"},
             "nationality": "IRQ",
@@ -77,13 +113,27 @@ REFERRAL: dict[str, Any] = {
             "contacts": [],
         },
     ],
-    "destination": {"governorate": "IQ-AR", "district": "Erbil", "address": "Hay 19, near the school"},
+    "destination": {
+        "governorate": "IQ-AR",
+        "district": "Erbil",
+        "address": "Hay 19, near the school",
+    },
     "needs": ["onward_transport"],
     "vulnerabilities": [],
     "requested_assistance": ["business", "education"],
     "consents": [
-        {"purpose": "referral", "version": "2026-1", "given_on": "2026-01-10", "legal_basis": "consent"},
-        {"purpose": "assistance", "version": "2026-1", "given_on": "2026-01-10", "legal_basis": "consent"},
+        {
+            "purpose": "referral",
+            "version": "2026-1",
+            "given_on": "2026-01-10",
+            "legal_basis": "consent",
+        },
+        {
+            "purpose": "assistance",
+            "version": "2026-1",
+            "given_on": "2026-01-10",
+            "legal_basis": "consent",
+        },
     ],
     "notes": "",
 }
@@ -107,7 +157,9 @@ def alone(**values: Any) -> dict[str, Any]:
 
 
 def stepped(after: Callable[[str, str], Any], state: Any, action: str) -> Any:
-    """The state after an action; where it is refused, by a 409 that does not offer it, the state as it was."""
+    """The state after an action; where it is refused, by a 409 that does not offer it, the state as
+    it was.
+    """
     try:
         return after(state, action)
     except Problem as problem:
@@ -136,7 +188,9 @@ class House:
         self.homeward = homeward
         self.keys = (f"key-{number}" for number in range(1, 1_000_000))
 
-    def headers(self, who: str, person: str | None = None, scopes: str = EVERYTHING) -> dict[str, str]:
+    def headers(
+        self, who: str, person: str | None = None, scopes: str = EVERYTHING
+    ) -> dict[str, str]:
         if who == "internal":
             return bearer("homeward", "internal", f"{EVERYTHING} internal", person=person)
         if who == "frontex":
@@ -144,9 +198,13 @@ class House:
         kind = "referrer" if who in {"fedasil", "bamf", "dtv"} else "partner"
         return bearer(who, kind, scopes, person=person)
 
-    async def get(self, path: str, who: str = "iom-iraq", scopes: str = EVERYTHING, **query: Any) -> httpx.Response:
+    async def get(
+        self, path: str, who: str = "iom-iraq", scopes: str = EVERYTHING, **query: Any
+    ) -> httpx.Response:
         params = {name: str(value) for name, value in query.items()}
-        return await self.http.get(f"/v1{path}", params=params, headers=self.headers(who, scopes=scopes))
+        return await self.http.get(
+            f"/v1{path}", params=params, headers=self.headers(who, scopes=scopes)
+        )
 
     async def call(
         self,
@@ -180,11 +238,20 @@ class House:
         return str(answer.headers["etag"])
 
     async def upload(
-        self, content: bytes, who: str = "iom-iraq", media_type: str = "application/pdf", **query: Any
+        self,
+        content: bytes,
+        who: str = "iom-iraq",
+        media_type: str = "application/pdf",
+        **query: Any,
     ) -> httpx.Response:
-        headers = self.headers(who, "anna") | {"Idempotency-Key": next(self.keys), "Content-Type": media_type}
+        headers = self.headers(who, "anna") | {
+            "Idempotency-Key": next(self.keys),
+            "Content-Type": media_type,
+        }
         params = {name: str(value) for name, value in query.items()}
-        return await self.http.post("/v1/documents", params=params, content=content, headers=headers)
+        return await self.http.post(
+            "/v1/documents", params=params, content=content, headers=headers
+        )
 
     async def submit(self, body: dict[str, Any] | None = None, **options: Any) -> dict[str, Any]:
         body = body or referral()
@@ -212,7 +279,9 @@ class House:
             journey_id=journeys[0]["id"] if journeys else None,
         )
 
-    async def arrived(self, body: dict[str, Any] | None = None, on: date = date(2026, 3, 15)) -> Accepted:
+    async def arrived(
+        self, body: dict[str, Any] | None = None, on: date = date(2026, 3, 15)
+    ) -> Accepted:
         accepted = await self.accepted(body)
         for returnee_id in accepted.people:
             await self.tell(received(accepted, returnee_id, on))
@@ -240,7 +309,10 @@ class House:
                 .where(outbox.c.aggregateid == str(subject))
                 .order_by(outbox.c.seq)
             )
-            return [(row.type.removeprefix("org.homeward.cases.").removesuffix(".v1"), row.payload) for row in rows]
+            return [
+                (row.type.removeprefix("org.homeward.cases.").removesuffix(".v1"), row.payload)
+                for row in rows
+            ]
 
     async def types(self, subject: object) -> list[str]:
         return [name for name, _ in await self.published(subject)]
@@ -265,7 +337,9 @@ class House:
     async def jobs_due(self) -> dict[str, datetime]:
         """Deadline jobs that wait, by the deadline's id."""
         async with self.homeward.database.transaction() as session:
-            rows = await session.execute(select(job.c.key, job.c.due_at).where(job.c.kind == JOB.name))
+            rows = await session.execute(
+                select(job.c.key, job.c.due_at).where(job.c.kind == JOB.name)
+            )
             return {row.key: row.due_at for row in rows}
 
     async def count(self, table: str) -> int:
@@ -292,8 +366,12 @@ def arrival(accepted: Accepted, returnee_id: str) -> dict[str, Any]:
     }
 
 
-def received(accepted: Accepted, returnee_id: str, on: date = date(2026, 3, 15)) -> reception.ArrivalReceived:
-    return reception.ArrivalReceived(**arrival(accepted, returnee_id), port_of_entry="EBL", arrived_on=on)
+def received(
+    accepted: Accepted, returnee_id: str, on: date = date(2026, 3, 15)
+) -> reception.ArrivalReceived:
+    return reception.ArrivalReceived(
+        **arrival(accepted, returnee_id), port_of_entry="EBL", arrived_on=on
+    )
 
 
 @asynccontextmanager

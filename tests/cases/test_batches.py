@@ -1,4 +1,6 @@
-"""Batches: files as people have them; each referral for itself, with its rows and what is wrong in them."""
+"""Batches: files as people have them; each referral for itself, with its rows and what is wrong in
+them.
+"""
 
 import csv
 import io
@@ -13,8 +15,8 @@ import httpx
 import pytest
 
 from chassis.jobs import Payload
-from services.cases.batches import tabular
-from services.cases.batches.service import BATCH
+from services.cases.intake.batches import tabular
+from services.cases.intake.batches.service import BATCH
 from services.cases.models import BatchItem
 from tests.cases.house import House, alone, referral
 
@@ -25,11 +27,15 @@ ROW = next(tabular.table((DATA / "referrals.csv").read_bytes()))
 async def send(
     house: House, raw: bytes, media_type: str = "text/csv", who: str = "fedasil", **more: str
 ) -> httpx.Response:
-    headers = house.headers(who) | {"Content-Type": media_type, "Idempotency-Key": str(uuid4())} | more
+    headers = (
+        house.headers(who) | {"Content-Type": media_type, "Idempotency-Key": str(uuid4())} | more
+    )
     return await house.http.post("/v1/referral-batches", content=raw, headers=headers)
 
 
-async def finished(house: House, answer: httpx.Response, who: str = "fedasil") -> tuple[dict[str, Any], list[Any]]:
+async def finished(
+    house: House, answer: httpx.Response, who: str = "fedasil"
+) -> tuple[dict[str, Any], list[Any]]:
     """Let the job run as often as it schedules itself; the batch and its results."""
     assert answer.status_code == 202, answer.text
     batch_id = answer.json()["id"]
@@ -67,7 +73,9 @@ def table_rows() -> list[dict[str, str]]:
         size[row["external_reference"]] += 1
     family = next(reference for reference, people in size.items() if people == 3)
     fresh = f"FED-{uuid4().hex[:10]}"
-    return [row | {"external_reference": fresh} for row in rows if row["external_reference"] == family]
+    return [
+        row | {"external_reference": fresh} for row in rows if row["external_reference"] == family
+    ]
 
 
 class TestReading:
@@ -79,7 +87,9 @@ class TestReading:
             assert one is not None
             one.pop("requested_partner")
             for person in other["people"]:
-                person["names"] = [n for n in person["names"] if any(n[p].strip() for p in tabular.NAME_PARTS)]
+                person["names"] = [
+                    n for n in person["names"] if any(n[p].strip() for p in tabular.NAME_PARTS)
+                ]
             assert one == other | {"people": other["people"]}
 
     @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
@@ -91,7 +101,10 @@ class TestReading:
         assert expected.rows == [2, 3, 4]
 
     def test_guarded_cells_and_empty_columns_are_read(self) -> None:
-        rows = [row | {"person": f'="{row["person"]}"', "escorted": row["escorted"].upper()} for row in table_rows()]
+        rows = [
+            row | {"person": f'="{row["person"]}"', "escorted": row["escorted"].upper()}
+            for row in table_rows()
+        ]
         raw = as_csv(rows).replace(b"\r\n", b",,\r\n") + b",,,,\r\n"
         entry = next(tabular.table(raw))
         assert entry.errors == []
@@ -102,7 +115,9 @@ class TestReading:
         rows = table_rows()
         rows[2]["district"] = "elsewhere"
         entry = next(tabular.table(as_csv(rows)))
-        assert [(error.pointer, error.code) for error in entry.errors] == [("/row/4/district", "rows_disagree")]
+        assert [(error.pointer, error.code) for error in entry.errors] == [
+            ("/row/4/district", "rows_disagree")
+        ]
 
     def test_normal_forms_do_not_disagree(self) -> None:
         rows = [row | {"district": "Erbîl"} for row in table_rows()]
@@ -110,10 +125,16 @@ class TestReading:
         assert next(tabular.table(as_csv(rows))).errors == []
 
     @pytest.mark.parametrize("bad", [0, 1, 2])
-    @pytest.mark.parametrize("spoil", [lambda row: row + b",more", lambda row: row[: row.index(b",", 12)]])
-    def test_a_family_with_a_shifted_row_is_refused_whole(self, bad: int, spoil: Callable[[bytes], bytes]) -> None:
+    @pytest.mark.parametrize(
+        "spoil", [lambda row: row + b",more", lambda row: row[: row.index(b",", 12)]]
+    )
+    def test_a_family_with_a_shifted_row_is_refused_whole(
+        self, bad: int, spoil: Callable[[bytes], bytes]
+    ) -> None:
         # The sender is no longer readable in the short row, nor the reference in the third way.
-        before, family, after = ([row | {"sender": "fedasil"} for row in table_rows()] for _ in range(3))
+        before, family, after = (
+            [row | {"sender": "fedasil"} for row in table_rows()] for _ in range(3)
+        )
         lines = as_csv(before + family + after).split(b"\r\n")
         lines[4 + bad] = spoil(lines[4 + bad])
         entries = list(tabular.table(b"\r\n".join(lines)))
@@ -121,10 +142,17 @@ class TestReading:
         assert family[0]["external_reference"] not in taken
         assert after[0]["external_reference"] in taken
         assert before[0]["external_reference"] in taken or bad == 0
-        shifted = [error.pointer for entry in entries for error in entry.errors if error.code == "columns_shifted"]
+        shifted = [
+            error.pointer
+            for entry in entries
+            for error in entry.errors
+            if error.code == "columns_shifted"
+        ]
         assert shifted == [f"/row/{5 + bad}"]
 
-    @pytest.mark.parametrize("raw", [b"", b"\xff\xfe\x00", b"sender\nfedasil", "é".encode("cp1252")])
+    @pytest.mark.parametrize(
+        "raw", [b"", b"\xff\xfe\x00", b"sender\nfedasil", "é".encode("cp1252")]
+    )
     def test_what_is_no_table_is_said(self, raw: bytes) -> None:
         with pytest.raises(tabular.Unreadable):
             list(tabular.table(raw))
@@ -134,10 +162,23 @@ class TestBatch:
     async def test_the_good_are_not_held_up_by_the_bad(self, house: House) -> None:
         good, bad, again = referral(), referral(programme="nonsense"), referral()
         await house.submit(again)
-        lines = [json.dumps(good), "not json", json.dumps(bad), json.dumps(again, ensure_ascii=False), "", "[]"]
+        lines = [
+            json.dumps(good),
+            "not json",
+            json.dumps(bad),
+            json.dumps(again, ensure_ascii=False),
+            "",
+            "[]",
+        ]
         answer = await send(house, "\n".join(lines).encode(), "application/jsonl")
         batch, results = await finished(house, answer)
-        assert [result["outcome"] for result in results] == ["submitted", "refused", "refused", "replayed", "refused"]
+        assert [result["outcome"] for result in results] == [
+            "submitted",
+            "refused",
+            "refused",
+            "replayed",
+            "refused",
+        ]
         assert [result["rows"] for result in results] == [[1], [2], [3], [4], [6]]
         assert results[2]["problems"][0] | {"detail": ""} == {
             "pointer": "/programme",
@@ -146,7 +187,12 @@ class TestBatch:
             "code": "unknown_programme",
             "detail": "",
         }
-        assert (batch["submitted"], batch["replayed"], batch["refused"], batch["done"]) == (1, 1, 3, 5)
+        assert (batch["submitted"], batch["replayed"], batch["refused"], batch["done"]) == (
+            1,
+            1,
+            3,
+            5,
+        )
         stored = await house.get(f"/referrals/{results[0]['referral_id']}", "fedasil")
         assert stored.json()["external_reference"] == good["external_reference"]
 
@@ -163,7 +209,9 @@ class TestBatch:
             '{"a":' * 900 + "1" + "}" * 900,
         ]
         lines = [*map(noted, unfit), noted('"a \\\\u0000 b"')]
-        _, results = await finished(house, await send(house, "\n".join(lines).encode(), "application/jsonl"))
+        _, results = await finished(
+            house, await send(house, "\n".join(lines).encode(), "application/jsonl")
+        )
         assert [each["outcome"] for each in results] == ["refused"] * len(unfit) + ["submitted"]
         codes = [each["problems"][0]["code"] for each in results[: len(unfit)]]
         assert codes[:5] == [*["not_storable"] * 4, "json_invalid"]
@@ -181,16 +229,26 @@ class TestBatch:
         expected = [row.pop("expected_problem") for row in rows]
         with (DATA / "referrals.csv").open(encoding="utf-8-sig", newline="") as file:
             originals = list(csv.DictReader(file))
-        taken = {row["external_reference"] for row, code in zip(rows, expected, strict=True) if "duplicate" in code}
+        taken = {
+            row["external_reference"]
+            for row, code in zip(rows, expected, strict=True)
+            if "duplicate" in code
+        }
         before = [row for row in originals if row["external_reference"] in taken]
         got = {}
-        for who in sorted({row["sender"] for row in rows} & {"bamf", "dtv", "fedasil", "migri", "ofii"}):
+        for who in sorted(
+            {row["sender"] for row in rows} & {"bamf", "dtv", "fedasil", "migri", "ofii"}
+        ):
             mine = [row for row in before if row["sender"] == who]
             if mine:
                 _, first = await finished(house, await send(house, as_csv(mine), who=who), who)
                 assert {each["outcome"] for each in first} == {"submitted"}
         for number, (row, code) in enumerate(zip(rows, expected, strict=True)):
-            who = row["sender"] if row["sender"] in {"bamf", "dtv", "fedasil", "migri", "ofii"} else "fedasil"
+            who = (
+                row["sender"]
+                if row["sender"] in {"bamf", "dtv", "fedasil", "migri", "ofii"}
+                else "fedasil"
+            )
             _, results = await finished(house, await send(house, as_csv([row]), who=who), who)
             got[number] = (results[0]["outcome"], {each["code"] for each in results[0]["problems"]})
             assert got[number][0] == "refused", (number, code)
@@ -202,10 +260,14 @@ class TestBatch:
     async def test_candidates_are_counted_on_this_path_too(self, house: House) -> None:
         known = alone()
         person = known["people"][0]
-        person["documents"] = [{"kind": "passport", "number": f"A{uuid4().int % 10**8:08}", "issuer": "IRQ"}]
+        person["documents"] = [
+            {"kind": "passport", "number": f"A{uuid4().int % 10**8:08}", "issuer": "IRQ"}
+        ]
         await house.accepted(known)
         again = known | {"external_reference": f"FED-{uuid4().hex[:12]}"}
-        _, results = await finished(house, await send(house, json.dumps(again).encode(), "application/jsonl"))
+        _, results = await finished(
+            house, await send(house, json.dumps(again).encode(), "application/jsonl")
+        )
         assert results[0]["candidates"] >= 1
 
     async def test_what_was_sent_is_not_kept(self, house: House) -> None:

@@ -1,4 +1,6 @@
-"""What happens to a case while it is followed: it rests, goes to another organisation, splits, and ends."""
+"""What happens to a case while it is followed: it rests, goes to another organisation, splits, and
+ends.
+"""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -12,14 +14,14 @@ from sqlalchemy import text
 from contracts.codes import CaseState
 from contracts.programmes import Rules
 from contracts.reception import ArrivalNoShow
-from services.cases.cases import rules
-from services.cases.cases.rules import TransferState
-from services.cases.deadlines import rules as deadline_rules
-from services.cases.deadlines.schemas import DeadlineState
-from services.cases.households.service import come_of_age
-from services.cases.plans.rules import LINE_MOVES, moved
-from services.cases.plans.schemas import LineStatus
-from services.cases.plans.service import move_line
+from services.cases.casework.cases import rules
+from services.cases.casework.cases.rules import TransferState
+from services.cases.casework.deadlines import rules as deadline_rules
+from services.cases.casework.deadlines.schemas import DeadlineState
+from services.cases.casework.plans.rules import LINE_MOVES, moved
+from services.cases.casework.plans.schemas import LineStatus
+from services.cases.casework.plans.service import move_line
+from services.cases.people.households.service import come_of_age
 from tests.cases.house import Accepted, House, alone, arrival, received, referral, stepped, today
 from tests.cases.test_plans import approved, line
 from tests.cases.test_plans import path as plan_path
@@ -44,9 +46,14 @@ class TestSuspension:
         accepted = await house.arrived(alone(), on=today() - timedelta(days=3))
         before = await deadlines(house, accepted.case_id)
         since = today() - timedelta(days=2)
-        answer = await act(house, accepted, "suspend", {"reason": "hospital", "since": since.isoformat()})
+        answer = await act(
+            house, accepted, "suspend", {"reason": "hospital", "since": since.isoformat()}
+        )
         assert answer.status_code == 200, answer.text
-        assert (answer.json()["state"], answer.json()["suspended_on"]) == ("suspended", since.isoformat())
+        assert (answer.json()["state"], answer.json()["suspended_on"]) == (
+            "suspended",
+            since.isoformat(),
+        )
         during = await deadlines(house, accepted.case_id)
         assert {item["state"] for item in during.values()} == {"paused"}
         waiting = await house.jobs_due()
@@ -85,7 +92,12 @@ class TestSuspension:
 
     async def test_a_corrected_arrival_keeps_the_time_that_it_stood(self, house: House) -> None:
         accepted = await house.arrived(alone(), on=today() - timedelta(days=5))
-        await act(house, accepted, "suspend", {"reason": "other", "since": (today() - timedelta(days=4)).isoformat()})
+        await act(
+            house,
+            accepted,
+            "suspend",
+            {"reason": "other", "since": (today() - timedelta(days=4)).isoformat()},
+        )
         await house.tell(received(accepted, accepted.people[0], today() - timedelta(days=6)))
         paused = await deadlines(house, accepted.case_id)
         assert {item["state"] for item in paused.values()} == {"paused"}
@@ -96,22 +108,34 @@ class TestSuspension:
         assert after["first_contact"]["shifted_days"] == 4
         assert after["first_contact"]["due_at"] > before["first_contact"]["due_at"]
 
-    async def test_what_began_while_it_rested_rested_no_longer_than_since_then(self, house: House) -> None:
+    async def test_what_began_while_it_rested_rested_no_longer_than_since_then(
+        self, house: House
+    ) -> None:
         accepted = await house.accepted(alone())
-        await act(house, accepted, "suspend", {"reason": "other", "since": (today() - timedelta(days=30)).isoformat()})
+        await act(
+            house,
+            accepted,
+            "suspend",
+            {"reason": "other", "since": (today() - timedelta(days=30)).isoformat()},
+        )
         await house.tell(received(accepted, accepted.people[0], today() - timedelta(days=3)))
         visit = {"returnee_id": accepted.people[0], "due_on": today() + timedelta(days=5)}
         assert (await house.post(f"/cases/{accepted.case_id}/visits", visit)).status_code == 201
         resumed = await act(house, accepted, "resume", {})
         assert resumed.json()["state"] == "arrived"
-        shifted = {kind: each["shifted_days"] for kind, each in (await deadlines(house, accepted.case_id)).items()}
+        shifted = {
+            kind: each["shifted_days"]
+            for kind, each in (await deadlines(house, accepted.case_id)).items()
+        }
         assert shifted.pop("visit") == 0
         assert set(shifted.values()) == {3}
 
     async def test_it_is_resumed_between_then_and_now(self, house: House) -> None:
         accepted = await house.arrived(alone())
         tomorrow = (today() + timedelta(days=2)).isoformat()
-        assert (await act(house, accepted, "suspend", {"reason": "other", "since": tomorrow})).status_code == 422
+        assert (
+            await act(house, accepted, "suspend", {"reason": "other", "since": tomorrow})
+        ).status_code == 422
         assert (await act(house, accepted, "resume", {})).status_code == 409
         await act(house, accepted, "suspend", {"reason": "detention"})
         assert (await act(house, accepted, "resume", {"on": "2020-01-01"})).status_code == 422
@@ -119,7 +143,9 @@ class TestSuspension:
         assert closed.json()["state"] == "closed"
         reopened = await act(house, accepted, "reopen", {"reason": "in_contact_again"})
         assert reopened.json()["state"] == "suspended"
-        assert {item["state"] for item in (await deadlines(house, accepted.case_id)).values()} == {"paused"}
+        assert {item["state"] for item in (await deadlines(house, accepted.case_id)).values()} == {
+            "paused"
+        }
         assert (await act(house, accepted, "resume", {})).json()["state"] == "arrived"
 
 
@@ -130,14 +156,18 @@ class TestArrivalTakenBack:
         await house.post(f"/cases/{accepted.case_id}/visits", visit)
         await house.pass_deadline(accepted.case_id, "first_contact")
         await house.tell(ArrivalNoShow(**arrival(accepted, accepted.people[0])))
-        states = {kind: each["state"] for kind, each in (await deadlines(house, accepted.case_id)).items()}
+        states = {
+            kind: each["state"] for kind, each in (await deadlines(house, accepted.case_id)).items()
+        }
         assert states.pop("visit") == "open"
         assert set(states.values()) == {"cancelled"}
         await act(house, accepted, "close", {"reason": "lost_contact"})
         await act(house, accepted, "reopen", {"reason": "in_contact_again"})
         assert (await deadlines(house, accepted.case_id))["plan"]["state"] == "cancelled"
         await house.tell(received(accepted, accepted.people[0], today()))
-        assert {each["state"] for each in (await deadlines(house, accepted.case_id)).values()} == {"open"}
+        assert {each["state"] for each in (await deadlines(house, accepted.case_id)).values()} == {
+            "open"
+        }
 
 
 @pytest.fixture
@@ -148,7 +178,9 @@ def two_implementers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("two_implementers")
 class TestTransfer:
-    async def test_the_file_goes_over_and_the_old_partner_sees_nothing_more(self, house: House) -> None:
+    async def test_the_file_goes_over_and_the_old_partner_sees_nothing_more(
+        self, house: House
+    ) -> None:
         accepted = await house.arrived()
         path = f"/cases/{accepted.case_id}/transfer"
         assert (await house.get(f"/cases/{accepted.case_id}", OTHER)).status_code == 404
@@ -175,16 +207,26 @@ class TestTransfer:
         ):
             assert (await house.get(path)).status_code == 404
         assert (await house.get(f"/cases/{accepted.case_id}", "fedasil")).status_code == 200
-        facts = [fact for name, fact in await house.published(accepted.people[0]) if name == "case.transferred"]
+        facts = [
+            fact
+            for name, fact in await house.published(accepted.people[0])
+            if name == "case.transferred"
+        ]
         (fact,) = facts
-        assert (fact["previous_implementer"], fact["implementer"], fact["keeps_part"]) == ("iom-iraq", OTHER, False)
+        assert (fact["previous_implementer"], fact["implementer"], fact["keeps_part"]) == (
+            "iom-iraq",
+            OTHER,
+            False,
+        )
 
     async def test_it_is_declined_or_withdrawn(self, house: House) -> None:
         accepted = await house.arrived()
         path = f"/cases/{accepted.case_id}/transfer"
         await house.post(path, {"to": OTHER, "reason": "no_capacity"})
         etag = await house.etag(path, OTHER)
-        no = await house.post(f"{path}/decline", {"comment": "No office there"}, who=OTHER, etag=etag)
+        no = await house.post(
+            f"{path}/decline", {"comment": "No office there"}, who=OTHER, etag=etag
+        )
         assert (no.status_code, no.json()["state"]) == (200, "declined")
         assert (await house.get(path, OTHER)).status_code == 404
         again = await house.post(path, {"to": OTHER, "reason": "no_capacity"})
@@ -195,7 +237,9 @@ class TestTransfer:
 
     async def test_only_to_who_implements_the_programme_there(self, house: House) -> None:
         accepted = await house.arrived(alone())
-        answer = await house.post(f"/cases/{accepted.case_id}/transfer", {"to": "other-ngo", "reason": "other"})
+        answer = await house.post(
+            f"/cases/{accepted.case_id}/transfer", {"to": "other-ngo", "reason": "other"}
+        )
         assert answer.status_code == 422
         assert answer.json()["errors"][0]["code"] == "implementer_outside_programme"
 
@@ -208,7 +252,11 @@ class TestHousehold:
     async def test_a_couple_separates(self, house: House) -> None:
         body = referral()
         body["people"].append(
-            {**body["people"][1], "role": "spouse", "birth": {"date": "1990-02-03", "precision": "day"}}
+            {
+                **body["people"][1],
+                "role": "spouse",
+                "birth": {"date": "1990-02-03", "precision": "day"},
+            }
         )
         accepted = await house.arrived(body)
         principal, child, spouse = accepted.people
@@ -219,16 +267,25 @@ class TestHousehold:
         answer = await house.post(f"{path}/split", split, etag=etag)
         assert answer.status_code == 200, answer.text
         other = answer.json()
-        assert {m["returnee_id"]: m["member"] for m in other["members"]} == {spouse: "principal", child: "child"}
+        assert {m["returnee_id"]: m["member"] for m in other["members"]} == {
+            spouse: "principal",
+            child: "child",
+        }
         theirs = (await house.get(f"/returnees/{spouse}")).json()["case_ids"][-1]
         assert theirs != accepted.case_id
         case = (await house.get(f"/cases/{theirs}")).json()
-        assert (case["state"], case["split_from"], case["arrived_on"]) == ("arrived", accepted.case_id, "2026-03-15")
+        assert (case["state"], case["split_from"], case["arrived_on"]) == (
+            "arrived",
+            accepted.case_id,
+            "2026-03-15",
+        )
         assert {m["returnee_id"] for m in case["members"]} == {spouse, child}
         mine = (await house.get(f"/cases/{accepted.case_id}")).json()
         assert [m["returnee_id"] for m in mine["members"]] == [principal]
         after = await deadlines(house, theirs)
-        assert {k: d["due_at"] for k, d in after.items()} == {k: d["due_at"] for k, d in before.items()}
+        assert {k: d["due_at"] for k, d in after.items()} == {
+            k: d["due_at"] for k, d in before.items()
+        }
         facts = await house.types(child)
         assert [name for name in facts if name.startswith(("case.", "household."))][-4:] == [
             "household.changed",
@@ -237,7 +294,11 @@ class TestHousehold:
             "household.changed",
         ]
         await house.tell(received(accepted, child, date(2026, 3, 16)))
-        moved_child = [m for m in (await house.get(f"/cases/{theirs}")).json()["members"] if m["returnee_id"] == child]
+        moved_child = [
+            m
+            for m in (await house.get(f"/cases/{theirs}")).json()["members"]
+            if m["returnee_id"] == child
+        ]
         assert moved_child[0]["arrived_on"] == "2026-03-16"
         became = (await house.get(f"/referrals/{accepted.id}")).json()["people"]
         assert [each["case_id"] for each in became] == [accepted.case_id, theirs, theirs]
@@ -275,9 +336,16 @@ class TestHousehold:
 
     @pytest.mark.parametrize(
         ("years", "days", "precision", "grown"),
-        [(18, 0, "day", True), (18, -1, "day", False), (18, 0, "year", False), (20, 0, "year", True)],
+        [
+            (18, 0, "day", True),
+            (18, -1, "day", False),
+            (18, 0, "year", False),
+            (20, 0, "year", True),
+        ],
     )
-    async def test_a_child_comes_of_age(self, house: House, years: int, days: int, precision: str, grown: bool) -> None:
+    async def test_a_child_comes_of_age(
+        self, house: House, years: int, days: int, precision: str, grown: bool
+    ) -> None:
         accepted = await house.arrived()
         child = accepted.people[1]
         async with house.homeward.database.transaction() as session:
@@ -311,25 +379,40 @@ class TestDeadlineDecisions:
         etag = await house.etag(path)
         given_away = await house.post(f"{path}/extend", body, person="anna", etag=etag)
         assert (given_away.status_code, given_away.json()["type"]) == (403, "/problems/four-eyes")
-        assert (await house.post(f"{path}/extend", body, person="bert", etag='"1"')).status_code == 412
+        assert (
+            await house.post(f"{path}/extend", body, person="bert", etag='"1"')
+        ).status_code == 412
         early = body | {"until": "2020-01-01"}
-        assert (await house.post(f"{path}/extend", early, person="bert", etag=etag)).status_code == 422
+        assert (
+            await house.post(f"{path}/extend", early, person="bert", etag=etag)
+        ).status_code == 422
         answer = await house.post(f"{path}/extend", body, person="bert", etag=etag)
         assert answer.status_code == 200, answer.text
-        assert (answer.json()["shifted_days"], answer.json()["decision_reason"]) == (30, "vulnerability")
-        assert (await house.jobs_due())[due["id"]] == datetime.fromisoformat(answer.json()["due_at"])
+        assert (answer.json()["shifted_days"], answer.json()["decision_reason"]) == (
+            30,
+            "vulnerability",
+        )
+        assert (await house.jobs_due())[due["id"]] == datetime.fromisoformat(
+            answer.json()["due_at"]
+        )
         name, fact = (await house.published(accepted.people[0]))[-1]
         assert name == "deadline.extended"
-        assert datetime.fromisoformat(fact["previous_due_at"]) == datetime.fromisoformat(due["due_at"])
+        assert datetime.fromisoformat(fact["previous_due_at"]) == datetime.fromisoformat(
+            due["due_at"]
+        )
         assert answer.json()["decision_reason"] == "vulnerability"
         for seen in (await house.get(path, "fedasil"), await house.get("/deadlines", "fedasil")):
             assert seen.status_code == 200
             assert "vulnerability" not in seen.text
-        waived = await house.post(f"{path}/waive", {"reason": "other"}, person="bert", etag=answer.headers["etag"])
+        waived = await house.post(
+            f"{path}/waive", {"reason": "other"}, person="bert", etag=answer.headers["etag"]
+        )
         assert waived.json()["state"] == "waived"
         assert due["id"] not in await house.jobs_due()
         assert (
-            await house.post(f"{path}/waive", {"reason": "other"}, person="bert", etag=waived.headers["etag"])
+            await house.post(
+                f"{path}/waive", {"reason": "other"}, person="bert", etag=waived.headers["etag"]
+            )
         ).status_code == 409
 
     async def test_a_missed_one_runs_again(self, house: House) -> None:
@@ -341,14 +424,18 @@ class TestDeadlineDecisions:
         path = f"/deadlines/{due['id']}"
         body = {"until": until, "reason": "hospital"}
         alone_with_it = await house.post(f"{path}/extend", body, etag=await house.etag(path))
-        assert alone_with_it.status_code == 409  # nobody is in charge whom another person would be beside
+        assert (
+            alone_with_it.status_code == 409
+        )  # nobody is in charge whom another person would be beside
         await house.post(f"/cases/{accepted.case_id}/assign", {"focal_point": "bert"})
         answer = await house.post(f"{path}/extend", body, etag=await house.etag(path))
         assert answer.json()["state"] == "open"
 
     async def test_a_calendar_file_names_nobody(self, house: House) -> None:
         accepted = await house.arrived(alone())
-        await house.post(f"/cases/{accepted.case_id}/assign", {"focal_point": "zoe", "office": "erbil"})
+        await house.post(
+            f"/cases/{accepted.case_id}/assign", {"focal_point": "zoe", "office": "erbil"}
+        )
         answer = await house.get("/deadlines.ics", assignee="zoe")
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/calendar")
@@ -368,7 +455,9 @@ class TestLines:
         await move(house, accepted, first["id"], LineStatus.GRANTED)
         assert (await house.get(f"/cases/{accepted.case_id}")).json()["state"] == "in_delivery"
         await move(house, accepted, first["id"], LineStatus.DELIVERED)
-        await move(house, accepted, first["id"], LineStatus.REQUESTED)  # an older fact of another service
+        await move(
+            house, accepted, first["id"], LineStatus.REQUESTED
+        )  # an older fact of another service
         assert (await house.get(f"/cases/{accepted.case_id}")).json()["state"] == "monitoring"
         shown = (await house.get(plan_path(accepted))).json()["lines"]
         assert [each["status"] for each in shown] == ["delivered"]
@@ -390,16 +479,22 @@ class TestLines:
             [line(accepted.people[0], "10.00", id=first["id"])],
             [line(accepted.people[0], id=first["id"], kind="education")],
         ):
-            answer = await house.call("PUT", plan_path(accepted), {"lines": lines}, etag=draft.headers["etag"])
+            answer = await house.call(
+                "PUT", plan_path(accepted), {"lines": lines}, etag=draft.headers["etag"]
+            )
             assert answer.status_code == 422, answer.text
             assert {error["code"] for error in answer.json()["errors"]} == {"line_granted"}
         raised = [line(accepted.people[0], "1600.00", id=first["id"])]
-        answer = await house.call("PUT", plan_path(accepted), {"lines": raised}, etag=draft.headers["etag"])
+        answer = await house.call(
+            "PUT", plan_path(accepted), {"lines": raised}, etag=draft.headers["etag"]
+        )
         assert answer.status_code == 200, answer.text
 
     async def test_feasibility_is_kept_by_criterion(self, house: House) -> None:
         accepted = await house.arrived(alone())
-        grid = [{"criterion": "market", "rating": "doubtful", "comment": "Two barbers in the street"}]
+        grid = [
+            {"criterion": "market", "rating": "doubtful", "comment": "Two barbers in the street"}
+        ]
         body = {"lines": [line(accepted.people[0], feasibility=grid)]}
         answer = await house.call("PUT", plan_path(accepted), body, new=True)
         assert answer.json()["lines"][0]["feasibility"] == grid
@@ -413,7 +508,9 @@ async def move(house: House, accepted: Accepted, line_id: str, status: LineStatu
         await move_line(session, UUID(line_id), UUID(accepted.people[0]), status, datetime.now(UTC))
 
 
-CASE_ACTIONS = sorted({action for allowed in rules.TRANSITIONS.values() for action in allowed} | {"reopen", "resume"})
+CASE_ACTIONS = sorted(
+    {action for allowed in rules.TRANSITIONS.values() for action in allowed} | {"reopen", "resume"}
+)
 
 
 @given(st.lists(st.sampled_from(CASE_ACTIONS), max_size=25))
@@ -459,7 +556,9 @@ def test_an_offer_is_answered_once(actions: list[str]) -> None:
 
 
 @given(st.lists(st.sampled_from(LineStatus), max_size=12))
-def test_a_delivered_line_stays_delivered_in_whatever_order_facts_come(facts: list[LineStatus]) -> None:
+def test_a_delivered_line_stays_delivered_in_whatever_order_facts_come(
+    facts: list[LineStatus],
+) -> None:
     status = LineStatus.PLANNED
     for fact in facts:
         status = moved(status, fact)

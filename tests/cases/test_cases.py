@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chassis.access import Role, grant
 from chassis.errors import Problem
 from contracts import reception
 from contracts.codes import ArrivalState, CaseState, NeedsPriority
-from services.cases.cases import rules
+from participation.access import Role, grant
+from services.cases.casework.cases import rules
 from services.cases.handlers import UnknownArrival
 from tests.cases.house import Accepted, House, alone, arrival, received
 from tests.cases.test_plans import approved
@@ -49,7 +49,8 @@ class TestArrival:
         accepted = await house.arrived(alone())
         due = await deadlines(house, accepted)
         assert set(due) == {"post_arrival", "first_contact", "plan", "post_return"}
-        # 15 March 2026 is a Sunday; fourteen working days of a week without Friday and Saturday later is 2 April.
+        # 15 March 2026 is a Sunday; fourteen working days of a week without Friday and Saturday
+        # later is 2 April.
         assert due["post_arrival"]["due_at"] == "2026-04-02T20:59:59Z"
         assert due["plan"]["due_at"] == "2026-04-15T20:59:59Z"
         assert due["post_return"]["due_at"] == "2027-03-15T20:59:59Z"
@@ -63,7 +64,9 @@ class TestArrival:
         waiting = await house.jobs_due()
         assert waiting[due["plan"]["id"]] == datetime.fromisoformat(due["plan"]["due_at"])
 
-    async def test_what_is_told_of_a_deadline_has_the_offset_of_the_country(self, house: House) -> None:
+    async def test_what_is_told_of_a_deadline_has_the_offset_of_the_country(
+        self, house: House
+    ) -> None:
         accepted = await house.arrived(alone())
         await house.pass_deadline(accepted.case_id, "plan")
         told = {
@@ -78,13 +81,19 @@ class TestArrival:
         accepted = await house.arrived(alone())
         person = accepted.people[0]
         fact = reception.ArrivalConfirmed(
-            **arrival(accepted, person), arrived_on=date(2026, 3, 10), method=reception.ConfirmationMethod.OFFICE_VISIT
+            **arrival(accepted, person),
+            arrived_on=date(2026, 3, 10),
+            method=reception.ConfirmationMethod.OFFICE_VISIT,
         )
         await house.tell(fact)
         due = await deadlines(house, accepted)
         assert due["plan"]["due_at"] == "2026-04-10T20:59:59Z"
         assert (await house.get(f"/cases/{accepted.case_id}")).json()["arrived_on"] == "2026-03-10"
-        set_again = [p for name, p in await house.published(person) if name == "deadline.set" and p["kind"] == "plan"]
+        set_again = [
+            p
+            for name, p in await house.published(person)
+            if name == "deadline.set" and p["kind"] == "plan"
+        ]
         assert [p["due_at"][:10] for p in set_again] == ["2026-04-15", "2026-04-10"]
         await house.tell(fact)
         assert len([1 for name in await house.types(person) if name == "deadline.set"]) == 8
@@ -94,11 +103,15 @@ class TestArrival:
         person = accepted.people[0]
         await house.tell(
             reception.ArrivalReopened(
-                **arrival(accepted, person), previous_state=ArrivalState.MET, state=ArrivalState.EXPECTED
+                **arrival(accepted, person),
+                previous_state=ArrivalState.MET,
+                state=ArrivalState.EXPECTED,
             )
         )
         assert await state(house, accepted) == "pre_departure"
-        assert {item["state"] for item in (await deadlines(house, accepted)).values()} == {"cancelled"}
+        assert {item["state"] for item in (await deadlines(house, accepted)).values()} == {
+            "cancelled"
+        }
         await house.tell(received(accepted, person))
         assert await state(house, accepted) == "arrived"
         assert {item["state"] for item in (await deadlines(house, accepted)).values()} == {"open"}
@@ -111,7 +124,9 @@ class TestArrival:
             (reception.ArrivalDeclined, "declined"),
         ],
     )
-    async def test_who_does_not_arrive_is_noted(self, house: House, fact: Any, expected: str) -> None:
+    async def test_who_does_not_arrive_is_noted(
+        self, house: House, fact: Any, expected: str
+    ) -> None:
         accepted = await house.accepted(alone())
         await house.tell(fact(**arrival(accepted, accepted.people[0])))
         document = (await house.get(f"/cases/{accepted.case_id}")).json()
@@ -130,14 +145,20 @@ class TestArrival:
         member = (await house.get(f"/cases/{accepted.case_id}")).json()["members"][0]
         assert (member["arrival_state"], member["arrived_on"]) == ("completed", "2026-03-15")
 
-    async def test_needs_found_at_the_desk_raise_the_urgency_and_never_lower_it(self, house: House) -> None:
+    async def test_needs_found_at_the_desk_raise_the_urgency_and_never_lower_it(
+        self, house: House
+    ) -> None:
         accepted = await house.arrived(alone())
         ids = arrival(accepted, accepted.people[0])
         for said, expected in (("urgent", "urgent"), ("routine", "urgent")):
             await house.tell(reception.ArrivalProfiled(**ids, needs_priority=NeedsPriority(said)))
-            assert (await house.get(f"/cases/{accepted.case_id}")).json()["needs_priority"] == expected
+            assert (await house.get(f"/cases/{accepted.case_id}")).json()[
+                "needs_priority"
+            ] == expected
 
-    async def test_an_arrival_after_withdrawal_is_noted_and_moves_nothing(self, house: House) -> None:
+    async def test_an_arrival_after_withdrawal_is_noted_and_moves_nothing(
+        self, house: House
+    ) -> None:
         accepted = await house.accepted(alone())
         await house.post(f"/referrals/{accepted.id}/withdraw", {}, who="fedasil")
         await house.tell(received(accepted, accepted.people[0]))
@@ -165,10 +186,14 @@ class TestWork:
     async def test_it_is_assigned_and_found_by_its_focal_point(self, house: House) -> None:
         accepted = await house.accepted(alone())
         answer = await house.post(
-            f"/cases/{accepted.case_id}/assign", {"focal_point": "u-4711", "office": "erbil"}, person=None
+            f"/cases/{accepted.case_id}/assign",
+            {"focal_point": "u-4711", "office": "erbil"},
+            person=None,
         )
         assert answer.status_code == 200, answer.text
-        listed = await house.get("/cases", focal_point="u-4711", office="erbil", programme="eurp", governorate="IQ-AR")
+        listed = await house.get(
+            "/cases", focal_point="u-4711", office="erbil", programme="eurp", governorate="IQ-AR"
+        )
         assert [item["id"] for item in listed.json()["items"]] == [accepted.case_id]
         name, payload = (await house.published(accepted.people[0]))[-1]
         assert name == "case.assigned"
@@ -177,13 +202,19 @@ class TestWork:
     async def test_a_referrer_sees_it_and_does_not_work_on_it(self, house: House) -> None:
         accepted = await house.accepted(alone())
         assert (await house.get(f"/cases/{accepted.case_id}", "fedasil")).status_code == 200
-        answer = await house.post(f"/cases/{accepted.case_id}/assign", {"focal_point": "x"}, who="fedasil")
+        answer = await house.post(
+            f"/cases/{accepted.case_id}/assign", {"focal_point": "x"}, who="fedasil"
+        )
         assert answer.status_code == 403
         assert (await house.get(f"/cases/{accepted.case_id}", "other-ngo")).status_code == 404
-        strange = await house.post(f"/cases/{accepted.case_id}/assign", {"focal_point": "x"}, who="other-ngo")
+        strange = await house.post(
+            f"/cases/{accepted.case_id}/assign", {"focal_point": "x"}, who="other-ngo"
+        )
         assert strange.status_code == 404
 
-    async def test_who_implemented_another_return_of_theirs_does_not_work_on_it(self, house: House) -> None:
+    async def test_who_implemented_another_return_of_theirs_does_not_work_on_it(
+        self, house: House
+    ) -> None:
         accepted = await house.accepted(alone())
         async with house.homeward.database.transaction() as session:
             await grant(session, [UUID(accepted.people[0])], Role.PARTNER, "earlier-ngo")
@@ -203,18 +234,36 @@ class TestWork:
         assert (
             await house.post(f"{path}/close", {"reason": "lost_contact"}, etag=etag, person=None)
         ).status_code == 403
-        closed = await house.post(f"{path}/close", {"reason": "lost_contact", "comment": "No answer"}, etag=etag)
-        assert (closed.json()["state"], closed.json()["closure_reason"]) == ("closed", "lost_contact")
+        closed = await house.post(
+            f"{path}/close", {"reason": "lost_contact", "comment": "No answer"}, etag=etag
+        )
+        assert (closed.json()["state"], closed.json()["closure_reason"]) == (
+            "closed",
+            "lost_contact",
+        )
         assert closed.json()["closure_comment"] == "No answer"
-        for theirs in (await house.get(path, "fedasil"), await house.get("/cases", "fedasil", state="closed")):
+        for theirs in (
+            await house.get(path, "fedasil"),
+            await house.get("/cases", "fedasil", state="closed"),
+        ):
             assert theirs.status_code == 200
             assert "No answer" not in theirs.text
         name, payload = (await house.published(accepted.people[0]))[-1]
-        assert (name, payload["reason"], payload["state"]) == ("case.closed", "lost_contact", "closed")
-        assert {item["state"] for item in (await deadlines(house, accepted)).values()} == {"cancelled"}
-        again = await house.post(f"{path}/close", {"reason": "completed"}, etag=closed.headers["etag"])
+        assert (name, payload["reason"], payload["state"]) == (
+            "case.closed",
+            "lost_contact",
+            "closed",
+        )
+        assert {item["state"] for item in (await deadlines(house, accepted)).values()} == {
+            "cancelled"
+        }
+        again = await house.post(
+            f"{path}/close", {"reason": "completed"}, etag=closed.headers["etag"]
+        )
         assert (again.status_code, again.json()["allowed"]) == (409, ["reopen"])
-        opened = await house.post(f"{path}/reopen", {"reason": "in_contact_again"}, etag=closed.headers["etag"])
+        opened = await house.post(
+            f"{path}/reopen", {"reason": "in_contact_again"}, etag=closed.headers["etag"]
+        )
         assert opened.json()["state"] == "arrived"
         assert opened.json()["closure_reason"] is None
         assert {item["state"] for item in (await deadlines(house, accepted)).values()} == {"open"}
@@ -223,10 +272,18 @@ class TestWork:
     async def test_what_is_late_is_listed(self, house: House) -> None:
         today = datetime.now(UTC).date()
         accepted = await house.arrived(alone(), today)
-        await house.post(f"/cases/{accepted.case_id}/assign", {"focal_point": "late-1", "office": "mosul"})
-        assert (await house.get("/cases", overdue="true", focal_point="late-1")).json()["items"] == []
-        await house.pass_deadline(accepted.case_id, "post_arrival")  # a window that closes is nobody's delay
-        assert (await house.get("/cases", overdue="true", focal_point="late-1")).json()["items"] == []
+        await house.post(
+            f"/cases/{accepted.case_id}/assign", {"focal_point": "late-1", "office": "mosul"}
+        )
+        assert (await house.get("/cases", overdue="true", focal_point="late-1")).json()[
+            "items"
+        ] == []
+        await house.pass_deadline(
+            accepted.case_id, "post_arrival"
+        )  # a window that closes is nobody's delay
+        assert (await house.get("/cases", overdue="true", focal_point="late-1")).json()[
+            "items"
+        ] == []
         await house.pass_deadline(accepted.case_id, "plan")
         late = (await house.get("/cases", overdue="true", focal_point="late-1")).json()["items"]
         assert [item["id"] for item in late] == [accepted.case_id]
@@ -236,18 +293,27 @@ class TestWork:
         mine = (await house.get("/deadlines", **missed)).json()["items"]
         assert [(item["kind"], item["assignee"]) for item in mine] == [("plan", "late-1")]
         one = await house.get(f"/deadlines/{mine[0]['id']}")
-        await house.post(f"/cases/{accepted.case_id}/assign", {"focal_point": "late-1", "office": "duhok"})
+        await house.post(
+            f"/cases/{accepted.case_id}/assign", {"focal_point": "late-1", "office": "duhok"}
+        )
         moved = await house.get(f"/deadlines/{mine[0]['id']}")
-        assert (moved.json()["office"], moved.headers["etag"] == one.headers["etag"]) == ("duhok", False)
+        assert (moved.json()["office"], moved.headers["etag"] == one.headers["etag"]) == (
+            "duhok",
+            False,
+        )
         assert (await house.get(f"/deadlines/{mine[0]['id']}", "other-ngo")).status_code == 404
         soon = await house.get(
-            "/deadlines", assignee="late-1", due_before=(datetime.now(UTC) + timedelta(days=60)).isoformat()
+            "/deadlines",
+            assignee="late-1",
+            due_before=(datetime.now(UTC) + timedelta(days=60)).isoformat(),
         )
         assert "post_arrival" in {item["kind"] for item in soon.json()["items"]}
         plan = await approved(house, accepted)
         assert plan.status_code == 200, plan.text
         assert (await house.get(f"/deadlines/{mine[0]['id']}")).json()["state"] == "met"
-        assert (await house.get("/cases", overdue="true", focal_point="late-1")).json()["items"] == []
+        assert (await house.get("/cases", overdue="true", focal_point="late-1")).json()[
+            "items"
+        ] == []
         assert "post_return" not in {item["kind"] for item in soon.json()["items"]}
 
     async def test_an_unknown_filter_never_widens(self, house: House) -> None:

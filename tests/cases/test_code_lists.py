@@ -11,7 +11,9 @@ async def test_anybody_reads_them_and_is_told_that_nothing_changed(house: House)
     labels = {each["code"]: each["labels"] for each in answer.json()["codes"]}
     assert labels["lost_contact"]["en"] == "contact was lost"
     assert {"ar", "ckb", "kmr"} <= labels["lost_contact"].keys()
-    again = await house.http.get("/v1/code-lists/closure-reasons", headers={"If-None-Match": answer.headers["etag"]})
+    again = await house.http.get(
+        "/v1/code-lists/closure-reasons", headers={"If-None-Match": answer.headers["etag"]}
+    )
     assert again.status_code == 304
     assert (await house.http.get("/v1/code-lists/nothing")).status_code == 404
     every = (await house.http.get("/v1/code-lists")).json()["items"]

@@ -1,4 +1,6 @@
-"""How a case follows what grants tells of its plan: in any order, repeated, for the wrong line, in part, undone."""
+"""How a case follows what grants tells of its plan: in any order, repeated, for the wrong line, in
+part, undone.
+"""
 
 from datetime import date
 from typing import Any
@@ -11,10 +13,10 @@ from sqlalchemy import func, select
 
 from chassis.events import EventData
 from contracts import grants
+from services.cases.casework.plans import rules
+from services.cases.casework.plans.schemas import LineStatus
+from services.cases.casework.plans.service import WrongLine
 from services.cases.models import PlanLineStatus
-from services.cases.plans import rules
-from services.cases.plans.schemas import LineStatus
-from services.cases.plans.service import WrongLine
 from tests.cases.house import Accepted, House, alone, referral
 from tests.cases.test_case_life import act, deadlines
 from tests.cases.test_plans import drafted, line, path
@@ -44,7 +46,9 @@ class Granted:
         return event.model_validate(common | values)
 
     def delivered(self, line: int = 0, *, complete: bool = True, **values: Any) -> EventData:
-        return self.fact(grants.GrantDelivered, line, delivered_on=date(2026, 4, 20), complete=complete, **values)
+        return self.fact(
+            grants.GrantDelivered, line, delivered_on=date(2026, 4, 20), complete=complete, **values
+        )
 
     def payment(self, event: type[EventData], payment_id: UUID, **values: Any) -> EventData:
         return self.fact(event, payment_id=payment_id, method="bank", payout=EUROS, **values)
@@ -53,16 +57,24 @@ class Granted:
         """The case's state, and how far each line of its plan has come."""
         plan = (await self.house.get(path(self.accepted))).json()
         case = (await self.house.get(f"/cases/{self.accepted.case_id}")).json()
-        assert all((each["status"] == "delivered") == (each["delivered_at"] is not None) for each in plan["lines"])
+        assert all(
+            (each["status"] == "delivered") == (each["delivered_at"] is not None)
+            for each in plan["lines"]
+        )
         return case["state"], [each["status"] for each in plan["lines"]]
 
     async def visits(self) -> list[dict[str, Any]]:
-        items: list[dict[str, Any]] = (await self.house.get(f"/cases/{self.accepted.case_id}/visits")).json()["items"]
+        items: list[dict[str, Any]] = (
+            await self.house.get(f"/cases/{self.accepted.case_id}/visits")
+        ).json()["items"]
         return items
 
 
 async def in_force(
-    house: House, kinds: tuple[str, ...] = ("business",), accepted: Accepted | None = None, person: int = 0
+    house: House,
+    kinds: tuple[str, ...] = ("business",),
+    accepted: Accepted | None = None,
+    person: int = 0,
 ) -> Granted:
     accepted = accepted or await house.arrived(alone())
     await drafted(house, accepted, *(line(accepted.people[person], kind=kind) for kind in kinds))
@@ -143,15 +155,23 @@ async def test_what_is_granted_after_a_version_was_written_stays_too(house: Hous
     granted = await in_force(house, ("business", "education"))
     amended = await house.post(f"{path(granted.accepted)}/amend", {})
     kept = [{name: each[name] for name in ("id", *line("x"))} for each in amended.json()["lines"]]
-    written = await house.call("PUT", path(granted.accepted), {"lines": kept[:1]}, etag=amended.headers["etag"])
+    written = await house.call(
+        "PUT", path(granted.accepted), {"lines": kept[:1]}, etag=amended.headers["etag"]
+    )
     assert written.status_code == 200, written.text
     sent = await house.post(f"{path(granted.accepted)}/submit", person="anna")
     await house.tell(granted.fact(grants.GrantRequested, 1))
-    refused = await house.post(f"{path(granted.accepted)}/approve", person="bert", etag=sent.headers["etag"])
+    refused = await house.post(
+        f"{path(granted.accepted)}/approve", person="bert", etag=sent.headers["etag"]
+    )
     assert (refused.status_code, str(granted.lines[1]) in refused.text) == (409, True)
     back = {"reason": "other", "comment": "A grant was asked for"}
-    returned = await house.post(f"{path(granted.accepted)}/return", back, person="bert", etag=sent.headers["etag"])
-    whole = await house.call("PUT", path(granted.accepted), {"lines": kept}, etag=returned.headers["etag"])
+    returned = await house.post(
+        f"{path(granted.accepted)}/return", back, person="bert", etag=sent.headers["etag"]
+    )
+    whole = await house.call(
+        "PUT", path(granted.accepted), {"lines": kept}, etag=returned.headers["etag"]
+    )
     assert whole.status_code == 200, whole.text
     granted = await _approved(house, granted.accepted)
     assert (await granted.state())[1] == ["planned", "requested"]
@@ -171,11 +191,18 @@ async def test_a_line_of_nobody_or_of_somebody_else_moves_nothing(house: House) 
         granted.fact(grants.GrantRequested, plan_line_id=uuid4()),
         granted.fact(grants.GrantRequested, plan_line_id=other.lines[0]),
         granted.delivered(plan_line_id=other.lines[0]),
-        granted.payment(grants.PaymentConfirmed, uuid4(), plan_line_id=other.lines[0], confirmed_on=date(2026, 4, 2)),
+        granted.payment(
+            grants.PaymentConfirmed,
+            uuid4(),
+            plan_line_id=other.lines[0],
+            confirmed_on=date(2026, 4, 2),
+        ),
     ):
         with pytest.raises(WrongLine):
             await house.tell(told)
-    await house.tell(granted.fact(grants.GrantRequested, plan_line_id=None), granted.delivered(plan_line_id=None))
+    await house.tell(
+        granted.fact(grants.GrantRequested, plan_line_id=None), granted.delivered(plan_line_id=None)
+    )
     for each in (granted, other):
         assert await each.state() == ("in_delivery", ["planned"])
         assert await each.visits() == []
@@ -210,14 +237,18 @@ async def test_what_is_refused_or_cancelled_may_be_asked_for_again(house: House)
 async def test_a_payment_that_comes_back_needs_no_visit(house: House) -> None:
     granted = await in_force(house)
     payment, again = uuid4(), uuid4()
-    await house.tell(granted.payment(grants.PaymentConfirmed, payment, confirmed_on=date(2026, 5, 1)))
+    await house.tell(
+        granted.payment(grants.PaymentConfirmed, payment, confirmed_on=date(2026, 5, 1))
+    )
     (visit,) = await granted.visits()
     assert visit["state"] == "scheduled"
     reversal = granted.payment(grants.PaymentReversed, payment)
     await house.tell(reversal, reversal)
     (visit,) = await granted.visits()
     assert visit["state"] == "cancelled"
-    assert (await deadlines(house, granted.accepted.case_id))["visit_after_payment"]["state"] == "cancelled"
+    assert (await deadlines(house, granted.accepted.case_id))["visit_after_payment"][
+        "state"
+    ] == "cancelled"
     assert (await granted.state())[1] == ["planned"]
     at = f"/cases/{granted.accepted.case_id}/visits/{visit['id']}"
     body = {"occurred_at": "2026-05-02T10:00:00+03:00", "method": "visit", "outcome": "not_there"}
@@ -280,7 +311,9 @@ async def test_one_record_of_a_line_whoever_delivers_it(house: House) -> None:
 
 
 @given(st.lists(st.sampled_from(sorted(LineStatus)), max_size=12))
-def test_no_sequence_of_facts_leads_outside_the_table_or_back_from_a_delivery(told: list[LineStatus]) -> None:
+def test_no_sequence_of_facts_leads_outside_the_table_or_back_from_a_delivery(
+    told: list[LineStatus],
+) -> None:
     status, delivered = LineStatus.PLANNED, False
     for to in told:
         after = rules.moved(status, to)

@@ -1,4 +1,6 @@
-"""Documents: their content tells their type, only who may opens them, and they are forgotten in time."""
+"""Documents: their content tells their type, only who may opens them, and they are forgotten in
+time.
+"""
 
 import hashlib
 import stat
@@ -55,9 +57,13 @@ async def test_content_decides_not_what_is_said(house: House, content: bytes) ->
     accepted = await house.arrived(alone())
     answer = await house.upload(content, kind="quote", case_id=accepted.case_id)
     assert (answer.status_code, answer.json()["type"]) == (422, "/problems/unknown-content")
-    said_otherwise = await house.upload(JPEG, kind="visit", case_id=accepted.case_id, media_type="image/png")
+    said_otherwise = await house.upload(
+        JPEG, kind="visit", case_id=accepted.case_id, media_type="image/png"
+    )
     assert said_otherwise.json()["media_type"] == "image/jpeg"
-    other = await house.upload(JPEG, kind="visit", case_id=accepted.case_id, media_type="text/plain")
+    other = await house.upload(
+        JPEG, kind="visit", case_id=accepted.case_id, media_type="text/plain"
+    )
     assert other.status_code == 415
 
 
@@ -67,7 +73,9 @@ async def test_who_may_open_what(house: House) -> None:
     passport = (await house.upload(JPEG, kind="identity", returnee_id=person)).json()["id"]
     medical = (await house.upload(PDF, kind="medical", returnee_id=person)).json()["id"]
     invoice = (await house.upload(PDF, kind="invoice", case_id=accepted.case_id)).json()["id"]
-    consent = (await house.upload(PDF, "fedasil", kind="consent", referral_id=accepted.id)).json()["id"]
+    consent = (await house.upload(PDF, "fedasil", kind="consent", referral_id=accepted.id)).json()[
+        "id"
+    ]
 
     async def opened(who: str, scopes: str) -> set[str]:
         found = set()
@@ -82,15 +90,23 @@ async def test_who_may_open_what(house: House) -> None:
     assert await opened("iom-iraq", "documents:read") == {invoice, consent}
     assert await opened("fedasil", everything) == {passport, consent}
     assert await opened("other-ngo", everything) == set()
-    assert (await house.get(f"/documents/{invoice}", "iom-iraq", scopes="cases:read")).status_code == 403
-    assert (await house.upload(PDF, "fedasil", kind="invoice", case_id=accepted.case_id)).status_code == 403
-    assert (await house.upload(PDF, "other-ngo", kind="consent", returnee_id=person)).status_code == 404
+    assert (
+        await house.get(f"/documents/{invoice}", "iom-iraq", scopes="cases:read")
+    ).status_code == 403
+    assert (
+        await house.upload(PDF, "fedasil", kind="invoice", case_id=accepted.case_id)
+    ).status_code == 403
+    assert (
+        await house.upload(PDF, "other-ngo", kind="consent", returnee_id=person)
+    ).status_code == 404
 
 
 async def test_about_exactly_one_thing_and_an_id_of_ones_own(house: House) -> None:
     accepted = await house.arrived(alone())
     assert (await house.upload(PDF, kind="quote")).status_code == 422
-    both = await house.upload(PDF, kind="quote", case_id=accepted.case_id, returnee_id=accepted.people[0])
+    both = await house.upload(
+        PDF, kind="quote", case_id=accepted.case_id, returnee_id=accepted.people[0]
+    )
     assert both.status_code == 422
     own = {"kind": "quote", "case_id": accepted.case_id, "id": uuid4()}
     first, again = await house.upload(PDF, **own), await house.upload(PDF, **own)
@@ -103,11 +119,14 @@ async def test_it_is_forgotten_when_its_time_is_over(house: House) -> None:
     document = (await house.upload(PDF, kind="quote", case_id=accepted.case_id)).json()["id"]
     kept = (await house.upload(PDF, kind="quote", case_id=accepted.case_id)).json()["id"]
     case = f"/cases/{accepted.case_id}"
-    closed = await house.post(f"{case}/close", {"reason": "lost_contact"}, etag=await house.etag(case))
+    closed = await house.post(
+        f"{case}/close", {"reason": "lost_contact"}, etag=await house.etag(case)
+    )
     assert closed.status_code == 200, closed.text
     async with house.homeward.database.transaction() as session:
         await session.execute(
-            text("UPDATE document SET keep_until = DATE '2020-01-01' WHERE id = CAST(:id AS uuid)"), {"id": document}
+            text("UPDATE document SET keep_until = DATE '2020-01-01' WHERE id = CAST(:id AS uuid)"),
+            {"id": document},
         )
     async with house.homeward.database.transaction() as session:
         assert await forget_expired(session) == 1
@@ -124,7 +143,9 @@ async def test_it_is_forgotten_when_its_time_is_over(house: House) -> None:
     assert not (folder / "documents" / document).exists()
 
 
-async def test_what_is_held_or_of_an_open_case_is_kept_though_its_time_is_over(house: House) -> None:
+async def test_what_is_held_or_of_an_open_case_is_kept_though_its_time_is_over(
+    house: House,
+) -> None:
     accepted, other = await house.accepted(), await house.accepted(alone())
     person, child = accepted.people
     abouts = ({"returnee_id": person}, {"case_id": accepted.case_id}, {"referral_id": accepted.id})
@@ -132,7 +153,9 @@ async def test_what_is_held_or_of_an_open_case_is_kept_though_its_time_is_over(h
 
     async def forgotten() -> int:
         async with house.homeward.database.transaction() as session:
-            over = text("UPDATE document SET keep_until = DATE '2020-01-01' WHERE id = ANY(CAST(:ids AS uuid[]))")
+            over = text(
+                "UPDATE document SET keep_until = DATE '2020-01-01' WHERE id = ANY(CAST(:ids AS uuid[]))"
+            )
             await session.execute(over, {"ids": papers})
             return await forget_expired(session)
 
@@ -143,7 +166,9 @@ async def test_what_is_held_or_of_an_open_case_is_kept_though_its_time_is_over(h
 
     assert await forgotten() == 0
     await close(accepted.case_id)
-    held = await house.post(f"/returnees/{child}/legal-holds", {"reason": "litigation", "comment": "a court asked"})
+    held = await house.post(
+        f"/returnees/{child}/legal-holds", {"reason": "litigation", "comment": "a court asked"}
+    )
     at = f"/returnees/{person}"
     merged = await house.post(f"{at}/merge", {"into": other.people[0]}, etag=await house.etag(at))
     assert merged.status_code == 200, merged.text
@@ -164,20 +189,25 @@ class TestScan:
         script.chmod(script.stat().st_mode | stat.S_IEXEC)
         settings: Settings = house.homeward.settings
         return Documents(
-            settings.model_copy(update={"document_scan_command": str(script)}), Keyring.from_settings(settings)
+            settings.model_copy(update={"document_scan_command": str(script)}),
+            Keyring.from_settings(settings),
         )
 
     async def test_clean(self, house: House, tmp_path: Path) -> None:
         assert (await self.documents(house, tmp_path, 0).check(PDF)).scan == "clean"
         assert (tmp_path / "seen").read_bytes() == PDF
 
-    @pytest.mark.parametrize(("ends", "slug"), [(1, "infected-content"), (2, "service-unavailable")])
+    @pytest.mark.parametrize(
+        ("ends", "slug"), [(1, "infected-content"), (2, "service-unavailable")]
+    )
     async def test_refused(self, house: House, tmp_path: Path, ends: int, slug: str) -> None:
         with pytest.raises(Exception, match=slug):
             await self.documents(house, tmp_path, ends).check(PDF)
 
 
-async def test_what_no_row_speaks_of_is_taken_out_of_the_store(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_no_row_speaks_of_is_taken_out_of_the_store(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     accepted = await house.arrived(alone())
     known = (await house.upload(PDF, kind="quote", case_id=accepted.case_id)).json()["id"]
     settings = house.homeward.settings

@@ -1,4 +1,6 @@
-"""Who may be the same person: found on every path, masked from who may not know them, merged and unmerged by people."""
+"""Who may be the same person: found on every path, masked from who may not know them, merged and
+unmerged by people.
+"""
 
 import csv
 import json
@@ -13,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.duplicates import held_out, measure
-from chassis import aliases
-from services.cases.returnees import matching
-from services.cases.returnees.schemas import Person
-from services.cases.returnees.sounds import blocks, similarity
+from participation import aliases
+from services.cases.people.matching import likeness
+from services.cases.people.matching.sounds import blocks, similarity
+from services.cases.people.returnees.schemas import Person
 from tests.cases.house import House, alone
 
 DATA = Path(__file__).parent / "data"
@@ -27,8 +29,19 @@ def somebody(family: str = "", **values: Any) -> dict[str, Any]:
     """A referral of one person whom nobody else resembles, but for what is given."""
     body = alone()
     person = body["people"][0]
-    name = {"script": "Latn", "given": "Ghassan", "father": "Luay", "grandfather": "", "family": family}
-    person |= {"names": [name], "documents": [], "contacts": [], "birth": {"date": "1983-04-17", "precision": "day"}}
+    name = {
+        "script": "Latn",
+        "given": "Ghassan",
+        "father": "Luay",
+        "grandfather": "",
+        "family": family,
+    }
+    person |= {
+        "names": [name],
+        "documents": [],
+        "contacts": [],
+        "birth": {"date": "1983-04-17", "precision": "day"},
+    }
     person |= values
     return body
 
@@ -58,15 +71,21 @@ class TestSounds:
         ],
     )
     def test_spellings_of_a_name_agree(self, one: str, other: str) -> None:
-        assert similarity(one, other) >= matching.PERHAPS
+        assert similarity(one, other) >= likeness.PERHAPS
         assert blocks(one) & blocks(other)
 
     @pytest.mark.parametrize(
         ("one", "other"),
-        [("Hassan", "Hussein"), ("حسن", "حسين"), ("Omar", "Amir"), ("عمر", "عامر"), ("Karim", "Jamal")],
+        [
+            ("Hassan", "Hussein"),
+            ("حسن", "حسين"),
+            ("Omar", "Amir"),
+            ("عمر", "عامر"),
+            ("Karim", "Jamal"),
+        ],
     )
     def test_names_that_differ_do_not(self, one: str, other: str) -> None:
-        assert similarity(one, other) < matching.ALIKE
+        assert similarity(one, other) < likeness.ALIKE
 
     @given(st.text(max_size=40), st.text(max_size=40))
     def test_it_is_total_and_symmetric(self, one: str, other: str) -> None:
@@ -88,7 +107,9 @@ class TestFigures:
         assert figures.precision >= 0.90
 
     def test_the_examples_are_those_that_were_judged(self) -> None:
-        known = {json.loads(line)["external_reference"] for line in EXAMPLES.read_text().splitlines()}
+        known = {
+            json.loads(line)["external_reference"] for line in EXAMPLES.read_text().splitlines()
+        }
         with (DATA / "duplicates_truth.csv").open(newline="") as file:
             assert {row["reference_a"] for row in csv.DictReader(file)} <= known
 
@@ -99,11 +120,13 @@ class TestFigures:
             for person in json.loads(line)["people"]
         ]
         for one, other in combinations(people, 2):
-            assert matching.compare(one, other).score == matching.compare(other, one).score
+            assert likeness.compare(one, other).score == likeness.compare(other, one).score
 
 
 class TestCandidates:
-    async def test_a_referral_shows_who_its_person_may_be_before_it_is_accepted(self, house: House) -> None:
+    async def test_a_referral_shows_who_its_person_may_be_before_it_is_accepted(
+        self, house: House
+    ) -> None:
         family = unlike()
         known = (await house.accepted(somebody(family))).people[0]
         again = await house.submit(somebody(family))
@@ -112,7 +135,9 @@ class TestCandidates:
         best = answer.json()["items"][0]["candidates"][0]
         assert best["returnee_id"] == known
         assert best["likely"]
-        assert {"given_name_alike", "same_birth_date"} <= {each["reason"] for each in best["evidence"]}
+        assert {"given_name_alike", "same_birth_date"} <= {
+            each["reason"] for each in best["evidence"]
+        }
         body = {"people": [{"index": 0, "returnee_id": known}]}
         closed = await house.accept(again["id"], body)
         assert closed.status_code == 422  # a person decides, and the earlier case is still open
@@ -145,7 +170,9 @@ class TestCandidates:
         early = f"/referrals/{mine['id']}/duplicates/{masked['id']}/request-access"
         asked = await house.post(early, {"reason": "same_person"}, who="dtv")
         assert asked.status_code == 202, asked.text
-        assert (await house.post(early, {"reason": "same_person"})).status_code == 409  # who knows of them anyway
+        assert (
+            await house.post(early, {"reason": "same_person"})
+        ).status_code == 409  # who knows of them anyway
         accepted = (await house.accept(mine["id"])).json()["people"][0]["returnee_id"]
         found = (await house.get(f"/returnees/{accepted}/duplicates", "dtv")).json()["items"][0]
         path = f"/returnees/{accepted}/duplicates/{found['id']}/request-access"
@@ -182,7 +209,10 @@ async def unmerge(house: House, one: str) -> Any:
 
 class TestMerge:
     async def test_both_are_found_under_one_id_and_back(self, house: House) -> None:
-        one, other = await house.accepted(somebody(unlike())), await house.accepted(somebody(unlike()))
+        one, other = (
+            await house.accepted(somebody(unlike())),
+            await house.accepted(somebody(unlike())),
+        )
         a, b = one.people[0], other.people[0]
         before = {key: (await house.get(f"/returnees/{key}")).json() for key in (a, b)}
         merged = await merge(house, a, b)
@@ -210,7 +240,10 @@ class TestMerge:
         assert await house.audited("merge", a) == await house.audited("unmerge", a) == 1
 
     async def test_a_case_under_either_id_is_the_one_open_case(self, house: House) -> None:
-        one, other = await house.accepted(somebody(unlike())), await house.accepted(somebody(unlike()))
+        one, other = (
+            await house.accepted(somebody(unlike())),
+            await house.accepted(somebody(unlike())),
+        )
         assert (await merge(house, one.people[0], other.people[0])).status_code == 200
         at = f"/cases/{other.case_id}"
         await house.post(f"{at}/close", {"reason": "lost_contact"}, etag=await house.etag(at))
@@ -257,8 +290,13 @@ class TestMerge:
         assert (await merge(house, a, a, who="fedasil")).status_code == 403
 
     @settings(max_examples=40, deadline=None)
-    @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), max_size=12), st.randoms(use_true_random=False))
-    async def test_undone_in_any_order_nothing_is_left(self, house: House, steps: Any, random: Any) -> None:
+    @given(
+        st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), max_size=12),
+        st.randoms(use_true_random=False),
+    )
+    async def test_undone_in_any_order_nothing_is_left(
+        self, house: House, steps: Any, random: Any
+    ) -> None:
         people = [uuid4() for _ in range(5)]
         model: dict[UUID, UUID] = {}
 
@@ -272,7 +310,9 @@ class TestMerge:
                     continue
                 await aliases.merge(session, a, b)
                 model[a] = b
-                assert await aliases.resolve_all(session, people) == {each: root(each) for each in people}
+                assert await aliases.resolve_all(session, people) == {
+                    each: root(each) for each in people
+                }
                 same = await aliases.same_person(session, a)
                 assert same == sorted(each for each in people if root(each) == root(a))
             undone = list(model)

@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.codes import DeadlineKind, NeedsPriority
-from services.cases.contact.schemas import Outcome
-from services.cases.screening.rules import priority, readers_of
-from services.cases.service_referrals import rules as service_rules
-from services.cases.service_referrals.schemas import ServiceKind, ServiceReferralState
-from services.cases.surveys.instruments import UNANSWERED, instruments
-from services.cases.surveys.rules import Scores, change, score
-from services.cases.visits import rules as visit_rules
-from services.cases.visits.schemas import VisitState
-from services.cases.visits.service import schedule_after
+from services.cases.casework.screening.rules import priority, readers_of
+from services.cases.follow_up.contact.schemas import Outcome
+from services.cases.follow_up.service_referrals import rules as service_rules
+from services.cases.follow_up.service_referrals.schemas import ServiceKind, ServiceReferralState
+from services.cases.follow_up.surveys.instruments import UNANSWERED, instruments
+from services.cases.follow_up.surveys.rules import Scores, change, score
+from services.cases.follow_up.visits import rules as visit_rules
+from services.cases.follow_up.visits.schemas import VisitState
+from services.cases.follow_up.visits.service import schedule_after
 from tests.cases.house import Accepted, House, alone, stepped
 from tests.cases.test_case_life import deadlines
 from tests.cases.test_plans import approved
@@ -25,7 +25,9 @@ NOW = "2026-04-02T10:00:00+03:00"
 WITHOUT = "cases:read cases:write follow-up:read"
 
 
-def screening(accepted: Accepted, *vulnerabilities: dict[str, Any], **values: Any) -> dict[str, Any]:
+def screening(
+    accepted: Accepted, *vulnerabilities: dict[str, Any], **values: Any
+) -> dict[str, Any]:
     return {
         "returnee_id": accepted.people[0],
         "phase": "post_arrival",
@@ -36,7 +38,12 @@ def screening(accepted: Accepted, *vulnerabilities: dict[str, Any], **values: An
 
 
 def flag(kind: str, status: str = "suspected", **values: Any) -> dict[str, Any]:
-    return {"kind": kind, "status": status, "source": "assessment", "reason": "Told at the first meeting"} | values
+    return {
+        "kind": kind,
+        "status": status,
+        "source": "assessment",
+        "reason": "Told at the first meeting",
+    } | values
 
 
 class TestScreening:
@@ -50,7 +57,9 @@ class TestScreening:
         assert name == "screening.recorded"
         assert fact["needs_priority"] == "raised"
         assert "medical" not in str(await house.published(accepted.people[0]))
-        lower = await house.post(path, screening(accepted, needs_priority="routine", screened_on="2026-03-25"))
+        lower = await house.post(
+            path, screening(accepted, needs_priority="routine", screened_on="2026-03-25")
+        )
         assert lower.status_code == 201
         assert (await house.get(f"/cases/{accepted.case_id}")).json()["needs_priority"] == "routine"
 
@@ -68,7 +77,11 @@ class TestScreening:
     async def test_each_flag_has_its_readers(self, house: House) -> None:
         accepted = await house.arrived(alone())
         path = f"/cases/{accepted.case_id}/screening"
-        sent = [flag("victim_of_trafficking"), flag("elderly"), flag("disability", readers=["frontex"])]
+        sent = [
+            flag("victim_of_trafficking"),
+            flag("elderly"),
+            flag("disability", readers=["frontex"]),
+        ]
         await house.post(path, screening(accepted, *sent))
 
         async def read_by(who: str, **options: Any) -> Any:
@@ -91,13 +104,18 @@ class TestScreening:
         other = await house.post(path, screening(accepted, returnee_id=str(uuid4())))
         assert other.json()["errors"][0]["code"] == "not_in_case"
         headers = house.headers("iom-iraq", "anna", WITHOUT) | {"Idempotency-Key": next(house.keys)}
-        refused = await house.http.post(f"/v1{path}", json=screening(accepted, flag("elderly")), headers=headers)
+        refused = await house.http.post(
+            f"/v1{path}", json=screening(accepted, flag("elderly")), headers=headers
+        )
         assert refused.status_code == 403
 
     def test_urgency_is_the_highest_and_falls_only_when_everybody_was_seen(self) -> None:
         one, other = uuid4(), uuid4()
         assert priority("urgent", {one: "routine"}, [one, other]) is NeedsPriority.URGENT
-        assert priority("urgent", {one: "routine", other: "raised"}, [one, other]) is NeedsPriority.RAISED
+        assert (
+            priority("urgent", {one: "routine", other: "raised"}, [one, other])
+            is NeedsPriority.RAISED
+        )
         assert readers_of("victim_of_trafficking", [], "iom-iraq") == ["iom-iraq"]
         assert readers_of("elderly", None, "iom-iraq") == []
 
@@ -106,18 +124,29 @@ class TestContact:
     async def test_somebody_reached_is_the_first_contact(self, house: House) -> None:
         accepted = await house.arrived(alone())
         path = f"/cases/{accepted.case_id}/contact-attempts"
-        body = {"returnee_id": accepted.people[0], "method": "phone", "outcome": "no_answer", "occurred_at": NOW}
+        body = {
+            "returnee_id": accepted.people[0],
+            "method": "phone",
+            "outcome": "no_answer",
+            "occurred_at": NOW,
+        }
         assert (await house.post(path, body)).status_code == 201
         assert (await deadlines(house, accepted.case_id))["first_contact"]["state"] == "open"
         again = await house.post(path, body | {"outcome": "reached"})
         assert again.status_code == 201, again.text
         assert (await deadlines(house, accepted.case_id))["first_contact"]["state"] == "met"
-        facts = [fact for name, fact in await house.published(accepted.people[0]) if name == "contact.attempted"]
+        facts = [
+            fact
+            for name, fact in await house.published(accepted.people[0])
+            if name == "contact.attempted"
+        ]
         assert [fact["reached"] for fact in facts] == [False, True]
         listed = (await house.get(path)).json()["items"]
         assert [each["outcome"] for each in listed] == ["no_answer", "reached"]
 
-    async def test_a_session_taken_down_offline_is_one_however_often_it_is_sent(self, house: House) -> None:
+    async def test_a_session_taken_down_offline_is_one_however_often_it_is_sent(
+        self, house: House
+    ) -> None:
         accepted = await house.arrived()
         path = f"/cases/{accepted.case_id}/sessions"
         body = {
@@ -159,7 +188,11 @@ class TestVisits:
             str(line_id),
         )
         due = (await deadlines(house, accepted.case_id))["visit_after_payment"]
-        assert (due["visit_id"], due["rule"]["length"], due["rule"]["unit"]) == (visit["id"], 3, "months")
+        assert (due["visit_id"], due["rule"]["length"], due["rule"]["unit"]) == (
+            visit["id"],
+            3,
+            "months",
+        )
         assert (await house.types(accepted.people[0])).count("visit.scheduled") == 1
         late = (await house.get(f"/cases/{accepted.case_id}/visits", overdue=True)).json()["items"]
         assert [each["id"] for each in late] == [visit["id"]]
@@ -168,23 +201,38 @@ class TestVisits:
         accepted = await house.arrived(alone())
         path = f"/cases/{accepted.case_id}/visits"
         today = datetime.now(UTC).date() + timedelta(days=1)
-        agreed = await house.post(path, {"returnee_id": accepted.people[0], "due_on": today.isoformat()})
+        agreed = await house.post(
+            path, {"returnee_id": accepted.people[0], "due_on": today.isoformat()}
+        )
         assert agreed.status_code == 201, agreed.text
         at = f"{path}/{agreed.json()['id']}"
         vain = {"occurred_at": NOW, "method": "visit", "outcome": "not_there"}
         for number in (1, 2):
             answer = await house.post(f"{at}/record", vain, etag=await house.etag(at))
             assert (answer.json()["state"], len(answer.json()["attempts"])) == ("scheduled", number)
-        found = {"received": "yes", "in_use": "partly", "livelihood": "covers_part", "satisfaction": 4}
-        nothing = await house.post(f"{at}/record", vain | {"outcome": "reached"}, etag=await house.etag(at))
+        found = {
+            "received": "yes",
+            "in_use": "partly",
+            "livelihood": "covers_part",
+            "satisfaction": 4,
+        }
+        nothing = await house.post(
+            f"{at}/record", vain | {"outcome": "reached"}, etag=await house.etag(at)
+        )
         assert nothing.json()["errors"][0]["code"] == "finding"
         body = vain | {"outcome": "reached", "method": "phone", "finding": found}
         answer = await house.post(f"{at}/record", body, etag=await house.etag(at))
         assert answer.status_code == 200, answer.text
         assert (answer.json()["state"], answer.json()["finding"]["satisfaction"]) == ("recorded", 4)
-        assert (await house.post(f"{at}/record", body, etag=await house.etag(at))).status_code == 409
+        assert (
+            await house.post(f"{at}/record", body, etag=await house.etag(at))
+        ).status_code == 409
         assert (await deadlines(house, accepted.case_id))["visit"]["state"] == "met"
-        facts = [fact for name, fact in await house.published(accepted.people[0]) if name == "visit.recorded"]
+        facts = [
+            fact
+            for name, fact in await house.published(accepted.people[0])
+            if name == "visit.recorded"
+        ]
         assert [fact["reached"] for fact in facts] == [False, False, True]
         assert (await house.get(at, "fedasil")).status_code == 403
 
@@ -227,11 +275,17 @@ class TestServiceReferrals:
         assert taken.json()["state"] == "accepted"
         stale = await house.post(f"{path}/receive", {}, etag=sent.headers["etag"])
         assert stale.status_code == 412
-        missed = await house.post(f"{path}/not-received", {"reason": "too_far"}, etag=taken.headers["etag"])
+        missed = await house.post(
+            f"{path}/not-received", {"reason": "too_far"}, etag=taken.headers["etag"]
+        )
         assert (missed.json()["state"], missed.json()["reason"]) == ("not_received", "too_far")
         over = await house.post(f"{path}/receive", {}, etag=missed.headers["etag"])
         assert (over.status_code, over.json()["allowed"]) == (409, [])
-        facts = [(n, f) for n, f in await house.published(accepted.people[0]) if n.startswith("service_referral")]
+        facts = [
+            (n, f)
+            for n, f in await house.published(accepted.people[0])
+            if n.startswith("service_referral")
+        ]
         assert [name for name, _ in facts] == [
             "service_referral.sent",
             "service_referral.accepted",
@@ -241,7 +295,9 @@ class TestServiceReferrals:
         assert "hospital" not in str(facts).lower()
         assert (await house.get(path, "fedasil")).status_code == 404
         assert (await house.get("/service-referrals", "fedasil")).json()["items"] == []
-        mine = (await house.get("/service-referrals", case_id=accepted.case_id, state="not_received")).json()["items"]
+        mine = (
+            await house.get("/service-referrals", case_id=accepted.case_id, state="not_received")
+        ).json()["items"]
         assert [each["id"] for each in mine] == [sent.json()["id"]]
 
     async def test_a_document_that_nobody_uploaded_is_refused(self, house: House) -> None:
@@ -271,8 +327,13 @@ class TestServiceReferrals:
 
 BEST = {
     question.id: max(
-        (answer for answer, worth in instruments()["reintegration", 1].scales[question.scale].items()),
-        key=lambda answer, scale=question.scale: instruments()["reintegration", 1].scales[scale][answer] or 0,
+        (
+            answer
+            for answer, worth in instruments()["reintegration", 1].scales[question.scale].items()
+        ),
+        key=lambda answer, scale=question.scale: (
+            instruments()["reintegration", 1].scales[scale][answer] or 0
+        ),
     )
     for question in instruments()["reintegration", 1].questions
 }
@@ -297,17 +358,27 @@ class TestSurveys:
         first = await house.post("/surveys", survey(accepted, BEST | {"food": "very_often"}))
         assert first.status_code == 201, first.text
         assert (first.json()["instrument_version"], first.json()["provisional"]) == (1, True)
-        assert first.json()["scores"]["dimensions"] == {"economic": 0.875, "social": 1.0, "psychosocial": 1.0}
+        assert first.json()["scores"]["dimensions"] == {
+            "economic": 0.875,
+            "social": 1.0,
+            "psychosocial": 1.0,
+        }
         assert first.json()["scores"]["composite"] == 0.958
         assert first.json()["change"] is None
         again = await house.post("/surveys", survey(accepted, BEST))
         assert again.status_code == 409
-        later = await house.post("/surveys", survey(accepted, BEST, round="endline", taken_on="2026-10-01"))
+        later = await house.post(
+            "/surveys", survey(accepted, BEST, round="endline", taken_on="2026-10-01")
+        )
         assert later.json()["change"]["since"] == first.json()["id"]
         assert later.json()["change"]["dimensions"]["economic"] == 0.125
         assert later.json()["answers"] == BEST
         name, fact = (await house.published(accepted.people[0]))[-1]
-        assert (name, fact["composite_per_mille"], fact["instrument_version"]) == ("survey.scored", 1000, 1)
+        assert (name, fact["composite_per_mille"], fact["instrument_version"]) == (
+            "survey.scored",
+            1000,
+            1,
+        )
         assert "dimensions" not in fact
 
     async def test_too_few_answers_are_no_score(self, house: House) -> None:
@@ -323,7 +394,10 @@ class TestSurveys:
 
     async def test_an_answer_that_there_is_not(self, house: House) -> None:
         accepted = await house.arrived(alone())
-        for answers, code in (({"food": "seldom"}, "unknown_answer"), ({"colour": "blue"}, "unknown_question")):
+        for answers, code in (
+            ({"food": "seldom"}, "unknown_answer"),
+            ({"colour": "blue"}, "unknown_question"),
+        ):
             answer = await house.post("/surveys", survey(accepted, answers))
             assert answer.json()["errors"][0]["code"] == code
             assert "blue" not in answer.text
@@ -332,16 +406,23 @@ class TestSurveys:
 
     async def test_satisfaction_is_an_instrument_of_its_own(self, house: House) -> None:
         accepted = await house.arrived(alone())
-        answers = dict.fromkeys(("assistance", "counselling", "economic", "social", "community", "expectation"), "4")
+        answers = dict.fromkeys(
+            ("assistance", "counselling", "economic", "social", "community", "expectation"), "4"
+        )
         answer = await house.post("/surveys", survey(accepted, answers, instrument="satisfaction"))
         assert answer.json()["scores"]["composite"] == 0.75
         known = (await house.get("/surveys/instruments")).json()["instruments"]
-        assert {(each["id"], each["version"]) for each in known} == {("reintegration", 1), ("satisfaction", 1)}
+        assert {(each["id"], each["version"]) for each in known} == {
+            ("reintegration", 1),
+            ("satisfaction", 1),
+        }
         assert all(each["provisional"] and not each["verified"] for each in known)
         assert (await house.get(f"/surveys/{answer.json()['id']}", "fedasil")).status_code == 404
 
     @given(st.data())
-    def test_scores_are_between_nothing_and_one_and_null_where_too_little_is_known(self, data: st.DataObject) -> None:
+    def test_scores_are_between_nothing_and_one_and_null_where_too_little_is_known(
+        self, data: st.DataObject
+    ) -> None:
         instrument = data.draw(st.sampled_from(list(instruments().values())))
         answers = {}
         for question in instrument.questions:

@@ -1,4 +1,6 @@
-"""The state machines as they are served: random calls over HTTP do what the tables say, and no call anything else."""
+"""The state machines as they are served: random calls over HTTP do what the tables say, and no call
+anything else.
+"""
 
 import random
 from typing import Any
@@ -6,11 +8,11 @@ from typing import Any
 import pytest
 
 from contracts.codes import CaseState
-from services.cases.cases import rules as case_rules
-from services.cases.plans import rules as plan_rules
-from services.cases.plans.schemas import PlanState
-from services.cases.referrals import rules as referral_rules
-from services.cases.referrals.schemas import ReferralState
+from services.cases.casework.cases import rules as case_rules
+from services.cases.casework.plans import rules as plan_rules
+from services.cases.casework.plans.schemas import PlanState
+from services.cases.intake.referrals import rules as referral_rules
+from services.cases.intake.referrals.schemas import ReferralState
 from tests.cases.house import House, alone
 from tests.cases.test_plans import drafted, line
 
@@ -35,7 +37,9 @@ async def test_a_referral(house: House, seed: int) -> None:
         if not referral_rules.TRANSITIONS[state]:
             break
         # What ends it is tried less often, so that the walk goes on.
-        action = chance.choice(["request-information", "complete"] * 3 + ["accept", "reject", "withdraw"])
+        action = chance.choice(
+            ["request-information", "complete"] * 3 + ["accept", "reject", "withdraw"]
+        )
         etag = await house.etag(at, "fedasil")
         match action:
             case "request-information":
@@ -45,7 +49,9 @@ async def test_a_referral(house: House, seed: int) -> None:
             case "accept":
                 answer = await house.post(f"{at}/{action}", {}, etag=etag)
             case "reject":
-                answer = await house.post(f"{at}/{action}", {"reason": "other", "comment": "No"}, etag=etag)
+                answer = await house.post(
+                    f"{at}/{action}", {"reason": "other", "comment": "No"}, etag=etag
+                )
             case _:
                 answer = await house.post(f"{at}/{action}", {}, who="fedasil")
         after = referral_rules.TRANSITIONS[state].get(action)
@@ -70,7 +76,9 @@ async def test_a_case_and_its_plan(house: House, seed: int) -> None:
         action = chance.choice([*of_plan * 2, "suspend", "resume", "close", "reopen"])
         answer = await _call(house, at, action, accepted.people[0])
         if action in of_plan:
-            after = plan_rules.TRANSITIONS[plan].get(action) if case in plan_rules.PLANNED_IN else None
+            after = (
+                plan_rules.TRANSITIONS[plan].get(action) if case in plan_rules.PLANNED_IN else None
+            )
             if after is None:
                 refused(answer, plan if case in plan_rules.PLANNED_IN else case, action)
             else:
@@ -97,7 +105,9 @@ async def _call(house: House, at: str, action: str, person: str) -> Any:
         case "edit":
             return await house.call("PUT", f"{at}/plan", {"lines": [line(person)]}, etag=plan)
         case "agree":
-            return await house.post(f"{at}/plan/agree", {"agreed_on": "2026-03-20", "language": "ckb"})
+            return await house.post(
+                f"{at}/plan/agree", {"agreed_on": "2026-03-20", "language": "ckb"}
+            )
         case "approve":
             return await house.post(f"{at}/plan/approve", person="bert", etag=plan)
         case "return":

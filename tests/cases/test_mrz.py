@@ -1,24 +1,38 @@
-"""Machine-readable zones: the specimens of ICAO Doc 9303, and what a misread character does to them."""
+"""Machine-readable zones: the specimens of ICAO Doc 9303, and what a misread character does to
+them.
+"""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from services.cases.returnees import mrz
-from services.cases.returnees.schemas import Document
+from services.cases.people.matching import mrz
+from services.cases.people.returnees.schemas import Document
 
-PASSPORT = ["P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408122F1204159ZE184226B<<<<<10"]
-CARD = ["I<UTOD231458907<<<<<<<<<<<<<<<", "7408122F1204159UTO<<<<<<<<<<<6", "ERIKSSON<<ANNA<MARIA<<<<<<<<<<"]
+PASSPORT = [
+    "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<",
+    "L898902C36UTO7408122F1204159ZE184226B<<<<<10",
+]
+CARD = [
+    "I<UTOD231458907<<<<<<<<<<<<<<<",
+    "7408122F1204159UTO<<<<<<<<<<<6",
+    "ERIKSSON<<ANNA<MARIA<<<<<<<<<<",
+]
 SMALL = ["I<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<", "D231458907UTO7408122F1204159<<<<<<<6"]
 
 
-@pytest.mark.parametrize(("lines", "number"), [(PASSPORT, "L898902C3"), (CARD, "D23145890"), (SMALL, "D23145890")])
+@pytest.mark.parametrize(
+    ("lines", "number"), [(PASSPORT, "L898902C3"), (CARD, "D23145890"), (SMALL, "D23145890")]
+)
 def test_the_specimens_hold(lines: list[str], number: str) -> None:
     assert mrz.read(lines) == mrz.Zone(number, holds=True)
 
 
-@given(st.integers(0, 42).filter(lambda place: place not in {10, 11, 12, 20}), st.sampled_from("0123456789"))
+@given(
+    st.integers(0, 42).filter(lambda place: place not in {10, 11, 12, 20}),
+    st.sampled_from("0123456789"),
+)
 def test_a_misread_digit_shows(place: int, digit: str) -> None:
     line = PASSPORT[1]
     if not line[place].isdigit() or line[place] == digit:
@@ -38,10 +52,14 @@ def test_a_misread_digit_shows(place: int, digit: str) -> None:
 )
 def test_what_is_wrong_is_said(lines: list[str], number: str, code: str) -> None:
     with pytest.raises(ValidationError) as refused:
-        Document.model_validate({"kind": "passport", "number": number, "issuer": "IRQ", "mrz": lines})
+        Document.model_validate(
+            {"kind": "passport", "number": number, "issuer": "IRQ", "mrz": lines}
+        )
     assert refused.value.errors()[0]["type"] == code
 
 
 def test_a_document_may_be_given_with_its_zone() -> None:
-    document = Document.model_validate({"kind": "passport", "number": "L898902C3", "issuer": "IRQ", "mrz": PASSPORT})
+    document = Document.model_validate(
+        {"kind": "passport", "number": "L898902C3", "issuer": "IRQ", "mrz": PASSPORT}
+    )
     assert document.mrz == PASSPORT

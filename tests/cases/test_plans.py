@@ -1,4 +1,6 @@
-"""Plans: nobody loses work, nobody approves their own, the approved one stays in force while it is amended."""
+"""Plans: nobody loses work, nobody approves their own, the approved one stays in force while it is
+amended.
+"""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -11,9 +13,14 @@ from hypothesis import strategies as st
 
 from chassis.errors import Problem
 from contracts.grants import GrantDelivered
-from contracts.training import CertificateInvalidated, CertificateRestored, EnrolmentCompleted, PlacementStarted
-from services.cases.plans import rules
-from services.cases.plans.schemas import PlanState
+from contracts.training import (
+    CertificateInvalidated,
+    CertificateRestored,
+    EnrolmentCompleted,
+    PlacementStarted,
+)
+from services.cases.casework.plans import rules
+from services.cases.casework.plans.schemas import PlanState
 from tests.cases.house import EVERYTHING, Accepted, House, alone, today
 
 
@@ -30,7 +37,9 @@ def path(accepted: Accepted) -> str:
     return f"/cases/{accepted.case_id}/plan"
 
 
-async def drafted(house: House, accepted: Accepted, *lines: dict[str, Any], person: str | None = "anna") -> Any:
+async def drafted(
+    house: House, accepted: Accepted, *lines: dict[str, Any], person: str | None = "anna"
+) -> Any:
     body = {"lines": list(lines) or [line(accepted.people[0])]}
     answer = await house.call("PUT", path(accepted), body, new=True, person=person)
     assert answer.status_code == 200, answer.text
@@ -60,7 +69,12 @@ class TestDraft:
             accepted,
             line(principal, "0.10"),
             line(principal, "0.20"),
-            line(child, "250000.125", kind="education", budget={"amount": "250000.125", "currency": "IQD"}),
+            line(
+                child,
+                "250000.125",
+                kind="education",
+                budget={"amount": "250000.125", "currency": "IQD"},
+            ),
             line(principal, "99.99", kind="housing", housing="rent"),
         )
         assert answer.json()["totals"] == [
@@ -78,7 +92,9 @@ class TestDraft:
             ({"description": "=1+1"}, "formula_injection"),
         ],
     )
-    async def test_a_line_that_is_wrong_is_refused(self, house: House, values: dict[str, Any], code: str) -> None:
+    async def test_a_line_that_is_wrong_is_refused(
+        self, house: House, values: dict[str, Any], code: str
+    ) -> None:
         accepted = await house.arrived(alone())
         body = {"lines": [line(accepted.people[0]) | values]}
         answer = await house.call("PUT", path(accepted), body, new=True)
@@ -96,13 +112,16 @@ class TestDraft:
             )
         )
         assert sorted(answer.status_code for answer in answers) == [200, 412]
-        # Who was refused reads what the other one wrote, and writes it with their own work beside it.
+        # Who was refused reads what the other one wrote, and writes it with their own work beside
+        # it.
         current = await house.get(path(accepted))
         theirs = current.json()["lines"]
         assert [each["budget"]["amount"] for each in theirs] == ["700.00"]
         kept = [line(accepted.people[0], "700.00", id=theirs[0]["id"])]
         both = {"lines": [*kept, line(accepted.people[0], "300.00", kind="education")]}
-        merged = await house.call("PUT", path(accepted), both, etag=current.headers["etag"], person="cara")
+        merged = await house.call(
+            "PUT", path(accepted), both, etag=current.headers["etag"], person="cara"
+        )
         assert merged.status_code == 200, merged.text
         assert [each["budget"]["amount"] for each in merged.json()["lines"]] == ["700.00", "300.00"]
         assert merged.json()["lines"][0]["id"] == theirs[0]["id"]
@@ -123,7 +142,11 @@ class TestApproval:
         assert case["state"] == "in_delivery"
         for person in accepted.people:
             facts = await house.published(person)
-            assert [name for name, _ in facts][-3:] == ["plan.submitted", "plan.approved", "case.progressed"]
+            assert [name for name, _ in facts][-3:] == [
+                "plan.submitted",
+                "plan.approved",
+                "case.progressed",
+            ]
             payload = facts[-2][1]
             assert payload["preparer"] != payload["approver"]
             assert "anna" not in str(payload)
@@ -143,10 +166,16 @@ class TestApproval:
         body = {"lines": [line(accepted.people[0], "10.00")]}
         await house.call("PUT", path(accepted), body, etag=first.headers["etag"], person="anna")
         etag = (await house.post(f"{path(accepted)}/submit", person="anna")).headers["etag"]
-        assert (await house.post(f"{path(accepted)}/approve", person="cara", etag=etag)).status_code == 403
-        assert (await house.post(f"{path(accepted)}/approve", person="bert", etag=etag)).status_code == 200
+        assert (
+            await house.post(f"{path(accepted)}/approve", person="cara", etag=etag)
+        ).status_code == 403
+        assert (
+            await house.post(f"{path(accepted)}/approve", person="bert", etag=etag)
+        ).status_code == 200
 
-    async def test_who_writes_or_amends_it_is_named_so_that_they_cannot_approve_it(self, house: House) -> None:
+    async def test_who_writes_or_amends_it_is_named_so_that_they_cannot_approve_it(
+        self, house: House
+    ) -> None:
         accepted = await house.arrived(alone())
         body = {"lines": [line(accepted.people[0])]}
         nobody = await house.call("PUT", path(accepted), body, new=True, person=None)
@@ -155,16 +184,22 @@ class TestApproval:
         amending = {"comment": "more tools"}
         nobody = await house.post(f"{path(accepted)}/amend", amending, person=None)
         assert (nobody.status_code, nobody.json()["type"]) == (403, "/problems/person-required")
-        assert (await house.post(f"{path(accepted)}/amend", amending, person="cara")).status_code == 200
+        assert (
+            await house.post(f"{path(accepted)}/amend", amending, person="cara")
+        ).status_code == 200
         etag = (await house.post(f"{path(accepted)}/submit", person="anna")).headers["etag"]
         own = await house.post(f"{path(accepted)}/approve", person="cara", etag=etag)
         assert (own.status_code, own.json()["type"]) == (403, "/problems/four-eyes")
-        assert (await house.post(f"{path(accepted)}/approve", person="bert", etag=etag)).status_code == 200
+        assert (
+            await house.post(f"{path(accepted)}/approve", person="bert", etag=etag)
+        ).status_code == 200
 
     async def test_nobody_approves_what_they_have_not_seen(self, house: House) -> None:
         accepted = await house.arrived(alone())
         await submitted(house, accepted)
-        assert (await house.post(f"{path(accepted)}/approve", person="bert", etag='"1"')).status_code == 412
+        assert (
+            await house.post(f"{path(accepted)}/approve", person="bert", etag='"1"')
+        ).status_code == 412
         assert (await house.post(f"{path(accepted)}/approve", person="bert")).status_code == 428
 
     async def test_not_before_the_arrival(self, house: House) -> None:
@@ -178,7 +213,10 @@ class TestApproval:
         accepted = await house.arrived(alone())
         etag = await submitted(house, accepted)
         back = await house.post(
-            f"{path(accepted)}/return", {"reason": "budget", "comment": "Too dear"}, person="bert", etag=etag
+            f"{path(accepted)}/return",
+            {"reason": "budget", "comment": "Too dear"},
+            person="bert",
+            etag=etag,
         )
         assert (back.json()["state"], back.json()["return_reason"]) == ("returned", "budget")
         early = await house.post(f"{path(accepted)}/submit")
@@ -194,28 +232,36 @@ class TestApproval:
         body = {"agreed_on": "2026-03-20", "language": "ckb", "document": str(uuid4())}
         unknown = await house.post(f"{path(accepted)}/agree", body)
         assert (unknown.status_code, unknown.json()["errors"][0]["pointer"]) == (422, "/document")
-        signed = (await house.upload(b"%PDF-1.7 signed", kind="plan_agreement", case_id=accepted.case_id)).json()
+        signed = (
+            await house.upload(b"%PDF-1.7 signed", kind="plan_agreement", case_id=accepted.case_id)
+        ).json()
         agreed = await house.post(f"{path(accepted)}/agree", body | {"document": signed["id"]})
         assert agreed.json()["agreed_document"] == signed["id"]
 
     async def test_it_is_agreed_as_it_is(self, house: House) -> None:
         accepted = await house.arrived(alone())
         await drafted(house, accepted)
-        agreed = await house.post(f"{path(accepted)}/agree", {"agreed_on": "2026-03-20", "language": "ckb"})
+        agreed = await house.post(
+            f"{path(accepted)}/agree", {"agreed_on": "2026-03-20", "language": "ckb"}
+        )
         assert agreed.json()["agreed_on"] == "2026-03-20"
         assert (await house.published(accepted.people[0]))[-1][0] == "plan.agreed"
         body = {"lines": [line(accepted.people[0], "1.00")]}
         edited = await house.call("PUT", path(accepted), body, etag=agreed.headers["etag"])
         assert edited.json()["agreed_on"] is None
 
-    async def test_what_was_edited_since_it_was_shown_is_neither_agreed_to_nor_submitted(self, house: House) -> None:
+    async def test_what_was_edited_since_it_was_shown_is_neither_agreed_to_nor_submitted(
+        self, house: House
+    ) -> None:
         accepted = await house.arrived(alone())
         shown = (await drafted(house, accepted)).headers["etag"]
         body = {"lines": [line(accepted.people[0], "1.00")]}
         edited = await house.call("PUT", path(accepted), body, etag=shown)
         signed = {"agreed_on": today(), "language": "ckb"}
         for action, sent in (("agree", signed), ("submit", None)):
-            assert (await house.post(f"{path(accepted)}/{action}", sent, etag=shown)).status_code == 412
+            assert (
+                await house.post(f"{path(accepted)}/{action}", sent, etag=shown)
+            ).status_code == 412
         ahead = signed | {"agreed_on": today() + timedelta(days=1)}
         early = await house.post(f"{path(accepted)}/agree", ahead, etag=edited.headers["etag"])
         assert (early.status_code, early.json()["errors"][0]["code"]) == (422, "date_ahead")
@@ -229,17 +275,23 @@ class TestAmendment:
     async def test_the_approved_one_stays_in_force(self, house: House) -> None:
         accepted = await house.arrived(alone())
         first = await approved(house, accepted)
-        draft = await house.post(f"{path(accepted)}/amend", {"comment": "Prices rose"}, person="anna")
+        draft = await house.post(
+            f"{path(accepted)}/amend", {"comment": "Prices rose"}, person="anna"
+        )
         assert (draft.json()["plan_version"], draft.json()["state"]) == (2, "draft")
         assert draft.json()["amend_comment"] == "Prices rose"
         assert draft.headers["etag"] != first.headers["etag"]
-        assert [entry["id"] for entry in draft.json()["lines"]] == [entry["id"] for entry in first.json()["lines"]]
+        assert [entry["id"] for entry in draft.json()["lines"]] == [
+            entry["id"] for entry in first.json()["lines"]
+        ]
         old = (await house.get(path(accepted), plan_version=1)).json()
         assert old["state"] == "approved"
         assert (await house.post(f"{path(accepted)}/amend", {})).status_code == 409
         await house.post(f"{path(accepted)}/submit", person="anna")
         etag = await house.etag(path(accepted))
-        assert (await house.post(f"{path(accepted)}/approve", person="bert", etag=etag)).status_code == 200
+        assert (
+            await house.post(f"{path(accepted)}/approve", person="bert", etag=etag)
+        ).status_code == 200
         assert (await house.get(path(accepted), plan_version=1)).json()["state"] == "superseded"
         assert (await house.types(accepted.people[0])).count("case.progressed") == 2
 
@@ -257,17 +309,28 @@ class TestAmendment:
         found = [{"criterion": "costs", "rating": "good", "comment": "Her aunt pays"}]
         own = [line(child, "100", **care), line(child, "200", feasibility=found)]
         await drafted(house, accepted, line(person, "700"), *own)
-        terms = {"organisation": "mercy-hands", "purpose": "referred_service", "legal_basis": "public_task"}
+        terms = {
+            "organisation": "mercy-hands",
+            "purpose": "referred_service",
+            "legal_basis": "public_task",
+        }
         until = (datetime.now(UTC) + timedelta(days=30)).isoformat()
-        shared = await house.post(f"/returnees/{child}/share", terms | {"categories": [], "until": until})
+        shared = await house.post(
+            f"/returnees/{child}/share", terms | {"categories": [], "until": until}
+        )
         assert shared.status_code == 201, shared.text
 
         async def shown(who: str, scopes: str = EVERYTHING) -> list[tuple[Any, ...]]:
             plan = (await house.get(path(accepted), who, scopes=scopes)).json()
             case = (await house.get(f"/cases/{accepted.case_id}", who, scopes=scopes)).json()
-            assert {each["returnee_id"] for each in case["members"]} == {each["beneficiary"] for each in plan["lines"]}
+            assert {each["returnee_id"] for each in case["members"]} == {
+                each["beneficiary"] for each in plan["lines"]
+            }
             names = ("kind", "group", "description", "provider")
-            return [(*(each[name] for name in names), bool(each["feasibility"])) for each in plan["lines"]]
+            return [
+                (*(each[name] for name in names), bool(each["feasibility"]))
+                for each in plan["lines"]
+            ]
 
         tools = ("business", "economic", "Tools for a barber shop", None)
         dialysis = ("medical", "care", "Dialysis", "a-hospital", False)
@@ -315,7 +378,12 @@ class TestDelivery:
         first, second = [UUID(each["id"]) for each in plan["lines"]]
         common = {"returnee_id": UUID(principal), "case_id": UUID(accepted.case_id)}
         done = EnrolmentCompleted(
-            **common, enrolment_id=uuid4(), group="economic", plan_line_id=first, attended=60, held=60
+            **common,
+            enrolment_id=uuid4(),
+            group="economic",
+            plan_line_id=first,
+            attended=60,
+            held=60,
         )
         await house.tell(done, done)
         assert await states(house, accepted) == ("in_delivery", [True, False])
@@ -334,7 +402,9 @@ class TestDelivery:
         await house.tell(stray, unknown, begun, begun)
         assert await states(house, accepted) == ("monitoring", [True, True])
 
-    async def test_a_certificate_that_no_longer_holds_takes_the_line_back(self, house: House) -> None:
+    async def test_a_certificate_that_no_longer_holds_takes_the_line_back(
+        self, house: House
+    ) -> None:
         accepted = await house.arrived(alone())
         principal = accepted.people[0]
         await drafted(house, accepted, line(principal, kind="vocational_training"))

@@ -1,4 +1,6 @@
-"""A fact recorded of the wrong person: a merge and its undoing leave it where it is; a person moves it."""
+"""A fact recorded of the wrong person: a merge and its undoing leave it where it is; a person moves
+it.
+"""
 
 from typing import Any
 from uuid import uuid4
@@ -39,9 +41,16 @@ async def test_it_stays_where_it_was_recorded_until_somebody_says_whose_it_is(ho
     assert await attempts(house, one) == [(kept, a), (moved, a)]
     assert await attempts(house, other) == []
 
-    answer = await reassign(house, {"kind": "contact_attempt", "id": moved, "case_id": other.case_id}, a, b)
+    answer = await reassign(
+        house, {"kind": "contact_attempt", "id": moved, "case_id": other.case_id}, a, b
+    )
     assert answer.status_code == 200, answer.text
-    assert answer.json() == {"kind": "contact_attempt", "id": moved, "returnee_id": b, "case_id": other.case_id}
+    assert answer.json() == {
+        "kind": "contact_attempt",
+        "id": moved,
+        "returnee_id": b,
+        "case_id": other.case_id,
+    }
     assert await attempts(house, one) == [(kept, a)]
     assert await attempts(house, other) == [(moved, b)]
     for person in (a, b):
@@ -50,7 +59,9 @@ async def test_it_stays_where_it_was_recorded_until_somebody_says_whose_it_is(ho
         assert (fact["fact_id"], fact["taken_from"], fact["moved_to"]) == (moved, a, b)
         assert "said" not in str(fact)
         assert await house.audited("reassign", person) == 1
-    back = await reassign(house, {"kind": "contact_attempt", "id": moved, "case_id": one.case_id}, b, a)
+    back = await reassign(
+        house, {"kind": "contact_attempt", "id": moved, "case_id": one.case_id}, b, a
+    )
     assert back.status_code == 200
     assert await attempts(house, one) == [(kept, a), (moved, a)]
 
@@ -71,7 +82,9 @@ async def test_a_screening_takes_its_findings_along(house: House) -> None:
 async def test_a_visit_takes_its_deadline_along(house: House) -> None:
     one, other = await two(house)
     a, b = one.people[0], other.people[0]
-    visit = await house.post(f"/cases/{one.case_id}/visits", {"returnee_id": a, "due_on": "2099-01-01"})
+    visit = await house.post(
+        f"/cases/{one.case_id}/visits", {"returnee_id": a, "due_on": "2099-01-01"}
+    )
     fact = {"kind": "visit", "id": visit.json()["id"], "case_id": other.case_id}
     assert (await reassign(house, fact, a, b)).status_code == 200
     due = (await house.get("/deadlines", case_id=other.case_id)).json()["items"]

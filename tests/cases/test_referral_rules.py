@@ -15,9 +15,9 @@ from pydantic import ValidationError
 from chassis.errors import Problem
 from contracts.codes import NeedsPriority
 from services.cases.fields import has_control, is_mojibake
+from services.cases.intake.referrals import rules
+from services.cases.intake.referrals.schemas import ReferralIn, ReferralState
 from services.cases.programmes import known_referrers, programmes
-from services.cases.referrals import rules
-from services.cases.referrals.schemas import ReferralIn, ReferralState
 from tests.cases.house import REFERRAL, referral
 
 TODAY = date(2026, 1, 15)
@@ -64,10 +64,12 @@ def from_row(row: dict[str, str]) -> dict[str, Any]:
         for script, suffix in (("Latn", "latn"), ("Arab", "arab"))
     ]
     contacts = [
-        c | {"safe_hours": c.get("safe_hours") or None} for c in parts(row["contacts"], "kind value owner safe_hours")
+        c | {"safe_hours": c.get("safe_hours") or None}
+        for c in parts(row["contacts"], "kind value owner safe_hours")
     ]
     documents = [
-        d | {"expires": d.get("expires") or None} for d in parts(row["documents"], "kind number issuer expires")
+        d | {"expires": d.get("expires") or None}
+        for d in parts(row["documents"], "kind number issuer expires")
     ]
     return {
         "external_reference": row["external_reference"],
@@ -92,10 +94,16 @@ def from_row(row: dict[str, str]) -> dict[str, Any]:
                 "contacts": contacts,
             }
         ],
-        "destination": {"governorate": row["governorate"], "district": row["district"], "address": row["address"]},
+        "destination": {
+            "governorate": row["governorate"],
+            "district": row["district"],
+            "address": row["address"],
+        },
         "needs": row["needs"].split(";") if row["needs"] else [],
         "vulnerabilities": parts(row["vulnerabilities"], "kind status"),
-        "requested_assistance": row["requested_assistance"].split(";") if row["requested_assistance"] else [],
+        "requested_assistance": row["requested_assistance"].split(";")
+        if row["requested_assistance"]
+        else [],
         "consents": parts(row["consents"], "purpose version given_on legal_basis"),
         "notes": row["notes"],
     }
@@ -106,7 +114,8 @@ def invalid_rows() -> list[Any]:
         return [
             pytest.param(row, id=f"{number}-{row['expected_problem']}")
             for number, row in enumerate(csv.DictReader(file))
-            # A reference that was used is only wrong beside the one that used it; test_referrals holds that.
+            # A reference that was used is only wrong beside the one that used it; test_referrals
+            # holds that.
             if row["expected_problem"] != "duplicate_reference"
         ]
 
@@ -155,7 +164,10 @@ def test_a_partner_of_another_programme_is_refused() -> None:
         ({}, NeedsPriority.ROUTINE),
         ({"needs": ["medical"]}, NeedsPriority.RAISED),
         ({"vulnerabilities": [{"kind": "elderly", "status": "suspected"}]}, NeedsPriority.RAISED),
-        ({"vulnerabilities": [{"kind": "victim_of_trafficking", "status": "suspected"}]}, NeedsPriority.URGENT),
+        (
+            {"vulnerabilities": [{"kind": "victim_of_trafficking", "status": "suspected"}]},
+            NeedsPriority.URGENT,
+        ),
     ],
 )
 def test_how_urgent(values: dict[str, Any], expected: NeedsPriority) -> None:
@@ -170,7 +182,12 @@ def test_a_child_turns_eighteen_on_the_birthday(born: str, expected: str) -> Non
     assert rules.member_of_household(person, date(2026, 3, 14)) == expected
 
 
-@given(st.lists(st.sampled_from(sorted({a for allowed in rules.TRANSITIONS.values() for a in allowed})), max_size=12))
+@given(
+    st.lists(
+        st.sampled_from(sorted({a for allowed in rules.TRANSITIONS.values() for a in allowed})),
+        max_size=12,
+    )
+)
 def test_no_sequence_of_actions_leads_outside_the_table(actions: list[str]) -> None:
     state = ReferralState.SUBMITTED
     refusals: list[tuple[str, Problem]] = []
@@ -191,7 +208,9 @@ def test_words_of_any_language_are_not_controls(words: str) -> None:
 
 @given(
     st.text(
-        alphabet=st.characters(min_codepoint=0x600, max_codepoint=0x6FF, categories=("L",)), min_size=2, max_size=20
+        alphabet=st.characters(min_codepoint=0x600, max_codepoint=0x6FF, categories=("L",)),
+        min_size=2,
+        max_size=20,
     )
 )
 def test_broken_arabic_is_noticed_and_whole_arabic_is_not(words: str) -> None:
@@ -199,7 +218,9 @@ def test_broken_arabic_is_noticed_and_whole_arabic_is_not(words: str) -> None:
     assert not is_mojibake(words)
 
 
-@pytest.mark.parametrize("name", ["Müller", "Ngũgĩ", "Çelik", "Łukasz", unicodedata.normalize("NFD", "Zoë")])
+@pytest.mark.parametrize(
+    "name", ["Müller", "Ngũgĩ", "Çelik", "Łukasz", unicodedata.normalize("NFD", "Zoë")]
+)
 def test_accents_are_not_broken_text(name: str) -> None:
     assert not is_mojibake(name)
 

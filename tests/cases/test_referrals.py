@@ -46,7 +46,9 @@ class TestSubmit:
 
     async def test_twins_at_once_are_one_referral(self, house: House) -> None:
         body = referral()
-        answers = await asyncio.gather(*(house.post("/referrals", body, who="fedasil") for _ in range(6)))
+        answers = await asyncio.gather(
+            *(house.post("/referrals", body, who="fedasil") for _ in range(6))
+        )
         assert sorted(answer.status_code for answer in answers) == [200] * 5 + [201]
         assert len({answer.json()["id"] for answer in answers}) == 1
 
@@ -98,7 +100,8 @@ class TestSubmit:
 
 class TestVisibility:
     @pytest.mark.parametrize(
-        ("who", "status"), [("fedasil", 200), ("iom-iraq", 200), ("frontex", 200), ("bamf", 404), ("other-ngo", 404)]
+        ("who", "status"),
+        [("fedasil", 200), ("iom-iraq", 200), ("frontex", 200), ("bamf", 404), ("other-ngo", 404)],
     )
     async def test_whom_it_concerns_sees_it(self, house: House, who: str, status: int) -> None:
         document = await house.submit()
@@ -107,7 +110,9 @@ class TestVisibility:
         assert (document["id"] in {item["id"] for item in listed}) is (status == 200)
 
     async def test_names_need_a_scope_and_reading_them_is_audited(self, house: House) -> None:
-        body = referral(vulnerabilities=[{"kind": "medical", "status": "confirmed"}], notes="A note")
+        body = referral(
+            vulnerabilities=[{"kind": "medical", "status": "confirmed"}], notes="A note"
+        )
         document = await house.submit(body)
         path = f"/referrals/{document['id']}"
         bare = (await house.get(path, scopes="referrals:read")).json()
@@ -123,9 +128,14 @@ class TestVisibility:
         assert await house.audited("read-identity", document["id"]) == 3
         assert await house.audited("read-vulnerabilities", document["id"]) == 2
 
-    async def test_what_does_harm_if_known_is_for_sender_and_implementer(self, house: House) -> None:
+    async def test_what_does_harm_if_known_is_for_sender_and_implementer(
+        self, house: House
+    ) -> None:
         kinds = ("victim_of_trafficking", "elderly")
-        body = alone(vulnerabilities=[{"kind": kind, "status": "suspected"} for kind in kinds], notes="Of traffickers")
+        body = alone(
+            vulnerabilities=[{"kind": kind, "status": "suspected"} for kind in kinds],
+            notes="Of traffickers",
+        )
         document = await house.submit(body)
         path = f"/referrals/{document['id']}"
 
@@ -144,8 +154,15 @@ class TestVisibility:
     async def test_who_was_only_asked_knows_of_it_no_more(self, house: House, ends: str) -> None:
         document = await house.submit()
         path = f"/referrals/{document['id']}"
-        passport = (await house.upload(b"%PDF-1.7", "fedasil", kind="identity", referral_id=document["id"])).json()
-        theirs = (path, f"{path}/duplicates", f"{path}/messages", f"/documents/{passport['id']}/content")
+        passport = (
+            await house.upload(b"%PDF-1.7", "fedasil", kind="identity", referral_id=document["id"])
+        ).json()
+        theirs = (
+            path,
+            f"{path}/duplicates",
+            f"{path}/messages",
+            f"/documents/{passport['id']}/content",
+        )
         assert [(await house.get(each)).status_code for each in theirs] == [200] * 4
         match ends:
             case "withdrawn":
@@ -175,8 +192,12 @@ class TestVisibility:
         first = await house.get("/referrals", "fedasil", limit=2, state="submitted")
         assert len(first.json()["items"]) == 2
         assert 'rel="next"' in first.headers["link"]
-        second = await house.get("/referrals", "fedasil", limit=2, state="submitted", after=first.json()["next"])
-        assert not {i["id"] for i in first.json()["items"]} & {i["id"] for i in second.json()["items"]}
+        second = await house.get(
+            "/referrals", "fedasil", limit=2, state="submitted", after=first.json()["next"]
+        )
+        assert not {i["id"] for i in first.json()["items"]} & {
+            i["id"] for i in second.json()["items"]
+        }
 
 
 class TestDecide:
@@ -216,7 +237,10 @@ class TestDecide:
     async def test_it_is_decided_once(self, house: House) -> None:
         document = await house.submit()
         answers = await asyncio.gather(
-            *(house.post(f"/referrals/{document['id']}/accept", {}, etag='"2"', person=p) for p in ("anna", "bert"))
+            *(
+                house.post(f"/referrals/{document['id']}/accept", {}, etag='"2"', person=p)
+                for p in ("anna", "bert")
+            )
         )
         assert sorted(answer.status_code for answer in answers) == [200, 412]
         again = await house.accept(document["id"])
@@ -242,7 +266,9 @@ class TestDecide:
         document = await house.submit(body)
         path = f"/referrals/{document['id']}"
         answer = await house.post(
-            f"{path}/reject", {"reason": "insufficient_information", "comment": "No passport"}, etag='"2"'
+            f"{path}/reject",
+            {"reason": "insufficient_information", "comment": "No passport"},
+            etag='"2"',
         )
         assert answer.status_code == 200
         name, payload = (await house.published(document["id"]))[-1]
@@ -251,14 +277,18 @@ class TestDecide:
         corrected = body | {"notes": "Passport applied for", "supersedes": document["id"]}
         second = await house.submit(corrected)
         assert (second["revision"], second["supersedes"]) == (2, document["id"])
-        assert (await house.post("/referrals", corrected, who="fedasil")).json()["id"] == second["id"]
+        assert (await house.post("/referrals", corrected, who="fedasil")).json()["id"] == second[
+            "id"
+        ]
         third = await house.post("/referrals", corrected | {"notes": "x"}, who="fedasil")
         assert third.status_code == 409
 
     async def test_what_was_not_rejected_is_not_superseded(self, house: House) -> None:
         body = referral()
         document = await house.submit(body)
-        answer = await house.post("/referrals", body | {"notes": "x", "supersedes": document["id"]}, who="fedasil")
+        answer = await house.post(
+            "/referrals", body | {"notes": "x", "supersedes": document["id"]}, who="fedasil"
+        )
         assert answer.status_code == 409
         assert answer.json()["state"] == "submitted"
 
@@ -268,7 +298,9 @@ class TestDecide:
         path = f"/referrals/{document['id']}"
         early = await house.call("PUT", path, body, who="fedasil", etag='"2"')
         assert early.status_code == 409
-        asked = await house.post(f"{path}/request-information", {"question": "Who is the child's mother?"})
+        asked = await house.post(
+            f"{path}/request-information", {"question": "Who is the child's mother?"}
+        )
         assert asked.json()["state"] == "information_requested"
         body["people"] = body["people"][:1]
         body["travel"]["departs_on"] = "2026-03-13"
@@ -296,7 +328,9 @@ class TestDecide:
         busy = await house.accept(second["id"], binding)
         assert codes(busy) == {"case_open"}
         etag = await house.etag(f"/cases/{first.case_id}")
-        closed = await house.post(f"/cases/{first.case_id}/close", {"reason": "re_migrated"}, etag=etag)
+        closed = await house.post(
+            f"/cases/{first.case_id}/close", {"reason": "re_migrated"}, etag=etag
+        )
         assert closed.status_code == 200
         bound = await house.accept(second["id"], binding)
         assert bound.status_code == 200, bound.text
@@ -307,7 +341,9 @@ class TestDecide:
         known = (await house.get(f"/returnees/{first.people[0]}")).json()
         assert known["case_ids"] == [first.case_id, person["case_id"]]
         reason, etag = {"reason": "in_contact_again"}, await house.etag(f"/cases/{first.case_id}")
-        assert (await house.post(f"/cases/{first.case_id}/reopen", reason, etag=etag)).status_code == 409
+        assert (
+            await house.post(f"/cases/{first.case_id}/reopen", reason, etag=etag)
+        ).status_code == 409
         assert (await house.types(first.people[0])).count("case.reopened") == 0
         assert known["household_id"] == first.household_id
 
@@ -333,14 +369,18 @@ class TestDecide:
 
     async def test_a_returnee_of_others_is_not_known(self, house: House) -> None:
         document = await house.submit(alone())
-        answer = await house.accept(document["id"], {"people": [{"index": 0, "returnee_id": str(uuid4())}]})
+        answer = await house.accept(
+            document["id"], {"people": [{"index": 0, "returnee_id": str(uuid4())}]}
+        )
         assert codes(answer) == {"unknown_returnee"}
 
 
 class TestWithdraw:
     async def test_before_acceptance_it_is_one_fact(self, house: House) -> None:
         document = await house.submit()
-        answer = await house.post(f"/referrals/{document['id']}/withdraw", {}, who="fedasil", person=None)
+        answer = await house.post(
+            f"/referrals/{document['id']}/withdraw", {}, who="fedasil", person=None
+        )
         assert answer.json()["state"] == "withdrawn"
         assert (await house.types(document["id"]))[-1] == "referral.withdrawn"
         assert document["id"] not in await house.jobs_due()
@@ -349,9 +389,15 @@ class TestWithdraw:
         accepted = await house.accepted()
         answer = await house.post(f"/referrals/{accepted.id}/withdraw", {}, who="fedasil")
         assert answer.status_code == 200, answer.text
-        assert {(p["case_state"], p["closure_reason"]) for p in answer.json()["people"]} == {("closed", "withdrawn")}
+        assert {(p["case_state"], p["closure_reason"]) for p in answer.json()["people"]} == {
+            ("closed", "withdrawn")
+        }
         for person in accepted.people:
-            assert (await house.types(person))[-3:] == ["travel.cancelled", "referral.withdrawn", "case.closed"]
+            assert (await house.types(person))[-3:] == [
+                "travel.cancelled",
+                "referral.withdrawn",
+                "case.closed",
+            ]
 
     async def test_of_a_household_that_split_every_case_ends(self, house: House) -> None:
         accepted = await house.accepted()
@@ -361,9 +407,13 @@ class TestWithdraw:
         assert (await house.post(f"{at}/split", body, etag=await house.etag(at))).status_code == 200
         (theirs,) = (await house.get(f"/returnees/{child}")).json()["case_ids"]
         path = f"/cases/{accepted.case_id}"
-        rests = await house.post(f"{path}/suspend", {"reason": "hospital"}, etag=await house.etag(path))
+        rests = await house.post(
+            f"{path}/suspend", {"reason": "hospital"}, etag=await house.etag(path)
+        )
         assert rests.status_code == 200, rests.text
-        confirmed = await house.post(f"/referrals/{accepted.id}/travel/{accepted.journey_id}/confirm", who="fedasil")
+        confirmed = await house.post(
+            f"/referrals/{accepted.id}/travel/{accepted.journey_id}/confirm", who="fedasil"
+        )
         assert confirmed.status_code == 200, confirmed.text
         told = [fact for name, fact in await house.published(child) if name == "travel.confirmed"]
         household = (await house.get(f"/returnees/{child}")).json()["household_id"]
@@ -400,12 +450,18 @@ class TestWithdraw:
 
 
 class TestSilence:
-    async def test_a_partners_silence_goes_to_the_office_before_anything_expires(self, house: House) -> None:
+    async def test_a_partners_silence_goes_to_the_office_before_anything_expires(
+        self, house: House
+    ) -> None:
         document = await house.submit()
         await house.pass_deadline(document["id"], "referral_decision")
         now = (await house.get(f"/referrals/{document['id']}")).json()
         assert (now["state"], now["decider"]) == ("submitted", "programme_office")
-        assert (await house.types(document["id"]))[-3:] == ["deadline.missed", "referral.escalated", "deadline.set"]
+        assert (await house.types(document["id"]))[-3:] == [
+            "deadline.missed",
+            "referral.escalated",
+            "deadline.set",
+        ]
         assert (await house.accept(document["id"])).status_code == 403
         decided = await house.accept(document["id"], who="frontex")
         assert decided.status_code == 200, decided.text
@@ -415,14 +471,20 @@ class TestSilence:
         document = await house.submit()
         await house.pass_deadline(document["id"], "referral_decision")
         await house.pass_deadline(document["id"], "office_decision")
-        assert (await house.get(f"/referrals/{document['id']}", "fedasil")).json()["state"] == "expired"
+        assert (await house.get(f"/referrals/{document['id']}", "fedasil")).json()[
+            "state"
+        ] == "expired"
         assert (await house.types(document["id"]))[-1] == "referral.expired"
 
     async def test_the_senders_silence_expires_it(self, house: House) -> None:
         document = await house.submit()
-        await house.post(f"/referrals/{document['id']}/request-information", {"question": "Which flight?"})
+        await house.post(
+            f"/referrals/{document['id']}/request-information", {"question": "Which flight?"}
+        )
         await house.pass_deadline(document["id"], "information")
-        assert (await house.get(f"/referrals/{document['id']}", "fedasil")).json()["state"] == "expired"
+        assert (await house.get(f"/referrals/{document['id']}", "fedasil")).json()[
+            "state"
+        ] == "expired"
 
     async def test_a_job_that_comes_too_early_or_twice_does_nothing(self, house: House) -> None:
         document = await house.submit()
@@ -445,13 +507,24 @@ class TestTravel:
         body = referral(travel=None)
         accepted = await house.accepted(body)
         path = f"/referrals/{accepted.id}/travel"
-        leg = {"carrier": "TK", "flight_number": "TK802", "destination": "EBL", "departs_on": "2026-03-14"}
-        first = await house.post(path, {"persons": [0], "legs": [leg], "state": "planned"}, who="fedasil")
+        leg = {
+            "carrier": "TK",
+            "flight_number": "TK802",
+            "destination": "EBL",
+            "departs_on": "2026-03-14",
+        }
+        first = await house.post(
+            path, {"persons": [0], "legs": [leg], "state": "planned"}, who="fedasil"
+        )
         assert first.status_code == 201, first.text
-        again = await house.post(path, {"persons": [0, 1], "legs": [leg], "state": "planned"}, who="fedasil")
+        again = await house.post(
+            path, {"persons": [0, 1], "legs": [leg], "state": "planned"}, who="fedasil"
+        )
         assert again.status_code == 409
         second = await house.post(
-            path, {"persons": [1], "legs": [leg | {"departs_on": "2026-04-01"}], "state": "confirmed"}, who="fedasil"
+            path,
+            {"persons": [1], "legs": [leg | {"departs_on": "2026-04-01"}], "state": "confirmed"},
+            who="fedasil",
         )
         assert second.status_code == 201
         assert (await house.types(accepted.people[0]))[-1] == "travel.planned"
@@ -462,23 +535,38 @@ class TestTravel:
         path = f"/referrals/{accepted.id}/travel/{accepted.journey_id}"
         confirmed = await house.post(f"{path}/confirm", who="fedasil")
         assert confirmed.json()["state"] == "confirmed"
-        leg = {"carrier": "TK", "flight_number": "TK804", "destination": "BGW", "departs_on": "2026-03-20"}
-        moved = await house.call("PUT", path, {"legs": [leg]}, who="fedasil", etag=confirmed.headers["etag"])
+        leg = {
+            "carrier": "TK",
+            "flight_number": "TK804",
+            "destination": "BGW",
+            "departs_on": "2026-03-20",
+        }
+        moved = await house.call(
+            "PUT", path, {"legs": [leg]}, who="fedasil", etag=confirmed.headers["etag"]
+        )
         assert (moved.json()["state"], moved.json()["revision"]) == ("confirmed", 2)
-        stale = await house.call("PUT", path, {"legs": [leg]}, who="fedasil", etag=confirmed.headers["etag"])
+        stale = await house.call(
+            "PUT", path, {"legs": [leg]}, who="fedasil", etag=confirmed.headers["etag"]
+        )
         assert stale.status_code == 412
         name, payload = (await house.published(accepted.people[0]))[-1]
         assert (name, payload["port_of_entry"], payload["revision"]) == ("travel.changed", "BGW", 2)
 
-    async def test_a_journey_that_did_not_happen_may_be_followed_by_another(self, house: House) -> None:
+    async def test_a_journey_that_did_not_happen_may_be_followed_by_another(
+        self, house: House
+    ) -> None:
         accepted = await house.accepted(alone())
         path = f"/referrals/{accepted.id}/travel"
         stayed = await house.post(f"{path}/{accepted.journey_id}/not-departed", who="fedasil")
         assert stayed.json()["state"] == "not_departed"
-        twice = await house.post(f"{path}/{accepted.journey_id}/departed", {"departed_on": "2026-03-14"}, who="fedasil")
+        twice = await house.post(
+            f"{path}/{accepted.journey_id}/departed", {"departed_on": "2026-03-14"}, who="fedasil"
+        )
         assert (twice.status_code, twice.json()["allowed"]) == (409, [])
         leg = {"destination": "EBL", "departs_on": "2026-05-01"}
-        next_one = await house.post(path, {"persons": [0], "legs": [leg], "state": "planned"}, who="fedasil")
+        next_one = await house.post(
+            path, {"persons": [0], "legs": [leg], "state": "planned"}, who="fedasil"
+        )
         assert next_one.status_code == 201
         became = (await house.get(f"/referrals/{accepted.id}", "fedasil")).json()["people"][0]
         assert (became["travel_state"], became["departs_on"]) == ("planned", "2026-05-01")

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from services.cases.returnees import lookup, rules
+from services.cases.people.returnees import rules
+from services.cases.people.search import lookup
 from tests.cases.house import House, alone, referral
 
 
@@ -24,7 +25,9 @@ SHILAN = {
 }
 
 
-async def registered(house: House, *names: dict[str, Any], reference: str | None = None, **particulars: Any) -> str:
+async def registered(
+    house: House, *names: dict[str, Any], reference: str | None = None, **particulars: Any
+) -> str:
     body = alone(**({"external_reference": reference} if reference else {}))
     body["people"][0] |= {"names": list(names), "documents": [], "contacts": []} | particulars
     return (await house.accepted(body)).people[0]
@@ -37,7 +40,9 @@ class TestSearch:
     )
     async def test_a_name_is_found_from_any_script(self, house: House, q: str) -> None:
         person = await registered(
-            house, named("Zozan", "", "Akreji"), named("زوزان", "بەندەوار", "ئاکرەیی", script="Arab")
+            house,
+            named("Zozan", "", "Akreji"),
+            named("زوزان", "بەندەوار", "ئاکرەیی", script="Arab"),
         )
         answer = await house.post("/returnees/search", {"q": q})
         assert answer.status_code == 200, answer.text
@@ -56,7 +61,9 @@ class TestSearch:
 
     async def test_who_is_sought_is_the_first(self, house: House) -> None:
         arabic = named("شیلان", "", "بەرزنجی", script="Arab")
-        wanted = await registered(house, named("Shilan", "", "Barzinji"), arabic, reference="CC/88 17", **SHILAN)
+        wanted = await registered(
+            house, named("Shilan", "", "Barzinji"), arabic, reference="CC/88 17", **SHILAN
+        )
         other = await registered(house, named("Barzan", "", "Parzian"))
         for q, words in {
             "Barzindjie": "another spelling",
@@ -80,13 +87,18 @@ class TestSearch:
             found = (await house.post("/returnees/search", {"q": q})).json()
             assert [item["id"] for item in found["items"]][:1] == [wanted], words
             assert not found["more"]
-        assert other in {item["id"] for item in (await house.post("/returnees/search", {"q": "Barz"})).json()["items"]}
+        assert other in {
+            item["id"]
+            for item in (await house.post("/returnees/search", {"q": "Barz"})).json()["items"]
+        }
         for q in ("Shilan 1980", "4477019", "CC/88 18"):
             found = (await house.post("/returnees/search", {"q": q})).json()
             assert all(item["score"] < 0.6 for item in found["items"]), q
 
     async def test_a_whole_name_comes_before_a_longer_one(self, house: House) -> None:
-        longer, whole = [await registered(house, named("Luay", "", family)) for family in ("Tovmasyan", "Tovma")]
+        longer, whole = [
+            await registered(house, named("Luay", "", family)) for family in ("Tovmasyan", "Tovma")
+        ]
         found = (await house.post("/returnees/search", {"q": "Tovma", "limit": 1})).json()
         assert [item["id"] for item in found["items"]] == [whole]
         assert found["more"]
@@ -108,7 +120,12 @@ class TestSearch:
 
     async def test_it_finds_only_whom_the_organisation_may_know(self, house: House) -> None:
         person = await registered(house, named("Unmistakeable", "", "Qahtani"))
-        for who, found in (("iom-iraq", True), ("fedasil", True), ("other-ngo", False), ("bamf", False)):
+        for who, found in (
+            ("iom-iraq", True),
+            ("fedasil", True),
+            ("other-ngo", False),
+            ("bamf", False),
+        ):
             answer = await house.post("/returnees/search", {"q": "Unmistakeable"}, who=who)
             assert (person in {item["id"] for item in answer.json()["items"]}) is found
 
@@ -153,7 +170,9 @@ class TestRead:
     async def test_the_desk_gets_the_minimum(self, house: House) -> None:
         body = referral()
         accepted = await house.accepted(body)
-        answer = await house.get(f"/returnees/{accepted.people[0]}/identity", "internal", scopes="internal")
+        answer = await house.get(
+            f"/returnees/{accepted.people[0]}/identity", "internal", scopes="internal"
+        )
         assert answer.status_code == 200
         assert set(answer.json()) == {
             "id",
@@ -166,11 +185,15 @@ class TestRead:
             "contacts",
             "marks",
         }
-        assert answer.json()["contacts"] == [{"kind": "phone", "owner": "self", "safe_hours": "09:00-12:00"}]
+        assert answer.json()["contacts"] == [
+            {"kind": "phone", "owner": "self", "safe_hours": "09:00-12:00"}
+        ]
         assert "0433111" not in answer.text
         assert "+964" not in answer.text
         assert body["external_reference"] not in answer.text
-        assert len(answer.json()["marks"]) == len(set(answer.json()["marks"])) == 2, "of the document and the reference"
+        assert len(answer.json()["marks"]) == len(set(answer.json()["marks"])) == 2, (
+            "of the document and the reference"
+        )
         partner = await house.get(f"/returnees/{accepted.people[0]}/identity")
         assert partner.status_code == 403
 
@@ -180,7 +203,10 @@ class TestCorrect:
         person = await registered(house, named("Zozan", "", "Akreji"))
         path = f"/returnees/{person}"
         etag = await house.etag(path)
-        changed = {"names": [named("Zozana", "", "Akreyi")], "birth": {"date": "1989-07-01", "precision": "day"}}
+        changed = {
+            "names": [named("Zozana", "", "Akreyi")],
+            "birth": {"date": "1989-07-01", "precision": "day"},
+        }
         answer = await house.call("PATCH", path, changed, etag=etag)
         assert answer.status_code == 200, answer.text
         assert answer.headers["etag"] != etag
@@ -210,12 +236,16 @@ class TestCorrect:
         person = await registered(house, named("Zozan", "", "Akreji"))
         etag = await house.etag(f"/returnees/{person}")
         for body in ({"birth": {"date": "1900-01-01", "precision": "year"}}, {"sex": None}):
-            assert (await house.call("PATCH", f"/returnees/{person}", body, etag=etag)).status_code == 422
+            assert (
+                await house.call("PATCH", f"/returnees/{person}", body, etag=etag)
+            ).status_code == 422
 
     async def test_who_referred_them_does_not_correct_them(self, house: House) -> None:
         person = await registered(house, named("Zozan", "", "Akreji"))
         etag = await house.etag(f"/returnees/{person}")
-        answer = await house.call("PATCH", f"/returnees/{person}", {"sex": "other"}, etag=etag, who="fedasil")
+        answer = await house.call(
+            "PATCH", f"/returnees/{person}", {"sex": "other"}, etag=etag, who="fedasil"
+        )
         assert answer.status_code == 403
 
 

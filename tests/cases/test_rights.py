@@ -1,4 +1,6 @@
-"""What a person may ask for: shared for a time, consents, restrictions, holds, who looked, and erasure."""
+"""What a person may ask for: shared for a time, consents, restrictions, holds, who looked, and
+erasure.
+"""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,12 +9,12 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
-from chassis.access import Role, grant, revoke
 from contracts.programmes import Rules
+from participation.access import Role, grant, revoke
 from services.cases.documents.service import REMOVE
+from services.cases.intake.referrals.forgetting import forget_expired
 from services.cases.models import Base
-from services.cases.referrals.forgetting import forget_expired
-from services.cases.rights.holdings import HOLDINGS, OF_NOBODY
+from services.cases.people.rights.subject_access import HOLDINGS, OF_NOBODY
 from tests.cases.house import EVERYTHING, Accepted, House, alone, referral
 
 TERMS = {
@@ -26,11 +28,16 @@ TERMS = {
 OTHER = "ettc-iraq"
 
 
-async def closed(house: House, body: dict[str, Any] | None = None, who: str = "iom-iraq") -> Accepted:
+async def closed(
+    house: House, body: dict[str, Any] | None = None, who: str = "iom-iraq"
+) -> Accepted:
     accepted = await house.accepted(body, who)
     path = f"/cases/{accepted.case_id}"
     done = await house.post(
-        f"{path}/close", {"reason": "withdrawn", "comment": "they stay"}, etag=await house.etag(path, who), who=who
+        f"{path}/close",
+        {"reason": "withdrawn", "comment": "they stay"},
+        etag=await house.etag(path, who),
+        who=who,
     )
     assert done.status_code == 200, done.text
     return accepted
@@ -51,11 +58,15 @@ async def erase(house: House, returnee_id: str, who: str = "frontex") -> Any:
     etag = await house.etag(f"/returnees/{returnee_id}", who)
     headers = house.headers(who, "olga", f"{EVERYTHING} returnees:erase")
     headers |= {"Idempotency-Key": str(uuid4()), "If-Match": etag}
-    return await house.http.post(f"/v1/returnees/{returnee_id}/erase", json={"reason": "request"}, headers=headers)
+    return await house.http.post(
+        f"/v1/returnees/{returnee_id}/erase", json={"reason": "request"}, headers=headers
+    )
 
 
 async def tables_with(house: House, written: str) -> list[str]:
-    """The tables in which something is still to be read; answers that are replayed go by themselves within a day."""
+    """The tables in which something is still to be read; answers that are replayed go by themselves
+    within a day.
+    """
     async with house.homeward.database.transaction() as session:
         tables = await session.scalars(
             text("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
@@ -84,7 +95,9 @@ class TestShare:
         assert ended.status_code == 200, ended.text
         assert ended.json()["items"][0]["ended_at"]
         assert (await house.get(path, "mercy-hands")).status_code == 404
-        assert (await house.post(f"{path}/unshare", {"organisation": "mercy-hands"})).status_code == 409
+        assert (
+            await house.post(f"{path}/unshare", {"organisation": "mercy-hands"})
+        ).status_code == 409
 
     async def test_who_was_told_decides_nothing(self, house: House) -> None:
         accepted = await house.accepted(alone())
@@ -94,7 +107,9 @@ class TestShare:
         etag = await house.etag(path, "mercy-hands")
         refused = await house.call("PATCH", path, {"sex": "other"}, who="mercy-hands", etag=etag)
         assert refused.status_code == 403
-        again = await house.post(f"{path}/share", TERMS | {"organisation": "third"}, who="mercy-hands")
+        again = await house.post(
+            f"{path}/share", TERMS | {"organisation": "third"}, who="mercy-hands"
+        )
         assert again.status_code == 403
         found = await house.post("/returnees/search", {"q": "Oebaidi"}, who="mercy-hands")
         assert found.json()["items"] == []
@@ -126,7 +141,12 @@ class TestConsents:
         terms = TERMS | {"legal_basis": "consent"}
         refused = await house.post(f"{path}/share", terms)
         assert refused.json()["errors"][0]["code"] == "consent_missing"
-        consent = {"purpose": "sharing", "version": "2026-2", "given_on": "2026-02-02", "legal_basis": "consent"}
+        consent = {
+            "purpose": "sharing",
+            "version": "2026-2",
+            "given_on": "2026-02-02",
+            "legal_basis": "consent",
+        }
         await house.post(f"{path}/consents", consent)
         assert (await house.post(f"{path}/share", terms)).status_code == 201
         await house.post(f"{path}/share", TERMS | {"organisation": "third"})
@@ -134,13 +154,18 @@ class TestConsents:
         assert withdrawn.status_code == 201, withdrawn.text
         assert (await house.get(path, "mercy-hands")).status_code == 404
         assert (await house.get(path, "third")).status_code == 200
-        unshared = [fact for name, fact in await house.published(person) if name == "returnee.unshared"]
+        unshared = [
+            fact for name, fact in await house.published(person) if name == "returnee.unshared"
+        ]
         assert [fact["organisation"] for fact in unshared] == ["mercy-hands"]
 
     async def test_they_come_with_the_referral_and_are_withdrawn(self, house: House) -> None:
         person = (await house.accepted(alone())).people[0]
         path = f"/returnees/{person}/consents"
-        assert {each["purpose"] for each in (await house.get(path)).json()["items"]} == {"referral", "assistance"}
+        assert {each["purpose"] for each in (await house.get(path)).json()["items"]} == {
+            "referral",
+            "assistance",
+        }
         withdrawn = {
             "purpose": "assistance",
             "version": "2026-1",
@@ -153,10 +178,20 @@ class TestConsents:
         assert answer.json()["withdrawn_on"] == "2026-02-01"
         assert (await house.published(person))[-1] == (
             "consent.changed",
-            {"returnee_id": person, "purpose": "assistance", "legal_basis": "consent", "in_force": False},
+            {
+                "returnee_id": person,
+                "purpose": "assistance",
+                "legal_basis": "consent",
+                "in_force": False,
+            },
         )
         assert (await house.post(path, withdrawn)).status_code == 409
-        given = {"purpose": "sharing", "version": "2026-2", "given_on": "2026-02-02", "legal_basis": "consent"}
+        given = {
+            "purpose": "sharing",
+            "version": "2026-2",
+            "given_on": "2026-02-02",
+            "legal_basis": "consent",
+        }
         assert (await house.post(path, given)).status_code == 201
         assert (await house.published(person))[-1][1]["in_force"] is True
 
@@ -172,7 +207,12 @@ class TestRestrictions:
         told = (await house.published(person))[-1]
         assert told == (
             "returnee.restricted",
-            {"returnee_id": person, "organisation": "fedasil", "roles": ["referrer"], "restricted": True},
+            {
+                "returnee_id": person,
+                "organisation": "fedasil",
+                "roles": ["referrer"],
+                "restricted": True,
+            },
         )
         lifted = await house.post(f"{path}/restrictions", body | {"lifted": True})
         assert lifted.json()["lifted_at"]
@@ -201,7 +241,10 @@ class TestRestrictions:
         assert (await house.get(at, "bamf")).status_code == 404
 
     async def test_under_whatever_id_they_knew_them(self, house: House) -> None:
-        one, into = (await house.accepted(alone())).people[0], (await house.accepted(alone(sender="bamf"))).people[0]
+        one, into = (
+            (await house.accepted(alone())).people[0],
+            (await house.accepted(alone(sender="bamf"))).people[0],
+        )
         at = f"/returnees/{one}"
         await house.post(f"{at}/merge", {"into": into}, etag=await house.etag(at))
         body = {"organisation": "fedasil", "reason": "safety"}
@@ -218,7 +261,9 @@ class TestRestrictions:
         body = {"organisation": "iom-iraq", "reason": "objection"}
         assert (await house.post(f"/returnees/{person}/restrictions", body)).status_code == 409
 
-    async def test_what_stands_is_undone_by_nobody_else(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_what_stands_is_undone_by_nobody_else(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(Rules, "implementers", lambda *_: ("iom-iraq", OTHER))
         person = (await closed(house, alone())).people[0]
         at = f"/returnees/{person}"
@@ -226,7 +271,9 @@ class TestRestrictions:
         body = {"organisation": "fedasil", "reason": "safety"}
         assert (await house.post(f"{at}/restrictions", body)).status_code == 201
         assert (await house.get(at, "fedasil")).status_code == 404  # nor by what was shared
-        assert (await house.post(f"{at}/share", TERMS | {"organisation": "fedasil"})).status_code == 409
+        assert (
+            await house.post(f"{at}/share", TERMS | {"organisation": "fedasil"})
+        ).status_code == 409
         again = await house.submit(alone())
         binding = {"people": [{"index": 0, "returnee_id": person}]}
         refused = await house.accept(again["id"], binding)
@@ -256,7 +303,9 @@ class TestRestrictions:
             etag=await house.etag(f"/cases/{case_id}", OTHER),
         )
         assert done.status_code == 200, done.text
-        (first,) = {*(await house.get(f"/returnees/{person}", "frontex")).json()["case_ids"]} - {case_id}
+        (first,) = {*(await house.get(f"/returnees/{person}", "frontex")).json()["case_ids"]} - {
+            case_id
+        }
         again = await house.post(
             f"/cases/{first}/reopen",
             {"reason": "in_contact_again"},
@@ -272,7 +321,9 @@ class TestRestrictions:
         await house.post(f"/returnees/{person}/restrictions", body)
         assert (await house.get(f"/returnees/{child}", "fedasil")).status_code == 200
         for path in ("", "/plan"):
-            assert (await house.get(f"/cases/{accepted.case_id}{path}", "fedasil")).status_code == 404
+            assert (
+                await house.get(f"/cases/{accepted.case_id}{path}", "fedasil")
+            ).status_code == 404
         for path in ("/cases", "/deadlines"):
             listed = (await house.get(path, "fedasil", limit=200)).json()["items"]
             assert accepted.case_id not in {each.get("case_id", each["id"]) for each in listed}
@@ -298,7 +349,9 @@ class TestRestrictions:
         body = {"organisation": "fedasil", "reason": "safety"}
         await house.post(f"/returnees/{other}/restrictions", body)
         for a, b in ((one, other), (other, one)):
-            merged = await house.post(f"/returnees/{a}/merge", {"into": b}, etag=await house.etag(f"/returnees/{a}"))
+            merged = await house.post(
+                f"/returnees/{a}/merge", {"into": b}, etag=await house.etag(f"/returnees/{a}")
+            )
             assert merged.status_code == 409, merged.text
         await house.post(f"/returnees/{one}/restrictions", body)
         merged = await house.post(
@@ -312,18 +365,31 @@ class TestAccessReport:
         person = (await house.accepted(alone())).people[0]
         await house.get(f"/returnees/{person}", "fedasil")
         rows = (await house.get(f"/returnees/{person}/access-report")).json()["items"]
-        assert ("fedasil", "read-identity") in {(row["organisation"], row["action"]) for row in rows}
+        assert ("fedasil", "read-identity") in {
+            (row["organisation"], row["action"]) for row in rows
+        }
         assert (await house.get(f"/returnees/{person}/access-report", "fedasil")).status_code == 403
 
     async def test_opening_a_paper_is_in_it_whatever_it_is_about(self, house: House) -> None:
         accepted = await house.accepted(alone())
         person = accepted.people[0]
-        abouts = ({"returnee_id": person}, {"case_id": accepted.case_id}, {"referral_id": accepted.id})
-        papers = [(await house.upload(b"%PDF-1.7", kind="consent", **about)).json()["id"] for about in abouts]
+        abouts = (
+            {"returnee_id": person},
+            {"case_id": accepted.case_id},
+            {"referral_id": accepted.id},
+        )
+        papers = [
+            (await house.upload(b"%PDF-1.7", kind="consent", **about)).json()["id"]
+            for about in abouts
+        ]
         for paper in papers:
             await house.get(f"/documents/{paper}/content", "fedasil")
         rows = (await house.get(f"/returnees/{person}/access-report")).json()["items"]
-        opened = {row["resource_id"] for row in rows if (row["organisation"], row["action"]) == ("fedasil", "open")}
+        opened = {
+            row["resource_id"]
+            for row in rows
+            if (row["organisation"], row["action"]) == ("fedasil", "open")
+        }
         assert opened == set(papers)
 
 
@@ -338,11 +404,22 @@ class TestHoldings:
         assert await house.audited("export", accepted.people[0]) == 1
         rows = (await house.get(f"/returnees/{accepted.people[0]}/access-report")).json()["items"]
         assert ("homeward", "export") in {(row["organisation"], row["action"]) for row in rows}
-        assert {"case_file", "case_member", "consent", "household_member", "referral_person"} <= set(held["tables"])
+        assert {
+            "case_file",
+            "case_member",
+            "consent",
+            "household_member",
+            "referral_person",
+        } <= set(held["tables"])
         assert (await house.get(path)).status_code == 403
 
-    async def test_what_may_be_said_of_another_is_shown_to_who_is_alone_in_it(self, house: House) -> None:
-        told = {"notes": "Told in confidence", "vulnerabilities": [{"kind": "elderly", "status": "confirmed"}]}
+    async def test_what_may_be_said_of_another_is_shown_to_who_is_alone_in_it(
+        self, house: House
+    ) -> None:
+        told = {
+            "notes": "Told in confidence",
+            "vulnerabilities": [{"kind": "elderly", "status": "confirmed"}],
+        }
         family, single = await house.accepted(referral(**told)), await house.accepted(alone(**told))
         shown = []
         for accepted in (family, single):
@@ -356,7 +433,10 @@ class TestHoldings:
         assert [of_one & set(each["withheld"]) for each in shown] == [of_one, set()]
         assert [len(each["tables"].get("document", [])) for each in shown] == [0, 2]
         assert [len(each["tables"].get("referral_message", [])) for each in shown] == [0, 1]
-        assert [each["tables"]["referral"][0].get("notes") for each in shown] == [None, "Told in confidence"]
+        assert [each["tables"]["referral"][0].get("notes") for each in shown] == [
+            None,
+            "Told in confidence",
+        ]
         assert all(each["tables"]["journey"] for each in shown)
 
     async def test_no_table_is_forgotten(self, house: House) -> None:
@@ -372,7 +452,9 @@ class TestHoldings:
 
 
 class TestEarlierImplementer:
-    """Who followed an earlier return still knows of the person; what comes later is not theirs to open or decide."""
+    """Who followed an earlier return still knows of the person; what comes later is not theirs to
+    open or decide.
+    """
 
     async def test_it_opens_no_later_paper_and_decides_nothing(
         self, house: House, monkeypatch: pytest.MonkeyPatch
@@ -381,8 +463,13 @@ class TestEarlierImplementer:
         person, later = await implemented_twice(house)
         at = f"/returnees/{person}"
         about = [{"case_id": later["people"][0]["case_id"]}, {"returnee_id": person}]
-        papers = [(await house.upload(b"%PDF-1.7", OTHER, kind="medical", **each)).json()["id"] for each in about]
-        assert (await house.upload(b"%PDF-1.7", kind="medical", returnee_id=person)).status_code == 403
+        papers = [
+            (await house.upload(b"%PDF-1.7", OTHER, kind="medical", **each)).json()["id"]
+            for each in about
+        ]
+        assert (
+            await house.upload(b"%PDF-1.7", kind="medical", returnee_id=person)
+        ).status_code == 403
         assert (await house.get(at)).status_code == 200
         for paper in papers:
             assert (await house.get(f"/documents/{paper}/content")).status_code == 404
@@ -399,20 +486,28 @@ class TestEarlierImplementer:
         assert (await house.post(f"{at}/legal-holds", hold, who=OTHER)).status_code == 201
 
     async def test_who_was_told_of_one_does_not_merge_it_to_read_it(self, house: House) -> None:
-        own, told = [(await house.accepted(alone(sender=sender))).people[0] for sender in ("fedasil", "bamf")]
+        own, told = [
+            (await house.accepted(alone(sender=sender))).people[0] for sender in ("fedasil", "bamf")
+        ]
         async with house.homeward.database.transaction() as session:
             await revoke(session, UUID(told), Role.PARTNER, "iom-iraq")
             await grant(session, [UUID(told)], Role.SHARED, "iom-iraq")
         etag = await house.etag(f"/returnees/{own}")
         assert (await house.get(f"/returnees/{told}")).json()["identity"] is None
-        assert (await house.post(f"/returnees/{own}/merge", {"into": told}, etag=etag)).status_code == 403
+        assert (
+            await house.post(f"/returnees/{own}/merge", {"into": told}, etag=etag)
+        ).status_code == 403
 
-    async def test_somebody_known_by_an_alias_is_bound(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_somebody_known_by_an_alias_is_bound(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(Rules, "implementers", lambda *_: ("iom-iraq", OTHER))
         mine = (await closed(house, alone())).people[0]
         theirs = (await closed(house, alone(requested_partner=OTHER), OTHER)).people[0]
         etag = await house.etag(f"/returnees/{mine}", "frontex")
-        merged = await house.post(f"/returnees/{mine}/merge", {"into": theirs}, who="frontex", etag=etag)
+        merged = await house.post(
+            f"/returnees/{mine}/merge", {"into": theirs}, who="frontex", etag=etag
+        )
         assert merged.status_code == 200, merged.text
         assert (await house.get(f"/returnees/{mine}")).json()["id"] == theirs
         again = await house.submit(alone())
@@ -456,11 +551,15 @@ class TestErase:
         accepted = await closed(house)
         about = {"case_id": accepted.case_id}
         kinds = ("plan_agreement", "delivery", "identity", "invoice")
-        papers = [(await house.upload(b"%PDF-1.7", kind=kind, **about)).json()["id"] for kind in kinds]
+        papers = [
+            (await house.upload(b"%PDF-1.7", kind=kind, **about)).json()["id"] for kind in kinds
+        ]
 
         async def left() -> list[str]:
             async with house.homeward.database.transaction() as session:
-                kept = text("SELECT kind FROM document WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY kind")
+                kept = text(
+                    "SELECT kind FROM document WHERE id = ANY(CAST(:ids AS uuid[])) ORDER BY kind"
+                )
                 taken_out = text("SELECT count(*) FROM job WHERE kind = :kind AND key = ANY(:ids)")
                 rows = list(await session.scalars(kept, {"ids": papers}))
                 going = await session.scalar(taken_out, {"kind": REMOVE, "ids": papers})
@@ -481,13 +580,17 @@ class TestErase:
         kept = await house.accepted(alone(notes="Zzimbra told it"))
         for months, left in ((11, ["referral"]), (13, [])):
             async with house.homeward.database.transaction() as session:
-                aged = text("UPDATE referral SET updated_at = clock_timestamp() - make_interval(months => :months)")
+                aged = text(
+                    "UPDATE referral SET updated_at = clock_timestamp() - make_interval(months => :months)"
+                )
                 await session.execute(aged, {"months": months})
             async with house.homeward.database.transaction() as session:
                 await forget_expired(session)
             assert await tables_with(house, "Zzarquon") == left
         assert await tables_with(house, "Zzimbra") == ["referral"]
-        assert (await house.get(f"/referrals/{submitted['id']}", "fedasil")).json()["content"] is None
+        assert (await house.get(f"/referrals/{submitted['id']}", "fedasil")).json()[
+            "content"
+        ] is None
         assert (await house.get(f"/referrals/{kept.id}", "fedasil")).json()["content"] is not None
 
     async def test_a_hold_refuses_it(self, house: House) -> None:
@@ -503,7 +606,9 @@ class TestErase:
         assert released.status_code == 200, released.text
         assert (await erase(house, person)).status_code == 200
 
-    async def test_who_left_the_family_for_good_is_erased_or_comes_again(self, house: House) -> None:
+    async def test_who_left_the_family_for_good_is_erased_or_comes_again(
+        self, house: House
+    ) -> None:
         accepted = await house.accepted()
         child = accepted.people[1]
         at = f"/households/{accepted.household_id}"
@@ -515,7 +620,9 @@ class TestErase:
         assert answer.status_code == 200, answer.text
         path = f"/cases/{answer.json()['people'][0]['case_id']}"
         assert (await erase(house, child)).status_code == 409
-        done = await house.post(f"{path}/close", {"reason": "withdrawn"}, etag=await house.etag(path))
+        done = await house.post(
+            f"{path}/close", {"reason": "withdrawn"}, etag=await house.etag(path)
+        )
         assert done.status_code == 200, done.text
         assert (await erase(house, child)).status_code == 200
 

@@ -4,11 +4,19 @@ from uuid import uuid4
 
 from contracts.codes import NeedsPriority
 from contracts.reception import ArrivalCorrected, ArrivalProfiled, ArrivalReceived
-from services.cases import walk_ins
+from services.cases.people import walk_ins
 from tests.cases.house import House
 
 AS_TAKEN_DOWN = {
-    "names": [{"script": "Latn", "given": "ZÃ¤ynab", "father": "", "grandfather": "", "family": "=Wardaxil"}],
+    "names": [
+        {
+            "script": "Latn",
+            "given": "ZÃ¤ynab",
+            "father": "",
+            "grandfather": "",
+            "family": "=Wardaxil",
+        }
+    ],
     "sex": "female",
     "birth": {"date": "1990-01-01", "precision": "estimated"},
     "nationality": "IRQ",
@@ -26,7 +34,12 @@ AS_TAKEN_DOWN = {
 async def test_nothing_of_them_is_refused_any_more(house: House) -> None:
     met = [uuid4(), uuid4()]
     for each in met:
-        payload = {"returnee_id": str(each), "arrival_id": str(uuid4()), "state": "met", "arrived_on": "2026-03-15"}
+        payload = {
+            "returnee_id": str(each),
+            "arrival_id": str(uuid4()),
+            "state": "met",
+            "arrived_on": "2026-03-15",
+        }
         async with house.homeward.database.transaction() as session:
             await walk_ins.apply(session, payload, AS_TAKEN_DOWN)
     seen = await house.get(f"/returnees/{met[0]}")
@@ -36,13 +49,19 @@ async def test_nothing_of_them_is_refused_any_more(house: House) -> None:
     assert {each["id"] for each in found.json()["items"]} == {str(each) for each in met}
     (other,) = (await house.get(f"/returnees/{met[0]}/duplicates")).json()["items"]
     assert "same_document" not in {each["reason"] for each in other["evidence"]}
-    # Without a kind of return no case is opened; their programme's office may know of them all the same.
+    # Without a kind of return no case is opened; their programme's office may know of them all the
+    # same.
     assert (await house.get(f"/returnees/{met[0]}", "frontex")).json()["case_ids"] == []
 
 
 async def test_needs_that_were_found_before_the_case_was_opened_are_its_needs(house: House) -> None:
     returnee_id = uuid4()
-    fact = {"returnee_id": returnee_id, "arrival_id": uuid4(), "port_of_entry": "EBL", "programme": "eurp"}
+    fact = {
+        "returnee_id": returnee_id,
+        "arrival_id": uuid4(),
+        "port_of_entry": "EBL",
+        "programme": "eurp",
+    }
     await house.tell(
         ArrivalReceived(**fact, arrived_on="2026-03-15", walk_in=True),
         ArrivalProfiled(**{**fact, "needs_priority": NeedsPriority.URGENT}),

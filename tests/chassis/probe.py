@@ -12,15 +12,25 @@ from fastapi import FastAPI, Query, Response
 from sqlalchemy import Column, Integer, MetaData, Table, Text, Uuid, insert, select, text, update
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from chassis import audit, beneficiaries
+from chassis import audit
 from chassis.app import Homeward, Service, create_app
 from chassis.concurrency import set_etag
 from chassis.errors import NOT_FOUND, Problem
 from chassis.ids import new_id
 from chassis.pagination import Cursor, Limit, Page, Since, page
-from chassis.routing import Body, CallerDep, CaughtUpDep, PreconditionDep, Router, SessionDep, public, requires
+from chassis.routing import (
+    Body,
+    CallerDep,
+    CaughtUpDep,
+    PreconditionDep,
+    Router,
+    SessionDep,
+    public,
+    requires,
+)
 from chassis.settings import async_url
 from chassis.telemetry import configure_logging, configure_tracing
+from participation import beneficiaries
 from tests.tokens import settings, trust
 
 tables = MetaData()
@@ -60,7 +70,9 @@ class NoteOut(Body):
 
 @router.post("", status_code=201)
 @requires("notes:write")
-async def write(body: NoteIn, session: SessionDep, caller: CallerDep, response: Response) -> NoteOut:
+async def write(
+    body: NoteIn, session: SessionDep, caller: CallerDep, response: Response
+) -> NoteOut:
     calls.append(body.words)
     made = NoteOut(id=new_id(), words=body.words)
     await session.execute(insert(note).values(made.model_dump()))
@@ -81,7 +93,9 @@ async def write(body: NoteIn, session: SessionDep, caller: CallerDep, response: 
 
 @router.post("/large", status_code=201)
 @requires("notes:write", max_body=4000)
-async def write_large(body: NoteIn, session: SessionDep, caller: CallerDep, response: Response) -> NoteOut:
+async def write_large(
+    body: NoteIn, session: SessionDep, caller: CallerDep, response: Response
+) -> NoteOut:
     return await write(body, session, caller, response)
 
 
@@ -123,19 +137,27 @@ async def read(note_id: UUID, session: SessionDep, response: Response) -> NoteOu
 async def change(
     note_id: UUID, body: NoteIn, session: SessionDep, seen: PreconditionDep, response: Response
 ) -> NoteOut:
-    row = (await session.execute(select(note).where(note.c.id == note_id).with_for_update())).first()
+    row = (
+        await session.execute(select(note).where(note.c.id == note_id).with_for_update())
+    ).first()
     if row is None:
         raise Problem(NOT_FOUND)
     seen.check(row.version)
-    await session.execute(update(note).where(note.c.id == note_id).values(words=body.words, version=row.version + 1))
+    await session.execute(
+        update(note).where(note.c.id == note_id).values(words=body.words, version=row.version + 1)
+    )
     set_etag(response, row.version + 1)
     return NoteOut(id=row.id, words=body.words)
 
 
 @router.post("/{note_id}/approve")
 @requires("notes:write", person=True, if_match=True)
-async def approve(note_id: UUID, session: SessionDep, caller: CallerDep, seen: PreconditionDep) -> dict[str, str]:
-    row = (await session.execute(select(note).where(note.c.id == note_id).with_for_update())).first()
+async def approve(
+    note_id: UUID, session: SessionDep, caller: CallerDep, seen: PreconditionDep
+) -> dict[str, str]:
+    row = (
+        await session.execute(select(note).where(note.c.id == note_id).with_for_update())
+    ).first()
     if row is None:
         raise Problem(NOT_FOUND)
     seen.check(row.version)
@@ -147,7 +169,9 @@ async def approve(note_id: UUID, session: SessionDep, caller: CallerDep, seen: P
 async def swap(first: UUID, second: UUID, session: SessionDep) -> dict[str, str]:
     """Locks in the order it is told, so that two of it deadlock."""
     for number, which in enumerate((first, second)):
-        await session.execute(update(note).where(note.c.id == which).values(version=note.c.version + 1))
+        await session.execute(
+            update(note).where(note.c.id == which).values(version=note.c.version + 1)
+        )
         if number == 0:
             await session.execute(text("SELECT pg_sleep(0.3)"))
     return {"swapped": "yes"}
@@ -155,7 +179,9 @@ async def swap(first: UUID, second: UUID, session: SessionDep) -> dict[str, str]
 
 @router.get("/people/{returnee_id}")
 @requires("notes:read")
-async def person(returnee_id: UUID, session: SessionDep, caller: CallerDep, caught_up: CaughtUpDep) -> dict[str, str]:
+async def person(
+    returnee_id: UUID, session: SessionDep, caller: CallerDep, caught_up: CaughtUpDep
+) -> dict[str, str]:
     row = await beneficiaries.require(session, returnee_id, caller, caught_up=caught_up)
     return {"state": row.state}
 

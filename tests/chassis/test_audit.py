@@ -73,7 +73,11 @@ async def test_after_an_outage_everything_is_sealed_however_much_and_old(
 
 async def test_the_service_cannot_change_a_row(database: Database) -> None:
     await write(database, "accept")
-    for statement in ("UPDATE audit SET person = NULL", "DELETE FROM audit", "DELETE FROM audit_seal"):
+    for statement in (
+        "UPDATE audit SET person = NULL",
+        "DELETE FROM audit",
+        "DELETE FROM audit_seal",
+    ):
         with pytest.raises(DBAPIError):
             async with database.transaction() as session:
                 await session.execute(text(statement))
@@ -100,7 +104,9 @@ async def test_tampering_by_whoever_owns_the_database_shows(
     await write(database, "later")
     owner = Database(url(fresh.admin_url))
     async with owner.transaction() as session:
-        await session.execute(text("SET session_replication_role = replica"))  # switches the triggers off
+        await session.execute(
+            text("SET session_replication_role = replica")
+        )  # switches the triggers off
         await session.execute(text(tampering))
     await owner.close()
     assert not (await verdict(database)).intact
@@ -115,5 +121,7 @@ async def test_writers_do_not_wait_for_one_another_or_for_the_seal(database: Dat
         async with asyncio.timeout(2):
             await write(database, "quick")
             assert await sealed(database) == 2
-    assert await sealed(database) == 1, "the late one is sealed when it arrives, although its number is lower"
+    assert await sealed(database) == 1, (
+        "the late one is sealed when it arrives, although its number is lower"
+    )
     assert (await verdict(database)).intact

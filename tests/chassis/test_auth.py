@@ -15,12 +15,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import SecretStr, ValidationError
 from sqlalchemy import literal, select
 
-from chassis.access import Role, grant, revoke, roles_of, visible
 from chassis.app import create_app
 from chassis.auth import Authenticator, Caller, KeySet, OrganisationKind
 from chassis.errors import BAD_GATEWAY, Problem
 from chassis.settings import Settings
 from cli.roles import ROLES
+from participation.access import Role, grant, revoke, roles_of, visible
 from tests.chassis.probe import Probe
 from tests.tokens import ISSUER, bearer, fetch_keys, settings, token
 
@@ -58,8 +58,13 @@ class TestToken:
     @pytest.mark.parametrize("issuer", [["a"], {"a": 1}, 7])
     async def test_an_issuer_that_is_no_name(self, probe: Probe, issuer: Any) -> None:
         parts = [{"alg": "ES256", "kid": "tests"}, {"iss": issuer}]
-        head, claims = (base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts)
-        assert (await read(probe, {"Authorization": f"Bearer {head}.{claims}.AAAA"})).status_code == 401
+        head, claims = (
+            base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
+            for part in parts
+        )
+        assert (
+            await read(probe, {"Authorization": f"Bearer {head}.{claims}.AAAA"})
+        ).status_code == 401
 
     @pytest.mark.parametrize("person", ["zaynab@partner.example", "Zaynab Al-Example", "x" * 65])
     async def test_a_person_who_is_not_opaque(self, probe: Probe, person: str) -> None:
@@ -67,13 +72,17 @@ class TestToken:
         assert (await read(probe, bearer(scopes=READ, act=person))).status_code == 401
         assert (await read(probe, bearer(scopes=READ, act="u-17"))).status_code == 200
 
-    @pytest.mark.parametrize("header", [{}, {"Authorization": "Basic eDp5"}, {"Authorization": "Bearer x.y.z"}])
+    @pytest.mark.parametrize(
+        "header", [{}, {"Authorization": "Basic eDp5"}, {"Authorization": "Bearer x.y.z"}]
+    )
     async def test_no_token(self, probe: Probe, header: dict[str, str]) -> None:
         assert (await read(probe, header)).status_code == 401
 
     async def test_signature_of_another_key(self, probe: Probe) -> None:
         claims = jwt.decode(token(scopes=READ), options={"verify_signature": False})
-        forged = jwt.encode(claims, ec.generate_private_key(ec.SECP256R1()), "ES256", headers={"kid": "tests"})
+        forged = jwt.encode(
+            claims, ec.generate_private_key(ec.SECP256R1()), "ES256", headers={"kid": "tests"}
+        )
         assert (await read(probe, {"Authorization": f"Bearer {forged}"})).status_code == 401
 
     @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
@@ -97,8 +106,13 @@ class TestToken:
 
     async def test_who_signed_in_is_nobody_else(self, probe: Probe) -> None:
         signed_in = bearer(scopes=f"{READ} act-for-users", person="u-1")
-        answers = {name: await read(probe, signed_in | {"Homeward-Actor": name}) for name in ("u-1", "u-2")}
-        assert {name: answer.status_code for name, answer in answers.items()} == {"u-1": 200, "u-2": 403}
+        answers = {
+            name: await read(probe, signed_in | {"Homeward-Actor": name}) for name in ("u-1", "u-2")
+        }
+        assert {name: answer.status_code for name, answer in answers.items()} == {
+            "u-1": 200,
+            "u-2": 403,
+        }
 
     async def test_external_provider_beside_our_own(self, probe: Probe) -> None:
         asked: list[str] = []
@@ -116,12 +130,19 @@ class TestToken:
             return found[url]
 
         before = probe.homeward.authenticator
-        given = settings("postgresql://unused", oidc_issuer="http://people.test", oidc_organisations=SPOKEN_FOR)
+        given = settings(
+            "postgresql://unused", oidc_issuer="http://people.test", oidc_organisations=SPOKEN_FOR
+        )
         probe.homeward.authenticator = Authenticator(given, keys)
         try:
-            answers = [await read(probe, bearer(scopes=READ, iss=issuer)) for issuer in ("http://people.test", ISSUER)]
+            answers = [
+                await read(probe, bearer(scopes=READ, iss=issuer))
+                for issuer in ("http://people.test", ISSUER)
+            ]
             for stranger in ("goal", "homeward", ["iom-iraq"], None):
-                answer = await read(probe, bearer(scopes=READ, iss="http://people.test", org=stranger))
+                answer = await read(
+                    probe, bearer(scopes=READ, iss="http://people.test", org=stranger)
+                )
                 assert answer.status_code == 401, stranger
         finally:
             probe.homeward.authenticator = before
@@ -130,15 +151,25 @@ class TestToken:
 
     @pytest.mark.parametrize("kind", ["programme_office", "internal", None, ["partner"]])
     @pytest.mark.parametrize("programmes", [["eurp", "amif-be-2018"], "eurp", None, 7])
-    async def test_a_provider_does_not_say_what_an_organisation_is(self, kind: Any, programmes: Any) -> None:
-        given = settings("postgresql://unused", oidc_issuer="http://people.test", oidc_organisations=SPOKEN_FOR)
+    async def test_a_provider_does_not_say_what_an_organisation_is(
+        self, kind: Any, programmes: Any
+    ) -> None:
+        given = settings(
+            "postgresql://unused", oidc_issuer="http://people.test", oidc_organisations=SPOKEN_FOR
+        )
         theirs = jwt.decode(token(iss="http://people.test"), options={"verify_signature": False})
-        theirs |= {"org_kind": kind, "programmes": programmes, "scope": f"{READ} internal organisations:manage"}
+        theirs |= {
+            "org_kind": kind,
+            "programmes": programmes,
+            "scope": f"{READ} internal organisations:manage",
+        }
         caller = Authenticator(given, fetch_keys)._caller(theirs)
         assert (caller.organisation, caller.kind, caller.programmes) == ("iom-iraq", "partner", ())
         assert caller.scopes == {READ}
 
-    async def test_keys_that_cannot_be_fetched_are_our_trouble_not_the_callers(self, probe: Probe) -> None:
+    async def test_keys_that_cannot_be_fetched_are_our_trouble_not_the_callers(
+        self, probe: Probe
+    ) -> None:
         async def nothing(_: str) -> dict[str, Any]:
             raise httpx.ConnectError("down")
 
@@ -165,8 +196,14 @@ class TestProduction:
             ({"encryption_keys": ()}, "HOMEWARD_ENCRYPTION_KEYS is empty"),
             ({"audit_key": None}, "HOMEWARD_AUDIT_KEY is not set"),
             ({"audit_key": SecretStr("")}, "HOMEWARD_AUDIT_KEY is not set"),
-            ({"audit_key": SecretStr("c2hvcnQ=")}, "HOMEWARD_AUDIT_KEY must be at least 32 bytes in base64"),
-            ({"audit_key": SecretStr("no base64")}, "HOMEWARD_AUDIT_KEY must be at least 32 bytes in base64"),
+            (
+                {"audit_key": SecretStr("c2hvcnQ=")},
+                "HOMEWARD_AUDIT_KEY must be at least 32 bytes in base64",
+            ),
+            (
+                {"audit_key": SecretStr("no base64")},
+                "HOMEWARD_AUDIT_KEY must be at least 32 bytes in base64",
+            ),
             ({"client_secret": SecretStr("")}, "HOMEWARD_CLIENT_SECRET is not set"),
             ({"client_secret": SecretStr("dev-1")}, "HOMEWARD_CLIENT_SECRET is a development key"),
             ({"matching_key": SecretStr("dev-1")}, "HOMEWARD_MATCHING_KEY is a development key"),
@@ -217,7 +254,13 @@ class TestParticipation:
         async with probe.homeward.database.transaction() as session:
             await grant(session, [person], Role.PARTNER, "partner-a")
             await grant(session, [person], Role.PARTNER, "partner-b", until=soon)
-            await grant(session, [person], Role.PARTNER, "partner-c", until=datetime.now(UTC) - timedelta(seconds=1))
+            await grant(
+                session,
+                [person],
+                Role.PARTNER,
+                "partner-c",
+                until=datetime.now(UTC) - timedelta(seconds=1),
+            )
             await grant(session, [person], Role.REFERRER, "referrer-a")
             await grant(session, [person], Role.PROGRAMME, "eurp")
         async with probe.homeward.database.transaction() as session:
@@ -227,7 +270,17 @@ class TestParticipation:
 
             assert [
                 await sees(who, person)
-                for who in (partner, shared, ended, referrer, office, other_office, imposter, service, unscoped)
+                for who in (
+                    partner,
+                    shared,
+                    ended,
+                    referrer,
+                    office,
+                    other_office,
+                    imposter,
+                    service,
+                    unscoped,
+                )
             ] == [True, True, False, True, True, False, False, True, False]
             assert not await sees(partner, stranger)
             assert await roles_of(session, person, partner) == {Role.PARTNER}
@@ -260,7 +313,9 @@ class TestKeys:
             raise httpx.ConnectError("nobody there")
 
         keys = KeySet("http://issuer.test/jwks", fetch)
-        answers = await asyncio.gather(*(keys.get("tests") for _ in range(5)), return_exceptions=True)
+        answers = await asyncio.gather(
+            *(keys.get("tests") for _ in range(5)), return_exceptions=True
+        )
         assert [getattr(answer, "kind", None) for answer in answers] == [BAD_GATEWAY] * 5
         assert asked == 1
 

@@ -1,4 +1,6 @@
-"""The projection of people: what it knows, and what a request does about somebody it does not know yet."""
+"""The projection of people: what it knows, and what a request does about somebody it does not know
+yet.
+"""
 
 import asyncio
 from collections.abc import Iterator
@@ -9,10 +11,10 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import event, func, select, text
 
-from chassis import beneficiaries
-from chassis.access import participation
-from chassis.beneficiaries import identity_copy
 from chassis.inbox import observe_head
+from participation import beneficiaries
+from participation.access import participation
+from participation.beneficiaries import identity_copy
 from tests.chassis.probe import Probe
 from tests.tokens import bearer
 
@@ -48,7 +50,9 @@ async def tell(probe: Probe, handler: Any, event: Told) -> None:
 
 
 async def ask(probe: Probe, returnee_id: UUID, organisation: str = "iom-iraq"):
-    return await probe.http.get(f"/v1/notes/people/{returnee_id}", headers=bearer(organisation, scopes="notes:read"))
+    return await probe.http.get(
+        f"/v1/notes/people/{returnee_id}", headers=bearer(organisation, scopes="notes:read")
+    )
 
 
 async def hear(probe: Probe, *, position: int = 0) -> None:
@@ -76,9 +80,17 @@ async def test_known_and_taking_part(probe: Probe) -> None:
     first, second = opened(person), opened(person)
     await tell(probe, beneficiaries.on_opened, first)
     await tell(probe, beneficiaries.on_opened, second)
-    await tell(probe, beneficiaries.on_moved, Told(returnee_id=person, case_id=second.data.case_id, state="arrived"))
+    await tell(
+        probe,
+        beneficiaries.on_moved,
+        Told(returnee_id=person, case_id=second.data.case_id, state="arrived"),
+    )
     # What an earlier case comes to is not where they stand.
-    await tell(probe, beneficiaries.on_moved, Told(returnee_id=person, case_id=first.data.case_id, state="closed"))
+    await tell(
+        probe,
+        beneficiaries.on_moved,
+        Told(returnee_id=person, case_id=first.data.case_id, state="closed"),
+    )
     answer = await ask(probe, person)
     assert (answer.status_code, answer.json()) == (200, {"state": "arrived"})
 
@@ -119,7 +131,9 @@ async def test_source_that_is_further_than_we_are(probe: Probe) -> None:
         await session.execute(text("DELETE FROM inbox_source"))
 
 
-async def test_waiting_requests_hold_no_connection(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_waiting_requests_hold_no_connection(
+    probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("chassis.app.CATCH_UP_SECONDS", 4.0)
     waiting = [asyncio.create_task(ask(probe, uuid4())) for _ in range(60)]
     await asyncio.sleep(0.5)
@@ -145,7 +159,9 @@ async def test_the_database_is_asked_no_oftener_however_many_wait(
     finally:
         event.remove(engine, "before_cursor_execute", count)
     assert {answer.status_code for answer in answers} == {503}
-    assert sum("inbox_source" in statement for statement in asked) < 100, "30 that wait by themselves ask 20 times each"
+    assert sum("inbox_source" in statement for statement in asked) < 100, (
+        "30 that wait by themselves ask 20 times each"
+    )
 
 
 async def test_erased_person_stays_erased(probe: Probe, heads: None) -> None:
@@ -154,17 +170,29 @@ async def test_erased_person_stays_erased(probe: Probe, heads: None) -> None:
     await tell(probe, beneficiaries.on_opened, opened(person))
     async with database.transaction() as session:
         assert await beneficiaries.keep_identity(session, person, b'{"name": "Zaynab"}', keyring)
-        sealed = await session.scalar(select(identity_copy.c.sealed).where(identity_copy.c.returnee_id == person))
+        sealed = await session.scalar(
+            select(identity_copy.c.sealed).where(identity_copy.c.returnee_id == person)
+        )
         assert sealed is not None
         assert b"Zaynab" not in sealed
-        assert await beneficiaries.identities(session, [person], keyring) == {person: b'{"name": "Zaynab"}'}
+        assert await beneficiaries.identities(session, [person], keyring) == {
+            person: b'{"name": "Zaynab"}'
+        }
     await tell(probe, beneficiaries.on_erased, Told(returnee_id=person))
     again = opened(person)
     await tell(probe, beneficiaries.on_opened, again)
-    await tell(probe, beneficiaries.on_moved, Told(returnee_id=person, case_id=again.data.case_id, state="arrived"))
+    await tell(
+        probe,
+        beneficiaries.on_moved,
+        Told(returnee_id=person, case_id=again.data.case_id, state="arrived"),
+    )
     async with database.transaction() as session:
         assert not await beneficiaries.keep_identity(session, person, b"late", keyring)
         assert await beneficiaries.identities(session, [person], keyring) == {}
-        left = select(func.count()).select_from(participation).where(participation.c.subject_id == person)
+        left = (
+            select(func.count())
+            .select_from(participation)
+            .where(participation.c.subject_id == person)
+        )
         assert await session.scalar(left) == 0
     assert (await ask(probe, person)).status_code == 404

@@ -30,9 +30,18 @@ REGISTRY.pop(Told.event_type)  # it is no contract
 async def test_the_feed_is_read_over_http_by_who_holds_the_internal_scope(
     new_database: NewDatabase, kafka: Kafka
 ) -> None:
-    given = settings((await new_database()).url, kafka_bootstrap=kafka.bootstrap, kafka_partitions=1)
+    given = settings(
+        (await new_database()).url, kafka_bootstrap=kafka.bootstrap, kafka_partitions=1
+    )
     app = create_app(
-        Service("feedtest", "Feed", "A feed.", metadata=MetaData(), migrations=Path(__file__).parent, publishes=[Told]),
+        Service(
+            "feedtest",
+            "Feed",
+            "A feed.",
+            metadata=MetaData(),
+            migrations=Path(__file__).parent,
+            publishes=[Told],
+        ),
         given,
     )
     homeward: Homeward = app.state.homeward
@@ -41,13 +50,19 @@ async def test_the_feed_is_read_over_http_by_who_holds_the_internal_scope(
 
     def answer(request: httpx.Request) -> httpx.Response:
         assert request.url.path == "/oauth/token"
-        return httpx.Response(200, json={"access_token": token(kind="internal", scopes="internal"), "expires_in": 600})
+        return httpx.Response(
+            200, json={"access_token": token(kind="internal", scopes="internal"), "expires_in": 600}
+        )
 
     inside = httpx.ASGITransport(app)
 
     class Network(httpx.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-            return answer(request) if request.url.path == "/oauth/token" else await inside.handle_async_request(request)
+            return (
+                answer(request)
+                if request.url.path == "/oauth/token"
+                else await inside.handle_async_request(request)
+            )
 
     client = ServiceClient(given, Network())
     try:
@@ -59,11 +74,20 @@ async def test_the_feed_is_read_over_http_by_who_holds_the_internal_scope(
             outsider = bearer("iom-iraq", "partner", scopes="internal")
             assert (await http.get("/v1/events", headers=outsider)).status_code == 403
             refused = await http.get(
-                "/v1/events", params={"since": 1}, headers=bearer(kind="internal", scopes="internal")
+                "/v1/events",
+                params={"since": 1},
+                headers=bearer(kind="internal", scopes="internal"),
             )
             assert refused.status_code == 400
-            empty = (await http.get("/v1/events", headers=bearer(kind="internal", scopes="internal"))).json()
-            assert (empty["items"], empty["next"], empty["head"]["position"], empty["head"]["epoch"]) == (
+            empty = (
+                await http.get("/v1/events", headers=bearer(kind="internal", scopes="internal"))
+            ).json()
+            assert (
+                empty["items"],
+                empty["next"],
+                empty["head"]["position"],
+                empty["head"]["epoch"],
+            ) == (
                 [],
                 0,
                 0,
@@ -90,13 +114,17 @@ async def test_the_feed_is_read_over_http_by_who_holds_the_internal_scope(
         await homeward.close()
 
 
-async def test_a_feed_that_answers_something_else_is_a_failed_call(new_database: NewDatabase) -> None:
+async def test_a_feed_that_answers_something_else_is_a_failed_call(
+    new_database: NewDatabase,
+) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/oauth/token":
             return httpx.Response(200, json={"access_token": "t", "expires_in": 600})
         return httpx.Response(200, json={"items": "none"})
 
-    client = ServiceClient(settings("postgresql://nobody@nowhere/none"), httpx.MockTransport(answer))
+    client = ServiceClient(
+        settings("postgresql://nobody@nowhere/none"), httpx.MockTransport(answer)
+    )
     with pytest.raises(CallFailed):
         await feed_of(client, "cases")(0, 5)
     await client.close()
@@ -108,12 +136,16 @@ async def test_an_answer_that_is_no_json_is_a_failed_call() -> None:
             return httpx.Response(200, json={"access_token": "t", "expires_in": 600})
         return httpx.Response(200, text="<html>sign in</html>")
 
-    client = ServiceClient(settings("postgresql://nobody@nowhere/none"), httpx.MockTransport(answer))
+    client = ServiceClient(
+        settings("postgresql://nobody@nowhere/none"), httpx.MockTransport(answer)
+    )
     with pytest.raises(CallFailed):
         await client.get("cases", "/v1/events")
     page = httpx.MockTransport(lambda _: httpx.Response(200, text="<html>sign in</html>"))
     with pytest.raises(CallFailed):
-        await ServiceClient(settings("postgresql://nobody@nowhere/none"), page).get("cases", "/v1/events")
+        await ServiceClient(settings("postgresql://nobody@nowhere/none"), page).get(
+            "cases", "/v1/events"
+        )
 
 
 async def test_a_head_is_not_newer_than_what_it_leaves_out(new_database: NewDatabase) -> None:

@@ -158,7 +158,9 @@ async def test_call_is_made_outside_a_transaction_and_tried_again(database: Data
     assert calls == 2
 
 
-async def test_a_job_that_is_moved_while_it_runs_stays_where_it_was_moved_to(database: Database) -> None:
+async def test_a_job_that_is_moved_while_it_runs_stays_where_it_was_moved_to(
+    database: Database,
+) -> None:
     async def call(_: Any, payload: Payload) -> str:
         async with database.transaction() as session:
             if payload["words"] == "to later":
@@ -181,7 +183,9 @@ async def test_a_job_that_is_moved_while_it_runs_stays_where_it_was_moved_to(dat
         await asyncio.sleep(1.5)
     assert await notes(database) == ["new"]
     async with database.transaction() as session:
-        assert await session.scalar(select(job.c.due_at > now() + timedelta(minutes=50)).where(job.c.key == "later"))
+        assert await session.scalar(
+            select(job.c.due_at > now() + timedelta(minutes=50)).where(job.c.key == "later")
+        )
 
 
 async def test_effect_that_fails_leaves_nothing_and_comes_again(database: Database) -> None:
@@ -228,7 +232,9 @@ async def test_a_job_that_goes_on_failing_is_measured_and_said_until_it_succeeds
             await until(failing)
             async with database.transaction() as session:
                 two_hours_ago = text("failing_since - interval '2 hours'")
-                await session.execute(update(job).where(job.c.kind == "plan").values(failing_since=two_hours_ago))
+                await session.execute(
+                    update(job).where(job.c.kind == "plan").values(failing_since=two_hours_ago)
+                )
             await until(lambda: said(lines, "jobs have failed for more than an hour"))
             assert 7200 <= measured("homeward_jobs_failing_oldest_seconds") < 7300
             assert measured("homeward_jobs_oldest_seconds") < 60, "its last try is not long ago"
@@ -301,7 +307,9 @@ async def test_worker_killed_in_the_middle_leaves_its_job_to_the_next(database: 
     async with database.transaction() as session:
         await schedule(session, "killed", {"words": "survived"})
     url = database.engine.url.render_as_string(hide_password=False)
-    process = subprocess.Popen([sys.executable, "-c", WORKER, url], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", WORKER, url], stdout=subprocess.PIPE, text=True
+    )
     try:
         assert process.stdout is not None
         assert await asyncio.to_thread(process.stdout.readline) == "calling\n"
@@ -315,7 +323,11 @@ async def test_worker_killed_in_the_middle_leaves_its_job_to_the_next(database: 
 
 
 async def test_periodic_job_comes_again_and_is_one_among_replicas(database: Database) -> None:
-    kind = JobKind("tick", lambda session, _, __: write_note(session, {"words": "tick"}, None), every=timedelta(0))
+    kind = JobKind(
+        "tick",
+        lambda session, _, __: write_note(session, {"words": "tick"}, None),
+        every=timedelta(0),
+    )
     async with runners(database, kind, replicas=3):
         await until(lambda: at_least(database, 3))
     async with database.transaction() as session:

@@ -38,7 +38,9 @@ async def test_another_way_to_compute_a_column_is_noticed(new_database: NewDatab
     owner = Database(fresh.owner_url.replace("postgresql://", "postgresql+asyncpg://"))
     async with owner.transaction() as session:
         other = "state IN ('scheduled', 'released', 'confirmed')"
-        await session.execute(text(f"ALTER TABLE payment ALTER COLUMN live SET EXPRESSION AS ({other})"))
+        await session.execute(
+            text(f"ALTER TABLE payment ALTER COLUMN live SET EXPRESSION AS ({other})")
+        )
     await owner.close()
     (found,) = await migrations.drift(fresh.owner_url, service.migrations, service.metadata)
     assert found.startswith("payment.live is computed as")
@@ -47,14 +49,24 @@ async def test_another_way_to_compute_a_column_is_noticed(new_database: NewDatab
 async def test_two_at_once_and_again(new_database: NewDatabase) -> None:
     service = ROLES["gateway"].service()
     fresh = await new_database()
-    await asyncio.gather(*(migrations.upgrade(fresh.owner_url, service.migrations, service.metadata) for _ in range(3)))
+    await asyncio.gather(
+        *(
+            migrations.upgrade(fresh.owner_url, service.migrations, service.metadata)
+            for _ in range(3)
+        )
+    )
     assert await migrations.drift(fresh.owner_url, service.migrations, service.metadata) == []
 
 
 async def test_service_role_may_not_change_tables(new_database: NewDatabase) -> None:
     fresh = await new_database()
     least = Database(fresh.url.replace("postgresql://", "postgresql+asyncpg://"))
-    for statement in ("CREATE TABLE x (y int)", "DROP TABLE job", "ALTER TABLE job ADD COLUMN x int", "TRUNCATE audit"):
+    for statement in (
+        "CREATE TABLE x (y int)",
+        "DROP TABLE job",
+        "ALTER TABLE job ADD COLUMN x int",
+        "TRUNCATE audit",
+    ):
         with pytest.raises(Exception, match=r"permission denied|must be owner"):
             async with least.transaction() as session:
                 await session.execute(text(statement))

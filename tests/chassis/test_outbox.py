@@ -35,11 +35,15 @@ async def database(new_database: NewDatabase) -> AsyncIterator[Database]:
 
 async def written(database: Database) -> list[tuple[str, int]]:
     async with database.transaction() as session:
-        rows = await session.execute(text("SELECT aggregateid, payload ->> 'n' AS n FROM outbox ORDER BY seq"))
+        rows = await session.execute(
+            text("SELECT aggregateid, payload ->> 'n' AS n FROM outbox ORDER BY seq")
+        )
         return [(row.aggregateid, int(row.n)) for row in rows]
 
 
-async def test_events_of_a_transaction_are_written_with_it_in_their_order(database: Database) -> None:
+async def test_events_of_a_transaction_are_written_with_it_in_their_order(
+    database: Database,
+) -> None:
     async with database.transaction() as session:
         for n in range(120):
             publish(session, Told(thing=f"s{n % 2}", n=n))
@@ -68,8 +72,12 @@ async def test_what_a_savepoint_undoes_is_not_told(database: Database) -> None:
     assert await written(database) == [("before", 1), ("after", 3)]
 
 
-async def test_an_event_is_written_after_the_row_locks_are_held(database: Database, new_database: NewDatabase) -> None:
-    """Two writers of one subject: the one that waits for the lock comes later, though it published first."""
+async def test_an_event_is_written_after_the_row_locks_are_held(
+    database: Database, new_database: NewDatabase
+) -> None:
+    """Two writers of one subject: the one that waits for the lock comes later, though it published
+    first.
+    """
     order: list[str] = []
     locked = asyncio.Event()
 
@@ -104,7 +112,10 @@ async def test_an_event_carries_what_it_is_and_no_empty_members(database: Databa
         rows = (await session.execute(text("SELECT * FROM outbox ORDER BY seq"))).all()
     assert rows[0].traceparent == f"00-{0xA1:032x}-{0xB2:016x}-01"
     assert rows[1].traceparent is None
-    assert (rows[0].aggregatetype, rows[0].type) == ("thing", "org.homeward.outboxtest.thing.told.v1")
+    assert (rows[0].aggregatetype, rows[0].type) == (
+        "thing",
+        "org.homeward.outboxtest.thing.told.v1",
+    )
     assert rows[0].payload == {"thing": "s", "n": 0}
 
 

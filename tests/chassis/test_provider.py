@@ -1,4 +1,6 @@
-"""Tokens of an OpenID provider that is not ours: its discovery, its keys, its signature, its people."""
+"""Tokens of an OpenID provider that is not ours: its discovery, its keys, its signature, its
+people.
+"""
 
 import re
 import socket
@@ -31,7 +33,10 @@ def issuer() -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with subprocess.Popen(
-        ["node", script, str(port), "homeward"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        ["node", script, str(port), "homeward"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     ) as provider:
         assert provider.stdout is not None
         try:
@@ -58,7 +63,12 @@ async def trusting(probe: Probe, issuer: str) -> AsyncIterator[Probe]:
 
 async def sign_in(issuer: str, user: str) -> str:
     """The access token of somebody who signs in with a browser."""
-    asked = {"client_id": "desk", "response_type": "code", "scope": "openid notes:read", "redirect_uri": SIGNED_IN}
+    asked = {
+        "client_id": "desk",
+        "response_type": "code",
+        "scope": "openid notes:read",
+        "redirect_uri": SIGNED_IN,
+    }
     async with httpx.AsyncClient(base_url=issuer) as browser:
         answer = await browser.get("/auth", params=asked)
         for _ in range(10):
@@ -70,10 +80,14 @@ async def sign_in(issuer: str, user: str) -> str:
             prompt = re.search(r'name="prompt" value="(\w+)"', answer.text)
             assert form
             assert prompt
-            answer = await browser.post(unescape(form[1]), data={"prompt": prompt[1], "login": user, "password": "any"})
+            answer = await browser.post(
+                unescape(form[1]), data={"prompt": prompt[1], "login": user, "password": "any"}
+            )
         code = parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
         granted = await browser.post(
-            "/token", data={"grant_type": "authorization_code", "code": code, "redirect_uri": SIGNED_IN}, auth=CLIENT
+            "/token",
+            data={"grant_type": "authorization_code", "code": code, "redirect_uri": SIGNED_IN},
+            auth=CLIENT,
         )
         token: str = granted.raise_for_status().json()["access_token"]
         return token
@@ -83,7 +97,11 @@ async def of_the_client(issuer: str) -> str:
     """The access token of the organisation's own client."""
     asked = {"grant_type": "client_credentials", "scope": "notes:read"}
     async with httpx.AsyncClient(base_url=issuer) as http:
-        token: str = (await http.post("/token", data=asked, auth=CLIENT)).raise_for_status().json()["access_token"]
+        token: str = (
+            (await http.post("/token", data=asked, auth=CLIENT))
+            .raise_for_status()
+            .json()["access_token"]
+        )
     return token
 
 
@@ -99,7 +117,9 @@ async def test_its_client(trusting: Probe, issuer: str) -> None:
 async def test_its_people(trusting: Probe, issuer: str) -> None:
     bearer = {"Authorization": f"Bearer {await sign_in(issuer, 'u-17')}"}
     answers = {
-        name: (await trusting.http.get("/v1/notes", headers=bearer | {"Homeward-Actor": name})).status_code
+        name: (
+            await trusting.http.get("/v1/notes", headers=bearer | {"Homeward-Actor": name})
+        ).status_code
         for name in ("u-17", "u-18")
     }
     assert (await trusting.http.get("/v1/notes", headers=bearer)).status_code == 200

@@ -30,14 +30,27 @@ ROOT = Path(chassis.__file__).parent.parent
 READ, WRITE = "notes:read", "notes:write"
 
 
-def headers(scopes: str = f"{READ} {WRITE}", *, key: str | None = None, organisation: str = "iom-iraq", **more: str):
+def headers(
+    scopes: str = f"{READ} {WRITE}",
+    *,
+    key: str | None = None,
+    organisation: str = "iom-iraq",
+    **more: str,
+):
     return bearer(organisation, scopes=scopes) | {"Idempotency-Key": key or str(uuid4())} | more
 
 
 BASE = ("chassis/db.py", "chassis/migrations/")
 MAY = {
-    "rollback": (*BASE, "gateway/identity/service.py"),  # ends its reading, to wait without a connection
-    "dedicated": (*BASE, "chassis/relay.py", "chassis/outbox.py"),  # single statements that commit by themselves
+    "rollback": (
+        *BASE,
+        "gateway/identity/service.py",
+    ),  # ends its reading, to wait without a connection
+    "dedicated": (
+        *BASE,
+        "chassis/relay.py",
+        "chassis/outbox.py",
+    ),  # single statements that commit by themselves
     "connect": (*BASE, "cli/"),  # sets an installation up, and looks into it
 }
 
@@ -59,7 +72,9 @@ def ways_to_commit(code: str) -> Iterator[tuple[int, str]]:
                 yield node.lineno, way
             case ast.Attribute(value=ast.Name(id="asyncpg"), attr="connect" as way):
                 yield node.lineno, way
-            case ast.Name(id=("AsyncSession" | "async_sessionmaker" | "create_async_engine") as way):
+            case ast.Name(
+                id=("AsyncSession" | "async_sessionmaker" | "create_async_engine") as way
+            ):
                 yield node.lineno, way
             case ast.Call(args=[ast.Constant(value=str(words))]) if ENDS.fullmatch(words):
                 yield node.lineno, words
@@ -67,7 +82,12 @@ def ways_to_commit(code: str) -> Iterator[tuple[int, str]]:
 
 async def count(probe: Probe, words: str) -> int:
     async with probe.homeward.database.transaction() as session:
-        return await session.scalar(select(func.count()).select_from(note).where(note.c.words == words)) or 0
+        return (
+            await session.scalar(
+                select(func.count()).select_from(note).where(note.c.words == words)
+            )
+            or 0
+        )
 
 
 async def stored(probe: Probe, key: str):
@@ -82,7 +102,9 @@ class TestTransaction:
         assert await count(probe, "kept") == 1
 
     async def test_commit_that_fails_is_a_500_and_nothing_is_kept(self, probe: Probe) -> None:
-        answer = await probe.http.post("/v1/notes", json={"words": "fails at commit"}, headers=headers(key="late"))
+        answer = await probe.http.post(
+            "/v1/notes", json={"words": "fails at commit"}, headers=headers(key="late")
+        )
         assert answer.status_code == 500
         assert answer.headers["content-type"] == "application/problem+json"
         assert await count(probe, "fails at commit") == 0
@@ -91,13 +113,15 @@ class TestTransaction:
     async def test_commit_in_which_the_connection_breaks_is_a_503_and_may_be_tried_again(
         self, probe: Probe, postgres: str
     ) -> None:
-        admin = await asyncpg.connect(postgres.rsplit("/", 1)[0] + f"/{probe.homeward.database.engine.url.database}")
+        admin = await asyncpg.connect(
+            postgres.rsplit("/", 1)[0] + f"/{probe.homeward.database.engine.url.database}"
+        )
         await admin.execute(f"SELECT pg_advisory_lock({probing.COMMIT_LOCK})")
         sent = headers(key="broken")
-        asked = asyncio.create_task(probe.http.post("/v1/notes", json={"words": "waits at commit"}, headers=sent))
-        kill = (
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query ~ '^COMMIT' AND wait_event = $1"
+        asked = asyncio.create_task(
+            probe.http.post("/v1/notes", json={"words": "waits at commit"}, headers=sent)
         )
+        kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query ~ '^COMMIT' AND wait_event = $1"
         async with asyncio.timeout(8):
             while not await admin.fetchval(kill, "advisory"):  # noqa: ASYNC110 - it happens in the database
                 await asyncio.sleep(0.02)
@@ -106,7 +130,9 @@ class TestTransaction:
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
         assert await count(probe, "waits at commit") == 0
         for _ in range(2):
-            again = await probe.http.post("/v1/notes", json={"words": "waits at commit"}, headers=sent)
+            again = await probe.http.post(
+                "/v1/notes", json={"words": "waits at commit"}, headers=sent
+            )
             assert again.status_code == 201
         assert await count(probe, "waits at commit") == 1
 
@@ -118,7 +144,9 @@ class TestTransaction:
         assert await count(probe, words) == 0
         assert await stored(probe, key) is None
         async with probe.homeward.database.transaction() as session:
-            left = await session.scalar(select(func.count()).select_from(audit).where(audit.c.action == words))
+            left = await session.scalar(
+                select(func.count()).select_from(audit).where(audit.c.action == words)
+            )
         assert left == 0
 
     async def test_closed_session_refuses_writes(self, probe: Probe) -> None:
@@ -129,7 +157,9 @@ class TestTransaction:
 
     async def test_deadlock_is_retried(self, probe: Probe) -> None:
         first, second = [
-            (await probe.http.post("/v1/notes", json={"words": "pair"}, headers=headers())).json()["id"]
+            (await probe.http.post("/v1/notes", json={"words": "pair"}, headers=headers())).json()[
+                "id"
+            ]
             for _ in range(2)
         ]
         answers = await asyncio.gather(
@@ -138,7 +168,9 @@ class TestTransaction:
         )
         assert [answer.status_code for answer in answers] == [200, 200]
         async with probe.homeward.database.transaction() as session:
-            versions = (await session.scalars(select(note.c.version).where(note.c.words == "pair"))).all()
+            versions = (
+                await session.scalars(select(note.c.version).where(note.c.words == "pair"))
+            ).all()
         assert versions == [3, 3]
 
     async def test_a_way_to_the_database_that_swallows_everything_is_given_up(
@@ -159,7 +191,9 @@ class TestTransaction:
 
         async with await asyncio.start_server(accept, "127.0.0.1", 0) as way:
             port = way.sockets[0].getsockname()[1]
-            through = urlunsplit(real._replace(netloc=real.netloc.replace(f":{real.port}", f":{port}")))
+            through = urlunsplit(
+                real._replace(netloc=real.netloc.replace(f":{real.port}", f":{port}"))
+            )
             async with probing.running(through) as probe:
                 assert (await probe.http.get("/v1/notes", headers=headers())).status_code == 200
                 swallows = True
@@ -217,7 +251,9 @@ class TestIdempotency:
 
     async def test_other_body_is_refused(self, probe: Probe) -> None:
         await probe.http.post("/v1/notes", json={"words": "one"}, headers=headers(key="reused"))
-        answer = await probe.http.post("/v1/notes", json={"words": "other"}, headers=headers(key="reused"))
+        answer = await probe.http.post(
+            "/v1/notes", json={"words": "other"}, headers=headers(key="reused")
+        )
         assert answer.status_code == 422
         assert answer.json()["type"] == "/problems/idempotency-key-reused"
         assert await count(probe, "other") == 0
@@ -244,7 +280,8 @@ class TestIdempotency:
             await probe.http.post(
                 "/v1/notes",
                 json={"words": "mine"},
-                headers=bearer(organisation, scopes=WRITE, client_id=client) | {"Idempotency-Key": "shared"},
+                headers=bearer(organisation, scopes=WRITE, client_id=client)
+                | {"Idempotency-Key": "shared"},
             )
             for organisation, client in (("bamf", "a"), ("fedasil", "b"), ("fedasil", "c"))
         ]
@@ -253,18 +290,26 @@ class TestIdempotency:
 
     async def test_key_does_not_open_what_the_scope_forbids(self, probe: Probe) -> None:
         await probe.http.post("/v1/notes", json={"words": "secret"}, headers=headers(key="closed"))
-        answer = await probe.http.post("/v1/notes", json={"words": "secret"}, headers=headers(READ, key="closed"))
+        answer = await probe.http.post(
+            "/v1/notes", json={"words": "secret"}, headers=headers(READ, key="closed")
+        )
         assert answer.status_code == 403
 
     async def test_stored_answer_is_encrypted(self, probe: Probe) -> None:
-        await probe.http.post("/v1/notes", json={"words": "Zaynab Al-Example"}, headers=headers(key="sealed"))
+        await probe.http.post(
+            "/v1/notes", json={"words": "Zaynab Al-Example"}, headers=headers(key="sealed")
+        )
         row = await stored(probe, "sealed")
         assert b"Zaynab" not in row.body
         assert "Zaynab" not in json.dumps(row.headers)
 
-    async def test_answer_under_a_key_that_is_gone_is_said_to_be_lost(self, probe: Probe, probe_database) -> None:
+    async def test_answer_under_a_key_that_is_gone_is_said_to_be_lost(
+        self, probe: Probe, probe_database
+    ) -> None:
         sent = headers(key=str(uuid4()))
-        assert (await probe.http.post("/v1/notes", json={"words": "once"}, headers=sent)).status_code == 201
+        assert (
+            await probe.http.post("/v1/notes", json={"words": "once"}, headers=sent)
+        ).status_code == 201
         other = SecretStr(base64.b64encode(b"n" * 32).decode())
         async with probing.running(probe_database.url, encryption_keys=(other,)) as without:
             answer = await without.http.post("/v1/notes", json={"words": "once"}, headers=sent)
@@ -276,14 +321,18 @@ class TestIdempotency:
         await probe.http.post("/v1/notes", json={"words": "old"}, headers=sent)
         async with probe.homeward.database.transaction() as session:
             await session.execute(
-                update(idempotency).where(idempotency.c.key == "old").values(expires_at=text("now() - interval '1 s'"))
+                update(idempotency)
+                .where(idempotency.c.key == "old")
+                .values(expires_at=text("now() - interval '1 s'"))
             )
         again = await probe.http.post("/v1/notes", json={"words": "old"}, headers=sent)
         assert "idempotency-replayed" not in again.headers
         assert await count(probe, "old") == 2
         async with probe.homeward.database.transaction() as session:
             await session.execute(
-                update(idempotency).where(idempotency.c.key == "old").values(expires_at=text("now() - interval '1 s'"))
+                update(idempotency)
+                .where(idempotency.c.key == "old")
+                .values(expires_at=text("now() - interval '1 s'"))
             )
             assert await purge(session) == 1
 
@@ -296,7 +345,9 @@ class TestIdempotency:
         assert await count(probe, "keyless") == 0
 
     async def test_a_search_needs_no_key(self, probe: Probe) -> None:
-        answer = await probe.http.post("/v1/notes/search", json={"words": "kept"}, headers=bearer(scopes=READ))
+        answer = await probe.http.post(
+            "/v1/notes/search", json={"words": "kept"}, headers=bearer(scopes=READ)
+        )
         assert answer.status_code == 200
 
 
@@ -306,17 +357,27 @@ class TestPreconditions:
         path = f"/v1/notes/{made.json()['id']}"
         seen = (await probe.http.get(path, headers=headers())).headers["etag"]
         without = await probe.http.patch(path, json={"words": "x"}, headers=headers())
-        first = await probe.http.patch(path, json={"words": "first"}, headers=headers(**{"If-Match": seen}))
-        second = await probe.http.patch(path, json={"words": "second"}, headers=headers(**{"If-Match": seen}))
-        anything = await probe.http.patch(path, json={"words": "third"}, headers=headers(**{"If-Match": "*"}))
+        first = await probe.http.patch(
+            path, json={"words": "first"}, headers=headers(**{"If-Match": seen})
+        )
+        second = await probe.http.patch(
+            path, json={"words": "second"}, headers=headers(**{"If-Match": seen})
+        )
+        anything = await probe.http.patch(
+            path, json={"words": "third"}, headers=headers(**{"If-Match": "*"})
+        )
         assert [a.status_code for a in (without, first, second, anything)] == [428, 200, 412, 412]
         assert (await probe.http.get(path, headers=headers())).json()["words"] == "first"
 
     async def test_an_if_match_that_is_no_etag_of_ours_is_refused(self, probe: Probe) -> None:
-        made = (await probe.http.post("/v1/notes", json={"words": "long"}, headers=headers())).json()
+        made = (
+            await probe.http.post("/v1/notes", json={"words": "long"}, headers=headers())
+        ).json()
         for length, status in ((255, 412), (256, 400), (5000, 400)):
             sent = headers(**{"If-Match": '"' + "1" * (length - 2) + '"'})
-            answer = await probe.http.patch(f"/v1/notes/{made['id']}", json={"words": "other"}, headers=sent)
+            answer = await probe.http.patch(
+                f"/v1/notes/{made['id']}", json={"words": "other"}, headers=sent
+            )
             assert answer.status_code == status
         assert answer.json()["errors"][0]["pointer"] == "#header/If-Match"
         assert "1111" not in answer.text
@@ -332,15 +393,28 @@ class TestPreconditions:
         made = await probe.http.post("/v1/notes", json={"words": "decide"}, headers=headers())
         path, tag = f"/v1/notes/{made.json()['id']}/approve", made.headers["etag"]
         nobody = await probe.http.post(path, headers=headers(**{"If-Match": tag}))
-        claimed = await probe.http.post(path, headers=headers(**{"If-Match": tag, "Homeward-Actor": "u-1"}))
+        claimed = await probe.http.post(
+            path, headers=headers(**{"If-Match": tag, "Homeward-Actor": "u-1"})
+        )
         allowed = headers(f"{WRITE} act-for-users", **{"If-Match": tag, "Homeward-Actor": "u-1"})
         vouched = await probe.http.post(path, headers=allowed)
-        mail = headers(f"{WRITE} act-for-users", **{"If-Match": tag, "Homeward-Actor": "zaynab@example.org"})
+        mail = headers(
+            f"{WRITE} act-for-users", **{"If-Match": tag, "Homeward-Actor": "zaynab@example.org"}
+        )
         named = await probe.http.post(path, headers=mail)
-        signed_in = bearer(scopes=WRITE, person="u-2") | {"If-Match": tag, "Idempotency-Key": str(uuid4())}
+        signed_in = bearer(scopes=WRITE, person="u-2") | {
+            "If-Match": tag,
+            "Idempotency-Key": str(uuid4()),
+        }
         person = await probe.http.post(path, headers=signed_in)
         assert nobody.json()["type"] == "/problems/person-required"
-        assert [a.status_code for a in (nobody, claimed, vouched, named, person)] == [403, 403, 200, 403, 200]
+        assert [a.status_code for a in (nobody, claimed, vouched, named, person)] == [
+            403,
+            403,
+            200,
+            403,
+            200,
+        ]
         assert vouched.json() == {"approved_by": "iom-iraq:u-1"}
         assert person.json() == {"approved_by": "iom-iraq:u-2"}
         assert "zaynab" not in named.text
@@ -351,11 +425,15 @@ class TestRefusals:
         answer = await probe.http.get("/v1/notes?word=x", headers=headers())
         assert answer.status_code == 400
         assert answer.json()["type"] == "/problems/unknown-parameter"
-        assert answer.json()["errors"][0]["detail"] == "known here: after, changed_since, limit, words"
+        assert (
+            answer.json()["errors"][0]["detail"] == "known here: after, changed_since, limit, words"
+        )
 
     @pytest.mark.parametrize("since", ["1700000000", "1.7e9", "-5", "0", "20240305", "2024"])
     async def test_a_number_is_no_time(self, probe: Probe, since: str) -> None:
-        answer = await probe.http.get("/v1/notes", params={"changed_since": since}, headers=headers())
+        answer = await probe.http.get(
+            "/v1/notes", params={"changed_since": since}, headers=headers()
+        )
         assert answer.status_code == 422
         (error,) = answer.json()["errors"]
         assert (error["pointer"], error["code"]) == ("#query/changed_since", "not_a_time")
@@ -365,13 +443,19 @@ class TestRefusals:
         assert good.status_code == 200
 
     async def test_unknown_field_is_refused_where_it_is(self, probe: Probe) -> None:
-        answer = await probe.http.post("/v1/notes", json={"words": "a", "colour": "b"}, headers=headers())
+        answer = await probe.http.post(
+            "/v1/notes", json={"words": "a", "colour": "b"}, headers=headers()
+        )
         assert answer.status_code == 422
         assert answer.json()["errors"][0]["pointer"] == "/colour"
         assert answer.json()["errors"][0]["code"] == "extra_forbidden"
 
     async def test_problem_never_repeats_what_was_sent(self, probe: Probe) -> None:
-        for body in ({"words": 7, "Zaynab Al-Example": "x"}, {"words": {"Zaynab": "Zaynab"}}, ["Zaynab"]):
+        for body in (
+            {"words": 7, "Zaynab Al-Example": "x"},
+            {"words": {"Zaynab": "Zaynab"}},
+            ["Zaynab"],
+        ):
             answer = await probe.http.post("/v1/notes", json=body, headers=headers())
             assert answer.status_code == 422
             assert "Zaynab" not in answer.text
@@ -385,14 +469,19 @@ class TestRefusals:
         assert (answer.status_code, answer.json()["type"]) == (400, "/problems/bad-request")
         sent = headers(**{"Content-Type": "text/plain"})
         answer = await probe.http.post("/v1/notes", content=b"{}", headers=sent)
-        assert (answer.status_code, answer.json()["type"]) == (415, "/problems/unsupported-media-type")
+        assert (answer.status_code, answer.json()["type"]) == (
+            415,
+            "/problems/unsupported-media-type",
+        )
 
     async def test_problem_names_the_request(self, probe: Probe) -> None:
         sent = headers(**{"Homeward-Request-Id": "0199f7a0-0000-7000-8000-000000000001"})
         answer = await probe.http.get(f"/v1/notes/{uuid4()}", headers=sent)
         assert answer.headers["homeward-request-id"] == "0199f7a0-0000-7000-8000-000000000001"
         assert answer.json()["instance"] == "urn:uuid:0199f7a0-0000-7000-8000-000000000001"
-        named = await probe.http.get("/v1/notes/open/door", headers={"Homeward-Request-Id": "Zaynab"})
+        named = await probe.http.get(
+            "/v1/notes/open/door", headers={"Homeward-Request-Id": "Zaynab"}
+        )
         assert "Zaynab" not in named.headers["homeward-request-id"]
 
     async def test_paths_and_methods_that_are_not_there(self, probe: Probe) -> None:
@@ -403,7 +492,9 @@ class TestRefusals:
 
     async def test_body_that_is_too_large(self, probe_database) -> None:
         async with probing.running(probe_database.url, max_body_bytes=1000) as small:
-            answer = await small.http.post("/v1/notes", json={"words": "x" * 2000}, headers=headers())
+            answer = await small.http.post(
+                "/v1/notes", json={"words": "x" * 2000}, headers=headers()
+            )
             asked_for = 0
 
             async def unsaid():
@@ -415,7 +506,9 @@ class TestRefusals:
             sent = headers(**{"Content-Type": "application/json"})
             streamed = await small.http.post("/v1/notes", content=unsaid(), headers=sent)
             larger = [
-                await small.http.post("/v1/notes/large", json={"words": "x" * size}, headers=headers())
+                await small.http.post(
+                    "/v1/notes/large", json={"words": "x" * size}, headers=headers()
+                )
                 for size in (2000, 5000)
             ]
             nobody = await small.http.post("/v1/notes", json={"words": "x" * 2000})
@@ -432,7 +525,10 @@ class TestRefusals:
             answers = [await lost.http.get("/v1/notes", headers=headers())]
         async with probing.running(probe_database.url, database_pool_size=1) as small:
             monkeypatch.setattr(small.homeward.database.engine.pool, "_timeout", 0.1)
-            async with small.homeward.database.engine.connect(), small.homeward.database.engine.connect():
+            async with (
+                small.homeward.database.engine.connect(),
+                small.homeward.database.engine.connect(),
+            ):
                 answers.append(await small.http.get("/v1/notes", headers=headers()))
         for answer in answers:
             assert (answer.status_code, answer.headers.get("retry-after")) == (503, "2")
@@ -444,18 +540,24 @@ class TestRefusals:
         async with probing.running(probe_database.url) as slow:
             hasty = Database(slow.homeward.settings.sqlalchemy_url, statement_timeout=200)
             monkeypatch.setattr(slow.homeward, "database", hasty)
-            answer = await slow.http.post("/v1/notes", json={"words": "slow statement"}, headers=headers())
+            answer = await slow.http.post(
+                "/v1/notes", json={"words": "slow statement"}, headers=headers()
+            )
             await hasty.close()
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
         assert answer.json()["type"] == "/problems/took-too-long"
-        there = await probe.http.get("/v1/notes", params={"words": "slow statement"}, headers=headers())
+        there = await probe.http.get(
+            "/v1/notes", params={"words": "slow statement"}, headers=headers()
+        )
         assert there.json()["items"] == []
 
 
 class TestPages:
     async def test_pages_hold_everything_once(self, probe: Probe) -> None:
         made = [
-            (await probe.http.post("/v1/notes", json={"words": "paged"}, headers=headers())).json()["id"]
+            (await probe.http.post("/v1/notes", json={"words": "paged"}, headers=headers())).json()[
+                "id"
+            ]
             for _ in range(7)
         ]
         seen, cursor = [], None

@@ -24,7 +24,12 @@ async def test_one_line_a_request_with_its_ids_and_without_its_query(probe: Prob
     answer = await probe.http.get("/v1/notes?words=Zaynab", headers=bearer(scopes="notes:read"))
     (line,) = [line for line in lines() if line["message"] == "request"]
     assert line["request_id"] == answer.headers["homeward-request-id"]
-    assert (line["service"], line["method"], line["route"], line["status"]) == ("probe", "GET", "/v1/notes", 200)
+    assert (line["service"], line["method"], line["route"], line["status"]) == (
+        "probe",
+        "GET",
+        "/v1/notes",
+        200,
+    )
     assert (line["client_id"], line["organisation"]) == ("iom-iraq-client", "iom-iraq")
     assert "Zaynab" not in json.dumps(line)
 
@@ -39,7 +44,9 @@ async def test_trace_goes_on_from_the_caller(probe: Probe, lines) -> None:
 
 async def test_exception_is_logged_by_where_it_was_not_by_what_it_said(probe: Probe, lines) -> None:
     sent = bearer(scopes="notes:write") | {"Idempotency-Key": "logged"}
-    assert (await probe.http.post("/v1/notes", json={"words": "breaks"}, headers=sent)).status_code == 500
+    assert (
+        await probe.http.post("/v1/notes", json={"words": "breaks"}, headers=sent)
+    ).status_code == 500
     written = lines()
     (failure,) = [line for line in written if line["message"] == "request failed"]
     assert failure["error"] == "builtins.RuntimeError"

@@ -16,7 +16,8 @@ from contracts.reception import AssistanceProvided
 
 Schema = dict[str, Any]
 PUBLISHED: dict[str, Schema] = {
-    model.__name__: event_schema(model) for model in (CaseOpened, PlanApproved, ReturneeUpdated, AssistanceProvided)
+    model.__name__: event_schema(model)
+    for model in (CaseOpened, PlanApproved, ReturneeUpdated, AssistanceProvided)
 }
 
 
@@ -54,9 +55,21 @@ def require(name: str, sort: Schema) -> Callable[[Schema], Schema]:
 
 
 BREAKS = {
-    "a member is gone": ("CaseOpened", put("properties/implementer", ...), "payload.implementer: is gone"),
-    "an optional member is gone": ("CaseOpened", put("properties/referrer", ...), "payload.referrer: is gone"),
-    "a new required member": ("CaseOpened", require("severity", {"type": "integer"}), "payload.severity: is required"),
+    "a member is gone": (
+        "CaseOpened",
+        put("properties/implementer", ...),
+        "payload.implementer: is gone",
+    ),
+    "an optional member is gone": (
+        "CaseOpened",
+        put("properties/referrer", ...),
+        "payload.referrer: is gone",
+    ),
+    "a new required member": (
+        "CaseOpened",
+        require("severity", {"type": "integer"}),
+        "payload.severity: is required",
+    ),
     "an optional one is required": (
         "CaseOpened",
         edit(lambda schema: schema["required"].append("referrer")),
@@ -72,15 +85,31 @@ BREAKS = {
         put("properties/plan_version/type", "string"),
         "payload.plan_version: type has changed",
     ),
-    "another format": ("PlanApproved", put("properties/plan_id/format", ...), "payload.plan_id: format has changed"),
+    "another format": (
+        "PlanApproved",
+        put("properties/plan_id/format", ...),
+        "payload.plan_id: format has changed",
+    ),
     "a narrower pattern": (
         "CaseOpened",
         put("properties/implementer/pattern", "^[a-z]+$"),
         "payload.implementer: pattern has changed",
     ),
-    "a narrower range": ("PlanApproved", put("properties/plan_version/minimum", 2), "payload.plan_version: minimum"),
-    "a code is gone": ("CaseOpened", put("$defs/CaseState/enum", ["arrived"]), "payload.state: codes are gone"),
-    "codes become free": ("CaseOpened", put("$defs/CaseState/enum", ...), "payload.state: enum has changed"),
+    "a narrower range": (
+        "PlanApproved",
+        put("properties/plan_version/minimum", 2),
+        "payload.plan_version: minimum",
+    ),
+    "a code is gone": (
+        "CaseOpened",
+        put("$defs/CaseState/enum", ["arrived"]),
+        "payload.state: codes are gone",
+    ),
+    "codes become free": (
+        "CaseOpened",
+        put("$defs/CaseState/enum", ...),
+        "payload.state: enum has changed",
+    ),
     "a code in a list is gone": (
         "ReturneeUpdated",
         put("$defs/ReturneeField/enum", ["names"]),
@@ -106,7 +135,10 @@ BREAKS = {
 
 ALLOWED = {
     "a new optional member": ("CaseOpened", put("properties/severity", {"type": "integer"})),
-    "a new code": ("CaseOpened", edit(lambda schema: schema["$defs"]["CaseState"]["enum"].append("archived"))),
+    "a new code": (
+        "CaseOpened",
+        edit(lambda schema: schema["$defs"]["CaseState"]["enum"].append("archived")),
+    ),
     "better words": ("CaseOpened", put("description", "Otherwise said.")),
     "a narrower audience": ("CaseOpened", put("x-audience", ["programme"])),
     "a definition under another name": (
@@ -140,7 +172,9 @@ def test_allowed(kind: str) -> None:
 
 @pytest.fixture
 def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with what the code makes, the OpenAPI document left empty: it is not what these tests are about."""
+    """A folder with what the code makes, the OpenAPI document left empty: it is not what these
+    tests are about.
+    """
     monkeypatch.setattr(command, "openapi_document", dict)
     command.write(tmp_path, command.documents())
     return tmp_path
@@ -157,19 +191,25 @@ class TestCommand:
     def test_passes_on_what_it_wrote(self, published: Path) -> None:
         assert command.main(["--check"], published) == 0
 
-    def test_fails_on_drift_and_writing_mends_it(self, published: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_fails_on_drift_and_writing_mends_it(
+        self, published: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         change_file(published, put("description", "Otherwise said."))
         assert command.main(["--check"], published) == 1
         assert "is not what the code makes" in capsys.readouterr().err
         assert command.main([], published) == 0
         assert command.main(["--check"], published) == 0
 
-    def test_fails_on_a_missing_document(self, published: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_fails_on_a_missing_document(
+        self, published: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         (published / "asyncapi.json").unlink()
         assert command.main(["--check"], published) == 1
         assert "asyncapi.json: is missing" in capsys.readouterr().err
 
-    def test_never_writes_over_a_break(self, published: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_never_writes_over_a_break(
+        self, published: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         file = change_file(published, put("properties/severity", {"type": "integer"}))
         before = file.read_text("utf-8")
         assert command.main([], published) == 1

@@ -38,7 +38,8 @@ def openapi() -> dict[str, Any]:
 
 
 def test_they_are_what_the_code_makes_and_nothing_published_breaks() -> None:
-    # In a process of its own: other tests declare routes' problems that are no part of the platform.
+    # In a process of its own: other tests declare routes' problems that are no part of the
+    # platform.
     check = subprocess.run(
         [sys.executable, "-m", "cli.contracts", "--check"],
         check=False,
@@ -83,9 +84,15 @@ def references(value: Any) -> Iterator[str]:
 class TestAsyncApi:
     def test_the_official_parser_accepts_it(self, parser: Path, tmp_path: Path) -> None:
         outcome = parse(parser, asyncapi_document(), tmp_path)
-        assert outcome == {"valid": True, "messages": len(EVENTS) + len({m.service for m in EVENTS}), "diagnostics": []}
+        assert outcome == {
+            "valid": True,
+            "messages": len(EVENTS) + len({m.service for m in EVENTS}),
+            "diagnostics": [],
+        }
 
-    def test_the_official_parser_would_say_what_is_wrong(self, parser: Path, tmp_path: Path) -> None:
+    def test_the_official_parser_would_say_what_is_wrong(
+        self, parser: Path, tmp_path: Path
+    ) -> None:
         broken = asyncapi_document()
         broken["operations"]["publish-cases"]["action"] = "shout"
         assert not parse(parser, broken, tmp_path)["valid"]
@@ -120,7 +127,13 @@ class TestOpenApi:
 
     def test_every_scope_that_is_asked_for_is_described(self, openapi: dict[str, Any]) -> None:
         operations = [op for path in openapi["paths"].values() for op in path.values()]
-        asked = {scope for op in operations for need in op["security"] for scopes in need.values() for scope in scopes}
+        asked = {
+            scope
+            for op in operations
+            for need in op["security"]
+            for scopes in need.values()
+            for scope in scopes
+        }
         assert asked <= set(Scope)
         assert all(scope.description.endswith(".") for scope in Scope)
 
@@ -135,7 +148,9 @@ def answering(schema: str) -> dict[str, Any]:
 
 
 def schema_of(path: dict[str, Any]) -> str:
-    reference: str = path["get"]["responses"]["200"]["content"]["application/json"]["schema"]["$ref"]
+    reference: str = path["get"]["responses"]["200"]["content"]["application/json"]["schema"][
+        "$ref"
+    ]
     return reference.rpartition("/")[2]
 
 
@@ -152,8 +167,12 @@ class TestMerge:
     def test_different_components_of_one_name_are_told_apart(self) -> None:
         merged = merge(
             {
-                "cases": document({"/v1/cases": answering("Item")}, Item={"type": "object", "title": "a"}),
-                "reception": document({"/v1/arrivals": answering("Item")}, Item={"type": "object", "title": "b"}),
+                "cases": document(
+                    {"/v1/cases": answering("Item")}, Item={"type": "object", "title": "a"}
+                ),
+                "reception": document(
+                    {"/v1/arrivals": answering("Item")}, Item={"type": "object", "title": "b"}
+                ),
             }
         )
         assert schema_of(merged["paths"]["/v1/cases"]) == "CasesItem"

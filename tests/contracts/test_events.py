@@ -28,18 +28,81 @@ FORBIDDEN_WORDS = {
         "birth",
         "born",
     ),
-    *("dob", "age", "nationality", "religion", "ethnicity", "document", "documents", "passport", "identifier", "phone"),
-    *("email", "contact", "contacts", "address", "street", "district", "location", "latitude", "longitude", "photo"),
-    *("note", "notes", "comment", "comments", "text", "message", "description", "remark", "remarks", "title", "label"),
-    *("reference", "external", "vulnerability", "vulnerabilities", "diagnosis", "health", "medical", "disability"),
+    *(
+        "dob",
+        "age",
+        "nationality",
+        "religion",
+        "ethnicity",
+        "document",
+        "documents",
+        "passport",
+        "identifier",
+        "phone",
+    ),
+    *(
+        "email",
+        "contact",
+        "contacts",
+        "address",
+        "street",
+        "district",
+        "location",
+        "latitude",
+        "longitude",
+        "photo",
+    ),
+    *(
+        "note",
+        "notes",
+        "comment",
+        "comments",
+        "text",
+        "message",
+        "description",
+        "remark",
+        "remarks",
+        "title",
+        "label",
+    ),
+    *(
+        "reference",
+        "external",
+        "vulnerability",
+        "vulnerabilities",
+        "diagnosis",
+        "health",
+        "medical",
+        "disability",
+    ),
     *("pregnant", "medication", "iban", "account", "seat"),
 }
 """No member of an event may have one of these words in its name."""
 
 DISCLOSING_CODES = {
-    *("medical", "mental_health", "disability", "elderly", "pregnant", "single_parent", "survivor_of_violence"),
-    *("unaccompanied_child", "victim_of_trafficking", "family_tracing", "psychosocial", "wheelchair"),
-    *("held_by_authorities", "irregular_stay", "asylum_rejected", "asylum_withdrawn", "return_decision"),
+    *(
+        "medical",
+        "mental_health",
+        "disability",
+        "elderly",
+        "pregnant",
+        "single_parent",
+        "survivor_of_violence",
+    ),
+    *(
+        "unaccompanied_child",
+        "victim_of_trafficking",
+        "family_tracing",
+        "psychosocial",
+        "wheelchair",
+    ),
+    *(
+        "held_by_authorities",
+        "irregular_stay",
+        "asylum_rejected",
+        "asylum_withdrawn",
+        "return_decision",
+    ),
 }
 """No code of an event may be one of these."""
 
@@ -52,12 +115,16 @@ CODE_LIKE = {
     r"^[0-9]{4}$",
     r"^[0-9]{1,15}(\.[0-9]{1,3})?$",
 }
-"""Patterns in which no sentence and no name of a person with a capital, a blank or another script can be written."""
+"""Patterns in which no sentence and no name of a person with a capital, a blank or another script
+can be written.
+"""
 
 FORMATS = {"uuid", "date", "date-time"}
 
 
-def members(schema: dict[str, Any], root: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+def members(
+    schema: dict[str, Any], root: dict[str, Any], path: str = ""
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every member of a payload, also of members and of lists, with its schema."""
     if "$ref" in schema:
         schema = root["$defs"][schema["$ref"].rpartition("/")[2]]
@@ -131,7 +198,8 @@ class TestEveryEvent:
 
     def test_is_named_as_a_fact_of_its_service(self, model: type[EventData]) -> None:
         assert re.fullmatch(
-            r"org\.homeward\.(cases|reception|grants|training)\.[a-z_]+\.[a-z_]+\.v[0-9]+", model.event_type
+            r"org\.homeward\.(cases|reception|grants|training)\.[a-z_]+\.[a-z_]+\.v[0-9]+",
+            model.event_type,
         )
         assert model.__module__ == f"contracts.{model.service}"
 
@@ -139,7 +207,9 @@ class TestEveryEvent:
 @cache
 def used_in(service: str) -> frozenset[str]:
     """What the code of a service names, beside importing it."""
-    trees = [ast.parse(file.read_text("utf-8")) for file in (ROOT / "services" / service).rglob("*.py")]
+    trees = [
+        ast.parse(file.read_text("utf-8")) for file in (ROOT / "services" / service).rglob("*.py")
+    ]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     return frozenset(
         {node.id for node in nodes if isinstance(node, ast.Name)}
@@ -153,7 +223,9 @@ def test_somebody_publishes_it(model: type[EventData]) -> None:
 
 
 def test_nothing_is_declared_that_is_not_published() -> None:
-    declared = {name for name, model in REGISTRY.items() if model.__module__.startswith("contracts.")}
+    declared = {
+        name for name, model in REGISTRY.items() if model.__module__.startswith("contracts.")
+    }
     assert declared == {model.event_type for model in EVENTS}
 
 

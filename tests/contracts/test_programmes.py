@@ -26,7 +26,8 @@ from contracts.sourced import Unit
 ROOT = Path(__file__).parents[2]
 PROGRAMMES = load_programmes(ROOT / "programmes")
 EXAMPLES: list[dict[str, Any]] = [
-    json.loads(line) for line in (ROOT / "examples" / "referrals.jsonl").read_text("utf-8").splitlines()
+    json.loads(line)
+    for line in (ROOT / "examples" / "referrals.jsonl").read_text("utf-8").splitlines()
 ]
 BAGHDAD = ZoneInfo("Asia/Baghdad")
 
@@ -36,7 +37,10 @@ VOLUNTARY = Described(
     legal_status=LegalStatus.ASYLUM_REJECTED,
     host_country="BEL",
     country_of_return="IRQ",
-    consents={ConsentPurpose.REFERRAL: LegalBasis.CONSENT, ConsentPurpose.ASSISTANCE: LegalBasis.CONSENT},
+    consents={
+        ConsentPurpose.REFERRAL: LegalBasis.CONSENT,
+        ConsentPurpose.ASSISTANCE: LegalBasis.CONSENT,
+    },
     counselled_on=date(2019, 3, 1),
     departs_on=date(2019, 4, 2),
     port_of_entry="BGW",
@@ -51,7 +55,9 @@ def described(referral: dict[str, Any]) -> Described:
         legal_status=LegalStatus(back["legal_status"]),
         host_country=back["host_country"],
         country_of_return=back["country_of_return"],
-        consents={ConsentPurpose(c["purpose"]): LegalBasis(c["legal_basis"]) for c in referral["consents"]},
+        consents={
+            ConsentPurpose(c["purpose"]): LegalBasis(c["legal_basis"]) for c in referral["consents"]
+        },
         counselled_on=date.fromisoformat(max(c["given_on"] for c in referral["consents"])),
         departs_on=date.fromisoformat(travel["departs_on"]) if travel else None,
         port_of_entry=travel.get("port_of_entry"),
@@ -62,15 +68,23 @@ class TestExamples:
     def test_they_show_what_the_demo_needs(self) -> None:
         assert len({referral["sender"] for referral in EXAMPLES}) == 5
         without_referrals = {"iom-reintegration"}
-        assert {referral["programme"] for referral in EXAMPLES} == set(PROGRAMMES) - without_referrals
+        assert {referral["programme"] for referral in EXAMPLES} == set(
+            PROGRAMMES
+        ) - without_referrals
         assert max(len(referral["people"]) for referral in EXAMPLES) == 9
         assert {referral["travel"]["state"] for referral in EXAMPLES} == {"planned", "confirmed"}
-        written = "".join(name["given"] for r in EXAMPLES for p in r["people"] for name in p["names"])
+        written = "".join(
+            name["given"] for r in EXAMPLES for p in r["people"] for name in p["names"]
+        )
         assert "ێ" in written
         assert "محمد" in written
-        assert any(not person["documents"] for referral in EXAMPLES for person in referral["people"])
+        assert any(
+            not person["documents"] for referral in EXAMPLES for person in referral["people"]
+        )
 
-    @pytest.mark.parametrize("referral", EXAMPLES, ids=lambda referral: referral["external_reference"])
+    @pytest.mark.parametrize(
+        "referral", EXAMPLES, ids=lambda referral: referral["external_reference"]
+    )
     def test_they_are_eligible(self, referral: dict[str, Any]) -> None:
         outcome = eligibility(PROGRAMMES[referral["programme"]], described(referral))
         assert outcome.refusals == ()
@@ -82,8 +96,16 @@ class TestAssistance:
     def test_every_figure_says_where_it_was_read(self, programme: str) -> None:
         for rules in PROGRAMMES[programme].versions:
             allowed = rules.assistance
-            figures = [ceiling for package in allowed.packages.values() for ceiling in package.ceilings]
-            figures += [*allowed.bands, *allowed.cash_on_arrival, *allowed.instalments, allowed.papers, allowed.counted]
+            figures = [
+                ceiling for package in allowed.packages.values() for ceiling in package.ceilings
+            ]
+            figures += [
+                *allowed.bands,
+                *allowed.cash_on_arrival,
+                *allowed.instalments,
+                allowed.papers,
+                allowed.counted,
+            ]
             assert all(figure.source and figure.verified in {True, False} for figure in figures)
 
     def test_what_is_published_of_eurp_is_verified_and_the_bands_are_not(self) -> None:
@@ -94,7 +116,9 @@ class TestAssistance:
             for kind in ("voluntary", "forced")
             for member in ("adult", "child")
         }
-        amounts = {key: str(ceiling.amount) for key, ceiling in ceilings.items() if ceiling is not None}
+        amounts = {
+            key: str(ceiling.amount) for key, ceiling in ceilings.items() if ceiling is not None
+        }
         assert amounts == {
             ("voluntary", "adult"): "2000.00",
             ("voluntary", "child"): "1000.00",
@@ -103,7 +127,9 @@ class TestAssistance:
         }
         assert all(ceiling.verified for ceiling in ceilings.values() if ceiling is not None)
         assert not any(band.verified for band in allowed.bands)
-        assert [allowed.approvers_needed(Decimal(n)) for n in ("1000", "1000.01", "5000", "5000.01")] == [1, 2, 2, 3]
+        assert [
+            allowed.approvers_needed(Decimal(n)) for n in ("1000", "1000.01", "5000", "5000.01")
+        ] == [1, 2, 2, 3]
 
     def test_bands_that_leave_a_gap_are_refused(self) -> None:
         data = PROGRAMMES["eurp"].versions[0].assistance.model_dump(mode="json")
@@ -160,19 +186,38 @@ class TestEligibility:
 
     @pytest.mark.parametrize("status", [LegalStatus.REGULAR, LegalStatus.UNKNOWN])
     def test_eurp_excludes_regular_and_unknown_stay(self, status: LegalStatus) -> None:
-        outcome = eligibility(self.eurp, replace(VOLUNTARY, legal_status=status, departs_on=date(2023, 5, 11)))
-        assert [(f.code, f.verified) for f in outcome.refusals] == [("ineligible_legal_status", True)]
+        outcome = eligibility(
+            self.eurp, replace(VOLUNTARY, legal_status=status, departs_on=date(2023, 5, 11))
+        )
+        assert [(f.code, f.verified) for f in outcome.refusals] == [
+            ("ineligible_legal_status", True)
+        ]
 
-    def test_a_voluntary_return_needs_consent_where_a_forced_one_may_have_another_basis(self) -> None:
-        basis = {ConsentPurpose.REFERRAL: LegalBasis.PUBLIC_TASK, ConsentPurpose.ASSISTANCE: LegalBasis.PUBLIC_TASK}
+    def test_a_voluntary_return_needs_consent_where_a_forced_one_may_have_another_basis(
+        self,
+    ) -> None:
+        basis = {
+            ConsentPurpose.REFERRAL: LegalBasis.PUBLIC_TASK,
+            ConsentPurpose.ASSISTANCE: LegalBasis.PUBLIC_TASK,
+        }
         assert not eligibility(self.amif, replace(VOLUNTARY, consents=basis)).eligible
-        assert eligibility(self.eurp, replace(VOLUNTARY, consents=basis, departs_on=date(2023, 5, 11))).eligible
+        assert eligibility(
+            self.eurp, replace(VOLUNTARY, consents=basis, departs_on=date(2023, 5, 11))
+        ).eligible
 
     def test_a_document_is_asked_for_by_the_kinds_of_return_that_the_programme_names(self) -> None:
         (rules,) = self.amif.versions
-        asked = rules.identity_documents.model_copy(update={"return_kinds": frozenset({ReturnKind.VOLUNTARY})})
-        strict = self.amif.model_copy(update={"versions": (rules.model_copy(update={"identity_documents": asked}),)})
-        for documents, codes in (([], ["document_missing"]), (["licence"], ["document_missing"]), (["passport"], [])):
+        asked = rules.identity_documents.model_copy(
+            update={"return_kinds": frozenset({ReturnKind.VOLUNTARY})}
+        )
+        strict = self.amif.model_copy(
+            update={"versions": (rules.model_copy(update={"identity_documents": asked}),)}
+        )
+        for documents, codes in (
+            ([], ["document_missing"]),
+            (["licence"], ["document_missing"]),
+            (["passport"], []),
+        ):
             outcome = eligibility(strict, replace(VOLUNTARY, documents=documents))
             assert [finding.code for finding in outcome.refusals] == codes
         assert eligibility(strict, VOLUNTARY).eligible  # not asked about
@@ -197,7 +242,10 @@ class TestPeriod:
     )
     def test_first_and_last_day_belong_to_it(self, day: str, inside: bool) -> None:
         assert (self.amif.version_at(date.fromisoformat(day)) is not None) is inside
-        assert eligibility(self.amif, replace(VOLUNTARY, departs_on=date.fromisoformat(day))).eligible is inside
+        assert (
+            eligibility(self.amif, replace(VOLUNTARY, departs_on=date.fromisoformat(day))).eligible
+            is inside
+        )
 
     def test_without_a_departure_the_consent_decides(self) -> None:
         waiting = replace(VOLUNTARY, departs_on=None, port_of_entry=None)
@@ -208,7 +256,10 @@ class TestPeriod:
     def test_a_case_keeps_the_version_of_its_departure(self) -> None:
         data = self.amif.model_dump(by_alias=True)
         first = data["versions"][0]
-        second = first | {"version": 2, "period": first["period"] | {"from": date(2020, 1, 1), "until": None}}
+        second = first | {
+            "version": 2,
+            "period": first["period"] | {"from": date(2020, 1, 1), "until": None},
+        }
         programme = Programme.model_validate(data | {"versions": [first, second]})
         assert programme.version_at(date(2019, 12, 31)) == programme.version(1)
         assert programme.version_at(date(2020, 1, 1)) == programme.version(2)
@@ -219,7 +270,10 @@ class TestPeriod:
     def test_versions_may_not_overlap(self) -> None:
         data = self.amif.model_dump(by_alias=True)
         first = data["versions"][0]
-        second = first | {"version": 2, "period": first["period"] | {"from": date(2019, 12, 31), "until": None}}
+        second = first | {
+            "version": 2,
+            "period": first["period"] | {"from": date(2019, 12, 31), "until": None},
+        }
         with pytest.raises(ValidationError, match="overlap"):
             Programme.model_validate(data | {"versions": [first, second]})
 
@@ -273,7 +327,9 @@ class TestDeadlines:
         assert rules.due(DeadlineKind.PLAN, "IRQ", date(2026, 1, 1)) is None
 
     def test_figures_that_were_read_in_a_source(self) -> None:
-        verified = {kind: (d.length, d.unit.value) for kind, d in self.eurp.deadlines.items() if d.verified}
+        verified = {
+            kind: (d.length, d.unit.value) for kind, d in self.eurp.deadlines.items() if d.verified
+        }
         assert verified == {
             "post_arrival": (14, "working_days"),
             "post_return": (12, "months"),
@@ -303,7 +359,9 @@ class TestLoading:
     def test_a_time_zone_that_does_not_exist_is_a_mistake(self, tmp_path: Path) -> None:
         self.write(tmp_path, {})
         countries = tmp_path / "countries.yaml"
-        countries.write_text(countries.read_text("utf-8").replace("Asia/Baghdad", "Asia/Bagdad"), "utf-8")
+        countries.write_text(
+            countries.read_text("utf-8").replace("Asia/Baghdad", "Asia/Bagdad"), "utf-8"
+        )
         with pytest.raises(ValidationError, match="time zone"):
             load_programmes(tmp_path)
 

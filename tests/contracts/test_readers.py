@@ -28,7 +28,9 @@ PARTITIONS = 3
 
 
 def poll(bootstrap: str, service: str, wanted: set[str], seconds: float) -> list[Message]:
-    """Records of a service's topic until the facts about the wanted subjects and a head record were read."""
+    """Records of a service's topic until the facts about the wanted subjects and a head record were
+    read.
+    """
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -38,13 +40,18 @@ def poll(bootstrap: str, service: str, wanted: set[str], seconds: float) -> list
     )
     topic = topic_of(service)
     partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
-    # Assigned, not subscribed: the embedded broker lets a group of librdkafka's wait 23 seconds before it may read.
-    consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in partitions])
+    # Assigned, not subscribed: the embedded broker lets a group of librdkafka's wait 23 seconds
+    # before it may read.
+    consumer.assign(
+        [TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in partitions]
+    )
     records: list[Message] = []
     deadline = time.monotonic() + seconds
     try:
         while time.monotonic() < deadline:
-            records.extend(record for record in consumer.consume(100, 0.2) if record.error() is None)
+            records.extend(
+                record for record in consumer.consume(100, 0.2) if record.error() is None
+            )
             heads = [record for record in records if record.key() is None]
             if heads and wanted <= {record.key().decode() for record in records if record.key()}:
                 break
@@ -66,19 +73,32 @@ def of_service(service: str, facts: list[EventData]) -> list[EventData]:
 
 @pytest_asyncio.fixture
 async def records(
-    service: str, of_service: list[EventData], new_database: Callable[..., Awaitable[Any]], kafka: Any
+    service: str,
+    of_service: list[EventData],
+    new_database: Callable[..., Awaitable[Any]],
+    kafka: Any,
 ) -> AsyncIterator[list[Message]]:
-    """Every event type of a service, once through the outbox, the relay and the broker, as confluent-kafka reads it."""
+    """Every event type of a service, once through the outbox, the relay and the broker, as
+    confluent-kafka reads it.
+    """
     fresh = await new_database()
-    settings = Settings(database_url=SecretStr(fresh.url), kafka_bootstrap=kafka.bootstrap, kafka_partitions=PARTITIONS)
-    await ensure_topic(settings, topic_of(service))  # a reader that comes before its topic looks again only later
+    settings = Settings(
+        database_url=SecretStr(fresh.url),
+        kafka_bootstrap=kafka.bootstrap,
+        kafka_partitions=PARTITIONS,
+    )
+    await ensure_topic(
+        settings, topic_of(service)
+    )  # a reader that comes before its topic looks again only later
     database = Database.from_settings(settings, "test-readers")
     async with database.transaction() as session:
         for fact in of_service:
             publish(session, fact)
     relay = asyncio.create_task(Relay(database, settings, service).run())
     try:
-        yield await asyncio.to_thread(poll, kafka.bootstrap, service, {fact.subject for fact in of_service}, 30)
+        yield await asyncio.to_thread(
+            poll, kafka.bootstrap, service, {fact.subject for fact in of_service}, 30
+        )
     finally:
         relay.cancel()
         await asyncio.gather(relay, return_exceptions=True)
@@ -86,7 +106,9 @@ async def records(
 
 
 def event_of(record: Message) -> BaseCloudEvent:
-    return from_binary_event(KafkaMessage(headers=dict(record.headers()), key=record.key(), value=record.value()))
+    return from_binary_event(
+        KafkaMessage(headers=dict(record.headers()), key=record.key(), value=record.value())
+    )
 
 
 async def test_published_events_are_read_by_others(
@@ -131,5 +153,7 @@ def assert_documented(record: Message, message: dict[str, Any]) -> None:
 
 
 def validate(schema: dict[str, Any], value: Any) -> None:
-    errors = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).iter_errors(value)
+    errors = Draft202012Validator(
+        schema, format_checker=Draft202012Validator.FORMAT_CHECKER
+    ).iter_errors(value)
     assert not [error.message for error in errors]

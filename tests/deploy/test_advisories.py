@@ -19,7 +19,11 @@ def test_what_one_source_knows_is_not_lost_when_another_is_asked(
     spec.loader.exec_module(advisories)
 
     def package(name: str, *flaws: str) -> dict[str, Any]:
-        return {"name": name, "version": "1", "vulns": [{"id": flaw, "fix_versions": []} for flaw in flaws]}
+        return {
+            "name": name,
+            "version": "1",
+            "vulns": [{"id": flaw, "fix_versions": []} for flaw in flaws],
+        }
 
     said = {
         "pypi": [package("one", "A-1"), {"name": "two", "skip_reason": "not known"}],

@@ -19,7 +19,9 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if service["image"] == "homeward"}
 SETTINGS = {f"HOMEWARD_{name.upper()}" for name in Settings.model_fields}
-BOOTSTRAP = {f"HOMEWARD_{role.upper()}_CLIENT_SECRET" for role in ROLES} | {"HOMEWARD_OPERATOR_SECRET"}
+BOOTSTRAP = {f"HOMEWARD_{role.upper()}_CLIENT_SECRET" for role in ROLES} | {
+    "HOMEWARD_OPERATOR_SECRET"
+}
 SECRET = re.compile(r"PASSWORD|SECRET|KEY|TOKEN")
 SAFE = {"HOMEWARD_SIGNING_KEY_FILE"}  # a path
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
@@ -31,7 +33,11 @@ def filled(text: str) -> str:
     def value(match: re.Match[str]) -> str:
         if match["name"] == "ISSUER":
             return "https://homeward.example"
-        return "A" * 43 + "=" if match["name"].endswith(("ENCRYPTION_KEY", "AUDIT_KEY", "MATCHING_KEY")) else "given"
+        return (
+            "A" * 43 + "="
+            if match["name"].endswith(("ENCRYPTION_KEY", "AUDIT_KEY", "MATCHING_KEY"))
+            else "given"
+        )
 
     return re.sub(r"\$\{(?P<name>[A-Z_]+)[^}]*\}", value, text)
 
@@ -68,7 +74,9 @@ def test_no_secret_has_a_default() -> None:
         for variable, value in service.get("environment", {}).items():
             if SECRET.search(variable) and variable not in SAFE:
                 assert re.search(r"\$\{[A-Z_]+:\?", value), f"{variable} of {name}"
-            assert not re.search(r"://[^/:@]*:(?!\$\{[A-Z_]+:\?\})[^@/]*@", value), f"password in {variable} of {name}"
+            assert not re.search(r"://[^/:@]*:(?!\$\{[A-Z_]+:\?\})[^@/]*@", value), (
+                f"password in {variable} of {name}"
+            )
             for used in re.findall(r"\$\{([A-Z_]+)(.*?)\}", value):
                 assert used[1].startswith(":?"), f"{used[0]} of {name} may be missing"
     assert COMPOSE["secrets"]["signing-key"]["file"].startswith("${SIGNING_KEY_FILE:?")
@@ -76,7 +84,9 @@ def test_no_secret_has_a_default() -> None:
 
 def test_a_missing_secret_is_noticed_by_the_test_above() -> None:
     assert re.search(r"://[^/:@]*:(?!\$\{[A-Z_]+:\?\})[^@/]*@", "postgresql://a:secret@host/db")
-    assert re.search(r"://[^/:@]*:(?!\$\{[A-Z_]+:\?\})[^@/]*@", "postgresql://a:${X:-secret}@host/db")
+    assert re.search(
+        r"://[^/:@]*:(?!\$\{[A-Z_]+:\?\})[^@/]*@", "postgresql://a:${X:-secret}@host/db"
+    )
 
 
 def test_roles_do_not_share_secrets() -> None:
@@ -88,24 +98,37 @@ def test_roles_do_not_share_secrets() -> None:
     ):
         assert len({OURS[role]["environment"][variable] for role in ROLES}) == len(ROLES), variable
     matching = {role for role in ROLES if "HOMEWARD_MATCHING_KEY" in OURS[role]["environment"]}
-    assert matching == {role for role in ROLES if "matching_key" in ROLES[role].service().needs} != set()
+    assert (
+        matching
+        == {role for role in ROLES if "matching_key" in ROLES[role].service().needs}
+        != set()
+    )
     for name, service in OURS.items():
         owner = "HOMEWARD_MIGRATION_DATABASE_URL" in service["environment"]
-        assert owner == name.startswith("migrate-"), f"only migrations know the owner's password: {name}"
+        assert owner == name.startswith("migrate-"), (
+            f"only migrations know the owner's password: {name}"
+        )
 
 
 def test_nothing_starts_before_what_it_needs() -> None:
     for role in ROLES:
-        assert SERVICES[f"migrate-{role}"]["depends_on"]["postgres"]["condition"] == "service_healthy"
+        assert (
+            SERVICES[f"migrate-{role}"]["depends_on"]["postgres"]["condition"] == "service_healthy"
+        )
         for name in (role, f"{role}-worker"):
             needs = {need: how["condition"] for need, how in SERVICES[name]["depends_on"].items()}
             assert needs[f"migrate-{role}"] == "service_completed_successfully"
         assert SERVICES[f"{role}-worker"]["depends_on"]["kafka"]["condition"] == "service_healthy"
-    assert SERVICES["gateway"]["depends_on"]["bootstrap"]["condition"] == "service_completed_successfully"
+    assert (
+        SERVICES["gateway"]["depends_on"]["bootstrap"]["condition"]
+        == "service_completed_successfully"
+    )
     for service in SERVICES.values():
         for need, how in service.get("depends_on", {}).items():
             job = SERVICES[need].get("healthcheck", {}).get("disable", False)
-            assert how["condition"] == ("service_completed_successfully" if job else "service_healthy")
+            assert how["condition"] == (
+                "service_completed_successfully" if job else "service_healthy"
+            )
             assert job or "healthcheck" in SERVICES[need] or need in OURS
 
 
@@ -131,16 +154,25 @@ def test_versions_are_those_of_the_tests() -> None:
     version = pom.find(".//{*}dependency[{*}artifactId='kafka_2.13']/{*}version")
     assert version is not None
     assert SERVICES["kafka"]["image"] == f"apache/kafka:{version.text}"
-    major = subprocess.run([POSTGRES_BIN / "postgres", "-V"], capture_output=True, text=True, check=True).stdout
+    major = subprocess.run(
+        [POSTGRES_BIN / "postgres", "-V"], capture_output=True, text=True, check=True
+    ).stdout
     assert SERVICES["postgres"]["image"] == f"postgres:{major.split()[-1].split('.')[0]}"
 
 
 def test_the_image_has_every_package_and_is_not_root() -> None:
     copied = set(re.findall(r"^COPY (\w+) \./\1$", DOCKERFILE, re.MULTILINE))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    packages = {pattern.rstrip("*") for pattern in project["tool"]["setuptools"]["packages"]["find"]["include"]}
+    packages = {
+        pattern.rstrip("*")
+        for pattern in project["tool"]["setuptools"]["packages"]["find"]["include"]
+    }
     assert copied == packages | {"programmes"}
-    let_in = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    let_in = {
+        line[1:]
+        for line in (ROOT / ".dockerignore").read_text().splitlines()
+        if line.startswith("!")
+    }
     assert let_in == copied | {"pyproject.toml", "requirements.lock"}
     assert re.search(r"^USER (?!0|root)\w+$", DOCKERFILE, re.MULTILINE)
     assert re.search(r"^HEALTHCHECK ", DOCKERFILE, re.MULTILINE)
@@ -153,23 +185,36 @@ def test_the_lock_pins_everything_and_names_no_address() -> None:
     pinned = {re.sub(r"[-_.]+", "-", line.split("==")[0]).lower() for line in lines}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
-    missing = {re.sub(r"[-_.]+", "-", re.split(r"[\[<>=~ ;]", name)[0]).lower() for name in wanted} - pinned
+    missing = {
+        re.sub(r"[-_.]+", "-", re.split(r"[\[<>=~ ;]", name)[0]).lower() for name in wanted
+    } - pinned
     assert not missing, "run `make lock`"
 
 
 async def test_the_init_script_makes_least_privilege_roles(postgres_folder: Path) -> None:
     server = EmbeddedPostgres(
-        postgres_folder / "data", free_port(), password="super", log=postgres_folder / "log", durable=False
+        postgres_folder / "data",
+        free_port(),
+        password="super",
+        log=postgres_folder / "log",
+        durable=False,
     )
     server.start()
     try:
         run_init_script(server)
-        owner = await asyncpg.connect(server.url("homeward_cases", "homeward_cases_owner", "own'er"))
+        owner = await asyncpg.connect(
+            server.url("homeward_cases", "homeward_cases_owner", "own'er")
+        )
         await owner.execute("CREATE TABLE t (id bigint GENERATED ALWAYS AS IDENTITY, word text)")
         await owner.close()
         service = await asyncpg.connect(server.url("homeward_cases", "homeward_cases", "lo$gin"))
         await service.execute("INSERT INTO t (word) VALUES ('x')")
-        for forbidden in ("DROP TABLE t", "CREATE TABLE u (id int)", "CREATE TEMP TABLE v (id int)", "TRUNCATE t"):
+        for forbidden in (
+            "DROP TABLE t",
+            "CREATE TABLE u (id int)",
+            "CREATE TEMP TABLE v (id int)",
+            "TRUNCATE t",
+        ):
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await service.execute(forbidden)
         await service.close()
@@ -182,7 +227,12 @@ async def test_the_init_script_makes_least_privilege_roles(postgres_folder: Path
 def run_init_script(server: EmbeddedPostgres) -> None:
     given = {"POSTGRES_USER": "postgres", "ROLES": " ".join(ROLES)}
     for role in ROLES:
-        given |= {f"{role.upper()}_OWNER_PASSWORD": "own'er", f"{role.upper()}_DATABASE_PASSWORD": "lo$gin"}
+        given |= {
+            f"{role.upper()}_OWNER_PASSWORD": "own'er",
+            f"{role.upper()}_DATABASE_PASSWORD": "lo$gin",
+        }
     where = {"PGHOST": "127.0.0.1", "PGPORT": str(server.port), "PGPASSWORD": "super"}
     path = f"{POSTGRES_BIN}:{os.environ['PATH']}"
-    subprocess.run([ROOT / "deploy/postgres/init.sh"], env={"PATH": path} | given | where, check=True)
+    subprocess.run(
+        [ROOT / "deploy/postgres/init.sh"], env={"PATH": path} | given | where, check=True
+    )

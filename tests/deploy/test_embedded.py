@@ -14,7 +14,9 @@ from cli.embedded import EmbeddedBroker, EmbeddedPostgres, free_port
 from tests.conftest import NewDatabase
 
 
-async def test_a_fresh_database_lets_the_service_work_with_rows_only(new_database: NewDatabase) -> None:
+async def test_a_fresh_database_lets_the_service_work_with_rows_only(
+    new_database: NewDatabase,
+) -> None:
     database = await new_database()
     service = await asyncpg.connect(database.url)
     assert await service.fetchval("SELECT current_setting('is_superuser')") == "off"
@@ -91,7 +93,9 @@ def test_children_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
 
 async def test_postgres_starts_again_after_it_was_killed(postgres_folder: Path) -> None:
     port = free_port()
-    server = EmbeddedPostgres(postgres_folder / "data", port, password="x", log=postgres_folder / "log")
+    server = EmbeddedPostgres(
+        postgres_folder / "data", port, password="x", log=postgres_folder / "log"
+    )
     server.start()
     try:
         connection = await asyncpg.connect(server.url())
@@ -102,7 +106,12 @@ async def test_postgres_starts_again_after_it_was_killed(postgres_folder: Path) 
         lines[0] = str(os.getpid())  # the id was used again by somebody else
         stale.write_text("\n".join(lines) + "\n")
         with pytest.raises(
-            (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, ConnectionError)
+            (
+                asyncpg.PostgresError,
+                asyncpg.InterfaceError,
+                asyncpg.InternalClientError,
+                ConnectionError,
+            )
         ):
             await connection.fetchval("SELECT x FROM kept")
         server.start()
@@ -115,11 +124,15 @@ async def test_postgres_starts_again_after_it_was_killed(postgres_folder: Path) 
 
 async def test_the_log_of_postgres_says_nothing_of_what_was_in_a_row(postgres_folder: Path) -> None:
     log = postgres_folder / "log"
-    server = EmbeddedPostgres(postgres_folder / "data", free_port(), password="x", log=log, durable=False)
+    server = EmbeddedPostgres(
+        postgres_folder / "data", free_port(), password="x", log=log, durable=False
+    )
     server.start()
     try:
         connection = await asyncpg.connect(server.url())
-        await connection.execute("CREATE TABLE person (name text UNIQUE CHECK (name <> 'Zaynab Nobody'))")
+        await connection.execute(
+            "CREATE TABLE person (name text UNIQUE CHECK (name <> 'Zaynab Nobody'))"
+        )
         await connection.execute("INSERT INTO person VALUES ($1)", "Zaynab Al-Example")
         for name in ("Zaynab Al-Example", "Zaynab Nobody"):
             with pytest.raises(asyncpg.IntegrityConstraintViolationError):

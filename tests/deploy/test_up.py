@@ -1,4 +1,6 @@
-"""The platform on one machine as a person starts and stops it: `homeward up` as a process, told by its output."""
+"""The platform on one machine as a person starts and stops it: `homeward up` as a process, told by
+its output.
+"""
 
 import contextlib
 import os
@@ -22,7 +24,11 @@ from cli.machine import CannotRun, Machine, ports
 from cli.roles import ROLES
 from cli.up import Supervisor
 
-VARIABLES = ["HOMEWARD_POSTGRES_PORT", "HOMEWARD_KAFKA_PORT", *(role.port_variable for role in ROLES.values())]
+VARIABLES = [
+    "HOMEWARD_POSTGRES_PORT",
+    "HOMEWARD_KAFKA_PORT",
+    *(role.port_variable for role in ROLES.values()),
+]
 pytestmark = pytest.mark.slow
 
 
@@ -45,7 +51,9 @@ class Up:
 
     @property
     def env(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("HOMEWARD_")}
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith("HOMEWARD_")
+        }
         return kept | self.chosen
 
     @property
@@ -57,7 +65,12 @@ class Up:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            self.command(*arguments), env=self.env, capture_output=True, text=True, check=False, timeout=30
+            self.command(*arguments),
+            env=self.env,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
         )
 
     def _read(self) -> None:
@@ -79,7 +92,13 @@ class Up:
         found = {}
         for child in psutil.Process(self.process.pid).children():
             line = " ".join(child.cmdline())
-            found["postgres" if "pginstall" in line else "broker" if "tansu" in line else line.split()[4]] = child
+            found[
+                "postgres"
+                if "pginstall" in line
+                else "broker"
+                if "tansu" in line
+                else line.split()[4]
+            ] = child
         return found
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> None:
@@ -161,7 +180,9 @@ def test_a_worker_alone_has_health_and_metrics(up: Up) -> None:
     up.wait_for("Homeward is ready")
     port = free_port()
     worker = subprocess.Popen(
-        up.command("work", "cases"), env=up.env | {"HOMEWARD_PORT": str(port)}, stdout=subprocess.DEVNULL
+        up.command("work", "cases"),
+        env=up.env | {"HOMEWARD_PORT": str(port)},
+        stdout=subprocess.DEVNULL,
     )
     try:
         give_up = time.monotonic() + 20
@@ -180,7 +201,9 @@ def test_a_worker_alone_has_health_and_metrics(up: Up) -> None:
     assert up.process.returncode == 0
 
 
-def test_it_starts_on_the_same_data_after_everything_was_killed(up: Up, home: Path, chosen: dict[str, str]) -> None:
+def test_it_starts_on_the_same_data_after_everything_was_killed(
+    up: Up, home: Path, chosen: dict[str, str]
+) -> None:
     up.wait_for("Homeward is ready")
     everything = psutil.Process(up.process.pid).children(recursive=True)
     up.process.kill()
@@ -213,14 +236,18 @@ def test_ctrl_c_before_it_is_ready_leaves_nothing(up: Up) -> None:
     assert not any("Homeward is ready" in line for line in up.said)
 
 
-def test_a_taken_port_is_said_before_anything_starts(tmp_path: Path, chosen: dict[str, str]) -> None:
+def test_a_taken_port_is_said_before_anything_starts(
+    tmp_path: Path, chosen: dict[str, str]
+) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         taken = other.getsockname()[1]
         env = dict(os.environ) | chosen | {"HOMEWARD_CASES_PORT": str(taken)}
         command = [sys.executable, "-m", "cli.main", "up", "--home", str(tmp_path / "home")]
-        told = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=20)
+        told = subprocess.run(
+            command, env=env, capture_output=True, text=True, check=False, timeout=20
+        )
     assert told.returncode == 1
     assert f"Port {taken} is taken" in told.stderr
     assert f"(process {os.getpid()})" in told.stderr
@@ -234,7 +261,10 @@ def test_ports_must_be_ports_and_differ(monkeypatch: pytest.MonkeyPatch) -> None
         ports()
     monkeypatch.setenv("HOMEWARD_CASES_PORT", "7000")
     monkeypatch.setenv("HOMEWARD_GATEWAY_PORT", "7000")
-    with pytest.raises(CannotRun, match=r"GATEWAY_PORT and HOMEWARD_CASES_PORT|CASES_PORT and HOMEWARD_GATEWAY_PORT"):
+    with pytest.raises(
+        CannotRun,
+        match=r"GATEWAY_PORT and HOMEWARD_CASES_PORT|CASES_PORT and HOMEWARD_GATEWAY_PORT",
+    ):
         ports()
 
 
@@ -267,5 +297,8 @@ def test_secrets_are_made_once_and_shared_by_processes(tmp_path: Path) -> None:
     first, second = Machine(tmp_path / "home"), Machine(tmp_path / "home")
     assert first.client_secret("a") == second.client_secret("a")
     assert second.client_secret("b") == first.client_secret("b") != first.client_secret("a")
-    assert first.environment("cases")["HOMEWARD_AUDIT_KEY"] != first.environment("gateway")["HOMEWARD_AUDIT_KEY"]
+    assert (
+        first.environment("cases")["HOMEWARD_AUDIT_KEY"]
+        != first.environment("gateway")["HOMEWARD_AUDIT_KEY"]
+    )
     assert "HOMEWARD_SIGNING_KEY_FILE" not in first.environment("cases")

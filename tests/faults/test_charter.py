@@ -1,4 +1,6 @@
-"""A charter is received while reception is killed in the middle: nothing is lost, nothing is there twice."""
+"""A charter is received while reception is killed in the middle: nothing is lost, nothing is there
+twice.
+"""
 
 import asyncio
 

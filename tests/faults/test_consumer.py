@@ -1,4 +1,6 @@
-"""Faults on the way in: what Kafka, the feed, the database or a handler may do. Each test counts what was lost."""
+"""Faults on the way in: what Kafka, the feed, the database or a handler may do. Each test counts
+what was lost.
+"""
 
 import asyncio
 import functools
@@ -75,7 +77,9 @@ async def test_records_that_come_in_another_order_are_applied_in_theirs(world: W
     assert await world.count("parked") == 0
 
 
-async def test_a_record_that_never_comes_is_fetched_and_what_waited_for_it_follows(world: World) -> None:
+async def test_a_record_that_never_comes_is_fetched_and_what_waited_for_it_follows(
+    world: World,
+) -> None:
     log = await world.make_log([(f"s{n % 3}", n) for n in range(30)])
     consumer = world.consumer()
     await hear(world, consumer, [*log[:10], *log[12:20], *log[21:29]])
@@ -88,7 +92,13 @@ async def test_a_record_that_never_comes_is_fetched_and_what_waited_for_it_follo
     assert await world.count("parked") == 0
 
 
-UNREADABLE = (b"[" * 200_000, b'{"n": "\\u0000"}', b'{"n": "\\ud800"}', b'{"n": NaN}', b'{"n": 1e999}')
+UNREADABLE = (
+    b"[" * 200_000,
+    b'{"n": "\\u0000"}',
+    b'{"n": "\\ud800"}',
+    b'{"n": NaN}',
+    b'{"n": 1e999}',
+)
 
 
 def strangers(event: Envelope) -> list[Envelope]:
@@ -130,19 +140,27 @@ async def test_malformed_records_among_good_ones_are_kept_and_stop_nobody(world:
         [
             (b"\xff not json", [("ce_id", b"\xfe")]),
             (b"{}", []),
-            (b'{"n": 1}', [(name, value) for name, value in log[2].kafka_headers() if name != "ce_position"]),
+            (
+                b'{"n": 1}',
+                [(name, value) for name, value in log[2].kafka_headers() if name != "ce_position"],
+            ),
             (b'{"n": 1}', replace(log[2], service="somebodyelse").kafka_headers()),
             *((value, log[2].kafka_headers()) for value in UNREADABLE),
             *((b'{"n": 1}', strange.kafka_headers()) for strange in strangers(log[2])),
             *(
-                (json.dumps(head).encode(), replace(log[2], type=head_type(world.service)).kafka_headers())
+                (
+                    json.dumps(head).encode(),
+                    replace(log[2], type=head_type(world.service)).kafka_headers(),
+                )
                 for head in wrong_heads(log[2])
             ),
         ]
     )
     # These are as heads and as events are; the next head and the log correct them.
     page = await world.feed(0, 1)
-    lie = page.head.model_copy(update={"position": 10**15, "time": datetime(9999, 1, 1, tzinfo=UTC)})
+    lie = page.head.model_copy(
+        update={"position": 10**15, "time": datetime(9999, 1, 1, tzinfo=UTC)}
+    )
     head = replace(log[2], type=head_type(world.service), data=lie.model_dump(mode="json"))
     await world.send([head])
     await world.publish([("s", n) for n in range(6, 12)])
@@ -176,9 +194,15 @@ async def test_a_handler_that_fails_for_one_subject_holds_up_nobody_else(world: 
         assert (state.applied, state.head, state.complete) == (1, 30, False)
         await until(lambda: has_heard(world))
         async with world.reader.transaction() as session:
-            waits = {subject: await inbox.waits_for(session, world.service, subject) for subject in ("s0", "s1")}
-        assert waits == {"s0": False, "s1": True}, "of whom something waits, nobody can say that there is nothing"
-        # It fails again when it is replayed too early, and then succeeds: its successors follow in their order.
+            waits = {
+                subject: await inbox.waits_for(session, world.service, subject)
+                for subject in ("s0", "s1")
+            }
+        assert waits == {"s0": False, "s1": True}, (
+            "of whom something waits, nobody can say that there is nothing"
+        )
+        # It fails again when it is replayed too early, and then succeeds: its successors follow in
+        # their order.
         async with world.reader.transaction() as session:
             await inbox.replay_dead_letter(session, letter.id)
         await until(lambda: has_letters(world, 1))
@@ -201,7 +225,14 @@ async def test_what_can_never_be_applied_is_given_up_and_what_waits_for_it_follo
     [letter] = await letters(world)
     world.refused = set()
     monkeypatch.setenv("HOMEWARD_DATABASE_URL", world.urls["reader"])
-    command = ["dead-letters", "discard", "cases", str(letter.id), "--reason", "a version that nobody reads"]
+    command = [
+        "dead-letters",
+        "discard",
+        "cases",
+        str(letter.id),
+        "--reason",
+        "a version that nobody reads",
+    ]
     for status in (0, 1):
         result = await asyncio.to_thread(CliRunner().invoke, app, command)
         assert result.exit_code == status, result.output
@@ -210,7 +241,11 @@ async def test_what_can_never_be_applied_is_given_up_and_what_waits_for_it_follo
         await until(lambda: is_complete(world))
     async with world.reader.transaction() as session:
         [row] = (await session.execute(select(audit))).all()
-    assert (row.action, row.resource_id, row.details["position"]) == ("discard", str(letter.id), letter.position)
+    assert (row.action, row.resource_id, row.details["position"]) == (
+        "discard",
+        str(letter.id),
+        letter.position,
+    )
 
 
 async def test_a_batch_handler_that_fails_for_one_event_applies_the_others(world: World) -> None:
@@ -225,7 +260,9 @@ async def test_a_batch_handler_that_fails_for_one_event_applies_the_others(world
     assert [letter.position for letter in await letters(world)] == [8]
 
 
-async def test_an_event_that_comes_before_a_fact_of_another_source_waits_for_it(world: World) -> None:
+async def test_an_event_that_comes_before_a_fact_of_another_source_waits_for_it(
+    world: World,
+) -> None:
     world.early = {"s1"}
     log = await world.make_log([(f"s{n % 2}", n) for n in range(10)])
     consumer = world.consumer()
@@ -254,9 +291,15 @@ async def test_an_event_that_waits_is_tried_when_another_source_tells_of_its_sub
         known.add(event.data.thing)
         await record(session, [event.envelope])
 
-    second = World(f"{world.service}b", world.urls["writer"], world.urls["reader"], world.urls["bootstrap"])
+    second = World(
+        f"{world.service}b", world.urls["writer"], world.urls["reader"], world.urls["bootstrap"]
+    )
     consumer = Consumer(
-        world.reader, world.settings, "both", handlers={world.Noted: needs_other, second.Noted: other}, feeds={}
+        world.reader,
+        world.settings,
+        "both",
+        handlers={world.Noted: needs_other, second.Noted: other},
+        feeds={},
     )
     [event] = await world.make_log([("s", 1)])
     await hear(world, consumer, [event])
@@ -264,13 +307,17 @@ async def test_an_event_that_waits_is_tried_when_another_source_tells_of_its_sub
     # The other service's log begins at 1 as well; its subject is the same.
     told = replace(event, id=uuid4(), service=second.service, type=second.Noted.event_type)
     async with world.reader.transaction() as session:
-        await inbox.observe_head(session, second.service, [(told.epoch or UUID(int=0), 0)], 1, told.occurred_at)
+        await inbox.observe_head(
+            session, second.service, [(told.epoch or UUID(int=0), 0)], 1, told.occurred_at
+        )
     await consumer.apply([told])
     assert len(await world.applied()) == 2
     await second.close()
 
 
-async def test_what_a_handler_published_before_it_said_not_yet_is_not_published(world: World) -> None:
+async def test_what_a_handler_published_before_it_said_not_yet_is_not_published(
+    world: World,
+) -> None:
     tries = Counter[str]()
 
     async def handle(session: Session, event: Event[Any]) -> None:
@@ -287,7 +334,9 @@ async def test_what_a_handler_published_before_it_said_not_yet_is_not_published(
         await until(lambda: has_count(world, "outbox", 3))
 
 
-async def test_a_handler_works_in_the_trace_of_the_event_and_its_log_lines_name_it(world: World) -> None:
+async def test_a_handler_works_in_the_trace_of_the_event_and_its_log_lines_name_it(
+    world: World,
+) -> None:
     seen: list[tuple[int, dict[str, Any]]] = []
 
     async def handle(session: Session, event: Event[Any]) -> None:
@@ -303,7 +352,9 @@ async def test_a_handler_works_in_the_trace_of_the_event_and_its_log_lines_name_
     assert trace_id == 0xABC
     assert bound.items() >= {"event_id": str(event.id), "type": event.type, "position": 1}.items()
     async with world.reader.transaction() as session:
-        assert (await session.scalar(text("SELECT traceparent FROM outbox"))).split("-")[1] == f"{0xABC:032x}"
+        assert (await session.scalar(text("SELECT traceparent FROM outbox"))).split("-")[
+            1
+        ] == f"{0xABC:032x}"
     assert "event_id" not in structlog.contextvars.get_contextvars()
 
 
@@ -326,7 +377,9 @@ async def test_a_request_is_followed_by_its_trace_id_to_the_line_of_a_consumer(
     async def one(session: Session, event: Event[Any]) -> None:
         await handle(session, [event.envelope])
 
-    service = Service(world.service, "Things", "", MetaData(), Path(), [router], publishes=[world.Noted])
+    service = Service(
+        world.service, "Things", "", MetaData(), Path(), [router], publishes=[world.Noted]
+    )
     app = create_app(service, tokens.settings(world.urls["writer"]))
     tokens.trust(app.state.homeward)
     log = structlog.get_logger("homeward.tests")
@@ -338,18 +391,26 @@ async def test_a_request_is_followed_by_its_trace_id_to_the_line_of_a_consumer(
         "Idempotency-Key": "1",
     }
     handling = {"batch_handler": handle} if at_once else {"handlers": {world.Noted: one}}
-    consumer = Consumer(world.reader, world.settings, f"{world.service}reader", sources=[world.service], **handling)
+    consumer = Consumer(
+        world.reader, world.settings, f"{world.service}reader", sources=[world.service], **handling
+    )
     async with (
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://things.test") as http,
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url="http://things.test"
+        ) as http,
         running(world.relay().run(), consumer.run()),
     ):
         assert (await http.post("/v1/things", headers=headers)).status_code == 201
         await until(lambda: has_letters(world, 1))
     await app.state.homeward.close()
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    lines = [
+        json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")
+    ]
     configure_logging(world.service, "ERROR")
     for message in ("request", "heard", "event cannot be applied"):
-        assert {line.get("trace_id") for line in lines if line["message"] == message} == {trace_id}, message
+        assert {line.get("trace_id") for line in lines if line["message"] == message} == {
+            trace_id
+        }, message
 
 
 async def test_events_without_a_handler_are_noted_and_skipped(world: World) -> None:
@@ -371,17 +432,25 @@ async def test_what_waits_and_what_failed_is_measured_and_said_after_an_hour(wor
     with structlog.testing.capture_logs() as lines:
         await consumer._tick()
         await consumer._tick()
-    assert [line["parked"] for line in lines if line["event"] == "events have waited for more than an hour"] == [1]
+    assert [
+        line["parked"]
+        for line in lines
+        if line["event"] == "events have waited for more than an hour"
+    ] == [1]
     labels = {"service": f"{world.service}reader"}
     name = "homeward_consumer_"
-    measured = {each: REGISTRY.get_sample_value(name + each, labels) for each in ("parked", "dead_letters")}
+    measured = {
+        each: REGISTRY.get_sample_value(name + each, labels) for each in ("parked", "dead_letters")
+    }
     assert measured == {"parked": 1, "dead_letters": 1}
     assert REGISTRY.get_sample_value(name + "lag", labels | {"source": world.service}) == 1
     assert 7200 <= (REGISTRY.get_sample_value(name + "oldest_parked_seconds", labels) or 0) < 7300
     assert f'{name}parked{{service="{world.service}reader"}} 1.0' in generate_latest().decode()
 
 
-async def test_a_payload_that_is_not_of_its_model_is_a_dead_letter_that_does_not_repeat_it(world: World) -> None:
+async def test_a_payload_that_is_not_of_its_model_is_a_dead_letter_that_does_not_repeat_it(
+    world: World,
+) -> None:
     log = await world.make_log([("s", 1)])
     await hear(world, world.consumer(), [replace(log[0], data={"thing": "s", "n": "Amina"})])
     [letter] = await letters(world)
@@ -395,7 +464,9 @@ async def test_connections_that_break_are_no_dead_letters(world: World, postgres
     async with running(world.relay().run(), world.consumer().run()):
         writing = asyncio.create_task(world.publish([(f"s{n % 5}", n) for n in range(400)]))
         while not writing.done():
-            await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
+            await admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name
+            )
             await asyncio.sleep(0.05)
         await writing
         await world.all_applied(400)
@@ -403,7 +474,9 @@ async def test_connections_that_break_are_no_dead_letters(world: World, postgres
     assert await letters(world) == []
 
 
-async def test_tables_that_are_not_there_yet_cost_nothing(new_database: NewDatabase, world: World) -> None:
+async def test_tables_that_are_not_there_yet_cost_nothing(
+    new_database: NewDatabase, world: World
+) -> None:
     log = await world.make_log([("s", n) for n in range(3)])
     consumer = world.consumer()
     owner = await asyncpg.connect(await owner_url(world, new_database))
@@ -417,14 +490,18 @@ async def test_tables_that_are_not_there_yet_cost_nothing(new_database: NewDatab
     assert await letters(world) == []
 
 
-async def test_two_replicas_share_the_work_and_one_that_is_killed_costs_nothing(world: World) -> None:
+async def test_two_replicas_share_the_work_and_one_that_is_killed_costs_nothing(
+    world: World,
+) -> None:
     first, second = world.worker("consumer"), world.worker("consumer")
     try:
         async with running(world.relay().run()):
             await world.publish([(f"s{n % 20}", n) for n in range(200)])
             await until(lambda: has_applied(world, 200), timeout=30)
             await until(lambda: world.share_the_work(2), timeout=30)
-            writing = asyncio.create_task(world.publish([(f"s{n % 20}", n) for n in range(200, 1000)]))
+            writing = asyncio.create_task(
+                world.publish([(f"s{n % 20}", n) for n in range(200, 1000)])
+            )
             await until(lambda: has_applied(world, 300), timeout=30)
             first.kill()
             assert not await has_applied(world, 1000), "there is nothing left to apply"
@@ -448,7 +525,9 @@ async def test_a_replica_that_sleeps_and_wakes_applies_nothing_twice(world: Worl
         async with running(world.relay().run()):
             await world.publish([(f"s{n % 20}", n) for n in range(100)])
             await until(lambda: has_applied(world, 100), timeout=30)
-            writing = asyncio.create_task(world.publish([(f"s{n % 20}", n) for n in range(100, 700)]))
+            writing = asyncio.create_task(
+                world.publish([(f"s{n % 20}", n) for n in range(100, 700)])
+            )
             await until(lambda: has_applied(world, 150), timeout=30)
             sleeper.send_signal(signal.SIGSTOP)
             assert not await has_applied(world, 700), "there is nothing left to apply"
@@ -504,8 +583,12 @@ async def test_a_source_restored_from_a_backup_is_followed_into_its_new_epoch(wo
     old = await world.log()
     await hear(world, consumer, old)
     async with world.writer.transaction() as session:  # the backup held six events
-        await session.execute(text("UPDATE relay_state SET head = 6, published = 6, database_identity = 'backup'"))
-    owner = await asyncpg.connect(world.writer.engine.url.set(drivername="postgresql").render_as_string(False))
+        await session.execute(
+            text("UPDATE relay_state SET head = 6, published = 6, database_identity = 'backup'")
+        )
+    owner = await asyncpg.connect(
+        world.writer.engine.url.set(drivername="postgresql").render_as_string(False)
+    )
     await owner.execute("DELETE FROM event_log WHERE position > 6")
     await owner.close()
     new = await world.make_log([("s", n) for n in range(100, 105)])
@@ -533,7 +616,9 @@ async def test_freshness_is_honest_when_nothing_was_heard_for_a_while(world: Wor
     await hear(world, world.consumer(), log)
     assert (await freshness(world)).complete
     async with world.reader.transaction() as session:
-        await session.execute(text("UPDATE inbox_source SET heard_at = clock_timestamp() - interval '16 seconds'"))
+        await session.execute(
+            text("UPDATE inbox_source SET heard_at = clock_timestamp() - interval '16 seconds'")
+        )
     assert not (await freshness(world)).complete
 
 
@@ -570,7 +655,10 @@ async def test_the_feed_is_contiguous_and_says_how_far_it_goes(world: World) -> 
         pages.append(page)
         after = page.next
     assert [item["position"] for page in pages for item in page.items] == list(range(1, 26))
-    assert all(item["specversion"] == "1.0" and item["source"] == f"/{world.service}" for item in pages[0].items)
+    assert all(
+        item["specversion"] == "1.0" and item["source"] == f"/{world.service}"
+        for item in pages[0].items
+    )
     assert pages[0].head.position == 25
 
 

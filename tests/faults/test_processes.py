@@ -1,4 +1,6 @@
-"""Processes of a whole platform are killed with -9 while people come home. What is lost is counted: nothing may be."""
+"""Processes of a whole platform are killed with -9 while people come home. What is lost is counted:
+nothing may be.
+"""
 
 import asyncio
 import json
@@ -15,19 +17,24 @@ from cli.demo import ALLOWANCE, PAID_SESSIONS, Return, Stuck, eventually
 from tests.platform import ROOT, SERVICES, Platform, example, running_platform, shown_to, walked
 
 REFERENCES = [
-    json.loads(line)["external_reference"] for line in (ROOT / "examples" / "referrals.jsonl").read_text().splitlines()
+    json.loads(line)["external_reference"]
+    for line in (ROOT / "examples" / "referrals.jsonl").read_text().splitlines()
 ]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def own_platform() -> AsyncIterator[Platform]:
     """A platform of its own: what is killed here is missed by no other test."""
-    async with running_platform({"HOMEWARD_REQUESTS_PER_MINUTE": "100000"}, patience=60) as platform:
+    async with running_platform(
+        {"HOMEWARD_REQUESTS_PER_MINUTE": "100000"}, patience=60
+    ) as platform:
         yield platform
 
 
 async def come_home(platform: Platform, references: list[str]) -> list[Return]:
-    return list(await asyncio.gather(*(walked(platform, example(reference)) for reference in references)))
+    return list(
+        await asyncio.gather(*(walked(platform, example(reference)) for reference in references))
+    )
 
 
 async def moved(platform: Platform, way: Return) -> bool:
@@ -44,7 +51,9 @@ async def moved(platform: Platform, way: Return) -> bool:
 
 
 async def lost(platform: Platform, ways: list[Return]) -> dict[str, int]:
-    """How many events of these people are missing from their timelines, and how many cases did not move."""
+    """How many events of these people are missing from their timelines, and how many cases did not
+    move.
+    """
     unmoved = sum([not await moved(platform, way) for way in ways])
     logs = {service: await platform.log(service) for service in SERVICES}
     heads = {service: log[-1]["position"] for service, log in logs.items() if log}
@@ -54,7 +63,11 @@ async def lost(platform: Platform, ways: list[Return]) -> dict[str, int]:
         for returnee in way.returnees:
             people += 1
             page = await platform.fresh_timeline(partner, returnee, up_to=heads)
-            shown = {entry["id"] for entry in page["items"] if entry["position"] <= heads[entry["service"]]}
+            shown = {
+                entry["id"]
+                for entry in page["items"]
+                if entry["position"] <= heads[entry["service"]]
+            }
             about = {returnee, way.referral_id}
             recorded = {
                 event["id"]
@@ -102,7 +115,8 @@ TOLD = "SELECT count(*) FROM event_log"
 
 
 async def kill_at_work(platform: Platform, name: str) -> int:
-    """Kill a process while it has an approved plan in its hands, and again when it has just told something.
+    """Kill a process while it has an approved plan in its hands, and again when it has just told
+    something.
 
     Returns:
         How many events it had told before the last kill.
@@ -134,7 +148,11 @@ async def doubled(platform: Platform, ways: list[Return]) -> list[str]:
         twice += [f"grant of {line}" for line, times in Counter(lines).items() if times > 1]
         for grant in grants:
             payments = (await finance.get("/v1/payments", grant_id=grant["id"]))["items"]
-            paid = sum(Decimal(payment["amount"]["amount"]) for payment in payments if payment["state"] == "confirmed")
+            paid = sum(
+                Decimal(payment["amount"]["amount"])
+                for payment in payments
+                if payment["state"] == "confirmed"
+            )
             owed = Decimal(grant["amount"]["amount"])
             if grant["kind"] == ALLOWANCE:
                 assert len({payment["id"] for payment in payments}) >= PAID_SESSIONS
@@ -144,7 +162,9 @@ async def doubled(platform: Platform, ways: list[Return]) -> list[str]:
     people = {returnee for way in ways for returnee in way.returnees}
     for service in ("grants", "training"):
         facts = Counter(
-            (e["type"], json.dumps(e["data"])) for e in await platform.log(service) if e["subject"] in people
+            (e["type"], json.dumps(e["data"]))
+            for e in await platform.log(service)
+            if e["subject"] in people
         )
         twice += [kind for (kind, _), times in facts.items() if times > 1]
     return twice
@@ -161,5 +181,7 @@ async def test_who_pays_and_who_teaches_are_killed_at_work(own_platform: Platfor
     assert await doubled(own_platform, ways) == []
     assert await own_platform.books() == ()
     for name, told in zip(names, before, strict=True):
-        assert len(await own_platform.log(name)) > told, f"{name} had nothing left to do when it was killed"
+        assert len(await own_platform.log(name)) > told, (
+            f"{name} had nothing left to do when it was killed"
+        )
         assert own_platform.said().count(f"{name} ended (SIGKILL); it is started again") >= 2

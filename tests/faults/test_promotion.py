@@ -1,4 +1,6 @@
-"""A standby that takes over: what the server before had promised and it never got is another history."""
+"""A standby that takes over: what the server before had promised and it never got is another
+history.
+"""
 
 import shutil
 from pathlib import Path

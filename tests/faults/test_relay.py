@@ -1,4 +1,6 @@
-"""Faults on the way out: from the commit to Kafka. Each test says what it breaks, and counts what was lost."""
+"""Faults on the way out: from the commit to Kafka. Each test says what it breaks, and counts what
+was lost.
+"""
 
 import asyncio
 import random
@@ -31,7 +33,9 @@ async def test_positions_are_contiguous_under_concurrent_writers(world: World) -
         for n in range(25):
             async with world.writer.transaction() as session:
                 subject = random.randrange(4)
-                await session.execute(text("SELECT pg_advisory_xact_lock(:subject)"), {"subject": subject})
+                await session.execute(
+                    text("SELECT pg_advisory_xact_lock(:subject)"), {"subject": subject}
+                )
                 publish(session, world.Noted(thing=f"s{subject}", n=0))
                 publish(session, world.Noted(thing=f"w{writer}", n=n))
                 await asyncio.sleep(random.random() / 200)
@@ -53,7 +57,9 @@ async def test_crash_between_commit_and_sequencing_loses_nothing(world: World) -
     contiguous(await world.log())
 
 
-async def test_crash_between_publishing_and_mark_publishes_again_and_applies_once(world: World) -> None:
+async def test_crash_between_publishing_and_mark_publishes_again_and_applies_once(
+    world: World,
+) -> None:
     class Dying(Relay):
         async def _send_until_acknowledged(self, envelopes: object) -> None:
             await super()._send_until_acknowledged(envelopes)  # type: ignore[arg-type] # handed through
@@ -102,7 +108,9 @@ async def test_broker_that_starts_late_gets_everything(world: World, kafka: Kafk
             kafka.start()
 
 
-async def test_broker_that_goes_away_and_comes_back_empty_costs_nothing(world: World, kafka: Kafka) -> None:
+async def test_broker_that_goes_away_and_comes_back_empty_costs_nothing(
+    world: World, kafka: Kafka
+) -> None:
     async with running(world.relay().run(), world.consumer().run()):
         await world.publish([(f"s{n % 3}", n) for n in range(30)])
         await world.all_applied(30)
@@ -116,7 +124,9 @@ async def test_broker_that_goes_away_and_comes_back_empty_costs_nothing(world: W
         await world.published(90)
 
 
-async def test_broker_that_lost_only_the_last_event_costs_nothing(world: World, kafka: Kafka) -> None:
+async def test_broker_that_lost_only_the_last_event_costs_nothing(
+    world: World, kafka: Kafka
+) -> None:
     async with running(world.relay().run()):
         await world.publish([("s", n) for n in range(10)])
         await world.published(10)
@@ -151,7 +161,9 @@ async def test_worker_stopped_while_it_holds_the_lease_is_replaced_and_changes_n
         writing = asyncio.create_task(world.publish([(f"s{n % 4}", n) for n in range(1, 300)]))
         await asyncio.sleep(0.15)
         stopped.send_signal(signal.SIGSTOP)
-        async with running(world.relay(lease_seconds=2).run(), world.consumer(feed=world.no_feed).run()):
+        async with running(
+            world.relay(lease_seconds=2).run(), world.consumer(feed=world.no_feed).run()
+        ):
             await writing
             await world.published(300)
             assert await lease_holder(world) != holder
@@ -176,7 +188,9 @@ async def test_worker_killed_while_it_publishes_loses_nothing(world: World) -> N
     finally:
         killed.kill()
         killed.wait()
-    async with running(world.relay(lease_seconds=2).run(), world.consumer(feed=world.no_feed).run()):
+    async with running(
+        world.relay(lease_seconds=2).run(), world.consumer(feed=world.no_feed).run()
+    ):
         await world.all_applied(3000)
     contiguous(await world.log())
 
@@ -214,7 +228,9 @@ async def test_the_head_is_told_in_every_partition(world: World) -> None:
 async def test_a_database_that_is_another_one_begins_a_new_epoch(world: World) -> None:
     first = await world.make_log([("s", 1), ("s", 2)])
     async with world.writer.transaction() as session:
-        await session.execute(text("UPDATE relay_state SET database_identity = 'where the backup was made'"))
+        await session.execute(
+            text("UPDATE relay_state SET database_identity = 'where the backup was made'")
+        )
     second = await world.make_log([("s", 3)])
     assert second[0].epoch != first[0].epoch
     assert (second[0].position, second[0].previous) == (3, 2)
@@ -235,7 +251,9 @@ async def test_the_partition_count_of_a_topic_is_never_changed(world: World) -> 
     await world.make_log([("s", 1)])
     world.settings = world.settings.model_copy(update={"kafka_partitions": 7})
     await world.make_log([("s", 2)])
-    consumer = AIOKafkaConsumer(topic_of(world.service), bootstrap_servers=world.settings.kafka_bootstrap)
+    consumer = AIOKafkaConsumer(
+        topic_of(world.service), bootstrap_servers=world.settings.kafka_bootstrap
+    )
     await consumer.start()
     assert consumer.partitions_for_topic(topic_of(world.service)) == {0, 1, 2}
     await consumer.stop()
@@ -249,7 +267,9 @@ async def lease_holder(world: World) -> str:
 async def records(world: World) -> list[Envelope]:
     """All that is in the topic now."""
     consumer = AIOKafkaConsumer(
-        topic_of(world.service), bootstrap_servers=world.settings.kafka_bootstrap, auto_offset_reset="earliest"
+        topic_of(world.service),
+        bootstrap_servers=world.settings.kafka_bootstrap,
+        auto_offset_reset="earliest",
     )
     await consumer.start()
     found = []

@@ -1,6 +1,8 @@
-"""Two services and the way of an event between them, to be broken: one writes, one applies what it hears.
+"""Two services and the way of an event between them, to be broken: one writes, one applies what it
+hears.
 
-Every world has names of its own, so that worlds may share a broker. Run as a program, it is one worker of a world.
+Every world has names of its own, so that worlds may share a broker. Run as a program, it is one
+worker of a world.
 """
 
 import asyncio
@@ -94,7 +96,9 @@ class World:
     def relay(self, **options: Any) -> Relay:
         return Relay(self.writer, self.settings, self.service, **options)
 
-    def consumer(self, *, feed: Feed | None = None, batch_handler: BatchHandler | None = None) -> Consumer:
+    def consumer(
+        self, *, feed: Feed | None = None, batch_handler: BatchHandler | None = None
+    ) -> Consumer:
         return Consumer(
             self.reader,
             self.settings,
@@ -131,7 +135,9 @@ class World:
     async def applied(self) -> list[tuple[int, str, int]]:
         """What the reading service applied, in order: position, subject, n."""
         async with self.reader.transaction() as session:
-            rows = await session.execute(text("SELECT position, subject, n FROM applied ORDER BY id"))
+            rows = await session.execute(
+                text("SELECT position, subject, n FROM applied ORDER BY id")
+            )
             return [(row.position, row.subject, row.n) for row in rows]
 
     async def count(self, table: str, side: str = "reader") -> int:
@@ -146,7 +152,9 @@ class World:
         positions = [position for position, _, _ in rows]
         lost = set(range(1, number + 1)) - set(positions)
         assert not lost, f"lost {len(lost)}: {sorted(lost)[:10]}"
-        assert len(positions) == len(set(positions)) == number, f"{len(positions)} applications of {number} events"
+        assert len(positions) == len(set(positions)) == number, (
+            f"{len(positions)} applications of {number} events"
+        )
         in_order(rows)
 
     async def logged(self, number: int, *, timeout: float = 20) -> None:
@@ -155,7 +163,9 @@ class World:
     async def published(self, number: int, *, timeout: float = 20) -> None:
         async def done() -> bool:
             async with self.writer.transaction() as session:
-                return (await session.scalar(text("SELECT published FROM relay_state")) or 0) >= number
+                return (
+                    await session.scalar(text("SELECT published FROM relay_state")) or 0
+                ) >= number
 
         await until(done, timeout=timeout)
 
@@ -181,11 +191,15 @@ class World:
         producer = AIOKafkaProducer(bootstrap_servers=self.settings.kafka_bootstrap)
         await producer.start()
         for value, headers in records:
-            await producer.send_and_wait(topic_of(self.service), value, partition=0, headers=headers)
+            await producer.send_and_wait(
+                topic_of(self.service), value, partition=0, headers=headers
+            )
         await producer.stop()
 
     async def make_log(self, things: Sequence[tuple[str, int]]) -> list[Envelope]:
-        """Sequence events without leaving a relay behind; what it had published is in the topic as well."""
+        """Sequence events without leaving a relay behind; what it had published is in the topic as
+        well.
+        """
         have = await self.count("event_log", "writer")
         await self.publish(things, at_once=True)
         async with running(self.relay().run()):
@@ -226,7 +240,9 @@ async def record(session: Session, envelopes: Sequence[Envelope]) -> None:
 
 
 def in_order(rows: Sequence[tuple[int, str, int]]) -> None:
-    """Hold that the events of each subject came in the order of their positions and of their numbers."""
+    """Hold that the events of each subject came in the order of their positions and of their
+    numbers.
+    """
     of_subject: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for position, subject, n in rows:
         of_subject[subject].append((position, n))
@@ -235,7 +251,9 @@ def in_order(rows: Sequence[tuple[int, str, int]]) -> None:
         assert [n for _, n in seen] == sorted(n for _, n in seen)
 
 
-async def until(done: Callable[[], Awaitable[bool]], *, timeout: float = 20, every: float = 0.05) -> None:
+async def until(
+    done: Callable[[], Awaitable[bool]], *, timeout: float = 20, every: float = 0.05
+) -> None:
     """Wait for a condition."""
     async with asyncio.timeout(timeout):
         while not await done():  # noqa: ASYNC110 - what is waited for happens in a database or a process
@@ -244,7 +262,9 @@ async def until(done: Callable[[], Awaitable[bool]], *, timeout: float = 20, eve
 
 @asynccontextmanager
 async def running(*work: Coroutine[Any, Any, None]) -> AsyncIterator[list[asyncio.Task[None]]]:
-    """Run workers beside the block, and end them with it. A worker that ends by itself fails the test."""
+    """Run workers beside the block, and end them with it. A worker that ends by itself fails the
+    test.
+    """
     tasks = [asyncio.create_task(one) for one in work]
     try:
         yield tasks

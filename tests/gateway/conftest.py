@@ -75,7 +75,9 @@ class Running:
     async def __aenter__(self) -> Gateway:
         self.lifespan = self.app.router.lifespan_context(self.app)
         await self.lifespan.__aenter__()
-        self.http = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://gateway.test")
+        self.http = httpx.AsyncClient(
+            transport=httpx.ASGITransport(self.app), base_url="http://gateway.test"
+        )
         return Gateway(self.app, self.http)
 
     async def __aexit__(self, *error: object) -> None:

@@ -115,16 +115,26 @@ class Person:
         return self.sources.say(cases.CaseOpened(**fact))
 
     def progressed(self, state: str, previous: str = "pre_departure") -> Envelope:
-        return self.sources.say(cases.CaseProgressed(**self.ids, state=state, previous_state=previous))
+        return self.sources.say(
+            cases.CaseProgressed(**self.ids, state=state, previous_state=previous)
+        )
 
     def met(self, *, occurred_at: datetime | None = None) -> Envelope:
-        fact = self.ids | {"arrival_id": uuid4(), "port_of_entry": "EBL", "arrived_on": "2026-11-03"}
+        fact = self.ids | {
+            "arrival_id": uuid4(),
+            "port_of_entry": "EBL",
+            "arrived_on": "2026-11-03",
+        }
         return self.sources.say(reception.ArrivalReceived(**fact), occurred_at=occurred_at)
 
     def profiled(self) -> Envelope:
-        return self.sources.say(reception.ArrivalProfiled(**self.ids, arrival_id=uuid4(), needs_priority="raised"))
+        return self.sources.say(
+            reception.ArrivalProfiled(**self.ids, arrival_id=uuid4(), needs_priority="raised")
+        )
 
-    def deadline(self, kind: str = "plan", due_at: str = "2099-12-01T12:00:00+03:00", **ids: Any) -> Envelope:
+    def deadline(
+        self, kind: str = "plan", due_at: str = "2099-12-01T12:00:00+03:00", **ids: Any
+    ) -> Envelope:
         fact = (self.ids | ids) | {"deadline_id": uuid4(), "kind": kind, "due_at": due_at}
         return self.sources.say(cases.DeadlineSet(**fact))
 

@@ -33,15 +33,22 @@ async def test_a_problem_leads_to_its_page(gateway: Gateway) -> None:
 async def test_the_documents_are_the_committed_ones(gateway: Gateway) -> None:
     openapi = (await gateway.http.get("/openapi.json")).json()
     assert openapi["openapi"].startswith("3.1")
-    assert {"/v1/referrals", "/v1/arrivals", "/v1/returnees/{returnee_id}/timeline"} <= openapi["paths"].keys()
+    assert {"/v1/referrals", "/v1/arrivals", "/v1/returnees/{returnee_id}/timeline"} <= openapi[
+        "paths"
+    ].keys()
     asyncapi = (await gateway.http.get("/asyncapi.json")).json()
     assert asyncapi["asyncapi"].startswith("3.")
     for event_type in EVENTS:
         schema = (await gateway.http.get(f"/schemas/{event_type}")).json()
-        assert schema["properties"].keys() == EVENTS[event_type].model_json_schema()["properties"].keys()
+        assert (
+            schema["properties"].keys()
+            == EVENTS[event_type].model_json_schema()["properties"].keys()
+        )
 
 
-@pytest.mark.parametrize("path", ["/schemas/none", "/schemas/..%2Fopenapi", "/problems/none", "/docs/assets/none"])
+@pytest.mark.parametrize(
+    "path", ["/schemas/none", "/schemas/..%2Fopenapi", "/problems/none", "/docs/assets/none"]
+)
 async def test_what_is_not_there_is_not_found(gateway: Gateway, path: str) -> None:
     assert (await gateway.http.get(path)).status_code == 404
 

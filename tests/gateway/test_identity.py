@@ -40,13 +40,21 @@ async def test_a_token_says_who_calls_and_holds_for_ten_minutes(gateway: Gateway
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-store"
     body = answer.json()
-    assert (body["token_type"], body["expires_in"], body["scope"]) == ("Bearer", 600, "timeline:read")
+    assert (body["token_type"], body["expires_in"], body["scope"]) == (
+        "Bearer",
+        600,
+        "timeline:read",
+    )
     published = (await gateway.http.get("/.well-known/jwks.json")).json()["keys"]
     header = jwt.get_unverified_header(body["access_token"])
     assert [k["kid"] for k in published] == [header["kid"]]
     assert "d" not in published[0]
     claims = jwt.decode(
-        body["access_token"], jwt.PyJWK(published[0]), algorithms=["ES256"], audience="homeward", issuer=tokens.ISSUER
+        body["access_token"],
+        jwt.PyJWK(published[0]),
+        algorithms=["ES256"],
+        audience="homeward",
+        issuer=tokens.ISSUER,
     )
     assert claims["client_id"] == claims["sub"] == claims["org"] == "office"
     assert claims["org_kind"] == "programme_office"
@@ -76,7 +84,12 @@ async def test_scopes_can_be_narrowed_and_never_widened(gateway: Gateway) -> Non
         ({"grant_type": "client_credentials"}, ("nobody", SECRET), 401, "invalid_client"),
         ({"grant_type": "client_credentials"}, ("bam\0f", SECRET), 401, "invalid_client"),
         ({"grant_type": "client_credentials"}, None, 401, "invalid_client"),
-        ({"grant_type": "client_credentials", "client_secret": SECRET}, ("bamf", SECRET), 400, "invalid_request"),
+        (
+            {"grant_type": "client_credentials", "client_secret": SECRET},
+            ("bamf", SECRET),
+            400,
+            "invalid_request",
+        ),
     ],
 )
 async def test_a_refusal_is_as_oauth_says(
@@ -143,7 +156,9 @@ async def test_the_secret_is_shown_once_and_kept_as_a_hash(gateway: Gateway) -> 
     assert [item["id"] for item in listed.json()["items"]] == ["ofii.system"]
 
 
-async def test_a_rotated_secret_holds_beside_the_new_one_until_the_next_rotation(gateway: Gateway) -> None:
+async def test_a_rotated_secret_holds_beside_the_new_one_until_the_next_rotation(
+    gateway: Gateway,
+) -> None:
     headers = await gateway.bearer("operator")
     secrets = [await register(gateway, headers)]
     for number in (1, 2):
@@ -154,13 +169,17 @@ async def test_a_rotated_secret_holds_beside_the_new_one_until_the_next_rotation
         assert held == ([200, 200] if number == 1 else [401, 200, 200])
 
 
-async def test_a_revoked_client_gets_no_token_and_its_tokens_are_void_at_once(gateway: Gateway) -> None:
+async def test_a_revoked_client_gets_no_token_and_its_tokens_are_void_at_once(
+    gateway: Gateway,
+) -> None:
     headers = await gateway.bearer("operator")
     body = {"id": "second-operator", "organisation": "bamf", "scopes": ["organisations:manage"]}
     made = await gateway.http.post("/v1/clients", json=body, headers=headers | key())
     second = {
         "Authorization": "Bearer "
-        + (await gateway.token("second-operator", made.json()["client_secret"])).json()["access_token"]
+        + (await gateway.token("second-operator", made.json()["client_secret"])).json()[
+            "access_token"
+        ]
     }
     assert (await gateway.http.get("/v1/clients", headers=second)).status_code == 200
     revoked = await gateway.http.post("/v1/clients/second-operator/revoke", headers=headers | key())
@@ -169,15 +188,21 @@ async def test_a_revoked_client_gets_no_token_and_its_tokens_are_void_at_once(ga
     assert (await gateway.token("second-operator", made.json()["client_secret"])).status_code == 401
     again = await gateway.http.post("/v1/clients/second-operator/revoke", headers=headers | key())
     assert (again.status_code, again.json()["state"]) == (409, "revoked")
-    assert (await gateway.http.post("/v1/clients/second-operator/rotate", headers=headers | key())).status_code == 409
-    listed = await gateway.http.get("/oauth/revocations", headers=await gateway.bearer("service-cases"))
+    assert (
+        await gateway.http.post("/v1/clients/second-operator/rotate", headers=headers | key())
+    ).status_code == 409
+    listed = await gateway.http.get(
+        "/oauth/revocations", headers=await gateway.bearer("service-cases")
+    )
     assert listed.json()["clients"]["second-operator"] == pytest.approx(time.time(), abs=5)
 
 
 async def test_nobody_becomes_one_of_our_own_processes_over_http(gateway: Gateway) -> None:
     headers = await gateway.bearer("operator")
     organisation = {"slug": "mine", "kind": "internal", "name": "Mine"}
-    refused = await gateway.http.post("/v1/organisations", json=organisation, headers=headers | key())
+    refused = await gateway.http.post(
+        "/v1/organisations", json=organisation, headers=headers | key()
+    )
     assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "reserved_kind")
     for client in (
         {"id": "mine", "organisation": "bamf", "scopes": ["internal"]},
@@ -232,8 +257,12 @@ async def test_an_office_is_given_another_programme_with_its_next_token(gateway:
     changed = await gateway.http.patch(path, json=body, headers=operator | {"If-Match": etag})
     assert (changed.status_code, changed.json()["programmes"]) == (200, body["programmes"])
     assert changed.headers["etag"] != etag
-    assert (await gateway.http.patch(path, json=body, headers=operator | {"If-Match": etag})).status_code == 412
-    claims = jwt.decode((await gateway.token("office")).json()["access_token"], options={"verify_signature": False})
+    assert (
+        await gateway.http.patch(path, json=body, headers=operator | {"If-Match": etag})
+    ).status_code == 412
+    claims = jwt.decode(
+        (await gateway.token("office")).json()["access_token"], options={"verify_signature": False}
+    )
     assert claims["programmes"] == body["programmes"]
     for other, status in (("bamf", 422), ("homeward", 403)):
         answer = await gateway.http.patch(
@@ -280,8 +309,14 @@ async def test_who_waits_for_a_secret_to_be_compared_holds_no_connection(
 async def test_a_time_that_nothing_can_have_is_refused(gateway: Gateway) -> None:
     headers = await gateway.bearer("operator")
     for resource in ("clients", "organisations"):
-        for time_ in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-01-01T00:00:00"):
-            answer = await gateway.http.get(f"/v1/{resource}", params={"updated_since": time_}, headers=headers)
+        for time_ in (
+            "0001-01-01T00:00:00+14:00",
+            "9999-12-31T23:59:59-14:00",
+            "2026-01-01T00:00:00",
+        ):
+            answer = await gateway.http.get(
+                f"/v1/{resource}", params={"updated_since": time_}, headers=headers
+            )
             assert answer.status_code == 422, time_
 
 
@@ -290,11 +325,16 @@ async def test_a_client_is_limited_and_no_other_with_it(new_database: NewDatabas
     async with Running(database.url, requests_per_minute=5) as made:
         tokens.trust(made.here)
         mine, other = (tokens.bearer("bamf", "referrer", client_id=name) for name in ("one", "two"))
-        statuses = [(await made.http.get("/v1/clients", headers=mine)).status_code for _ in range(7)]
+        statuses = [
+            (await made.http.get("/v1/clients", headers=mine)).status_code for _ in range(7)
+        ]
         assert statuses == [403] * 5 + [429] * 2
         assert (await made.http.get("/v1/clients", headers=other)).status_code == 403
         internal = tokens.bearer("homeward", "internal", "internal", client_id="service-cases")
-        assert {(await made.http.get("/oauth/revocations", headers=internal)).status_code for _ in range(7)} == {200}
+        assert {
+            (await made.http.get("/oauth/revocations", headers=internal)).status_code
+            for _ in range(7)
+        } == {200}
         assert {(await made.http.get("/health/live")).status_code for _ in range(7)} == {200}
 
 
@@ -323,7 +363,9 @@ def test_the_key_file_may_hold_the_next_key_too(tmp_path: Path) -> None:
     assert [k["kid"] for k in jwks(settings)["keys"]] == [k.id for k in keys]
     (tmp_path / "wrong.pem").write_text(pem(ec.generate_private_key(ec.SECP384R1())))
     with pytest.raises(ValueError, match="P-256"):
-        signing_keys(tokens.settings("postgresql://localhost/none", signing_key_file=tmp_path / "wrong.pem"))
+        signing_keys(
+            tokens.settings("postgresql://localhost/none", signing_key_file=tmp_path / "wrong.pem")
+        )
 
 
 def test_production_needs_a_key_file() -> None:
@@ -335,7 +377,9 @@ def test_production_needs_a_key_file() -> None:
 async def test_polling_of_revocations_survives_a_statement_that_was_given_up(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failures = [DBAPIError("SELECT", None, Exception("canceling statement due to statement timeout"))]
+    failures = [
+        DBAPIError("SELECT", None, Exception("canceling statement due to statement timeout"))
+    ]
     again = asyncio.Event()
 
     async def read(_: object) -> dict[str, float]:

@@ -75,7 +75,9 @@ LITTLE = Starlette(
 @asynccontextmanager
 async def serving(app: Any) -> AsyncIterator[str]:
     listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1))
+    server = uvicorn.Server(
+        uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
+    )
     task = asyncio.create_task(server.serve([listening]))
     yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     server.should_exit = True
@@ -111,13 +113,29 @@ async def test_a_request_arrives_as_it_was_sent(behind: Gateway) -> None:
         "X-Mine": "1",
         "TE": "trailers",
     }
-    answer = await behind.http.post("/v1/cases/a%2Fb/close?x=1&x=%20", json={"reason": "completed"}, headers=sent)
+    answer = await behind.http.post(
+        "/v1/cases/a%2Fb/close?x=1&x=%20", json={"reason": "completed"}, headers=sent
+    )
     seen = answer.json()
-    assert (seen["method"], seen["path"], seen["query"]) == ("POST", "/v1/cases/a%2Fb/close", "x=1&x=%20")
+    assert (seen["method"], seen["path"], seen["query"]) == (
+        "POST",
+        "/v1/cases/a%2Fb/close",
+        "x=1&x=%20",
+    )
     assert seen["body"] == '{"reason":"completed"}'
-    for name in ("Authorization", "Idempotency-Key", "If-Match", "Homeward-Actor", "Accept-Language"):
+    for name in (
+        "Authorization",
+        "Idempotency-Key",
+        "If-Match",
+        "Homeward-Actor",
+        "Accept-Language",
+    ):
         assert seen["headers"][name.lower()] == sent[name]
-    assert seen["headers"]["homeward-request-id"] == request_id == answer.headers["homeward-request-id"]
+    assert (
+        seen["headers"]["homeward-request-id"]
+        == request_id
+        == answer.headers["homeward-request-id"]
+    )
     assert seen["headers"]["traceparent"].count("-") == 3
     assert {"x-mine", "te"}.isdisjoint(seen["headers"])
     assert answer.headers["etag"] == '"7"'
@@ -128,7 +146,10 @@ async def test_a_request_arrives_as_it_was_sent(behind: Gateway) -> None:
 async def test_an_answer_comes_back_with_its_status(behind: Gateway) -> None:
     for method in METHODS:
         answer = await behind.http.request(method, "/v1/cases/refused", headers=CALLER)
-        assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+        assert (answer.status_code, answer.headers["content-type"]) == (
+            422,
+            "application/problem+json",
+        )
 
 
 async def test_who_has_no_token_does_not_reach_a_service(behind: Gateway) -> None:
@@ -148,7 +169,11 @@ async def test_what_nobody_owns_is_not_found(behind: Gateway) -> None:
 async def test_what_only_our_services_ask_one_another_is_not_forwarded(behind: Gateway) -> None:
     ours = tokens.bearer("homeward", "internal", "internal returnees:read")
     who = str(uuid.uuid4())
-    for path in (f"/v1/returnees/{who}/identity", f"/v1/returnees/{who}/%69dentity", f"/v1/returnees/{who}%2Fidentity"):
+    for path in (
+        f"/v1/returnees/{who}/identity",
+        f"/v1/returnees/{who}/%69dentity",
+        f"/v1/returnees/{who}%2Fidentity",
+    ):
         for method in ("GET", "HEAD"):
             assert (await behind.http.request(method, path, headers=ours)).status_code == 404, path
     for path in (f"/v1/returnees/{who}", f"/v1/returnees/{who}/identity/x"):
@@ -215,4 +240,6 @@ def test_the_owners_are_the_services_that_answer() -> None:
         for route in router.routes
         if isinstance(route, OurRoute) and route.path.startswith("/v1/")
     }
-    assert {(segment, owner) for segment, owner in serves if owner != "gateway"} == set(owners().items())
+    assert {(segment, owner) for segment, owner in serves if owner != "gateway"} == set(
+        owners().items()
+    )

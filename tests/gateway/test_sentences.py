@@ -30,7 +30,11 @@ def test_every_event_has_a_sentence_from_what_it_carries(tag: str) -> None:
         assert placeholders == set(PLACEHOLDER.findall(english[short(name)])), f"{tag} {name}"
         assert placeholders <= model.model_fields.keys(), f"{tag} {name}"
         always = set(PLACEHOLDER.findall(OPTIONAL.sub("", template)))
-        required = {member for member, field in model.model_fields.items() if field.is_required() or field.default}
+        required = {
+            member
+            for member, field in model.model_fields.items()
+            if field.is_required() or field.default
+        }
         assert always <= required, f"{tag} {name}: put {always - required} in brackets"
 
 
@@ -54,10 +58,18 @@ def test_no_sentence_was_left_in_english(tag: str) -> None:
 
 
 def test_dates_amounts_and_codes_are_said_and_what_is_absent_is_left_out() -> None:
-    given = {"group": "economic", "kind": "pocket_money", "amount": {"amount": "150.00", "currency": "EUR"}}
+    given = {
+        "group": "economic",
+        "kind": "pocket_money",
+        "amount": {"amount": "150.00", "currency": "EUR"},
+    }
     provided = "org.homeward.reception.assistance.provided.v1"
     assert language("en").sentence(provided, given).endswith("economic, pocket money, €150.00.")
-    assert language("de").sentence(provided, given).endswith("wirtschaftlich, Taschengeld, 150,00\xa0€.")
+    assert (
+        language("de")
+        .sentence(provided, given)
+        .endswith("wirtschaftlich, Taschengeld, 150,00\xa0€.")
+    )
     assert language("en").sentence(provided, {"group": "care"}).endswith("was given: care.")
     planned = "org.homeward.cases.travel.planned.v1"
     assert language("en").sentence(planned, {}) == "The journey is planned."

@@ -58,10 +58,15 @@ class Heard:
 
 
 @asynccontextmanager
-async def listening(address: str, person: Person, who: str = "iom-iraq", **options: Any) -> AsyncIterator[Heard]:
+async def listening(
+    address: str, person: Person, who: str = "iom-iraq", **options: Any
+) -> AsyncIterator[Heard]:
     headers = SEES[who] | options.pop("headers", {})
     path = f"{address}/v1/returnees/{person.id}/timeline/stream"
-    async with httpx.AsyncClient() as client, client.stream("GET", path, headers=headers, **options) as answer:
+    async with (
+        httpx.AsyncClient() as client,
+        client.stream("GET", path, headers=headers, **options) as answer,
+    ):
         assert answer.status_code == 200, await answer.aread()
         assert answer.headers["content-type"].startswith("text/event-stream")
         yield Heard(answer.aiter_lines())
@@ -80,13 +85,18 @@ async def test_entries_come_as_they_happen(address: str, sources: Sources) -> No
         await sources.tell(other.met(), person.profiled(), person.met())
         _, profiled = await heard.next()
         _, met = await heard.next()
-        assert [profiled["type"].split(".")[4], met["type"].split(".")[4]] == ["profiled", "received"]
+        assert [profiled["type"].split(".")[4], met["type"].split(".")[4]] == [
+            "profiled",
+            "received",
+        ]
         assert met["summary"].startswith("Met on arrival")
         _, theirs = await referrer.next()
         assert theirs["id"] == met["id"], "the profile is not for the referrer"
 
 
-async def test_whoever_comes_back_misses_nothing(address: str, gateway: Gateway, sources: Sources) -> None:
+async def test_whoever_comes_back_misses_nothing(
+    address: str, gateway: Gateway, sources: Sources
+) -> None:
     person = await known(sources)
     answer = await gateway.http.get(f"/v1/returnees/{person.id}/timeline", headers=SEES["iom-iraq"])
     live = answer.json()["live"]
@@ -147,14 +157,18 @@ async def test_it_ends_when_the_part_ends_and_when_the_process_does(
         assert time.monotonic() - began < 20  # of the ten minutes that it would last
 
 
-async def test_it_ends_with_the_token(address: str, sources: Sources, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_ends_with_the_token(
+    address: str, sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(stream, "STREAM_SECONDS", 0.5)
     person = await known(sources)
     async with listening(address, person) as heard:
         assert [line async for line in heard.lines if line.startswith("data")] == []
 
 
-async def test_a_revoked_client_hears_no_more(address: str, gateway: Gateway, sources: Sources) -> None:
+async def test_a_revoked_client_hears_no_more(
+    address: str, gateway: Gateway, sources: Sources
+) -> None:
     person = await known(sources)
     async with listening(address, person) as heard, listening(address, person, "bamf") as other:
         await asyncio.sleep(0.3)
@@ -166,14 +180,23 @@ async def test_a_revoked_client_hears_no_more(address: str, gateway: Gateway, so
         assert (await other.next())[1]["type"].endswith("arrival.received.v1")
 
 
-async def test_a_client_has_so_many_streams_and_no_more(address: str, gateway: Gateway, sources: Sources) -> None:
+async def test_a_client_has_so_many_streams_and_no_more(
+    address: str, gateway: Gateway, sources: Sources
+) -> None:
     person = await known(sources)
     gateway.here.listeners = Listeners(2)
     path = f"{address}/v1/returnees/{person.id}/timeline/stream"
     async with httpx.AsyncClient(headers=SEES["iom-iraq"]) as http:
-        async with listening(address, person), listening(address, person), listening(address, person, "bamf"):
+        async with (
+            listening(address, person),
+            listening(address, person),
+            listening(address, person, "bamf"),
+        ):
             refused = await http.get(path)
-            assert (refused.status_code, refused.json()["type"]) == (429, "/problems/too-many-requests")
+            assert (refused.status_code, refused.json()["type"]) == (
+                429,
+                "/problems/too-many-requests",
+            )
             assert int(refused.headers["retry-after"]) > 0
         async with asyncio.timeout(5):  # who went away is noticed, and their places are free again
             while True:
@@ -203,17 +226,26 @@ async def to_the_end(
 
 
 def short(body: dict[str, Any]) -> list[str]:
-    return [item["type"].removeprefix("org.homeward.").removesuffix(".v1") for item in body["items"]]
+    return [
+        item["type"].removeprefix("org.homeward.").removesuffix(".v1") for item in body["items"]
+    ]
 
 
-async def test_the_feed_holds_what_one_takes_part_in_and_is_meant_for(gateway: Gateway, sources: Sources) -> None:
+async def test_the_feed_holds_what_one_takes_part_in_and_is_meant_for(
+    gateway: Gateway, sources: Sources
+) -> None:
     person = Person(sources)
     person.submitted()
     person.accepted()
     person.opened()
     person.profiled()
     await sources.tell_all()
-    whole = ["cases.referral.submitted", "cases.referral.accepted", "cases.case.opened", "reception.arrival.profiled"]
+    whole = [
+        "cases.referral.submitted",
+        "cases.referral.accepted",
+        "cases.case.opened",
+        "reception.arrival.profiled",
+    ]
     assert short(await feed(gateway, "iom-iraq")) == whole
     assert short(await feed(gateway, "eurp")) == whole
     assert short(await feed(gateway, "ours")) == whole
@@ -237,16 +269,24 @@ async def test_what_was_published_before_one_took_part_is_told_when_one_does(
         cursors[who], told = await to_the_end(gateway, who, limit)
         assert not any(str(person.id) == item["subject"] for item in told)
     await sources.tell(person.opened(), other.progressed("arrived"))
-    cursors["iom-iraq"], told = await to_the_end(gateway, "iom-iraq", limit, after=cursors["iom-iraq"])
+    cursors["iom-iraq"], told = await to_the_end(
+        gateway, "iom-iraq", limit, after=cursors["iom-iraq"]
+    )
     assert short({"items": told}) == [
         "reception.arrival.received",
         "reception.arrival.profiled",
         "cases.case.opened",
         "cases.case.progressed",
     ]
-    shared = {"purpose": "continued_assistance", "legal_basis": "consent", "categories": ("identity",)}
+    shared = {
+        "purpose": "continued_assistance",
+        "legal_basis": "consent",
+        "categories": ("identity",),
+    }
     until = datetime(2099, 1, 1, tzinfo=UTC)
-    fact = cases.ReturneeShared(returnee_id=person.id, organisation="fedasil", until=until, **shared)
+    fact = cases.ReturneeShared(
+        returnee_id=person.id, organisation="fedasil", until=until, **shared
+    )
     await sources.tell(sources.say(fact))
     _, told = await to_the_end(gateway, "fedasil", limit, after=cursors["fedasil"])
     assert "reception.arrival.profiled" in short({"items": told})
@@ -255,7 +295,9 @@ async def test_what_was_published_before_one_took_part_is_told_when_one_does(
     assert len(told) <= 1
 
 
-async def test_only_the_partners_who_are_asked_see_a_referral(gateway: Gateway, sources: Sources) -> None:
+async def test_only_the_partners_who_are_asked_see_a_referral(
+    gateway: Gateway, sources: Sources
+) -> None:
     person = Person(sources)
     await sources.tell(person.submitted(requested_partner="goal", partners=["goal"]))
     assert short(await feed(gateway, "goal")) == ["cases.referral.submitted"]
@@ -265,27 +307,42 @@ async def test_only_the_partners_who_are_asked_see_a_referral(gateway: Gateway, 
     assert short(await feed(gateway, "iom-iraq")) == ["cases.referral.submitted"] * 2
 
 
-async def test_where_the_office_decides_the_requested_partner_waits_for_it(gateway: Gateway, sources: Sources) -> None:
+async def test_where_the_office_decides_the_requested_partner_waits_for_it(
+    gateway: Gateway, sources: Sources
+) -> None:
     await sources.tell(Person(sources).submitted(requested_partner="goal"))
     assert short(await feed(gateway, "goal")) == []
     assert short(await feed(gateway, "eurp")) == ["cases.referral.submitted"]
 
 
-@pytest.mark.parametrize("order", ["together", "as it was", "the other way round", "the other way round, together"])
+@pytest.mark.parametrize(
+    "order", ["together", "as it was", "the other way round", "the other way round, together"]
+)
 async def test_after_acceptance_only_who_implements_sees_the_referral(
     gateway: Gateway, sources: Sources, order: str
 ) -> None:
     person = Person(sources)
-    facts = [person.submitted(requested_partner="goal", partners=["goal", "iom-iraq"]), person.accepted()]
+    facts = [
+        person.submitted(requested_partner="goal", partners=["goal", "iom-iraq"]),
+        person.accepted(),
+    ]
     facts = facts[::-1] if "other way" in order else facts  # of two subjects, either may come first
     for batch in [facts] if "together" in order else [[fact] for fact in facts]:
         await sources.tell(*batch)
     assert short(await feed(gateway, "goal")) == []
-    assert short(await feed(gateway, "iom-iraq")) == ["cases.referral.submitted", "cases.referral.accepted"]
-    assert short(await feed(gateway, "bamf")) == ["cases.referral.submitted", "cases.referral.accepted"]
+    assert short(await feed(gateway, "iom-iraq")) == [
+        "cases.referral.submitted",
+        "cases.referral.accepted",
+    ]
+    assert short(await feed(gateway, "bamf")) == [
+        "cases.referral.submitted",
+        "cases.referral.accepted",
+    ]
 
 
-async def test_the_feed_can_be_read_to_the_end_in_any_pages(gateway: Gateway, sources: Sources) -> None:
+async def test_the_feed_can_be_read_to_the_end_in_any_pages(
+    gateway: Gateway, sources: Sources
+) -> None:
     people = [Person(sources) for _ in range(4)]
     for person in people:
         for fact in (person.submitted, person.accepted, person.opened, person.met, person.profiled):
@@ -307,7 +364,9 @@ async def test_the_feed_can_be_read_to_the_end_in_any_pages(gateway: Gateway, so
     assert [item["id"] for item in (await feed(gateway, **cursor))["items"]] == [str(last.id)]
     only = await feed(gateway, type=cases.CaseOpened.event_type)
     assert short(only) == ["cases.case.opened"] * 4
-    assert (await feed(gateway, after=only["next"]))["items"] == [], "what was filtered out is behind the cursor too"
+    assert (await feed(gateway, after=only["next"]))["items"] == [], (
+        "what was filtered out is behind the cursor too"
+    )
 
 
 async def test_the_feed_never_passes_a_gap(gateway: Gateway, sources: Sources) -> None:
@@ -322,7 +381,9 @@ async def test_the_feed_never_passes_a_gap(gateway: Gateway, sources: Sources) -
     assert [item["id"] for item in after["items"]] == [str(missing.id), str(beyond.id)]
 
 
-async def test_whoever_took_part_hears_of_an_erasure_and_of_nothing_else(gateway: Gateway, sources: Sources) -> None:
+async def test_whoever_took_part_hears_of_an_erasure_and_of_nothing_else(
+    gateway: Gateway, sources: Sources
+) -> None:
     person = await known(sources)
     await sources.tell(person.erased())
     for who in ("bamf", "iom-iraq", "eurp"):
@@ -333,7 +394,9 @@ async def test_whoever_took_part_hears_of_an_erasure_and_of_nothing_else(gateway
     assert short(await feed(gateway, "fedasil")) == []
 
 
-@pytest.mark.parametrize("cursor", ["x", "bnVsbA", "WzFd", "eyJjYXNlcyI6LTF9", "eyJjYXNlcyI6MWUzMDB9", "e30="])
+@pytest.mark.parametrize(
+    "cursor", ["x", "bnVsbA", "WzFd", "eyJjYXNlcyI6LTF9", "eyJjYXNlcyI6MWUzMDB9", "e30="]
+)
 async def test_a_made_up_cursor_is_refused(gateway: Gateway, sources: Sources, cursor: str) -> None:
     answer = await gateway.http.get("/v1/events", headers=SEES["bamf"], params={"after": cursor})
     assert answer.status_code == (200 if cursor == "e30=" else 400)

@@ -10,7 +10,15 @@ from rich.console import Console
 
 from cli.submit import submit
 
-BATCH = {"id": "b", "state": "done", "total": 0, "done": 0, "submitted": 0, "replayed": 0, "refused": 0}
+BATCH = {
+    "id": "b",
+    "state": "done",
+    "total": 0,
+    "done": 0,
+    "submitted": 0,
+    "replayed": 0,
+    "refused": 0,
+}
 
 
 class Gateway:
@@ -23,14 +31,18 @@ class Gateway:
         known = headers["Idempotency-Key"] in self.keys
         self.keys.append(headers["Idempotency-Key"])
         said = {"Idempotency-Replayed": "true"} if known else {}
-        return httpx.Response(202, json=BATCH | {"created_at": "2026-11-21T09:00:00Z"}, headers=said)
+        return httpx.Response(
+            202, json=BATCH | {"created_at": "2026-11-21T09:00:00Z"}, headers=said
+        )
 
     async def get(self, *_: Any, **__: Any) -> dict[str, Any]:
         return {"items": [], "next": None}
 
 
 @pytest.mark.parametrize(("again", "told"), [(False, True), (True, False)])
-async def test_results_of_an_earlier_sending_are_said_to_be_that(tmp_path: Path, again: bool, told: bool) -> None:
+async def test_results_of_an_earlier_sending_are_said_to_be_that(
+    tmp_path: Path, again: bool, told: bool
+) -> None:
     file = tmp_path / "March.jsonl"
     file.write_text("{}\n")
     gateway, said = Gateway(), io.StringIO()

@@ -10,14 +10,14 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import func, select
 
-from chassis.access import participation
-from chassis.beneficiaries import beneficiary
 from chassis.inbox import inbox_source
 from contracts import grants, reception, training
 from contracts.codes import Money
 from gateway.models import Relation, TimelineEntry
 from gateway.timeline.schemas import BELOW, LINKS
 from gateway.timeline.service import rebuild
+from participation.access import participation
+from participation.beneficiaries import beneficiary
 from tests import tokens
 from tests.gateway.conftest import Gateway
 from tests.gateway.facts import START, Person, Sources, hearing, rows
@@ -28,7 +28,9 @@ SEES = {
     "iom-iraq": tokens.bearer("iom-iraq", "partner", "timeline:read"),
     "goal": tokens.bearer("goal", "partner", "timeline:read"),
     "eurp": tokens.bearer("frontex", "programme_office", "timeline:read", programmes=("eurp",)),
-    "other office": tokens.bearer("bosa", "programme_office", "timeline:read", programmes=("amif-be-2018",)),
+    "other office": tokens.bearer(
+        "bosa", "programme_office", "timeline:read", programmes=("amif-be-2018",)
+    ),
     "school": tokens.bearer("school", "training_provider", "timeline:read"),
     "ours": tokens.bearer("homeward", "internal", "internal timeline:read"),
 }
@@ -40,13 +42,20 @@ async def sources(gateway: Gateway) -> Sources:
     return Sources(gateway.database)
 
 
-async def timeline(gateway: Gateway, person: Person, who: str = "iom-iraq", **query: object) -> httpx.Response:
-    return await gateway.http.get(f"/v1/returnees/{person.id}/timeline", headers=SEES[who], params=query)
+async def timeline(
+    gateway: Gateway, person: Person, who: str = "iom-iraq", **query: object
+) -> httpx.Response:
+    return await gateway.http.get(
+        f"/v1/returnees/{person.id}/timeline", headers=SEES[who], params=query
+    )
 
 
 def words(answer: httpx.Response) -> list[str]:
     assert answer.status_code == 200, answer.text
-    return [item["type"].removeprefix("org.homeward.").removesuffix(".v1") for item in answer.json()["items"]]
+    return [
+        item["type"].removeprefix("org.homeward.").removesuffix(".v1")
+        for item in answer.json()["items"]
+    ]
 
 
 JOURNEY = [
@@ -98,7 +107,11 @@ async def test_freshness_says_what_is_missing(gateway: Gateway, sources: Sources
     first = [person.submitted(), person.accepted(), person.opened()]
     await sources.tell(*first)
     fresh = (await timeline(gateway, person)).json()["freshness"]
-    assert (fresh["cases"]["applied"], fresh["cases"]["head"], fresh["cases"]["complete"]) == (3, 3, True)
+    assert (fresh["cases"]["applied"], fresh["cases"]["head"], fresh["cases"]["complete"]) == (
+        3,
+        3,
+        True,
+    )
     assert fresh["reception"] == {"applied": 0, "head": 0, "complete": False, "heard_at": None}
     person.progressed("arrived")
     last = person.deadline()
@@ -133,7 +146,9 @@ async def test_everybody_sees_what_is_meant_for_them(
         assert ("needs_priority" in json.dumps(answer.json()["items"][0])) is sees_profile
 
 
-async def test_who_is_absent_and_who_is_for_others_look_the_same(gateway: Gateway, sources: Sources) -> None:
+async def test_who_is_absent_and_who_is_for_others_look_the_same(
+    gateway: Gateway, sources: Sources
+) -> None:
     person = await journey(sources)
 
     async with hearing(sources):
@@ -145,7 +160,9 @@ async def test_who_is_absent_and_who_is_for_others_look_the_same(gateway: Gatewa
     assert documents[0]["type"] == "/problems/not-found"
 
 
-async def test_an_unknown_person_waits_for_cases_and_is_not_denied_before(gateway: Gateway, sources: Sources) -> None:
+async def test_an_unknown_person_waits_for_cases_and_is_not_denied_before(
+    gateway: Gateway, sources: Sources
+) -> None:
     answer = await timeline(gateway, Person(sources))
     assert (answer.status_code, answer.json()["type"]) == (503, "/problems/not-caught-up")
     assert answer.headers["retry-after"]
@@ -158,7 +175,9 @@ async def test_pages_hold_every_entry_once(gateway: Gateway, sources: Sources) -
     for order in ("asc", "desc"):
         seen, cursor = [], None
         while True:
-            page = await timeline(gateway, person, order=order, limit=3, **({"after": cursor} if cursor else {}))
+            page = await timeline(
+                gateway, person, order=order, limit=3, **({"after": cursor} if cursor else {})
+            )
             body = page.json()
             seen += [item["id"] for item in body["items"]]
             cursor = body["next"]
@@ -172,10 +191,21 @@ async def test_pages_hold_every_entry_once(gateway: Gateway, sources: Sources) -
 
 async def test_filters_narrow(gateway: Gateway, sources: Sources) -> None:
     person = await journey(sources)
-    assert words(await timeline(gateway, person, service="reception")) == ["reception.arrival.received"]
+    assert words(await timeline(gateway, person, service="reception")) == [
+        "reception.arrival.received"
+    ]
     kind = "org.homeward.cases.case.opened.v1"
     assert words(await timeline(gateway, person, type=kind)) == ["cases.case.opened"]
-    assert len(words(await timeline(gateway, person, type=[kind, "org.homeward.cases.case.progressed.v1"]))) == 2
+    assert (
+        len(
+            words(
+                await timeline(
+                    gateway, person, type=[kind, "org.homeward.cases.case.progressed.v1"]
+                )
+            )
+        )
+        == 2
+    )
     third = (START + timedelta(minutes=3)).isoformat()
     assert words(await timeline(gateway, person, **{"from": third, "order": "asc"})) == JOURNEY[2:]
     assert words(await timeline(gateway, person, to=third, order="asc")) == JOURNEY[:2]
@@ -201,7 +231,11 @@ async def test_what_is_not_understood_is_refused(
     person = await journey(sources)
     answer = await timeline(gateway, person, **query)
     assert answer.status_code == status, answer.text
-    assert all(str(value) not in answer.text for value in query.values() if isinstance(value, str) and len(value) > 5)
+    assert all(
+        str(value) not in answer.text
+        for value in query.values()
+        if isinstance(value, str) and len(value) > 5
+    )
 
 
 async def test_a_family_shares_what_concerns_their_referral_and_nothing_else(
@@ -216,14 +250,27 @@ async def test_a_family_shares_what_concerns_their_referral_and_nothing_else(
         person.opened()
     two.progressed("arrived")
     await sources.tell_all()
-    shared = ["cases.referral.submitted", "cases.deadline.set", "cases.referral.accepted", "cases.case.opened"]
+    shared = [
+        "cases.referral.submitted",
+        "cases.deadline.set",
+        "cases.referral.accepted",
+        "cases.case.opened",
+    ]
     assert words(await timeline(gateway, one, order="asc")) == shared
     assert words(await timeline(gateway, two, order="asc")) == [*shared, "cases.case.progressed"]
 
 
-async def test_the_same_facts_in_any_batches_make_the_same_timeline(gateway: Gateway, sources: Sources) -> None:
+async def test_the_same_facts_in_any_batches_make_the_same_timeline(
+    gateway: Gateway, sources: Sources
+) -> None:
     person = Person(sources)
-    facts = [person.submitted(), person.accepted(), person.opened(), person.met(), person.progressed("arrived")]
+    facts = [
+        person.submitted(),
+        person.accepted(),
+        person.opened(),
+        person.met(),
+        person.progressed("arrived"),
+    ]
     for fact in facts:
         await sources.tell(fact)
     await sources.tell(*facts)
@@ -232,7 +279,9 @@ async def test_the_same_facts_in_any_batches_make_the_same_timeline(gateway: Gat
     assert state == [("arrived", "iom-iraq")]
 
 
-async def test_a_new_epoch_replaces_what_its_source_has_lost(gateway: Gateway, sources: Sources) -> None:
+async def test_a_new_epoch_replaces_what_its_source_has_lost(
+    gateway: Gateway, sources: Sources
+) -> None:
     person = await journey(sources)
     await sources.tell(person.deadline(), person.deadline())
     log = sources.logs["cases"]
@@ -246,7 +295,10 @@ async def test_a_new_epoch_replaces_what_its_source_has_lost(gateway: Gateway, s
         .where(TimelineEntry.source == "cases", TimelineEntry.position >= 4)
         .order_by(TimelineEntry.position),
     )
-    assert positions == [(4, "org.homeward.cases.case.progressed.v1"), (5, "org.homeward.cases.case.progressed.v1")]
+    assert positions == [
+        (4, "org.homeward.cases.case.progressed.v1"),
+        (5, "org.homeward.cases.case.progressed.v1"),
+    ]
 
 
 async def test_after_an_erasure_the_timeline_is_gone_and_only_amounts_and_codes_stay(
@@ -258,7 +310,9 @@ async def test_after_an_erasure_the_timeline_is_gone_and_only_amounts_and_codes_
         assert (await timeline(gateway, person)).status_code == 404
         assert (await timeline(gateway, person, "ours")).status_code == 404
     await sources.tell(person.met())  # a device was offline
-    kept = await rows(gateway.database, select(TimelineEntry.subject, TimelineEntry.type, TimelineEntry.data))
+    kept = await rows(
+        gateway.database, select(TimelineEntry.subject, TimelineEntry.type, TimelineEntry.data)
+    )
     about = [row for row in kept if str(person.id) in str(row)]
     assert [row.type for row in about] == ["org.homeward.cases.returnee.erased.v1"]
     assert sum("arrived_on" in row.data for row in kept) == 2
@@ -285,7 +339,11 @@ async def test_the_summary_says_where_they_stand(gateway: Gateway, sources: Sour
     await sources.tell(person.profiled(), past, person.deadline("plan"))
     path = f"/v1/returnees/{person.id}/summary"
     body = (await gateway.http.get(path, headers=SEES["iom-iraq"])).json()
-    assert (body["state"], body["programme"], body["implementer"]) == ("arrived", "eurp", "iom-iraq")
+    assert (body["state"], body["programme"], body["implementer"]) == (
+        "arrived",
+        "eurp",
+        "iom-iraq",
+    )
     assert body["case"]["state"] == "arrived"
     assert [deadline["kind"] for deadline in body["deadlines"]] == ["plan"]
     assert body["plan"] is None
@@ -298,16 +356,29 @@ async def test_the_summary_says_where_they_stand(gateway: Gateway, sources: Sour
         assert (await gateway.http.get(path, headers=SEES["fedasil"])).status_code == 404
 
 
-async def test_the_summary_says_what_was_granted_paid_and_learnt(gateway: Gateway, sources: Sources) -> None:
+async def test_the_summary_says_what_was_granted_paid_and_learnt(
+    gateway: Gateway, sources: Sources
+) -> None:
     person = await journey(sources)
-    ours = {"returnee_id": person.id, "case_id": person.case_id, "programme": "eurp", "group": "economic"}
+    ours = {
+        "returnee_id": person.id,
+        "case_id": person.case_id,
+        "programme": "eurp",
+        "group": "economic",
+    }
 
     def money(amount: str) -> Money:
         return Money(amount=Decimal(amount), currency="EUR")
 
     kept, dropped = (ours | {"grant_id": uuid4(), "amount": money("1500.00")} for _ in range(2))
     first, second = (
-        kept | {"payment_id": uuid4(), "method": "bank", "amount": money(amount), "payout": money(amount)}
+        kept
+        | {
+            "payment_id": uuid4(),
+            "method": "bank",
+            "amount": money(amount),
+            "payout": money(amount),
+        }
         for amount in ("600.00", "400.10")
     )
     learnt = ours | {"enrolment_id": uuid4(), "cohort_id": uuid4(), "course_id": uuid4()}
@@ -321,11 +392,16 @@ async def test_the_summary_says_what_was_granted_paid_and_learnt(gateway: Gatewa
         training.EnrolmentConfirmed(**learnt, stipend=False),
         training.EnrolmentCompleted(**learnt, attended=600, held=600),
         reception.ArrivalDiverted(
-            **person.ids, arrival_id=uuid4(), port_of_entry="BGW", expected_at=datetime(2026, 11, 4, tzinfo=UTC)
+            **person.ids,
+            arrival_id=uuid4(),
+            port_of_entry="BGW",
+            expected_at=datetime(2026, 11, 4, tzinfo=UTC),
         ),
     ]
     await sources.tell(*map(sources.say, facts))
-    body = (await gateway.http.get(f"/v1/returnees/{person.id}/summary", headers=SEES["iom-iraq"])).json()
+    body = (
+        await gateway.http.get(f"/v1/returnees/{person.id}/summary", headers=SEES["iom-iraq"])
+    ).json()
     assert [(grant["state"], grant["amount"]["amount"]) for grant in body["grants"]] == [
         ("approved", "1500.00"),
         ("cancelled", "1500.00"),
@@ -338,13 +414,19 @@ async def test_the_summary_says_what_was_granted_paid_and_learnt(gateway: Gatewa
         "enrolments_completed": 1,
     }
     assert (body["arrival"]["state"], body["arrival"]["port_of_entry"]) == ("diverted", "BGW")
-    entry = next(i for i in (await timeline(gateway, person)).json()["items"] if "payment_id" in i["data"])
+    entry = next(
+        i for i in (await timeline(gateway, person)).json()["items"] if "payment_id" in i["data"]
+    )
     assert entry["links"]["payment"] == f"/v1/payments/{entry['data']['payment_id']}"
 
 
 async def test_every_link_leads_to_a_resource() -> None:
     document = json.loads((Path(__file__).parents[2] / "contracts" / "openapi.json").read_text())
-    there = {re.sub(r"\{\w+\}", "{}", path) for path, methods in document["paths"].items() if "get" in methods}
+    there = {
+        re.sub(r"\{\w+\}", "{}", path)
+        for path, methods in document["paths"].items()
+        if "get" in methods
+    }
     below = {LINKS[f"{above}_id"][1] + path for above, _, path in BELOW.values()}
     assert {path for _, path in LINKS.values()} | below <= there
 

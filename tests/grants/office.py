@@ -1,4 +1,6 @@
-"""The office in which money is granted: the application over HTTP, what others tell it, and its people."""
+"""The office in which money is granted: the application over HTTP, what others tell it, and its
+people.
+"""
 
 import json
 from collections.abc import AsyncIterator, Collection
@@ -18,10 +20,10 @@ from chassis.events import Envelope, Event, EventData
 from contracts import cases, reception
 from contracts.codes import PROVED_BY, CaseState, Member, NeedsPriority, Paper, ReturnKind
 from contracts.entitlements import Window
-from services.grants import papers
+from services.grants import supporting_documents
 from services.grants.app import service
-from services.grants.budgets.verify import verify
-from services.grants.earned.service import SETTLE_JOB
+from services.grants.awards.earned.service import SETTLE_JOB
+from services.grants.books.verify import verify
 from services.grants.handlers import HANDLERS
 from services.grants.models import CitedDocument, Delivery, Grant, Payment, Quote
 from services.grants.programmes import data as programme_data
@@ -33,7 +35,13 @@ SCOPES = (
     "payments:write payees:read payees:write floats:read floats:write"
 )
 ARRIVED = date(2026, 11, 1)
-REQUESTER, APPROVER, SECOND, THIRD, RELEASER = "asks-1", "approves-2", "approves-3", "approves-4", "releases-5"
+REQUESTER, APPROVER, SECOND, THIRD, RELEASER = (
+    "asks-1",
+    "approves-2",
+    "approves-3",
+    "approves-4",
+    "releases-5",
+)
 
 
 def with_window(monkeypatch: pytest.MonkeyPatch, **values: Any) -> Window:
@@ -43,9 +51,14 @@ def with_window(monkeypatch: pytest.MonkeyPatch, **values: Any) -> Window:
     rules = programme.versions[0]
     package = rules.assistance.packages["post_return"]
     window = package.window.model_copy(update=values)
-    packages = {**rules.assistance.packages, "post_return": package.model_copy(update={"window": window})}
+    packages = {
+        **rules.assistance.packages,
+        "post_return": package.model_copy(update={"window": window}),
+    }
     assistance = rules.assistance.model_copy(update={"packages": packages})
-    changed = programme.model_copy(update={"versions": (rules.model_copy(update={"assistance": assistance}),)})
+    changed = programme.model_copy(
+        update={"versions": (rules.model_copy(update={"assistance": assistance}),)}
+    )
     monkeypatch.setattr(programme_data, "programmes", lambda: {**programmes, PROGRAMME: changed})
     return window
 
@@ -84,10 +97,14 @@ class Person:
         )
 
     def received(self, on: date = ARRIVED) -> reception.ArrivalReceived:
-        return reception.ArrivalReceived(**self.ids, arrival_id=self.arrival_id, port_of_entry="EBL", arrived_on=on)
+        return reception.ArrivalReceived(
+            **self.ids, arrival_id=self.arrival_id, port_of_entry="EBL", arrived_on=on
+        )
 
     def confirmed(self) -> cases.TravelConfirmed:
-        return cases.TravelConfirmed(**self.ids, travel_id=self.travel_id, revision=1, port_of_entry="EBL")
+        return cases.TravelConfirmed(
+            **self.ids, travel_id=self.travel_id, revision=1, port_of_entry="EBL"
+        )
 
     def closed(self, reason: str = "completed") -> cases.CaseClosed:
         return cases.CaseClosed(**self.ids, reason=reason, previous_state=CaseState.MONITORING)
@@ -103,10 +120,14 @@ async def cited_as(session: Session, document_id: UUID) -> str:
         return "quote"
     cites = Payment.papers.contains([{"document": str(document_id)}])
     papers_of = await session.scalar(select(Payment.papers).where(cites).limit(1))
-    kinds = [Paper(paper["kind"]) for paper in papers_of or () if paper["document"] == str(document_id)]
+    kinds = [
+        Paper(paper["kind"]) for paper in papers_of or () if paper["document"] == str(document_id)
+    ]
     if kinds:
         return min(PROVED_BY[kinds[0]])
-    handed_over = await session.scalar(select(Delivery.id).where(Delivery.certificate == document_id))
+    handed_over = await session.scalar(
+        select(Delivery.id).where(Delivery.certificate == document_id)
+    )
     return "contract" if handed_over is None else "delivery"
 
 
@@ -133,7 +154,9 @@ class Office:
 
     async def get(self, path: str, organisation: str = PARTNER, **query: Any) -> httpx.Response:
         headers = self.headers(None, organisation)
-        return await self.http.get(path, params={k: str(v) for k, v in query.items()}, headers=headers)
+        return await self.http.get(
+            path, params={k: str(v) for k, v in query.items()}, headers=headers
+        )
 
     async def post(
         self,
@@ -162,7 +185,9 @@ class Office:
             query = text(
                 "SELECT payload ->> 'document_id' FROM job WHERE kind = :kind AND payload ->> 'grant_id' = :of"
             )
-            return set(await session.scalars(query, {"kind": papers.ASK, "of": grant_id}))
+            return set(
+                await session.scalars(query, {"kind": supporting_documents.ASK, "of": grant_id})
+            )
 
     async def hear_of_documents(
         self, grant_id: str, *, known: bool = True, but: Collection[str] = (), **document: Any
@@ -172,14 +197,20 @@ class Office:
             grant = await session.get_one(Grant, UUID(grant_id))
             asked = select(CitedDocument.document_id).where(CitedDocument.grant_id == grant.id)
             waiting = (await session.scalars(asked.where(CitedDocument.state != "found"))).all()
-        content = {"case_id": str(grant.case_id), "returnee_id": None, "referral_id": None} | document
+        content = {
+            "case_id": str(grant.case_id),
+            "returnee_id": None,
+            "referral_id": None,
+        } | document
         for document_id in [each for each in waiting if str(each) not in but]:
             payload = {"grant_id": str(grant.id), "document_id": str(document_id)}
             async with self.homeward.database.transaction() as session:
                 content["kind"] = document.get("kind") or await cited_as(session, document_id)
-                await papers.JOB.apply(session, payload, content if known else None)
+                await supporting_documents.JOB.apply(session, payload, content if known else None)
 
-    async def done(self, path: str, body: Any = None, *, by: str = REQUESTER, **options: Any) -> Any:
+    async def done(
+        self, path: str, body: Any = None, *, by: str = REQUESTER, **options: Any
+    ) -> Any:
         """A step that must succeed; a decision is made on what is there now."""
         if path.rpartition("/")[2] in DECISIONS and "version" not in options:
             options["version"] = await self.version(path.rpartition("/")[0])
@@ -226,7 +257,10 @@ class Office:
             "amount": euros(amount),
             "starts_on": day["from"],
             "ends_on": day["until"],
-            "sources": [{"donor": "amif", "share": "0.75", **day}, {"donor": "fedasil", "share": "0.25", **day}],
+            "sources": [
+                {"donor": "amif", "share": "0.75", **day},
+                {"donor": "fedasil", "share": "0.25", **day},
+            ],
         }
         answer = await self.post("/v1/budgets", body | values, by="officer-1", organisation=OFFICE)
         assert answer.status_code == 201, answer.text
@@ -234,10 +268,20 @@ class Office:
 
     async def sums(self, budget_id: str) -> dict[str, Decimal]:
         answer = (await self.get(f"/v1/budgets/{budget_id}")).json()
-        return {n: Decimal(answer[n]["amount"]) for n in ("available", "reserved", "committed", "paid", "recovered")}
+        return {
+            n: Decimal(answer[n]["amount"])
+            for n in ("available", "reserved", "committed", "paid", "recovered")
+        }
 
-    def asked(self, person: Person, amount: str = "900.00", kind: str = "vocational_training", **more: Any) -> Any:
-        return {"case_id": person.case_id, "returnee_id": person.id, "kind": kind, "amount": euros(amount)} | more
+    def asked(
+        self, person: Person, amount: str = "900.00", kind: str = "vocational_training", **more: Any
+    ) -> Any:
+        return {
+            "case_id": person.case_id,
+            "returnee_id": person.id,
+            "kind": kind,
+            "amount": euros(amount),
+        } | more
 
     async def grant(self, person: Person, amount: str = "900.00", **more: Any) -> Any:
         return await self.done("/v1/grants", self.asked(person, amount, **more))
@@ -251,12 +295,17 @@ class Office:
 
     async def payee(self, **values: Any) -> str:
         self.number += 1
-        details = {"name": f"Example Workshop {self.number}", "account": f"IQ00TEST{self.number:015d}"}
+        details = {
+            "name": f"Example Workshop {self.number}",
+            "account": f"IQ00TEST{self.number:015d}",
+        }
         made = await self.done("/v1/payees", {"kind": "provider", "details": details} | values)
         await self.done(f"/v1/payees/{made['id']}/verify", by=APPROVER)
         return str(made["id"])
 
-    async def scheduled(self, grant: Any, payee: str | None, amount: str | None = None, **more: Any) -> Any:
+    async def scheduled(
+        self, grant: Any, payee: str | None, amount: str | None = None, **more: Any
+    ) -> Any:
         body = {
             "method": "bank" if payee else "cash",
             "amount": euros(amount or grant["amount"]["amount"]),
@@ -265,17 +314,23 @@ class Office:
         }
         return await self.done(f"/v1/grants/{grant['id']}/payments", body | more)
 
-    async def released(self, grant: Any, payee: str | None, amount: str | None = None, **more: Any) -> Any:
+    async def released(
+        self, grant: Any, payee: str | None, amount: str | None = None, **more: Any
+    ) -> Any:
         payment = await self.scheduled(grant, payee, amount, **more)
         body = {} if payee else {"float_id": await self.cash_float(payment["payout"])}
         return await self.done(f"/v1/payments/{payment['id']}/release", body, by=RELEASER)
 
     async def cash_float(self, amount: Any) -> str:
         """Cash at the desk, as much as it takes."""
-        made = await self.done("/v1/cash-floats", {"port_of_entry": "EBL", "amount": amount}, by=SECOND)
+        made = await self.done(
+            "/v1/cash-floats", {"port_of_entry": "EBL", "amount": amount}, by=SECOND
+        )
         return str(made["id"])
 
-    async def paid(self, grant: Any, payee: str | None, amount: str | None = None, **more: Any) -> Any:
+    async def paid(
+        self, grant: Any, payee: str | None, amount: str | None = None, **more: Any
+    ) -> Any:
         payment = await self.released(grant, payee, amount, **more)
         receipt = {"confirmed_on": "2026-11-20", "receipt": uuid4()}
         return await self.done(f"/v1/payments/{payment['id']}/confirm", receipt)

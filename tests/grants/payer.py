@@ -1,4 +1,5 @@
-"""A process that pays until it is killed: releases and confirms scheduled payments, several at once.
+"""A process that pays until it is killed: releases and confirms scheduled payments, several at
+once.
 
 python -m tests.grants.payer DATABASE_URL < payment ids
 """
@@ -19,7 +20,10 @@ async def pay(url: str, payments: list[str]) -> None:
         async def one(payment: str) -> None:
             async with slots:
                 path = f"/v1/payments/{payment}"
-                headers = office.headers(RELEASER) | {"If-Match": '"1"', "Idempotency-Key": f"release-{payment}"}
+                headers = office.headers(RELEASER) | {
+                    "If-Match": '"1"',
+                    "Idempotency-Key": f"release-{payment}",
+                }
                 released = await office.http.post(f"{path}/release", json={}, headers=headers)
                 assert released.is_success or released.status_code == 412, released.text
                 receipt = {"confirmed_on": "2026-11-20", "receipt": str(uuid4())}

@@ -1,4 +1,6 @@
-"""When people arrived, however reception and cases come to tell it: what may be granted to them follows."""
+"""When people arrived, however reception and cases come to tell it: what may be granted to them
+follows.
+"""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -17,7 +19,12 @@ TODAY = datetime.now(UTC).date()
 
 def walked_in(person: Person, on: date = ARRIVED, **more: Any) -> reception.ArrivalReceived:
     return reception.ArrivalReceived(
-        returnee_id=person.id, arrival_id=person.arrival_id, port_of_entry="EBL", arrived_on=on, walk_in=True, **more
+        returnee_id=person.id,
+        arrival_id=person.arrival_id,
+        port_of_entry="EBL",
+        arrived_on=on,
+        walk_in=True,
+        **more,
     )
 
 
@@ -29,7 +36,9 @@ async def asks(office: Office, person: Person) -> int:
     return (await office.post("/v1/grants", office.asked(person, "10.00"))).status_code
 
 
-async def test_a_walk_in_is_granted_something_once_a_case_is_opened_for_them(office: Office) -> None:
+async def test_a_walk_in_is_granted_something_once_a_case_is_opened_for_them(
+    office: Office,
+) -> None:
     await office.budget()
     person = Person()
     await office.tell(walked_in(person), adopted(person), adopted(person))
@@ -76,10 +85,21 @@ async def test_windows_follow_what_is_corrected(office: Office) -> None:
 @pytest.mark.parametrize(
     ("ago", "resumed", "rested", "expected"),
     # It began 390 days ago: what rested before then is none of its time.
-    [(60, False, 0, 201), (60, True, 40, 201), (60, True, 1, 409), (450, True, 70, 409), (450, True, 100, 201)],
+    [
+        (60, False, 0, 201),
+        (60, True, 40, 201),
+        (60, True, 1, 409),
+        (450, True, 70, 409),
+        (450, True, 100, 201),
+    ],
 )
 async def test_while_a_case_rests_its_windows_do_not_run(
-    office: Office, monkeypatch: pytest.MonkeyPatch, ago: int, resumed: bool, rested: int, expected: int
+    office: Office,
+    monkeypatch: pytest.MonkeyPatch,
+    ago: int,
+    resumed: bool,
+    rested: int,
+    expected: int,
 ) -> None:
     with_window(monkeypatch, then=Outside.REFUSE, length=12, unit=Unit.MONTHS)
     await office.budget()

@@ -24,15 +24,21 @@ def proposal(people: list[Person], each: list[str], **more: Any) -> dict[str, An
     return {"name": "Bakery of the bridge", "kind": "business", "members": members} | more
 
 
-async def proposed(office: Office, people: list[Person], each: list[str] | None = None, **more: Any) -> Any:
+async def proposed(
+    office: Office, people: list[Person], each: list[str] | None = None, **more: Any
+) -> Any:
     body = proposal(people, each or ["0.5", "0.5"], **more)
     return await office.done("/v1/cooperatives", body)
 
 
-async def selected(office: Office, people: list[Person], each: list[str] | None = None, **more: Any) -> Any:
+async def selected(
+    office: Office, people: list[Person], each: list[str] | None = None, **more: Any
+) -> Any:
     there = await proposed(office, people, each, **more)
     for who in (APPROVER, SECOND, THIRD):
-        there = await office.done(f"/v1/cooperatives/{there['id']}/select", {"minutes": MINUTES}, by=who)
+        there = await office.done(
+            f"/v1/cooperatives/{there['id']}/select", {"minutes": MINUTES}, by=who
+        )
     assert there["state"] == "selected"
     return there
 
@@ -63,7 +69,12 @@ async def test_from_the_proposal_to_what_came_of_it(office: Office) -> None:
         await office.done(f"{path}/trainings", {"cohort_id": cohort, "held_on": "2026-11-12"})
         there = await office.done(f"{path}/visits", {"visit_id": visit, "visited_on": "2026-11-15"})
     assert (len(there["trainings"]), len(there["visits"])) == (1, 1)
-    report = {"starts_on": "2026-11-01", "ends_on": "2026-11-15", "jobs": 3, "services": ["food", "repair"]}
+    report = {
+        "starts_on": "2026-11-01",
+        "ends_on": "2026-11-15",
+        "jobs": 3,
+        "services": ["food", "repair"],
+    }
     there = await office.done(f"{path}/impact", report)
     assert there["jobs"] == 3
     told = [
@@ -79,7 +90,10 @@ async def test_from_the_proposal_to_what_came_of_it(office: Office) -> None:
     async with office.homeward.database.transaction() as session:
         query = "SELECT payload ->> 'amount' FROM outbox WHERE type LIKE '%grant.approved%' ORDER BY seq"
         parts = list(await session.scalars(text(query)))
-    assert sorted(parts) == ['{"amount": "250.00", "currency": "EUR"}', '{"amount": "750.00", "currency": "EUR"}']
+    assert sorted(parts) == [
+        '{"amount": "250.00", "currency": "EUR"}',
+        '{"amount": "750.00", "currency": "EUR"}',
+    ]
     await office.proved()
 
 
@@ -91,7 +105,9 @@ async def test_from_the_proposal_to_what_came_of_it(office: Office) -> None:
         (["0", "1"], {}, "greater_than"),
     ],
 )
-async def test_shares_are_the_whole(office: Office, shares: list[str], more: dict[str, Any], code: str) -> None:
+async def test_shares_are_the_whole(
+    office: Office, shares: list[str], more: dict[str, Any], code: str
+) -> None:
     answer = await office.post("/v1/cooperatives", proposal(await two(office), shares, **more))
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["code"] == code
@@ -101,7 +117,10 @@ async def test_a_number_of_shares_and_a_change_of_them(office: Office) -> None:
     people = await two(office)
     there = await proposed(office, people, ["3", "4"], shares="7")
     path = f"/v1/cooperatives/{there['id']}"
-    body = {"shares": "2", "members": [{"returnee_id": str(person.id), "share": "1"} for person in people]}
+    body = {
+        "shares": "2",
+        "members": [{"returnee_id": str(person.id), "share": "1"} for person in people],
+    }
     unseen = await office.http.put(f"{path}/shares", json=body, headers=office.headers(REQUESTER))
     assert unseen.status_code == 428
     headers = office.headers(REQUESTER) | {"If-Match": '"1"'}
@@ -109,7 +128,9 @@ async def test_a_number_of_shares_and_a_change_of_them(office: Office) -> None:
     assert [member["share"] for member in changed.json()["members"]] == ["1", "1"]
     others = body | {"members": [body["members"][0], {"returnee_id": str(uuid4()), "share": "1"}]}
     headers = office.headers(REQUESTER) | {"If-Match": '"2"'}
-    assert (await office.http.put(f"{path}/shares", json=others, headers=headers)).status_code == 422
+    assert (
+        await office.http.put(f"{path}/shares", json=others, headers=headers)
+    ).status_code == 422
     async with office.homeward.database.transaction() as session:
         query = "SELECT details -> 'from' ->> :who, details -> 'to' ->> :who FROM audit WHERE action = 'change-shares'"
         before, after = (await session.execute(text(query), {"who": str(people[0].id)})).one()
@@ -121,7 +142,9 @@ async def test_several_others_select_it_on_the_same_minutes(office: Office) -> N
     path = f"/v1/cooperatives/{there['id']}/select"
     own = await office.post(path, {"minutes": MINUTES}, by=REQUESTER, version=1)
     assert own.json()["type"] == "/problems/four-eyes"
-    assert (await office.post(path, {"minutes": MINUTES}, by=APPROVER, version=7)).status_code == 412
+    assert (
+        await office.post(path, {"minutes": MINUTES}, by=APPROVER, version=7)
+    ).status_code == 412
     assert (await office.done(path, {"minutes": MINUTES}, by=APPROVER))["state"] == "proposed"
     again = await office.post(path, {"minutes": MINUTES}, by=APPROVER, version=2)
     assert again.json()["type"] == "/problems/four-eyes"
@@ -133,7 +156,9 @@ async def test_several_others_select_it_on_the_same_minutes(office: Office) -> N
     assert early.json()["allowed"] == ["cite", "reject", "select", "shares"]
     with pytest.raises(IntegrityError, match="the proposer does not select"):
         async with office.homeward.database.transaction() as session:
-            insert = "INSERT INTO cooperative_committee (cooperative_id, actor) VALUES (:which, :who)"
+            insert = (
+                "INSERT INTO cooperative_committee (cooperative_id, actor) VALUES (:which, :who)"
+            )
             await session.execute(text(insert), {"which": there["id"], "who": there["proposer"]})
 
 
@@ -152,7 +177,9 @@ async def test_members_are_of_one_programme_and_known(office: Office) -> None:
     people = [await office.here(), await office.here(programme="eurp")]
     answer = await office.post("/v1/cooperatives", proposal(people, ["0.5", "0.5"]))
     assert answer.json()["errors"][0]["code"] == "another_programme"
-    stranger = await office.post("/v1/cooperatives", proposal(await two(office), ["0.5", "0.5"]), organisation="bamf")
+    stranger = await office.post(
+        "/v1/cooperatives", proposal(await two(office), ["0.5", "0.5"]), organisation="bamf"
+    )
     assert stranger.status_code == 403
     twice = await office.here()
     answer = await office.post("/v1/cooperatives", proposal([twice, twice], ["0.5", "0.5"]))
@@ -163,7 +190,9 @@ async def test_the_same_proposal_again_is_the_same(office: Office) -> None:
     people, chosen = await two(office), str(uuid4())
     first = await proposed(office, people, id=chosen)
     assert await proposed(office, people, id=chosen) == first
-    other = await office.post("/v1/cooperatives", proposal(await two(office), ["0.5", "0.5"], id=chosen))
+    other = await office.post(
+        "/v1/cooperatives", proposal(await two(office), ["0.5", "0.5"], id=chosen)
+    )
     assert other.status_code == 409
 
 
@@ -178,7 +207,9 @@ async def test_each_ones_part_counts_against_their_own_ceiling(office: Office) -
     assert refused.json()["type"] == "/problems/ceiling-exceeded"
     assert Decimal(refused.json()["left"]["amount"]) == Decimal("500.00")
     there = await office.done(path, {"amount": euros("1000.00")})
-    second = await office.post(path, {"amount": euros("1.00")}, version=await office.version(path[:-6]))
+    second = await office.post(
+        path, {"amount": euros("1.00")}, version=await office.version(path[:-6])
+    )
     assert second.status_code == 409
     for person, left in zip(people, ("0.00", "1500.00"), strict=True):
         more = await office.post("/v1/grants", office.asked(person, "1500.01"))
@@ -236,13 +267,18 @@ async def test_no_money_leaves_before_cases_has_its_minutes_and_statutes(office:
     office.has_documents = False
     payment = await office.scheduled(grant, await office.payee(kind="supplier"), "600.00")
     await office.done(f"/v1/grants/{grant['id']}/order", {})
-    await office.done(f"/v1/grants/{grant['id']}/delivery", {"delivered_on": "2026-11-20", "certificate": uuid4()})
+    await office.done(
+        f"/v1/grants/{grant['id']}/delivery", {"delivered_on": "2026-11-20", "certificate": uuid4()}
+    )
     asked = await office.cited(grant["id"])
     assert {there["minutes"], there["statutes"]} < asked
     await office.hear_of_documents(grant["id"], but=[there["minutes"]])
     release = f"/v1/payments/{payment['id']}/release"
     refused = await office.post(release, {}, by=RELEASER, version=1)
-    assert (refused.json()["type"], refused.json()["missing"]) == ("/problems/papers-missing", ["minutes"])
+    assert (refused.json()["type"], refused.json()["missing"]) == (
+        "/problems/papers-missing",
+        ["minutes"],
+    )
     await office.hear_of_documents(grant["id"], known=False)
     assert (await office.get(path)).json()["papers_missing"] == ["minutes"]
     await office.hear_of_documents(grant["id"])
@@ -275,7 +311,11 @@ async def test_an_erased_member_leaves_the_shares_and_the_amounts(office: Office
     await office.tell(ReturneeErased(returnee_id=people[0].id))
     left = (await office.get(path)).json()
     assert [member["returnee_id"] for member in left["members"]] == [str(people[1].id)]
-    assert (left["member_count"], left["members"][0]["part"]["amount"], left["name"]) == (2, "500.00", "")
+    assert (left["member_count"], left["members"][0]["part"]["amount"], left["name"]) == (
+        2,
+        "500.00",
+        "",
+    )
     async with office.homeward.database.transaction() as session:
         connection = await session.connection()
         for query in (
@@ -314,9 +354,13 @@ async def test_who_takes_part_sees_it_and_nobody_else(office: Office) -> None:
     assert [member["returnee_id"] for member in seen["members"]] == [str(people[0].id)]
     assert seen["member_count"] == 2
     assert (await office.get(path, "another-partner")).status_code == 404
-    listed = (await office.get("/v1/cooperatives", "bamf", state="proposed", returnee_id=people[0].id)).json()
+    listed = (
+        await office.get("/v1/cooperatives", "bamf", state="proposed", returnee_id=people[0].id)
+    ).json()
     assert [each["id"] for each in listed["items"]] == [there["id"]]
-    assert (await office.get("/v1/cooperatives", "bamf", returnee_id=people[1].id)).json()["items"] == []
+    assert (await office.get("/v1/cooperatives", "bamf", returnee_id=people[1].id)).json()[
+        "items"
+    ] == []
     assert (await office.get("/v1/cooperatives", "another-partner")).json()["items"] == []
     csv = (await office.get("/v1/cooperatives", format="csv")).text.splitlines()
     assert csv[0].startswith("id,state,kind,programme,shares,member_count")

@@ -1,4 +1,6 @@
-"""Allowances that attendance earns and subsidies that work earns: once each, in any order, told where taken back."""
+"""Allowances that attendance earns and subsidies that work earns: once each, in any order, told
+where taken back.
+"""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -14,8 +16,8 @@ from contracts import training
 from contracts.cases import ReturneeErased
 from contracts.codes import AssistanceGroup
 from contracts.training import AttendanceStatus, PlacementEnd, WorkKind
-from services.grants.earned.rules import Work, months_after, subsidies
-from services.grants.earned.service import WAGE_JOB
+from services.grants.awards.earned.rules import Work, months_after, subsidies
+from services.grants.awards.earned.service import WAGE_JOB
 from services.grants.programmes.data import programmes
 from tests.grants.office import APPROVER, RELEASER, REQUESTER, SECOND, Office, Person
 from tests.grants.test_reactions import Plan
@@ -53,13 +55,20 @@ class Course:
     def recorded(
         self, number: int, status: AttendanceStatus = PRESENT, day: date | None = None
     ) -> training.AttendanceRecorded:
-        return training.AttendanceRecorded(**self._said(number, status, day or DAY + timedelta(days=number)))
+        return training.AttendanceRecorded(
+            **self._said(number, status, day or DAY + timedelta(days=number))
+        )
 
-    def corrected(self, number: int, status: AttendanceStatus, day: date | None = None) -> training.AttendanceCorrected:
+    def corrected(
+        self, number: int, status: AttendanceStatus, day: date | None = None
+    ) -> training.AttendanceCorrected:
         was = ABSENT if status is PRESENT else PRESENT
         said = self._said(number, status, day or DAY + timedelta(days=number))
         return training.AttendanceCorrected(
-            **said, previous_status=was, previous_minutes=240 if was is PRESENT else 0, sufficient=True
+            **said,
+            previous_status=was,
+            previous_minutes=240 if was is PRESENT else 0,
+            sufficient=True,
         )
 
 
@@ -70,9 +79,9 @@ async def tell(office: Office, *facts: Any) -> None:
 
 
 async def allowances(office: Office, grant: Any, **query: Any) -> list[dict[str, Any]]:
-    items: list[dict[str, Any]] = (await office.get("/v1/payments", grant_id=grant["id"], limit=200, **query)).json()[
-        "items"
-    ]
+    items: list[dict[str, Any]] = (
+        await office.get("/v1/payments", grant_id=grant["id"], limit=200, **query)
+    ).json()["items"]
     return items
 
 
@@ -91,7 +100,11 @@ async def granted(office: Office, amount: str = "100.00", **person: Any) -> tupl
 async def released(office: Office, payments: Sequence[dict[str, Any]], by: str = RELEASER) -> Any:
     wanted = [{"payment_id": payment["id"], "version": payment["version"]} for payment in payments]
     in_cash = any(payment["method"] == "cash" for payment in payments)
-    cash = {"float_id": await office.cash_float({"amount": "1000.00", "currency": "EUR"})} if in_cash else {}
+    cash = (
+        {"float_id": await office.cash_float({"amount": "1000.00", "currency": "EUR"})}
+        if in_cash
+        else {}
+    )
     return await office.post("/v1/payments/release", {"payments": wanted} | cash, by=by)
 
 
@@ -106,7 +119,9 @@ async def test_each_session_is_paid_once_and_many_are_released_at_once(office: O
         ("scheduled", "mobile", Decimal("8.00"))
     ] * 5
     assert len({p["session"] for p in scheduled}) == 5
-    assert [p["due_on"] for p in scheduled] == [str(DAY + timedelta(days=number)) for number in range(1, 6)]
+    assert [p["due_on"] for p in scheduled] == [
+        str(DAY + timedelta(days=number)) for number in range(1, 6)
+    ]
     for nobody in (REQUESTER, APPROVER):
         refused = await released(office, scheduled, by=nobody)
         assert refused.json()["type"] == "/problems/four-eyes"
@@ -123,11 +138,18 @@ async def test_each_session_is_paid_once_and_many_are_released_at_once(office: O
     await office.proved()
 
 
-async def test_two_sessions_of_a_day_are_one_allowance_where_it_is_paid_by_the_day(office: Office) -> None:
+async def test_two_sessions_of_a_day_are_one_allowance_where_it_is_paid_by_the_day(
+    office: Office,
+) -> None:
     await office.budget()
     person, grant = await granted(office)
     morning, evening = Course(person), Course(person)
-    await tell(office, morning.recorded(1, day=DAY), morning.recorded(2, day=DAY), evening.recorded(1, day=DAY))
+    await tell(
+        office,
+        morning.recorded(1, day=DAY),
+        morning.recorded(2, day=DAY),
+        evening.recorded(1, day=DAY),
+    )
     assert states(await allowances(office, grant)) == ["scheduled"]
     await tell(office, morning.corrected(2, ABSENT, DAY))
     assert states(await allowances(office, grant)) == ["scheduled"]
@@ -143,7 +165,10 @@ async def test_it_never_comes_to_more_than_was_granted(office: Office) -> None:
     for _ in range(2):
         (found,) = await unsettled(office)
         assert found["id"] == grant["id"]
-        assert [(each["why"], each["due_on"], Decimal(each["missing"]["amount"])) for each in found["unsettled"]] == [
+        assert [
+            (each["why"], each["due_on"], Decimal(each["missing"]["amount"]))
+            for each in found["unsettled"]
+        ] == [
             ("nothing_left", str(DAY + timedelta(days=3)), Decimal("4.00")),
             ("nothing_left", str(DAY + timedelta(days=4)), Decimal("8.00")),
             ("nothing_left", str(DAY + timedelta(days=5)), Decimal("8.00")),
@@ -154,7 +179,9 @@ async def test_it_never_comes_to_more_than_was_granted(office: Office) -> None:
     assert Decimal(left["missing"]["amount"]) == Decimal("4.00")
     more = await office.approved(person, "50.00", kind="living_allowance")
     await tell(office, course.corrected(5, PRESENT))
-    assert [Decimal(p["amount"]["amount"]) for p in await allowances(office, more)] == [Decimal("8.00")]
+    assert [Decimal(p["amount"]["amount"]) for p in await allowances(office, more)] == [
+        Decimal("8.00")
+    ]
     await office.tell(ReturneeErased(returnee_id=person.id))
     async with office.homeward.database.transaction() as session:
         left = "SELECT count(*) FROM assistance_grant WHERE unsettled <> '[]'"
@@ -206,7 +233,9 @@ async def test_corrected_downwards_before_the_release_it_is_cancelled_and_upward
     await office.proved()
 
 
-async def test_corrected_downwards_after_the_release_it_is_told_and_people_decide(office: Office) -> None:
+async def test_corrected_downwards_after_the_release_it_is_told_and_people_decide(
+    office: Office,
+) -> None:
     budget = await office.budget()
     person, grant = await granted(office)
     course = Course(person)
@@ -216,7 +245,11 @@ async def test_corrected_downwards_after_the_release_it_is_told_and_people_decid
     down = course.corrected(1, ABSENT)
     await tell(office, down, down)
     (found,) = await allowances(office, grant, questioned="true")
-    assert (found["id"], found["state"], found["questioned"]) == (one["id"], "released", "attendance_corrected")
+    assert (found["id"], found["state"], found["questioned"]) == (
+        one["id"],
+        "released",
+        "attendance_corrected",
+    )
     assert len(await allowances(office, grant, questioned="false")) == 1
     listed = (await office.get("/v1/payments", format="csv", questioned="true")).text
     assert "attendance_corrected" in listed
@@ -232,7 +265,11 @@ async def test_corrected_downwards_after_the_release_it_is_told_and_people_decid
     assert await allowances(office, grant, questioned="true") == []
     assert (await office.sums(budget))["recovered"] == Decimal("8.00")
     await tell(office, course.corrected(1, PRESENT))
-    assert sorted(states(await allowances(office, grant))) == ["recovered", "scheduled", "scheduled"]
+    assert sorted(states(await allowances(office, grant))) == [
+        "recovered",
+        "scheduled",
+        "scheduled",
+    ]
     told = await office.published(person)
     assert [fact for fact in told if fact in {"payment.questioned", "payment.upheld"}] == [
         "payment.questioned",
@@ -254,7 +291,9 @@ async def test_what_people_took_back_is_not_scheduled_again(office: Office) -> N
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)], ids=str)
-async def test_the_order_in_which_it_comes_makes_no_difference(office: Office, order: tuple[int, ...]) -> None:
+async def test_the_order_in_which_it_comes_makes_no_difference(
+    office: Office, order: tuple[int, ...]
+) -> None:
     await office.budget()
     person, grant = await granted(office)
     course = Course(person)
@@ -302,7 +341,9 @@ async def test_a_closed_case_and_an_erased_person_leave_nothing_to_release(offic
 class Job:
     """What training tells of one placement."""
 
-    def __init__(self, person: Person, line: UUID, wage: str | None = "200.00", currency: str = "EUR") -> None:
+    def __init__(
+        self, person: Person, line: UUID, wage: str | None = "200.00", currency: str = "EUR"
+    ) -> None:
         self.wage = {"amount": wage, "currency": currency} if wage else None
         self.fact = {
             **person.ids,
@@ -316,7 +357,10 @@ class Job:
 
     async def told(self, office: Office) -> None:
         """Training answered what the vacancy pays."""
-        payload = {"placement_id": str(self.fact["placement_id"]), "vacancy_id": str(self.fact["vacancy_id"])}
+        payload = {
+            "placement_id": str(self.fact["placement_id"]),
+            "vacancy_id": str(self.fact["vacancy_id"]),
+        }
         async with office.homeward.database.transaction() as session:
             await WAGE_JOB.apply(session, payload, {"wage": self.wage})
 
@@ -407,7 +451,9 @@ async def test_whatever_comes_first_the_months_that_were_worked_are_paid(
     assert [p["due_on"] for p in live] == ["2026-09-01", "2026-10-01"]
 
 
-async def test_a_check_that_finds_nobody_at_work_stops_it_and_one_that_is_put_right_goes_on(office: Office) -> None:
+async def test_a_check_that_finds_nobody_at_work_stops_it_and_one_that_is_put_right_goes_on(
+    office: Office,
+) -> None:
     await office.budget()
     person, grant, line = await subsidised(office)
     job = Job(person, line)
@@ -418,10 +464,17 @@ async def test_a_check_that_finds_nobody_at_work_stops_it_and_one_that_is_put_ri
     assert states(await allowances(office, grant)) == ["scheduled", "scheduled", "failed"]
     await tell(office, job.checked(3, working=True))
     await office.tell(gone, at=CLOCK)
-    assert states(await allowances(office, grant)) == ["scheduled", "scheduled", "failed", "scheduled"]
+    assert states(await allowances(office, grant)) == [
+        "scheduled",
+        "scheduled",
+        "failed",
+        "scheduled",
+    ]
 
 
-async def test_a_wage_that_is_not_known_or_in_another_currency_schedules_nothing(office: Office) -> None:
+async def test_a_wage_that_is_not_known_or_in_another_currency_schedules_nothing(
+    office: Office,
+) -> None:
     await office.budget()
     person, grant, line = await subsidised(office)
     unknown = Job(person, line, wage=None)
@@ -441,7 +494,9 @@ async def test_a_wage_that_is_not_known_or_in_another_currency_schedules_nothing
     assert len(await allowances(office, grant)) == 3
 
 
-def test_the_subsidy_is_a_share_up_to_the_most_of_a_month_and_for_no_more_months_than_the_programme_says() -> None:
+def test_the_subsidy_is_a_share_up_to_the_most_of_a_month_and_for_no_more_months_than_the_programme_says() -> (
+    None
+):
     rates = programmes()["iom-iraq-avrr"].versions[0].assistance.wage_subsidy
     (rate,) = rates
 

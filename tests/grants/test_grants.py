@@ -37,7 +37,9 @@ async def test_from_request_to_confirmed_payment(office: Office) -> None:
     assert grant["state"] == "approved"
     assert (await office.sums(budget))["committed"] == Decimal("900.00")
     await office.done(f"/v1/grants/{grant['id']}/order")
-    await office.done(f"/v1/grants/{grant['id']}/delivery", {"delivered_on": "2026-11-20", "certificate": uuid4()})
+    await office.done(
+        f"/v1/grants/{grant['id']}/delivery", {"delivered_on": "2026-11-20", "certificate": uuid4()}
+    )
     payment = await office.paid(grant, await office.payee(), "850.00")
     assert payment["state"] == "confirmed"
     closed = await office.done(f"/v1/grants/{grant['id']}/close")
@@ -52,7 +54,10 @@ async def test_from_request_to_confirmed_payment(office: Office) -> None:
         "recovered": 0,
     }
     shares = (await office.get(f"/v1/budgets/{budget}")).json()["sources"]
-    assert [Decimal(source["paid"]["amount"]) for source in shares] == [Decimal("637.50"), Decimal("212.50")]
+    assert [Decimal(source["paid"]["amount"]) for source in shares] == [
+        Decimal("637.50"),
+        Decimal("212.50"),
+    ]
     assert await office.published(person) == [
         "grant.requested",
         "grant.approved",
@@ -110,7 +115,9 @@ async def test_a_ceiling_names_its_rule_and_what_is_left(office: Office) -> None
     await office.proved()
 
 
-async def test_what_was_rejected_cancelled_or_not_spent_can_be_granted_again(office: Office) -> None:
+async def test_what_was_rejected_cancelled_or_not_spent_can_be_granted_again(
+    office: Office,
+) -> None:
     budget, person = await office.budget(), await office.here()
     first = await office.grant(person, "2000.00")
     await office.done(f"/v1/grants/{first['id']}/reject", {"reason": "not_feasible"}, by=APPROVER)
@@ -154,12 +161,17 @@ async def test_the_ceiling_of_each_household_of_a_person_holds(office: Office) -
     one, same = await office.here(household_id=crowded), await office.here(household_id=free)
     await office.tell(cases.ReturneeMerged(returnee_id=same.id, into=one.id))
     answer = await office.post("/v1/grants", office.asked(same, "400.01"))
-    assert (answer.json()["rule"]["per"], Decimal(answer.json()["left"]["amount"])) == ("household", Decimal("400.00"))
+    assert (answer.json()["rule"]["per"], Decimal(answer.json()["left"]["amount"])) == (
+        "household",
+        Decimal("400.00"),
+    )
     asked = [office.post("/v1/grants", office.asked(each, "300.00")) for each in (one, same)]
     assert sorted(each.status_code for each in await asyncio.gather(*asked)) == [201, 409]
 
 
-async def test_in_kind_help_of_iom_iraq_is_for_a_single_returnee_or_the_head_of_a_family(office: Office) -> None:
+async def test_in_kind_help_of_iom_iraq_is_for_a_single_returnee_or_the_head_of_a_family(
+    office: Office,
+) -> None:
     await office.budget()
     for member in (Member.ADULT, Member.CHILD):
         answer = await office.post("/v1/grants", office.asked(await office.here(member=member)))
@@ -173,12 +185,16 @@ async def test_whoever_had_a_part_in_it_neither_approves_nor_releases(office: Of
     path = f"/v1/grants/{grant['id']}"
     await office.done(f"{path}/amend", {"amount": euros("950.00")}, by=SECOND)
     for who in (REQUESTER, SECOND):
-        assert (await office.post(f"{path}/approve", by=who, version=2)).json()["type"] == "/problems/four-eyes"
+        assert (await office.post(f"{path}/approve", by=who, version=2)).json()[
+            "type"
+        ] == "/problems/four-eyes"
     await office.done(f"{path}/approve", by=APPROVER)
     payment = await office.scheduled(grant, await office.payee(), "100.00")
     release = f"/v1/payments/{payment['id']}/release"
     for who in (REQUESTER, SECOND):
-        assert (await office.post(release, {}, by=who, version=1)).json()["type"] == "/problems/four-eyes"
+        assert (await office.post(release, {}, by=who, version=1)).json()[
+            "type"
+        ] == "/problems/four-eyes"
     async with office.homeward.database.transaction() as session:
         for statement in (
             "INSERT INTO approval (grant_id, round, actor) SELECT id, round, preparers[1] FROM assistance_grant",
@@ -198,7 +214,9 @@ async def test_the_next_budget_pays_where_others_were_faster(office: Office) -> 
     assert {answer["budget_id"] for answer in answers} == {first, second}
 
 
-async def test_a_request_that_crosses_the_end_of_a_case_leaves_nothing_behind(office: Office) -> None:
+async def test_a_request_that_crosses_the_end_of_a_case_leaves_nothing_behind(
+    office: Office,
+) -> None:
     budget = await office.budget()
     people = [await office.here() for _ in range(6)]
     asked = [office.post("/v1/grants", office.asked(person)) for person in people]
@@ -222,7 +240,9 @@ async def test_nothing_before_the_arrival_and_nothing_for_a_closed_case(office: 
     await office.budget()
     person = await office.here()
     await office.tell(person.closed())
-    assert (await office.post("/v1/grants", office.asked(person))).json()["type"] == "/problems/state-conflict"
+    assert (await office.post("/v1/grants", office.asked(person))).json()[
+        "type"
+    ] == "/problems/state-conflict"
     other = await office.here()
     other.case_id = uuid4()
     await office.tell(other.opened())
@@ -231,7 +251,8 @@ async def test_nothing_before_the_arrival_and_nothing_for_a_closed_case(office: 
 
 
 @pytest.mark.parametrize(
-    ("then", "late", "expected"), [("refuse", 0, 201), ("refuse", 1, 409), ("warn", 0, 201), ("warn", 1, 201)]
+    ("then", "late", "expected"),
+    [("refuse", 0, 201), ("refuse", 1, 409), ("warn", 0, 201), ("warn", 1, 201)],
 )
 async def test_a_window_is_open_to_its_last_day(
     office: Office, monkeypatch: pytest.MonkeyPatch, then: str, late: int, expected: int
@@ -259,7 +280,11 @@ async def test_quotes_are_compared_where_the_programme_says_so(office: Office) -
     answer = await office.post(f"{path}/approve", by=APPROVER, version=1)
     assert (answer.status_code, answer.json()["needed"]) == (409, 3)
     for amount in ("1800.00", "1850.00", "1900.00"):
-        body = {"payee_id": await office.payee(kind="supplier"), "amount": euros(amount), "document": uuid4()}
+        body = {
+            "payee_id": await office.payee(kind="supplier"),
+            "amount": euros(amount),
+            "document": uuid4(),
+        }
         quoted = await office.done(f"{path}/quotes", body)
     assert quoted["state"] == "quoted"
     assert (await office.done(f"{path}/approve", by=APPROVER))["state"] == "quoted"
@@ -269,7 +294,9 @@ async def test_quotes_are_compared_where_the_programme_says_so(office: Office) -
 async def test_an_amended_grant_is_approved_again(office: Office) -> None:
     budget = await office.budget()
     grant = await office.approved(await office.here())
-    changed = await office.done(f"/v1/grants/{grant['id']}/amend", {"amount": euros("950.00")}, by=SECOND)
+    changed = await office.done(
+        f"/v1/grants/{grant['id']}/amend", {"amount": euros("950.00")}, by=SECOND
+    )
     assert (changed["state"], changed["approvers"]) == ("requested", [])
     assert await office.sums(budget) | {"available": 0} == {
         "available": 0,
@@ -278,7 +305,9 @@ async def test_an_amended_grant_is_approved_again(office: Office) -> None:
         "paid": 0,
         "recovered": 0,
     }
-    assert (await office.done(f"/v1/grants/{grant['id']}/approve", by=APPROVER))["state"] == "approved"
+    assert (await office.done(f"/v1/grants/{grant['id']}/approve", by=APPROVER))[
+        "state"
+    ] == "approved"
     await office.proved()
 
 
@@ -288,7 +317,10 @@ async def test_instalments_wait_for_what_was_delivered(office: Office) -> None:
     payee = await office.payee()
     too_much = {"method": "bank", "amount": euros("600.01"), "payee_id": payee}
     answer = await office.post(f"/v1/grants/{grant['id']}/payments", too_much)
-    assert (answer.status_code, Decimal(answer.json()["left"]["amount"])) == (409, Decimal("600.00"))
+    assert (answer.status_code, Decimal(answer.json()["left"]["amount"])) == (
+        409,
+        Decimal("600.00"),
+    )
     await office.paid(grant, payee, "600.00")
     second = {"method": "bank", "amount": euros("400.00"), "payee_id": payee, "instalment": 2}
     assert (await office.post(f"/v1/grants/{grant['id']}/payments", second)).status_code == 409
@@ -298,7 +330,9 @@ async def test_instalments_wait_for_what_was_delivered(office: Office) -> None:
     await office.proved()
 
 
-async def test_a_payment_without_its_papers_or_to_an_unverified_account_is_not_released(office: Office) -> None:
+async def test_a_payment_without_its_papers_or_to_an_unverified_account_is_not_released(
+    office: Office,
+) -> None:
     await office.budget()
     grant = await office.approved(await office.here())
     payee = await office.payee()
@@ -321,21 +355,30 @@ async def test_money_that_came_back_is_booked_back_and_never_deleted(office: Off
     grant = await office.approved(person)
     payee = await office.payee()
     first = await office.paid(grant, payee, "400.00")
-    await office.done(f"/v1/payments/{first['id']}/reverse", {"reason": "account_closed"}, by=APPROVER)
+    await office.done(
+        f"/v1/payments/{first['id']}/reverse", {"reason": "account_closed"}, by=APPROVER
+    )
     assert (await office.sums(budget))["committed"] == Decimal("900.00")
     second = await office.paid(grant, payee, "900.00")
     await office.done(f"/v1/payments/{second['id']}/recover", {"reason": "fraud"}, by=APPROVER)
     sums = await office.sums(budget)
     assert (sums["paid"], sums["recovered"], sums["committed"]) == (0, Decimal("900.00"), 0)
-    answer = await office.post(f"/v1/payments/{second['id']}/recover", {"reason": "fraud"}, version=9)
+    answer = await office.post(
+        f"/v1/payments/{second['id']}/recover", {"reason": "fraud"}, version=9
+    )
     assert answer.status_code == 412
-    kinds = [row["kind"] for row in (await office.get(f"/v1/budgets/{budget}/postings", limit=200)).json()["items"]]
+    kinds = [
+        row["kind"]
+        for row in (await office.get(f"/v1/budgets/{budget}/postings", limit=200)).json()["items"]
+    ]
     assert kinds.count("pay") == 4
     assert kinds.count("reverse") == kinds.count("recover") == 2
     await office.proved()
 
 
-async def test_dinars_are_rounded_down_to_the_smallest_note_and_nothing_is_lost(office: Office) -> None:
+async def test_dinars_are_rounded_down_to_the_smallest_note_and_nothing_is_lost(
+    office: Office,
+) -> None:
     budget, person = await office.budget(), await office.here()
     grant = await office.approved(person, "100.00", kind="cash")
     rate = {"value": "1531.37", "on": "2026-11-20", "source": "un-treasury"}
@@ -362,7 +405,9 @@ async def test_in_kind_is_not_paid_into_the_returnees_hands(office: Office, meth
         back = await office.done(path, body | {"reimbursement": True})
         assert {"handover_certificate", "invoice"} <= set(back["papers_needed"])
         assert (back["as_cash"], back["reimbursement"]) == (False, True)
-    other = await office.done(path, {"method": "bank", "amount": euros("1.00"), "payee_id": await office.payee()})
+    other = await office.done(
+        path, {"method": "bank", "amount": euros("1.00"), "payee_id": await office.payee()}
+    )
     if own is not None:
         named = await office.http.patch(
             f"/v1/payments/{other['id']}",
@@ -411,7 +456,10 @@ async def test_less_than_was_released_is_booked_as_it_was(office: Office) -> Non
     grant = await office.approved(person, "100.00", kind="cash")
     rate = {"value": "1531.37", "on": "2026-11-20", "source": "un-treasury"}
     payment = await office.released(grant, None, "100.00", payout_currency="IQD", rate=rate)
-    path, receipt = f"/v1/payments/{payment['id']}", {"confirmed_on": "2026-11-20", "receipt": uuid4()}
+    path, receipt = (
+        f"/v1/payments/{payment['id']}",
+        {"confirmed_on": "2026-11-20", "receipt": uuid4()},
+    )
     for amount, status, who in (
         ("153000.001", 422, SECOND),
         ("150000.000", 403, RELEASER),
@@ -422,14 +470,19 @@ async def test_less_than_was_released_is_booked_as_it_was(office: Office) -> Non
         assert answer.status_code == status, answer.text
     confirmed = answer.json()
     assert confirmed["ordered"] == euros("153000.000", "IQD")
-    assert (confirmed["payout"], confirmed["amount"]) == (euros("150000.000", "IQD"), euros("97.95"))
+    assert (confirmed["payout"], confirmed["amount"]) == (
+        euros("150000.000", "IQD"),
+        euros("97.95"),
+    )
     cash = (await office.get(f"/v1/cash-floats/{payment['float_id']}")).json()
     assert cash["left"] == euros("3000.000", "IQD")
     assert (await office.sums(budget))["paid"] == Decimal("97.95")
     await office.proved()
 
 
-async def test_a_part_is_recovered_and_granted_again_when_the_office_says_so(office: Office) -> None:
+async def test_a_part_is_recovered_and_granted_again_when_the_office_says_so(
+    office: Office,
+) -> None:
     budget, person = await office.budget(), await office.here()
     grant = await office.approved(person)
     payment = await office.paid(grant, await office.payee(), "900.00")
@@ -437,12 +490,18 @@ async def test_a_part_is_recovered_and_granted_again_when_the_office_says_so(off
     part = {"reason": "fraud", "amount": euros("300.00"), "receipt": uuid4()}
     there = await office.done(f"{path}/recover", part, by=SECOND)
     assert (there["state"], there["recovered"]) == ("confirmed", euros("300.00"))
-    back = await office.post(f"{path}/reverse", {"reason": "other"}, by=SECOND, version=there["version"])
+    back = await office.post(
+        f"{path}/reverse", {"reason": "other"}, by=SECOND, version=there["version"]
+    )
     assert back.status_code == 409, "the rest is recovered"
-    more = await office.post(f"{path}/recover", part | {"amount": euros("600.01")}, by=SECOND, version=there["version"])
+    more = await office.post(
+        f"{path}/recover", part | {"amount": euros("600.01")}, by=SECOND, version=there["version"]
+    )
     assert more.status_code == 422
     await office.proved()
-    assert (await office.done(f"{path}/recover", {"reason": "fraud"}, by=SECOND))["state"] == "recovered"
+    assert (await office.done(f"{path}/recover", {"reason": "fraud"}, by=SECOND))[
+        "state"
+    ] == "recovered"
     assert (await office.sums(budget))["recovered"] == Decimal("900.00")
     for amount, who, organisation, status in (
         ("900.01", "officer-1", OFFICE, 422),
@@ -450,7 +509,10 @@ async def test_a_part_is_recovered_and_granted_again_when_the_office_says_so(off
         ("300.00", "officer-1", OFFICE, 200),
     ):
         answer = await office.post(
-            f"/v1/budgets/{budget}/reuse", {"amount": euros(amount)}, by=who, organisation=organisation
+            f"/v1/budgets/{budget}/reuse",
+            {"amount": euros(amount)},
+            by=who,
+            organisation=organisation,
         )
         assert answer.status_code == status, answer.text
     sums = await office.sums(budget)
@@ -488,13 +550,16 @@ async def test_a_budget_pays_on_no_day_on_which_a_donor_does_not(office: Office)
         assert answer.json()["type"] == "/problems/budget-closed"
 
 
-async def test_an_amount_has_the_decimals_of_its_currency_before_and_after_it_is_read(office: Office) -> None:
+async def test_an_amount_has_the_decimals_of_its_currency_before_and_after_it_is_read(
+    office: Office,
+) -> None:
     await office.budget()
     grant = await office.grant(await office.here())
     assert grant["amount"]["amount"] == "900.00"
     assert (await office.get(f"/v1/grants/{grant['id']}")).json()["amount"]["amount"] == "900.00"
     written = {
-        c: Money(amount=Decimal("5000.000"), currency=c).model_dump(mode="json")["amount"] for c in ("GNF", "IQD")
+        c: Money(amount=Decimal("5000.000"), currency=c).model_dump(mode="json")["amount"]
+        for c in ("GNF", "IQD")
     }
     assert written == {"GNF": "5000", "IQD": "5000.000"}
 
@@ -508,7 +573,11 @@ async def test_lists_filter_and_are_spreadsheets_too(office: Office) -> None:
     assert [item["id"] for item in listed] == [grant["id"]]
     undecided = (await office.get("/v1/grants", state="requested")).json()["items"]
     assert [item["id"] for item in undecided] == [other["id"]]
-    for path, rows in (("/v1/grants", 3), ("/v1/payments", 2), (f"/v1/budgets/{budget}/postings", 11)):
+    for path, rows in (
+        ("/v1/grants", 3),
+        ("/v1/payments", 2),
+        (f"/v1/budgets/{budget}/postings", 11),
+    ):
         table = await office.get(path, format="csv")
         assert table.headers["content-type"].startswith("text/csv")
         assert len(table.text.strip().split("\r\n")) == rows, table.text

@@ -1,4 +1,6 @@
-"""`kill -9` in the middle of a thousand payments; afterwards nothing is paid twice and nothing is missing."""
+"""`kill -9` in the middle of a thousand payments; afterwards nothing is paid twice and nothing is
+missing.
+"""
 
 import asyncio
 import random
@@ -34,12 +36,17 @@ async def scheduled_payments(office: Office) -> list[str]:
             ),
             {"one": payment["id"], "count": PAYMENTS},
         )
-        return [str(row) for row in await session.scalars(text("SELECT id FROM payment ORDER BY random()"))]
+        return [
+            str(row)
+            for row in await session.scalars(text("SELECT id FROM payment ORDER BY random()"))
+        ]
 
 
 async def paid(office: Office) -> int:
     async with office.homeward.database.transaction() as session:
-        return (await session.execute(text("SELECT count(*) FROM payment WHERE state = 'confirmed'"))).scalar_one()
+        return (
+            await session.execute(text("SELECT count(*) FROM payment WHERE state = 'confirmed'"))
+        ).scalar_one()
 
 
 @pytest.mark.slow
@@ -84,7 +91,9 @@ async def test_killed_in_the_middle_of_a_thousand_payments(databases: Databases)
             )
             assert tuple(booked.one()) == (PAYMENTS, Decimal(PAYMENTS))
             told = await session.scalar(
-                text("SELECT count(*) FROM outbox WHERE type = 'org.homeward.grants.payment.confirmed.v1'")
+                text(
+                    "SELECT count(*) FROM outbox WHERE type = 'org.homeward.grants.payment.confirmed.v1'"
+                )
             )
             assert told == PAYMENTS
         await office.proved()

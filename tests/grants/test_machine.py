@@ -1,4 +1,6 @@
-"""Money under fire: any sequence by anybody, everybody at once, and the database checked after each step."""
+"""Money under fire: any sequence by anybody, everybody at once, and the database checked after each
+step.
+"""
 
 import asyncio
 from collections import Counter
@@ -9,7 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from services.grants.budgets.verify import verify
+from services.grants.books.verify import verify
 from tests.grants.office import RELEASER, Office
 
 
@@ -17,12 +19,19 @@ async def test_the_last_euro_is_granted_once(office: Office) -> None:
     budget, person = await office.budget(), await office.here()
     await office.grant(person, "1999.00")
     answers = await asyncio.gather(
-        *(office.post("/v1/grants", office.asked(person, "1.00"), by=f"asks-{n}") for n in range(200))
+        *(
+            office.post("/v1/grants", office.asked(person, "1.00"), by=f"asks-{n}")
+            for n in range(200)
+        )
     )
     statuses = Counter(answer.status_code for answer in answers)
     while statuses[503]:  # too many waited for the same person: they are told to ask again
         statuses = Counter({201: statuses[201], 409: statuses[409]})
-        again = [await office.post("/v1/grants", office.asked(person, "1.00")) for a in answers if a.status_code == 503]
+        again = [
+            await office.post("/v1/grants", office.asked(person, "1.00"))
+            for a in answers
+            if a.status_code == 503
+        ]
         answers = again
         statuses.update(a.status_code for a in again)
     assert statuses[201] == 1, statuses
@@ -34,7 +43,9 @@ async def test_the_last_euro_is_granted_once(office: Office) -> None:
 async def test_the_last_euro_of_a_budget_is_granted_once(office: Office) -> None:
     budget = await office.budget("5.00")
     people = [await office.here() for _ in range(20)]
-    answers = await asyncio.gather(*(office.post("/v1/grants", office.asked(p, "1.00")) for p in people))
+    answers = await asyncio.gather(
+        *(office.post("/v1/grants", office.asked(p, "1.00")) for p in people)
+    )
     assert Counter(answer.status_code for answer in answers) == {201: 5, 409: 15}
     refusals = [answer.json() for answer in answers if answer.status_code == 409]
     assert {refusal["type"] for refusal in refusals} == {"/problems/budget-exhausted"}
@@ -47,7 +58,9 @@ async def test_twenty_releases_and_confirmations_at_once_pay_once(office: Office
     grant = await office.approved(await office.here())
     payment = await office.scheduled(grant, await office.payee())
     path = f"/v1/payments/{payment['id']}"
-    released = await asyncio.gather(*(office.post(f"{path}/release", {}, by=RELEASER, version=1) for _ in range(20)))
+    released = await asyncio.gather(
+        *(office.post(f"{path}/release", {}, by=RELEASER, version=1) for _ in range(20))
+    )
     assert Counter(answer.status_code for answer in released) == {200: 1, 412: 19}
     receipt = {"confirmed_on": "2026-11-20", "receipt": uuid4()}
     confirmed = await asyncio.gather(*(office.post(f"{path}/confirm", receipt) for _ in range(20)))
@@ -94,7 +107,9 @@ async def test_what_was_tampered_with_is_found(office: Office) -> None:
     grant = await office.approved(await office.here())
     await office.paid(grant, await office.payee(), "10.00")
     async with office.homeward.database.transaction() as session:
-        await session.execute(text("UPDATE budget_account SET balance = balance + 1 WHERE account = 'paid'"))
+        await session.execute(
+            text("UPDATE budget_account SET balance = balance + 1 WHERE account = 'paid'")
+        )
         await session.execute(text("UPDATE payment SET state = 'reversed'"))
     async with office.homeward.database.transaction() as session:
         findings = " / ".join((await verify(session)).findings)

@@ -10,12 +10,14 @@ from sqlalchemy import text
 
 from contracts import cases, reception
 from contracts.codes import Money
-from services.grants.endings import JOB as ENDING
+from services.grants.awards.closing import JOB as ENDING
 from services.grants.plans import JOB
 from tests.grants.office import APPROVER, ARRIVED, RELEASER, SECOND, Office, Person, euros
 
 
-def line(person: Person, amount: str = "300.00", kind: str = "business", **more: Any) -> dict[str, Any]:
+def line(
+    person: Person, amount: str = "300.00", kind: str = "business", **more: Any
+) -> dict[str, Any]:
     return {
         "id": str(uuid4()),
         "kind": kind,
@@ -54,11 +56,17 @@ class Plan:
 async def test_each_line_of_a_plan_is_one_grant_once(office: Office) -> None:
     await office.budget()
     person = await office.here()
-    plan = Plan(office, person, [line(person), line(person, kind="medical"), line(person, "5000.00")])
+    plan = Plan(
+        office, person, [line(person), line(person, kind="medical"), line(person, "5000.00")]
+    )
     await plan.approved()
     await plan.approved(1)
     grants = await plan.grants()
-    assert [grants[each["id"]]["state"] for each in plan.lines] == ["requested", "requested", "rejected"]
+    assert [grants[each["id"]]["state"] for each in plan.lines] == [
+        "requested",
+        "requested",
+        "rejected",
+    ]
     assert grants[plan.lines[2]["id"]]["reason"] == "ceiling"
     detail = (await office.get(f"/v1/grants/{grants[plan.lines[0]['id']]['id']}")).json()
     assert UUID(detail["requester"]) == plan.preparer
@@ -68,7 +76,9 @@ async def test_each_line_of_a_plan_is_one_grant_once(office: Office) -> None:
     await office.proved()
 
 
-async def test_an_amended_plan_changes_what_is_undecided_and_keeps_what_was_approved(office: Office) -> None:
+async def test_an_amended_plan_changes_what_is_undecided_and_keeps_what_was_approved(
+    office: Office,
+) -> None:
     await office.budget()
     person = await office.here()
     plan = Plan(office, person, [line(person), line(person), line(person)])
@@ -80,17 +90,27 @@ async def test_an_amended_plan_changes_what_is_undecided_and_keeps_what_was_appr
     gone = plan.lines.pop()
     await plan.approved()
     grants = await plan.grants()
-    assert (grants[kept["plan_line_id"]]["state"], grants[kept["plan_line_id"]]["amount"]["amount"]) == (
+    assert (
+        grants[kept["plan_line_id"]]["state"],
+        grants[kept["plan_line_id"]]["amount"]["amount"],
+    ) == (
         "approved",
         "300.00",
     )
-    assert grants[kept["plan_line_id"]]["planned"]["amount"] == "500.00", "whoever looks sees what is not followed"
+    assert grants[kept["plan_line_id"]]["planned"]["amount"] == "500.00", (
+        "whoever looks sees what is not followed"
+    )
     assert grants[plan.lines[1]["id"]]["amount"]["amount"] == "400.00"
-    assert (grants[gone["id"]]["state"], grants[gone["id"]]["reason"]) == ("cancelled", "plan_changed")
+    assert (grants[gone["id"]]["state"], grants[gone["id"]]["reason"]) == (
+        "cancelled",
+        "plan_changed",
+    )
     await office.proved()
 
 
-async def test_a_refused_line_is_asked_again_when_the_plan_is_amended_and_by_hand(office: Office) -> None:
+async def test_a_refused_line_is_asked_again_when_the_plan_is_amended_and_by_hand(
+    office: Office,
+) -> None:
     person = await office.here()
     plan = Plan(office, person, [line(person), line(person, "5000.00")])
     await plan.approved()
@@ -117,12 +137,18 @@ async def test_an_older_version_that_comes_late_changes_nothing(office: Office) 
     person = await office.here()
     plan = Plan(office, person, [line(person)])
     newer = line(person, "100.00")
-    older, plan.lines = plan.lines, [{**plan.lines[0], "budget": {"amount": "400.00", "currency": "EUR"}}, newer]
+    older, plan.lines = (
+        plan.lines,
+        [{**plan.lines[0], "budget": {"amount": "400.00", "currency": "EUR"}}, newer],
+    )
     await plan.approved(2)
     plan.lines = older
     await plan.approved(1)
     grants = await plan.grants()
-    assert [grants[each]["amount"]["amount"] for each in (older[0]["id"], newer["id"])] == ["400.00", "100.00"]
+    assert [grants[each]["amount"]["amount"] for each in (older[0]["id"], newer["id"])] == [
+        "400.00",
+        "100.00",
+    ]
     assert {grant["state"] for grant in grants.values()} == {"requested"}
 
 
@@ -147,13 +173,28 @@ async def test_a_plan_is_not_asked_for_again_and_again_for_who_was_erased(office
     assert await waits(office) == []
 
 
-async def test_a_plan_that_came_before_its_people_is_asked_for_less_and_less_often(office: Office) -> None:
+async def test_a_plan_that_came_before_its_people_is_asked_for_less_and_less_often(
+    office: Office,
+) -> None:
     plan = Plan(office, Person(), [])
     plan.lines.append(line(plan.person))
     for asked in range(12):
         await plan.approved(**({"asked": asked} if asked else {}))
     found = await waits(office)
-    assert [round(seconds) for seconds in found] == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]
+    assert [round(seconds) for seconds in found] == [
+        1,
+        2,
+        4,
+        8,
+        16,
+        32,
+        64,
+        128,
+        256,
+        300,
+        300,
+        300,
+    ]
 
 
 async def waits(office: Office) -> list[float]:
@@ -171,9 +212,13 @@ async def cash_ready(office: Office, person: Person) -> tuple[Any, Any]:
     await office.done(f"/v1/grants/{grant['id']}/approve", by=APPROVER)
     (payment,) = (await office.get("/v1/payments", grant_id=grant["id"])).json()["items"]
     cash = await office.done(
-        "/v1/cash-floats", {"port_of_entry": "EBL", "amount": {"amount": "250.00", "currency": "EUR"}}, by=SECOND
+        "/v1/cash-floats",
+        {"port_of_entry": "EBL", "amount": {"amount": "250.00", "currency": "EUR"}},
+        by=SECOND,
     )
-    payment = await office.done(f"/v1/payments/{payment['id']}/release", {"float_id": cash["id"]}, by=RELEASER)
+    payment = await office.done(
+        f"/v1/payments/{payment['id']}/release", {"float_id": cash["id"]}, by=RELEASER
+    )
     return payment, cash
 
 
@@ -198,7 +243,9 @@ async def test_cash_at_the_desk_from_travel_to_the_count(office: Office) -> None
     early = await office.post(f"{path}/return", {"amount": "150.00"})
     assert early.status_code == 409
     given = handed(person, "100.00")
-    night = datetime(2026, 11, 3, 2, 30, tzinfo=ZoneInfo("Asia/Baghdad"))  # in UTC it is still the second
+    night = datetime(
+        2026, 11, 3, 2, 30, tzinfo=ZoneInfo("Asia/Baghdad")
+    )  # in UTC it is still the second
     await office.tell(person.received(), given, given, at=night)
     confirmed = (await office.get(f"/v1/payments/{payment['id']}")).json()
     assert (confirmed["state"], confirmed["confirmed_on"]) == ("confirmed", "2026-11-03")
@@ -211,7 +258,9 @@ async def test_cash_at_the_desk_from_travel_to_the_count(office: Office) -> None
     await office.proved()
 
 
-async def test_less_at_the_desk_is_what_was_paid_and_the_rest_is_in_the_float(office: Office) -> None:
+async def test_less_at_the_desk_is_what_was_paid_and_the_rest_is_in_the_float(
+    office: Office,
+) -> None:
     budget, person = await office.budget(), Person()
     await office.tell(person.opened())
     payment, cash = await cash_ready(office, person)
@@ -228,7 +277,9 @@ async def test_less_at_the_desk_is_what_was_paid_and_the_rest_is_in_the_float(of
     await office.proved()
 
 
-async def test_pocket_money_that_nobody_had_released_is_listed_until_a_payment_accounts_for_it(office: Office) -> None:
+async def test_pocket_money_that_nobody_had_released_is_listed_until_a_payment_accounts_for_it(
+    office: Office,
+) -> None:
     await office.budget()
     person = Person()
     await office.tell(person.opened())
@@ -239,8 +290,12 @@ async def test_pocket_money_that_nobody_had_released_is_listed_until_a_payment_a
     assert (await office.get(path)).json()["state"] == "released"
     (listed,) = (await office.get("/v1/payments/desk-receipts")).json()["items"]
     assert (listed["id"], listed["amount"]) == (str(given.assistance_id), euros("110.00"))
-    assert (await office.get("/v1/payments/desk-receipts", organisation="bamf")).json()["items"] == [listed]
-    await office.done(f"{path}/confirm", {"confirmed_on": "2026-11-20", "receipt": given.assistance_id})
+    assert (await office.get("/v1/payments/desk-receipts", organisation="bamf")).json()[
+        "items"
+    ] == [listed]
+    await office.done(
+        f"{path}/confirm", {"confirmed_on": "2026-11-20", "receipt": given.assistance_id}
+    )
     assert (await office.get("/v1/payments/desk-receipts")).json()["items"] == []
     await office.proved()
 
@@ -249,7 +304,9 @@ async def test_a_no_show_gives_the_cash_back(office: Office) -> None:
     budget, person = await office.budget(), Person()
     await office.tell(person.opened())
     payment, cash = await cash_ready(office, person)
-    absent = reception.ArrivalNoShow(**person.ids, arrival_id=person.arrival_id, travel_id=person.travel_id)
+    absent = reception.ArrivalNoShow(
+        **person.ids, arrival_id=person.arrival_id, travel_id=person.travel_id
+    )
     await office.tell(absent, absent)
     assert (await office.get(f"/v1/payments/{payment['id']}")).json()["state"] == "failed"
     assert (await office.get(f"/v1/cash-floats/{cash['id']}")).json()["left"]["amount"] == "250.00"
@@ -260,7 +317,8 @@ async def test_a_no_show_gives_the_cash_back(office: Office) -> None:
 async def test_the_float_pays_no_more_than_is_in_it(office: Office) -> None:
     await office.budget()
     cash = await office.done(
-        "/v1/cash-floats", {"port_of_entry": "EBL", "amount": {"amount": "150.00", "currency": "EUR"}}
+        "/v1/cash-floats",
+        {"port_of_entry": "EBL", "amount": {"amount": "150.00", "currency": "EUR"}},
     )
     for expected in (200, 409):
         person = Person()
@@ -269,7 +327,10 @@ async def test_the_float_pays_no_more_than_is_in_it(office: Office) -> None:
         await office.done(f"/v1/grants/{grant['id']}/approve", by=APPROVER)
         (payment,) = (await office.get("/v1/payments", grant_id=grant["id"])).json()["items"]
         answer = await office.post(
-            f"/v1/payments/{payment['id']}/release", {"float_id": cash["id"]}, by=RELEASER, version=1
+            f"/v1/payments/{payment['id']}/release",
+            {"float_id": cash["id"]},
+            by=RELEASER,
+            version=1,
         )
         assert answer.status_code == expected, answer.text
     await office.proved()
@@ -286,7 +347,10 @@ async def test_a_closed_case_gives_back_and_waits_for_money_on_its_way(office: O
     away = await office.approved(person, "400.00")
     payment = await office.released(away, payee, "350.00")
     await office.tell(person.closed(), person.closed())
-    states = {g["id"]: g["state"] for g in (await office.get("/v1/grants", returnee_id=person.id)).json()["items"]}
+    states = {
+        g["id"]: g["state"]
+        for g in (await office.get("/v1/grants", returnee_id=person.id)).json()["items"]
+    }
     assert [states[g["id"]] for g in (requested, paid, scheduled, away)] == [
         "cancelled",
         "closed",
@@ -321,8 +385,12 @@ async def test_a_withdrawn_referral_takes_everything_back(office: Office) -> Non
 async def test_erased_people_leave_the_amounts_without_the_person(office: Office) -> None:
     budget, person = await office.budget(), await office.here()
     payee = await office.payee(kind="returnee", returnee_id=person.id)
-    grant = await office.approved(person, "200.00", kind="cash", description="Tools for a car workshop")
-    await office.paid(grant, payee, "150.00", papers=[{"kind": "identity_seen", "document": uuid4()}])
+    grant = await office.approved(
+        person, "200.00", kind="cash", description="Tools for a car workshop"
+    )
+    await office.paid(
+        grant, payee, "150.00", papers=[{"kind": "identity_seen", "document": uuid4()}]
+    )
     await office.tell(cases.ReturneeErased(returnee_id=person.id))
     async with office.homeward.database.transaction() as session:
         connection = await session.connection()
@@ -333,7 +401,9 @@ async def test_erased_people_leave_the_amounts_without_the_person(office: Office
             ("payee", "sealed"),
             ("payee", "returnee_id"),
         ):
-            left = await connection.exec_driver_sql(f"SELECT count(*) FROM {table} WHERE {column} IS NOT NULL")
+            left = await connection.exec_driver_sql(
+                f"SELECT count(*) FROM {table} WHERE {column} IS NOT NULL"
+            )
             assert left.scalar_one() == 0, f"{table}.{column}"
     assert (await office.sums(budget))["paid"] == Decimal("150.00")
     assert (await office.published(person))[-1] == "returnee.scrubbed"
@@ -342,7 +412,9 @@ async def test_erased_people_leave_the_amounts_without_the_person(office: Office
     await office.proved()
 
 
-async def test_money_on_its_way_to_who_was_erased_is_accounted_for_by_who_sent_it(office: Office) -> None:
+async def test_money_on_its_way_to_who_was_erased_is_accounted_for_by_who_sent_it(
+    office: Office,
+) -> None:
     budget, person = await office.budget(), await office.here()
     grant = await office.approved(person, "300.00")
     payee = await office.payee()
@@ -350,12 +422,17 @@ async def test_money_on_its_way_to_who_was_erased_is_accounted_for_by_who_sent_i
     await office.tell(person.closed(), cases.ReturneeErased(returnee_id=person.id))
     assert (await office.sums(budget))["committed"] == Decimal("300.00")
     seen = (await office.get("/v1/payments", erased="true")).json()["items"]
-    assert [(each["id"], each["returnee_id"]) for each in seen] == [(one["id"], None), (two["id"], None)]
+    assert [(each["id"], each["returnee_id"]) for each in seen] == [
+        (one["id"], None),
+        (two["id"], None),
+    ]
     for nobody in ("another-partner", "bamf"):
         assert (await office.get("/v1/payments", nobody, erased="true")).json()["items"] == []
         assert (await office.get(f"/v1/payments/{one['id']}", nobody)).status_code == 404
     await office.done(f"/v1/payments/{one['id']}/fail", {"reason": "wrong_details"}, by=SECOND)
-    await office.done(f"/v1/payments/{two['id']}/confirm", {"confirmed_on": str(ARRIVED), "receipt": uuid4()})
+    await office.done(
+        f"/v1/payments/{two['id']}/confirm", {"confirmed_on": str(ARRIVED), "receipt": uuid4()}
+    )
     assert (await office.get("/v1/payments", erased="true")).json()["items"] == []
     assert (await office.get(f"/v1/payments/{one['id']}")).status_code == 404
     async with office.homeward.database.transaction() as session:

@@ -1,6 +1,8 @@
-"""The whole machine in any order, several people at once, and after each step the database asked what must hold.
+"""The whole machine in any order, several people at once, and after each step the database asked
+what must hold.
 
-What is asked is written here once more, from the programme's data and from the rows, and not with the service's code.
+What is asked is written here once more, from the programme's data and from the rows, and not with
+the service's code.
 """
 
 import asyncio
@@ -16,7 +18,13 @@ import httpx
 import yaml
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 from sqlalchemy import text
 
 from contracts import cases
@@ -41,7 +49,11 @@ BANDS = [(Decimal(band["up_to"] or "Infinity"), band["approvers"]) for band in A
 PAPERS = ALLOWED["papers"]["by_method"]
 PERSON, HOUSEHOLD, CASH = (
     Decimal(next(c["amount"] for c in ALLOWED["packages"][package]["ceilings"] if c["per"] == per))
-    for package, per in (("post_return", "person"), ("post_return", "household"), ("post_arrival", "person"))
+    for package, per in (
+        ("post_return", "person"),
+        ("post_return", "household"),
+        ("post_arrival", "person"),
+    )
 )
 FUNDS = Decimal("12000.00")
 
@@ -110,7 +122,9 @@ BROKEN = {
     "an entry of a bank was booked twice": """
         SELECT payment_id FROM statement_line WHERE outcome = 'matched' GROUP BY 1 HAVING count(*) > 1""",
 }
-ANY_BROKEN = " UNION ALL ".join(f"SELECT '{what}' WHERE EXISTS ({query})" for what, query in BROKEN.items())
+ANY_BROKEN = " UNION ALL ".join(
+    f"SELECT '{what}' WHERE EXISTS ({query})" for what, query in BROKEN.items()
+)
 RELEASED = """
     SELECT p.id, CASE WHEN p.as_cash THEN 'cash' WHEN p.reimbursement THEN 'supplier' ELSE p.method END AS method,
            g.amount,
@@ -130,7 +144,9 @@ COUNTED = """
 
 
 class Books:
-    """One household of five, two of whom may turn out to be one, and everything that is done for it."""
+    """One household of five, two of whom may turn out to be one, and everything that is done for
+    it.
+    """
 
     def __init__(self, office: Office, payee: str, broken: list[str], budget: str) -> None:
         self.office, self.payee, self.budget = office, payee, budget
@@ -142,11 +158,18 @@ class Books:
 
     async def begin(self) -> None:
         household, case = uuid4(), uuid4()
-        self.people = [await self.office.here(household_id=household, case_id=case) for _ in range(5)]
-        self.own = [await self.office.payee(kind="returnee", returnee_id=person.id) for person in self.people[:2]]
+        self.people = [
+            await self.office.here(household_id=household, case_id=case) for _ in range(5)
+        ]
+        self.own = [
+            await self.office.payee(kind="returnee", returnee_id=person.id)
+            for person in self.people[:2]
+        ]
 
     async def all_at_once(self, *calls: Coroutine[Any, Any, httpx.Response]) -> list[Any]:
-        """What comes of calls that are made at the same time; a failure of ours is none of the answers."""
+        """What comes of calls that are made at the same time; a failure of ours is none of the
+        answers.
+        """
         answers = await asyncio.gather(*calls)
         for answer in answers:
             word = answer.request.url.path.rpartition("/")[2]
@@ -156,7 +179,11 @@ class Books:
 
     async def act(self, path: str, word: str, who: str, body: Any = None) -> httpx.Response:
         """A decision on what is there when it is looked at."""
-        seen = None if word in {"order", "delivery", "cancel", "quotes"} else await self.office.version(path)
+        seen = (
+            None
+            if word in {"order", "delivery", "cancel", "quotes"}
+            else await self.office.version(path)
+        )
         return await self.office.post(f"{path}/{word}", body, by=who, version=seen)
 
     def must(self, holds: bool, what: str) -> None:
@@ -172,20 +199,29 @@ class Books:
                 needed = next(count for up_to, count in BANDS if row.amount <= up_to)
                 self.must(row.approvals >= needed, "a payment was released without its approvals")
                 there = {*row.papers, *(["handover_certificate"] if row.handed_over else [])}
-                self.must(set(PAPERS[row.method]) <= there, "a payment was released without its papers")
+                self.must(
+                    set(PAPERS[row.method]) <= there, "a payment was released without its papers"
+                )
             counted = list(await session.execute(text(COUNTED), {"case": self.people[0].case_id}))
         one = {str(self.people[1].id): str(self.people[0].id)} if self.merged else {}
         sums: Counter[tuple[str, str]] = Counter()
         for returnee, package, amount in counted:
             sums[one.get(str(returnee), str(returnee)), package] += amount
         for (_, package), amount in sums.items():
-            self.must(amount <= (CASH if package == "post_arrival" else PERSON), "a person's ceiling was passed")
+            self.must(
+                amount <= (CASH if package == "post_arrival" else PERSON),
+                "a person's ceiling was passed",
+            )
         total = sum(amount for (_, package), amount in sums.items() if package == "post_return")
         self.must(total <= HOUSEHOLD, "the household's ceiling was passed")
 
 
-def statement_of(payments: Sequence[Any], number: int, returned: Sequence[bool], wrong: bool) -> str:
-    lines = ["account,statement,line,booking_date,direction,amount,currency,bank_reference,reference"]
+def statement_of(
+    payments: Sequence[Any], number: int, returned: Sequence[bool], wrong: bool
+) -> str:
+    lines = [
+        "account,statement,line,booking_date,direction,amount,currency,bank_reference,reference"
+    ]
     for line, (payment, back) in enumerate(zip(payments, returned, strict=True), start=1):
         amount = Decimal(payment["payout"]["amount"]) + (1 if wrong else 0)
         direction = "credit" if back else "debit"
@@ -196,7 +232,12 @@ def statement_of(payments: Sequence[Any], number: int, returned: Sequence[bool],
 
 
 def machine(
-    office: Office, payee: str, loop: asyncio.AbstractEventLoop, seen: Counter[str], broken: list[str], budget: str
+    office: Office,
+    payee: str,
+    loop: asyncio.AbstractEventLoop,
+    seen: Counter[str],
+    broken: list[str],
+    budget: str,
 ) -> type[Any]:
     """The machine over one office; its rules run in another thread than the office's loop."""
 
@@ -217,7 +258,9 @@ def machine(
             return list(run(self.books.all_at_once(*calls)))
 
         def one(self, made: list[str], place: int) -> str:
-            """Something that there is. What is drawn never depends on what came of it: races may end otherwise."""
+            """Something that there is. What is drawn never depends on what came of it: races may
+            end otherwise.
+            """
             return made[place % len(made)]
 
         @initialize(amount=AMOUNTS)
@@ -228,7 +271,10 @@ def machine(
 
         async def _begun(self, amount: str) -> list[str]:
             one, two, *_ = self.books.people
-            made = [await office.grant(one, amount), await office.approved(two, "900.00", kind="business")]
+            made = [
+                await office.grant(one, amount),
+                await office.approved(two, "900.00", kind="business"),
+            ]
             return [str(grant["id"]) for grant in made]
 
         async def _float(self) -> str:
@@ -248,10 +294,14 @@ def machine(
         @rule(
             grant=PLACES,
             amount=st.sampled_from(["0.01", "100.00", "240.00"]),
-            words=st.sampled_from([[], ["release"], ["release", "confirm"], ["release", "confirm", "reverse"]]),
+            words=st.sampled_from(
+                [[], ["release"], ["release", "confirm"], ["release", "confirm", "reverse"]]
+            ),
         )
         def as_it_should_be(self, grant: int, amount: str, words: list[str]) -> None:
-            """A grant is approved by whom it takes, and a part of it is paid; each time two do the same at once."""
+            """A grant is approved by whom it takes, and a part of it is paid; each time two do the
+            same at once.
+            """
             path = f"/v1/grants/{self.one(self.grants, grant)}"
             there = run(office.get(path)).json()
             for who in (APPROVER, SECOND, THIRD)[: there["approvers_needed"]]:
@@ -268,18 +318,30 @@ def machine(
             bodies = {"release": {}, "confirm": {"confirmed_on": "2026-11-20", "receipt": uuid4()}}
             body = bodies.get(word, {"reason": "other"})
             who = RELEASER if word in bodies else APPROVER
-            self.ask(*(self.books.act(f"/v1/payments/{payment}", word, who, body) for _ in range(2)))
+            self.ask(
+                *(self.books.act(f"/v1/payments/{payment}", word, who, body) for _ in range(2))
+            )
 
-        @rule(payment=PLACES, who=several(ACTORS), part=st.sampled_from(["0.01", "99.99", "200.00"]))
+        @rule(
+            payment=PLACES, who=several(ACTORS), part=st.sampled_from(["0.01", "99.99", "200.00"])
+        )
         def receive_or_recover_a_part(self, payment: int, who: list[str], part: str) -> None:
             path = f"/v1/payments/{self.one(self.payments, payment)}"
             received = {"confirmed_on": "2026-11-20", "receipt": uuid4(), "amount": euros(part)}
             self.ask(*(self.books.act(path, "confirm", each, received) for each in who))
             self.ask(
-                *(self.books.act(path, "recover", each, {"reason": "other", "amount": euros(part)}) for each in who)
+                *(
+                    self.books.act(
+                        path, "recover", each, {"reason": "other", "amount": euros(part)}
+                    )
+                    for each in who
+                )
             )
 
-        @rule(amount=st.sampled_from(["0.01", "100.00", "900.00"]), by=st.sampled_from(["officer-1", APPROVER]))
+        @rule(
+            amount=st.sampled_from(["0.01", "100.00", "900.00"]),
+            by=st.sampled_from(["officer-1", APPROVER]),
+        )
         def reuse(self, amount: str, by: str) -> None:
             body = {"amount": euros(amount)}
             path = f"/v1/budgets/{self.books.budget}/reuse"
@@ -307,9 +369,15 @@ def machine(
 
         @rule(place=st.integers(0, 4), amount=st.sampled_from(["999.99", "1500.00"]), kind=KINDS)
         def ask_at_once(self, place: int, amount: str, kind: str) -> Any:
-            """Three people ask for the same person: each alone may have it, all of them together may not."""
-            asked = office.asked(self.books.people[place], "200.00" if kind == "cash" else amount, kind)
-            made = self.ask(*(office.post("/v1/grants", asked, by=who) for who in (REQUESTER, SECOND, THIRD)))
+            """Three people ask for the same person: each alone may have it, all of them together
+            may not.
+            """
+            asked = office.asked(
+                self.books.people[place], "200.00" if kind == "cash" else amount, kind
+            )
+            made = self.ask(
+                *(office.post("/v1/grants", asked, by=who) for who in (REQUESTER, SECOND, THIRD))
+            )
             self.grants += [grant["id"] for grant in made]
 
         @rule(grant=PLACES, count=st.integers(1, 3))
@@ -320,34 +388,59 @@ def machine(
 
         @rule(grant=PLACES, who=several(ACTORS))
         def approve(self, grant: int, who: list[str]) -> None:
-            self.ask(*(self.books.act(f"/v1/grants/{self.one(self.grants, grant)}", "approve", each) for each in who))
+            self.ask(
+                *(
+                    self.books.act(f"/v1/grants/{self.one(self.grants, grant)}", "approve", each)
+                    for each in who
+                )
+            )
 
         @rule(
             grant=PLACES,
             what=several(
-                st.tuples(st.sampled_from(["reject", "order", "delivery", "amend", "cancel", "close"]), ACTORS, AMOUNTS)
+                st.tuples(
+                    st.sampled_from(["reject", "order", "delivery", "amend", "cancel", "close"]),
+                    ACTORS,
+                    AMOUNTS,
+                )
             ),
             complete=st.booleans(),
         )
         def decide(self, grant: int, what: list[tuple[str, str, str]], complete: bool) -> None:
             def body(word: str, amount: str) -> Any:
-                handed = {"delivered_on": "2026-11-20", "certificate": uuid4(), "complete": complete}
+                handed = {
+                    "delivered_on": "2026-11-20",
+                    "certificate": uuid4(),
+                    "complete": complete,
+                }
                 reason = {"reason": "other"}
-                return {"reject": reason, "cancel": reason, "delivery": handed, "amend": {"amount": euros(amount)}}.get(
-                    word
-                )
+                return {
+                    "reject": reason,
+                    "cancel": reason,
+                    "delivery": handed,
+                    "amend": {"amount": euros(amount)},
+                }.get(word)
 
             path = f"/v1/grants/{self.one(self.grants, grant)}"
-            self.ask(*(self.books.act(path, word, who, body(word, amount)) for word, who, amount in what))
+            self.ask(
+                *(self.books.act(path, word, who, body(word, amount)) for word, who, amount in what)
+            )
 
         @rule(
             grant=PLACES,
             orders=several(
-                st.tuples(ACTORS, PARTS, st.sampled_from(["bank", "supplier", "cash", "own", "back"]), st.booleans())
+                st.tuples(
+                    ACTORS,
+                    PARTS,
+                    st.sampled_from(["bank", "supplier", "cash", "own", "back"]),
+                    st.booleans(),
+                )
             ),
             instalment=st.sampled_from([1, 1, 1, 2]),
         )
-        def schedule(self, grant: int, orders: list[tuple[str, str, str, bool]], instalment: int) -> Any:
+        def schedule(
+            self, grant: int, orders: list[tuple[str, str, str, bool]], instalment: int
+        ) -> Any:
             def body(amount: str, method: str, with_papers: bool) -> Any:
                 kind = "identity_seen" if method in {"cash", "own"} else "invoice"
                 own = self.books.own[grant % len(self.books.own)]
@@ -371,20 +464,33 @@ def machine(
         @rule(
             payment=PLACES,
             what=several(
-                st.tuples(st.sampled_from(["release", "release", "confirm", "fail", "reverse", "recover"]), ACTORS)
+                st.tuples(
+                    st.sampled_from(
+                        ["release", "release", "confirm", "fail", "reverse", "recover"]
+                    ),
+                    ACTORS,
+                )
             ),
         )
         def pay(self, payment: int, what: list[tuple[str, str]]) -> None:
             bodies = {"release": {}, "confirm": {"confirmed_on": "2026-11-20", "receipt": uuid4()}}
             path = f"/v1/payments/{self.one(self.payments, payment)}"
-            self.ask(*(self.books.act(path, word, who, bodies.get(word, {"reason": "other"})) for word, who in what))
+            self.ask(
+                *(
+                    self.books.act(path, word, who, bodies.get(word, {"reason": "other"}))
+                    for word, who in what
+                )
+            )
 
         @rule(places=st.lists(PLACES, min_size=1, max_size=3), who=ACTORS)
         def release_many(self, places: list[int], who: str) -> None:
             chosen = {self.one(self.payments, place) for place in places}
 
             async def release() -> httpx.Response:
-                seen = [{"payment_id": p, "version": await office.version(f"/v1/payments/{p}")} for p in chosen]
+                seen = [
+                    {"payment_id": p, "version": await office.version(f"/v1/payments/{p}")}
+                    for p in chosen
+                ]
                 return await office.post("/v1/payments/release", {"payments": seen}, by=who)
 
             self.ask(release(), release())
@@ -393,7 +499,10 @@ def machine(
         def release_from_float(self, payment: int, cash: int, who: list[str]) -> None:
             path = f"/v1/payments/{self.one(self.payments, payment)}"
             self.ask(
-                *(self.books.act(path, "release", each, {"float_id": self.one(self.floats, cash)}) for each in who)
+                *(
+                    self.books.act(path, "release", each, {"float_id": self.one(self.floats, cash)})
+                    for each in who
+                )
             )
 
         @rule(payment=PLACES)
@@ -409,13 +518,17 @@ def machine(
         @rule(amount=st.sampled_from(["50.00", "250.00"]), who=ACTORS)
         def open_float(self, amount: str, who: str) -> Any:
             body = {"port_of_entry": "EBL", "amount": euros(amount)}
-            self.floats += [made["id"] for made in self.ask(office.post("/v1/cash-floats", body, by=who))]
+            self.floats += [
+                made["id"] for made in self.ask(office.post("/v1/cash-floats", body, by=who))
+            ]
 
         @rule(cash=PLACES, who=several(ACTORS))
         def hand_in_and_count(self, cash: int, who: list[str]) -> None:
             path = f"/v1/cash-floats/{self.one(self.floats, cash)}"
             self.ask(*(office.post(f"{path}/return", {"amount": "50.00"}, by=each) for each in who))
-            self.ask(*(self.books.act(path, "reconcile", each, {"counted": "50.00"}) for each in who))
+            self.ask(
+                *(self.books.act(path, "reconcile", each, {"counted": "50.00"}) for each in who)
+            )
 
         @rule(
             places=st.lists(st.tuples(PLACES, st.booleans()), min_size=1, max_size=3),
@@ -426,8 +539,13 @@ def machine(
             chosen = [(self.one(self.payments, place), back) for place, back in places]
 
             async def send(content: str) -> httpx.Response:
-                headers = office.headers(None) | {"Idempotency-Key": str(uuid4()), "Content-Type": "text/csv"}
-                return await office.http.post("/v1/statements", content=content.encode(), headers=headers)
+                headers = office.headers(None) | {
+                    "Idempotency-Key": str(uuid4()),
+                    "Content-Type": "text/csv",
+                }
+                return await office.http.post(
+                    "/v1/statements", content=content.encode(), headers=headers
+                )
 
             seen["statements"] += 1
             known = [run(office.get(f"/v1/payments/{payment}")).json() for payment, _ in chosen]
@@ -437,13 +555,19 @@ def machine(
         @rule(place=st.integers(0, 4))
         def visit(self, place: int) -> None:
             person = self.books.people[place]
-            visit = {"visit_id": uuid4(), "due_on": "2026-11-20", "method": "visit", "reached": True}
+            visit = {
+                "visit_id": uuid4(),
+                "due_on": "2026-11-20",
+                "method": "visit",
+                "reached": True,
+            }
             told = cases.VisitRecorded(**person.ids, **visit)
             run(office.tell(told, told))
 
         @rule()
         def two_are_one(self) -> None:
-            # What both were granted before counts from now on, and may be above what one person may have.
+            # What both were granted before counts from now on, and may be above what one person may
+            # have.
             sums = run(self._sums())
             if sums <= PERSON and not self.books.merged:
                 one, other = self.books.people[:2]
@@ -453,11 +577,16 @@ def machine(
 
         async def _sums(self) -> Decimal:
             async with office.homeward.database.transaction() as session:
-                rows = list(await session.execute(text(COUNTED), {"case": self.books.people[0].case_id}))
+                rows = list(
+                    await session.execute(text(COUNTED), {"case": self.books.people[0].case_id})
+                )
             two = {self.books.people[0].id, self.books.people[1].id}
             return max(
                 (
-                    sum((amount for who, name, amount in rows if who in two and name == package), Decimal(0))
+                    sum(
+                        (amount for who, name, amount in rows if who in two and name == package),
+                        Decimal(0),
+                    )
                     * (PERSON / CASH if package == "post_arrival" else 1)
                     for package in ("post_arrival", "post_return")
                 ),

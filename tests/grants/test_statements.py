@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from services.grants.statements.rules import Unreadable, read_csv, read_mt940
+from services.grants.payments.statements.rules import Unreadable, read_csv, read_mt940
 from tests.grants.office import SECOND, Office
 
 DATA = Path(__file__).parent / "data"
@@ -17,7 +17,9 @@ TEXTS = {kind: (DATA / f"statement.{kind}").read_text("utf-8") for kind in ("csv
 TYPES = {"csv": "text/csv", "mt940": "application/x-mt940"}
 EXPECTED = {
     (row["account"], int(row["line"])): row["outcome"]
-    for row in csv.DictReader((DATA / "statement_expected.csv").read_text(encoding="utf-8").splitlines())
+    for row in csv.DictReader(
+        (DATA / "statement_expected.csv").read_text(encoding="utf-8").splitlines()
+    )
 }
 PAYMENTS = list(csv.DictReader((DATA / "payments.csv").read_text(encoding="utf-8").splitlines()))
 
@@ -54,7 +56,9 @@ def test_what_is_no_statement_says_where(kind: str, old: str, new: str, code: st
 
 async def send(office: Office, kind: str, text: str | None = None) -> httpx.Response:
     headers = office.headers(None) | {"Idempotency-Key": str(uuid4()), "Content-Type": TYPES[kind]}
-    return await office.http.post("/v1/statements", content=(text or TEXTS[kind]).encode(), headers=headers)
+    return await office.http.post(
+        "/v1/statements", content=(text or TEXTS[kind]).encode(), headers=headers
+    )
 
 
 async def released_payments(office: Office) -> str:
@@ -88,11 +92,15 @@ async def test_each_entry_is_what_the_data_say_and_is_booked_once(office: Office
     assert outcomes(await send(office, "mt940")) == EXPECTED
     first = await office.sums(budget)
     reversed_, differing = "PAY-000131", "PAY-000159"
-    payments = {p["reference"]: p for p in (await office.get("/v1/payments", limit=200)).json()["items"]}
+    payments = {
+        p["reference"]: p for p in (await office.get("/v1/payments", limit=200)).json()["items"]
+    }
     paid = {row["reference"] for row in PAYMENTS} - {reversed_, differing}
     assert {p["state"] for reference, p in payments.items() if reference in paid} == {"confirmed"}
     assert (payments[reversed_]["state"], payments[differing]["state"]) == ("reversed", "released")
-    assert first["paid"] == sum(Decimal(payments[reference]["amount"]["amount"]) for reference in paid)
+    assert first["paid"] == sum(
+        Decimal(payments[reference]["amount"]["amount"]) for reference in paid
+    )
     for kind in ("mt940", "csv"):
         assert outcomes(await send(office, kind)) == EXPECTED
     assert await office.sums(budget) == first
@@ -102,7 +110,12 @@ async def test_each_entry_is_what_the_data_say_and_is_booked_once(office: Office
 async def test_money_that_the_bank_sent_twice_is_seen(office: Office) -> None:
     await released_payments(office)
     await send(office, "csv")
-    again = TEXTS["csv"].replace(",00005,", ",00006,").replace("EUR1905", "EUR1906").replace("IQD1905", "IQD1906")
+    again = (
+        TEXTS["csv"]
+        .replace(",00005,", ",00006,")
+        .replace("EUR1905", "EUR1906")
+        .replace("IQD1905", "IQD1906")
+    )
     answer = await send(office, "csv", again)
     why = {line["why"] for statement in answer.json()["items"] for line in statement["lines"]}
     assert "matched" not in set(outcomes(answer).values())
@@ -113,7 +126,9 @@ async def test_money_that_the_bank_sent_twice_is_seen(office: Office) -> None:
 async def test_a_file_with_one_wrong_line_books_nothing(office: Office) -> None:
     budget = await office.budget()
     answer = await send(
-        office, "csv", TEXTS["csv"] + "BE00000000000001,00005,99,2019-05-09,2019-05-09,debit,x,EUR,A,B,C,1"
+        office,
+        "csv",
+        TEXTS["csv"] + "BE00000000000001,00005,99,2019-05-09,2019-05-09,debit,x,EUR,A,B,C,1",
     )
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["row"] == 26
@@ -122,8 +137,12 @@ async def test_a_file_with_one_wrong_line_books_nothing(office: Office) -> None:
 
 
 def csv_of(*lines: tuple[str, str, str, str, str]) -> str:
-    """Statement number, day, direction, amount and reference of each line, without a reference of the bank."""
-    rows = ["account,statement,line,booking_date,direction,amount,currency,bank_reference,reference"]
+    """Statement number, day, direction, amount and reference of each line, without a reference of
+    the bank.
+    """
+    rows = [
+        "account,statement,line,booking_date,direction,amount,currency,bank_reference,reference"
+    ]
     for place, (number, day, direction, amount, reference) in enumerate(lines, start=1):
         rows.append(f"BE1,{number},{place},{day},{direction},{amount},EUR,,{reference}")
     return "\r\n".join(rows)
@@ -144,7 +163,9 @@ def test_pages_are_told_apart() -> None:
         read_mt940(page.format(page="two"))
 
 
-async def test_numbers_begin_again_each_year_and_an_entry_that_differs_is_said(office: Office) -> None:
+async def test_numbers_begin_again_each_year_and_an_entry_that_differs_is_said(
+    office: Office,
+) -> None:
     await office.budget()
     grant, payee = await office.approved(await office.here()), await office.payee()
     one, two = [await office.released(grant, payee, "100.00") for _ in range(2)]
@@ -154,7 +175,9 @@ async def test_numbers_begin_again_each_year_and_an_entry_that_differs_is_said(o
     assert again["outcome"] == "matched"
     changed = await first_line(office, ("5", "2025-11-20", "debit", "99.00", one["reference"]))
     listed = (await office.get("/v1/statements")).json()["items"]
-    assert [len(statement["lines"]) for statement in listed] == [2], "the first is kept, and the other beside it"
+    assert [len(statement["lines"]) for statement in listed] == [2], (
+        "the first is kept, and the other beside it"
+    )
     assert (changed["outcome"], changed["why"]) == ("mismatched", "differs_from_before")
     next_year = await first_line(office, ("5", "2026-11-20", "debit", "100.00", two["reference"]))
     assert next_year["outcome"] == "matched"
@@ -163,12 +186,16 @@ async def test_numbers_begin_again_each_year_and_an_entry_that_differs_is_said(o
     await office.proved()
 
 
-async def test_a_debit_of_what_was_said_to_have_failed_is_booked_or_asked_about(office: Office) -> None:
+async def test_a_debit_of_what_was_said_to_have_failed_is_booked_or_asked_about(
+    office: Office,
+) -> None:
     budget = await office.budget()
     grant, payee = await office.approved(await office.here()), await office.payee()
     kept, lost = [await office.released(grant, payee, "450.00") for _ in range(2)]
     for payment in (kept, lost):
-        await office.done(f"/v1/payments/{payment['id']}/fail", {"reason": "account_closed"}, by=SECOND)
+        await office.done(
+            f"/v1/payments/{payment['id']}/fail", {"reason": "account_closed"}, by=SECOND
+        )
     debit = ("6", "2026-11-20", "debit", "450.00", kept["reference"])
     assert (await first_line(office, debit))["outcome"] == "matched"
     assert (await office.sums(budget))["paid"] == Decimal("450.00")
@@ -183,5 +210,7 @@ async def test_a_debit_of_what_was_said_to_have_failed_is_booked_or_asked_about(
     assert (await first_line(office, ("9", "2026-11-20", "credit", "450.00", kept["reference"])))[
         "outcome"
     ] == "reversed"
-    assert (await office.get(f"/v1/payments/{kept['id']}")).json()["state"] == "confirmed", "the second came back"
+    assert (await office.get(f"/v1/payments/{kept['id']}")).json()["state"] == "confirmed", (
+        "the second came back"
+    )
     await office.proved()

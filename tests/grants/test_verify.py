@@ -1,4 +1,6 @@
-"""`homeward ledger verify` as an operator runs it: right books are proved, and whoever tampers with them is found."""
+"""`homeward ledger verify` as an operator runs it: right books are proved, and whoever tampers with
+them is found.
+"""
 
 import asyncio
 import os
@@ -43,11 +45,14 @@ async def some_of_everything(office: Office) -> None:
     grant = await office.approved(await office.here(), "900.00")
     await office.paid(grant, payee, "300.00")
     back = await office.paid(grant, payee, "200.00")
-    await office.done(f"/v1/payments/{back['id']}/reverse", {"reason": "account_closed"}, by=APPROVER)
+    await office.done(
+        f"/v1/payments/{back['id']}/reverse", {"reason": "account_closed"}, by=APPROVER
+    )
     lost = await office.paid(grant, payee, "50.00")
     await office.done(f"/v1/payments/{lost['id']}/recover", {"reason": "fraud"}, by=APPROVER)
     cash = await office.done(
-        "/v1/cash-floats", {"port_of_entry": "EBL", "amount": {"amount": "150.00", "currency": "EUR"}}
+        "/v1/cash-floats",
+        {"port_of_entry": "EBL", "amount": {"amount": "150.00", "currency": "EUR"}},
     )
     part = await office.paid(grant, payee, "40.00")
     recovered = {"reason": "fraud", "amount": {"amount": "15.00", "currency": "EUR"}}
@@ -56,7 +61,9 @@ async def some_of_everything(office: Office) -> None:
     await office.released(desk, None, papers=[{"kind": "identity_seen", "document": uuid4()}])
     drawn = await office.approved(await office.here(), "60.00", kind="cash")
     payment = await office.scheduled(drawn, None)
-    await office.done(f"/v1/payments/{payment['id']}/release", {"float_id": cash["id"]}, by="releases-5")
+    await office.done(
+        f"/v1/payments/{payment['id']}/release", {"float_id": cash["id"]}, by="releases-5"
+    )
     await office.done(f"/v1/grants/{grant['id']}/close")
     gone = await office.grant(await office.here(), "70.00")
     await office.done(f"/v1/grants/{gone['id']}/reject", {"reason": "other"}, by=APPROVER)
@@ -123,8 +130,12 @@ TAMPERING = {
 
 
 @pytest.mark.parametrize("what", list(TAMPERING))
-async def test_whoever_switches_the_guards_off_is_found(books: FreshDatabase, databases: Databases, what: str) -> None:
-    """As a superuser, who alone can: triggers are off for the session, and nothing but the proof is left."""
+async def test_whoever_switches_the_guards_off_is_found(
+    books: FreshDatabase, databases: Databases, what: str
+) -> None:
+    """As a superuser, who alone can: triggers are off for the session, and nothing but the proof is
+    left.
+    """
     statement, finding = TAMPERING[what]
     admin = await asyncpg.connect(books.admin_url)
     try:
@@ -141,9 +152,13 @@ async def test_whoever_switches_the_guards_off_is_found(books: FreshDatabase, da
 
 
 async def proof_of(connection: asyncpg.Connection) -> list[str]:
-    from services.grants.budgets.verify import CHECKS
+    from services.grants.books.verify import CHECKS
 
-    return [finding.format(*row) for finding, query in CHECKS.items() for row in await connection.fetch(query)]
+    return [
+        finding.format(*row)
+        for finding, query in CHECKS.items()
+        for row in await connection.fetch(query)
+    ]
 
 
 async def test_the_command_names_what_it_found(databases: Databases) -> None:

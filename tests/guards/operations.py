@@ -1,4 +1,6 @@
-"""Every operation as the applications describe it themselves, and a request for each, made from its own schema."""
+"""Every operation as the applications describe it themselves, and a request for each, made from its
+own schema.
+"""
 
 import json
 from collections.abc import Callable, Mapping
@@ -121,7 +123,9 @@ BODIES: dict[str, Callable[[Ids, str], Any]] = {
         "returnee_id": ids["returnee_id"],
         "details": {"name": "Nobody", "account": "IQ98NBIQ850123456789012"},
     },
-    "POST /v1/referrals/retroactive": lambda *_: example() | {"travel": None, "arrived_on": "2024-03-05"},
+    "POST /v1/referrals/retroactive": lambda *_: (
+        example() | {"travel": None, "arrived_on": "2024-03-05"}
+    ),
     "POST /v1/arrivals": lambda ids, _: {
         "port_of_entry": "EBL",
         "flight_id": ids["flight_id"],
@@ -133,10 +137,19 @@ BODIES: dict[str, Callable[[Ids, str], Any]] = {
             "nationality": "IRQ",
         },
     },
-    "POST /v1/returnees/search": lambda *_: {"q": example(FAMILY)["people"][0]["names"][0]["given"], "limit": 50},
-    "POST /oauth/token": lambda *_: {"grant_type": "client_credentials", "client_id": "nobody", "client_secret": "x"},
+    "POST /v1/returnees/search": lambda *_: {
+        "q": example(FAMILY)["people"][0]["names"][0]["given"],
+        "limit": 50,
+    },
+    "POST /oauth/token": lambda *_: {
+        "grant_type": "client_credentials",
+        "client_id": "nobody",
+        "client_secret": "x",
+    },
 }
-"""Where the smallest body that fits the schema is not valid: what makes one from the world's ids and the sender."""
+"""Where the smallest body that fits the schema is not valid: what makes one from the world's ids
+and the sender.
+"""
 
 BESIDE = {"POST /v1/cooperatives": {"relative"}}
 """What such a body names beside what its members are called by."""
@@ -184,7 +197,9 @@ class Operation:
 
     @property
     def needs(self) -> dict[str, Any]:
-        """Its `x-homeward`: scope, person, if_match, idempotency_key; how much it takes, if not as much as any."""
+        """Its `x-homeward`: scope, person, if_match, idempotency_key; how much it takes, if not as
+        much as any.
+        """
         needs: dict[str, Any] = self.content["x-homeward"]
         return needs
 
@@ -197,12 +212,20 @@ class Operation:
     @property
     def changes(self) -> bool:
         """Whether it may change something."""
-        return self.method != "GET" and not (self.method == "POST" and self.scope and not self.needs["idempotency_key"])
+        return self.method != "GET" and not (
+            self.method == "POST" and self.scope and not self.needs["idempotency_key"]
+        )
 
     @property
     def lists(self) -> bool:
         """Whether it answers with a list that names nothing in its path."""
-        ok = self.content["responses"].get("200", {}).get("content", {}).get("application/json", {}).get("schema", {})
+        ok = (
+            self.content["responses"]
+            .get("200", {})
+            .get("content", {})
+            .get("application/json", {})
+            .get("schema", {})
+        )
         return "{" not in self.path and "items" in self.resolved(ok).get("properties", {})
 
     @property
@@ -212,7 +235,9 @@ class Operation:
 
     def parameters(self, place: str) -> list[dict[str, Any]]:
         """Its parameters in the `path`, the `query` or a `header`."""
-        return [p for p in map(self.resolved, self.content.get("parameters", [])) if p["in"] == place]
+        return [
+            p for p in map(self.resolved, self.content.get("parameters", [])) if p["in"] == place
+        ]
 
     def resolved(self, schema: dict[str, Any]) -> dict[str, Any]:
         """What a reference refers to."""
@@ -231,10 +256,16 @@ class Operation:
 
     @cached_property
     def names(self) -> set[str]:
-        """Every parameter and every member of its body that names something by an id, and must be in the world."""
+        """Every parameter and every member of its body that names something by an id, and must be
+        in the world.
+        """
         named = {p["name"] for p in self.parameters("path")}
         # `id` is chosen by the client for what is new.
-        asked = {p["name"] for p in self.parameters("query") if self._is_id(p["schema"]) and p["name"] != "id"}
+        asked = {
+            p["name"]
+            for p in self.parameters("query")
+            if self._is_id(p["schema"]) and p["name"] != "id"
+        }
         named |= ABOUT.get(self.label, asked) | BESIDE.get(self.label, set())
         body = self.body()
         return named | (self._ids_within(body[1], set()) if body else set())
@@ -250,8 +281,14 @@ class Operation:
                 query[name] = str(Maker(self, ids).make(schema, name))
             elif name == "limit":
                 query[name] = str(schema["maximum"])
-        path = self.path.format_map({p["name"]: quote(ids[p["name"]], safe="") for p in self.parameters("path")})
-        return path + ("?" + "&".join(f"{name}={quote(value)}" for name, value in query.items()) if query else "")
+        path = self.path.format_map(
+            {p["name"]: quote(ids[p["name"]], safe="") for p in self.parameters("path")}
+        )
+        return path + (
+            "?" + "&".join(f"{name}={quote(value)}" for name, value in query.items())
+            if query
+            else ""
+        )
 
     def content_to_send(self, ids: Ids, sender: str, *, full: bool = False) -> Any:
         """The smallest valid body, or one with everything that it may have; None if it takes none."""
@@ -281,7 +318,9 @@ class Operation:
             found |= self._ids_within(inner, seen, key)
         for inner in [*schema.get("anyOf", []), *schema.get("oneOf", []), *schema.get("allOf", [])]:
             found |= self._ids_within(inner, seen, name)
-        return found | (self._ids_within(schema["items"], seen, name) if "items" in schema else set())
+        return found | (
+            self._ids_within(schema["items"], seen, name) if "items" in schema else set()
+        )
 
 
 @dataclass(frozen=True)
@@ -304,7 +343,9 @@ class Maker:
         for key in ("anyOf", "oneOf"):
             if key in schema:
                 return self.make(next(s for s in schema[key] if s.get("type") != "null"), name)
-        make = {"object": self._object, "array": self._array, "string": self._string}.get(schema.get("type", ""))
+        make = {"object": self._object, "array": self._array, "string": self._string}.get(
+            schema.get("type", "")
+        )
         if make is not None:
             return make(schema, name)
         if schema.get("type") in {"integer", "number"}:
@@ -317,7 +358,10 @@ class Maker:
         return {name: self.make(inner, name) for name, inner in members.items() if name in wanted}
 
     def _array(self, schema: dict[str, Any], name: str) -> Any:
-        return [self.make(schema["items"], name) for _ in range(max(schema.get("minItems", 0), int(self.full)))]
+        return [
+            self.make(schema["items"], name)
+            for _ in range(max(schema.get("minItems", 0), int(self.full)))
+        ]
 
     def _string(self, schema: dict[str, Any], name: str) -> str:
         made = {

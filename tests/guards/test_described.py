@@ -5,7 +5,15 @@ from chassis.routing import Route
 from gateway.proxy.routes import forward
 from tests.guards.operations import applications, operations
 
-NOT_OF_THE_API = ("/health/", "/metrics", "/docs", "/openapi.json", "/asyncapi.json", "/problems", "/schemas")
+NOT_OF_THE_API = (
+    "/health/",
+    "/metrics",
+    "/docs",
+    "/openapi.json",
+    "/asyncapi.json",
+    "/problems",
+    "/schemas",
+)
 """What is for whoever runs it or reads about it, and needs no token."""
 
 
@@ -28,6 +36,15 @@ def test_every_route_is_described() -> None:
 def test_every_operation_says_what_it_needs() -> None:
     for operation in operations():
         needs, security = operation.content["x-homeward"], operation.content["security"]
-        assert needs.keys() - {"max_body_bytes"} == {"scope", "person", "if_match", "idempotency_key"}, operation.label
-        assert security == ([{"token": [needs["scope"]]}] if needs["scope"] else []), operation.label
-        assert not needs["person"] or operation.method != "POST" or needs["idempotency_key"], operation.label
+        assert needs.keys() - {"max_body_bytes"} == {
+            "scope",
+            "person",
+            "if_match",
+            "idempotency_key",
+        }, operation.label
+        assert security == ([{"token": [needs["scope"]]}] if needs["scope"] else []), (
+            operation.label
+        )
+        assert not needs["person"] or operation.method != "POST" or needs["idempotency_key"], (
+            operation.label
+        )

@@ -1,4 +1,6 @@
-"""Schemathesis over every operation: whatever is sent, the answer is a documented one, and never a failure of ours."""
+"""Schemathesis over every operation: whatever is sent, the answer is a documented one, and never a
+failure of ours.
+"""
 
 import json
 import time
@@ -89,7 +91,9 @@ ODD_TEXTS = [
 
 def is_ours_to_answer(_: Any, response: Response, case: Case) -> None:
     """No failure of ours; what is refused is a documented problem."""
-    document = response.json() if "json" in (response.headers.get("content-type") or [""])[0] else {}
+    document = (
+        response.json() if "json" in (response.headers.get("content-type") or [""])[0] else {}
+    )
     waits = response.status_code == 503 and "retry-after" in response.headers
     assert response.status_code < 500 or waits, f"{response.status_code} {document}"
     if isinstance(document, dict) and "/problems/" in str(document.get("type")):
@@ -109,7 +113,13 @@ CHECKS: list[Callable[..., Any]] = [
 
 def places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The way to every part of a JSON value."""
-    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    inner = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     return [at, *(place for key, part in inner for place in places(part, (*at, key)))]
 
 
@@ -128,7 +138,8 @@ def replaced(value: Any, place: tuple[Any, ...], new: Any) -> Any:
 
 
 class Fuzz:
-    """Sends what schemathesis makes up for one operation, and collects what is wrong with the answers.
+    """Sends what schemathesis makes up for one operation, and collects what is wrong with the
+    answers.
 
     Args:
         world: Whom it is about.
@@ -136,7 +147,9 @@ class Fuzz:
         described: The same as schemathesis sees it.
     """
 
-    def __init__(self, world: World, operation: Operation, described: Any, session: requests.Session) -> None:
+    def __init__(
+        self, world: World, operation: Operation, described: Any, session: requests.Session
+    ) -> None:
         self.world = world
         self.operation = operation
         self.described = described
@@ -153,7 +166,9 @@ class Fuzz:
         self.known = {p["name"]: self.ids[p["name"]] for p in operation.parameters("path")}
 
     def run(self) -> None:
-        """Valid requests for things that exist, the same with one part replaced by something odd, invalid ones."""
+        """Valid requests for things that exist, the same with one part replaced by something odd,
+        invalid ones.
+        """
         self._many(self._made_up(GenerationMode.POSITIVE), own_key=True)
         for place in ("query", "path"):
             for parameter, odd in product(self.operation.parameters(place), ODD_TEXTS):
@@ -164,7 +179,9 @@ class Fuzz:
             self._many(self._made_up(GenerationMode.NEGATIVE), own_key=False)
 
     def _made_up(self, mode: GenerationMode) -> Any:
-        about_known = self.described.as_strategy(generation_mode=mode, path_parameters=self.known or None)
+        about_known = self.described.as_strategy(
+            generation_mode=mode, path_parameters=self.known or None
+        )
         return (
             about_known
             if mode is GenerationMode.POSITIVE
@@ -176,7 +193,9 @@ class Fuzz:
         if self.operation.body() is None:
             return
         form = "form" in (self.operation.body() or ("", {}))[0]
-        odd = cycle(value for value in ODD if not form or (isinstance(value, str) and value.isascii()))
+        odd = cycle(
+            value for value in ODD if not form or (isinstance(value, str) and value.isascii())
+        )
         for full in {False, self.operation.label not in BODIES}:
             body = self.operation.content_to_send(self.ids, "dtv", full=full)
             every = places(body)[int(form) :]
@@ -187,7 +206,11 @@ class Fuzz:
 
     def _with_parameter(self, place: str, name: str, value: str) -> Case:
         media_type = (self.operation.body() or (None,))[0]
-        body = {"body": self.operation.content_to_send(self.ids, "dtv"), "media_type": media_type} if media_type else {}
+        body = (
+            {"body": self.operation.content_to_send(self.ids, "dtv"), "media_type": media_type}
+            if media_type
+            else {}
+        )
         path = self.known | ({name: value} if place == "path" else {})
         query = {name: value} if place == "query" else {}
         case: Case = self.described.Case(path_parameters=path, query=query, **body)
@@ -197,7 +220,9 @@ class Fuzz:
         media_type, _ = self.operation.body() or ("", {})
         if isinstance(body, str) and media_type != "application/json":
             body = body.encode(errors="surrogatepass")  # such a text is sent as it is, not as JSON
-        case: Case = self.described.Case(path_parameters=dict(self.known), body=body, media_type=media_type)
+        case: Case = self.described.Case(
+            path_parameters=dict(self.known), body=body, media_type=media_type
+        )
         return case
 
     def _many(self, cases: Any, *, own_key: bool) -> None:
@@ -215,17 +240,23 @@ class Fuzz:
         each()
 
     def _send(self, case: Case, *, own_key: bool) -> None:
-        headers = dict(self.tokens[next(self.number) % len(self.tokens)]) if self.operation.scope else {}
+        headers = (
+            dict(self.tokens[next(self.number) % len(self.tokens)]) if self.operation.scope else {}
+        )
         if own_key and self.operation.needs["idempotency_key"]:
             headers["Idempotency-Key"] = str(uuid4())
         if own_key and self.operation.needs["if_match"]:
             headers["If-Match"] = self._seen()
         try:
-            response = case.call(base_url=self.base, session=self.session, headers=headers, timeout=WAIT_SECONDS)
+            response = case.call(
+                base_url=self.base, session=self.session, headers=headers, timeout=WAIT_SECONDS
+            )
             case.validate_response(response, checks=CHECKS, headers=headers)
         except FailureGroup as failures:
             for failure in failures.exceptions:
-                self.findings.setdefault(f"{failure.title}: {str(failure.message)[:200]}", str(failures)[:3000])
+                self.findings.setdefault(
+                    f"{failure.title}: {str(failure.message)[:200]}", str(failures)[:3000]
+                )
         except AssertionError as wrong:
             self.findings.setdefault(str(wrong)[:200], str(wrong))
 
@@ -233,14 +264,20 @@ class Fuzz:
         """The ETag of what the operation changes."""
         path = self.operation.url(self.ids)
         read = path if self.operation.method != "POST" else path.rpartition("/")[0]
-        return str(self.session.get(self.base + read, headers=self.tokens[0]).headers.get("etag", '"0"'))
+        return str(
+            self.session.get(self.base + read, headers=self.tokens[0]).headers.get("etag", '"0"')
+        )
 
 
 @pytest.mark.parametrize("role", list(ROLES))
 def test_whatever_is_sent(world: World, role: str) -> None:
     app = applications()[role]
-    schema = schemathesis.openapi.from_dict(app.openapi(), config=SchemathesisConfig.from_dict(CONFIG))
-    tried = [operation for operation in operations() if operation.role == role and not operation.streams]
+    schema = schemathesis.openapi.from_dict(
+        app.openapi(), config=SchemathesisConfig.from_dict(CONFIG)
+    )
+    tried = [
+        operation for operation in operations() if operation.role == role and not operation.streams
+    ]
     found: list[str] = []
     sent = 0
     began = time.monotonic()
@@ -250,7 +287,9 @@ def test_whatever_is_sent(world: World, role: str) -> None:
             fuzz = Fuzz(world, operation, schema[operation.path][operation.method], session)
             fuzz.run()
             sent += next(fuzz.number)
-            found += [f"{operation.label}\n  {what}\n{detail}" for what, detail in fuzz.findings.items()]
+            found += [
+                f"{operation.label}\n  {what}\n{detail}" for what, detail in fuzz.findings.items()
+            ]
     took = time.monotonic() - began
     print(f"\nschemathesis: {role}, {len(tried)} operations, {sent} requests in {took:.0f} s")
     assert not found, "\n\n".join(found)

@@ -1,4 +1,6 @@
-"""A return that went all the way to a plan, everybody who may ask about it, and tokens for each of them."""
+"""A return that went all the way to a plan, everybody who may ask about it, and tokens for each of
+them.
+"""
 
 import json
 import secrets
@@ -36,7 +38,9 @@ SHARED = {
 """Scopes whose resources are not about a person: whoever has the scope sees them."""
 
 NOBODYS = {"course_id", "cohort_id", "number", "capture_id", "employer_id", "vacancy_id", "code"}
-"""What everybody with the scope may know: courses, cohorts, employers, vacancies; a code tells nobody whose it is."""
+"""What everybody with the scope may know: courses, cohorts, employers, vacancies; a code tells
+nobody whose it is.
+"""
 TAUGHT = ("/v1/enrolments", "/v1/cohorts")
 """What concerns whoever gives a course."""
 NOT_TAUGHT = frozenset(
@@ -78,7 +82,11 @@ class Kind:
 
     def takes_part_in(self, operation: Operation) -> bool:
         """Whether what an operation is about is for it."""
-        return self.takes_part and operation.path.startswith(self.within) and operation.label not in self.without
+        return (
+            self.takes_part
+            and operation.path.startswith(self.within)
+            and operation.label not in self.without
+        )
 
     def may(self, operation: Operation) -> bool:
         """Whether organisations of its kind are given the scope that an operation needs."""
@@ -107,7 +115,9 @@ class World:
     _key: SigningKey = field(init=False)
 
     def __post_init__(self) -> None:
-        private = load_pem_private_key(self.platform.machine.signing_key_file().read_bytes(), password=None)
+        private = load_pem_private_key(
+            self.platform.machine.signing_key_file().read_bytes(), password=None
+        )
         assert isinstance(private, ec.EllipticCurvePrivateKey)
         self._key = SigningKey.of(private)
 
@@ -144,7 +154,9 @@ class World:
         }
         if person:
             content["act"] = {"sub": "guard-1"}
-        token = jwt.encode(content | claims, key or self._key.private, "ES256", {"kid": self._key.id})
+        token = jwt.encode(
+            content | claims, key or self._key.private, "ES256", {"kid": self._key.id}
+        )
         return {"Authorization": f"Bearer {token}"}
 
     def id_for(self, name: str, operation: Operation) -> str:
@@ -158,7 +170,8 @@ class World:
     def random_ids(self) -> dict[str, str]:
         """Ids of the same form of things that do not exist."""
         return {
-            name: str(uuid4()) if is_uuid(value) else f"none-{secrets.token_hex(6)}" for name, value in self.ids.items()
+            name: str(uuid4()) if is_uuid(value) else f"none-{secrets.token_hex(6)}"
+            for name, value in self.ids.items()
         }
 
 
@@ -218,7 +231,9 @@ async def build(platform: Platform) -> World:
         ),
         Kind("internal", "homeward", OrganisationKind.INTERNAL, takes_part=True),
     ]
-    everyone = frozenset({*about_people.values(), *way.returnees, way.content["external_reference"]})
+    everyone = frozenset(
+        {*about_people.values(), *way.returnees, way.content["external_reference"]}
+    )
     return World(platform, everything | await not_about_people(platform), everyone, kinds)
 
 
@@ -236,7 +251,9 @@ async def flight_of(walk: Walk, way: Return, arrival: dict[str, Any]) -> str:
     announced: str = (await sender.post("/v1/flights", flight))["id"]
     passenger = {"seat": "3A", "nationality": "IRQ", "given_names": "SOMEBODY"}
     reference = {"external_reference": way.content["external_reference"], "person": 0}
-    await sender.put_new(f"/v1/flights/{announced}/manifest", {"passengers": [passenger | reference]})
+    await sender.put_new(
+        f"/v1/flights/{announced}/manifest", {"passengers": [passenger | reference]}
+    )
     return announced
 
 
@@ -253,7 +270,9 @@ async def ids_of(walk: Walk, way: Return) -> dict[str, str]:
     return {
         "grant_id": grant["id"],
         "budget_id": grant["budget_id"],
-        "payment_id": next(payment["id"] for payment in payments if payment["grant_id"] == grant["id"]),
+        "payment_id": next(
+            payment["id"] for payment in payments if payment["grant_id"] == grant["id"]
+        ),
         "payee_id": next(payment["payee_id"] for payment in payments if payment["payee_id"]),
         "float_id": next(payment["float_id"] for payment in payments if payment["float_id"]),
         "statement_id": await statement_of(reader, payments),
@@ -278,7 +297,9 @@ async def cooperative_of(reader: GatewayClient, way: Return) -> str:
     """A cooperative of two of the family; nobody sets one up alone."""
     if len(way.returnees) == 1:
         return str(uuid4())
-    members = [{"returnee_id": who, "case_id": way.case_id, "share": "0.5"} for who in way.returnees[:2]]
+    members = [
+        {"returnee_id": who, "case_id": way.case_id, "share": "0.5"} for who in way.returnees[:2]
+    ]
     body = {"name": "Bakery of the bridge", "kind": "business", "members": members}
     return str((await reader.post("/v1/cooperatives", body))["id"])
 
@@ -305,11 +326,15 @@ async def taught(reader: GatewayClient, way: Return) -> dict[str, str]:
     }
     course_id = (await reader.post("/v1/courses", course))["id"]
     count = int(SESSION) if len(way.returnees) > 1 else 1
-    cohort = (await reader.post("/v1/cohorts", {"course_id": course_id, "sessions": held_today(count)}))["id"]
+    cohort = (
+        await reader.post("/v1/cohorts", {"course_id": course_id, "sessions": held_today(count)})
+    )["id"]
     enrolment = await reader.post("/v1/enrolments", {"returnee_id": returnee, "cohort_id": cohort})
     for number in range(1, count + 1):
         sheet = f"/v1/cohorts/{cohort}/sessions/{number}/attendance"
-        await reader.put_new(sheet, {"entries": [{"enrolment_id": enrolment["id"], "status": "present"}]})
+        await reader.put_new(
+            sheet, {"entries": [{"enrolment_id": enrolment["id"], "status": "present"}]}
+        )
     done = await reader.decide(f"/v1/enrolments/{enrolment['id']}", "complete")
 
     async def printed() -> bool:
@@ -318,9 +343,17 @@ async def taught(reader: GatewayClient, way: Return) -> dict[str, str]:
 
     await eventually(printed, "training has the name for the certificate")
     employer = (await reader.post("/v1/employers", {"name": "Salon", "country": "IRQ"}))["id"]
-    work = {"employer_id": employer, "title": "Barber", "kind": "job", "occupation": "5141", "country": "IRQ"}
+    work = {
+        "employer_id": employer,
+        "title": "Barber",
+        "kind": "job",
+        "occupation": "5141",
+        "country": "IRQ",
+    }
     vacancy = (await reader.post("/v1/vacancies", work))["id"]
-    placement = (await reader.post("/v1/placements", {"vacancy_id": vacancy, "returnee_id": returnee}))["id"]
+    placement = (
+        await reader.post("/v1/placements", {"vacancy_id": vacancy, "returnee_id": returnee})
+    )["id"]
     agreed = {"enrolment_id": enrolment["id"], "agreed_on": "2026-01-05", "capacity": 2}
     mentor = (await reader.post("/v1/mentors", agreed))["id"]
     mentorship = ""
@@ -349,7 +382,9 @@ async def statement_of(reader: GatewayClient, payments: Sequence[Mapping[str, An
     amount = payment["payout"]["amount"]
     row = f"GUARD,{entry},1,2026-01-05,debit,{amount},{payment['payout']['currency']},{entry},{payment['reference']}"
     headers = {"Content-Type": "text/csv"}
-    answer = await reader.send("POST", "/v1/statements", content=f"{head}\n{row}\n".encode(), headers=headers)
+    answer = await reader.send(
+        "POST", "/v1/statements", content=f"{head}\n{row}\n".encode(), headers=headers
+    )
     return str(answer.json()["items"][0]["id"])
 
 
@@ -381,7 +416,9 @@ async def followed_up(reader: GatewayClient, way: Return) -> dict[str, str]:
         "attended": way.returnees[0],
         "into": way.returnees[-1],
         "to": way.returnees[-1],
-        "hold_id": (await reader.get(f"/v1/returnees/{way.returnees[0]}/legal-holds"))["items"][0]["id"],
+        "hold_id": (await reader.get(f"/v1/returnees/{way.returnees[0]}/legal-holds"))["items"][0][
+            "id"
+        ],
         "candidate_id": str(uuid5(UUID(way.returnees[0]), LOOKALIKES[way.returnees[0]])),
         "masked_id": str(uuid5(UUID(way.referral_id), LOOKALIKES[way.returnees[0]])),
         "batch_id": BATCHES[way.sender],
@@ -409,10 +446,15 @@ async def rights(platform: Platform, *ways: Return) -> None:
                 LOOKALIKES[person],
             )
             hold = {"reason": "audit", "comment": "Kept for the guards."}
-            await platform.client("iom-iraq", "guard-1").post(f"/v1/returnees/{person}/legal-holds", hold)
+            await platform.client("iom-iraq", "guard-1").post(
+                f"/v1/returnees/{person}/legal-holds", hold
+            )
             headers = {"Content-Type": "application/jsonl"}
             sent = await platform.client(way.sender).send(
-                "POST", "/v1/referral-batches", content=json.dumps(way.content).encode(), headers=headers
+                "POST",
+                "/v1/referral-batches",
+                content=json.dumps(way.content).encode(),
+                headers=headers,
             )
             BATCHES[way.sender] = sent.json()["id"]
     finally:
@@ -420,7 +462,9 @@ async def rights(platform: Platform, *ways: Return) -> None:
 
 
 async def offer(platform: Platform, *ways: Return) -> None:
-    """Offer cases to another organisation, as no programme of today has a second implementer to offer one to."""
+    """Offer cases to another organisation, as no programme of today has a second implementer to
+    offer one to.
+    """
     connection = await asyncpg.connect(platform.machine.database_url("cases"))
     try:
         await connection.executemany(
@@ -467,10 +511,14 @@ async def wish(platform: Platform, *ways: Return) -> None:
 
 
 async def not_about_people(platform: Platform) -> dict[str, str]:
-    """As `ids_of`, for what is nobody's: an organisation and a client that nobody misses, and public names."""
+    """As `ids_of`, for what is nobody's: an organisation and a client that nobody misses, and
+    public names.
+    """
     operator, scrap = platform.client(OPERATOR), f"guard-{secrets.token_hex(4)}"
     await operator.post("/v1/organisations", {"slug": scrap, "kind": "partner", "name": "Nobody"})
-    await operator.post("/v1/clients", {"id": scrap, "organisation": scrap, "scopes": [Scope.CASES_READ]})
+    await operator.post(
+        "/v1/clients", {"id": scrap, "organisation": scrap, "scopes": [Scope.CASES_READ]}
+    )
     return {
         "programme_id": "eurp",
         "list_id": "return-kinds",

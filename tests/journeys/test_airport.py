@@ -1,4 +1,6 @@
-"""From the airport's desk to a case: who came without a referral, and who was on the manifest and in a referral."""
+"""From the airport's desk to a case: who came without a referral, and who was on the manifest and
+in a referral.
+"""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +17,9 @@ PARTICULARS = {
 }
 
 
-async def test_cases_adopts_a_walk_in_under_the_id_of_the_desk_also_when_it_was_down(platform: Platform) -> None:
+async def test_cases_adopts_a_walk_in_under_the_id_of_the_desk_also_when_it_was_down(
+    platform: Platform,
+) -> None:
     desk = platform.client("iom-iraq", "desk-3")
     platform.kill("cases")
     met = await desk.post(
@@ -42,16 +46,24 @@ async def test_cases_adopts_a_walk_in_under_the_id_of_the_desk_also_when_it_was_
     async def arrived() -> Any:
         case = await desk.get(f"/v1/cases/{returnee['case_ids'][0]}")
         member = case["members"][0]
-        return case if (case["state"], member["arrival_state"]) == ("arrived", "completed") else None
+        return (
+            case if (case["state"], member["arrival_state"]) == ("arrived", "completed") else None
+        )
 
     case = await eventually(arrived, "the case knows of the arrival")
     assert (case["programme"], case["implementer"]) == ("eurp", "iom-iraq")
 
     async def told() -> Any:
-        answer = await desk.call("GET", f"/v1/returnees/{returnee_id}/timeline", params={"limit": 200})
+        answer = await desk.call(
+            "GET", f"/v1/returnees/{returnee_id}/timeline", params={"limit": 200}
+        )
         page = answer.json() if answer.is_success else {"items": []}
         types = {entry["type"].removeprefix("org.homeward.") for entry in page["items"]}
-        wanted = {"cases.returnee.registered.v1", "cases.case.opened.v1", "reception.arrival.received.v1"}
+        wanted = {
+            "cases.returnee.registered.v1",
+            "cases.case.opened.v1",
+            "reception.arrival.received.v1",
+        }
         return page if wanted <= types else None
 
     await eventually(told, "the timeline tells it")
@@ -102,7 +114,11 @@ async def test_a_family_that_walks_in_is_one_household_and_one_case(platform: Pl
     household = str(uuid4())
     at = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
     people = {}
-    for member, born in (("child", "2018-01-01"), ("principal", "1990-01-01"), ("adult", "1992-01-01")):
+    for member, born in (
+        ("child", "2018-01-01"),
+        ("principal", "1990-01-01"),
+        ("adult", "1992-01-01"),
+    ):
         met = await desk.post(
             "/v1/arrivals",
             {
@@ -120,7 +136,9 @@ async def test_a_family_that_walks_in_is_one_household_and_one_case(platform: Pl
 
     async def adopted() -> Any:
         answers = [await desk.call("GET", f"/v1/returnees/{who}") for who in people]
-        found = [answer.json() for answer in answers if answer.is_success and answer.json()["case_ids"]]
+        found = [
+            answer.json() for answer in answers if answer.is_success and answer.json()["case_ids"]
+        ]
         return found if len(found) == len(people) else None
 
     returnees = await eventually(adopted, "cases has adopted the family")

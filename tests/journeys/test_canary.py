@@ -1,4 +1,6 @@
-"""A unique marker in every personal field; then everything that is not meant to know a person is searched for it."""
+"""A unique marker in every personal field; then everything that is not meant to know a person is
+searched for it.
+"""
 
 import asyncio
 import base64
@@ -25,7 +27,7 @@ import chassis.app  # loads every chassis table
 from chassis.db import metadata as chassis_metadata
 from cli.demo import Return, eventually
 from cli.roles import ROLES
-from services.cases.returnees.rules import plain
+from services.cases.people.returnees.rules import plain
 from tests.guards.operations import Maker, Operation, operations
 from tests.guards.world import NOT_INTERNAL, build
 from tests.platform import SERVICES, Platform, example, walk_of
@@ -33,7 +35,16 @@ from tests.platform import SERVICES, Platform, example, walk_of
 assert chassis.app
 
 ROOT = Path(__file__).resolve().parents[2]
-LATIN = ["Zqavrin", "Qhoxbert", "Wuzqilam", "Vexqadir", "Jyqtorab", "Xuqmaliq", "Pfaqzeen", "Ghiqzoor"]
+LATIN = [
+    "Zqavrin",
+    "Qhoxbert",
+    "Wuzqilam",
+    "Vexqadir",
+    "Jyqtorab",
+    "Xuqmaliq",
+    "Pfaqzeen",
+    "Ghiqzoor",
+]
 ARABIC = ["ظقغثاذ", "ضغظثوق", "ذخغظيث", "ثظغضاق"]
 FIELDS = {
     "given": LATIN[0],
@@ -104,7 +115,16 @@ CODES = {
 CHECKED = {
     *("amount", "counted", "share", "shares", "hours", "low_at", "rate.value", "value"),
     *("country_of_return", "host_country", "issuer", "nationality", "language", "languages"),
-    *("isced_f", "isco_08", "occupation", "occupations", "grant_type", "scope", "client_id", "client_secret"),
+    *(
+        "isced_f",
+        "isco_08",
+        "occupation",
+        "occupations",
+        "grant_type",
+        "scope",
+        "client_id",
+        "client_secret",
+    ),
 }
 """Numbers and codes that the service checks in a way that the document does not say."""
 ABOUT_NOBODY = {
@@ -137,8 +157,17 @@ def marker_of(field: str) -> str:
 
 
 def forms(marker: str) -> Iterator[bytes]:
-    """A marker as it might be written somewhere: plain, normalised, escaped, as bytes, in base64 at any offset."""
-    written = {marker, marker.lower(), marker.upper(), anyascii(marker), anyascii(marker).lower(), plain(marker)}
+    """A marker as it might be written somewhere: plain, normalised, escaped, as bytes, in base64 at
+    any offset.
+    """
+    written = {
+        marker,
+        marker.lower(),
+        marker.upper(),
+        anyascii(marker),
+        anyascii(marker).lower(),
+        plain(marker),
+    }
     written |= {json.dumps(marker).strip('"')}
     for text in sorted(form for form in written if len(form) >= 5):
         raw = text.encode()
@@ -162,11 +191,21 @@ def canary() -> dict[str, Any]:
         "birth": {"date": FIELDS["birth"], "precision": "day"},
         "documents": [
             {"kind": "passport", "number": FIELDS["document"], "issuer": "IRQ", "expires": None},
-            {"kind": "national_id", "number": FIELDS["national_id"], "issuer": "IRQ", "expires": None},
+            {
+                "kind": "national_id",
+                "number": FIELDS["national_id"],
+                "issuer": "IRQ",
+                "expires": None,
+            },
         ],
-        "contacts": [{"kind": "phone", "value": FIELDS["phone"], "owner": "self", "safe_hours": None}],
+        "contacts": [
+            {"kind": "phone", "value": FIELDS["phone"], "owner": "self", "safe_hours": None}
+        ],
     }
-    destination = content["destination"] | {"district": FIELDS["district"], "address": FIELDS["address"]}
+    destination = content["destination"] | {
+        "district": FIELDS["district"],
+        "address": FIELDS["address"],
+    }
     return content | {
         "people": [person],
         "destination": destination,
@@ -180,14 +219,22 @@ def document() -> dict[str, Any]:
     return found
 
 
-def strings(whole: dict[str, Any], schema: dict[str, Any], at: str, value: Any = ..., depth: int = 0) -> Iterator[Any]:
-    """Each string of a body that is no id, date or one of some words: its schema, its name and, if given, its value."""
+def strings(
+    whole: dict[str, Any], schema: dict[str, Any], at: str, value: Any = ..., depth: int = 0
+) -> Iterator[Any]:
+    """Each string of a body that is no id, date or one of some words: its schema, its name and, if
+    given, its value.
+    """
     while "$ref" in schema:
         at = schema["$ref"].rpartition("/")[2]
         schema = whole["components"]["schemas"][at]
     if depth > 12 or "enum" in schema or "const" in schema:
         return
-    for alternative in [*schema.get("anyOf", []), *schema.get("oneOf", []), *schema.get("allOf", [])]:
+    for alternative in [
+        *schema.get("anyOf", []),
+        *schema.get("oneOf", []),
+        *schema.get("allOf", []),
+    ]:
         yield from strings(whole, alternative, at, value, depth + 1)
     if "items" in schema:
         for item in value if isinstance(value, list) else [...] if value is ... else []:
@@ -195,7 +242,9 @@ def strings(whole: dict[str, Any], schema: dict[str, Any], at: str, value: Any =
     for name, inner in schema.get("properties", {}).items():
         if value is ... or (isinstance(value, dict) and name in value):
             owner = at.partition(".")[0]
-            yield from strings(whole, inner, f"{owner}.{name}", ... if value is ... else value[name], depth + 1)
+            yield from strings(
+                whole, inner, f"{owner}.{name}", ... if value is ... else value[name], depth + 1
+            )
     if schema.get("type") == "string" and schema.get("format") not in {"uuid", "date", "date-time"}:
         yield at, schema, value
 
@@ -215,7 +264,8 @@ def may_name_somebody(whole: dict[str, Any]) -> set[str]:
         at
         for method, path, schema in bodies(whole)
         for at, found, _ in strings(whole, schema, f"{method} {path}")
-        if found.get("pattern") not in CODES and not (found.get("pattern") is None and at.rpartition(".")[2] in CHECKED)
+        if found.get("pattern") not in CODES
+        and not (found.get("pattern") is None and at.rpartition(".")[2] in CHECKED)
     }
 
 
@@ -234,22 +284,34 @@ class Sent:
     headers: list[str] = field(default_factory=list)
 
 
-def filled(whole: dict[str, Any], schema: dict[str, Any], at: str, value: Any, fields: set[str]) -> Any:
+def filled(
+    whole: dict[str, Any], schema: dict[str, Any], at: str, value: Any, fields: set[str]
+) -> Any:
     """A body with the marker of each of some fields in its place."""
     while "$ref" in schema:
         at = schema["$ref"].rpartition("/")[2]
         schema = whole["components"]["schemas"][at]
-    for alternative in [*schema.get("anyOf", []), *schema.get("oneOf", []), *schema.get("allOf", [])]:
+    for alternative in [
+        *schema.get("anyOf", []),
+        *schema.get("oneOf", []),
+        *schema.get("allOf", []),
+    ]:
         value = filled(whole, alternative, at, value, fields)
     if isinstance(value, list) and "items" in schema:
         return [filled(whole, schema["items"], at, item, fields) for item in value]
     if isinstance(value, dict):
         owner, known = at.partition(".")[0], schema.get("properties", {})
         return {
-            name: filled(whole, known[name], f"{owner}.{name}", inner, fields) if name in known else inner
+            name: filled(whole, known[name], f"{owner}.{name}", inner, fields)
+            if name in known
+            else inner
             for name, inner in value.items()
         }
-    return marker_of(at) if isinstance(value, str) and schema.get("type") == "string" and at in fields else value
+    return (
+        marker_of(at)
+        if isinstance(value, str) and schema.get("type") == "string" and at in fields
+        else value
+    )
 
 
 def marked(whole: dict[str, Any], sent: Sent) -> set[str]:
@@ -277,7 +339,11 @@ class Places:
     def search(self, place: str, content: bytes) -> None:
         self.searched[place] = self.searched.get(place, 0) + len(content)
         known = OWN.get(place, set())
-        self.found += [f"{name} in {place}" for name, form in self.forms if form in content and name not in known]
+        self.found += [
+            f"{name} in {place}"
+            for name, form in self.forms
+            if form in content and name not in known
+        ]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -286,7 +352,9 @@ async def sent() -> AsyncIterator[Sent]:
     found = Sent()
     request = httpx.AsyncClient.request
 
-    async def noted(self: httpx.AsyncClient, method: str, url: Any, **options: Any) -> httpx.Response:
+    async def noted(
+        self: httpx.AsyncClient, method: str, url: Any, **options: Any
+    ) -> httpx.Response:
         if options.get("json") is not None:
             found.bodies.append((method, str(url).partition("?")[0], options["json"]))
         answer = await request(self, method, url, **options)
@@ -303,15 +371,25 @@ async def sent() -> AsyncIterator[Sent]:
 async def beside(platform: Platform, way: Return) -> None:
     """What else people write down around a case."""
     partner, desk = platform.client("iom-iraq", "guard-1"), platform.client("iom-iraq", "desk-3")
-    now, about = datetime.now(UTC).isoformat(), {"case_id": way.case_id, "returnee_id": way.returnees[0]}
+    now, about = (
+        datetime.now(UTC).isoformat(),
+        {"case_id": way.case_id, "returnee_id": way.returnees[0]},
+    )
     particulars = {
-        "names": [{"script": "Latn", "given": FIELDS["walk_in"], "father": FIELDS["walk_in_father"]}],
+        "names": [
+            {"script": "Latn", "given": FIELDS["walk_in"], "father": FIELDS["walk_in_father"]}
+        ],
         "sex": "female",
         "birth": {"date": "1990-01-01", "precision": "estimated"},
         "nationality": "IRQ",
         "documents": [{"kind": "passport", "number": FIELDS["walk_in_document"], "issuer": "IRQ"}],
     }
-    walk_in = {"port_of_entry": "EBL", "programme": "eurp", "return_kind": "forced", "particulars": particulars}
+    walk_in = {
+        "port_of_entry": "EBL",
+        "programme": "eurp",
+        "return_kind": "forced",
+        "particulars": particulars,
+    }
     met = await desk.post("/v1/arrivals", walk_in)
     handover = {
         "reason": "medical_escort",
@@ -334,9 +412,21 @@ async def beside(platform: Platform, way: Return) -> None:
         "notes": FIELDS["session"],
     }
     await partner.post(f"/v1/cases/{way.case_id}/sessions", session)
-    attempt = {"returnee_id": way.returnees[0], "method": "phone", "outcome": "not_there", "occurred_at": now}
-    await partner.post(f"/v1/cases/{way.case_id}/contact-attempts", attempt | {"notes": FIELDS["attempt"]})
-    service = {"kind": "hospital", "provider": FIELDS["clinic"], "purpose": FIELDS["purpose"], "occurred_at": now}
+    attempt = {
+        "returnee_id": way.returnees[0],
+        "method": "phone",
+        "outcome": "not_there",
+        "occurred_at": now,
+    }
+    await partner.post(
+        f"/v1/cases/{way.case_id}/contact-attempts", attempt | {"notes": FIELDS["attempt"]}
+    )
+    service = {
+        "kind": "hospital",
+        "provider": FIELDS["clinic"],
+        "purpose": FIELDS["purpose"],
+        "occurred_at": now,
+    }
     await partner.post("/v1/service-referrals", about | service)
     hold = {"reason": "audit", "comment": FIELDS["hold"]}
     await partner.post(f"/v1/returnees/{way.returnees[0]}/legal-holds", hold)
@@ -354,10 +444,14 @@ async def journey(platform: Platform, sent: Sent) -> list[tuple[str, bytes]]:
     """The journey with its corrections and refusals; what was refused, as it was answered."""
     walk = walk_of(platform)
     lines = walk._lines
-    walk._lines = lambda way: [line | {"description": FIELDS["plan_description"]} for line in lines(way)]  # type: ignore[method-assign]
+    walk._lines = lambda way: [
+        line | {"description": FIELDS["plan_description"]} for line in lines(way)
+    ]  # type: ignore[method-assign]
     way = await walk.submit(canary())
     path = f"/v1/referrals/{way.referral_id}"
-    await walk.coordinator.decide(path, "accept", {"implementer": "iom-iraq", "comment": FIELDS["accept_comment"]})
+    await walk.coordinator.decide(
+        path, "accept", {"implementer": "iom-iraq", "comment": FIELDS["accept_comment"]}
+    )
     for step in (walk.accept, walk.confirm_travel, walk.meet, walk.plan):
         await step(way)
     partner, sender = walk.coordinator, platform.client("bamf", "counsellor-12")
@@ -368,48 +462,95 @@ async def journey(platform: Platform, sent: Sent) -> list[tuple[str, bytes]]:
 
     await beside(platform, way)
     grants = await eventually(granted, "the plan's lines are grants")
-    assert all(grant["description"] is None for grant in grants), "the words of a plan stay in cases"
+    assert all(grant["description"] is None for grant in grants), (
+        "the words of a plan stay in cases"
+    )
     returnee = f"/v1/returnees/{way.returnees[0]}"
     tag = (await partner.send("GET", returnee)).headers["etag"]
-    names = [{"script": "Latn", "given": FIELDS["corrected_name"], "father": "", "grandfather": "", "family": ""}]
+    names = [
+        {
+            "script": "Latn",
+            "given": FIELDS["corrected_name"],
+            "father": "",
+            "grandfather": "",
+            "family": "",
+        }
+    ]
     await partner.send("PATCH", returnee, json={"names": names}, headers={"If-Match": tag})
     await partner.decide(
-        f"/v1/cases/{way.case_id}", "close", {"reason": "withdrawn", "comment": FIELDS["close_comment"]}
+        f"/v1/cases/{way.case_id}",
+        "close",
+        {"reason": "withdrawn", "comment": FIELDS["close_comment"]},
     )
     await partner.post("/v1/returnees/search", {"q": FIELDS["search"]})
     await walk.timeline(partner, way.returnees[0])
 
     wrong = FIELDS["error"]
     everything = canary()
-    bad = everything["people"][0] | {"sex": wrong, "birth": {"date": wrong, "precision": wrong}, wrong: wrong}
+    bad = everything["people"][0] | {
+        "sex": wrong,
+        "birth": {"date": wrong, "precision": wrong},
+        wrong: wrong,
+    }
     requests = [
         (sender, "POST", "/v1/referrals", {"json": everything | {"notes": "other content"}}),
-        (sender, "POST", "/v1/referrals", {"json": everything | {"people": [bad], "destination": wrong, wrong: 1}}),
-        (sender, "POST", "/v1/referrals", {"content": wrong.encode(), "headers": {"Content-Type": "application/json"}}),
+        (
+            sender,
+            "POST",
+            "/v1/referrals",
+            {"json": everything | {"people": [bad], "destination": wrong, wrong: 1}},
+        ),
+        (
+            sender,
+            "POST",
+            "/v1/referrals",
+            {"content": wrong.encode(), "headers": {"Content-Type": "application/json"}},
+        ),
         (sender, "POST", "/v1/referrals", {"json": wrong}),
         (partner, "POST", "/v1/returnees/search", {"json": {"q": {"x": wrong}}}),
         (partner, "GET", f"/v1/returnees/{wrong}", {}),
         (partner, "GET", f"/v1/arrivals?port={wrong}&{wrong}=1", {}),
         (partner, "GET", f"/v1/{wrong}/{wrong}", {}),
-        (partner, "PUT", f"/v1/cases/{way.case_id}/plan", {"json": {"lines": wrong}, "headers": {"If-Match": wrong}}),
-        (partner, "POST", f"/v1/cases/{way.case_id}/close", {"json": {}, "headers": {"If-Match": f'"{wrong}"'}}),
-        (partner, "PATCH", returnee, {"json": {"names": [{wrong: wrong}]}, "headers": {"If-Match": '"0"'}}),
+        (
+            partner,
+            "PUT",
+            f"/v1/cases/{way.case_id}/plan",
+            {"json": {"lines": wrong}, "headers": {"If-Match": wrong}},
+        ),
+        (
+            partner,
+            "POST",
+            f"/v1/cases/{way.case_id}/close",
+            {"json": {}, "headers": {"If-Match": f'"{wrong}"'}},
+        ),
+        (
+            partner,
+            "PATCH",
+            returnee,
+            {"json": {"names": [{wrong: wrong}]}, "headers": {"If-Match": '"0"'}},
+        ),
     ]
     answers = []
     for client, method, where, options in requests:
         answer = await client.call(method, where, **options)
         assert 400 <= answer.status_code < 500, f"{method} {where}: {answer.status_code}"
-        answers.append((f"answer to a refused {method}", answer.content + repr(answer.headers).encode()))
+        answers.append(
+            (f"answer to a refused {method}", answer.content + repr(answer.headers).encode())
+        )
     return answers
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def every_field(platform: Platform, sent: Sent) -> set[str]:
-    """Every body that may name somebody, with a marker in each such field; those that were taken by a service."""
+    """Every body that may name somebody, with a marker in each such field; those that were taken by
+    a service.
+    """
     world, whole = await build(platform), document()
     described = {(method, path): schema for method, path, schema in bodies(whole)}
     fields = may_name_somebody(whole) - ABOUT_NOBODY
-    callers = [kind for kind in world.kinds if kind.name in {"partner", "programme office", "referrer"}]
+    callers = [
+        kind for kind in world.kinds if kind.name in {"partner", "programme office", "referrer"}
+    ]
     taken: set[str] = set()
     async with httpx.AsyncClient(base_url=platform.gateway, timeout=30) as http:
         for operation in operations():
@@ -425,13 +566,19 @@ async def every_field(platform: Platform, sent: Sent) -> set[str]:
                 marked_all = filled(whole, schema, where, over(every, small), fields)
                 told = {k: v for k, v in marked_all.items() if k in small or v != every.get(k)}
                 content = told if least else marked_all
-                here = {at for at, _, value in strings(whole, schema, where, content) if marker_of(at) == value}
+                here = {
+                    at
+                    for at, _, value in strings(whole, schema, where, content)
+                    if marker_of(at) == value
+                }
                 if not here:
                     break
                 headers = world.bearer(kind, NOT_INTERNAL) | {"Idempotency-Key": str(uuid4())}
                 if operation.needs["if_match"]:
                     headers["If-Match"] = await seen(http, operation, ids, headers)
-                answer = await http.request(operation.method, operation.url(ids), json=content, headers=headers)
+                answer = await http.request(
+                    operation.method, operation.url(ids), json=content, headers=headers
+                )
                 assert answer.status_code < 500 or "retry-after" in answer.headers, answer.text
                 if answer.is_success:
                     taken |= here
@@ -448,10 +595,14 @@ def over(every: Any, valid: Any) -> Any:
     return valid
 
 
-async def seen(http: httpx.AsyncClient, operation: Operation, ids: Mapping[str, str], headers: dict[str, str]) -> str:
+async def seen(
+    http: httpx.AsyncClient, operation: Operation, ids: Mapping[str, str], headers: dict[str, str]
+) -> str:
     """The ETag of what an operation changes."""
     path = operation.url(ids).partition("?")[0]
-    read = await http.get(path.rpartition("/")[0] if operation.method == "POST" else path, headers=headers)
+    read = await http.get(
+        path.rpartition("/")[0] if operation.method == "POST" else path, headers=headers
+    )
     return read.headers.get("etag", '"1"')
 
 
@@ -472,7 +623,9 @@ async def topics(platform: Platform) -> bytes:
         while any([await consumer.position(p) < ends[p] for p in partitions]):
             for records in (await consumer.getmany(timeout_ms=500)).values():
                 for record in records:
-                    content += (record.key or b"") + (record.value or b"") + repr(record.headers).encode()
+                    content += (
+                        (record.key or b"") + (record.value or b"") + repr(record.headers).encode()
+                    )
     finally:
         await consumer.stop()
     return content
@@ -484,12 +637,19 @@ async def tables(platform: Platform, role: str) -> dict[str, bytes]:
     try:
         names = [
             row["tablename"]
-            for row in await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+            for row in await connection.fetch(
+                "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+            )
         ]
         if role == "cases":
             names = [name for name in names if name in chassis_metadata.tables]
-        rows = {name: await connection.fetch(f'SELECT t::text AS line FROM "{name}" t') for name in names}
-        return {name: "\n".join(row["line"] for row in lines).encode() for name, lines in rows.items()}
+        rows = {
+            name: await connection.fetch(f'SELECT t::text AS line FROM "{name}" t')
+            for name in names
+        }
+        return {
+            name: "\n".join(row["line"] for row in lines).encode() for name, lines in rows.items()
+        }
     finally:
         await connection.close()
 
@@ -532,15 +692,26 @@ async def test_every_word_about_a_person_is_sent_with_a_marker(
     """A new field of a body is in here by itself."""
     whole = document()
     personal = may_name_somebody(whole) - ABOUT_NOBODY
-    print(f"\n{len(personal)} fields marked, {len(personal & every_field)} of them in a request that was granted")
+    print(
+        f"\n{len(personal)} fields marked, {len(personal & every_field)} of them in a request that was granted"
+    )
     assert sorted(personal - marked(whole, sent)) == []
 
 
-async def test_the_search_would_find_one(platform: Platform, journey: list[tuple[str, bytes]]) -> None:
-    """The owner's tables do hold the markers, so a search that finds nothing elsewhere is one that works."""
+async def test_the_search_would_find_one(
+    platform: Platform, journey: list[tuple[str, bytes]]
+) -> None:
+    """The owner's tables do hold the markers, so a search that finds nothing elsewhere is one that
+    works.
+    """
     connection = await asyncpg.connect(platform.database_url("cases"))
     rows = await connection.fetch("SELECT t::text AS line FROM referral t")
     await connection.close()
     places = Places()
     places.search("cases.referral", "\n".join(row["line"] for row in rows).encode())
-    assert {found.partition(" in ")[0] for found in places.found} >= {"given", "family_arab", "phone", "notes"}
+    assert {found.partition(" in ")[0] for found in places.found} >= {
+        "given",
+        "family_arab",
+        "phone",
+        "notes",
+    }

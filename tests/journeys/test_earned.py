@@ -1,4 +1,6 @@
-"""Belgium's programme as its partners describe it: allowances by attendance, a subsidised job, and a cooperative."""
+"""Belgium's programme as its partners describe it: allowances by attendance, a subsidised job, and
+a cooperative.
+"""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -63,7 +65,9 @@ async def released(walk: Walk, due: list[dict[str, Any]]) -> Any:
 async def told(walk: Walk, platform: Platform, returnee_id: str, *services: str) -> list[str]:
     up_to = {service: (await platform.log(service))[-1]["position"] for service in services}
     page = await platform.fresh_timeline(walk.finance, returnee_id, up_to=up_to)
-    return [entry["type"].removeprefix("org.homeward.").removesuffix(".v1") for entry in page["items"]]
+    return [
+        entry["type"].removeprefix("org.homeward.").removesuffix(".v1") for entry in page["items"]
+    ]
 
 
 async def test_a_trade_with_an_allowance_and_a_job_with_a_subsidy(platform: Platform) -> None:
@@ -100,8 +104,16 @@ async def test_a_trade_with_an_allowance_and_a_job_with_a_subsidy(platform: Plat
     paid = (await walk.finance.get(f"/v1/grants/{allowance['id']}"))["paid"]
     assert Decimal(paid["amount"]) == 10 * PAID_SESSIONS
 
-    employer = (await walk.coordinator.post("/v1/employers", {"name": "Salon", "country": "IRQ"}))["id"]
-    work = {"employer_id": employer, "title": "Barber", "kind": "job", "occupation": "5141", "country": "IRQ"}
+    employer = (await walk.coordinator.post("/v1/employers", {"name": "Salon", "country": "IRQ"}))[
+        "id"
+    ]
+    work = {
+        "employer_id": employer,
+        "title": "Barber",
+        "kind": "job",
+        "occupation": "5141",
+        "country": "IRQ",
+    }
     vacancy = await walk.coordinator.post("/v1/vacancies", work | {"wage": WAGE})
     proposal = {"vacancy_id": vacancy["id"], "returnee_id": returnee, "wage_subsidy": True}
     placement = await walk.coordinator.post("/v1/placements", proposal)
@@ -110,19 +122,30 @@ async def test_a_trade_with_an_allowance_and_a_job_with_a_subsidy(platform: Plat
     await walk.coordinator.post(f"/v1/placements/{placement['id']}/start", started)
     instalments = await payments_of(walk, subsidy, 4)
     assert [Decimal(p["amount"]["amount"]) for p in instalments] == [130, 130, 130, 60]
-    account = {"kind": "employer", "details": {"name": "Salon", "account": "IQ00TEST000000000000008"}}
+    account = {
+        "kind": "employer",
+        "details": {"name": "Salon", "account": "IQ00TEST000000000000008"},
+    }
     payee = await walk.finance.post("/v1/payees", account)
     await walk.coordinator.decide(f"/v1/payees/{payee['id']}", "verify")
-    papers = [{"kind": kind, "document": await uploaded(walk, way, kind)} for kind in ("contract", "invoice")]
+    papers = [
+        {"kind": kind, "document": await uploaded(walk, way, kind)}
+        for kind in ("contract", "invoice")
+    ]
     due = []
     for payment in instalments[:2]:
         path = f"/v1/payments/{payment['id']}"
         await walk.focal_point.post(f"{path}/papers", {"papers": papers})
         seen = {"If-Match": (await walk.focal_point.send("GET", path)).headers["etag"]}
-        ready = (await walk.focal_point.send("PATCH", path, json={"payee_id": payee["id"]}, headers=seen)).json()
+        ready = (
+            await walk.focal_point.send("PATCH", path, json={"payee_id": payee["id"]}, headers=seen)
+        ).json()
         due.append({"payment_id": ready["id"], "version": ready["version"]})
     for payment in await eventually(partial(released, walk, due), "cases has the papers"):
-        receipt = {"confirmed_on": today.isoformat(), "receipt": await uploaded(walk, way, "payment")}
+        receipt = {
+            "confirmed_on": today.isoformat(),
+            "receipt": await uploaded(walk, way, "payment"),
+        }
         await walk.focal_point.post(f"/v1/payments/{payment['id']}/confirm", receipt)
     left = {"reason": "resigned", "ended_on": (today - timedelta(days=1)).isoformat()}
     await walk.coordinator.post(f"/v1/placements/{placement['id']}/end", left)
@@ -156,7 +179,9 @@ async def test_a_cooperative_from_the_proposal_to_what_came_of_it(platform: Plat
     path = f"/v1/cooperatives/{proposed['id']}"
     minutes = {"minutes": await uploaded(walk, ways[0], "contract")}
     for number in range(proposed["committee_needed"]):
-        there = await platform.client("iom-iraq", f"committee-{number}").decide(path, "select", minutes)
+        there = await platform.client("iom-iraq", f"committee-{number}").decide(
+            path, "select", minutes
+        )
     assert there["state"] == "selected"
     today = datetime.now(UTC).date().isoformat()
     there = await walk.focal_point.decide(
@@ -193,7 +218,9 @@ async def test_a_cooperative_from_the_proposal_to_what_came_of_it(platform: Plat
             "grants.cooperative.proposed",
         ]
         assert types.count("grants.payment.confirmed") == 1
-    summary = (await walk.finance.get(f"/v1/returnees/{ways[0].returnees[0]}/timeline", limit=1))["items"][0]
+    summary = (await walk.finance.get(f"/v1/returnees/{ways[0].returnees[0]}/timeline", limit=1))[
+        "items"
+    ][0]
     assert summary["summary"].endswith("jobs created: 5.")
     assert summary["links"]["cooperative"] == path
     assert await platform.books() == ()

@@ -1,4 +1,6 @@
-"""All that every service holds about a person, for them: from each of them, and honest about one that is down."""
+"""All that every service holds about a person, for them: from each of them, and honest about one
+that is down.
+"""
 
 import json
 from typing import Any
@@ -9,8 +11,12 @@ from cli.demo import Return, eventually
 from tests.platform import SERVICES, Platform, example, walked
 
 
-async def export(platform: Platform, way: Return, client: str = "iom-iraq", person: str | None = "focal-7") -> Any:
-    return await platform.client(client, person).call("GET", f"/v1/returnees/{way.returnees[0]}/export")
+async def export(
+    platform: Platform, way: Return, client: str = "iom-iraq", person: str | None = "focal-7"
+) -> Any:
+    return await platform.client(client, person).call(
+        "GET", f"/v1/returnees/{way.returnees[0]}/export"
+    )
 
 
 async def test_everything_from_every_service(platform: Platform) -> None:
@@ -47,7 +53,9 @@ async def test_only_for_who_hands_it_to_the_person_and_audited(platform: Platfor
         return (await export(platform, way)).json()["complete"] or None
 
     await eventually(whole, "every service answers")
-    report = await platform.client("iom-iraq").get(f"/v1/returnees/{way.returnees[0]}/access-report")
+    report = await platform.client("iom-iraq").get(
+        f"/v1/returnees/{way.returnees[0]}/access-report"
+    )
     assert "export" in {each["action"] for each in report["items"]}
 
 

@@ -1,4 +1,6 @@
-"""`homeward referrals submit` against a running platform: a table as Excel saves it, and interrupted in the middle."""
+"""`homeward referrals submit` against a running platform: a table as Excel saves it, and
+interrupted in the middle.
+"""
 
 import asyncio
 import csv
@@ -12,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.demo import eventually
-from services.cases.batches.tabular import OF_THE_REFERRAL
+from services.cases.intake.batches.tabular import OF_THE_REFERRAL
 from tests.platform import ROOT, Platform
 
 DATA = ROOT / "tests" / "cases" / "data"
@@ -28,20 +30,34 @@ def rows() -> list[dict[str, str]]:
 
 
 def saved_by_excel(given: list[dict[str, str]], file: Path) -> None:
-    """A byte-order mark, semicolons, guarded numbers, empty columns, and letters with their marks apart."""
+    """A byte-order mark, semicolons, guarded numbers, empty columns, and letters with their marks
+    apart.
+    """
     with file.open("w", encoding="utf-8-sig", newline="") as target:
         writer = csv.writer(target, delimiter=";", lineterminator="\r\n")
         writer.writerow([*given[0], "", ""])
         for row in given:
             cells = row | {"person": f'="{row["person"]}"', "escorted": row["escorted"].upper()}
-            writer.writerow([unicodedata.normalize("NFD", cell) for cell in cells.values()] + ["", ""])
+            writer.writerow(
+                [unicodedata.normalize("NFD", cell) for cell in cells.values()] + ["", ""]
+            )
 
 
 async def started(platform: Platform, file: Path) -> asyncio.subprocess.Process:
     secret = platform.machine.client_secret(SENDER)
     return await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "cli.main", "referrals", "submit", str(file), "--client", SENDER, "--gateway", platform.gateway),
+        *(
+            "-m",
+            "cli.main",
+            "referrals",
+            "submit",
+            str(file),
+            "--client",
+            SENDER,
+            "--gateway",
+            platform.gateway,
+        ),
         cwd=ROOT,
         env=os.environ | {"HOMEWARD_CLIENT_SECRET": secret, "COLUMNS": "200"},
         stdout=asyncio.subprocess.PIPE,
@@ -55,21 +71,27 @@ async def ended(process: asyncio.subprocess.Process) -> tuple[int | None, str]:
 
 
 async def batches(platform: Platform) -> list[dict[str, Any]]:
-    items: list[dict[str, Any]] = (await platform.client(SENDER).get("/v1/referral-batches", limit=200))["items"]
+    items: list[dict[str, Any]] = (
+        await platform.client(SENDER).get("/v1/referral-batches", limit=200)
+    )["items"]
     return items
 
 
 def referrals_of(given: list[dict[str, str]]) -> Iterator[list[dict[str, str]]]:
     """The rows of each referral."""
     references = dict.fromkeys(row["external_reference"] for row in given)
-    yield from ([row for row in given if row["external_reference"] == reference] for reference in references)
+    yield from (
+        [row for row in given if row["external_reference"] == reference] for reference in references
+    )
 
 
 async def test_a_table_as_excel_saves_it(platform: Platform, tmp_path: Path) -> None:
     before = len(await batches(platform))
     given = [row for group in list(referrals_of(rows()))[:6] for row in group]
     wrong = given[-1]["external_reference"]
-    given = [row | {"district": "=1+1"} if row["external_reference"] == wrong else row for row in given]
+    given = [
+        row | {"district": "=1+1"} if row["external_reference"] == wrong else row for row in given
+    ]
     file = tmp_path / "March.csv"
     saved_by_excel(given, file)
     code, said = await ended(await started(platform, file))
@@ -92,7 +114,9 @@ async def test_a_table_as_excel_saves_it(platform: Platform, tmp_path: Path) -> 
     # The same file again is the same batch; put right, only what was refused is new.
     code, said = await ended(await started(platform, file))
     assert (code, len(await batches(platform))) == (2, before + 1)
-    saved_by_excel([row | {"district": "Erbil"} if row["district"] == "=1+1" else row for row in given], file)
+    saved_by_excel(
+        [row | {"district": "Erbil"} if row["district"] == "=1+1" else row for row in given], file
+    )
     code, said = await ended(await started(platform, file))
     assert code == 0, said
     assert "1 submitted, 5 were there, 0 refused" in said
@@ -101,7 +125,11 @@ async def test_a_table_as_excel_saves_it(platform: Platform, tmp_path: Path) -> 
 async def test_interrupted_it_goes_on_where_it_was(platform: Platform, tmp_path: Path) -> None:
     before = {each["id"] for each in await batches(platform)}
     first = next(referrals_of(rows()))
-    given = [row | {"external_reference": f"CUT-{secrets.token_hex(6)}"} for _ in range(600) for row in first[:1]]
+    given = [
+        row | {"external_reference": f"CUT-{secrets.token_hex(6)}"}
+        for _ in range(600)
+        for row in first[:1]
+    ]
     assert set(given[0]) >= set(OF_THE_REFERRAL)
     file = tmp_path / "many.csv"
     saved_by_excel(given, file)

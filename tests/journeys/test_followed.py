@@ -1,4 +1,6 @@
-"""The case side as a journey: a return is asked about, prepared, planned with a second look, followed and closed."""
+"""The case side as a journey: a return is asked about, prepared, planned with a second look,
+followed and closed.
+"""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -18,7 +20,9 @@ async def asked_and_answered(walk: Walk, way: Return) -> None:
     sender, path = walk.client(way.sender, "counsellor-12"), f"/v1/referrals/{way.referral_id}"
     decider = walk._decider(way, await walk.coordinator.get(path))
     await decider.post(f"{path}/request-information", {"question": "Where will they live?"})
-    found = await sender.post("/v1/referrals/search", {"external_reference": way.content["external_reference"]})
+    found = await sender.post(
+        "/v1/referrals/search", {"external_reference": way.content["external_reference"]}
+    )
     (asked,) = found["items"]
     assert (asked["id"], asked["state"], asked["question"]) == (
         way.referral_id,
@@ -35,25 +39,43 @@ async def prepared(walk: Walk, way: Return) -> None:
     """Before the departure: what they need, and a talk about what waits for them."""
     case, person = f"/v1/cases/{way.case_id}", way.returnees[0]
     today = datetime.now(UTC)
-    screening = {"returnee_id": person, "phase": "pre_departure", "screened_on": today.date().isoformat()}
+    screening = {
+        "returnee_id": person,
+        "phase": "pre_departure",
+        "screened_on": today.date().isoformat(),
+    }
     await walk.focal_point.post(f"{case}/screening", screening | {"needs_priority": "raised"})
-    session = {"phase": "pre_departure", "method": "phone", "topics": ["plan"], "occurred_at": today.isoformat()}
+    session = {
+        "phase": "pre_departure",
+        "method": "phone",
+        "topics": ["plan"],
+        "occurred_at": today.isoformat(),
+    }
     language = way.content["people"][0]["languages"][0]
-    await walk.focal_point.post(f"{case}/sessions", session | {"language": language, "attended": [person]})
+    await walk.focal_point.post(
+        f"{case}/sessions", session | {"language": language, "attended": [person]}
+    )
 
 
 async def planned_twice(walk: Walk, way: Return) -> None:
-    """A plan goes back with a reason, is put right, and is approved by another person than who wrote it."""
+    """A plan goes back with a reason, is put right, and is approved by another person than who
+    wrote it.
+    """
     path = f"/v1/cases/{way.case_id}"
 
     async def arrived() -> Any:
         return (await walk.focal_point.get(path))["state"] == "arrived"
 
     await eventually(arrived, "the case has heard of the arrival")
-    await walk.focal_point.decide(path, "assign", {"focal_point": "focal-point-7", "office": "erbil"})
+    await walk.focal_point.decide(
+        path, "assign", {"focal_point": "focal-point-7", "office": "erbil"}
+    )
     lines = walk._lines(way)
     await walk.focal_point.put_new(f"{path}/plan", {"lines": lines})
-    agreed = {"agreed_on": datetime.now(UTC).date().isoformat(), "language": way.content["people"][0]["languages"][0]}
+    agreed = {
+        "agreed_on": datetime.now(UTC).date().isoformat(),
+        "language": way.content["people"][0]["languages"][0],
+    }
     for word, body in (("agree", agreed), ("submit", None)):
         await walk.focal_point.decide(f"{path}/plan", word, body)
     with pytest.raises(Refused) as refused:
@@ -75,7 +97,9 @@ async def planned_twice(walk: Walk, way: Return) -> None:
 
 
 @pytest.mark.parametrize("reference", [IOM_IRAQ, BELGIUM])
-async def test_a_return_from_the_question_to_the_last_visit(platform: Platform, reference: str) -> None:
+async def test_a_return_from_the_question_to_the_last_visit(
+    platform: Platform, reference: str
+) -> None:
     walk = walk_of(platform)
     way = await walk.submit(example(reference, requested_assistance=["business"]))
     await walk.fund(way)
@@ -85,7 +109,9 @@ async def test_a_return_from_the_question_to_the_last_visit(platform: Platform, 
     for step in (walk.confirm_travel, walk.meet):
         await step(way)
     await planned_twice(walk, way)
-    deadlines = (await walk.focal_point.get("/v1/deadlines", case_id=way.case_id, limit=200))["items"]
+    deadlines = (await walk.focal_point.get("/v1/deadlines", case_id=way.case_id, limit=200))[
+        "items"
+    ]
     assert {"first_contact", "post_return"} <= {deadline["kind"] for deadline in deadlines}
     assert all(deadline["rule"]["source"] for deadline in deadlines)
     await walk.support(way)
@@ -97,21 +123,37 @@ async def test_a_return_from_the_question_to_the_last_visit(platform: Platform, 
     await walk.follow_up(way)
     visits = (await walk.focal_point.get(f"/v1/cases/{way.case_id}/visits"))["items"]
     assert any(visit["state"] == "recorded" for visit in visits)
-    assert any(visit["state"] == "scheduled" for visit in visits), "the programme wants one after the delivery"
+    assert any(visit["state"] == "scheduled" for visit in visits), (
+        "the programme wants one after the delivery"
+    )
     survey = {"case_id": way.case_id, "returnee_id": way.returnees[0], "instrument": "satisfaction"}
-    later = {"round": "endline", "taken_on": datetime.now(UTC).date().isoformat(), "method": "phone"}
+    later = {
+        "round": "endline",
+        "taken_on": datetime.now(UTC).date().isoformat(),
+        "method": "phone",
+    }
     answers = dict.fromkeys(("assistance", "counselling", "social", "community"), "5")
     language = {"language": way.content["people"][0]["languages"][0]}
-    scored = await walk.focal_point.post("/v1/surveys", survey | later | language | {"answers": answers})
+    scored = await walk.focal_point.post(
+        "/v1/surveys", survey | later | language | {"answers": answers}
+    )
     assert Decimal(scored["change"]["composite"]) > 0
-    closed = await walk.coordinator.decide(f"/v1/cases/{way.case_id}", "close", {"reason": "completed"})
+    closed = await walk.coordinator.decide(
+        f"/v1/cases/{way.case_id}", "close", {"reason": "completed"}
+    )
     assert closed["state"] == "closed"
 
     sender = walk.client(way.sender, "counsellor-12")
     seen = (await sender.get(f"/v1/referrals/{way.referral_id}"))["people"][0]
-    assert (seen["case_state"], seen["closure_reason"], seen["arrival_state"]) == ("closed", "completed", "completed")
+    assert (seen["case_state"], seen["closure_reason"], seen["arrival_state"]) == (
+        "closed",
+        "completed",
+        "completed",
+    )
     log = [event for event in await platform.log("cases") if event["subject"] == way.returnees[0]]
-    page = await platform.fresh_timeline(walk.coordinator, way.returnees[0], up_to={"cases": log[-1]["position"]})
+    page = await platform.fresh_timeline(
+        walk.coordinator, way.returnees[0], up_to={"cases": log[-1]["position"]}
+    )
     assert {event["id"] for event in log} <= {entry["id"] for entry in page["items"]}
     types = [event["type"].split(".cases.")[1].removesuffix(".v1") for event in log]
     for told in (

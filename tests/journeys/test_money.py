@@ -1,4 +1,6 @@
-"""From an approved plan to the last confirmed payment, over HTTP only, and the books proved afterwards."""
+"""From an approved plan to the last confirmed payment, over HTTP only, and the books proved
+afterwards.
+"""
 
 from decimal import Decimal
 
@@ -12,7 +14,9 @@ async def test_a_plan_becomes_grants_that_are_paid_once(platform: Platform) -> N
     plan = await finance.get(f"/v1/cases/{way.case_id}/plan")
     grants = (await finance.get("/v1/grants", case_id=way.case_id))["items"]
     of_plan = [grant for grant in grants if grant["plan_line_id"] is not None]
-    assert sorted(grant["plan_line_id"] for grant in of_plan) == sorted(line["id"] for line in plan["lines"])
+    assert sorted(grant["plan_line_id"] for grant in of_plan) == sorted(
+        line["id"] for line in plan["lines"]
+    )
     assert {grant["state"] for grant in of_plan} == {"closed"}
     (cash,) = [grant for grant in grants if grant["plan_line_id"] is None]
 
@@ -22,7 +26,11 @@ async def test_a_plan_becomes_grants_that_are_paid_once(platform: Platform) -> N
 
     await eventually(handed_over, "the desk's pocket money is the receipt of the prepared cash")
     payments = (await finance.get("/v1/payments", returnee_id=way.returnees[0]))["items"]
-    paid = sum(Decimal(payment["amount"]["amount"]) for payment in payments if payment["state"] == "confirmed")
+    paid = sum(
+        Decimal(payment["amount"]["amount"])
+        for payment in payments
+        if payment["state"] == "confirmed"
+    )
     assert paid == Decimal("150.00") + 300 * len(of_plan)
     assert await platform.books() == ()
     timeline = await walk_of(platform).timeline(finance, way.returnees[0])
@@ -33,7 +41,14 @@ async def test_a_plan_becomes_grants_that_are_paid_once(platform: Platform) -> N
 async def test_a_closed_case_gives_back_what_was_not_spent(platform: Platform) -> None:
     walk = walk_of(platform)
     way = await walk.submit(example("BAMF-2022-00009"))
-    for step in (walk.fund, walk.accept, walk.confirm_travel, walk.prepare_cash, walk.meet, walk.plan):
+    for step in (
+        walk.fund,
+        walk.accept,
+        walk.confirm_travel,
+        walk.prepare_cash,
+        walk.meet,
+        walk.plan,
+    ):
         await step(way)
     finance = platform.client("iom-iraq", "finance-4")
 
@@ -42,7 +57,9 @@ async def test_a_closed_case_gives_back_what_was_not_spent(platform: Platform) -
         return len(found) == 1
 
     await eventually(requested, "the plan is requested")
-    await walk.coordinator.decide(f"/v1/cases/{way.case_id}", "close", {"reason": "withdrawn", "comment": ""})
+    await walk.coordinator.decide(
+        f"/v1/cases/{way.case_id}", "close", {"reason": "withdrawn", "comment": ""}
+    )
 
     async def ended() -> bool:
         found = (await finance.get("/v1/grants", case_id=way.case_id))["items"]

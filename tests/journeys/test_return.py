@@ -1,4 +1,6 @@
-"""The journey from referral to plan, over HTTP only, compared with what the services themselves recorded."""
+"""The journey from referral to plan, over HTTP only, compared with what the services themselves
+recorded.
+"""
 
 from datetime import datetime
 from itertools import pairwise
@@ -23,7 +25,9 @@ async def test_timeline_is_what_the_services_recorded(platform: Platform, refere
     reader = platform.client("iom-iraq")
     for returnee in way.returnees:
         page = await platform.fresh_timeline(reader, returnee, up_to=heads)
-        told = [entry for entry in page["items"] if entry["position"] <= heads[entry["service"]]]  # not what came since
+        told = [
+            entry for entry in page["items"] if entry["position"] <= heads[entry["service"]]
+        ]  # not what came since
         shown = {entry["id"]: entry for entry in told}
         recorded = {
             event["id"]: event
@@ -70,7 +74,10 @@ async def test_who_sees_the_timeline_and_what_of_it(platform: Platform) -> None:
 async def test_a_referral_that_is_sent_twice_is_one(platform: Platform) -> None:
     content = example(ALONE)
     sender = platform.client(content["sender"])
-    first, again = await sender.post("/v1/referrals", content), await sender.post("/v1/referrals", content)
+    first, again = (
+        await sender.post("/v1/referrals", content),
+        await sender.post("/v1/referrals", content),
+    )
     assert first["id"] == again["id"]
     other = content | {"notes": "something else"}
     answer = await sender.call("POST", "/v1/referrals", json=other)
@@ -100,7 +107,9 @@ async def test_withdrawn_before_departure_is_not_expected_any_more(platform: Pla
     await sender.decide(f"/v1/referrals/{way.referral_id}", "withdraw")
 
     async def gone() -> bool:
-        return (await platform.client("iom-iraq").get(f"/v1/arrivals/{arrival['id']}"))["state"] != "expected"
+        return (await platform.client("iom-iraq").get(f"/v1/arrivals/{arrival['id']}"))[
+            "state"
+        ] != "expected"
 
     await eventually(gone, "reception expects nobody")
     desk = platform.client("iom-iraq", "desk-3")

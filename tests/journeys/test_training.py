@@ -1,4 +1,6 @@
-"""Training and work as journeys: the Belgian and the Finnish programme, from a course to a certificate to a job."""
+"""Training and work as journeys: the Belgian and the Finnish programme, from a course to a
+certificate to a job.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -26,11 +28,15 @@ async def cohort(walk: Walk, course: dict[str, Any], sessions: int, **values: An
 
 async def completed(walk: Walk, enrolment: dict[str, Any], sessions: int) -> dict[str, Any]:
     await walk.attend(enrolment, sessions)
-    done: dict[str, Any] = await walk.coordinator.decide(f"/v1/enrolments/{enrolment['id']}", "complete")
+    done: dict[str, Any] = await walk.coordinator.decide(
+        f"/v1/enrolments/{enrolment['id']}", "complete"
+    )
     return done
 
 
-async def took(walk: Walk, way: Return, course: dict[str, Any], sessions: int, **values: Any) -> dict[str, Any]:
+async def took(
+    walk: Walk, way: Return, course: dict[str, Any], sessions: int, **values: Any
+) -> dict[str, Any]:
     """The head of the family takes a course from beginning to end."""
     place = await cohort(walk, course, sessions, **values)
     return await completed(walk, await walk.enrol(way, place, despite_clash=True), sessions)
@@ -40,7 +46,9 @@ async def wishes(walk: Walk, way: Return, *kinds: str) -> dict[str, dict[str, An
     """What the approved plan asks for, once training has fetched it."""
 
     async def fetched() -> Any:
-        items = (await walk.coordinator.get("/v1/enrolments", returnee_id=way.returnees[0]))["items"]
+        items = (await walk.coordinator.get("/v1/enrolments", returnee_id=way.returnees[0]))[
+            "items"
+        ]
         found = {item["kind"]: item for item in items if item["plan_line_id"]}
         return found if found.keys() >= set(kinds) else None
 
@@ -56,7 +64,9 @@ async def test_belgium_from_orientation_to_a_trade_and_a_job(platform: Platform)
         await step(way)
     offered = await courses(walk)
     manual = await took(walk, way, offered["C006"], 1)
-    handed = await walk.coordinator.post(f"/v1/enrolments/{manual['id']}/manual", {"handed_on": "2026-01-05"})
+    handed = await walk.coordinator.post(
+        f"/v1/enrolments/{manual['id']}/manual", {"handed_on": "2026-01-05"}
+    )
     assert handed["manual_on"] == "2026-01-05"
     await took(walk, way, offered["C009"], 1)
 
@@ -77,17 +87,31 @@ async def test_belgium_from_orientation_to_a_trade_and_a_job(platform: Platform)
         answer = await walk.coordinator.call("GET", f"/v1/enrolments/{done['id']}/certificate")
         return answer.content if answer.status_code == 200 else None
 
-    assert (await eventually(printed, "the name for the certificate is fetched")).startswith(b"%PDF-")
+    assert (await eventually(printed, "the name for the certificate is fetched")).startswith(
+        b"%PDF-"
+    )
 
-    work = {"employer_id": "", "title": "Barber", "kind": "job", "occupation": "5141", "country": "IRQ"}
-    work["employer_id"] = (await walk.coordinator.post("/v1/employers", {"name": "Salon", "country": "IRQ"}))["id"]
+    work = {
+        "employer_id": "",
+        "title": "Barber",
+        "kind": "job",
+        "occupation": "5141",
+        "country": "IRQ",
+    }
+    work["employer_id"] = (
+        await walk.coordinator.post("/v1/employers", {"name": "Salon", "country": "IRQ"})
+    )["id"]
     vacancy = await walk.coordinator.post("/v1/vacancies", work)
-    matches = (await walk.coordinator.get(f"/v1/vacancies/{vacancy['id']}/matches", limit=100))["items"]
+    matches = (await walk.coordinator.get(f"/v1/vacancies/{vacancy['id']}/matches", limit=100))[
+        "items"
+    ]
     mine = next(match for match in matches if match["returnee_id"] == way.returnees[0])
     assert mine["reasons"][0]["words"] == "the same occupation"
     proposal = {"vacancy_id": vacancy["id"], "returnee_id": way.returnees[0]}
     placement = await walk.coordinator.post("/v1/placements", proposal)
-    await walk.coordinator.post(f"/v1/placements/{placement['id']}/start", {"started_on": "2026-03-01"})
+    await walk.coordinator.post(
+        f"/v1/placements/{placement['id']}/start", {"started_on": "2026-03-01"}
+    )
 
     async def delivered() -> Any:
         plan = await walk.coordinator.get(f"/v1/cases/{way.case_id}/plan")
@@ -97,15 +121,21 @@ async def test_belgium_from_orientation_to_a_trade_and_a_job(platform: Platform)
     case = await walk.coordinator.get(f"/v1/cases/{way.case_id}")
     assert case["state"] == "monitoring"
     log = await platform.log("training")
-    page = await platform.fresh_timeline(walk.coordinator, way.returnees[0], up_to={"training": log[-1]["position"]})
+    page = await platform.fresh_timeline(
+        walk.coordinator, way.returnees[0], up_to={"training": log[-1]["position"]}
+    )
     shown = [entry for entry in page["items"] if entry["service"] == "training"]
     recorded = [event for event in log if event["subject"] == way.returnees[0]]
     assert {entry["id"] for entry in shown} == {event["id"] for event in recorded}
     assert not [entry for entry in shown if "psycho" in str(entry).lower()]
-    assert any(entry["summary"].startswith("Completed training: vocational training") for entry in shown)
+    assert any(
+        entry["summary"].startswith("Completed training: vocational training") for entry in shown
+    )
 
 
-async def test_finland_prepares_before_the_departure_and_goes_on_after_the_arrival(platform: Platform) -> None:
+async def test_finland_prepares_before_the_departure_and_goes_on_after_the_arrival(
+    platform: Platform,
+) -> None:
     walk = walk_of(platform)
     way = await walk.submit(example(FINLAND))
     await walk.accept(way)
@@ -121,9 +151,17 @@ async def test_finland_prepares_before_the_departure_and_goes_on_after_the_arriv
 
     prepared = await completed(walk, await eventually(known, "training knows of the case"), 2)
     assert prepared["state"] == "completed"
-    online = {"returnee_id": way.returnees[0], "cohort_id": await cohort(walk, offered["C040"], 1, time_zone="UTC")}
-    assert (await migri.post("/v1/enrolments", online | {"despite_clash": True}))["state"] == "enrolled"
-    too_early = {"returnee_id": way.returnees[0], "cohort_id": await cohort(walk, offered["C043"], 3)}
+    online = {
+        "returnee_id": way.returnees[0],
+        "cohort_id": await cohort(walk, offered["C040"], 1, time_zone="UTC"),
+    }
+    assert (await migri.post("/v1/enrolments", online | {"despite_clash": True}))[
+        "state"
+    ] == "enrolled"
+    too_early = {
+        "returnee_id": way.returnees[0],
+        "cohort_id": await cohort(walk, offered["C043"], 3),
+    }
     answer = await walk.coordinator.call("POST", "/v1/enrolments", json=too_early)
     assert answer.json()["type"] == "/problems/not-eligible"
 
@@ -140,7 +178,9 @@ async def test_finland_prepares_before_the_departure_and_goes_on_after_the_arriv
     assert kinds.count("org.homeward.training.enrolment.completed.v1") == 4
 
 
-async def test_a_plan_finds_its_cohort_and_a_line_taken_out_of_it_is_for_a_person_to_decide(platform: Platform) -> None:
+async def test_a_plan_finds_its_cohort_and_a_line_taken_out_of_it_is_for_a_person_to_decide(
+    platform: Platform,
+) -> None:
     walk = walk_of(platform)
     content = example(BELGIUM, requested_assistance=["vocational_training", "business"])
     content["destination"] |= {"governorate": "IQ-BA"}
@@ -159,11 +199,15 @@ async def test_a_plan_finds_its_cohort_and_a_line_taken_out_of_it_is_for_a_perso
 
     enrolment = await eventually(chosen, "the only cohort that suits is chosen")
     assert enrolment["cohort_id"] == place
-    roster = await platform.client("training-provider-7", "lecturer-5").get(f"/v1/cohorts/{place}/participants")
+    roster = await platform.client("training-provider-7", "lecturer-5").get(
+        f"/v1/cohorts/{place}/participants"
+    )
     assert [each["returnee_id"] for each in roster["items"]] == [way.returnees[0]]
 
     async def requested() -> Any:
-        found = (await walk.finance.get("/v1/grants", case_id=way.case_id, kind="vocational_training"))["items"]
+        found = (
+            await walk.finance.get("/v1/grants", case_id=way.case_id, kind="vocational_training")
+        )["items"]
         return found[0] if found else None
 
     fees = await eventually(requested, "the fees are asked for")
@@ -171,11 +215,17 @@ async def test_a_plan_finds_its_cohort_and_a_line_taken_out_of_it_is_for_a_perso
     plan = f"/v1/cases/{way.case_id}/plan"
     draft = await walk.focal_point.post(f"{plan}/amend", {"comment": "They found work."})
     names = ("id", "kind", "beneficiary", "description", "budget", "level")
-    lines = [{name: line[name] for name in names} for line in draft["lines"] if line["kind"] == "business"]
+    lines = [
+        {name: line[name] for name in names}
+        for line in draft["lines"]
+        if line["kind"] == "business"
+    ]
 
     async def written() -> bool:
         seen = (await walk.focal_point.call("GET", plan)).headers["etag"]
-        answer = await walk.focal_point.call("PUT", plan, json={"lines": lines}, headers={"If-Match": seen})
+        answer = await walk.focal_point.call(
+            "PUT", plan, json={"lines": lines}, headers={"If-Match": seen}
+        )
         return answer.status_code == 200
 
     await eventually(written, "cases has heard that the fees are not granted, and lets the line go")
@@ -187,7 +237,9 @@ async def test_a_plan_finds_its_cohort_and_a_line_taken_out_of_it_is_for_a_perso
         seen = await walk.coordinator.get(f"/v1/enrolments/{enrolment['id']}")
         return seen if seen["review"] == "line_removed" else None
 
-    assert (await eventually(questioned, "training has heard of the new plan"))["state"] == "enrolled"
+    assert (await eventually(questioned, "training has heard of the new plan"))[
+        "state"
+    ] == "enrolled"
     listed = (await walk.coordinator.get("/v1/enrolments", review="true", limit=200))["items"]
     assert enrolment["id"] in {item["id"] for item in listed}
     await walk.coordinator.post(f"/v1/enrolments/{enrolment['id']}/cancel", None)
@@ -206,7 +258,9 @@ async def test_a_closed_case_gives_its_place_to_who_waits(platform: Platform) ->
     place = (await walk.coordinator.post("/v1/cohorts", body))["id"]
     first, second = [await walk.enrol(way, place) for way in ways]
     assert (first["state"], second["state"]) == ("enrolled", "waitlisted")
-    await walk.coordinator.decide(f"/v1/cases/{ways[0].case_id}", "close", {"reason": "withdrawn", "comment": "-"})
+    await walk.coordinator.decide(
+        f"/v1/cases/{ways[0].case_id}", "close", {"reason": "withdrawn", "comment": "-"}
+    )
 
     async def offered() -> Any:
         return (await walk.coordinator.get(f"/v1/enrolments/{second['id']}"))["state"] == "offered"

@@ -14,10 +14,10 @@ from sqlalchemy import select
 
 from chassis.app import Homeward, create_app
 from chassis.events import Envelope, Event, EventData
-from chassis.marks import Marks
 from chassis.outbox import outbox
 from contracts import cases
 from contracts.codes import CaseState, Member, NeedsPriority, ReturnKind
+from participation.matching_digests import Marks
 from services.reception import identities
 from services.reception.app import service
 from services.reception.handlers import HANDLERS
@@ -97,10 +97,14 @@ class Desk:
             async with self.homeward.database.transaction() as session:
                 await HANDLERS[type(data)](session, Event(data, envelope))
 
-    async def expect(self, person: Person | None = None, implementer: str = "iom-iraq", **journey: Any) -> UUID:
+    async def expect(
+        self, person: Person | None = None, implementer: str = "iom-iraq", **journey: Any
+    ) -> UUID:
         """An arrival that is expected."""
         person = person or Person()
-        await self.tell(person.opened(implementer), cases.TravelConfirmed(**person.journey(**journey)))
+        await self.tell(
+            person.opened(implementer), cases.TravelConfirmed(**person.journey(**journey))
+        )
         return (await self.arrivals_of(person))[0]
 
     async def arrivals_of(self, person: Person) -> list[UUID]:
@@ -117,7 +121,9 @@ class Desk:
         kind = "referrer" if organisation == "bamf" else "partner"
         return bearer(organisation, kind, scopes, person=person)
 
-    async def get(self, path: str, *, organisation: str | None = "iom-iraq", **query: Any) -> httpx.Response:
+    async def get(
+        self, path: str, *, organisation: str | None = "iom-iraq", **query: Any
+    ) -> httpx.Response:
         return await self.http.get(
             f"/v1/arrivals{path}",
             params={name: str(value) for name, value in query.items()},
@@ -139,7 +145,13 @@ class Desk:
         )
 
     async def call(
-        self, method: str, path: str, *, organisation: str | None = "iom-iraq", scopes: str = "", **options: Any
+        self,
+        method: str,
+        path: str,
+        *,
+        organisation: str | None = "iom-iraq",
+        scopes: str = "",
+        **options: Any,
     ) -> httpx.Response:
         """Any request; `scopes` beside those of every desk."""
         headers = self.headers(organisation)
@@ -147,7 +159,9 @@ class Desk:
             headers = bearer(organisation or "homeward", "partner", f"{self.scopes} {scopes}")
         if method == "POST":
             headers["Idempotency-Key"] = next(self.keys)
-        return await self.http.request(method, path, headers=headers | options.pop("headers", {}), **options)
+        return await self.http.request(
+            method, path, headers=headers | options.pop("headers", {}), **options
+        )
 
     async def announce(self, organisation: str = "iom-iraq", **values: Any) -> str:
         """A charter to Erbil."""
@@ -164,14 +178,21 @@ class Desk:
         return str(answer.json()["id"])
 
     async def manifest(
-        self, flight: str, passengers: Any, *, version: str | None = None, organisation: str = "iom-iraq"
+        self,
+        flight: str,
+        passengers: Any,
+        *,
+        version: str | None = None,
+        organisation: str = "iom-iraq",
     ) -> httpx.Response:
         """Send a manifest: a list as JSON, bytes as CSV."""
         headers = {"If-None-Match": "*"} if version is None else {"If-Match": version}
         path = f"/v1/flights/{flight}/manifest"
         if isinstance(passengers, bytes):
             headers["Content-Type"] = "text/csv"
-            return await self.call("PUT", path, content=passengers, headers=headers, organisation=organisation)
+            return await self.call(
+                "PUT", path, content=passengers, headers=headers, organisation=organisation
+            )
         body = {"passengers": passengers}
         return await self.call("PUT", path, json=body, headers=headers, organisation=organisation)
 
@@ -189,13 +210,22 @@ class Desk:
                 .where(outbox.c.aggregateid == str(person.id))
                 .order_by(outbox.c.seq)
             )
-            return [(row.type.removeprefix("org.homeward.reception.").removesuffix(".v1"), row.payload) for row in rows]
+            return [
+                (row.type.removeprefix("org.homeward.reception.").removesuffix(".v1"), row.payload)
+                for row in rows
+            ]
 
     async def recognise(self, person: Person, **values: Any) -> None:
         """Do what the job does: fetch who somebody is, and keep it."""
         document = {
             "names": [
-                {"script": "Arab", "given": "إسماعيل", "father": "صفوان", "grandfather": "", "family": "الدليمي"}
+                {
+                    "script": "Arab",
+                    "given": "إسماعيل",
+                    "father": "صفوان",
+                    "grandfather": "",
+                    "family": "الدليمي",
+                }
             ],
             "sex": "male",
             "birth": {"date": "1988-07-01", "precision": "day"},
@@ -221,5 +251,8 @@ async def running(database_url: str) -> AsyncIterator[Desk]:
     app = create_app(service, settings(database_url))
     trust(app.state.homeward)
     transport = httpx.ASGITransport(app)
-    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://desk") as http:
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://desk") as http,
+    ):
         yield Desk(http, app)

@@ -40,7 +40,9 @@ async def test_a_journey_without_a_time_is_on_its_day_and_one_without_a_date_on_
 
 async def test_pages_follow_one_another_in_the_order_of_landing(desk: Desk):
     ids = [
-        str(await desk.expect(port_of_entry="NJF", arrives_at=LANDS_AT + timedelta(minutes=minutes)))
+        str(
+            await desk.expect(port_of_entry="NJF", arrives_at=LANDS_AT + timedelta(minutes=minutes))
+        )
         for minutes in (40, 0, 20, 0)
     ]
     expected = sorted(ids, key=lambda i: ([0, 20, 40].index([40, 0, 20, 0][ids.index(i)]), i))
@@ -60,16 +62,24 @@ async def test_only_what_has_changed_since(desk: Desk):
     await desk.post(f"/{first}/check-in")
     changed = (await desk.get("", port="KIK", updated_since=mark)).json()["items"]
     assert {item["id"] for item in changed} == {str(first), str(second)}
-    assert (await desk.get("", port="KIK", updated_since="2090-01-01T00:00:00Z")).json()["items"] == []
+    assert (await desk.get("", port="KIK", updated_since="2090-01-01T00:00:00Z")).json()[
+        "items"
+    ] == []
 
 
 @pytest.mark.parametrize(
-    ("organisation", "sees"), [("iom-iraq", True), ("bamf", True), ("frontex", True), ("ewec", False), (None, True)]
+    ("organisation", "sees"),
+    [("iom-iraq", True), ("bamf", True), ("frontex", True), ("ewec", False), (None, True)],
 )
 async def test_who_takes_part_sees_it_and_nobody_else(desk: Desk, organisation, sees):
     arrival = await desk.expect(port_of_entry="OSM")
-    assert (await desk.get(f"/{arrival}", organisation=organisation)).status_code == (200 if sees else 404)
-    ids = [item["id"] for item in (await desk.get("", port="OSM", organisation=organisation)).json()["items"]]
+    assert (await desk.get(f"/{arrival}", organisation=organisation)).status_code == (
+        200 if sees else 404
+    )
+    ids = [
+        item["id"]
+        for item in (await desk.get("", port="OSM", organisation=organisation)).json()["items"]
+    ]
     assert (str(arrival) in ids) is sees
 
 
@@ -80,7 +90,9 @@ async def test_a_programme_office_of_another_programme_sees_nothing(desk: Desk):
 
 
 async def test_the_board_needs_its_scope(desk: Desk):
-    answer = await desk.http.get("/v1/arrivals", headers=bearer("iom-iraq", "partner", "arrivals:write"))
+    answer = await desk.http.get(
+        "/v1/arrivals", headers=bearer("iom-iraq", "partner", "arrivals:write")
+    )
     assert answer.status_code == 403
 
 
@@ -128,7 +140,9 @@ async def test_reading_names_is_audited(desk: Desk):
     async with desk.homeward.database.transaction() as session:
         rows = await session.execute(
             select(audit.c.resource_id, audit.c.details)
-            .where(audit.c.action == "read-identity", audit.c.resource_id.in_(["IQTRB", str(arrival)]))
+            .where(
+                audit.c.action == "read-identity", audit.c.resource_id.in_(["IQTRB", str(arrival)])
+            )
             .order_by(audit.c.id)
         )
         assert [tuple(row) for row in rows] == [

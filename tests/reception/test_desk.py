@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import delete, select
 
 from chassis.audit import audit
-from chassis.identities import FETCH
 from chassis.jobs import job
 from contracts import cases
+from participation.identities import FETCH
 from tests.reception.desk import LANDS_AT, Desk, Person
 
 HOUSEHOLD = {"women": 1, "men": 1, "girls": 2, "boys": 0}
@@ -24,7 +24,9 @@ CONFIRMED = {"arrived_on": "2026-03-16", "method": "office_visit", "evidence": "
 async def test_from_the_plane_to_the_road(desk: Desk):
     person = Person()
     arrival = await desk.expect(person)
-    met = await desk.post(f"/{arrival}/check-in", person="officer-7", occurred_at=LANDS_AT + timedelta(minutes=20))
+    met = await desk.post(
+        f"/{arrival}/check-in", person="officer-7", occurred_at=LANDS_AT + timedelta(minutes=20)
+    )
     assert met.status_code == 200, met.text
     assert (met.json()["state"], met.json()["arrived_on"]) == ("met", "2026-03-15")
 
@@ -123,10 +125,18 @@ async def test_of_two_tablets_one_wins_and_the_other_is_told_by_whom_and_when(de
     winner = next(number for number, answer in enumerate(answers) if answer.status_code == 200)
     for answer in lost:
         problem = answer.json()
-        assert (problem["type"], problem["state"], problem["by"]) == ("/problems/state-conflict", "met", "iom-iraq")
+        assert (problem["type"], problem["state"], problem["by"]) == (
+            "/problems/state-conflict",
+            "met",
+            "iom-iraq",
+        )
         assert problem["person"] == f"iom-iraq:officer-{winner}"
-        assert datetime.fromisoformat(problem["since"]) == datetime.fromisoformat(won[0].json()["met_at"])
-        assert {"assistance", "complete", "handover", "profile", "reopen"} <= set(problem["allowed"])
+        assert datetime.fromisoformat(problem["since"]) == datetime.fromisoformat(
+            won[0].json()["met_at"]
+        )
+        assert {"assistance", "complete", "handover", "profile", "reopen"} <= set(
+            problem["allowed"]
+        )
         assert "check-in" not in problem["allowed"]
     assert [kind for kind, _ in await desk.published(person)].count("arrival.received") == 1
 
@@ -157,7 +167,9 @@ async def test_a_family_is_checked_in_together_or_not_at_all(desk: Desk):
 
     order = [ids[3], ids[0], ids[1], ids[0]]
     together = await desk.post("/check-in", arrivals=order)
-    assert [item["id"] for item in together.json()["items"]] == [str(i) for i in (ids[3], ids[0], ids[1])]
+    assert [item["id"] for item in together.json()["items"]] == [
+        str(i) for i in (ids[3], ids[0], ids[1])
+    ]
     for person in (people[0], people[1], people[3]):
         assert [kind for kind, _ in await desk.published(person)][1:] == ["arrival.received"]
 
@@ -179,7 +191,10 @@ async def test_two_desks_with_the_same_family_never_lock_each_other_out(desk: De
 
 async def test_where_the_journey_did_not_say_the_desk_does(desk: Desk):
     arrival = await desk.expect(port_of_entry=None)
-    for path, body in ((f"/{arrival}/check-in", {}), ("/check-in", {"arrivals": [arrival, await desk.expect()]})):
+    for path, body in (
+        (f"/{arrival}/check-in", {}),
+        ("/check-in", {"arrivals": [arrival, await desk.expect()]}),
+    ):
         refused = await desk.post(path, **body)
         assert refused.status_code == 422
         assert refused.json()["errors"][0] | {"detail": ""} == {
@@ -192,7 +207,9 @@ async def test_where_the_journey_did_not_say_the_desk_does(desk: Desk):
 async def test_who_lands_elsewhere_is_met_there(desk: Desk):
     person = Person()
     arrival = await desk.expect(person)
-    met = await desk.post(f"/{arrival}/check-in", port_of_entry="KBL", occurred_at="2026-03-14T19:45:00Z")
+    met = await desk.post(
+        f"/{arrival}/check-in", port_of_entry="KBL", occurred_at="2026-03-14T19:45:00Z"
+    )
     assert (met.json()["port_of_entry"], met.json()["arrived_on"]) == ("KBL", "2026-03-15")
     assert (await desk.published(person))[-1][1]["port_of_entry"] == "KBL"
 
@@ -216,11 +233,17 @@ async def test_assistance_told_again_is_given_once(desk: Desk):
     arrival = await desk.expect(person)
     await desk.post(f"/{arrival}/check-in")
     chosen = str(uuid4())
-    pocket = {"id": chosen, "kind": "pocket_money", "amount": {"amount": "50.00", "currency": "EUR"}}
+    pocket = {
+        "id": chosen,
+        "kind": "pocket_money",
+        "amount": {"amount": "50.00", "currency": "EUR"},
+    }
     first, again = [await desk.post(f"/{arrival}/assistance", **pocket) for _ in range(2)]
     assert (first.status_code, again.status_code) == (201, 201)
     assert again.json() == first.json()
-    other = await desk.post(f"/{arrival}/assistance", **pocket | {"amount": {"amount": "51.00", "currency": "EUR"}})
+    other = await desk.post(
+        f"/{arrival}/assistance", **pocket | {"amount": {"amount": "51.00", "currency": "EUR"}}
+    )
     assert (other.status_code, other.json()["type"]) == (409, "/problems/conflict")
     elsewhere = await desk.expect()
     await desk.post(f"/{elsewhere}/check-in")
@@ -228,8 +251,12 @@ async def test_assistance_told_again_is_given_once(desk: Desk):
     assert [kind for kind, _ in await desk.published(person)].count("assistance.provided") == 1
 
     way = {"id": chosen, "mode": "rail", "destination": {"governorate": "IQ-BA"}}
-    assert [(await desk.post(f"/{arrival}/onward-transport", **way)).status_code for _ in range(2)] == [201, 201]
-    assert (await desk.post(f"/{arrival}/onward-transport", **way | {"mode": "taxi"})).status_code == 409
+    assert [
+        (await desk.post(f"/{arrival}/onward-transport", **way)).status_code for _ in range(2)
+    ] == [201, 201]
+    assert (
+        await desk.post(f"/{arrival}/onward-transport", **way | {"mode": "taxi"})
+    ).status_code == 409
 
 
 @pytest.mark.parametrize(
@@ -264,16 +291,29 @@ async def test_a_profile_taken_again_replaces_the_first(desk: Desk):
     person = Person()
     arrival = await desk.expect(person)
     await desk.post(f"/{arrival}/check-in")
-    await desk.post(f"/{arrival}/profile", household=HOUSEHOLD, skills=["5141"], needs_priority="routine")
-    await desk.post(f"/{arrival}/profile", household=HOUSEHOLD | {"boys": 1}, needs_priority="urgent")
+    await desk.post(
+        f"/{arrival}/profile", household=HOUSEHOLD, skills=["5141"], needs_priority="routine"
+    )
+    await desk.post(
+        f"/{arrival}/profile", household=HOUSEHOLD | {"boys": 1}, needs_priority="urgent"
+    )
     profile = (await desk.get(f"/{arrival}")).json()["profile"]
-    assert (profile["household"]["boys"], profile["skills"], profile["needs_priority"]) == (1, [], "urgent")
-    priorities = [data["needs_priority"] for kind, data in await desk.published(person) if kind == "arrival.profiled"]
+    assert (profile["household"]["boys"], profile["skills"], profile["needs_priority"]) == (
+        1,
+        [],
+        "urgent",
+    )
+    priorities = [
+        data["needs_priority"]
+        for kind, data in await desk.published(person)
+        if kind == "arrival.profiled"
+    ]
     assert priorities == ["routine", "urgent"]
 
 
 @pytest.mark.parametrize(
-    ("action", "state"), [("no-show", "no_show"), ("not-departed", "not_departed"), ("decline", "declined")]
+    ("action", "state"),
+    [("no-show", "no_show"), ("not-departed", "not_departed"), ("decline", "declined")],
 )
 async def test_who_does_not_come_can_be_expected_again(desk: Desk, action, state):
     person = Person()
@@ -296,11 +336,20 @@ async def test_the_office_confirms_who_walked_past_the_desk_and_corrects_it(desk
     arrival = await desk.expect(person)
     await desk.post(f"/{arrival}/no-show")
     confirmed = await desk.post(f"/{arrival}/confirm", **CONFIRMED)
-    assert (confirmed.json()["state"], confirmed.json()["arrived_on"]) == ("completed", "2026-03-16")
+    assert (confirmed.json()["state"], confirmed.json()["arrived_on"]) == (
+        "completed",
+        "2026-03-16",
+    )
     corrected = await desk.post(f"/{arrival}/confirm", **CONFIRMED | {"arrived_on": "2026-03-17"})
     assert corrected.json()["arrived_on"] == "2026-03-17"
-    assert (await desk.get(f"/{arrival}")).json()["confirmation"] == CONFIRMED | {"arrived_on": "2026-03-17"}
-    days = [data["arrived_on"] for kind, data in await desk.published(person) if kind == "arrival.confirmed"]
+    assert (await desk.get(f"/{arrival}")).json()["confirmation"] == CONFIRMED | {
+        "arrived_on": "2026-03-17"
+    }
+    days = [
+        data["arrived_on"]
+        for kind, data in await desk.published(person)
+        if kind == "arrival.confirmed"
+    ]
     assert days == ["2026-03-16", "2026-03-17"]
     reopened = (await desk.post(f"/{arrival}/reopen")).json()
     assert (reopened["state"], reopened["arrived_on"]) == ("expected", None)
@@ -345,7 +394,12 @@ def walks_in(**values: object) -> dict[str, object]:
         "birth": {"date": "1990-01-01", "precision": "estimated"},
         "nationality": "IRQ",
     }
-    return {"port_of_entry": "EBL", "programme": "eurp", "return_kind": "forced", "particulars": particulars} | values
+    return {
+        "port_of_entry": "EBL",
+        "programme": "eurp",
+        "return_kind": "forced",
+        "particulars": particulars,
+    } | values
 
 
 async def test_a_family_that_walks_in_is_one_household(desk: Desk):
@@ -356,13 +410,17 @@ async def test_a_family_that_walks_in_is_one_household(desk: Desk):
     child = await desk.post("", **walks_in(household_id=household, member="child"))
     assert mother.json()["household_id"] == child.json()["household_id"] == str(household)
     for met, member in ((mother, "principal"), (child, "child")):
-        told = await desk.call("GET", f"/v1/arrivals/{met.json()['id']}/identity", organisation=None)
+        told = await desk.call(
+            "GET", f"/v1/arrivals/{met.json()['id']}/identity", organisation=None
+        )
         assert (told.json()["household_id"], told.json()["member"]) == (str(household), member)
     strangers = Person()
     await desk.expect(strangers)
     refused = await desk.post("", **walks_in(household_id=strangers.household_id, member="child"))
     assert refused.status_code == 409
-    assert (await desk.post("", organisation="ewec", **walks_in(household_id=household))).status_code == 409
+    assert (
+        await desk.post("", organisation="ewec", **walks_in(household_id=household))
+    ).status_code == 409
 
 
 async def test_a_family_of_a_manifest_whom_no_referral_names_is_one_household(desk: Desk):
@@ -370,9 +428,12 @@ async def test_a_family_of_a_manifest_whom_no_referral_names_is_one_household(de
     family = {"family_name": "EXAMPLE", "nationality": "IRQ", "family_group": "F1"}
     born = {"3A": "2015-07-01", "3B": "1980-07-01", "3C": "1984-07-01"}
     passengers = [
-        family | {"seat": seat, "given_names": f"PERSON {seat[-1]}", "birth_date": day} for seat, day in born.items()
+        family | {"seat": seat, "given_names": f"PERSON {seat[-1]}", "birth_date": day}
+        for seat, day in born.items()
     ]
-    await desk.manifest(flight, [*passengers, {**passengers[1], "seat": "9A", "family_group": "F2"}])
+    await desk.manifest(
+        flight, [*passengers, {**passengers[1], "seat": "9A", "family_group": "F2"}]
+    )
     seats = {seat: line["arrival_id"] for seat, line in (await desk.passengers(flight)).items()}
     met = await desk.post("/check-in", arrivals=list(seats.values()))
     assert met.status_code == 200, met.text
@@ -388,14 +449,20 @@ async def test_a_family_of_a_manifest_whom_no_referral_names_is_one_household(de
 
 async def test_a_walk_in_who_was_expected_all_along_is_expected_no_more(desk: Desk):
     person, later = Person(), Person()
-    expected, another = await desk.expect(person), await desk.expect(later, arrives_at=LANDS_AT + timedelta(days=40))
+    expected, another = (
+        await desk.expect(person),
+        await desk.expect(later, arrives_at=LANDS_AT + timedelta(days=40)),
+    )
     met = (await desk.post("", **walks_in(occurred_at=LANDS_AT))).json()
     walk_in = met["returnee_id"]
     await desk.tell(cases.ReturneeMerged(returnee_id=walk_in, into=person.id))
     await desk.tell(cases.ReturneeMerged(returnee_id=walk_in, into=person.id))
     shown = (await desk.get(f"/{expected}")).json()
     assert (shown["state"], shown["confirmation"]["method"]) == ("completed", "met_as_walk_in")
-    assert [kind for kind, _ in await desk.published(person)] == ["arrival.expected", "arrival.confirmed"]
+    assert [kind for kind, _ in await desk.published(person)] == [
+        "arrival.expected",
+        "arrival.confirmed",
+    ]
     assert (await desk.get(f"/{another}")).json()["state"] == "expected"
     assert set(await desk.arrivals_of(person)) == {expected, UUID(met["id"])}
 
@@ -428,12 +495,18 @@ async def test_who_was_taken_for_a_walk_in_by_mistake_is_expected_again(desk: De
         ({"return_kind": None}, "return_kind_required"),
         ({"particulars": {"languages": ["ger"]}}, "unknown_language"),
         (
-            {"particulars": {"documents": [{"kind": "passport", "number": "- -", "issuer": "IRQ"}]}},
+            {
+                "particulars": {
+                    "documents": [{"kind": "passport", "number": "- -", "issuer": "IRQ"}]
+                }
+            },
             "string_pattern_mismatch",
         ),
     ],
 )
-async def test_a_walk_in_whom_cases_could_not_adopt_is_refused(desk: Desk, wrong: dict[str, Any], code: str):
+async def test_a_walk_in_whom_cases_could_not_adopt_is_refused(
+    desk: Desk, wrong: dict[str, Any], code: str
+):
     body = walks_in()
     particulars = body["particulars"] | wrong.get("particulars", {})  # type: ignore[operator]
     refused = await desk.post("", **body | wrong | {"particulars": particulars})

@@ -21,7 +21,11 @@ async def test_a_planned_journey_makes_one_expected_arrival_that_moves_with_it(d
     person = Person()
     await desk.tell(person.opened(), cases.TravelPlanned(**person.journey()))
     planned = await one(desk, person)
-    assert (planned["state"], planned["port_of_entry"], planned["confirmed"]) == ("expected", "EBL", False)
+    assert (planned["state"], planned["port_of_entry"], planned["confirmed"]) == (
+        "expected",
+        "EBL",
+        False,
+    )
     assert (planned["household_id"], planned["programme"]) == (str(person.household_id), "eurp")
 
     later = LANDS_AT + timedelta(days=3)
@@ -43,7 +47,9 @@ async def test_a_planned_journey_makes_one_expected_arrival_that_moves_with_it(d
 async def test_the_same_news_again_is_no_news(desk: Desk):
     person = Person()
     await desk.expect(person)
-    await desk.tell(cases.TravelChanged(**person.journey()), cases.TravelConfirmed(**person.journey()))
+    await desk.tell(
+        cases.TravelChanged(**person.journey()), cases.TravelConfirmed(**person.journey())
+    )
     assert len(await desk.published(person)) == 1
 
 
@@ -64,20 +70,29 @@ async def test_a_journey_told_before_its_case_waits_unseen(desk: Desk):
     assert (await one(desk, person))["case_id"] == str(person.case_id)
 
 
-@pytest.mark.parametrize("news", [cases.TravelCancelled, cases.TravelNotDeparted, cases.ReferralWithdrawn])
+@pytest.mark.parametrize(
+    "news", [cases.TravelCancelled, cases.TravelNotDeparted, cases.ReferralWithdrawn]
+)
 async def test_a_journey_that_is_off_ends_what_has_not_begun(desk: Desk, news):
     person, met = Person(), Person()
     await desk.expect(person)
     arrival = await desk.expect(met)
     await desk.post(f"/{arrival}/check-in")
     for who in (person, met):
-        extra = {"referrer": "bamf"} if news is cases.ReferralWithdrawn else {"travel_id": who.travel_id}
+        extra = (
+            {"referrer": "bamf"}
+            if news is cases.ReferralWithdrawn
+            else {"travel_id": who.travel_id}
+        )
         await desk.tell(news(**who.ids, **extra))
     assert (await one(desk, person))["state"] == "not_departed"
     assert (await one(desk, met))["state"] == "met"
     kind, data = (await desk.published(person))[-1]
     assert (kind, data["travel_id"]) == ("arrival.not_departed", str(person.travel_id))
-    assert [kind for kind, _ in await desk.published(met)] == ["arrival.expected", "arrival.received"]
+    assert [kind for kind, _ in await desk.published(met)] == [
+        "arrival.expected",
+        "arrival.received",
+    ]
 
     await desk.tell(cases.TravelPlanned(**person.journey(revision=4)))
     again = await one(desk, person)
@@ -138,7 +153,9 @@ async def test_erasure_leaves_counts_and_no_person(desk: Desk):
         needs_priority="urgent",
     )
     await desk.post(
-        f"/{arrival}/onward-transport", mode="taxi", destination={"governorate": "IQ-AR", "district": "Soran"}
+        f"/{arrival}/onward-transport",
+        mode="taxi",
+        destination={"governorate": "IQ-AR", "district": "Soran"},
     )
     await desk.tell(cases.ReturneeErased(returnee_id=person.id))
 
@@ -146,7 +163,10 @@ async def test_erasure_leaves_counts_and_no_person(desk: Desk):
     assert (await desk.get(f"/{arrival}")).status_code == 404
     internal = (await desk.get(f"/{arrival}", organisation=None)).json()
     assert (internal["identity"], internal["profile"], internal["state"]) == (None, None, "met")
-    assert internal["onward_transport"][0]["destination"] == {"governorate": "IQ-AR", "district": None}
+    assert internal["onward_transport"][0]["destination"] == {
+        "governorate": "IQ-AR",
+        "district": None,
+    }
     async with desk.homeward.database.transaction() as session:
         assert await session.get(Profile, arrival) is None
 
@@ -164,19 +184,26 @@ async def test_a_journey_that_moves_after_its_end_changes_nothing(desk: Desk):
     await desk.post(f"/{arrival}/check-in", occurred_at=datetime.now(UTC))
     await desk.tell(cases.TravelChanged(**person.journey(revision=2, port_of_entry="BSR")))
     assert (await one(desk, person))["port_of_entry"] == "EBL"
-    assert [kind for kind, _ in await desk.published(person)] == ["arrival.expected", "arrival.received"]
+    assert [kind for kind, _ in await desk.published(person)] == [
+        "arrival.expected",
+        "arrival.received",
+    ]
 
 
 async def test_who_was_redirected_is_followed_still(desk: Desk):
     person = Person()
     arrival = await desk.expect(person)
-    await desk.post(f"/{arrival}/redirect", port_of_entry="BGW", expected_at=LANDS_AT + timedelta(days=1))
+    await desk.post(
+        f"/{arrival}/redirect", port_of_entry="BGW", expected_at=LANDS_AT + timedelta(days=1)
+    )
     await desk.tell(cases.TravelConfirmed(**person.journey()))  # the booking that they missed
     shown = (await desk.get(f"/{arrival}")).json()
     assert (shown["state"], shown["port_of_entry"]) == ("diverted", "BGW")
     await desk.tell(cases.TravelChanged(**person.journey(port_of_entry="NJF", revision=2)))
     shown = (await desk.get(f"/{arrival}")).json()
     assert (shown["state"], shown["port_of_entry"]) == ("expected", "NJF")
-    await desk.post(f"/{arrival}/redirect", port_of_entry="BGW", expected_at=LANDS_AT + timedelta(days=1))
+    await desk.post(
+        f"/{arrival}/redirect", port_of_entry="BGW", expected_at=LANDS_AT + timedelta(days=1)
+    )
     await desk.tell(cases.TravelCancelled(**person.journey(revision=3)))
     assert (await desk.get(f"/{arrival}")).json()["state"] == "not_departed"

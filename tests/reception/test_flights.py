@@ -52,8 +52,12 @@ async def test_the_manifests_are_taken_as_they_are(desk: Desk, flight):
     assert said["anonymous"] == int(flight["anonymous"])
     assert await arrivals_on(desk, announced) == int(flight["passengers"])
     passengers = await desk.passengers(announced)
-    assert len({p["family_group"] for p in passengers.values() if p["family_group"]}) == int(flight["families"])
-    again = await desk.manifest(announced, (DATA / flight["manifest"]).read_bytes(), version=taken.headers["etag"])
+    assert len({p["family_group"] for p in passengers.values() if p["family_group"]}) == int(
+        flight["families"]
+    )
+    again = await desk.manifest(
+        announced, (DATA / flight["manifest"]).read_bytes(), version=taken.headers["etag"]
+    )
     assert {name: again.json()[name] for name in ("added", "changed", "removed", "kept")} == {
         "added": 0,
         "changed": 0,
@@ -76,7 +80,10 @@ async def test_the_whole_file_is_judged_first_and_every_problem_has_its_row(desk
     ]
     refused = await desk.manifest(flight, "\n".join(rows).encode())
     assert refused.status_code == 422
-    found = {(error["row"], error["pointer"].rpartition("/")[2], error["code"]) for error in refused.json()["errors"]}
+    found = {
+        (error["row"], error["pointer"].rpartition("/")[2], error["code"])
+        for error in refused.json()["errors"]
+    }
     assert {
         (3, "sex", "enum"),
         (5, "birth_date", "sentinel_birth_date"),
@@ -89,10 +96,18 @@ async def test_the_whole_file_is_judged_first_and_every_problem_has_its_row(desk
     two = await desk.manifest(flight, "\n".join([rows[0], rows[1], rows[3]]).encode())
     assert [(error["row"], error["code"]) for error in two.json()["errors"]] == [(3, "seat_taken")]
     assert two.json()["groups"] == [
-        {"code": "seat_taken", "field": "seat", "detail": two.json()["errors"][0]["detail"], "count": 1, "rows": [3]}
+        {
+            "code": "seat_taken",
+            "field": "seat",
+            "detail": two.json()["errors"][0]["detail"],
+            "count": 1,
+            "rows": [3],
+        }
     ]
     assert (await desk.manifest(flight, b"seat,nationality,phone\n1A,IRQ,1\n")).status_code == 422
-    assert (await desk.manifest(flight, "seat,nationality\n1A,\u00ef".encode("latin-1"))).status_code == 400
+    assert (
+        await desk.manifest(flight, "seat,nationality\n1A,\u00ef".encode("latin-1"))
+    ).status_code == 400
 
 
 async def test_a_manifest_and_a_referral_that_name_the_same_person_make_one_arrival(desk: Desk):
@@ -111,7 +126,11 @@ async def test_a_manifest_and_a_referral_that_name_the_same_person_make_one_arri
     assert await arrivals_on(desk, flight) == 3
     seats = await desk.passengers(flight)
     assert (seats["3A"]["arrival_id"], seats["3A"]["returnee_id"]) == (str(arrival), str(person.id))
-    moved = [data["expected_at"] for kind, data in await desk.published(person) if kind == "arrival.expected"]
+    moved = [
+        data["expected_at"]
+        for kind, data in await desk.published(person)
+        if kind == "arrival.expected"
+    ]
     assert len(moved) == 2
 
     before = seats["3B"]["arrival_id"]  # the referral comes after the manifest
@@ -120,7 +139,9 @@ async def test_a_manifest_and_a_referral_that_name_the_same_person_make_one_arri
     (theirs,) = await desk.arrivals_of(other)
     assert (await desk.passengers(flight))["3B"]["arrival_id"] == str(theirs) != before
     assert await arrivals_on(desk, flight) == 3
-    assert (await desk.post(f"/{before}/check-in")).json()["id"] == str(theirs)  # a tablet still knows the old id
+    assert (await desk.post(f"/{before}/check-in")).json()["id"] == str(
+        theirs
+    )  # a tablet still knows the old id
 
 
 async def test_a_merged_person_is_recognised_by_the_marks_of_either_id(desk: Desk):
@@ -136,13 +157,17 @@ async def test_a_merged_person_is_recognised_by_the_marks_of_either_id(desk: Des
     assert taken.json()["recognised"] == 1
     assert (await desk.passengers(flight))["3A"]["returnee_id"] == str(person.id)
     twice = await desk.manifest(
-        flight, [by_paper | {"external_reference": "BAMF-MERGED-1", "person": 0}], version=taken.headers["etag"]
+        flight,
+        [by_paper | {"external_reference": "BAMF-MERGED-1", "person": 0}],
+        version=taken.headers["etag"],
     )
     assert twice.status_code in {200, 201}, twice.text
     assert (await desk.passengers(flight))["3A"]["returnee_id"] == str(person.id)
 
 
-async def test_who_is_not_referred_gets_an_id_when_they_are_met_and_cases_can_adopt_them(desk: Desk):
+async def test_who_is_not_referred_gets_an_id_when_they_are_met_and_cases_can_adopt_them(
+    desk: Desk,
+):
     flight = await desk.announce()
     await desk.manifest(flight, [NAMED, SEAT])
     seats = await desk.passengers(flight)
@@ -155,7 +180,9 @@ async def test_who_is_not_referred_gets_an_id_when_they_are_met_and_cases_can_ad
     assert (kind, data["walk_in"], data["programme"]) == ("arrival.received", True, "eurp")
     asked = await desk.call("GET", f"/v1/arrivals/{met.json()['id']}/identity", organisation=None)
     assert (asked.json()["organisation"], asked.json()["country_of_return"]) == ("iom-iraq", "IRQ")
-    assert asked.json()["documents"] == [{"kind": "passport", "number": "A51951406", "issuer": "IRQ"}]
+    assert asked.json()["documents"] == [
+        {"kind": "passport", "number": "A51951406", "issuer": "IRQ"}
+    ]
     assert (await desk.call("GET", f"/v1/arrivals/{met.json()['id']}/identity")).status_code == 403
 
     unknown = await desk.post(f"/{seats['9F']['arrival_id']}/check-in")
@@ -186,13 +213,17 @@ async def test_a_seat_is_bound_to_a_returnee_whose_arrival_it_becomes(desk: Desk
 async def test_a_new_version_loses_nothing_that_was_done(desk: Desk):
     flight = await desk.announce()
     first = await desk.manifest(
-        flight, [NAMED, SEAT, {**SEAT, "seat": "9G"}, {**NAMED, "seat": "4A", "document_number": "B1"}]
+        flight,
+        [NAMED, SEAT, {**SEAT, "seat": "9G"}, {**NAMED, "seat": "4A", "document_number": "B1"}],
     )
     seats = await desk.passengers(flight)
     await desk.post(f"/{seats['3A']['arrival_id']}/check-in")
     second = await desk.manifest(
         flight,
-        [{**NAMED, "seat": "9F", "document_number": "C7"}, {**NAMED, "seat": "5A", "document_number": "B1"}],
+        [
+            {**NAMED, "seat": "9F", "document_number": "C7"},
+            {**NAMED, "seat": "5A", "document_number": "B1"},
+        ],
         version=first.headers["etag"],
     )
     assert {name: second.json()[name] for name in ("added", "changed", "removed", "kept")} == {
@@ -221,7 +252,9 @@ async def test_the_desk_that_meets_a_flight_sees_who_was_recognised_on_it(desk: 
 
 async def test_two_passengers_whom_nothing_tells_apart_are_refused(desk: Desk):
     flight = await desk.announce()
-    twin = {name: NAMED[name] for name in ("family_name", "given_names", "birth_date", "nationality")}
+    twin = {
+        name: NAMED[name] for name in ("family_name", "given_names", "birth_date", "nationality")
+    }
     refused = await desk.manifest(flight, [twin, twin])
     (error,) = refused.json()["errors"]
     assert (error["code"], error["pointer"]) == ("not_told_apart", "/passengers/1/seat")
@@ -235,7 +268,11 @@ async def test_who_was_met_stays_the_same_when_a_spelling_or_a_number_is_correct
     taken = await desk.manifest(flight, [unsure])
     arrival = (await desk.passengers(flight))["3A"]["arrival_id"]
     assert (await desk.post(f"/{arrival}/check-in")).status_code == 200
-    corrected = unsure | {"given_names": "KAMRAN", "document_number": "A51951406", "document_kind": "passport"}
+    corrected = unsure | {
+        "given_names": "KAMRAN",
+        "document_number": "A51951406",
+        "document_kind": "passport",
+    }
     taken = await desk.manifest(flight, [corrected], version=taken.headers["etag"])
     assert (taken.json()["added"], taken.json()["changed"]) == (0, 1)
     assert await arrivals_on(desk, flight) == 1
@@ -279,15 +316,22 @@ async def test_delay_diversion_and_cancellation_reach_who_is_on_it(desk: Desk):
     taken = await desk.manifest(flight, [SEAT, {**NAMED, "external_reference": "X-1", "person": 0}])
     later = (LANDS_AT + timedelta(hours=5)).isoformat()
     late = await desk.call(
-        "PATCH", f"/v1/flights/{flight}", json={"scheduled_at": later}, headers={"If-Match": taken.headers["etag"]}
+        "PATCH",
+        f"/v1/flights/{flight}",
+        json={"scheduled_at": later},
+        headers={"If-Match": taken.headers["etag"]},
     )
     assert late.status_code == 200, late.text
-    diverted = await desk.call("POST", f"/v1/flights/{flight}/diverted", json={"port_of_entry": "BSR"})
+    diverted = await desk.call(
+        "POST", f"/v1/flights/{flight}/diverted", json={"port_of_entry": "BSR"}
+    )
     assert diverted.json()["previous_port"] == "BGW"
     shown = (await desk.get(f"/{arrival}")).json()
     assert (shown["state"], shown["port_of_entry"]) == ("diverted", "BSR")
     assert (await desk.post(f"/{arrival}/check-in")).json()["state"] == "met"
-    assert (await desk.call("POST", f"/v1/flights/{flight}/landed", json={})).json()["state"] == "landed"
+    assert (await desk.call("POST", f"/v1/flights/{flight}/landed", json={})).json()[
+        "state"
+    ] == "landed"
     refused = await desk.call("POST", f"/v1/flights/{flight}/cancelled", json={})
     assert (refused.status_code, refused.json()["allowed"]) == (409, ["manifest"])
     told = [kind for kind, _ in await desk.published(person)]
@@ -298,7 +342,9 @@ async def test_delay_diversion_and_cancellation_reach_who_is_on_it(desk: Desk):
     assert about == ["announced", "updated", "diverted", "landed"]
 
 
-async def test_who_was_to_come_on_a_cancelled_flight_is_expected_again_by_another_journey(desk: Desk):
+async def test_who_was_to_come_on_a_cancelled_flight_is_expected_again_by_another_journey(
+    desk: Desk,
+):
     person = Person()
     arrival = await desk.expect(person)
     await desk.recognise(person, marks=[desk.marks.reference("X-2", 0).hex()])
@@ -315,12 +361,25 @@ class TestDisclosure:
     async def test_an_authority_gets_the_papers_and_nothing_of_the_desk(self, desk: Desk):
         flight = await desk.announce()
         await desk.manifest(
-            flight, [{**NAMED, "remarks": ["medical"], "destination": "IQ-NI", "family_group": "F1"}, SEAT]
+            flight,
+            [{**NAMED, "remarks": ["medical"], "destination": "IQ-NI", "family_group": "F1"}, SEAT],
         )
-        query = {"view": "authority", "recipient": "border-police-erbil", "purpose": "border_control"}
+        query = {
+            "view": "authority",
+            "recipient": "border-police-erbil",
+            "purpose": "border_control",
+        }
         reduced = await desk.call("GET", f"/v1/flights/{flight}/manifest", params=query)
         assert set(reduced.json()["passengers"][0]) == {
-            *("seat", "family_name", "given_names", "sex", "birth_date", "nationality", "document_kind"),
+            *(
+                "seat",
+                "family_name",
+                "given_names",
+                "sex",
+                "birth_date",
+                "nationality",
+                "document_kind",
+            ),
             "document_number",
         }
         for word in ("medical", "IQ-NI", "arrival_id", "programme"):
@@ -328,11 +387,15 @@ class TestDisclosure:
         assert (
             await desk.call("GET", f"/v1/flights/{flight}/manifest", params={"view": "authority"})
         ).status_code == 422
-        page = await desk.call("GET", f"/v1/flights/{flight}/manifest", headers={"Accept": "text/html"})
+        page = await desk.call(
+            "GET", f"/v1/flights/{flight}/manifest", headers={"Accept": "text/html"}
+        )
         assert page.headers["content-type"].startswith("text/html")
         assert "كامران بابان" in page.text
         assert "BABAN" in page.text
-        sheet = await desk.call("GET", f"/v1/flights/{flight}/manifest", headers={"Accept": "text/csv"})
+        sheet = await desk.call(
+            "GET", f"/v1/flights/{flight}/manifest", headers={"Accept": "text/csv"}
+        )
         lines = list(csv.DictReader(io.StringIO(sheet.text.removeprefix("\ufeff"))))
         assert [line["seat"] for line in lines] == ["3A", "9F"]
         async with desk.homeward.database.transaction() as session:
@@ -341,7 +404,9 @@ class TestDisclosure:
                 .where(audit.c.action == "disclose-manifest", audit.c.resource_id == flight)
                 .order_by(audit.c.id)
             )
-            recorded = [(row["form"], row["view"], row.get("recipient"), row.get("purpose")) for row in rows]
+            recorded = [
+                (row["form"], row["view"], row.get("recipient"), row.get("purpose")) for row in rows
+            ]
         assert recorded == [
             ("json", "authority", "border-police-erbil", "border_control"),
             ("page", "desk", None, None),
@@ -352,7 +417,11 @@ class TestDisclosure:
         flight = await desk.announce(receiver=None)
         await desk.manifest(flight, [SEAT])
         seat = (await desk.passengers(flight))["9F"]["arrival_id"]
-        for path in (f"/v1/flights/{flight}", f"/v1/flights/{flight}/manifest", f"/v1/arrivals/{seat}"):
+        for path in (
+            f"/v1/flights/{flight}",
+            f"/v1/flights/{flight}/manifest",
+            f"/v1/arrivals/{seat}",
+        ):
             assert (await desk.call("GET", path, organisation="ewec")).status_code == 404
             assert (await desk.call("GET", path, organisation="frontex")).status_code == 200
         listed = (await desk.call("GET", "/v1/flights", organisation="ewec")).json()["items"]
@@ -371,12 +440,18 @@ class TestDisclosure:
 
 
 async def test_the_list_of_flights_is_printed_too(desk: Desk):
-    flight = await desk.announce(port_of_entry="NJF", carrier="TK", flight_number="TK808", charter=False)
+    flight = await desk.announce(
+        port_of_entry="NJF", carrier="TK", flight_number="TK808", charter=False
+    )
     query = {"port": "NJF"}
     sheet = await desk.call("GET", "/v1/flights", params=query, headers={"Accept": "text/csv"})
     lines = list(csv.DictReader(io.StringIO(sheet.text.removeprefix("\ufeff"))))
-    assert [(line["id"], line["flight_number"], line["state"]) for line in lines] == [(flight, "TK808", "announced")]
+    assert [(line["id"], line["flight_number"], line["state"]) for line in lines] == [
+        (flight, "TK808", "announced")
+    ]
     page = await desk.call("GET", "/v1/flights", params=query, headers={"Accept": "text/html"})
     assert "15 Mar 2026 01:30" in page.text
-    nothing = await desk.call("GET", "/v1/flights", params={"port": "IQTRB"}, headers={"Accept": "text/html"})
+    nothing = await desk.call(
+        "GET", "/v1/flights", params={"port": "IQTRB"}, headers={"Accept": "text/html"}
+    )
     assert "Nothing." in nothing.text

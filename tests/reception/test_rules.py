@@ -66,7 +66,8 @@ def test_a_clock_is_suspect_from_five_minutes_ahead():
 
 
 @pytest.mark.parametrize(
-    ("port", "zone"), [("EBL", "Asia/Baghdad"), ("IQTRB", "Asia/Baghdad"), ("KBL", "Asia/Kabul"), ("LHR", "UTC")]
+    ("port", "zone"),
+    [("EBL", "Asia/Baghdad"), ("IQTRB", "Asia/Baghdad"), ("KBL", "Asia/Kabul"), ("LHR", "UTC")],
 )
 def test_the_day_begins_where_the_port_is(port, zone):
     assert load_ports(PROGRAMMES).zone(port).key == zone
@@ -74,7 +75,10 @@ def test_the_day_begins_where_the_port_is(port, zone):
 
 @pytest.mark.parametrize(
     ("hours", "safe", "unsafe"),
-    [("09:00-12:00", ["09:00", "11:59"], ["08:59", "12:00"]), ("22:00-02:00", ["22:00", "01:59"], ["02:00", "12:00"])],
+    [
+        ("09:00-12:00", ["09:00", "11:59"], ["08:59", "12:00"]),
+        ("22:00-02:00", ["22:00", "01:59"], ["02:00", "12:00"]),
+    ],
 )
 def test_safe_hours_may_go_over_midnight(hours, safe, unsafe):
     assert all(rules.is_safe(hours, time.fromisoformat(at)) for at in safe)

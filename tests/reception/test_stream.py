@@ -18,7 +18,7 @@ from chassis.streams import Closing
 from contracts import cases
 from services.reception.arrivals import stream
 from services.reception.arrivals.stream import Left
-from services.reception.house import House
+from services.reception.context import House
 from tests.gateway.test_proxy import serving
 from tests.reception.desk import LANDS_AT, Desk, Person
 
@@ -59,11 +59,19 @@ class Heard:
 
 @asynccontextmanager
 async def listening(
-    desk: Desk, address: str, *, since: str | None = None, organisation: str = "iom-iraq", **query: str
+    desk: Desk,
+    address: str,
+    *,
+    since: str | None = None,
+    organisation: str = "iom-iraq",
+    **query: str,
 ) -> AsyncIterator[Heard]:
     headers = desk.headers(organisation) | ({"Last-Event-ID": since} if since else {})
     path = f"{address}/v1/arrivals/stream"
-    async with httpx.AsyncClient() as client, client.stream("GET", path, headers=headers, params=query) as answer:
+    async with (
+        httpx.AsyncClient() as client,
+        client.stream("GET", path, headers=headers, params=query) as answer,
+    ):
         assert answer.status_code == 200, await answer.aread()
         assert answer.headers["content-type"].startswith("text/event-stream")
         yield Heard(answer.aiter_lines())
@@ -94,7 +102,9 @@ async def test_who_comes_later_and_who_goes_elsewhere_is_told(desk: Desk, addres
         assert await heard.silent()
 
 
-async def test_last_event_id_continues_where_it_broke_off(desk: Desk, address: str, monkeypatch: pytest.MonkeyPatch):
+async def test_last_event_id_continues_where_it_broke_off(
+    desk: Desk, address: str, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(stream, "OVERLAP", timedelta(milliseconds=300))
     old = await desk.expect(port_of_entry="IQTRB")
     await asyncio.sleep(0.4)
@@ -120,7 +130,9 @@ async def test_an_id_of_no_event_is_refused(desk: Desk, mark: str):
     assert answer.status_code == 400
 
 
-async def test_who_takes_no_part_hears_nothing_and_who_takes_none_any_more_is_told_so(desk: Desk, address: str):
+async def test_who_takes_no_part_hears_nothing_and_who_takes_none_any_more_is_told_so(
+    desk: Desk, address: str
+):
     person = Person()
     await desk.expect(person, port_of_entry="ISU")
     async with (

@@ -39,12 +39,16 @@ def a_whole_reception(arrival: Any, start: int = 0) -> list[dict[str, Any]]:
         mutation("check-in", arrival, start),
         mutation("profile", arrival, start + 1, **PROFILE),
         mutation("assistance", arrival, start + 2, kind="nutrition"),
-        mutation("onward-transport", arrival, start + 3, mode="bus", destination={"governorate": "IQ-NI"}),
+        mutation(
+            "onward-transport", arrival, start + 3, mode="bus", destination={"governorate": "IQ-NI"}
+        ),
         mutation("complete", arrival, start + 4),
     ]
 
 
-async def send(desk: Desk, mutations: list[dict[str, Any]], *, sent_at: datetime | None = None) -> dict[str, Any]:
+async def send(
+    desk: Desk, mutations: list[dict[str, Any]], *, sent_at: datetime | None = None
+) -> dict[str, Any]:
     body = {
         "device": str(UUID(int=1)),
         "sent_at": (sent_at or datetime.now(UTC)).isoformat(),
@@ -71,7 +75,11 @@ async def test_in_any_order_and_any_number_of_times(desk: Desk):
     assert set(outcomes(await send(desk, shuffled))) == {"already_applied"}
     for person, arrival in zip(people, arrivals, strict=True):
         shown = (await desk.get(f"/{arrival}")).json()
-        assert (shown["state"], len(shown["assistance"]), len(shown["onward_transport"])) == ("completed", 1, 1)
+        assert (shown["state"], len(shown["assistance"]), len(shown["onward_transport"])) == (
+            "completed",
+            1,
+            1,
+        )
         kinds = [kind for kind, _ in await desk.published(person)]
         assert kinds[1:] == [
             "arrival.received",
@@ -99,7 +107,9 @@ async def test_of_ten_tablets_that_send_the_same_things_at_once_each_is_applied_
     async def flush(number: int) -> list[str]:
         return outcomes(await send(desk, random.Random(number).sample(log, len(log))))
 
-    counts = Counter(outcome for each in await asyncio.gather(*map(flush, range(10))) for outcome in each)
+    counts = Counter(
+        outcome for each in await asyncio.gather(*map(flush, range(10))) for outcome in each
+    )
     assert counts["applied"] == len(log)
     assert counts["applied"] + counts["already_applied"] + counts["conflict"] == 10 * len(log)
     assert set(outcomes(await send(desk, log))) == {"already_applied"}
@@ -119,7 +129,9 @@ async def test_what_undoes_a_check_in_that_was_refused_does_not_undo_anothers(de
 async def test_a_slow_clock_does_not_move_the_day(desk: Desk):
     arrival = await desk.expect()
     slow = timedelta(days=2)
-    done = mutation("check-in", arrival, 0) | {"occurred_at": (datetime.now(UTC) - slow).isoformat()}
+    done = mutation("check-in", arrival, 0) | {
+        "occurred_at": (datetime.now(UTC) - slow).isoformat()
+    }
     await send(desk, [done], sent_at=datetime.now(UTC) - slow)
     shown = (await desk.get(f"/{arrival}")).json()
     assert shown["arrived_on"] == datetime.now(ZoneInfo("Asia/Baghdad")).date().isoformat()
@@ -135,7 +147,9 @@ async def test_a_conflict_is_told_with_who_and_when(desk: Desk):
     wrong = mutation("assistance", arrival, 1, kind="cats")
     unknown = mutation("check-in", uuid4(), 1)
     used = mutation("profile", arrival, 1, **PROFILE)
-    said = await send(desk, [wrong, unknown, used, {**used, "data": PROFILE | {"needs_priority": "urgent"}}])
+    said = await send(
+        desk, [wrong, unknown, used, {**used, "data": PROFILE | {"needs_priority": "urgent"}}]
+    )
     assert outcomes(said) == ["invalid", "conflict", "applied", "conflict"]
     assert said["items"][0]["problem"]["errors"][0]["pointer"] == "/data/kind"
     assert "cats" not in str(said)
@@ -166,7 +180,13 @@ async def test_walk_ins_and_bindings_come_by_log_too(desk: Desk):
     met = str(uuid4())
     log = [
         mutation(
-            "walk-in", met, 0, port_of_entry="EBL", programme="eurp", return_kind="forced", particulars=PARTICULARS
+            "walk-in",
+            met,
+            0,
+            port_of_entry="EBL",
+            programme="eurp",
+            return_kind="forced",
+            particulars=PARTICULARS,
         ),
         mutation("profile", met, 1, **PROFILE),
         mutation("bind", seat, 0, particulars=PARTICULARS),
@@ -175,7 +195,9 @@ async def test_walk_ins_and_bindings_come_by_log_too(desk: Desk):
     assert outcomes(await send(desk, log[::-1])) == ["applied"] * 4
     assert outcomes(await send(desk, log)) == ["already_applied"] * 4
     async with desk.homeward.database.transaction() as session:
-        rows = (await session.scalars(select(Arrival).where(Arrival.id.in_([UUID(met), UUID(seat)])))).all()
+        rows = (
+            await session.scalars(select(Arrival).where(Arrival.id.in_([UUID(met), UUID(seat)])))
+        ).all()
     assert {(row.walk_in, row.state) for row in rows} == {(True, "met")}
     assert len({row.returnee_id for row in rows}) == 2
 
@@ -241,7 +263,9 @@ async def test_statements_do_not_grow_with_the_log(desk: Desk):
     assert found[1] <= found[0]
 
 
-async def test_an_entry_that_the_database_refuses_holds_up_no_other(desk: Desk, databases: Databases):
+async def test_an_entry_that_the_database_refuses_holds_up_no_other(
+    desk: Desk, databases: Databases
+):
     arrivals = [await desk.expect() for _ in range(4)]
     name = desk.homeward.database.engine.url.database
     admin = await asyncpg.connect(databases.address(str(name)))

@@ -1,4 +1,6 @@
-"""Reception as it runs: cases' log comes in over the broker, the name over HTTP, reception's own log goes out."""
+"""Reception as it runs: cases' log comes in over the broker, the name over HTTP, reception's own
+log goes out.
+"""
 
 import asyncio
 import time
@@ -23,7 +25,9 @@ from tests.reception.desk import Desk, Person, running
 from tests.tokens import settings
 
 IDENTITY = {
-    "names": [{"script": "Latn", "given": "Zaynab", "father": "", "grandfather": "", "family": "Example"}],
+    "names": [
+        {"script": "Latn", "given": "Zaynab", "father": "", "grandfather": "", "family": "Example"}
+    ],
     "sex": "female",
     "birth": {"date": "1990-07-01", "precision": "year"},
     "nationality": "IRQ",
@@ -55,7 +59,9 @@ async def both(databases: Databases, tmp_path: Path) -> AsyncIterator[tuple[Case
     configured = settings(ours.url, kafka_bootstrap=broker.bootstrap)
     cases_side = Cases(Database(settings(theirs.url).sqlalchemy_url))
     client = ServiceClient(configured, httpx.MockTransport(cases_side.answer))
-    relay = Relay(cases_side.database, settings(theirs.url, kafka_bootstrap=broker.bootstrap), "cases")
+    relay = Relay(
+        cases_side.database, settings(theirs.url, kafka_bootstrap=broker.bootstrap), "cases"
+    )
     async with running(ours.url) as desk:
         tasks = [
             asyncio.create_task(relay.run()),
@@ -78,7 +84,9 @@ async def until(holds: Callable[[], Awaitable[bool]], seconds: float = 20) -> No
         await asyncio.sleep(0.05)
 
 
-async def test_who_is_referred_is_expected_met_and_told_also_while_cases_is_away(both: tuple[Cases, Desk]):
+async def test_who_is_referred_is_expected_met_and_told_also_while_cases_is_away(
+    both: tuple[Cases, Desk],
+):
     cases_side, desk = both
     person = Person()
     async with cases_side.database.transaction() as session:

@@ -30,7 +30,9 @@ from services.training.models import Enrolment
 from tests.tokens import bearer, settings, trust
 
 SCOPES = " ".join(
-    scope for scope in Scope if scope.partition(":")[0] in {"courses", "training", "vacancies", "placements"}
+    scope
+    for scope in Scope
+    if scope.partition(":")[0] in {"courses", "training", "vacancies", "placements"}
 )
 HOUR = timedelta(hours=1)
 
@@ -75,10 +77,17 @@ class Person:
         return cases.PlanAmended(**self.ids, plan_id=uuid4(), plan_version=plan_version)
 
     def closed(self) -> cases.CaseClosed:
-        return cases.CaseClosed(**self.ids, reason="completed", previous_state=CaseState.IN_DELIVERY)
+        return cases.CaseClosed(
+            **self.ids, reason="completed", previous_state=CaseState.IN_DELIVERY
+        )
 
     def approved(self, plan_version: int = 1) -> cases.PlanApproved:
-        ids = {"plan_id": uuid4(), "plan_version": plan_version, "preparer": uuid4(), "approver": uuid4()}
+        ids = {
+            "plan_id": uuid4(),
+            "plan_version": plan_version,
+            "preparer": uuid4(),
+            "approver": uuid4(),
+        }
         return cases.PlanApproved(**self.ids, **ids)
 
 
@@ -89,13 +98,21 @@ def now() -> datetime:
 def sessions(*starts: timedelta, hours: float = 2) -> list[dict[str, str]]:
     """Sessions that begin so long from now."""
     return [
-        {"starts_at": (now() + start).isoformat(), "ends_at": (now() + start + hours * HOUR).isoformat()}
+        {
+            "starts_at": (now() + start).isoformat(),
+            "ends_at": (now() + start + hours * HOUR).isoformat(),
+        }
         for start in starts
     ]
 
 
 async def _handle(session: Session, data: EventData) -> None:
-    about = {"id": uuid4(), "service": data.service, "type": data.event_type, "subject": data.subject}
+    about = {
+        "id": uuid4(),
+        "service": data.service,
+        "type": data.event_type,
+        "subject": data.subject,
+    }
     envelope = Envelope(**about, occurred_at=datetime.now(UTC), data={})
     await HANDLERS[type(data)](session, Event(data, envelope))
 
@@ -110,9 +127,15 @@ class School:
         self.again = 0
         """How often somebody was told to come again."""
 
-    def headers(self, organisation: str = "iom-iraq", person: str | None = "teacher-1") -> dict[str, str]:
+    def headers(
+        self, organisation: str = "iom-iraq", person: str | None = "teacher-1"
+    ) -> dict[str, str]:
         kinds = {"fedasil": "referrer", "iom-belgium": "programme_office", "homeward": "internal"}
-        kind = "training_provider" if organisation.startswith("training-") else kinds.get(organisation, "partner")
+        kind = (
+            "training_provider"
+            if organisation.startswith("training-")
+            else kinds.get(organisation, "partner")
+        )
         scopes = SCOPES + (" internal" if kind == "internal" else "")
         return bearer(organisation, kind, scopes, person=person, programmes=("amif-be-2018",))
 
@@ -135,7 +158,9 @@ class School:
             await self.tell(person.moved(state))
         return person
 
-    async def get(self, path: str, *, organisation: str = "iom-iraq", **query: Any) -> httpx.Response:
+    async def get(
+        self, path: str, *, organisation: str = "iom-iraq", **query: Any
+    ) -> httpx.Response:
         return await self.http.get(
             path, params={k: str(v) for k, v in query.items()}, headers=self.headers(organisation)
         )
@@ -145,8 +170,12 @@ class School:
     ) -> httpx.Response:
         headers = self.headers(organisation) | {"Idempotency-Key": f"key-{next(self.numbers)}"}
         headers |= {"If-Match": seen} if seen else {}
-        for attempt in count(1):  # as a careful client: too many at once come again later and later, with the same key
-            answer = await self.http.post(path, json=json.loads(json.dumps(body, default=str)), headers=headers)
+        for attempt in count(
+            1
+        ):  # as a careful client: too many at once come again later and later, with the same key
+            answer = await self.http.post(
+                path, json=json.loads(json.dumps(body, default=str)), headers=headers
+            )
             if answer.status_code != 503 or "retry-after" not in answer.headers:
                 return answer
             self.again += 1
@@ -156,10 +185,16 @@ class School:
     async def put(
         self, path: str, *, organisation: str = "iom-iraq", seen: str | None = None, **body: Any
     ) -> httpx.Response:
-        headers = self.headers(organisation) | ({"If-Match": seen} if seen else {"If-None-Match": "*"})
-        return await self.http.put(path, json=json.loads(json.dumps(body, default=str)), headers=headers)
+        headers = self.headers(organisation) | (
+            {"If-Match": seen} if seen else {"If-None-Match": "*"}
+        )
+        return await self.http.put(
+            path, json=json.loads(json.dumps(body, default=str)), headers=headers
+        )
 
-    async def decide(self, path: str, word: str, *, organisation: str = "iom-iraq", **body: Any) -> httpx.Response:
+    async def decide(
+        self, path: str, word: str, *, organisation: str = "iom-iraq", **body: Any
+    ) -> httpx.Response:
         """Act on what was just read."""
         seen = (await self.get(path, organisation=organisation)).headers["etag"]
         return await self.post(f"{path}/{word}", organisation=organisation, seen=seen, **body)
@@ -167,7 +202,9 @@ class School:
     async def patch(self, path: str, **body: Any) -> httpx.Response:
         seen = (await self.get(path)).headers["etag"]
         headers = self.headers() | {"If-Match": seen}
-        return await self.http.patch(path, json=json.loads(json.dumps(body, default=str)), headers=headers)
+        return await self.http.patch(
+            path, json=json.loads(json.dumps(body, default=str)), headers=headers
+        )
 
     async def course(self, **values: Any) -> dict[str, Any]:
         provider = values.pop("provider", "training-provider-5")
@@ -195,14 +232,21 @@ class School:
 
     async def cohort(self, course: dict[str, Any] | None = None, **values: Any) -> str:
         course = course or await self.course()
-        body = {"course_id": course["id"], "sessions": sessions(timedelta(days=7), timedelta(days=8))}
+        body = {
+            "course_id": course["id"],
+            "sessions": sessions(timedelta(days=7), timedelta(days=8)),
+        }
         answer = await self.post("/v1/cohorts", **(body | values))
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
 
-    async def enrol(self, cohort_id: str, person: Person | None = None, **values: Any) -> dict[str, Any]:
+    async def enrol(
+        self, cohort_id: str, person: Person | None = None, **values: Any
+    ) -> dict[str, Any]:
         person = person or await self.somebody()
-        answer = await self.post("/v1/enrolments", returnee_id=person.id, cohort_id=cohort_id, **values)
+        answer = await self.post(
+            "/v1/enrolments", returnee_id=person.id, cohort_id=cohort_id, **values
+        )
         assert answer.status_code == 201, answer.text
         return answer.json()
 
@@ -214,8 +258,13 @@ class School:
     async def states(self, cohort_id: str) -> list[tuple[int | None, str]]:
         """Queue number and state of every enrolment, in order of the queue."""
         async with self.homeward.database.transaction() as session:
-            query = select(Enrolment.queue, Enrolment.state).where(Enrolment.cohort_id == UUID(cohort_id))
-            return sorted((tuple(row) for row in await session.execute(query)), key=lambda row: (row[0] or 0, row[1]))
+            query = select(Enrolment.queue, Enrolment.state).where(
+                Enrolment.cohort_id == UUID(cohort_id)
+            )
+            return sorted(
+                (tuple(row) for row in await session.execute(query)),
+                key=lambda row: (row[0] or 0, row[1]),
+            )
 
     async def published(self, person: Person) -> list[tuple[str, dict[str, Any]]]:
         """What was published about somebody: (short type, payload), oldest first."""
@@ -225,7 +274,10 @@ class School:
                 .where(outbox.c.aggregateid == str(person.id))
                 .order_by(outbox.c.seq)
             )
-            return [(row.type.removeprefix("org.homeward.training.").removesuffix(".v1"), row.payload) for row in rows]
+            return [
+                (row.type.removeprefix("org.homeward.training.").removesuffix(".v1"), row.payload)
+                for row in rows
+            ]
 
     async def sql(self, statement: str, **values: Any) -> Any:
         async with self.homeward.database.transaction() as session:
@@ -245,11 +297,20 @@ class School:
             await LAPSE_JOB.apply(session, {"enrolment_id": enrolment_id}, None)
 
     async def approve(
-        self, person: Person, *lines: dict[str, Any], plan_version: int = 1, languages: tuple[str, ...] = ()
+        self,
+        person: Person,
+        *lines: dict[str, Any],
+        plan_version: int = 1,
+        languages: tuple[str, ...] = (),
     ) -> None:
         """A plan is approved, and the jobs fetch its lines and look for cohorts."""
         await self.tell(person.approved(plan_version))
-        document = {"id": str(uuid4()), "plan_version": plan_version, "lines": list(lines), "state": "approved"}
+        document = {
+            "id": str(uuid4()),
+            "plan_version": plan_version,
+            "lines": list(lines),
+            "state": "approved",
+        }
 
         class Cases:
             async def find(self, service: str, path: str, **_: Any) -> dict[str, Any]:
@@ -295,7 +356,13 @@ class School:
         """Do what the job does: fetch who somebody is, and keep it."""
         names = [
             {"script": "Latn", "given": "Ismail", "father": "Safwan", "family": "al-Dulaimi"},
-            {"script": "Arab", "given": "إسماعيل", "father": "صفوان", "grandfather": "", "family": "الدليمي"},
+            {
+                "script": "Arab",
+                "given": "إسماعيل",
+                "father": "صفوان",
+                "grandfather": "",
+                "family": "الدليمي",
+            },
         ]
 
         class Cases:
@@ -320,7 +387,9 @@ class School:
         assert answer.status_code == 200, answer.text
         return person, answer.json()
 
-    async def attend(self, cohort_id: str, number: int, statuses: dict[str, str], **values: Any) -> httpx.Response:
+    async def attend(
+        self, cohort_id: str, number: int, statuses: dict[str, str], **values: Any
+    ) -> httpx.Response:
         entries = [{"enrolment_id": key, "status": status} for key, status in statuses.items()]
         path = f"/v1/cohorts/{cohort_id}/sessions/{number}/attendance"
         return await self.put(path, entries=entries, **values)

@@ -1,4 +1,6 @@
-"""From an approved plan to a cohort: chosen where one suits, else left to a person, looked at when plans change."""
+"""From an approved plan to a cohort: chosen where one suits, else left to a person, looked at when
+plans change.
+"""
 
 import itertools
 from datetime import date, timedelta
@@ -13,8 +15,20 @@ from services.training.enrolments.rules import Obstacle, Suits, chosen, obstacle
 from services.training.programmes import governorate_of
 from tests.training.school import Person, School, sessions
 
-DOOR = {"online": False, "place": "IQ-BG", "lives_in": "IQ-BG", "languages": ["ar"], "speaks": ["ar", "en"], "free": 1}
-OPEN: dict[str, Any] = {**DOOR, "clash": False, "starts_on": date(2026, 3, 1), "available_from": None}
+DOOR = {
+    "online": False,
+    "place": "IQ-BG",
+    "lives_in": "IQ-BG",
+    "languages": ["ar"],
+    "speaks": ["ar", "en"],
+    "free": 1,
+}
+OPEN: dict[str, Any] = {
+    **DOOR,
+    "clash": False,
+    "starts_on": date(2026, 3, 1),
+    "available_from": None,
+}
 NUMBERS = itertools.count(1)
 
 
@@ -34,7 +48,9 @@ NUMBERS = itertools.count(1)
         ({"available_from": date(2026, 3, 1)}, ()),
     ],
 )
-def test_what_speaks_against_a_cohort_is_said(change: dict[str, Any], expected: tuple[str, ...]) -> None:
+def test_what_speaks_against_a_cohort_is_said(
+    change: dict[str, Any], expected: tuple[str, ...]
+) -> None:
     assert obstacles(**(OPEN | change)) == expected
 
 
@@ -69,12 +85,16 @@ class Town:
     async def course(self, **values: Any) -> dict[str, Any]:
         return await self.school.course(provider=self.provider, **values)
 
-    async def somebody(self, governorate: str = "IQ-BG", state: CaseState = CaseState.ARRIVED) -> Person:
+    async def somebody(
+        self, governorate: str = "IQ-BG", state: CaseState = CaseState.ARRIVED
+    ) -> Person:
         person = await self.school.somebody(state)
         await self.school.settle(person, governorate)
         return person
 
-    async def approve(self, person: Person, *, plan_version: int = 1, **line: Any) -> dict[str, Any]:
+    async def approve(
+        self, person: Person, *, plan_version: int = 1, **line: Any
+    ) -> dict[str, Any]:
         """A plan with one line that names the town's provider; what became of it."""
         wanted = {"id": str(uuid4()), "kind": "vocational_training", "beneficiary": str(person.id)}
         wanted |= {"provider": self.provider} | {name: str(value) for name, value in line.items()}
@@ -83,7 +103,9 @@ class Town:
 
     async def of(self, person: Person) -> dict[str, Any]:
         """Their newest enrolment."""
-        found: dict[str, Any] = (await self.school.get("/v1/enrolments", returnee_id=person.id)).json()["items"][0]
+        found: dict[str, Any] = (
+            await self.school.get("/v1/enrolments", returnee_id=person.id)
+        ).json()["items"][0]
         return found
 
     async def choice(self, person: Person) -> list[tuple[str, list[str]]]:
@@ -115,7 +137,9 @@ async def test_the_one_cohort_that_suits_is_chosen(town: Town) -> None:
     assert (got["state"], got["cohort_id"], got["review"]) == ("enrolled", cohort, None)
     told = [name for name, _ in await town.school.published(person)]
     assert told == ["enrolment.requested", "enrolment.confirmed"]
-    rows = await town.school.sql("SELECT 1 FROM audit WHERE action = 'place' AND resource_id = :id", id=got["id"])
+    rows = await town.school.sql(
+        "SELECT 1 FROM audit WHERE action = 'place' AND resource_id = :id", id=got["id"]
+    )
     assert len(rows) == 1
 
 
@@ -127,7 +151,11 @@ async def test_of_two_that_suit_a_person_chooses(town: Town) -> None:
     person = await town.somebody()
     got = await town.approve(person)
     assert got["state"] == "requested"
-    assert await town.choice(person) == [(early, []), (late, []), (far, ["another_place", "language"])]
+    assert await town.choice(person) == [
+        (early, []),
+        (late, []),
+        (far, ["another_place", "language"]),
+    ]
     placed = await town.school.decide(f"/v1/enrolments/{got['id']}", "place", cohort_id=late)
     assert placed.json()["state"] == "enrolled"
 
@@ -167,7 +195,9 @@ async def test_a_course_or_a_cohort_that_the_line_names_is_taken(town: Town) -> 
     assert nobody_knows["state"] == "requested"
 
 
-async def test_a_plan_that_is_approved_before_the_departure_is_carried_out_after_the_arrival(town: Town) -> None:
+async def test_a_plan_that_is_approved_before_the_departure_is_carried_out_after_the_arrival(
+    town: Town,
+) -> None:
     cohort = await town.school.cohort(await town.course())
     person = await town.somebody(state=CaseState.PRE_DEPARTURE)
     assert (await town.approve(person))["state"] == "requested"
@@ -184,7 +214,9 @@ async def test_places_are_not_given_twice_by_plans(town: Town) -> None:
     assert (await town.school.get(f"/v1/cohorts/{cohort}")).json()["seats_taken"] == 2
 
 
-async def test_a_plan_that_is_amended_puts_the_enrolment_in_question_and_cancels_nothing(town: Town) -> None:
+async def test_a_plan_that_is_amended_puts_the_enrolment_in_question_and_cancels_nothing(
+    town: Town,
+) -> None:
     await town.school.cohort(await town.course())
     person = await town.somebody()
     line = uuid4()
@@ -196,7 +228,11 @@ async def test_a_plan_that_is_amended_puts_the_enrolment_in_question_and_cancels
     assert (seen["state"], seen["review"]) == ("enrolled", "plan_amended")
     listed = (await town.school.get("/v1/enrolments", review=True, limit=200)).json()["items"]
     assert got["id"] in [item["id"] for item in listed]
-    told = [data["reason"] for name, data in await town.school.published(person) if name == "enrolment.questioned"]
+    told = [
+        data["reason"]
+        for name, data in await town.school.published(person)
+        if name == "enrolment.questioned"
+    ]
     assert told == ["plan_amended"]
     await town.approve(person, plan_version=2, id=line)
     assert (await town.school.enrolment(got["id"]))["review"] is None
@@ -207,7 +243,11 @@ async def test_a_plan_that_is_amended_puts_the_enrolment_in_question_and_cancels
 
 async def test_a_line_that_is_removed_is_told_and_a_person_decides(town: Town) -> None:
     await town.school.cohort(await town.course(capacity=5))
-    keeping, leaving, wishing = await town.somebody(), await town.somebody(), await town.school.somebody()
+    keeping, leaving, wishing = (
+        await town.somebody(),
+        await town.somebody(),
+        await town.school.somebody(),
+    )
     kept, left, wish = [await town.approve(person) for person in (keeping, leaving, wishing)]
     for person in (keeping, leaving, wishing):
         await town.school.tell(person.amended(2))
@@ -216,10 +256,18 @@ async def test_a_line_that_is_removed_is_told_and_a_person_decides(town: Town) -
     for enrolment, person in ((kept, keeping), (left, leaving)):
         seen = await town.school.enrolment(enrolment["id"])
         assert (seen["state"], seen["review"]) == ("enrolled", "line_removed")
-        told = [data["reason"] for name, data in await town.school.published(person) if name.endswith("questioned")]
+        told = [
+            data["reason"]
+            for name, data in await town.school.published(person)
+            if name.endswith("questioned")
+        ]
         assert told == ["plan_amended", "line_removed"]
     goes_on = await town.school.decide(f"/v1/enrolments/{kept['id']}", "keep")
-    assert (goes_on.status_code, goes_on.json()["review"], goes_on.json()["plan_line_id"]) == (200, None, None)
+    assert (goes_on.status_code, goes_on.json()["review"], goes_on.json()["plan_line_id"]) == (
+        200,
+        None,
+        None,
+    )
     cancelled = await town.school.post(f"/v1/enrolments/{left['id']}/cancel")
     assert (cancelled.json()["state"], cancelled.json()["review"]) == ("cancelled", None)
     nothing_lost = await town.school.enrolment(wish["id"])
@@ -233,7 +281,9 @@ async def test_a_line_that_comes_back_finds_the_enrolment_that_went_on(town: Tow
     await town.school.approve(person, plan_version=2)
     await town.approve(person, plan_version=3, id=line)
     items = (await town.school.get("/v1/enrolments", returnee_id=person.id)).json()["items"]
-    assert [(item["id"], item["state"], item["review"]) for item in items] == [(got["id"], "enrolled", None)]
+    assert [(item["id"], item["state"], item["review"]) for item in items] == [
+        (got["id"], "enrolled", None)
+    ]
 
 
 @pytest.mark.parametrize("end", ["closed", "withdrawn", "erased"])
@@ -248,7 +298,9 @@ async def test_who_does_not_go_on_is_given_no_cohort(town: Town, end: str) -> No
     await town.school.tell(facts[end])
     await town.school.cohort(await town.course())
     await town.school.choose(person)
-    states = await town.school.sql("SELECT state, cohort_id FROM enrolment WHERE id = :id", id=got["id"])
+    states = await town.school.sql(
+        "SELECT state, cohort_id FROM enrolment WHERE id = :id", id=got["id"]
+    )
     assert tuple(states[0]) == ("cancelled", None)
     left = await town.school.sql("SELECT 1 FROM whereabouts WHERE returnee_id = :id", id=person.id)
     assert bool(left) == (end != "erased")
@@ -273,7 +325,11 @@ async def test_a_course_for_some_governorates_is_for_those_who_return_there(town
     course = await town.course(governorates=["IQ-BG", "IQ-DI"])
     assert course["governorate"] == "IQ-BG"
     cohort = await town.school.cohort(course)
-    here, there, unknown = await town.somebody(), await town.somebody("IQ-BA"), await town.school.somebody()
+    here, there, unknown = (
+        await town.somebody(),
+        await town.somebody("IQ-BA"),
+        await town.school.somebody(),
+    )
     assert (await town.school.enrol(cohort, here))["state"] == "enrolled"
     answer = await town.school.post("/v1/enrolments", returnee_id=there.id, cohort_id=cohort)
     assert answer.status_code == 409
@@ -283,10 +339,25 @@ async def test_a_course_for_some_governorates_is_for_those_who_return_there(town
     assert (await town.school.enrol(cohort, unknown))["state"] == "enrolled"
     moved = await town.school.patch(f"/v1/cohorts/{cohort}", city="Erbil")
     assert moved.json()["governorate"] == "IQ-AR"
-    assert (await town.school.patch(f"/v1/cohorts/{cohort}", governorate="AF-KAB")).status_code == 422
+    assert (
+        await town.school.patch(f"/v1/cohorts/{cohort}", governorate="AF-KAB")
+    ).status_code == 422
 
 
 def _course(provider: str, **values: Any) -> dict[str, Any]:
-    plain = {"code": "X1", "title": "X", "kind": "vocational", "phase": "post_arrival", "hours": "4", "days": 2}
-    place = {"country": "IRQ", "city": "Baghdad", "capacity": 2, "provider": provider, "languages": ["ar"]}
+    plain = {
+        "code": "X1",
+        "title": "X",
+        "kind": "vocational",
+        "phase": "post_arrival",
+        "hours": "4",
+        "days": 2,
+    }
+    place = {
+        "country": "IRQ",
+        "city": "Baghdad",
+        "capacity": 2,
+        "provider": provider,
+        "languages": ["ar"],
+    }
     return plain | place | {"isced_f": "1012"} | values

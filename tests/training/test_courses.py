@@ -13,7 +13,9 @@ from tests.training.school import School, sessions
 LIST = Path(__file__).parents[2] / "examples" / "courses.csv"
 
 
-async def imported(school: School, file: bytes, organisation: str = "iom-iraq") -> "tuple[int, dict[str, object]]":
+async def imported(
+    school: School, file: bytes, organisation: str = "iom-iraq"
+) -> "tuple[int, dict[str, object]]":
     headers = school.headers(organisation) | {
         "Idempotency-Key": f"i-{next(school.numbers)}",
         "Content-Type": "text/csv",
@@ -36,11 +38,22 @@ async def test_the_list_is_taken_over_as_it_is_and_again_changes_nothing(school:
     changed = LIST.read_bytes().replace(
         b"Car mechanics,vocational,post_arrival,240", b"Car mechanics,vocational,post_arrival,200"
     )
-    assert (await imported(school, changed))[1] == {"created": 0, "changed": 3, "unchanged": 43, "providers": 0}
-    found = (await school.get("/v1/courses", kind="vocational", programme="amif-be-2018", limit=200)).json()["items"]
+    assert (await imported(school, changed))[1] == {
+        "created": 0,
+        "changed": 3,
+        "unchanged": 43,
+        "providers": 0,
+    }
+    found = (
+        await school.get("/v1/courses", kind="vocational", programme="amif-be-2018", limit=200)
+    ).json()["items"]
     mechanics = [course for course in found if course["code"] == "C021"]
     assert [(course["revision"], course["hours"]) for course in mechanics] == [(2, "200")]
-    online = [c for c in (await school.get("/v1/courses", limit=200)).json()["items"] if c["code"] == "C040"]
+    online = [
+        c
+        for c in (await school.get("/v1/courses", limit=200)).json()["items"]
+        if c["code"] == "C040"
+    ]
     assert [(course["online"], course["city"]) for course in online] == [(True, None)]
 
 
@@ -85,9 +98,21 @@ def test_the_classifications_are_whole() -> None:
 async def test_only_who_offers_a_course_changes_it(school: School) -> None:
     course = await school.course()
     seen = (await school.get(f"/v1/courses/{course['id']}")).headers["etag"]
-    names = set(course) - {"id", "created_at", "updated_at", "organisation", "revision", "provider_id"}
-    body = {name: course[name] for name in names} | {"provider": "training-provider-5", "hours": "8"}
-    stranger = await school.put(f"/v1/courses/{course['id']}", organisation="iom-albania", seen=seen, **body)
+    names = set(course) - {
+        "id",
+        "created_at",
+        "updated_at",
+        "organisation",
+        "revision",
+        "provider_id",
+    }
+    body = {name: course[name] for name in names} | {
+        "provider": "training-provider-5",
+        "hours": "8",
+    }
+    stranger = await school.put(
+        f"/v1/courses/{course['id']}", organisation="iom-albania", seen=seen, **body
+    )
     assert stranger.status_code == 403
     changed = await school.put(f"/v1/courses/{course['id']}", seen=seen, **body)
     assert (changed.status_code, changed.json()["revision"]) == (200, 2)
@@ -107,8 +132,12 @@ async def test_a_calendar_follows_changes_and_names_nobody(school: School) -> No
         "Run your own business, part 1; the basics (2/2)",
     ]
     assert str(events[0]["LOCATION"]) == "Room 4, Baghdad"
-    await school.patch(f"/v1/cohorts/{cohort}", sessions=sessions(timedelta(days=10), timedelta(days=11)))
-    moved = Calendar.from_ical((await school.get(f"/v1/cohorts/{cohort}/calendar.ics")).text).walk("VEVENT")
+    await school.patch(
+        f"/v1/cohorts/{cohort}", sessions=sessions(timedelta(days=10), timedelta(days=11))
+    )
+    moved = Calendar.from_ical((await school.get(f"/v1/cohorts/{cohort}/calendar.ics")).text).walk(
+        "VEVENT"
+    )
     assert [event["UID"] for event in moved] == [event["UID"] for event in events]
     assert moved[0]["SEQUENCE"] > events[0]["SEQUENCE"]
     assert moved[0].start != events[0].start
@@ -119,9 +148,16 @@ async def test_a_calendar_follows_changes_and_names_nobody(school: School) -> No
 
 
 async def test_a_calendar_keeps_local_time_when_clocks_change(school: School) -> None:
-    """Two sessions at nine, before and after the clocks went forward in Helsinki; Baghdad's never do."""
+    """Two sessions at nine, before and after the clocks went forward in Helsinki; Baghdad's never
+    do.
+    """
     for country, city, zone, days in (
-        ("FIN", "Helsinki", "Europe/Helsinki", ("2026-03-27T09:00:00+02:00", "2026-03-30T09:00:00+03:00")),
+        (
+            "FIN",
+            "Helsinki",
+            "Europe/Helsinki",
+            ("2026-03-27T09:00:00+02:00", "2026-03-30T09:00:00+03:00"),
+        ),
         ("IRQ", "Baghdad", None, ("2026-03-27T09:00:00+03:00", "2026-03-30T09:00:00+03:00")),
     ):
         meetings = [{"starts_at": day, "ends_at": day.replace("T09", "T12")} for day in days]
@@ -145,5 +181,7 @@ async def test_sessions_are_in_order_and_where_they_are_is_known(school: School)
     answer = await school.post("/v1/cohorts", course_id=course["id"], sessions=overlapping)
     assert answer.json()["errors"][0]["code"] == "session_order"
     abroad = await school.course(country="FIN", city="Helsinki")
-    answer = await school.post("/v1/cohorts", course_id=abroad["id"], sessions=sessions(timedelta(days=1)))
+    answer = await school.post(
+        "/v1/cohorts", course_id=abroad["id"], sessions=sessions(timedelta(days=1))
+    )
     assert answer.json()["errors"][0]["code"] == "time_zone_required"

@@ -14,11 +14,19 @@ from tests.training.school import HOUR, Person, School, sessions
 async def test_the_first_are_enrolled_and_the_others_wait_in_order(school: School) -> None:
     cohort = await school.cohort()
     enrolments = [await school.enrol(cohort) for _ in range(5)]
-    assert [e["state"] for e in enrolments] == ["enrolled", "enrolled", "waitlisted", "waitlisted", "waitlisted"]
+    assert [e["state"] for e in enrolments] == [
+        "enrolled",
+        "enrolled",
+        "waitlisted",
+        "waitlisted",
+        "waitlisted",
+    ]
     assert [e["queue"] for e in enrolments[2:]] == [1, 2, 3]
 
 
-async def test_a_free_place_goes_to_the_first_who_waits_and_when_the_offer_lapses_to_the_next(school: School) -> None:
+async def test_a_free_place_goes_to_the_first_who_waits_and_when_the_offer_lapses_to_the_next(
+    school: School,
+) -> None:
     cohort = await school.cohort(capacity=1)
     one, two, three = await school.somebody(), await school.somebody(), await school.somebody()
     first, second, third = [await school.enrol(cohort, who) for who in (one, two, three)]
@@ -33,7 +41,12 @@ async def test_a_free_place_goes_to_the_first_who_waits_and_when_the_offer_lapse
     assert taken.status_code == 200, taken.text
     assert taken.json()["state"] == "enrolled"
     told = [name for name, _ in await school.published(three)]
-    assert told == ["enrolment.requested", "enrolment.waitlisted", "enrolment.offered", "enrolment.confirmed"]
+    assert told == [
+        "enrolment.requested",
+        "enrolment.waitlisted",
+        "enrolment.offered",
+        "enrolment.confirmed",
+    ]
     assert [name for name, _ in await school.published(two)][-1] == "enrolment.cancelled"
 
 
@@ -42,7 +55,8 @@ async def test_an_offer_that_lapsed_is_not_accepted_even_before_the_job_ran(scho
     first, second = [await school.enrol(cohort) for _ in range(2)]
     await school.post(f"/v1/enrolments/{first['id']}/cancel")
     await school.sql(
-        "UPDATE enrolment SET offered_until = clock_timestamp() - interval '1 second' WHERE id = :id", id=second["id"]
+        "UPDATE enrolment SET offered_until = clock_timestamp() - interval '1 second' WHERE id = :id",
+        id=second["id"],
     )
     answer = await school.decide(f"/v1/enrolments/{second['id']}", "accept")
     assert answer.status_code == 409
@@ -65,9 +79,14 @@ async def test_an_offer_lasts_as_long_as_the_programme_says(school: School) -> N
 async def test_five_hundred_at_once_for_twelve_places(school: School) -> None:
     cohort = await school.cohort(capacity=12)
     people = [Person() for _ in range(500)]
-    await school.tell_at_once(fact for who in people for fact in (who.opened(), who.moved(CaseState.ARRIVED)))
+    await school.tell_at_once(
+        fact for who in people for fact in (who.opened(), who.moved(CaseState.ARRIVED))
+    )
     answers = await asyncio.gather(
-        *(school.post("/v1/enrolments", returnee_id=person.id, cohort_id=cohort) for person in people)
+        *(
+            school.post("/v1/enrolments", returnee_id=person.id, cohort_id=cohort)
+            for person in people
+        )
     )
     assert {answer.status_code for answer in answers} == {201}
     got = [answer.json() for answer in answers]
@@ -81,7 +100,9 @@ async def test_five_hundred_at_once_for_twelve_places(school: School) -> None:
     assert offered == [1, 2, 3, 4, 5, 6, 7]
 
 
-async def test_a_smaller_cohort_is_refused_and_a_larger_one_offers_its_new_places(school: School) -> None:
+async def test_a_smaller_cohort_is_refused_and_a_larger_one_offers_its_new_places(
+    school: School,
+) -> None:
     cohort = await school.cohort(capacity=2)
     enrolments = [await school.enrol(cohort) for _ in range(4)]
     assert (await school.patch(f"/v1/cohorts/{cohort}", capacity=1)).status_code == 409
@@ -91,7 +112,9 @@ async def test_a_smaller_cohort_is_refused_and_a_larger_one_offers_its_new_place
 
 
 async def test_nothing_is_offered_to_who_could_not_attend_enough_any_more(school: School) -> None:
-    cohort = await school.cohort(capacity=1, sessions=sessions(-3 * HOUR, timedelta(days=1), hours=1))
+    cohort = await school.cohort(
+        capacity=1, sessions=sessions(-3 * HOUR, timedelta(days=1), hours=1)
+    )
     first, second = [await school.enrol(cohort) for _ in range(2)]
     await school.post(f"/v1/enrolments/{first['id']}/no-show")
     assert (await school.enrolment(second["id"]))["state"] == "waitlisted"
@@ -99,7 +122,12 @@ async def test_nothing_is_offered_to_who_could_not_attend_enough_any_more(school
 
 async def test_nothing_is_offered_to_whom_the_cohort_is_not_for_any_more(school: School) -> None:
     course = await school.course(
-        phase="pre_departure", country="BEL", city="Brussels", isco_08=None, kind="orientation", isced_f="0031"
+        phase="pre_departure",
+        country="BEL",
+        city="Brussels",
+        isco_08=None,
+        kind="orientation",
+        isced_f="0031",
     )
     cohort = await school.cohort(course, capacity=1, time_zone="Europe/Brussels")
     people = [await school.somebody(CaseState.PRE_DEPARTURE) for _ in range(4)]
@@ -129,7 +157,9 @@ async def test_whose_case_goes_on_is_offered_what_nobody_took_meanwhile(school: 
 
 async def test_an_offer_ends_when_too_little_would_be_left(school: School) -> None:
     soon = sessions(timedelta(hours=1), timedelta(hours=5), timedelta(hours=9), hours=2)
-    cohort = await school.cohort(await school.course(attendance_percent=60, capacity=1), sessions=soon)
+    cohort = await school.cohort(
+        await school.course(attendance_percent=60, capacity=1), sessions=soon
+    )
     first, second = [(await school.enrol(cohort))["id"] for _ in range(2)]
     await school.post(f"/v1/enrolments/{first}/cancel")
     until = (await school.enrolment(second))["offered_until"]
@@ -137,7 +167,10 @@ async def test_an_offer_ends_when_too_little_would_be_left(school: School) -> No
     begun = sessions(-HOUR)
     assert (await school.patch(f"/v1/cohorts/{cohort}", sessions=begun)).status_code == 200
     late = await school.decide(f"/v1/enrolments/{second}", "accept")
-    assert (late.status_code, late.json()["detail"]) == (409, "too little of the course is left to attend")
+    assert (late.status_code, late.json()["detail"]) == (
+        409,
+        "too little of the course is left to attend",
+    )
 
 
 async def test_two_courses_at_the_same_time_are_seen(school: School) -> None:
@@ -156,7 +189,10 @@ async def test_two_clashing_requests_at_once_give_one_place(school: School) -> N
     cohorts = [await school.cohort(), await school.cohort(), await school.cohort()]
     person = await school.somebody()
     answers = await asyncio.gather(
-        *(school.post("/v1/enrolments", returnee_id=person.id, cohort_id=cohort) for cohort in cohorts)
+        *(
+            school.post("/v1/enrolments", returnee_id=person.id, cohort_id=cohort)
+            for cohort in cohorts
+        )
     )
     assert sorted(answer.status_code for answer in answers) == [201, 409, 409]
 
@@ -171,12 +207,18 @@ async def test_a_cohort_is_for_those_of_its_programme_phase_and_place(school: Sc
         answer = await school.post("/v1/enrolments", returnee_id=person.id, cohort_id=cohort)
         assert answer.status_code == 409
         assert code in [error["code"] for error in answer.json()["errors"]]
-    abroad = await school.cohort(await school.course(country="FIN", city="Helsinki"), time_zone="Europe/Helsinki")
-    answer = await school.post("/v1/enrolments", returnee_id=(await school.somebody()).id, cohort_id=abroad)
+    abroad = await school.cohort(
+        await school.course(country="FIN", city="Helsinki"), time_zone="Europe/Helsinki"
+    )
+    answer = await school.post(
+        "/v1/enrolments", returnee_id=(await school.somebody()).id, cohort_id=abroad
+    )
     assert [error["code"] for error in answer.json()["errors"]] == ["place"]
 
 
-async def test_nobody_is_in_a_cohort_twice_and_the_same_request_again_is_the_same(school: School) -> None:
+async def test_nobody_is_in_a_cohort_twice_and_the_same_request_again_is_the_same(
+    school: School,
+) -> None:
     cohort = await school.cohort()
     person = await school.somebody()
     first = await school.enrol(cohort, person, id="0195f2a0-0000-7000-8000-000000000001")
@@ -190,7 +232,9 @@ async def test_a_change_and_a_cancellation_tell_everyone(school: School) -> None
     cohort = await school.cohort(capacity=1)
     people = [await school.somebody() for _ in range(2)]
     enrolments = [await school.enrol(cohort, person) for person in people]
-    moved = await school.patch(f"/v1/cohorts/{cohort}", sessions=sessions(timedelta(days=9)), venue="Room 4")
+    moved = await school.patch(
+        f"/v1/cohorts/{cohort}", sessions=sessions(timedelta(days=9)), venue="Room 4"
+    )
     assert moved.status_code == 200, moved.text
     assert len(moved.json()["sessions"]) == 1
     cancelled = await school.decide(f"/v1/cohorts/{cohort}", "cancel")
@@ -254,7 +298,9 @@ async def test_a_waiting_list_under_random_cancellations(school: School) -> None
     await asyncio.to_thread(holds)
 
 
-async def _walk(school: School, course: dict[str, Any], capacity: int, steps: list[tuple[str, int]]) -> None:
+async def _walk(
+    school: School, course: dict[str, Any], capacity: int, steps: list[tuple[str, int]]
+) -> None:
     model, cohort = Model(capacity), await school.cohort(course, capacity=capacity)
     ids: list[str] = []
     for step, number in steps:
@@ -263,7 +309,9 @@ async def _walk(school: School, course: dict[str, Any], capacity: int, steps: li
             model.request(ids[-1])
         elif step == "grow":
             model.capacity += 1
-            assert (await school.patch(f"/v1/cohorts/{cohort}", capacity=model.capacity)).status_code == 200
+            assert (
+                await school.patch(f"/v1/cohorts/{cohort}", capacity=model.capacity)
+            ).status_code == 200
             model.fill()
         elif ids:
             await _act(school, model, step, ids[number % len(ids)])
@@ -290,11 +338,15 @@ async def _act(school: School, model: Model, step: str, who: str) -> None:
 
 
 async def _compare(school: School, model: Model, cohort: str, ids: list[str]) -> None:
-    rows = await school.sql("SELECT CAST(id AS text) AS id, state, queue FROM enrolment WHERE cohort_id = :c", c=cohort)
+    rows = await school.sql(
+        "SELECT CAST(id AS text) AS id, state, queue FROM enrolment WHERE cohort_id = :c", c=cohort
+    )
     assert {row.id: row.state for row in rows} == model.states
     waiting = sorted((row.queue, row.id) for row in rows if row.state == "waitlisted")
     assert [who for _, who in waiting] == model.waiting
-    (seats,) = await school.sql("SELECT seats_taken, waiting, capacity FROM cohort WHERE id = :c", c=cohort)
+    (seats,) = await school.sql(
+        "SELECT seats_taken, waiting, capacity FROM cohort WHERE id = :c", c=cohort
+    )
     assert tuple(seats) == (model.taken(), len(model.waiting), model.capacity)
     told = await school.sql(
         "SELECT payload ->> 'enrolment_id' FROM outbox WHERE payload ->> 'cohort_id' = :c"

@@ -9,7 +9,12 @@ from tests.training.school import HOUR, School, sessions
 
 
 def line(kind: str, person_id: UUID, line_id: UUID | None = None) -> dict[str, str]:
-    return {"id": str(line_id or uuid4()), "kind": kind, "beneficiary": str(person_id), "description": "kept in cases"}
+    return {
+        "id": str(line_id or uuid4()),
+        "kind": kind,
+        "beneficiary": str(person_id),
+        "description": "kept in cases",
+    }
 
 
 async def of(school: School, person_id: UUID) -> dict[str, str]:
@@ -19,7 +24,9 @@ async def of(school: School, person_id: UUID) -> dict[str, str]:
 
 async def test_an_approved_plan_requests_what_it_asks_for_once(school: School) -> None:
     person = await school.somebody()
-    lines = [line(kind, person.id) for kind in ("vocational_training", "language_training", "business")]
+    lines = [
+        line(kind, person.id) for kind in ("vocational_training", "language_training", "business")
+    ]
     await school.approve(person, *lines)
     await school.approve(person, *lines)
     assert await of(school, person.id) == {"vocational": "requested", "language": "requested"}
@@ -38,7 +45,10 @@ async def test_a_newer_version_cancels_what_it_asks_for_no_more_and_an_older_one
     await school.approve(person, kept, dropped, plan_version=2)
     assert await of(school, person.id) == {"vocational": "requested", "language": "cancelled"}
     await school.approve(person, kept, dropped, plan_version=4)
-    states = [item["state"] for item in (await school.get("/v1/enrolments", returnee_id=person.id)).json()["items"]]
+    states = [
+        item["state"]
+        for item in (await school.get("/v1/enrolments", returnee_id=person.id)).json()["items"]
+    ]
     assert sorted(states) == ["cancelled", "requested", "requested"]
 
 
@@ -50,11 +60,15 @@ async def test_what_a_plan_asks_for_is_given_a_cohort(school: School) -> None:
     answer = await school.decide(f"/v1/enrolments/{wish['id']}", "place", cohort_id=cohort)
     assert (answer.status_code, answer.json()["state"]) == (200, "enrolled"), answer.text
     assert answer.json()["plan_line_id"] == wish["plan_line_id"]
-    again = await school.decide(f"/v1/enrolments/{wish['id']}", "place", cohort_id=await school.cohort())
+    again = await school.decide(
+        f"/v1/enrolments/{wish['id']}", "place", cohort_id=await school.cohort()
+    )
     assert again.status_code == 409
 
 
-async def test_a_closed_case_cancels_what_has_not_begun_and_the_place_is_offered(school: School) -> None:
+async def test_a_closed_case_cancels_what_has_not_begun_and_the_place_is_offered(
+    school: School,
+) -> None:
     cohort = await school.cohort(capacity=1)
     person = await school.somebody()
     first, second = await school.enrol(cohort, person), await school.enrol(cohort)
@@ -70,7 +84,12 @@ async def test_a_closed_case_cancels_what_has_not_begun_and_the_place_is_offered
 
 async def test_a_return_that_does_not_take_place_cancels_what_has_not_begun(school: School) -> None:
     preparing = await school.course(
-        phase="pre_departure", country="BEL", city="Brussels", isco_08=None, kind="orientation", isced_f="0031"
+        phase="pre_departure",
+        country="BEL",
+        city="Brussels",
+        isco_08=None,
+        kind="orientation",
+        isced_f="0031",
     )
     for told in ("withdrawn", "not_departed", "no_show"):
         cohort = await school.cohort(preparing, time_zone="Europe/Brussels")
@@ -89,21 +108,32 @@ async def test_an_erased_person_leaves_counts_and_nothing_else(school: School) -
     person, done = await school.finished()
     await school.recognise(person)
     path = f"/v1/enrolments/{done['id']}"
-    await school.post(f"{path}/evaluate", overall=4, content=5, trainer=4, comment="a word of theirs")
+    await school.post(
+        f"{path}/evaluate", overall=4, content=5, trainer=4, comment="a word of theirs"
+    )
     await school.tell(cases.ReturneeErased(returnee_id=person.id))
     await school.tell(cases.ReturneeErased(returnee_id=person.id))
     assert (await school.get(path)).status_code == 404
     rows = await school.sql(
-        "SELECT state, evaluation, comment, score_before FROM enrolment WHERE id = :id", id=done["id"]
+        "SELECT state, evaluation, comment, score_before FROM enrolment WHERE id = :id",
+        id=done["id"],
     )
     assert tuple(rows[0]) == ("completed", None, None, None)
-    for table, column in (("seeker", "id"), ("identity_copy", "returnee_id"), ("participation", "subject_id")):
+    for table, column in (
+        ("seeker", "id"),
+        ("identity_copy", "returnee_id"),
+        ("participation", "subject_id"),
+    ):
         left = await school.sql(f"SELECT count(*) FROM {table} WHERE {column} = :id", id=person.id)
         assert left[0][0] == 0, table
     assert (await school.published(person))[-1][0] == "returnee.scrubbed"
-    assert (await school.http.get(f"/v1/certificates/{done['certificate_code']}")).json()["valid"] is True
+    assert (await school.http.get(f"/v1/certificates/{done['certificate_code']}")).json()[
+        "valid"
+    ] is True
     await school.recognise(person)
-    assert (await school.sql("SELECT count(*) FROM identity_copy WHERE returnee_id = :id", id=person.id))[0][0] == 0
+    assert (
+        await school.sql("SELECT count(*) FROM identity_copy WHERE returnee_id = :id", id=person.id)
+    )[0][0] == 0
 
 
 async def test_a_health_related_course_is_told_as_care_only(school: School) -> None:
@@ -142,13 +172,22 @@ async def test_what_ends_although_the_person_goes_on_is_asked_for_again(school: 
     await school.decide(f"/v1/cohorts/{cancelled}", "cancel")
     assert await wishes(school, waits.id) == [("cancelled", "offer_lapsed"), ("requested", None)]
     assert await wishes(school, missed.id) == [("no_show", None), ("requested", None)]
-    assert await wishes(school, without.id) == [("cancelled", "cohort_cancelled"), ("requested", None)]
+    assert await wishes(school, without.id) == [
+        ("cancelled", "cohort_cancelled"),
+        ("requested", None),
+    ]
     for person in (waits, missed, without):
-        lines = {data["plan_line_id"] for name, data in await school.published(person) if "plan_line_id" in data}
+        lines = {
+            data["plan_line_id"]
+            for name, data in await school.published(person)
+            if "plan_line_id" in data
+        }
         assert len(lines) == 1
 
 
-async def test_what_the_person_gave_up_is_asked_for_by_the_next_version_of_the_plan_only(school: School) -> None:
+async def test_what_the_person_gave_up_is_asked_for_by_the_next_version_of_the_plan_only(
+    school: School,
+) -> None:
     person = await school.somebody()
     wanted = line("vocational_training", person.id)
     await school.approve(person, wanted)
@@ -165,15 +204,22 @@ async def test_an_enrolment_by_hand_may_carry_out_a_line(school: School) -> None
     tongue = line("language_training", person.id)
     await school.approve(person, wanted, tongue)
     await school.approve(other, theirs)
-    body = {"returnee_id": person.id, "cohort_id": await school.cohort(sessions=sessions(-2 * HOUR, hours=1))}
+    body = {
+        "returnee_id": person.id,
+        "cohort_id": await school.cohort(sessions=sessions(-2 * HOUR, hours=1)),
+    }
     for which, status in ((theirs, 422), (tongue, 422), (wanted, 409)):
         answer = await school.post("/v1/enrolments", plan_line_id=which["id"], **body)
         assert answer.status_code == status, answer.text
     items = (await school.get("/v1/enrolments", returnee_id=person.id)).json()["items"]
-    await school.post(f"/v1/enrolments/{next(i['id'] for i in items if i['kind'] == 'vocational')}/cancel")
+    await school.post(
+        f"/v1/enrolments/{next(i['id'] for i in items if i['kind'] == 'vocational')}/cancel"
+    )
     got = await school.post("/v1/enrolments", plan_line_id=wanted["id"], **body)
     assert (got.status_code, got.json()["plan_line_id"]) == (201, wanted["id"])
     await school.attend(body["cohort_id"], 1, {got.json()["id"]: "present"})
     await school.decide(f"/v1/enrolments/{got.json()['id']}", "complete")
-    (told,) = [data for name, data in await school.published(person) if name == "enrolment.completed"]
+    (told,) = [
+        data for name, data in await school.published(person) if name == "enrolment.completed"
+    ]
     assert told["plan_line_id"] == wanted["id"]

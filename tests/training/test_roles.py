@@ -1,4 +1,6 @@
-"""Who may look is not who may act: the referrer, whoever gives the course, and whom somebody was shared with."""
+"""Who may look is not who may act: the referrer, whoever gives the course, and whom somebody was
+shared with.
+"""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -14,9 +16,15 @@ SHARED, REFERRER = "iom-albania", "fedasil"
 
 
 async def shared(school: School, person: Person) -> None:
-    terms: dict[str, Any] = {"purpose": "referred_service", "legal_basis": "consent", "categories": ("identity",)}
+    terms: dict[str, Any] = {
+        "purpose": "referred_service",
+        "legal_basis": "consent",
+        "categories": ("identity",),
+    }
     until = datetime.now(UTC) + timedelta(days=1)
-    await school.tell(cases.ReturneeShared(returnee_id=person.id, organisation=SHARED, until=until, **terms))
+    await school.tell(
+        cases.ReturneeShared(returnee_id=person.id, organisation=SHARED, until=until, **terms)
+    )
 
 
 async def refused(school: School, organisation: str, path: str, *words: str, **body: Any) -> None:
@@ -28,7 +36,9 @@ async def refused(school: School, organisation: str, path: str, *words: str, **b
 
 async def test_with_whom_somebody_was_shared_looks_and_decides_nothing(school: School) -> None:
     school_slug = "training-roles-1"
-    cohort = await school.cohort(await school.course(provider=school_slug), sessions=sessions(-2 * HOUR, hours=1))
+    cohort = await school.cohort(
+        await school.course(provider=school_slug), sessions=sessions(-2 * HOUR, hours=1)
+    )
     person = await school.somebody()
     enrolment = (await school.enrol(cohort, person))["id"]
     await shared(school, person)
@@ -41,14 +51,24 @@ async def test_with_whom_somebody_was_shared_looks_and_decides_nothing(school: S
         await refused(school, organisation, path, "manual", handed_on="2026-01-05")
         await refused(school, organisation, path, "evaluate", overall=4, content=5, trainer=4)
         await refused(school, organisation, path, "place", cohort_id=cohort)
-        assert (await school.attend(cohort, 1, {enrolment: "present"}, organisation=organisation)).status_code == 403
-        assert (await school.put(f"{path}/profile", organisation=organisation, country="IRQ")).status_code == 403
+        assert (
+            await school.attend(cohort, 1, {enrolment: "present"}, organisation=organisation)
+        ).status_code == 403
+        assert (
+            await school.put(f"{path}/profile", organisation=organisation, country="IRQ")
+        ).status_code == 403
         other = {"returnee_id": person.id, "cohort_id": await school.cohort()}
-        assert (await school.post("/v1/enrolments", organisation=organisation, **other)).status_code == 403
+        assert (
+            await school.post("/v1/enrolments", organisation=organisation, **other)
+        ).status_code == 403
         proposal = {"returnee_id": person.id, "vacancy_id": await vacancy(school)}
-        assert (await school.post("/v1/placements", organisation=organisation, **proposal)).status_code == 403
+        assert (
+            await school.post("/v1/placements", organisation=organisation, **proposal)
+        ).status_code == 403
         placement = (await school.post("/v1/placements", **proposal)).json()["id"]
-        await refused(school, organisation, f"/v1/placements/{placement}", "start", started_on="2026-01-05")
+        await refused(
+            school, organisation, f"/v1/placements/{placement}", "start", started_on="2026-01-05"
+        )
     assert (await school.enrolment(enrolment))["state"] == "enrolled"
 
 
@@ -63,16 +83,30 @@ async def test_with_whom_a_graduate_was_shared_has_them_accompany_nobody(school:
     pair = {"returnee_id": mentee.id, "started_on": "2026-01-02"}
     await refused(school, SHARED, path, "mentorships", **pair)
     pair_id = (await school.post(f"{path}/mentorships", **pair)).json()["id"]
-    await refused(school, SHARED, f"{path}/mentorships/{pair_id}", "end", reason="completed", ended_on="2026-03-01")
+    await refused(
+        school,
+        SHARED,
+        f"{path}/mentorships/{pair_id}",
+        "end",
+        reason="completed",
+        ended_on="2026-03-01",
+    )
     await refused(school, SHARED, path, "end")
     assert (await school.get(path, organisation=SHARED)).status_code == 200
 
 
 async def test_a_referrer_decides_about_what_it_prepares(school: School) -> None:
     course = await school.course(
-        phase="pre_departure", country="BEL", city="Brussels", isco_08=None, kind="orientation", isced_f="0031"
+        phase="pre_departure",
+        country="BEL",
+        city="Brussels",
+        isco_08=None,
+        kind="orientation",
+        isced_f="0031",
     )
-    cohort = await school.cohort(course, time_zone="Europe/Brussels", sessions=sessions(-2 * HOUR, hours=1))
+    cohort = await school.cohort(
+        course, time_zone="Europe/Brussels", sessions=sessions(-2 * HOUR, hours=1)
+    )
     person = await school.somebody(CaseState.PRE_DEPARTURE)
     body = {"returnee_id": person.id, "cohort_id": cohort}
     enrolment = (await school.post("/v1/enrolments", organisation=REFERRER, **body)).json()["id"]
@@ -90,26 +124,38 @@ async def test_whoever_gives_a_course_notes_what_happens_in_it_and_no_more(schoo
     enrolment, wait = [(await school.enrol(cohort, each))["id"] for each in (person, waiting)]
     path = f"/v1/enrolments/{enrolment}"
     assert (await school.get(f"/v1/enrolments/{wait}", organisation=provider)).status_code == 404
-    roster = (await school.get(f"/v1/cohorts/{cohort}/participants", organisation=provider)).json()["items"]
+    roster = (await school.get(f"/v1/cohorts/{cohort}/participants", organisation=provider)).json()[
+        "items"
+    ]
     assert [each["id"] for each in roster] == [enrolment]
     placement = {"returnee_id": person.id, "vacancy_id": await vacancy(school)}
     placed = (await school.post("/v1/placements", **placement)).json()["id"]
     assert (await school.get("/v1/placements", organisation=provider)).json()["items"] == []
     assert (await school.get(f"/v1/placements/{placed}", organisation=provider)).status_code == 404
-    assert (await school.post("/v1/placements", organisation=provider, **placement)).status_code == 404
+    assert (
+        await school.post("/v1/placements", organisation=provider, **placement)
+    ).status_code == 404
     other = {"returnee_id": person.id, "cohort_id": await school.cohort(course)}
     assert (await school.post("/v1/enrolments", organisation=provider, **other)).status_code == 404
-    assert (await school.put(f"{path}/profile", organisation=provider, country="IRQ")).status_code == 404
+    assert (
+        await school.put(f"{path}/profile", organisation=provider, country="IRQ")
+    ).status_code == 404
     await refused(school, provider, path, "cancel", "accept", "keep")
-    assert (await school.attend(cohort, 1, {enrolment: "present"}, organisation=provider)).status_code == 200
+    assert (
+        await school.attend(cohort, 1, {enrolment: "present"}, organisation=provider)
+    ).status_code == 200
     dropped = await school.post(f"{path}/drop-out", organisation=provider, reason="other")
     assert dropped.status_code == 200
-    seen = (await school.get(f"/v1/cohorts/{cohort}/sessions/1/attendance", organisation=provider)).headers["etag"]
+    seen = (
+        await school.get(f"/v1/cohorts/{cohort}/sessions/1/attendance", organisation=provider)
+    ).headers["etag"]
     late = await school.attend(cohort, 1, {enrolment: "late"}, organisation=provider, seen=seen)
     assert late.status_code == 200, late.text
 
 
-async def test_who_did_not_come_to_a_course_after_all_is_not_known_to_whoever_gives_it(school: School) -> None:
+async def test_who_did_not_come_to_a_course_after_all_is_not_known_to_whoever_gives_it(
+    school: School,
+) -> None:
     provider = "training-roles-3"
     cohort = await school.cohort(await school.course(provider=provider))
     path = f"/v1/enrolments/{(await school.enrol(cohort))['id']}"
@@ -120,10 +166,14 @@ async def test_who_did_not_come_to_a_course_after_all_is_not_known_to_whoever_gi
 
 async def test_a_line_pays_one_employer_of_two_at_once(school: School) -> None:
     person, other = await school.somebody(), await vacancy(school)
-    await school.approve(person, {"id": str(uuid4()), "kind": "wage_subsidy", "beneficiary": str(person.id)})
+    await school.approve(
+        person, {"id": str(uuid4()), "kind": "wage_subsidy", "beneficiary": str(person.id)}
+    )
     work = [other, await vacancy(school), await vacancy(school)]
     body = {"returnee_id": person.id, "wage_subsidy": True}
-    answers = await asyncio.gather(*(school.post("/v1/placements", vacancy_id=each, **body) for each in work))
+    answers = await asyncio.gather(
+        *(school.post("/v1/placements", vacancy_id=each, **body) for each in work)
+    )
     assert sorted(answer.status_code for answer in answers) == [201, 409, 409]
 
 

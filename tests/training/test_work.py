@@ -19,9 +19,27 @@ from services.training.work.rules import Match, Skills, Weighing, Work, match, m
 from tests.training.school import Person, School
 
 BARBER = Skills(
-    UUID(int=1), ("5141",), frozenset({"ar", "ckb"}), "IRQ", "IQ-BG", False, Decimal(600), "USD", date(2026, 1, 1)
+    UUID(int=1),
+    ("5141",),
+    frozenset({"ar", "ckb"}),
+    "IRQ",
+    "IQ-BG",
+    False,
+    Decimal(600),
+    "USD",
+    date(2026, 1, 1),
 )
-SHOP = Work(UUID(int=9), "5141", frozenset({"ar"}), "IRQ", "IQ-BG", False, Decimal(700), "USD", date(2026, 2, 1))
+SHOP = Work(
+    UUID(int=9),
+    "5141",
+    frozenset({"ar"}),
+    "IRQ",
+    "IQ-BG",
+    False,
+    Decimal(700),
+    "USD",
+    date(2026, 2, 1),
+)
 
 BY = weighing(date(2026, 6, 1))
 
@@ -68,7 +86,9 @@ def test_each_factor_counts(change: dict[str, Any], expected: int) -> None:
 
 
 def test_reasons_can_be_read() -> None:
-    person = replace(BARBER, occupations=("5142",), languages=frozenset({"ckb"}), wage=Decimal(1000))
+    person = replace(
+        BARBER, occupations=("5142",), languages=frozenset({"ckb"}), wage=Decimal(1000)
+    )
     fit = match(person, SHOP, BY, of=person.id)
     assert fit is not None
     assert [reason.words for reason in fit.reasons] == [
@@ -81,11 +101,17 @@ def test_reasons_can_be_read() -> None:
 
 
 def test_the_best_come_first_and_alike_ones_in_a_fixed_order() -> None:
-    people = [replace(BARBER, id=UUID(int=n), occupations=("5142",) if n % 2 else ("5141",)) for n in range(20, 0, -1)]
+    people = [
+        replace(BARBER, id=UUID(int=n), occupations=("5142",) if n % 2 else ("5141",))
+        for n in range(20, 0, -1)
+    ]
     ranked = Pool(people, BY).best(SHOP, 5)
     assert [fit.id.int for fit in ranked] == [2, 4, 6, 8, 10]
     assert Pool([replace(BARBER, occupations=())], BY).best(SHOP, 5) == []
-    vacancies = [replace(SHOP, id=UUID(int=n), occupation="5141" if n % 2 else "5142") for n in range(9, 0, -1)]
+    vacancies = [
+        replace(SHOP, id=UUID(int=n), occupation="5141" if n % 2 else "5142")
+        for n in range(9, 0, -1)
+    ]
     assert [fit.id.int for fit in best_work(BARBER, vacancies, BY, 6)] == [1, 3, 5, 7, 9, 2]
 
 
@@ -97,7 +123,14 @@ DAYS = st.one_of(st.none(), st.dates(date(2026, 1, 1), date(2026, 4, 1)))
 COINS = st.sampled_from(["USD", "USD", "IQD"])
 PEOPLE = st.builds(
     lambda number, codes, tongues, place, moves, wage, coin, day: Skills(
-        UUID(int=number), tuple(codes), tongues, *place, moves, wage, coin if wage is not None else None, day
+        UUID(int=number),
+        tuple(codes),
+        tongues,
+        *place,
+        moves,
+        wage,
+        coin if wage is not None else None,
+        day,
     ),
     st.integers(1, 60),
     st.lists(st.sampled_from(CODES), max_size=3, unique=True),
@@ -133,7 +166,9 @@ def plain(work: Work, people: list[Skills], most: int) -> list[Match]:
     people=st.lists(PEOPLE, max_size=25, unique_by=lambda person: person.id),
     wanted=st.lists(WORK, min_size=2, max_size=4),
 )
-def test_the_quick_way_finds_what_the_plain_one_finds(people: list[Skills], wanted: list[Work]) -> None:
+def test_the_quick_way_finds_what_the_plain_one_finds(
+    people: list[Skills], wanted: list[Work]
+) -> None:
     pool = Pool(people, BY)
     for work in wanted:
         for most in (1, 3, 25):
@@ -179,7 +214,9 @@ def test_months_end_on_days_that_exist() -> None:
 
 
 async def vacancy(school: School, **values: Any) -> str:
-    employer = (await school.post("/v1/employers", name="Salon", country="IRQ", governorate="IQ-BG")).json()
+    employer = (
+        await school.post("/v1/employers", name="Salon", country="IRQ", governorate="IQ-BG")
+    ).json()
     body = {
         "employer_id": employer["id"],
         "title": "Barber",
@@ -203,7 +240,9 @@ async def test_a_graduate_is_matched_and_a_stranger_learns_nothing(school: Schoo
     assert mine["reasons"][0]["words"] == "the same occupation"
     weighed = (await school.get(f"/v1/vacancies/{work}/matches")).json()["weighing"]
     assert (weighed["since"], weighed["verified"]) == ("2026-01-01", False)
-    assert (await school.get(f"/v1/vacancies/{work}/matches", organisation="iom-albania")).status_code == 404
+    assert (
+        await school.get(f"/v1/vacancies/{work}/matches", organisation="iom-albania")
+    ).status_code == 404
     path = f"/v1/enrolments/{done['id']}"
     seen = (await school.get(f"{path}/profile")).headers["etag"]
     profile = {
@@ -233,22 +272,37 @@ async def test_a_placement_is_started_checked_and_ended(school: School) -> None:
     person = await school.somebody()
     await school.approve(
         person,
-        {"id": "0195f2a0-0000-7000-8000-00000000000a", "kind": "job_placement", "beneficiary": str(person.id)},
-        {"id": "0195f2a0-0000-7000-8000-00000000000b", "kind": "wage_subsidy", "beneficiary": str(person.id)},
+        {
+            "id": "0195f2a0-0000-7000-8000-00000000000a",
+            "kind": "job_placement",
+            "beneficiary": str(person.id),
+        },
+        {
+            "id": "0195f2a0-0000-7000-8000-00000000000b",
+            "kind": "wage_subsidy",
+            "beneficiary": str(person.id),
+        },
     )
     work = await vacancy(school)
     placement = await placed(school, work, person, wage_subsidy=True, subsidy_months=6)
     path = f"/v1/placements/{placement}"
     assert (await school.post(f"{path}/start", started_on="2099-01-01")).status_code == 422
     started = await school.post(f"{path}/start", started_on="2026-01-31")
-    assert [check["due_on"] for check in started.json()["retention"]] == ["2026-04-30", "2026-07-31"]
+    assert [check["due_on"] for check in started.json()["retention"]] == [
+        "2026-04-30",
+        "2026-07-31",
+    ]
     assert (await school.get(f"/v1/vacancies/{work}")).json()["state"] == "filled"
     due = (await school.get("/v1/placements", check_due_before="2026-05-01")).json()["items"]
     assert placement in [item["id"] for item in due]
     early = await school.post(f"{path}/retention", months=3, checked_on="2026-04-01", working=True)
     assert early.json()["errors"][0]["code"] == "before_due"
-    assert (await school.post(f"{path}/retention", months=5, checked_on="2026-05-02", working=True)).status_code == 422
-    assert (await school.post(f"{path}/retention", months=3, checked_on="2026-05-02", working=True)).status_code == 200
+    assert (
+        await school.post(f"{path}/retention", months=5, checked_on="2026-05-02", working=True)
+    ).status_code == 422
+    assert (
+        await school.post(f"{path}/retention", months=3, checked_on="2026-05-02", working=True)
+    ).status_code == 200
     ended = await school.post(f"{path}/end", reason="contract_ended", ended_on="2026-06-30")
     assert ended.json()["state"] == "ended"
     assert (await school.get(f"/v1/vacancies/{work}")).json()["state"] == "open"
@@ -257,17 +311,31 @@ async def test_a_placement_is_started_checked_and_ended(school: School) -> None:
     told = dict(await school.published(person))
     assert told["placement.started"]["subsidy_line_id"].endswith("0b")
     assert told["placement.started"]["plan_line_id"].endswith("0a")
-    assert (told["placement.started"]["wage_subsidy"], told["placement.started"]["subsidy_months"]) == (True, 6)
-    assert (told["placement.ended"]["started_on"], told["placement.ended"]["ended_on"]) == ("2026-01-31", "2026-06-30")
-    assert not any("wage" in name for _, data in told.items() for name in data if name != "wage_subsidy")
-    assert told["placement.retention_checked"] | {"months": 6, "working": False} == told["placement.retention_checked"]
+    assert (
+        told["placement.started"]["wage_subsidy"],
+        told["placement.started"]["subsidy_months"],
+    ) == (True, 6)
+    assert (told["placement.ended"]["started_on"], told["placement.ended"]["ended_on"]) == (
+        "2026-01-31",
+        "2026-06-30",
+    )
+    assert not any(
+        "wage" in name for _, data in told.items() for name in data if name != "wage_subsidy"
+    )
+    assert (
+        told["placement.retention_checked"] | {"months": 6, "working": False}
+        == told["placement.retention_checked"]
+    )
 
 
 async def test_positions_are_filled_once_at_any_concurrency(school: School) -> None:
     work = await vacancy(school, positions=2)
     placements = [await placed(school, work, await school.somebody()) for _ in range(8)]
     answers = await asyncio.gather(
-        *(school.post(f"/v1/placements/{each}/start", started_on="2026-01-31") for each in placements)
+        *(
+            school.post(f"/v1/placements/{each}/start", started_on="2026-01-31")
+            for each in placements
+        )
     )
     assert sorted(answer.status_code for answer in answers) == [200] * 2 + [409] * 6
     assert (await school.get(f"/v1/vacancies/{work}")).json()["taken"] == 2
@@ -287,9 +355,15 @@ async def test_a_wage_subsidy_needs_a_line_of_a_plan(school: School) -> None:
 
 async def test_a_mentor_takes_as_many_as_agreed(school: School) -> None:
     person, done = await school.finished()
-    too_many = await school.post("/v1/mentors", enrolment_id=done["id"], agreed_on="2026-01-01", capacity=4)
+    too_many = await school.post(
+        "/v1/mentors", enrolment_id=done["id"], agreed_on="2026-01-01", capacity=4
+    )
     assert too_many.json()["errors"][0]["code"] == "too_many_mentees"
-    mentor = (await school.post("/v1/mentors", enrolment_id=done["id"], agreed_on="2026-01-01", capacity=2)).json()
+    mentor = (
+        await school.post(
+            "/v1/mentors", enrolment_id=done["id"], agreed_on="2026-01-01", capacity=2
+        )
+    ).json()
     path = f"/v1/mentors/{mentor['id']}/mentorships"
     mentees = [await school.somebody() for _ in range(5)]
     answers = await asyncio.gather(
@@ -297,15 +371,23 @@ async def test_a_mentor_takes_as_many_as_agreed(school: School) -> None:
     )
     assert sorted(answer.status_code for answer in answers) == [201, 201, 409, 409, 409]
     pairs = [answer.json() for answer in answers if answer.status_code == 201]
-    ended = await school.post(f"{path}/{pairs[0]['id']}/end", reason="completed", ended_on="2026-03-01")
+    ended = await school.post(
+        f"{path}/{pairs[0]['id']}/end", reason="completed", ended_on="2026-03-01"
+    )
     assert ended.json()["state"] == "ended"
     assert (await school.get(f"/v1/mentors/{mentor['id']}")).json()["mentees"] == 1
     stopped = await school.post(f"/v1/mentors/{mentor['id']}/end")
     assert (stopped.json()["state"], stopped.json()["mentees"]) == ("ended", 0)
-    parts = [data["part"] for name, data in await school.published(person) if name.startswith("mentorship.")]
+    parts = [
+        data["part"]
+        for name, data in await school.published(person)
+        if name.startswith("mentorship.")
+    ]
     assert parts == ["mentor"] * 4
     unfinished = await school.enrol(await school.cohort(sessions=[*_tomorrow()]))
-    refused = await school.post("/v1/mentors", enrolment_id=unfinished["id"], agreed_on="2026-01-01", capacity=1)
+    refused = await school.post(
+        "/v1/mentors", enrolment_id=unfinished["id"], agreed_on="2026-01-01", capacity=1
+    )
     assert refused.status_code == 409
 
 

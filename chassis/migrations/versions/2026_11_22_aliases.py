@@ -14,7 +14,12 @@ def upgrade() -> None:
         "alias",
         sa.Column("returnee_id", sa.Uuid(), nullable=False, comment="is found under the other"),
         sa.Column("into_id", sa.Uuid(), nullable=False),
-        sa.Column("since", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "since",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
         sa.CheckConstraint("returnee_id <> into_id", name=op.f("ck_alias_two_ids")),
         sa.PrimaryKeyConstraint("returnee_id", name=op.f("pk_alias")),
     )

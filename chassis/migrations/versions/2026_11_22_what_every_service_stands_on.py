@@ -20,7 +20,12 @@ def upgrade() -> None:
     op.create_table(
         "audit",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
         sa.Column("request_id", sa.Text(), nullable=True),
         sa.Column("client_id", sa.Text(), nullable=False),
         sa.Column("organisation", sa.Text(), nullable=False),
@@ -41,7 +46,12 @@ def upgrade() -> None:
     op.create_table(
         "audit_seal",
         sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("sealed_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "sealed_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_audit_seal")),
     )
@@ -65,7 +75,10 @@ def upgrade() -> None:
         sa.Column("implementer", sa.Text(), nullable=True),
         sa.Column("state", sa.Text(), nullable=False, comment="the case's state, or erased"),
         sa.Column(
-            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.PrimaryKeyConstraint("returnee_id", name=op.f("pk_beneficiary")),
     )
@@ -81,7 +94,12 @@ def upgrade() -> None:
         sa.Column("envelope", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("raw", sa.Text(), nullable=True),
         sa.Column("error", sa.Text(), nullable=False),
-        sa.Column("failed_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "failed_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
         sa.Column("replayed_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_dead_letter")),
     )
@@ -109,7 +127,10 @@ def upgrade() -> None:
         sa.UniqueConstraint("id", name=op.f("uq_event_log_id")),
     )
     op.create_index(
-        "ix_event_log_aggregateid", "event_log", ["aggregateid", sa.literal_column("position DESC")], unique=False
+        "ix_event_log_aggregateid",
+        "event_log",
+        ["aggregateid", sa.literal_column("position DESC")],
+        unique=False,
     )
     op.create_table(
         "idempotency",
@@ -129,7 +150,10 @@ def upgrade() -> None:
         sa.Column("returnee_id", sa.Uuid(), nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False, comment="encrypted"),
         sa.Column(
-            "fetched_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "fetched_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.PrimaryKeyConstraint("returnee_id", name=op.f("pk_identity_copy")),
     )
@@ -161,7 +185,10 @@ def upgrade() -> None:
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_job")),
     )
@@ -173,7 +200,9 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("failing_since IS NOT NULL"),
     )
-    op.create_index("uq_job_kind_key", "job", ["kind", "key"], unique=True, postgresql_where="key IS NOT NULL")
+    op.create_index(
+        "uq_job_kind_key", "job", ["kind", "key"], unique=True, postgresql_where="key IS NOT NULL"
+    )
     op.create_table(
         "lease",
         sa.Column("name", sa.Text(), nullable=False),
@@ -192,7 +221,10 @@ def upgrade() -> None:
         sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("traceparent", sa.Text(), nullable=True),
         sa.Column(
-            "written_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "written_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_outbox")),
         sa.UniqueConstraint("id", name=op.f("uq_outbox_id")),
@@ -205,9 +237,17 @@ def upgrade() -> None:
         sa.Column("previous", sa.BigInteger(), nullable=True),
         sa.Column("envelope", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("parked_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
         sa.Column(
-            "next_try_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "parked_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.Column(
+            "next_try_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("source", "position", name=op.f("pk_parked")),
@@ -217,7 +257,10 @@ def upgrade() -> None:
     op.create_table(
         "participation",
         sa.Column(
-            "subject_id", sa.Uuid(), nullable=False, comment="a returnee, or a referral before its people are known"
+            "subject_id",
+            sa.Uuid(),
+            nullable=False,
+            comment="a returnee, or a referral before its people are known",
         ),
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("organisation", sa.Text(), nullable=False),
@@ -229,10 +272,15 @@ def upgrade() -> None:
             nullable=False,
             comment="position of the fact in the log of cases; kept by the gateway",
         ),
-        sa.PrimaryKeyConstraint("subject_id", "role", "organisation", name=op.f("pk_participation")),
+        sa.PrimaryKeyConstraint(
+            "subject_id", "role", "organisation", name=op.f("pk_participation")
+        ),
     )
     op.create_index(
-        "ix_participation_organisation", "participation", ["organisation", "role", "subject_id"], unique=False
+        "ix_participation_organisation",
+        "participation",
+        ["organisation", "role", "subject_id"],
+        unique=False,
     )
     op.create_index(
         "ix_participation_since",
@@ -263,7 +311,9 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("relay_state")
-    op.drop_index("ix_participation_since", table_name="participation", postgresql_where="since > 0")
+    op.drop_index(
+        "ix_participation_since", table_name="participation", postgresql_where="since > 0"
+    )
     op.drop_index("ix_participation_organisation", table_name="participation")
     op.drop_table("participation")
     op.drop_index("ix_parked_subject", table_name="parked")
@@ -272,7 +322,11 @@ def downgrade() -> None:
     op.drop_table("outbox")
     op.drop_table("lease")
     op.drop_index("uq_job_kind_key", table_name="job", postgresql_where="key IS NOT NULL")
-    op.drop_index("ix_job_failing_since", table_name="job", postgresql_where=sa.text("failing_since IS NOT NULL"))
+    op.drop_index(
+        "ix_job_failing_since",
+        table_name="job",
+        postgresql_where=sa.text("failing_since IS NOT NULL"),
+    )
     op.drop_index("ix_job_due_at", table_name="job")
     op.drop_table("job")
     op.drop_table("inbox_source")
@@ -282,7 +336,11 @@ def downgrade() -> None:
     op.drop_table("idempotency")
     op.drop_index("ix_event_log_aggregateid", table_name="event_log")
     op.drop_table("event_log")
-    op.drop_index("uq_dead_letter_position", table_name="dead_letter", postgresql_where=sa.text("replayed_at IS NULL"))
+    op.drop_index(
+        "uq_dead_letter_position",
+        table_name="dead_letter",
+        postgresql_where=sa.text("replayed_at IS NULL"),
+    )
     op.drop_table("dead_letter")
     op.drop_index("ix_beneficiary_household_id", table_name="beneficiary")
     op.drop_index("ix_beneficiary_case_id", table_name="beneficiary")

@@ -1,4 +1,6 @@
-"""Kinds of documents: how long each is kept and who may open it, as `programmes/documents/kinds.yaml` says."""
+"""Kinds of documents: how long each is kept and who may open it, as
+`programmes/documents/kinds.yaml` says.
+"""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -31,7 +33,9 @@ class Handling(Sourced):
     """After the upload."""
     readers: Readers
     accounts: bool = False
-    """Kept when everybody is erased who was in the case that it is about: what was paid can still be shown."""
+    """Kept when everybody is erased who was in the case that it is about: what was paid can still
+    be shown.
+    """
     scope: Scope | None = None
     """What opening it needs beside `documents:read`."""
 
@@ -43,7 +47,10 @@ def handling() -> Mapping[DocumentKind, Handling]:
     Raises:
         ValueError: The file does not say it of every kind.
     """
-    found = {DocumentKind(kind): Handling.model_validate(data) for kind, data in read(folder() / FILE).items()}
+    found = {
+        DocumentKind(kind): Handling.model_validate(data)
+        for kind, data in read(folder() / FILE).items()
+    }
     missing = set(DocumentKind) - set(found)
     if missing:
         raise ValueError(f"{FILE} says nothing of {', '.join(sorted(missing))}")

@@ -19,9 +19,13 @@ from services.cases.models import StoredDocument
 
 ANY = "application/octet-stream"
 BYTES = {"schema": {"type": "string", "format": "binary"}}
-CONTENT: dict[str, Any] = {"requestBody": {"required": True, "content": dict.fromkeys((ANY, *MEDIA_TYPES), BYTES)}}
+CONTENT: dict[str, Any] = {
+    "requestBody": {"required": True, "content": dict.fromkeys((ANY, *MEDIA_TYPES), BYTES)}
+}
 
-NOT_THEIRS: dict[int | str, dict[str, Any]] = {404: {"description": "What it is about is not there for you"}}
+NOT_THEIRS: dict[int | str, dict[str, Any]] = {
+    404: {"description": "What it is about is not there for you"}
+}
 
 router = Router(prefix="/v1/documents", tags=["documents"])
 
@@ -52,7 +56,9 @@ async def documents(
     after: Cursor = None,
     limit: Limit = 50,
 ) -> Page[DocumentOut]:
-    """Documents that the organisation may open, oldest first; `about` is a returnee, a case or a referral."""
+    """Documents that the organisation may open, oldest first; `about` is a returnee, a case or a
+    referral.
+    """
     statement = service.listed(caller)
     if kind is not None:
         statement = statement.where(StoredDocument.kind == kind)
@@ -61,7 +67,9 @@ async def documents(
         statement = statement.where(or_(*(subject == about for subject in subjects)))
     if updated_since is not None:
         statement = statement.where(StoredDocument.updated_at >= updated_since)
-    rows = await page(session, statement, keys=[StoredDocument.id], parsers=[UUID], after=after, limit=limit)
+    rows = await page(
+        session, statement, keys=[StoredDocument.id], parsers=[UUID], after=after, limit=limit
+    )
     link_next(request, response, rows.next)
     return Page(items=[render(row) for row in rows.items], next=rows.next)
 
@@ -80,7 +88,9 @@ async def upload(
     referral_id: UUID | None = None,
     id: UUID | None = None,  # noqa: A002 - its name in the API
 ) -> DocumentOut:
-    """Upload a document: its bytes are the body, and its content tells its type. About exactly one thing."""
+    """Upload a document: its bytes are the body, and its content tells its type. About exactly one
+    thing.
+    """
     about = {"returnee_id": returnee_id, "case_id": case_id, "referral_id": referral_id}
     row = await service.upload(session, store, await request.body(), kind, about, caller, id)
     set_etag(response, row.version)
@@ -89,7 +99,9 @@ async def upload(
 
 @router.get("/{document_id}")
 @requires(Scope.DOCUMENTS_READ)
-async def document(document_id: UUID, session: SessionDep, caller: CallerDep, response: Response) -> DocumentOut:
+async def document(
+    document_id: UUID, session: SessionDep, caller: CallerDep, response: Response
+) -> DocumentOut:
     """What is known of a document."""
     row = await service.find(session, document_id, caller)
     set_etag(response, row.version)
@@ -102,7 +114,9 @@ async def document(document_id: UUID, session: SessionDep, caller: CallerDep, re
     responses={200: {"content": dict.fromkeys(MEDIA_TYPES, BYTES), "description": "The document"}},
 )
 @requires(Scope.DOCUMENTS_READ)
-async def content(document_id: UUID, session: SessionDep, caller: CallerDep, store: StoreDep) -> Response:
+async def content(
+    document_id: UUID, session: SessionDep, caller: CallerDep, store: StoreDep
+) -> Response:
     """The document itself; every opening is audited."""
     row, content = await service.open_(session, store, document_id, caller)
     headers = {

@@ -7,8 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, delete, or_, select, union_all
 
-from chassis import aliases, audit, jobs
-from chassis.access import Role, holds, visible
+from chassis import audit, jobs
 from chassis.auth import Caller
 from chassis.db import Session
 from chassis.documents import Documents
@@ -17,11 +16,21 @@ from chassis.ids import new_id
 from contracts.codes import CaseState, DocumentKind
 from contracts.programmes import last_day
 from contracts.sourced import Unit
-from services.cases.cases.service import WORKERS, clock, seen_by, worked_on
+from participation import aliases
+from participation.access import Role, holds, visible
+from services.cases.casework.cases.service import WORKERS, clock, seen_by, worked_on
 from services.cases.documents.kinds import Readers, handling
-from services.cases.models import CaseFile, CaseMember, LegalHold, Referral, ReferralPerson, Returnee, StoredDocument
+from services.cases.models import (
+    CaseFile,
+    CaseMember,
+    LegalHold,
+    Referral,
+    ReferralPerson,
+    Returnee,
+    StoredDocument,
+)
+from services.cases.people.returnees import service as returnees
 from services.cases.programmes import programmes
-from services.cases.returnees import service as returnees
 
 REMOVE = "cases.document.remove"
 AT_ONCE = 200
@@ -29,15 +38,25 @@ AT_ONCE = 200
 
 def _works_with_person(returnee_id: Any, caller: Caller) -> ColumnElement[bool]:
     """Whether the caller works with a person now, or uploaded the paper about them when it did."""
-    own = (StoredDocument.organisation == caller.organisation) & holds(returnee_id, {Role.PARTNER}, caller)
+    own = (StoredDocument.organisation == caller.organisation) & holds(
+        returnee_id, {Role.PARTNER}, caller
+    )
     return returnees.works_under(returnee_id, caller) | own
 
 
 def listed(caller: Caller) -> Select[Any]:
-    """The documents that the caller may know of: of what it takes part in, and of kinds that are open to it."""
-    kinds = [kind for kind, how in handling().items() if how.scope is None or how.scope in caller.scopes]
+    """The documents that the caller may know of: of what it takes part in, and of kinds that are
+    open to it.
+    """
+    kinds = [
+        kind for kind, how in handling().items() if how.scope is None or how.scope in caller.scopes
+    ]
     everybody = [kind for kind, how in handling().items() if how.readers is Readers.EVERYBODY]
-    person, case, referral = StoredDocument.returnee_id, StoredDocument.case_id, StoredDocument.referral_id
+    person, case, referral = (
+        StoredDocument.returnee_id,
+        StoredDocument.case_id,
+        StoredDocument.referral_id,
+    )
     seen = select(1).where(CaseFile.id == case, seen_by(caller)).exists()
     takes_part = or_(visible(person, caller), visible(referral, caller), seen)
     works = or_(
@@ -55,13 +74,17 @@ async def find(session: Session, document_id: UUID, caller: Caller) -> StoredDoc
     Raises:
         Problem: 404.
     """
-    row: StoredDocument | None = await session.scalar(listed(caller).where(StoredDocument.id == document_id))
+    row: StoredDocument | None = await session.scalar(
+        listed(caller).where(StoredDocument.id == document_id)
+    )
     if row is None:
         raise Problem(NOT_FOUND)
     return row
 
 
-async def check_documents(session: Session, caller: Caller, cited: Mapping[str, UUID | None]) -> None:
+async def check_documents(
+    session: Session, caller: Caller, cited: Mapping[str, UUID | None]
+) -> None:
     """Refuse to cite a document that the caller may not open.
 
     Args:
@@ -133,18 +156,24 @@ async def upload(
     )
     session.add(row)
     await session.flush()
-    audit.record(session, caller, "upload", "document", row.id, {"kind": kind, "sha256": checked.sha256})
+    audit.record(
+        session, caller, "upload", "document", row.id, {"kind": kind, "sha256": checked.sha256}
+    )
     await store.keep(row.id, content)
     return row
 
 
 def keep_until(today: date, kind: DocumentKind) -> date:
     """The last day on which a document is kept."""
-    country = next(iter(next(iter(programmes().values())).versions[0].countries_of_return.values())).country
+    country = next(
+        iter(next(iter(programmes().values())).versions[0].countries_of_return.values())
+    ).country
     return last_day(today, handling()[kind].keep_months, Unit.MONTHS, country)
 
 
-async def _require_part(session: Session, name: str, subject: UUID, readers: Readers, caller: Caller) -> None:
+async def _require_part(
+    session: Session, name: str, subject: UUID, readers: Readers, caller: Caller
+) -> None:
     """Refuse who does not take part, and who could not open it afterwards.
 
     Raises:
@@ -152,20 +181,35 @@ async def _require_part(session: Session, name: str, subject: UUID, readers: Rea
     """
     row: Any
     if name == "case_id":
-        row = await session.scalar(select(CaseFile.id).where(CaseFile.id == subject, seen_by(caller)))
+        row = await session.scalar(
+            select(CaseFile.id).where(CaseFile.id == subject, seen_by(caller))
+        )
         works = bool(row) and await session.scalar(select(worked_on(subject, caller)))
     else:
         model = Returnee if name == "returnee_id" else Referral
-        row = await session.scalar(select(model.id).where(model.id == subject, visible(model.id, caller)))
-        working = returnees.works_under(subject, caller) if model is Returnee else holds(model.id, WORKERS, caller)
-        works = bool(row) and await session.scalar(select(model.id).where(model.id == subject, working))
+        row = await session.scalar(
+            select(model.id).where(model.id == subject, visible(model.id, caller))
+        )
+        working = (
+            returnees.works_under(subject, caller)
+            if model is Returnee
+            else holds(model.id, WORKERS, caller)
+        )
+        works = bool(row) and await session.scalar(
+            select(model.id).where(model.id == subject, working)
+        )
     if row is None:
         raise Problem(NOT_FOUND)
     if readers is Readers.IMPLEMENTERS and not works:
-        raise Problem(FORBIDDEN, "the implementing organisation and the programme office keep documents of this kind")
+        raise Problem(
+            FORBIDDEN,
+            "the implementing organisation and the programme office keep documents of this kind",
+        )
 
 
-async def open_(session: Session, store: Documents, document_id: UUID, caller: Caller) -> tuple[StoredDocument, bytes]:
+async def open_(
+    session: Session, store: Documents, document_id: UUID, caller: Caller
+) -> tuple[StoredDocument, bytes]:
     """A document's content; opening it is audited.
 
     Raises:
@@ -179,13 +223,17 @@ async def open_(session: Session, store: Documents, document_id: UUID, caller: C
 async def forget(session: Session, returnee_id: UUID) -> int:
     """Forget the documents about a person who is erased; how many."""
     rows = await session.scalars(
-        delete(StoredDocument).where(StoredDocument.returnee_id == returnee_id).returning(StoredDocument.id)
+        delete(StoredDocument)
+        .where(StoredDocument.returnee_id == returnee_id)
+        .returning(StoredDocument.id)
     )
     return await _remove_later(session, list(rows))
 
 
 async def forget_of_cases(session: Session, case_ids: Sequence[UUID]) -> int:
-    """Forget the documents about cases of which nobody is left, but for those that the accounts need; how many."""
+    """Forget the documents about cases of which nobody is left, but for those that the accounts
+    need; how many.
+    """
     kept = [kind for kind, how in handling().items() if how.accounts]
     rows = await session.scalars(
         delete(StoredDocument)
@@ -198,13 +246,17 @@ async def forget_of_cases(session: Session, case_ids: Sequence[UUID]) -> int:
 async def forget_of_referral(session: Session, referral_id: UUID) -> int:
     """Forget the documents about a referral of which nobody is left; how many."""
     rows = await session.scalars(
-        delete(StoredDocument).where(StoredDocument.referral_id == referral_id).returning(StoredDocument.id)
+        delete(StoredDocument)
+        .where(StoredDocument.referral_id == referral_id)
+        .returning(StoredDocument.id)
     )
     return await _remove_later(session, list(rows))
 
 
 async def forget_expired(session: Session) -> int:
-    """Forget documents whose time is over, unless a legal hold or an open case of somebody's needs them; how many."""
+    """Forget documents whose time is over, unless a legal hold or an open case of somebody's needs
+    them; how many.
+    """
     today = (await clock(session)).date()
     expired = (
         select(StoredDocument)
@@ -224,24 +276,30 @@ async def forget_expired(session: Session) -> int:
 
 
 async def _needed(session: Session, rows: Sequence[StoredDocument]) -> set[UUID]:
-    """Those of some documents that are about somebody, alone or with others, of whom data are held or a case is open.
+    """Those of some documents that are about somebody, alone or with others, of whom data are held
+    or a case is open.
 
     A person is asked for under all their ids.
     """
-    about: dict[UUID | None, set[UUID]] = {row.returnee_id: {row.returnee_id} for row in rows if row.returnee_id}
+    about: dict[UUID | None, set[UUID]] = {
+        row.returnee_id: {row.returnee_id} for row in rows if row.returnee_id
+    }
     with_others: Any = union_all(
         select(CaseMember.case_id.label("subject"), CaseMember.returnee_id).where(
             CaseMember.case_id.in_([row.case_id for row in rows])
         ),
         select(ReferralPerson.referral_id, ReferralPerson.returnee_id).where(
-            ReferralPerson.referral_id.in_([row.referral_id for row in rows]), ReferralPerson.returnee_id.is_not(None)
+            ReferralPerson.referral_id.in_([row.referral_id for row in rows]),
+            ReferralPerson.returnee_id.is_not(None),
         ),
     )
     for subject, returnee_id in await session.execute(with_others):
         about.setdefault(subject, set()).add(returnee_id)
     ids = await aliases.same_people(session, set().union(*about.values()))
     needed = union_all(
-        select(LegalHold.returnee_id).where(LegalHold.returnee_id.in_(ids), LegalHold.released_at.is_(None)),
+        select(LegalHold.returnee_id).where(
+            LegalHold.returnee_id.in_(ids), LegalHold.released_at.is_(None)
+        ),
         select(CaseMember.returnee_id)
         .join(CaseFile, CaseFile.id == CaseMember.case_id)
         .where(CaseMember.returnee_id.in_(ids), CaseFile.state != CaseState.CLOSED),
@@ -250,18 +308,27 @@ async def _needed(session: Session, rows: Sequence[StoredDocument]) -> set[UUID]
     return {
         row.id
         for row in rows
-        if any(ids[each] in people for each in about.get(row.returnee_id or row.case_id or row.referral_id, ()))
+        if any(
+            ids[each] in people
+            for each in about.get(row.returnee_id or row.case_id or row.referral_id, ())
+        )
     }
 
 
 async def forget_unknown(session: Session, stored: list[UUID]) -> int:
-    """Have files taken out of the store that no row speaks of: their upload was never committed; how many."""
-    known = set(await session.scalars(select(StoredDocument.id).where(StoredDocument.id.in_(stored))))
+    """Have files taken out of the store that no row speaks of: their upload was never committed;
+    how many.
+    """
+    known = set(
+        await session.scalars(select(StoredDocument.id).where(StoredDocument.id.in_(stored)))
+    )
     return await _remove_later(session, [each for each in stored if each not in known])
 
 
 async def _remove_later(session: Session, ids: list[UUID]) -> int:
     """The bytes go once the transaction has committed: a job takes them out of the store."""
     for document_id in ids:
-        await jobs.schedule(session, REMOVE, {"document_id": str(document_id)}, key=str(document_id))
+        await jobs.schedule(
+            session, REMOVE, {"document_id": str(document_id)}, key=str(document_id)
+        )
     return len(ids)

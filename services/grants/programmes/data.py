@@ -14,7 +14,9 @@ from contracts.programmes import Programme, last_day, load_programmes
 
 
 class _Location(BaseSettings):
-    """Where the programmes are: the same setting as `Settings.programmes_path`, also where a handler needs it."""
+    """Where the programmes are: the same setting as `Settings.programmes_path`, also where a
+    handler needs it.
+    """
 
     model_config = SettingsConfigDict(env_prefix="HOMEWARD_", extra="ignore")
 
@@ -36,8 +38,11 @@ def assistance(programme: str, version: int) -> Assistance:
     return programmes()[programme].version(version).assistance
 
 
-def window_ends(programme: str, version: int, package: Package, implementer: str, arrived_on: date) -> date:
-    """The last day on which something of a package may be requested, by the week of the country of return.
+def window_ends(
+    programme: str, version: int, package: Package, implementer: str, arrived_on: date
+) -> date:
+    """The last day on which something of a package may be requested, by the week of the country of
+    return.
 
     Args:
         programme: Its id.
@@ -53,12 +58,16 @@ def window_ends(programme: str, version: int, package: Package, implementer: str
 
 @cache
 def zone_of(programme: str, implementer: str) -> ZoneInfo:
-    """The time zone in which a partner's days begin and end: that of the country in which they assist.
+    """The time zone in which a partner's days begin and end: that of the country in which they
+    assist.
 
     Args:
         programme: Its id.
-        implementer: Who assists there; the programme's first country where the data does not know them.
+        implementer: Who assists there; the programme's first country where the data does not know
+            them.
     """
     versions = programmes()[programme].versions
     places = [place for rules in reversed(versions) for place in rules.countries_of_return.values()]
-    return next((place for place in places if implementer in place.implementers), places[0]).country.zone
+    return next(
+        (place for place in places if implementer in place.implementers), places[0]
+    ).country.zone

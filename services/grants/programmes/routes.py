@@ -33,7 +33,10 @@ def find(programme_id: str) -> Programme:
 @requires(Scope.PROGRAMMES_READ)
 async def read_programmes() -> Page[ProgrammeOut]:
     """Every programme, in one page."""
-    return Page(items=[ProgrammeOut.of(programme) for _, programme in sorted(programmes().items())], next=None)
+    return Page(
+        items=[ProgrammeOut.of(programme) for _, programme in sorted(programmes().items())],
+        next=None,
+    )
 
 
 @router.get("/{programme_id}")

@@ -5,7 +5,15 @@ from typing import Any
 from pydantic import BaseModel
 
 from chassis.routing import Body
-from contracts.codes import ConsentPurpose, CountryCode, LegalBasis, LegalStatus, PortCode, ReturnKind, Slug
+from contracts.codes import (
+    ConsentPurpose,
+    CountryCode,
+    LegalBasis,
+    LegalStatus,
+    PortCode,
+    ReturnKind,
+    Slug,
+)
 from contracts.programmes import Programme
 from services.grants.schemas import Day
 

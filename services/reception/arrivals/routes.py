@@ -9,7 +9,7 @@ from fastapi import Depends, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from sqlalchemy import select
 
-from chassis import audit, beneficiaries
+from chassis import audit
 from chassis.app import Homeward
 from chassis.auth import Caller
 from chassis.concurrency import set_etag
@@ -22,8 +22,10 @@ from chassis.streams import ListenerDep
 from contracts.codes import Money, PortCode
 from contracts.programmes import HandoverReason
 from contracts.scopes import Scope
+from participation import beneficiaries
 from services.reception import identities
 from services.reception.arrivals import service, stream, sync
+from services.reception.arrivals.batch import Work, handed_to, restricted_of
 from services.reception.arrivals.rules import Action
 from services.reception.arrivals.schemas import (
     AdoptedOut,
@@ -54,17 +56,25 @@ from services.reception.arrivals.schemas import (
     TransportOut,
     WalkIn,
 )
-from services.reception.arrivals.work import Work, handed_to, restricted_of
+from services.reception.context import House, HouseDep
 from services.reception.fields import Claimed, Day
 from services.reception.flights.service import details_of
-from services.reception.house import House, HouseDep
 from services.reception.identities import Identity
-from services.reception.models import Arrival, Assistance, Handover, OnwardTransport, Passenger, Profile
+from services.reception.models import (
+    Arrival,
+    Assistance,
+    Handover,
+    OnwardTransport,
+    Passenger,
+    Profile,
+)
 from services.reception.printing import Column, Form, FormDep, as_csv, as_page, in_forms
 
 router = Router(prefix="/v1/arrivals", tags=["arrivals"])
 
-UNKNOWN: dict[int | str, dict[str, Any]] = {404: {"description": "Somebody named is not known, or not for you"}}
+UNKNOWN: dict[int | str, dict[str, Any]] = {
+    404: {"description": "Somebody named is not known, or not for you"}
+}
 
 
 MOST_PRINTED = 2000
@@ -90,9 +100,18 @@ PRINTED = [
 ]
 
 
-def _audit_reading(session: SessionDep, caller: CallerDep, resource_id: object, of: Sequence[UUID]) -> None:
+def _audit_reading(
+    session: SessionDep, caller: CallerDep, resource_id: object, of: Sequence[UUID]
+) -> None:
     if of:
-        audit.record(session, caller, "read-identity", "arrivals", resource_id, {"returnees": [str(who) for who in of]})
+        audit.record(
+            session,
+            caller,
+            "read-identity",
+            "arrivals",
+            resource_id,
+            {"returnees": [str(who) for who in of]},
+        )
 
 
 async def entries(
@@ -100,14 +119,22 @@ async def entries(
 ) -> list[BoardEntry]:
     """Arrivals as the board shows them to somebody; what is read of people is audited."""
     known = await identities.read(
-        session, [arrival.returnee_id for arrival in arrivals if arrival.returnee_id is not None], house.keyring
+        session,
+        [arrival.returnee_id for arrival in arrivals if arrival.returnee_id is not None],
+        house.keyring,
     )
     _audit_reading(session, caller, where, sorted(known))
     held = [str(arrival.id) for arrival in arrivals if _shows_held(arrival, caller)]
     if held:
-        audit.record(session, caller, "read-restricted", service.RESOURCE, where, {"arrivals": held})
+        audit.record(
+            session, caller, "read-restricted", service.RESOURCE, where, {"arrivals": held}
+        )
     seated = [arrival.id for arrival in arrivals if arrival.flight_id is not None]
-    rows = await session.scalars(select(Passenger).where(Passenger.arrival_id.in_(seated))) if seated else ()
+    rows = (
+        await session.scalars(select(Passenger).where(Passenger.arrival_id.in_(seated)))
+        if seated
+        else ()
+    )
     flights = {arrival.id: arrival.flight_id for arrival in arrivals}
     seats = {row.arrival_id: row for row in rows if row.flight_id == flights[row.arrival_id]}
     shown = []
@@ -130,12 +157,20 @@ def _as_the_manifest_says(passenger: Passenger, house: House) -> Identity | None
     details = details_of(passenger, house.keyring)
     names = []
     if details.given_names or details.family_name:
-        names.append({"script": "Latn", "given": details.given_names or "", "family": details.family_name or ""})
+        names.append(
+            {
+                "script": "Latn",
+                "given": details.given_names or "",
+                "family": details.family_name or "",
+            }
+        )
     if details.name_arab:
         names.append({"script": "Arab", "given": details.name_arab})
     if not names:
         return None
-    birth = {"date": details.birth_date.isoformat(), "precision": "day"} if details.birth_date else None
+    birth = (
+        {"date": details.birth_date.isoformat(), "precision": "day"} if details.birth_date else None
+    )
     return Identity.model_validate(
         {"names": names, "sex": details.sex, "birth": birth, "nationality": passenger.nationality}
     )
@@ -146,10 +181,18 @@ def _shows_held(arrival: Arrival, caller: Caller) -> bool:
 
 
 def _shown_state(arrival: Arrival, caller: Caller) -> ShownState:
-    return ShownState.HELD_BY_AUTHORITIES if _shows_held(arrival, caller) else ShownState(arrival.state.value)
+    return (
+        ShownState.HELD_BY_AUTHORITIES
+        if _shows_held(arrival, caller)
+        else ShownState(arrival.state.value)
+    )
 
 
-@router.get("", response_model=Page[BoardEntry], responses=UNKNOWN | in_forms("The board, in the form of Accept."))
+@router.get(
+    "",
+    response_model=Page[BoardEntry],
+    responses=UNKNOWN | in_forms("The board, in the form of Accept."),
+)
 @requires(Scope.ARRIVALS_READ)
 async def read_board(
     request: Request,
@@ -160,7 +203,9 @@ async def read_board(
     house: HouseDep,
     form: FormDep,
     port: PortCode | None = None,
-    day: Annotated[Day | None, Query(alias="date", description="A day in the time zone of the port.")] = None,
+    day: Annotated[
+        Day | None, Query(alias="date", description="A day in the time zone of the port.")
+    ] = None,
     state: ShownState | None = None,
     returnee_id: UUID | None = None,
     flight_id: UUID | None = None,
@@ -168,11 +213,12 @@ async def read_board(
     after: Cursor = None,
     limit: Limit = 50,
 ) -> Response | Page[BoardEntry]:
-    """The arrivals board: who is expected, in the order in which they are expected, and who has arrived.
+    """The arrivals board: who is expected, in the order in which they are expected, and who has
+    arrived.
 
-    Names come from the desk's own copies, so they are there while cases is down; reading them is audited. As CSV
-    (`Accept: text/csv`) or as a page to print (`Accept: text/html`) it is the whole list, up to 2,000 lines; a `Link`
-    leads to what is left.
+    Names come from the desk's own copies, so they are there while cases is down; reading them is
+    audited. As CSV (`Accept: text/csv`) or as a page to print (`Accept: text/html`) it is the whole
+    list, up to 2,000 lines; a `Link` leads to what is left.
     """
     if state is ShownState.HELD_BY_AUTHORITIES:
         caller.require(Scope.ARRIVALS_RESTRICTED)
@@ -212,7 +258,13 @@ async def read_board(
 
 
 def _printed(
-    form: Form, items: Sequence[BoardEntry], port: str | None, about: str, house: House, *, whole: bool
+    form: Form,
+    items: Sequence[BoardEntry],
+    port: str | None,
+    about: str,
+    house: House,
+    *,
+    whole: bool,
 ) -> Response:
     lines: list[list[Any]] = [
         [
@@ -245,19 +297,28 @@ def _printed(
             line[place] = line[place].astimezone(zone).strftime(form_of) if line[place] else None
     left = "" if whole else f" Only the first {MOST_PRINTED:,} lines."
     at = datetime.now(UTC).astimezone(zone)
-    return as_page("Arrivals", f"{about}. Times in {zone.key}.{left}", PRINTED, lines, at=at, ticks=True)
+    return as_page(
+        "Arrivals", f"{about}. Times in {zone.key}.{left}", PRINTED, lines, at=at, ticks=True
+    )
 
 
 def _name(identity: Identity | None, script: str) -> str:
     names = [name for name in identity.names if name.script == script] if identity else []
-    return " ".join(part for name in names for part in (name.given, name.father, name.grandfather, name.family) if part)
+    return " ".join(
+        part
+        for name in names
+        for part in (name.given, name.father, name.grandfather, name.family)
+        if part
+    )
 
 
 def _watched(
     caller: CallerDep,
     house: HouseDep,
     port: PortCode | None = None,
-    day: Annotated[Day | None, Query(alias="date", description="A day in the time zone of the port.")] = None,
+    day: Annotated[
+        Day | None, Query(alias="date", description="A day in the time zone of the port.")
+    ] = None,
     state: ShownState | None = None,
 ) -> stream.Watched:
     restricted = Scope.ARRIVALS_RESTRICTED in caller.scopes
@@ -280,9 +341,11 @@ async def stream_board(
     watched: Annotated[stream.Watched, Depends(_watched)],
     start: Annotated[datetime | None, Depends(_from)],
 ) -> AsyncIterator[ServerSentEvent]:
-    """The board as it changes, as server-sent events: `arrival` with an entry, `left` with the id of one that left it.
+    """The board as it changes, as server-sent events: `arrival` with an entry, `left` with the id
+    of one that left it.
 
-    It begins with everybody on the board, unless Last-Event-ID says from where to continue. It ends after ten minutes.
+    It begins with everybody on the board, unless Last-Event-ID says from where to continue. It ends
+    after ten minutes.
     """
     here = cast("Homeward", request.app.state.homeward)
 
@@ -298,7 +361,9 @@ async def stream_board(
 async def walk_in(
     body: WalkIn, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> ArrivalOut:
-    """Meet somebody whom nobody expected. They get a returnee id here, under which their case is opened."""
+    """Meet somebody whom nobody expected. They get a returnee id here, under which their case is
+    opened.
+    """
     work = await Work.on(session, caller, house, [body.id] if body.id is not None else [])
     arrival, _ = await sync.walk_in(work, body.id, body)
     return _out(response, arrival, caller)
@@ -306,11 +371,14 @@ async def walk_in(
 
 @router.post("/sync")
 @requires(Scope.ARRIVALS_WRITE, query=True, max_body=FILE_BYTES)
-async def synchronise(body: SyncIn, request: Request, caller: CallerDep, house: HouseDep) -> SyncOut:
-    """Take a device's log of what it did without a connection, in any order and any number of times.
+async def synchronise(
+    body: SyncIn, request: Request, caller: CallerDep, house: HouseDep
+) -> SyncOut:
+    """Take a device's log of what it did without a connection, in any order and any number of
+    times.
 
-    Each entry is applied by itself, once, under its own id; there is an answer for each, and a conflict is told, never
-    resolved silently. No Idempotency-Key is needed.
+    Each entry is applied by itself, once, under its own id; there is an answer for each, and a
+    conflict is told, never resolved silently. No Idempotency-Key is needed.
     """
     here = cast("Homeward", request.app.state.homeward)
     return await sync.synchronise(here.database, caller, house, body)
@@ -321,7 +389,9 @@ async def synchronise(body: SyncIn, request: Request, caller: CallerDep, house: 
 async def read_arrival(
     arrival_id: UUID, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
 ) -> ArrivalDetail:
-    """An arrival with who it is, all that was done, and what the programme says; reading it is audited."""
+    """An arrival with who it is, all that was done, and what the programme says; reading it is
+    audited.
+    """
     arrival = await service.get(session, caller, arrival_id)
     profile, assistance, transport = await service.steps(session, arrival.id)
     handovers = await service.handovers(session, arrival.id)
@@ -339,7 +409,8 @@ async def read_arrival(
         assistance=[_assistance_out(row) for row in assistance],
         onward_transport=[_transport_out(row) for row in transport],
         handovers=[
-            _handover_out(row, house, why=restricted is not None, signature=restricted is not None) for row in handovers
+            _handover_out(row, house, why=restricted is not None, signature=restricted is not None)
+            for row in handovers
         ],
         confirmation=_confirmation_out(arrival),
     )
@@ -347,7 +418,9 @@ async def read_arrival(
 
 @router.get("/{arrival_id}/identity")
 @requires(Scope.INTERNAL)
-async def read_adopted(arrival_id: UUID, session: SessionDep, caller: CallerDep, house: HouseDep) -> AdoptedOut:
+async def read_adopted(
+    arrival_id: UUID, session: SessionDep, caller: CallerDep, house: HouseDep
+) -> AdoptedOut:
     """Who somebody is whom the desk met without a referral; for our own service that adopts them.
 
     The gateway does not forward it.
@@ -396,10 +469,13 @@ async def correct(
 
 @router.post("/check-in", responses=UNKNOWN)
 @requires(Scope.ARRIVALS_WRITE)
-async def check_in_family(body: FamilyCheckIn, session: SessionDep, caller: CallerDep, house: HouseDep) -> ArrivalsOut:
+async def check_in_family(
+    body: FamilyCheckIn, session: SessionDep, caller: CallerDep, house: HouseDep
+) -> ArrivalsOut:
     """Check in several persons at once: all of them, or none.
 
-    A 409 names, for each one that stands in the way, its state, since when, and who brought it there.
+    A 409 names, for each one that stands in the way, its state, since when, and who brought it
+    there.
     """
     arrivals = await service.check_in(
         await Work.on(session, caller, house, body.arrivals),
@@ -414,9 +490,16 @@ async def check_in_family(body: FamilyCheckIn, session: SessionDep, caller: Call
 @router.post("/{arrival_id}/check-in")
 @requires(Scope.ARRIVALS_WRITE)
 async def check_in(
-    arrival_id: UUID, body: CheckIn, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
+    arrival_id: UUID,
+    body: CheckIn,
+    response: Response,
+    session: SessionDep,
+    caller: CallerDep,
+    house: HouseDep,
 ) -> ArrivalOut:
-    """Check in one person. Of two desks one wins; the other is told, with the 409, since when and by whom."""
+    """Check in one person. Of two desks one wins; the other is told, with the 409, since when and
+    by whom.
+    """
     arrivals = await service.check_in(
         await Work.on(session, caller, house, [arrival_id]),
         [arrival_id],
@@ -440,7 +523,8 @@ async def bind(
 ) -> ArrivalOut:
     """Say who sits on a seat that a manifest gave without saying whose.
 
-    Where the person is expected on this flight by their referral too, the answer is that arrival: there is only one.
+    Where the person is expected on this flight by their referral too, the answer is that arrival:
+    there is only one.
     """
     arrival = await service.bind(
         await Work.on(session, caller, house, [arrival_id]),
@@ -455,7 +539,12 @@ async def bind(
 @router.post("/{arrival_id}/profile")
 @requires(Scope.ARRIVALS_WRITE)
 async def profile(
-    arrival_id: UUID, body: ProfileIn, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
+    arrival_id: UUID,
+    body: ProfileIn,
+    response: Response,
+    session: SessionDep,
+    caller: CallerDep,
+    house: HouseDep,
 ) -> ProfileOut:
     """Take down needs and skills; taken again, they replace what was taken before."""
     work = await Work.on(session, caller, house, [arrival_id])
@@ -467,7 +556,12 @@ async def profile(
 @router.post("/{arrival_id}/assistance", status_code=201)
 @requires(Scope.ARRIVALS_WRITE)
 async def assist(
-    arrival_id: UUID, body: AssistanceIn, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
+    arrival_id: UUID,
+    body: AssistanceIn,
+    response: Response,
+    session: SessionDep,
+    caller: CallerDep,
+    house: HouseDep,
 ) -> AssistanceOut:
     """Note something that was given at the desk, if the programme gives it."""
     work = await Work.on(session, caller, house, [arrival_id], households=True)
@@ -479,7 +573,12 @@ async def assist(
 @router.post("/{arrival_id}/onward-transport", status_code=201)
 @requires(Scope.ARRIVALS_WRITE)
 async def arrange_transport(
-    arrival_id: UUID, body: TransportIn, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
+    arrival_id: UUID,
+    body: TransportIn,
+    response: Response,
+    session: SessionDep,
+    caller: CallerDep,
+    house: HouseDep,
 ) -> TransportOut:
     """Note how somebody travels on from the port of entry."""
     work = await Work.on(session, caller, house, [arrival_id])
@@ -491,9 +590,16 @@ async def arrange_transport(
 @router.post("/{arrival_id}/handover", status_code=201)
 @requires(Scope.ARRIVALS_WRITE)
 async def hand_over(
-    arrival_id: UUID, body: HandoverIn, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
+    arrival_id: UUID,
+    body: HandoverIn,
+    response: Response,
+    session: SessionDep,
+    caller: CallerDep,
+    house: HouseDep,
 ) -> HandoverOut:
-    """Note to whom a child or a patient was handed over, and who signed. Without it they are not completed."""
+    """Note to whom a child or a patient was handed over, and who signed. Without it they are not
+    completed.
+    """
     work = await Work.on(session, caller, house, [arrival_id])
     arrival, handover = await sync.hand_over(work, arrival_id, body)
     set_etag(response, arrival.version)
@@ -503,9 +609,16 @@ async def hand_over(
 @router.post("/{arrival_id}/hold")
 @requires(Scope.ARRIVALS_RESTRICTED)
 async def hold(
-    arrival_id: UUID, body: Happened, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
+    arrival_id: UUID,
+    body: Happened,
+    response: Response,
+    session: SessionDep,
+    caller: CallerDep,
+    house: HouseDep,
 ) -> ArrivalOut:
-    """The authorities hold the person. Nothing is published, and only few are shown it; checking in ends it."""
+    """The authorities hold the person. Nothing is published, and only few are shown it; checking in
+    ends it.
+    """
     work = await Work.on(session, caller, house, [arrival_id])
     return _out(response, await service.hold(work, arrival_id, body.occurred_at), caller)
 
@@ -513,17 +626,29 @@ async def hold(
 @router.post("/{arrival_id}/redirect")
 @requires(Scope.ARRIVALS_WRITE)
 async def redirect(
-    arrival_id: UUID, body: RedirectIn, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
+    arrival_id: UUID,
+    body: RedirectIn,
+    response: Response,
+    session: SessionDep,
+    caller: CallerDep,
+    house: HouseDep,
 ) -> ArrivalOut:
     """Expect the person at another port, or later at the same one after a missed connection."""
-    arrival = await sync.redirect(await Work.on(session, caller, house, [arrival_id]), arrival_id, body)
+    arrival = await sync.redirect(
+        await Work.on(session, caller, house, [arrival_id]), arrival_id, body
+    )
     return _out(response, arrival, caller)
 
 
 @router.post("/{arrival_id}/complete")
 @requires(Scope.ARRIVALS_WRITE)
 async def complete(
-    arrival_id: UUID, body: Happened, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
+    arrival_id: UUID,
+    body: Happened,
+    response: Response,
+    session: SessionDep,
+    caller: CallerDep,
+    house: HouseDep,
 ) -> ArrivalOut:
     """Everything to be done at the port of entry is done."""
     work = await Work.on(session, caller, house, [arrival_id])
@@ -534,7 +659,12 @@ async def complete(
 @router.post("/{arrival_id}/no-show")
 @requires(Scope.ARRIVALS_WRITE)
 async def no_show(
-    arrival_id: UUID, body: Happened, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
+    arrival_id: UUID,
+    body: Happened,
+    response: Response,
+    session: SessionDep,
+    caller: CallerDep,
+    house: HouseDep,
 ) -> ArrivalOut:
     """The person was not on the flight, or was not found."""
     work = await Work.on(session, caller, house, [arrival_id])
@@ -545,7 +675,12 @@ async def no_show(
 @router.post("/{arrival_id}/not-departed")
 @requires(Scope.ARRIVALS_WRITE)
 async def not_departed(
-    arrival_id: UUID, body: Happened, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
+    arrival_id: UUID,
+    body: Happened,
+    response: Response,
+    session: SessionDep,
+    caller: CallerDep,
+    house: HouseDep,
 ) -> ArrivalOut:
     """The person did not depart, and will not arrive."""
     work = await Work.on(session, caller, house, [arrival_id])
@@ -556,7 +691,12 @@ async def not_departed(
 @router.post("/{arrival_id}/decline")
 @requires(Scope.ARRIVALS_WRITE)
 async def decline(
-    arrival_id: UUID, body: Happened, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
+    arrival_id: UUID,
+    body: Happened,
+    response: Response,
+    session: SessionDep,
+    caller: CallerDep,
+    house: HouseDep,
 ) -> ArrivalOut:
     """The person arrived and wants no reception assistance."""
     work = await Work.on(session, caller, house, [arrival_id])
@@ -567,7 +707,12 @@ async def decline(
 @router.post("/{arrival_id}/confirm")
 @requires(Scope.ARRIVALS_WRITE)
 async def confirm(
-    arrival_id: UUID, body: ConfirmIn, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
+    arrival_id: UUID,
+    body: ConfirmIn,
+    response: Response,
+    session: SessionDep,
+    caller: CallerDep,
+    house: HouseDep,
 ) -> ArrivalOut:
     """The office confirms that somebody arrived who walked past the desk; again corrects it."""
     work = await Work.on(session, caller, house, [arrival_id])
@@ -580,20 +725,31 @@ async def confirm(
 @router.post("/{arrival_id}/reopen")
 @requires(Scope.ARRIVALS_WRITE)
 async def reopen(
-    arrival_id: UUID, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep, body: Happened
+    arrival_id: UUID,
+    response: Response,
+    session: SessionDep,
+    caller: CallerDep,
+    house: HouseDep,
+    body: Happened,
 ) -> ArrivalOut:
-    """Lead an arrival that had ended back to where it was before, or undo a check-in, after a mistake; audited."""
+    """Lead an arrival that had ended back to where it was before, or undo a check-in, after a
+    mistake; audited.
+    """
     work = await Work.on(session, caller, house, [arrival_id])
     return _out(response, await service.reopen(work, arrival_id, body.occurred_at), caller)
 
 
 def _out(response: Response, arrival: Arrival, caller: Caller) -> ArrivalOut:
     set_etag(response, arrival.version)
-    return ArrivalOut.model_validate(arrival).model_copy(update={"state": _shown_state(arrival, caller)})
+    return ArrivalOut.model_validate(arrival).model_copy(
+        update={"state": _shown_state(arrival, caller)}
+    )
 
 
 def _profile_of(profile: Profile, restricted: Sequence[HandoverReason] | None) -> dict[str, Any]:
-    values = {name: getattr(profile, name) for name in ProfileOut.model_fields if name != "restricted"}
+    values = {
+        name: getattr(profile, name) for name in ProfileOut.model_fields if name != "restricted"
+    }
     return values | {"restricted": restricted}
 
 
@@ -617,7 +773,9 @@ def _assistance_out(row: Assistance) -> AssistanceOut:
         id=row.id,
         arrival_id=row.arrival_id,
         kind=row.kind,
-        amount=Money(amount=row.amount, currency=row.currency) if row.amount is not None and row.currency else None,
+        amount=Money(amount=row.amount, currency=row.currency)
+        if row.amount is not None and row.currency
+        else None,
         occurred_at=row.occurred_at,
         recorded_at=row.recorded_at,
         clock_suspect=row.clock_suspect,
@@ -632,7 +790,9 @@ def _transport_out(row: OnwardTransport) -> TransportOut:
         mode=row.mode,
         destination=Destination(governorate=row.governorate, district=row.district),
         departs_at=row.departs_at,
-        cost=Money(amount=row.cost, currency=row.currency) if row.cost is not None and row.currency else None,
+        cost=Money(amount=row.cost, currency=row.currency)
+        if row.cost is not None and row.currency
+        else None,
         occurred_at=row.occurred_at,
         recorded_at=row.recorded_at,
         clock_suspect=row.clock_suspect,

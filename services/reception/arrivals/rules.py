@@ -1,4 +1,6 @@
-"""Decisions about arrivals: what may be done in which state, and what a journey's news does to who is expected."""
+"""Decisions about arrivals: what may be done in which state, and what a journey's news does to who
+is expected.
+"""
 
 from collections.abc import Collection, Mapping
 from datetime import date, datetime, time, timedelta
@@ -11,7 +13,9 @@ from contracts.reception import ReceptionAssistance
 
 
 class Action(StrEnum):
-    """What is done at the desk, or afterwards by the office. The word is the last segment of its path."""
+    """What is done at the desk, or afterwards by the office. The word is the last segment of its
+    path.
+    """
 
     CHECK_IN = "check-in"
     PROFILE = "profile"
@@ -56,7 +60,11 @@ TRANSITIONS: Mapping[ArrivalState, Mapping[Action, ArrivalState]] = MappingProxy
             Action.CORRECT: MET,
             Action.REOPEN: EXPECTED,
         },
-        ArrivalState.COMPLETED: {Action.CONFIRM: COMPLETED, Action.CORRECT: COMPLETED, Action.REOPEN: EXPECTED},
+        ArrivalState.COMPLETED: {
+            Action.CONFIRM: COMPLETED,
+            Action.CORRECT: COMPLETED,
+            Action.REOPEN: EXPECTED,
+        },
         ArrivalState.NO_SHOW: {
             Action.CONFIRM: COMPLETED,
             Action.REOPEN: EXPECTED,
@@ -81,7 +89,8 @@ TRANSITIONS: Mapping[ArrivalState, Mapping[Action, ArrivalState]] = MappingProxy
         },
     }
 )
-"""What each state allows, and where it leads. Who walked past the desk is handed over too: the office writes it down.
+"""What each state allows, and where it leads. Who walked past the desk is handed over too: the
+office writes it down.
 
 Two rows depend on whether the person was met: see `transitions`.
 """
@@ -94,11 +103,14 @@ def transitions(
 
     Args:
         state: The state of the arrival.
-        met: Whether the person was met at the port of entry. Then reopening leads back to `met`, and the office has
-            nothing to confirm; without it, a confirmation is corrected by confirming again, and nothing else about a
-            meeting can be. Reopening somebody who is `met` undoes the check-in.
-        held: Whether the authorities hold the person. Then only what shows that they do not any more is possible.
-        before_end: Whether the action was done before the arrival ended, and only its news comes later.
+        met: Whether the person was met at the port of entry. Then reopening leads back to `met`,
+            and the office has nothing to confirm; without it, a confirmation is corrected by
+            confirming again, and nothing else about a meeting can be. Reopening somebody who is
+            `met` undoes the check-in.
+        held: Whether the authorities hold the person. Then only what shows that they do not any
+            more is possible.
+        before_end: Whether the action was done before the arrival ended, and only its news comes
+            later.
     """
     allowed = dict(TRANSITIONS[state])
     if met:
@@ -117,19 +129,27 @@ def transitions(
 STEPS = (Action.PROFILE, Action.ASSIST, Action.ARRANGE_TRANSPORT, Action.HANDOVER)
 """What is done at the desk in any order. A tablet's news of it may come after that of the end."""
 ENDED_AT_THE_DESK = frozenset({COMPLETED, ArrivalState.DECLINED})
-ENDS_HOLD = frozenset({Action.CHECK_IN, Action.COMPLETE, Action.DECLINE, Action.REOPEN, Action.CONFIRM})
+ENDS_HOLD = frozenset(
+    {Action.CHECK_IN, Action.COMPLETE, Action.DECLINE, Action.REOPEN, Action.CONFIRM}
+)
 """What is done with somebody whom the authorities have let go."""
 
 
 ON_JOURNEY_SET: Mapping[ArrivalState, ArrivalState] = MappingProxyType(
-    dict.fromkeys((EXPECTED, ArrivalState.DIVERTED, ArrivalState.NO_SHOW, ArrivalState.NOT_DEPARTED), EXPECTED)
+    dict.fromkeys(
+        (EXPECTED, ArrivalState.DIVERTED, ArrivalState.NO_SHOW, ArrivalState.NOT_DEPARTED), EXPECTED
+    )
 )
-"""A journey that is planned, booked or moved makes a person expected, also again; who has arrived is left alone."""
+"""A journey that is planned, booked or moved makes a person expected, also again; who has arrived
+is left alone.
+"""
 
 ON_JOURNEY_OFF: Mapping[ArrivalState, ArrivalState] = MappingProxyType(
     dict.fromkeys((EXPECTED, ArrivalState.DIVERTED), ArrivalState.NOT_DEPARTED)
 )
-"""A journey that does not take place ends what has not begun; what has happened at the port is left alone."""
+"""A journey that does not take place ends what has not begun; what has happened at the port is left
+alone.
+"""
 
 
 GROUPS: Mapping[AssistanceKind, AssistanceGroup] = MappingProxyType(
@@ -199,7 +219,9 @@ def is_safe(safe_hours: str | None, at: time) -> bool:
     return begins <= at < ends if begins <= ends else at >= begins or at < ends
 
 
-def entitled(entitlement: Entitlement | None, return_kind: ReturnKind | None, given: int) -> str | None:
+def entitled(
+    entitlement: Entitlement | None, return_kind: ReturnKind | None, given: int
+) -> str | None:
     """Why something is not given: `not_entitled` or `entitlement_used`; None if it may be.
 
     Args:
@@ -209,7 +231,11 @@ def entitled(entitlement: Entitlement | None, return_kind: ReturnKind | None, gi
     """
     if entitlement is None:
         return "not_entitled"
-    if entitlement.return_kinds is not None and return_kind is not None and return_kind not in entitlement.return_kinds:
+    if (
+        entitlement.return_kinds is not None
+        and return_kind is not None
+        and return_kind not in entitlement.return_kinds
+    ):
         return "not_entitled"
     if entitlement.at_most is not None and given >= entitlement.at_most:
         return "entitlement_used"

@@ -92,12 +92,16 @@ class ExactMoney(Money):
     def more_than_nothing(self) -> Self:
         """Refuse an amount of nothing."""
         if not self.amount:
-            raise PydanticCustomError("amount_is_zero", "an amount above zero", {"code": "amount_is_zero"})
+            raise PydanticCustomError(
+                "amount_is_zero", "an amount above zero", {"code": "amount_is_zero"}
+            )
         return self
 
 
 class ShownState(StrEnum):
-    """Where an arrival stands, as it is shown: that somebody is held by the authorities only to few."""
+    """Where an arrival stands, as it is shown: that somebody is held by the authorities only to
+    few.
+    """
 
     EXPECTED = "expected"
     MET = "met"
@@ -147,7 +151,9 @@ class ProfileIn(Happened):
 
     household: Composition
     skills: Annotated[tuple[IscoCode, ...], Field(max_length=20)] = ()
-    reasons_for_return: Annotated[tuple[ReturnReason, ...], Field(max_length=len(ReturnReason))] = ()
+    reasons_for_return: Annotated[
+        tuple[ReturnReason, ...], Field(max_length=len(ReturnReason))
+    ] = ()
     immediate_needs: Annotated[tuple[ImmediateNeed, ...], Field(max_length=len(ImmediateNeed))] = ()
     needs_priority: NeedsPriority
     restricted: Annotated[tuple[HandoverReason, ...], Field(max_length=len(HandoverReason))] = ()
@@ -168,7 +174,9 @@ class AssistanceIn(Happened):
         """Refuse pocket money without an amount, and an amount for anything else."""
         if (self.kind is AssistanceKind.POCKET_MONEY) != (self.amount is not None):
             raise PydanticCustomError(
-                "amount_and_kind", "an amount for pocket_money, and none for other kinds", {"code": "amount_and_kind"}
+                "amount_and_kind",
+                "an amount for pocket_money, and none for other kinds",
+                {"code": "amount_and_kind"},
             )
         return self
 
@@ -287,7 +295,9 @@ class WalkIn(Happened):
         if self.member is not Member.PRINCIPAL and self.household_id is None:
             raise refuse("household_required", "the household_id of the family, or principal")
         if self.programme is not None and self.return_kind is None:
-            raise refuse("return_kind_required", "the return_kind too: a programme's rules depend on it")
+            raise refuse(
+                "return_kind_required", "the return_kind too: a programme's rules depend on it"
+            )
         return self
 
 
@@ -323,7 +333,9 @@ class HandoverIn(Happened):
     """Who a relative is to the person."""
     authority: Annotated[NamePart, Field(min_length=2)] | None = None
     """The authority or service that the receiving adult acts for."""
-    signature: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]+={0,2}$", min_length=16, max_length=100_000)]
+    signature: Annotated[
+        str, StringConstraints(pattern=r"^[A-Za-z0-9+/]+={0,2}$", min_length=16, max_length=100_000)
+    ]
     """The signature as an image, base64."""
 
     @model_validator(mode="after")
@@ -484,7 +496,9 @@ class Entitled(BaseModel):
 
 
 class Reachable(BaseModel):
-    """A way in which the programme allows that somebody is reached. The number itself is with the case worker."""
+    """A way in which the programme allows that somebody is reached. The number itself is with the
+    case worker.
+    """
 
     kind: str
     owner: str | None
@@ -504,7 +518,9 @@ class Guidance(BaseModel):
     """What may be done now: the last segments of the paths."""
     assistance: list[Entitled]
     handover_required: list[HandoverReason]
-    """Why somebody has to sign for the person before their reception is completed; empty once somebody has."""
+    """Why somebody has to sign for the person before their reception is completed; empty once
+    somebody has.
+    """
     post_arrival_until: datetime | None
     relatives: str | None
     """Whether relatives may be contacted: allowed, with_consent or never."""
@@ -589,7 +605,9 @@ class Outcome(StrEnum):
     APPLIED = "applied"
     ALREADY_APPLIED = "already_applied"
     CONFLICT = "conflict"
-    """Nothing was applied; `problem` says what stands in the way, since when and by whom. It may be sent again."""
+    """Nothing was applied; `problem` says what stands in the way, since when and by whom. It may be
+    sent again.
+    """
     INVALID = "invalid"
 
 

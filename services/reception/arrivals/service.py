@@ -9,12 +9,19 @@ from uuid import UUID, uuid5
 from sqlalchemy import Date, DateTime, Select, cast, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
-from chassis import aliases, audit, beneficiaries
-from chassis.access import visible
+from chassis import audit
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session
-from chassis.errors import CONFLICT, NOT_FOUND, STATE_CONFLICT, FieldError, Problem, ProblemType, invalid
+from chassis.errors import (
+    CONFLICT,
+    NOT_FOUND,
+    STATE_CONFLICT,
+    FieldError,
+    Problem,
+    ProblemType,
+    invalid,
+)
 from chassis.events import EventData
 from chassis.ids import new_id
 from chassis.outbox import publish
@@ -31,6 +38,10 @@ from contracts.codes import (
     ReturnKind,
 )
 from contracts.programmes import HandoverReason, Rules, SafeContactRule, Silence
+from participation import aliases, beneficiaries
+from participation.access import visible
+from services.reception.arrivals.arrival_matching import unite
+from services.reception.arrivals.batch import FRESH, Work, day_of, handed_to
 from services.reception.arrivals.rules import (
     GROUPS,
     Action,
@@ -42,15 +53,21 @@ from services.reception.arrivals.rules import (
     transitions,
 )
 from services.reception.arrivals.schemas import Entitled, Guidance, Reachable
-from services.reception.arrivals.work import FRESH, Work, day_of, handed_to
+from services.reception.context import House
 from services.reception.facts import ids_of
 from services.reception.flights.service import details_of
 from services.reception.flights.service import find as find_flight
-from services.reception.house import House
 from services.reception.identities import Copy
-from services.reception.models import Alias, Arrival, Assistance, Handover, OnwardTransport, Passenger, Profile
+from services.reception.models import (
+    Alias,
+    Arrival,
+    Assistance,
+    Handover,
+    OnwardTransport,
+    Passenger,
+    Profile,
+)
 from services.reception.ports import Ports
-from services.reception.uniting import unite
 
 RESOURCE = "arrival"
 HELD = "held_by_authorities"
@@ -122,7 +139,9 @@ async def board(
     if flight_id is not None:
         query = query.where(Arrival.flight_id == flight_id)
     if returnee_id is not None:
-        query = query.where(Arrival.returnee_id.in_(await aliases.same_person(session, returnee_id)))
+        query = query.where(
+            Arrival.returnee_id.in_(await aliases.same_person(session, returnee_id))
+        )
     if updated_since is not None:
         query = query.where(Arrival.updated_at >= updated_since)
     return await page(
@@ -148,7 +167,9 @@ def _on_day(day: date, port: str | None, ports: Ports) -> list[Any]:
     noon = datetime.combine(day, time(12), UTC)
     there = cast(func.timezone(ports.zone_in_sql(Arrival.port_of_entry), dated), Date)
     return [
-        Arrival.listed_at.between(noon - timedelta(days=1, hours=3), noon + timedelta(days=1, hours=3)),
+        Arrival.listed_at.between(
+            noon - timedelta(days=1, hours=3), noon + timedelta(days=1, hours=3)
+        ),
         func.coalesce(there, Arrival.departs_on) == day,
     ]
 
@@ -159,7 +180,9 @@ async def get(session: Session, caller: Caller, arrival_id: UUID) -> Arrival:
     Raises:
         Problem: 404, absent or not for the caller.
     """
-    query = select(Arrival).where(Arrival.id == _now_called(arrival_id), visible(Arrival.seen_through, caller))
+    query = select(Arrival).where(
+        Arrival.id == _now_called(arrival_id), visible(Arrival.seen_through, caller)
+    )
     arrival = await session.scalar(query)
     if arrival is None:
         raise Problem(NOT_FOUND)
@@ -172,7 +195,9 @@ async def steps(
     """What was done at the port of entry, oldest first."""
     profile = await session.get(Profile, arrival_id)
     given = await session.scalars(
-        select(Assistance).where(Assistance.arrival_id == arrival_id).order_by(Assistance.occurred_at, Assistance.id)
+        select(Assistance)
+        .where(Assistance.arrival_id == arrival_id)
+        .order_by(Assistance.occurred_at, Assistance.id)
     )
     transport = await session.scalars(
         select(OnwardTransport)
@@ -184,7 +209,11 @@ async def steps(
 
 async def handovers(session: Session, arrival_id: UUID) -> Sequence[Handover]:
     """The handovers of an arrival, oldest first."""
-    query = select(Handover).where(Handover.arrival_id == arrival_id).order_by(Handover.occurred_at, Handover.id)
+    query = (
+        select(Handover)
+        .where(Handover.arrival_id == arrival_id)
+        .order_by(Handover.occurred_at, Handover.id)
+    )
     return (await session.scalars(query)).all()
 
 
@@ -195,7 +224,9 @@ async def guidance(session: Session, caller: Caller, house: House, arrival: Arri
     left = [
         Entitled(
             kind=kind,
-            left=None if rule.at_most is None else max(0, rule.at_most - await work.given(arrival, kind, rule.per)),
+            left=None
+            if rule.at_most is None
+            else max(0, rule.at_most - await work.given(arrival, kind, rule.per)),
             source=rule.source,
             verified=rule.verified,
         )
@@ -216,7 +247,9 @@ async def guidance(session: Session, caller: Caller, house: House, arrival: Arri
 
 
 async def _reachable(work: Work, arrival: Arrival, rule: SafeContactRule | None) -> list[Reachable]:
-    """How somebody may be reached; where no programme says, nobody but themselves and only when it is safe."""
+    """How somebody may be reached; where no programme says, nobody but themselves and only when it
+    is safe.
+    """
     copy = await work.copy_of(arrival.returnee_id) if arrival.returnee_id is not None else None
     relatives = rule.relatives if rule is not None else "never"
     here = work.clock.astimezone(work.house.ports.zone(arrival.port_of_entry or "")).time()
@@ -225,7 +258,9 @@ async def _reachable(work: Work, arrival: Arrival, rule: SafeContactRule | None)
         own = contact.owner == "self"
         if not own and relatives == "never":
             continue
-        safe = is_safe(contact.safe_hours, here) or (rule is not None and not rule.only_in_safe_hours)
+        safe = is_safe(contact.safe_hours, here) or (
+            rule is not None and not rule.only_in_safe_hours
+        )
         asked = not own and relatives == "with_consent"
         shown.append(Reachable(**contact.model_dump(), safe_now=safe, needs_consent=asked))
     return shown
@@ -233,11 +268,15 @@ async def _reachable(work: Work, arrival: Arrival, rule: SafeContactRule | None)
 
 def _now_called(arrival_id: UUID) -> Any:
     """The id itself, or that of the arrival which it turned out to be."""
-    return func.coalesce(select(Alias.arrival_id).where(Alias.id == arrival_id).scalar_subquery(), arrival_id)
+    return func.coalesce(
+        select(Alias.arrival_id).where(Alias.id == arrival_id).scalar_subquery(), arrival_id
+    )
 
 
 def allowed_now(arrival: Arrival, done_at: datetime | None = None) -> Mapping[Action, ArrivalState]:
-    """What may be done with an arrival now, and where it leads; or what may be told that was done at another time."""
+    """What may be done with an arrival now, and where it leads; or what may be told that was done
+    at another time.
+    """
     return transitions(
         arrival.state,
         met=arrival.met_at is not None,
@@ -296,13 +335,17 @@ async def check_in(
         The arrivals in the order that was asked for.
 
     Raises:
-        Problem: 404; 409 with the state, since when and by whom, or that it is not known who they are; 422, nobody
-            knows the port.
+        Problem: 404; 409 with the state, since when and by whom, or that it is not known who they
+            are; 422, nobody knows the port.
     """
     arrivals = [work.find(arrival_id) for arrival_id in arrival_ids]
     _refuse_check_in(arrivals, port)
     arrivals = list({arrival.id: arrival for arrival in arrivals}.values())
-    copies = {each.id: await _copy_on_manifest(work, each) for each in arrivals if each.returnee_id is None}
+    copies = {
+        each.id: await _copy_on_manifest(work, each)
+        for each in arrivals
+        if each.returnee_id is None
+    }
     at = occurred_at or work.clock
     for arrival in arrivals:
         if arrival.id in copies:
@@ -327,7 +370,10 @@ def _received(arrival: Arrival) -> facts.ArrivalReceived:
     assert arrival.port_of_entry is not None
     assert arrival.arrived_on is not None
     return facts.ArrivalReceived(
-        **ids_of(arrival), port_of_entry=arrival.port_of_entry, arrived_on=arrival.arrived_on, walk_in=arrival.walk_in
+        **ids_of(arrival),
+        port_of_entry=arrival.port_of_entry,
+        arrived_on=arrival.arrived_on,
+        walk_in=arrival.walk_in,
     )
 
 
@@ -340,11 +386,22 @@ async def _copy_on_manifest(work: Work, arrival: Arrival) -> Copy:
     passenger = await work.seat(arrival)
     details = details_of(passenger, work.house.keyring) if passenger is not None else None
     latin = details is not None and (details.given_names or details.family_name)
-    if passenger is None or details is None or details.birth_date is None or not (latin or details.name_arab):
+    if (
+        passenger is None
+        or details is None
+        or details.birth_date is None
+        or not (latin or details.name_arab)
+    ):
         raise Problem(PARTICULARS_REQUIRED)
     names = []
     if latin:
-        names.append({"script": "Latn", "given": details.given_names or "", "family": details.family_name or ""})
+        names.append(
+            {
+                "script": "Latn",
+                "given": details.given_names or "",
+                "family": details.family_name or "",
+            }
+        )
     if details.name_arab:
         names.append({"script": "Arab", "given": details.name_arab})
     documents = []
@@ -363,9 +420,15 @@ async def _copy_on_manifest(work: Work, arrival: Arrival) -> Copy:
 
 
 async def _mint(work: Work, arrival: Arrival, copy: Copy) -> None:
-    """Give somebody an id; those of a family on a manifest whom no referral names are one household."""
+    """Give somebody an id; those of a family on a manifest whom no referral names are one
+    household.
+    """
     passenger = await work.seat(arrival)
-    if arrival.household_id is None and passenger is not None and passenger.family_group is not None:
+    if (
+        arrival.household_id is None
+        and passenger is not None
+        and passenger.family_group is not None
+    ):
         arrival.household_id = uuid5(passenger.flight_id, passenger.family_group)
     work.mint(arrival, copy)
 
@@ -373,7 +436,9 @@ async def _mint(work: Work, arrival: Arrival, copy: Copy) -> None:
 def _refuse_check_in(found: Sequence[Arrival], port: str | None) -> None:
     """Raise what stands against checking these in, if anything does."""
     in_the_way = [
-        (place, arrival) for place, arrival in enumerate(found) if Action.CHECK_IN not in allowed_now(arrival)
+        (place, arrival)
+        for place, arrival in enumerate(found)
+        if Action.CHECK_IN not in allowed_now(arrival)
     ]
     if in_the_way:
         errors = [
@@ -386,7 +451,9 @@ def _refuse_check_in(found: Sequence[Arrival], port: str | None) -> None:
         raise invalid(FieldError(pointer="/port_of_entry", code="port_required", detail=detail))
 
 
-def _allowed(work: Work, arrival_id: UUID, action: Action, done_at: datetime | None = None) -> Arrival:
+def _allowed(
+    work: Work, arrival_id: UUID, action: Action, done_at: datetime | None = None
+) -> Arrival:
     """The arrival; refused unless the state allows the action."""
     arrival = work.find(arrival_id)
     if action not in allowed_now(arrival, done_at):
@@ -396,13 +463,22 @@ def _allowed(work: Work, arrival_id: UUID, action: Action, done_at: datetime | N
     return arrival
 
 
-OF_A_SEAT = frozenset({Action.BIND, Action.NO_SHOW, Action.NOT_DEPARTED, Action.HOLD, Action.REDIRECT, Action.REOPEN})
+OF_A_SEAT = frozenset(
+    {Action.BIND, Action.NO_SHOW, Action.NOT_DEPARTED, Action.HOLD, Action.REDIRECT, Action.REOPEN}
+)
 """What can be said of somebody without knowing who they are."""
 
 
 def _move(work: Work, arrival: Arrival, action: Action, at: datetime) -> None:
     target = allowed_now(arrival)[action]
-    audit.record(work.session, work.caller, action, RESOURCE, arrival.id, {"from": arrival.state, "to": target})
+    audit.record(
+        work.session,
+        work.caller,
+        action,
+        RESOURCE,
+        arrival.id,
+        {"from": arrival.state, "to": target},
+    )
     work.reach(arrival, target, at)
 
 
@@ -415,7 +491,9 @@ ENDS: Mapping[Action, type[facts.ArrivalFact]] = {
 """Actions that end an arrival without saying more, and the fact that tells it."""
 
 
-async def end(work: Work, arrival_id: UUID, action: Action, occurred_at: datetime | None) -> Arrival:
+async def end(
+    work: Work, arrival_id: UUID, action: Action, occurred_at: datetime | None
+) -> Arrival:
     """Complete an arrival, or note that the person did not show up, did not depart, or declines.
 
     Args:
@@ -425,7 +503,8 @@ async def end(work: Work, arrival_id: UUID, action: Action, occurred_at: datetim
         occurred_at: When, by the desk's clock; now if not given.
 
     Raises:
-        Problem: 404; 409 with the state, since when and by whom, or that somebody has to sign for them first.
+        Problem: 404; 409 with the state, since when and by whom, or that somebody has to sign for
+            them first.
     """
     arrival = _allowed(work, arrival_id, action)
     await _refuse_without_handover(work, arrival, action)
@@ -436,7 +515,9 @@ async def end(work: Work, arrival_id: UUID, action: Action, occurred_at: datetim
 
 
 async def _refuse_without_handover(work: Work, arrival: Arrival, action: Action) -> None:
-    """Raise that somebody has to sign first: no child goes alone, and whoever is completed is handed over."""
+    """Raise that somebody has to sign first: no child goes alone, and whoever is completed is
+    handed over.
+    """
     if action not in ENDS_AT_THE_PORT or arrival.returnee_id is None:
         return
     reasons, rule = await work.handover_due(arrival)
@@ -451,26 +532,39 @@ ENDS_AT_THE_PORT = frozenset({Action.COMPLETE, Action.DECLINE, Action.CONFIRM})
 
 
 async def confirm(
-    work: Work, arrival_id: UUID, *, arrived_on: date, method: facts.ConfirmationMethod, evidence: str
+    work: Work,
+    arrival_id: UUID,
+    *,
+    arrived_on: date,
+    method: facts.ConfirmationMethod,
+    evidence: str,
 ) -> Arrival:
-    """Note that somebody arrived who walked past the desk; again corrects it, and the deadlines follow.
+    """Note that somebody arrived who walked past the desk; again corrects it, and the deadlines
+    follow.
 
     Raises:
         Problem: 404; 409 with the state; 422, the day has not come yet.
     """
     if arrived_on > (work.clock + timedelta(days=1)).date():  # a day ahead of UTC somewhere
-        raise invalid(FieldError(pointer="/arrived_on", code="in_future", detail="a day that has come"))
+        raise invalid(
+            FieldError(pointer="/arrived_on", code="in_future", detail="a day that has come")
+        )
     arrival = _allowed(work, arrival_id, Action.CONFIRM)
     await _refuse_without_handover(work, arrival, Action.CONFIRM)
     _move(work, arrival, Action.CONFIRM, work.clock)
-    arrival.arrived_on, arrival.confirmation_method, arrival.confirmation_evidence = arrived_on, method, evidence
+    arrival.arrived_on, arrival.confirmation_method, arrival.confirmation_evidence = (
+        arrived_on,
+        method,
+        evidence,
+    )
     fact = facts.ArrivalConfirmed(**ids_of(arrival), arrived_on=arrived_on, method=method)
     publish(work.session, fact, occurred_at=arrival.state_at)
     return arrival
 
 
 async def reopen(work: Work, arrival_id: UUID, occurred_at: datetime | None) -> Arrival:
-    """Lead an arrival that had ended back to where it was before, or undo a check-in, after a mistake.
+    """Lead an arrival that had ended back to where it was before, or undo a check-in, after a
+    mistake.
 
     Raises:
         Problem: 404; 409 with the state, since when and by whom.
@@ -484,7 +578,9 @@ async def reopen(work: Work, arrival_id: UUID, occurred_at: datetime | None) -> 
         arrival.arrived_on = arrival.met_at = arrival.met_by = None
         arrival.identity_doubtful = False
     if arrival.returnee_id is not None:
-        fact = facts.ArrivalReopened(**ids_of(arrival), previous_state=previous, state=arrival.state)
+        fact = facts.ArrivalReopened(
+            **ids_of(arrival), previous_state=previous, state=arrival.state
+        )
         publish(work.session, fact, occurred_at=arrival.state_at)
     return arrival
 
@@ -513,17 +609,23 @@ async def correct(
         "port_of_entry": here,
         "arrived_on": _day_at(work, at, here),
         "clock_suspect": clock_suspect(at, work.clock),
-        "identity_doubtful": arrival.identity_doubtful if identity_doubtful is None else identity_doubtful,
+        "identity_doubtful": arrival.identity_doubtful
+        if identity_doubtful is None
+        else identity_doubtful,
     }
     changed = sorted(name for name, value in values.items() if getattr(arrival, name) != value)
     if not changed:
         return arrival
-    audit.record(work.session, work.caller, Action.CORRECT, RESOURCE, arrival.id, {"changed": changed})
+    audit.record(
+        work.session, work.caller, Action.CORRECT, RESOURCE, arrival.id, {"changed": changed}
+    )
     for name, value in values.items():
         setattr(arrival, name, value)
     work.touch(arrival)
     if {"port_of_entry", "arrived_on"} & set(changed):
-        fact = facts.ArrivalCorrected(**ids_of(arrival), port_of_entry=here, arrived_on=values["arrived_on"])
+        fact = facts.ArrivalCorrected(
+            **ids_of(arrival), port_of_entry=here, arrived_on=values["arrived_on"]
+        )
         publish(work.session, fact)
     return arrival
 
@@ -553,13 +655,15 @@ async def redirect(
     flight_number: str | None,
     occurred_at: datetime | None,
 ) -> Arrival:
-    """Expect somebody at another port, or later at the same one after a missed connection; the others stay.
+    """Expect somebody at another port, or later at the same one after a missed connection; the
+    others stay.
 
-    They are not on the flight any more: what becomes of it is not their concern, and the manifest of the next one finds
-    them.
+    They are not on the flight any more: what becomes of it is not their concern, and the manifest
+    of the next one finds them.
 
     Raises:
-        Problem: 404; 409 with the state, since when and by whom; 422, neither the port nor the time is another.
+        Problem: 404; 409 with the state, since when and by whom; 422, neither the port nor the time
+            is another.
     """
     arrival = _allowed(work, arrival_id, Action.REDIRECT)
     if port == arrival.port_of_entry and expected_at in (None, arrival.expected_at):
@@ -567,7 +671,9 @@ async def redirect(
         raise invalid(FieldError(pointer="/port_of_entry", code="nothing_changed", detail=detail))
     elsewhere = port != arrival.port_of_entry
     at = occurred_at or work.clock
-    audit.record(work.session, work.caller, Action.REDIRECT, RESOURCE, arrival.id, {"elsewhere": elsewhere})
+    audit.record(
+        work.session, work.caller, Action.REDIRECT, RESOURCE, arrival.id, {"elsewhere": elsewhere}
+    )
     arrival.port_of_entry, arrival.expected_at = port, expected_at or arrival.expected_at
     arrival.carrier, arrival.flight_number = carrier, flight_number
     if arrival.returnee_id is not None:
@@ -588,7 +694,12 @@ async def redirect(
 
 
 async def bind(
-    work: Work, arrival_id: UUID, *, returnee_id: UUID | None, copy: Copy | None, caught_up: bool = True
+    work: Work,
+    arrival_id: UUID,
+    *,
+    returnee_id: UUID | None,
+    copy: Copy | None,
+    caught_up: bool = True,
 ) -> Arrival:
     """Say who sits on a seat: a returnee who is known, or somebody whose particulars were entered.
 
@@ -615,7 +726,9 @@ async def bind(
         await _mint(work, arrival, copy)
         work.touch(arrival)
     else:
-        person = await beneficiaries.require(work.session, returnee_id, work.caller, caught_up=caught_up)
+        person = await beneficiaries.require(
+            work.session, returnee_id, work.caller, caught_up=caught_up
+        )
         united = await unite(work.session, arrival.id, returnee_id)
         if united is not None:
             await work.became(arrival, united)
@@ -650,7 +763,8 @@ async def walk_in(
         The arrival, and whether it is new; told again under the same id it is there already.
 
     Raises:
-        Problem: 404, the flight; 409, the id is taken by something else; 422, there is no such programme.
+        Problem: 404, the flight; 409, the id is taken by something else; 422, there is no such
+            programme.
     """
     if programme is not None and programme not in work.house.programmes:
         detail = "one of: " + ", ".join(sorted(work.house.programmes))
@@ -660,7 +774,12 @@ async def walk_in(
     if household_id is not None:
         await _refuse_anothers_household(work, household_id)
     there = work.known(id) if id is not None else None
-    if there is not None and there.returnee_id is not None and there.walk_in and work.is_mine(there):
+    if (
+        there is not None
+        and there.returnee_id is not None
+        and there.walk_in
+        and work.is_mine(there)
+    ):
         known = await work.copy_of(there.returnee_id)
         if known is not None and known.names == copy.names:
             return there, False
@@ -701,11 +820,16 @@ async def walk_in(
 async def member_of(session: Session, house: House, arrival: Arrival) -> Member:
     """A walk-in's place in their family: as the desk said, or else by the ages on the manifest.
 
-    The oldest of a family on a manifest is taken for its principal until somebody who knows better says otherwise.
+    The oldest of a family on a manifest is taken for its principal until somebody who knows better
+    says otherwise.
     """
     if arrival.member is not None:
         return arrival.member
-    passengers = await session.scalars(_family_on_manifest(arrival)) if arrival.household_id is not None else ()
+    passengers = (
+        await session.scalars(_family_on_manifest(arrival))
+        if arrival.household_id is not None
+        else ()
+    )
     born = {row.arrival_id: details_of(row, house.keyring).birth_date for row in passengers}
     known = {arrival_id: day for arrival_id, day in born.items() if day is not None}
     if arrival.id not in known or arrival.id == min(known, key=lambda each: (known[each], each)):
@@ -715,16 +839,22 @@ async def member_of(session: Session, house: House, arrival: Arrival) -> Member:
 
 
 def _family_on_manifest(arrival: Arrival) -> Select[Any]:
-    group = select(Passenger.family_group).where(Passenger.arrival_id == arrival.id).scalar_subquery()
+    group = (
+        select(Passenger.family_group).where(Passenger.arrival_id == arrival.id).scalar_subquery()
+    )
     together = Passenger.family_group == group
     same = Arrival.household_id == arrival.household_id
     joined = select(Passenger).join(Arrival, Arrival.id == Passenger.arrival_id)
-    return joined.where(Passenger.flight_id == arrival.flight_id, together, or_(Arrival.returnee_id.is_(None), same))
+    return joined.where(
+        Passenger.flight_id == arrival.flight_id, together, or_(Arrival.returnee_id.is_(None), same)
+    )
 
 
 async def _refuse_anothers_household(work: Work, household_id: UUID) -> None:
     others = or_(~visible(Arrival.seen_through, work.caller), ~Arrival.walk_in)
-    if await work.session.scalar(select(exists().where(Arrival.household_id == household_id, others))):
+    if await work.session.scalar(
+        select(exists().where(Arrival.household_id == household_id, others))
+    ):
         raise Problem(CONFLICT, "the household's id is taken by something else")
 
 
@@ -750,9 +880,13 @@ async def hand_over(
     """
     arrival = _allowed(work, arrival_id, Action.HANDOVER, occurred_at)
     chosen = id or new_id()
-    sealed = work.house.keyring.encrypt(json.dumps(dict(to), ensure_ascii=False).encode(), f"handover/{chosen}")
+    sealed = work.house.keyring.encrypt(
+        json.dumps(dict(to), ensure_ascii=False).encode(), f"handover/{chosen}"
+    )
     when = _when(work, occurred_at)
-    row, new = await work.step(Handover(id=chosen, arrival_id=arrival.id, sealed=sealed, **when), same=["arrival_id"])
+    row, new = await work.step(
+        Handover(id=chosen, arrival_id=arrival.id, sealed=sealed, **when), same=["arrival_id"]
+    )
     if not new:
         if handed_to(row, work.house) != dict(to):
             raise Problem(CONFLICT, "the id is taken by something else")
@@ -774,7 +908,8 @@ async def profile(
     immediate_needs: Sequence[str],
     needs_priority: NeedsPriority,
 ) -> tuple[Arrival, Profile]:
-    """Take down needs and skills; taken again, they replace what was taken before. Only the urgency is published.
+    """Take down needs and skills; taken again, they replace what was taken before. Only the urgency
+    is published.
 
     Raises:
         Problem: 404; 409 with the state, since when and by whom.
@@ -782,7 +917,9 @@ async def profile(
     arrival = _allowed(work, arrival_id, Action.PROFILE, occurred_at)
     sealed = None
     if restricted:
-        sealed = work.house.keyring.encrypt(json.dumps(sorted(restricted)).encode(), f"profile/{arrival.id}")
+        sealed = work.house.keyring.encrypt(
+            json.dumps(sorted(restricted)).encode(), f"profile/{arrival.id}"
+        )
     row = Profile(
         arrival_id=arrival.id,
         restricted=sealed,
@@ -808,7 +945,8 @@ async def assist(
     kind: AssistanceKind,
     amount: Money | None,
 ) -> tuple[Arrival, Assistance]:
-    """Note something that was given at the desk. Kinds that disclose health or a child are published as a group only.
+    """Note something that was given at the desk. Kinds that disclose health or a child are
+    published as a group only.
 
     Args:
         work: With the arrival and those of the household.
@@ -819,8 +957,8 @@ async def assist(
         amount: Of pocket money.
 
     Raises:
-        Problem: 404; 409, the state does not allow it, the programme does not give it, or the id is taken by something
-            else.
+        Problem: 404; 409, the state does not allow it, the programme does not give it, or the id is
+            taken by something else.
     """
     arrival = _allowed(work, arrival_id, Action.ASSIST, occurred_at)
     row = Assistance(
@@ -837,7 +975,11 @@ async def assist(
     if not new:
         return arrival, row
     fact = facts.AssistanceProvided(
-        **ids_of(arrival), assistance_id=row.id, group=GROUPS[kind], kind=published_kind(kind), amount=amount
+        **ids_of(arrival),
+        assistance_id=row.id,
+        group=GROUPS[kind],
+        kind=published_kind(kind),
+        amount=amount,
     )
     _did(work, arrival, Action.ASSIST, fact, row.occurred_at)
     return arrival, row
@@ -874,12 +1016,16 @@ async def arrange_transport(
     row, new = await work.step(row, same=list(content))
     if not new:
         return arrival, row
-    fact = facts.OnwardTransportArranged(**ids_of(arrival), mode=mode, departs_at=departs_at, cost=cost)
+    fact = facts.OnwardTransportArranged(
+        **ids_of(arrival), mode=mode, departs_at=departs_at, cost=cost
+    )
     _did(work, arrival, Action.ARRANGE_TRANSPORT, fact, row.occurred_at)
     return arrival, row
 
 
-async def _refuse_beyond_the_programme(work: Work, arrival: Arrival, kind: AssistanceKind, at: datetime) -> None:
+async def _refuse_beyond_the_programme(
+    work: Work, arrival: Arrival, kind: AssistanceKind, at: datetime
+) -> None:
     """Raise why the programme does not give something to this person now, if it does not."""
     rules, return_kind = await work.rules_of(arrival)
     if rules is None:
@@ -893,13 +1039,19 @@ async def _refuse_beyond_the_programme(work: Work, arrival: Arrival, kind: Assis
         source = entitlement.source if entitlement else rules.period.source
         raise Problem(NOT_ENTITLED, code=code, source=source)
     ends = post_arrival_until(work.house, rules, arrival)
-    if ends is not None and at > ends and rules.deadlines[DeadlineKind.POST_ARRIVAL].then is not Silence.WARN:
+    if (
+        ends is not None
+        and at > ends
+        and rules.deadlines[DeadlineKind.POST_ARRIVAL].then is not Silence.WARN
+    ):
         source = rules.deadlines[DeadlineKind.POST_ARRIVAL].source
         raise Problem(NOT_ENTITLED, code="post_arrival_window_over", source=source)
 
 
 def post_arrival_until(house: House, rules: Rules, arrival: Arrival) -> datetime | None:
-    """When the post-arrival window of somebody who has arrived ends; None where the programme sets none."""
+    """When the post-arrival window of somebody who has arrived ends; None where the programme sets
+    none.
+    """
     country = house.country_of(arrival.port_of_entry or "")
     if country is None or arrival.arrived_on is None or country not in rules.countries_of_return:
         return None
@@ -916,7 +1068,9 @@ def _when(work: Work, occurred_at: datetime | None) -> dict[str, Any]:
     }
 
 
-def _did(work: Work, arrival: Arrival, action: Action, fact: EventData, occurred_at: datetime) -> None:
+def _did(
+    work: Work, arrival: Arrival, action: Action, fact: EventData, occurred_at: datetime
+) -> None:
     audit.record(work.session, work.caller, action, RESOURCE, arrival.id)
     publish(work.session, fact, occurred_at=occurred_at)
     work.touch(arrival)

@@ -12,11 +12,11 @@ from sqlalchemy import Uuid, any_, cast, select, union_all
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import SQLAlchemyError
 
-from chassis.access import visible
 from chassis.auth import Caller
 from chassis.db import Database, Session, is_outage, now
 from chassis.errors import UNKNOWN_PARAMETER, FieldError, Problem
 from chassis.streams import Ending
+from participation.access import visible
 from services.reception.arrivals import service
 from services.reception.models import Alias, Arrival
 from services.reception.ports import Ports
@@ -26,7 +26,9 @@ LOOK_AGAIN_SECONDS = 2.0
 STREAM_SECONDS = 600.0
 """As long as a token lasts: whoever listens on has to show that they still may."""
 OVERLAP = timedelta(seconds=15)
-"""A transaction may commit this long after it touched a row; longer ones are seen when the row is touched again."""
+"""A transaction may commit this long after it touched a row; longer ones are seen when the row is
+touched again.
+"""
 AT_ONCE = 1000
 
 
@@ -88,12 +90,19 @@ def parse(last_event_id: str | None) -> datetime | None:
             raise ValueError("no offset")
         return at - OVERLAP
     except (ValueError, OverflowError):
-        error = FieldError(pointer="#header/Last-Event-ID", code="bad_cursor", detail="the id of the last event")
+        error = FieldError(
+            pointer="#header/Last-Event-ID", code="bad_cursor", detail="the id of the last event"
+        )
         raise Problem(UNKNOWN_PARAMETER, errors=[error]) from None
 
 
 async def follow(
-    database: Database, closing: Ending, caller: Caller, watched: Watched, start: datetime | None, show: Show
+    database: Database,
+    closing: Ending,
+    caller: Caller,
+    watched: Watched,
+    start: datetime | None,
+    show: Show,
 ) -> AsyncIterator[ServerSentEvent]:
     """Entries of the board as they come, change and leave.
 
@@ -136,8 +145,12 @@ async def follow(
         since = at - OVERLAP
 
 
-async def _left(session: Session, caller: Caller, sent: Mapping[UUID, int], there: Sequence[Arrival]) -> list[UUID]:
-    """Those who were sent and are touched, but not on the board any more; also whose arrival became another's."""
+async def _left(
+    session: Session, caller: Caller, sent: Mapping[UUID, int], there: Sequence[Arrival]
+) -> list[UUID]:
+    """Those who were sent and are touched, but not on the board any more; also whose arrival became
+    another's.
+    """
     away = sorted(sent.keys() - {row.id for row in there})
     if not away:
         return []
@@ -148,10 +161,18 @@ async def _left(session: Session, caller: Caller, sent: Mapping[UUID, int], ther
     return [who for who in away if now_at.get(who) != sent[who]]
 
 
-async def _touched(session: Session, caller: Caller, there: Sequence[Arrival], since: datetime) -> list[UUID]:
-    """Those who were touched since a time and are not on the board: whoever listens again may have them on theirs."""
+async def _touched(
+    session: Session, caller: Caller, there: Sequence[Arrival], since: datetime
+) -> list[UUID]:
+    """Those who were touched since a time and are not on the board: whoever listens again may have
+    them on theirs.
+    """
     mine = visible(Arrival.seen_through, caller)
     touched = select(Arrival.id).where(Arrival.updated_at >= since, mine)
-    became = select(Alias.id).join(Arrival, Arrival.id == Alias.arrival_id).where(Alias.since >= since, mine)
+    became = (
+        select(Alias.id)
+        .join(Arrival, Arrival.id == Alias.arrival_id)
+        .where(Alias.since >= since, mine)
+    )
     here = {row.id for row in there}
     return [who for who in await session.scalars(union_all(touched, became)) if who not in here]

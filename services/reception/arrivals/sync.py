@@ -1,4 +1,6 @@
-"""What a device did without a connection: each entry of its log is applied by itself, once, in any order."""
+"""What a device did without a connection: each entry of its log is applied by itself, once, in any
+order.
+"""
 
 import asyncio
 import json
@@ -20,6 +22,7 @@ from chassis.errors import BUSY, CONFLICT, INTERNAL, Problem, invalid
 from chassis.routing import Body
 from contracts.scopes import Scope
 from services.reception.arrivals import service
+from services.reception.arrivals.batch import StepModel, Work
 from services.reception.arrivals.rules import CLOCK_TOLERANCE, Action
 from services.reception.arrivals.schemas import (
     AssistanceIn,
@@ -38,13 +41,21 @@ from services.reception.arrivals.schemas import (
     TransportIn,
     WalkIn,
 )
-from services.reception.arrivals.work import StepModel, Work
-from services.reception.house import House
-from services.reception.models import Arrival, Assistance, Handover, Mutation, OnwardTransport, Profile
+from services.reception.context import House
+from services.reception.models import (
+    Arrival,
+    Assistance,
+    Handover,
+    Mutation,
+    OnwardTransport,
+    Profile,
+)
 
 INVALID = frozenset({403, 422})
 ROUNDS = 8
-"""How often entries are tried that another entry may have made possible. What is left then is told as a conflict."""
+"""How often entries are tried that another entry may have made possible. What is left then is told
+as a conflict.
+"""
 BREATH = 50
 """Entries after which other requests of this process have their turn."""
 CLAIM = text("""
@@ -107,7 +118,9 @@ async def assist(work: Work, arrival_id: UUID, body: AssistanceIn) -> tuple[Arri
     )
 
 
-async def arrange_transport(work: Work, arrival_id: UUID, body: TransportIn) -> tuple[Arrival, OnwardTransport]:
+async def arrange_transport(
+    work: Work, arrival_id: UUID, body: TransportIn
+) -> tuple[Arrival, OnwardTransport]:
     """See `service.arrange_transport`."""
     return await service.arrange_transport(
         work,
@@ -193,7 +206,9 @@ KINDS: Mapping[MutationKind, tuple[type[Body], Apply]] = {
     MutationKind.DECLINE: (Happened, _end(Action.DECLINE)),
     MutationKind.REOPEN: (Happened, _reopen),
 }
-"""What each kind of entry holds, and what is done; in the order in which things of one moment happen."""
+"""What each kind of entry holds, and what is done; in the order in which things of one moment
+happen.
+"""
 RANK = {kind: place for place, kind in enumerate(KINDS)}
 STEPS: Mapping[MutationKind, StepModel] = {
     MutationKind.ASSISTANCE: Assistance,
@@ -226,8 +241,9 @@ class _Entry:
 async def synchronise(database: Database, caller: Caller, house: House, body: SyncIn) -> SyncOut:
     """Apply a device's log.
 
-    All of it is one transaction, in which an entry that is refused changes nothing. The entries are tried in the order
-    of the device's clock, and again as long as one of them made another possible.
+    All of it is one transaction, in which an entry that is refused changes nothing. The entries are
+    tried in the order of the device's clock, and again as long as one of them made another
+    possible.
 
     Args:
         database: Where to.
@@ -242,11 +258,16 @@ async def synchronise(database: Database, caller: Caller, house: House, body: Sy
         received_at: datetime = (await session.execute(select(now()))).scalar_one()
     ahead = body.sent_at - received_at
     told = _Log(caller, house, body.device, ahead, abs(ahead) > CLOCK_TOLERANCE)
-    entries = [_Entry(place, mutation, _digest(house, mutation)) for place, mutation in enumerate(body.mutations)]
+    entries = [
+        _Entry(place, mutation, _digest(house, mutation))
+        for place, mutation in enumerate(body.mutations)
+    ]
     first: dict[UUID, _Entry] = {}
     for entry in entries:
         first.setdefault(entry.mutation.id, entry)
-    in_time = sorted(first.values(), key=lambda e: (e.mutation.occurred_at, RANK[e.mutation.kind], e.place))
+    in_time = sorted(
+        first.values(), key=lambda e: (e.mutation.occurred_at, RANK[e.mutation.kind], e.place)
+    )
     results = await _settle(database, told, in_time)
     return SyncOut(
         received_at=received_at,
@@ -257,7 +278,9 @@ async def synchronise(database: Database, caller: Caller, house: House, body: Sy
 
 
 def _digest(house: House, mutation: MutationIn) -> bytes:
-    return house.marks.of("mutation", json.dumps(mutation.model_dump(mode="json"), sort_keys=True, ensure_ascii=False))
+    return house.marks.of(
+        "mutation", json.dumps(mutation.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+    )
 
 
 def _answer(entry: _Entry, first: _Entry, results: Mapping[UUID, SyncResult]) -> SyncResult:
@@ -277,26 +300,40 @@ UNDOES_ANOTHER = "what this undoes was refused; it would undo what somebody else
 
 def _refused(mutation: MutationIn, problem: Problem) -> SyncResult:
     outcome = Outcome.INVALID if problem.kind.status in INVALID else Outcome.CONFLICT
-    return SyncResult(id=mutation.id, arrival_id=mutation.arrival_id, outcome=outcome, problem=problem.document())
+    return SyncResult(
+        id=mutation.id, arrival_id=mutation.arrival_id, outcome=outcome, problem=problem.document()
+    )
 
 
-async def _settle(database: Database, told: _Log, entries: Sequence[_Entry]) -> dict[UUID, SyncResult]:
-    """Apply entries in one transaction; should the database refuse what was decided, each half in its own."""
+async def _settle(
+    database: Database, told: _Log, entries: Sequence[_Entry]
+) -> dict[UUID, SyncResult]:
+    """Apply entries in one transaction; should the database refuse what was decided, each half in
+    its own.
+    """
     try:
-        results: dict[UUID, SyncResult] = await database.run(lambda session: _apply(session, told, entries))
+        results: dict[UUID, SyncResult] = await database.run(
+            lambda session: _apply(session, told, entries)
+        )
     except (DBAPIError, Problem) as error:
         if isinstance(error, DBAPIError):
             if is_conflict(error) or sqlstate(error) == LOCK_NOT_AVAILABLE:
-                return {entry.mutation.id: _refused(entry.mutation, Problem(BUSY)) for entry in entries}
+                return {
+                    entry.mutation.id: _refused(entry.mutation, Problem(BUSY)) for entry in entries
+                }
             if is_outage(error):
                 raise
         if len(entries) > 1:
             half = len(entries) // 2
-            return await _settle(database, told, entries[:half]) | await _settle(database, told, entries[half:])
+            return await _settle(database, told, entries[:half]) | await _settle(
+                database, told, entries[half:]
+            )
         mutation = entries[0].mutation
         if isinstance(error, Problem):
             return {mutation.id: _refused(mutation, error)}
-        log.exception("the database refused an entry of a log", kind=mutation.kind, sqlstate=sqlstate(error))
+        log.exception(
+            "the database refused an entry of a log", kind=mutation.kind, sqlstate=sqlstate(error)
+        )
         return {mutation.id: _refused(mutation, Problem(INTERNAL))}
     return results
 
@@ -312,7 +349,9 @@ async def _apply(session: Session, told: _Log, entries: Sequence[_Entry]) -> dic
     if told.doubtful:
         work.ahead = told.ahead
     for kind, model in STEPS.items():
-        await work.know_steps(model, [entry.mutation.id for entry in mine if entry.mutation.kind is kind])
+        await work.know_steps(
+            model, [entry.mutation.id for entry in mine if entry.mutation.kind is kind]
+        )
     bodies = _bodies(mine, results)
     waiting = [entry.mutation for entry in mine if entry.mutation.id in bodies]
     for _ in range(ROUNDS):
@@ -320,7 +359,11 @@ async def _apply(session: Session, told: _Log, entries: Sequence[_Entry]) -> dic
         progress, waiting = len(later) < len(waiting), later
         if not waiting or not progress:
             break
-    refused = [each for each, result in results.items() if result.outcome in {Outcome.CONFLICT, Outcome.INVALID}]
+    refused = [
+        each
+        for each, result in results.items()
+        if result.outcome in {Outcome.CONFLICT, Outcome.INVALID}
+    ]
     given_back = {entry.mutation.id for entry in mine} & set(refused)
     if given_back:
         organisation = Mutation.organisation == told.caller.organisation
@@ -374,7 +417,11 @@ async def _claim(
     Returns:
         Those that are new; for the others the answer is in `results`.
     """
-    told_by = {"organisation": told.caller.organisation, "device": told.device, "ahead_seconds": told.ahead_seconds}
+    told_by = {
+        "organisation": told.caller.organisation,
+        "device": told.device,
+        "ahead_seconds": told.ahead_seconds,
+    }
     columns = {
         "id": [entry.mutation.id for entry in entries],
         "kind": [entry.mutation.kind.value for entry in entries],
@@ -394,7 +441,9 @@ async def _claim(
             mutation = entry.mutation
             same = digests.get(mutation.id) == entry.digest
             results[mutation.id] = (
-                SyncResult(id=mutation.id, arrival_id=mutation.arrival_id, outcome=Outcome.ALREADY_APPLIED)
+                SyncResult(
+                    id=mutation.id, arrival_id=mutation.arrival_id, outcome=Outcome.ALREADY_APPLIED
+                )
                 if same
                 else _refused(mutation, Problem(CONFLICT, USED))
             )
@@ -423,4 +472,6 @@ def _body_of(mutation: MutationIn) -> Body:
         return model.model_validate(data)
     except ValidationError as error:
         found = error.errors(include_input=False, include_url=False)
-        raise invalid(*(field_error(dict(item, loc=("body", "data", *item["loc"]))) for item in found)) from None
+        raise invalid(
+            *(field_error(dict(item, loc=("body", "data", *item["loc"]))) for item in found)
+        ) from None

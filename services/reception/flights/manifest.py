@@ -49,13 +49,16 @@ def from_json(body: bytes) -> list[PassengerIn]:
         found = error.errors(include_input=False, include_url=False)
         if any(item["type"] == "json_invalid" for item in found):
             raise Problem(BAD_REQUEST, "the body is not JSON") from None
-        raise _refused([field_error(dict(item, loc=("body", *item["loc"]))) for item in found]) from None
+        raise _refused(
+            [field_error(dict(item, loc=("body", *item["loc"]))) for item in found]
+        ) from None
     _check_together(manifest.passengers, lambda _: {})
     return manifest.passengers
 
 
 def from_csv(body: bytes) -> list[PassengerIn]:
-    """The passengers of a CSV manifest: UTF-8, a header, a row a passenger; an empty cell says nothing.
+    """The passengers of a CSV manifest: UTF-8, a header, a row a passenger; an empty cell says
+    nothing.
 
     Raises:
         Problem: 400 it is not UTF-8; 422 with everything that is wrong, with row numbers.
@@ -68,21 +71,31 @@ def from_csv(body: bytes) -> list[PassengerIn]:
     try:
         rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except csv.Error:
-        error = FieldError(pointer="/", code="not_csv", detail="a CSV file, its quotes closed", row=reader.line_num)
+        error = FieldError(
+            pointer="/", code="not_csv", detail="a CSV file, its quotes closed", row=reader.line_num
+        )
         raise invalid(error) from None
     header = [cell.strip() for cell in rows[0][1]] if rows else []
     _check_header(header)
     if len(rows) - 1 > MOST_PASSENGERS:
-        raise invalid(FieldError(pointer="/passengers", code="too_long", detail=f"at most {MOST_PASSENGERS} rows"))
+        raise invalid(
+            FieldError(
+                pointer="/passengers", code="too_long", detail=f"at most {MOST_PASSENGERS} rows"
+            )
+        )
     passengers, errors = [], []
     lines = [line for line, _ in rows[1:]]
     for index, (line, row) in enumerate(rows[1:]):
         if len(row) != len(header):
             detail = f"{len(header)} cells, as in the header"
-            errors.append(FieldError(pointer=f"/passengers/{index}", code="cells", detail=detail, row=line))
+            errors.append(
+                FieldError(pointer=f"/passengers/{index}", code="cells", detail=detail, row=line)
+            )
             continue
         try:
-            passengers.append(PassengerIn.model_validate(_plain(dict(zip(header, row, strict=True)))))
+            passengers.append(
+                PassengerIn.model_validate(_plain(dict(zip(header, row, strict=True))))
+            )
         except ValidationError as error:
             for item in error.errors(include_input=False, include_url=False):
                 at = field_error(dict(item, loc=("body", "passengers", index, *item["loc"])))
@@ -107,9 +120,18 @@ def _check_header(header: Sequence[str]) -> None:
         if name not in header
     ]
     if len(set(header)) < len(header):
-        errors.append(FieldError(pointer="/", code="column_twice", detail="each column once", row=1))
+        errors.append(
+            FieldError(pointer="/", code="column_twice", detail="each column once", row=1)
+        )
     if set(header) - set(COLUMNS):
-        errors.append(FieldError(pointer="/", code="unknown_column", detail="columns of: " + ", ".join(COLUMNS), row=1))
+        errors.append(
+            FieldError(
+                pointer="/",
+                code="unknown_column",
+                detail="columns of: " + ", ".join(COLUMNS),
+                row=1,
+            )
+        )
     if errors:
         raise invalid(*errors)
 
@@ -127,10 +149,19 @@ def _check_together(passengers: Sequence[PassengerIn], where: Any) -> None:
             claims.append(("external_reference", "passenger_twice", person))
         if passenger.document_number:
             number = "".join(filter(str.isalnum, passenger.document_number)).upper()
-            claims.append(("document_number", "passenger_twice", (str(passenger.document_kind), number)))
+            claims.append(
+                ("document_number", "passenger_twice", (str(passenger.document_kind), number))
+            )
         if not claims:
-            names = (passenger.family_name, passenger.given_names, passenger.name_arab, passenger.birth_date)
-            claims.append(("seat", "not_told_apart", tuple(str(word or "").upper() for word in names)))
+            names = (
+                passenger.family_name,
+                passenger.given_names,
+                passenger.name_arab,
+                passenger.birth_date,
+            )
+            claims.append(
+                ("seat", "not_told_apart", tuple(str(word or "").upper() for word in names))
+            )
         for name, code, words in claims:
             first = seen.setdefault((code, name, *words), index)
             if first != index:
@@ -146,7 +177,9 @@ def _check_together(passengers: Sequence[PassengerIn], where: Any) -> None:
 
 def _refused(errors: Sequence[FieldError]) -> Problem:
     """A 422 with the problems, and the same grouped by what is wrong."""
-    problem = invalid(*errors[:SHOWN_AT_MOST], detail=f"{len(errors)} problem(s); nothing was applied")
+    problem = invalid(
+        *errors[:SHOWN_AT_MOST], detail=f"{len(errors)} problem(s); nothing was applied"
+    )
     problem.extensions["groups"] = list(_grouped(errors))
     return problem
 
@@ -157,4 +190,10 @@ def _grouped(errors: Iterable[FieldError]) -> Iterable[dict[str, Any]]:
         groups[error.code, error.pointer.rpartition("/")[2], error.detail].append(error)
     for (code, field, detail), members in groups.items():
         rows = [error.row for error in members if error.row is not None]
-        yield {"code": code, "field": field, "detail": detail, "count": len(members), "rows": rows[:SHOWN_AT_MOST]}
+        yield {
+            "code": code,
+            "field": field,
+            "detail": detail,
+            "count": len(members),
+            "rows": rows[:SHOWN_AT_MOST],
+        }

@@ -10,11 +10,19 @@ from fastapi import Query, Request, Response
 from chassis.concurrency import set_etag
 from chassis.errors import FieldError, invalid
 from chassis.limits import TABLE_BYTES
-from chassis.marks import MarksDep
 from chassis.pagination import Cursor, Limit, Page, link_next
-from chassis.routing import Body, CallerDep, KeyringDep, PreconditionDep, Router, SessionDep, requires
+from chassis.routing import (
+    Body,
+    CallerDep,
+    KeyringDep,
+    PreconditionDep,
+    Router,
+    SessionDep,
+    requires,
+)
 from contracts.codes import PortCode, Slug
 from contracts.scopes import Scope
+from participation.matching_digests import MarksDep
 from services.reception.fields import Claimed, Day
 from services.reception.flights import manifest, service
 from services.reception.flights.rules import FlightState
@@ -48,7 +56,8 @@ MANIFEST_BODY: dict[str, Any] = {
             CSV: {
                 "schema": {
                     "type": "string",
-                    "description": "UTF-8, a header with these columns in any order: " + ", ".join(manifest.COLUMNS),
+                    "description": "UTF-8, a header with these columns in any order: "
+                    + ", ".join(manifest.COLUMNS),
                 }
             },
         },
@@ -78,7 +87,9 @@ def _out(response: Response, flight: Flight) -> FlightOut:
 
 @router.post("", status_code=201)
 @requires(Scope.FLIGHTS_WRITE)
-async def announce(body: FlightIn, response: Response, session: SessionDep, caller: CallerDep) -> FlightOut:
+async def announce(
+    body: FlightIn, response: Response, session: SessionDep, caller: CallerDep
+) -> FlightOut:
     """Announce a flight, a charter, or a crossing of a land border with which returnees arrive."""
     return _out(response, await service.announce(session, caller, body))
 
@@ -99,7 +110,9 @@ LISTED = (
 )
 
 
-@router.get("", response_model=Page[FlightOut], responses=in_forms("The flights, in the form of Accept."))
+@router.get(
+    "", response_model=Page[FlightOut], responses=in_forms("The flights, in the form of Accept.")
+)
 @requires(Scope.FLIGHTS_READ)
 async def read_flights(
     request: Request,
@@ -109,13 +122,17 @@ async def read_flights(
     ports: PortsDep,
     form: FormDep,
     port: PortCode | None = None,
-    day: Annotated[Day | None, Query(alias="date", description="A day in the time zone of the port.")] = None,
+    day: Annotated[
+        Day | None, Query(alias="date", description="A day in the time zone of the port.")
+    ] = None,
     state: FlightState | None = None,
     updated_since: Claimed | None = None,
     after: Cursor = None,
     limit: Limit = 50,
 ) -> Response | Page[FlightOut]:
-    """Flights in the order in which they are to land; also as CSV and as a page to print, up to 2,000 lines."""
+    """Flights in the order in which they are to land; also as CSV and as a page to print, up to
+    2,000 lines.
+    """
     rows = await service.flights(
         session,
         caller,
@@ -141,15 +158,27 @@ def _listed(form: Form, flights: Sequence[Flight], ports: PortsDep) -> Response:
     for line, flight in zip(lines, flights, strict=True):
         zone = ports.zone(flight.port_of_entry)
         for place in (0, 7):
-            line[place] = line[place].astimezone(zone).strftime("%d %b %Y %H:%M") if line[place] else None
+            line[place] = (
+                line[place].astimezone(zone).strftime("%d %b %Y %H:%M") if line[place] else None
+            )
         line[2] = "charter" if flight.charter else None
     about = "Times in the time zone of the port."
-    return as_page("Flights", about, LISTED, lines, at=datetime.now(UTC), ticks=False, warning="Times printed in UTC.")
+    return as_page(
+        "Flights",
+        about,
+        LISTED,
+        lines,
+        at=datetime.now(UTC),
+        ticks=False,
+        warning="Times printed in UTC.",
+    )
 
 
 @router.get("/{flight_id}")
 @requires(Scope.FLIGHTS_READ)
-async def read_flight(flight_id: UUID, response: Response, session: SessionDep, caller: CallerDep) -> FlightOut:
+async def read_flight(
+    flight_id: UUID, response: Response, session: SessionDep, caller: CallerDep
+) -> FlightOut:
     """A flight."""
     return _out(response, await service.find(session, caller, flight_id))
 
@@ -179,7 +208,9 @@ async def landed(
 
 @router.post("/{flight_id}/cancelled")
 @requires(Scope.FLIGHTS_WRITE)
-async def cancelled(flight_id: UUID, _: Body, response: Response, session: SessionDep, caller: CallerDep) -> FlightOut:
+async def cancelled(
+    flight_id: UUID, _: Body, response: Response, session: SessionDep, caller: CallerDep
+) -> FlightOut:
     """The flight does not take place; nobody is expected on it, until another journey is told."""
     return _out(response, await service.cancel(session, caller, flight_id))
 
@@ -190,11 +221,16 @@ async def diverted(
     flight_id: UUID, body: DivertedIn, response: Response, session: SessionDep, caller: CallerDep
 ) -> FlightOut:
     """The flight goes to another port; whoever is on it is on the board there."""
-    return _out(response, await service.divert(session, caller, flight_id, body.port_of_entry, body.scheduled_at))
+    return _out(
+        response,
+        await service.divert(session, caller, flight_id, body.port_of_entry, body.scheduled_at),
+    )
 
 
 @router.put("/{flight_id}/manifest", openapi_extra=MANIFEST_BODY)
-@requires(Scope.FLIGHTS_WRITE, if_match=True, media_types=("application/json", CSV), max_body=TABLE_BYTES)
+@requires(
+    Scope.FLIGHTS_WRITE, if_match=True, media_types=("application/json", CSV), max_body=TABLE_BYTES
+)
 async def put_manifest(
     flight_id: UUID,
     request: Request,
@@ -207,14 +243,20 @@ async def put_manifest(
 ) -> ManifestTaken:
     """Say who is on the flight, as JSON or CSV; sent again, it replaces what was said before.
 
-    The whole file is judged first: a 422 lists every problem, with row numbers, and nothing is applied. What was done
-    with somebody stays, also when they are not in the file any more.
+    The whole file is judged first: a 422 lists every problem, with row numbers, and nothing is
+    applied. What was done with somebody stays, also when they are not in the file any more.
     """
     body = await request.body()
     is_csv = request.headers.get("content-type", "").startswith(CSV)
     passengers = manifest.from_csv(body) if is_csv else manifest.from_json(body)
     flight, taken = await service.take_manifest(
-        session, caller, flight_id, passengers, precondition=precondition, marks=marks, keyring=keyring
+        session,
+        caller,
+        flight_id,
+        passengers,
+        precondition=precondition,
+        marks=marks,
+        keyring=keyring,
     )
     set_etag(response, flight.version)
     return taken
@@ -235,23 +277,32 @@ async def read_manifest(
     ports: PortsDep,
     form: FormDep,
     view: View = View.DESK,
-    recipient: Annotated[Slug | None, Query(description="The authority that it is for; with view=authority.")] = None,
+    recipient: Annotated[
+        Slug | None, Query(description="The authority that it is for; with view=authority.")
+    ] = None,
     purpose: Annotated[Purpose | None, Query(description="For what; with view=authority.")] = None,
 ) -> Response | ManifestOut | AuthorityManifest:
-    """Who is on the flight: as JSON, as CSV (`Accept: text/csv`) or as a page to print (`Accept: text/html`).
+    """Who is on the flight: as JSON, as CSV (`Accept: text/csv`) or as a page to print (`Accept:
+    text/html`).
 
-    With `view=authority` it is what an authority may be given: what stands in the travel documents, nothing of the
-    desk's. Every disclosure is recorded.
+    With `view=authority` it is what an authority may be given: what stands in the travel documents,
+    nothing of the desk's. Every disclosure is recorded.
     """
     authority = view is View.AUTHORITY
     if authority != (recipient is not None) or authority != (purpose is not None):
         detail = "with view=authority both recipient and purpose, without it neither"
-        raise invalid(FieldError(pointer="#query/recipient", code="recipient_and_purpose", detail=detail))
+        raise invalid(
+            FieldError(pointer="#query/recipient", code="recipient_and_purpose", detail=detail)
+        )
     flight, rows = await service.read_manifest(session, caller, flight_id)
-    service.record_disclosure(session, caller, flight, len(rows), form=form, recipient=recipient, purpose=purpose)
+    service.record_disclosure(
+        session, caller, flight, len(rows), form=form, recipient=recipient, purpose=purpose
+    )
     passengers = []
     for passenger, arrival, mine in rows:
-        details = service.details_of(passenger, keyring).model_dump(exclude={"external_reference", "person"})
+        details = service.details_of(passenger, keyring).model_dump(
+            exclude={"external_reference", "person"}
+        )
         passengers.append(
             PassengerOut(
                 id=passenger.id,
@@ -266,10 +317,17 @@ async def read_manifest(
         )
     set_etag(response, flight.version)
     if authority:
-        reduced = [AuthorityPassenger.model_validate(p.model_dump(include=set(_AUTHORITY))) for p in passengers]
+        reduced = [
+            AuthorityPassenger.model_validate(p.model_dump(include=set(_AUTHORITY)))
+            for p in passengers
+        ]
         if form is Form.JSON:
-            return AuthorityManifest(flight=AuthorityFlight.model_validate(flight), passengers=reduced)
-        return _printed(form, flight, _AUTHORITY, reduced, ports, given=(str(recipient), Purpose(str(purpose))))
+            return AuthorityManifest(
+                flight=AuthorityFlight.model_validate(flight), passengers=reduced
+            )
+        return _printed(
+            form, flight, _AUTHORITY, reduced, ports, given=(str(recipient), Purpose(str(purpose)))
+        )
     if form is Form.JSON:
         return ManifestOut(flight=FlightOut.model_validate(flight), passengers=passengers)
     return _printed(form, flight, tuple(PassengerOut.model_fields), passengers, ports)
@@ -296,9 +354,14 @@ def _printed(
     number = flight.flight_number or ("Charter" if flight.charter else "Flight")
     lands = flight.scheduled_at.astimezone(zone)
     about = f"Lands {lands:%a %d %b %Y %H:%M} local time. Version {flight.manifest_version} of the manifest."
-    title, at = f"{number} {flight.origin} - {flight.port_of_entry}", datetime.now(UTC).astimezone(zone)
+    title, at = (
+        f"{number} {flight.origin} - {flight.port_of_entry}",
+        datetime.now(UTC).astimezone(zone),
+    )
     if given is None:
         return as_page(title, about, columns, rows, at=at, ticks=True)
     recipient, purpose = given
-    warning = f"For {recipient}, for {purpose.value.replace('_', ' ')} only; to be destroyed afterwards."
+    warning = (
+        f"For {recipient}, for {purpose.value.replace('_', ' ')} only; to be destroyed afterwards."
+    )
     return as_page(title, about, columns, rows, at=at, ticks=False, warning=warning)

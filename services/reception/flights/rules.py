@@ -1,4 +1,6 @@
-"""Decisions about flights: what may be done in which state, and what happens to those who are on them."""
+"""Decisions about flights: what may be done in which state, and what happens to those who are on
+them.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -45,10 +47,14 @@ TRANSITIONS: Mapping[FlightState, Mapping[FlightAction, FlightState]] = MappingP
         FlightState.CANCELLED: {},
     }
 )
-"""What each state allows, and where it leads. A manifest is corrected after landing too: the crew's list is late."""
+"""What each state allows, and where it leads. A manifest is corrected after landing too: the crew's
+list is late.
+"""
 
 SAME_JOURNEY = timedelta(days=2)
-"""How far a booked journey's time and a flight's may lie apart and be the same: a delay, another clock's date."""
+"""How far a booked journey's time and a flight's may lie apart and be the same: a delay, another
+clock's date.
+"""
 
 
 def same_journey(expected: datetime | None, scheduled: datetime) -> bool:

@@ -9,14 +9,24 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from chassis.routing import Body
 from contracts.codes import ArrivalState, CarrierCode, FlightNumber, PortCode, ReturnKind, Slug
-from services.reception.fields import ArabicName, BirthDate, Claimed, Governorate, LatinName, Nationality, refuse
+from services.reception.fields import (
+    ArabicName,
+    BirthDate,
+    Claimed,
+    Governorate,
+    LatinName,
+    Nationality,
+    refuse,
+)
 from services.reception.flights.rules import FlightState
 
 MOST_PASSENGERS = 1000
 Seat = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9-]{1,6}$")]
 FamilyGroup = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,12}$")]
 Reference = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,64}$")]
-DocumentNumber = Annotated[str, StringConstraints(pattern=r"^[ -]*[A-Za-z0-9][A-Za-z0-9 -]*$", max_length=40)]
+DocumentNumber = Annotated[
+    str, StringConstraints(pattern=r"^[ -]*[A-Za-z0-9][A-Za-z0-9 -]*$", max_length=40)
+]
 
 
 class Sex(StrEnum):
@@ -69,7 +79,10 @@ class FlightIn(Body):
     def a_scheduled_flight_has_a_number(self) -> Self:
         """Refuse a scheduled flight without a number: only charters lack one."""
         if not self.charter and self.flight_number is None:
-            raise refuse("flight_number_required", "the number of a scheduled flight; only charters have none")
+            raise refuse(
+                "flight_number_required",
+                "the number of a scheduled flight; only charters have none",
+            )
         return self
 
 
@@ -84,7 +97,9 @@ class FlightPatch(Body):
     @model_validator(mode="after")
     def no_null(self) -> Self:
         """Refuse null, which would mean nothing, and a change of nothing."""
-        if not self.model_fields_set or any(getattr(self, name) is None for name in self.model_fields_set):
+        if not self.model_fields_set or any(
+            getattr(self, name) is None for name in self.model_fields_set
+        ):
             raise refuse("nothing_changed", "at least one member, each with a value")
         return self
 
@@ -162,7 +177,9 @@ class PassengerIn(Body):
         if (self.external_reference is None) != (self.person is None):
             raise refuse("half_a_reference", "external_reference and person together, or neither")
         if (self.document_kind is None) != (self.document_number is None):
-            raise refuse("half_a_document", "document_kind and document_number together, or neither")
+            raise refuse(
+                "half_a_document", "document_kind and document_number together, or neither"
+            )
         return self
 
 
@@ -219,7 +236,9 @@ class ManifestOut(BaseModel):
 
 
 class AuthorityPassenger(BaseModel):
-    """A line of a manifest as an authority is given it: what stands in the travel document, nothing of the desk's."""
+    """A line of a manifest as an authority is given it: what stands in the travel document, nothing
+    of the desk's.
+    """
 
     seat: str | None
     family_name: str | None

@@ -9,25 +9,32 @@ from pydantic import BaseModel
 from sqlalchemy import Date, Select, cast, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from chassis import audit, beneficiaries
-from chassis.access import Role, grant, visible
+from chassis import audit
 from chassis.auth import Caller, OrganisationKind
 from chassis.concurrency import Precondition
 from chassis.crypto import Keyring
 from chassis.db import Session, now
 from chassis.errors import CONFLICT, NOT_FOUND, Problem, state_conflict
 from chassis.ids import new_id
-from chassis.marks import Marks
 from chassis.outbox import publish
 from chassis.pagination import Rows, page
 from contracts import reception as told
 from contracts.codes import ArrivalState, PortCode
+from participation import beneficiaries
+from participation.access import Role, grant, visible
+from participation.matching_digests import Marks
+from services.reception.arrivals.arrival_matching import unite_known
 from services.reception.facts import ids_of
 from services.reception.flights.rules import TRANSITIONS, FlightAction, FlightState
-from services.reception.flights.schemas import FlightIn, FlightPatch, ManifestTaken, PassengerIn, Purpose
+from services.reception.flights.schemas import (
+    FlightIn,
+    FlightPatch,
+    ManifestTaken,
+    PassengerIn,
+    Purpose,
+)
 from services.reception.models import Alias, Arrival, Flight, Passenger
 from services.reception.ports import Ports
-from services.reception.uniting import unite_known
 
 RESOURCE = "flight"
 TO_COME = (ArrivalState.EXPECTED, ArrivalState.DIVERTED)
@@ -58,7 +65,9 @@ def details_of(passenger: Passenger, keyring: Keyring) -> Details:
     """What is known of a passenger; nothing of a seat. The caller of this audits the reading."""
     if passenger.sealed is None:
         return Details()
-    return Details.model_validate_json(keyring.decrypt(passenger.sealed, f"passenger/{passenger.id}"))
+    return Details.model_validate_json(
+        keyring.decrypt(passenger.sealed, f"passenger/{passenger.id}")
+    )
 
 
 def _fact(flight: Flight) -> dict[str, Any]:
@@ -90,7 +99,8 @@ async def flights(
     after: str | None,
     limit: int,
 ) -> Rows[Flight]:
-    """The flights that the caller's organisation announced, meets, or runs the programme of, in the order of landing.
+    """The flights that the caller's organisation announced, meets, or runs the programme of, in the
+    order of landing.
 
     Args:
         session: The session.
@@ -111,7 +121,9 @@ async def flights(
     if updated_since is not None:
         query = query.where(Flight.updated_at >= updated_since)
     if day is not None and port is not None:
-        begins, ends = (datetime.combine(d, time(), ports.zone(port)) for d in (day, day + timedelta(days=1)))
+        begins, ends = (
+            datetime.combine(d, time(), ports.zone(port)) for d in (day, day + timedelta(days=1))
+        )
         query = query.where(Flight.scheduled_at >= begins, Flight.scheduled_at < ends)
     elif day is not None:
         there = func.timezone(ports.zone_in_sql(Flight.port_of_entry), Flight.scheduled_at)
@@ -134,17 +146,27 @@ async def find(session: Session, caller: Caller, flight_id: UUID, *, lock: bool 
 
 
 async def announce(session: Session, caller: Caller, body: FlightIn) -> Flight:
-    """Announce a flight; the announcing organisation, the receiver and the programme's office take part in it.
+    """Announce a flight; the announcing organisation, the receiver and the programme's office take
+    part in it.
 
     Raises:
         Problem: 409, the id is taken by something else.
     """
-    receiver = body.receiver or (caller.organisation if caller.kind is OrganisationKind.PARTNER else None)
-    values = body.model_dump(exclude={"id"}) | {"receiver": receiver, "announced_by": caller.organisation}
+    receiver = body.receiver or (
+        caller.organisation if caller.kind is OrganisationKind.PARTNER else None
+    )
+    values = body.model_dump(exclude={"id"}) | {
+        "receiver": receiver,
+        "announced_by": caller.organisation,
+    }
     row = values | {"id": body.id or new_id(), "state": FlightState.ANNOUNCED}
-    made: Flight | None = await session.scalar(upsert(Flight).values(row).on_conflict_do_nothing().returning(Flight))
+    made: Flight | None = await session.scalar(
+        upsert(Flight).values(row).on_conflict_do_nothing().returning(Flight)
+    )
     if made is None:
-        there = await session.scalar(select(Flight).where(Flight.id == body.id, visible(Flight.id, caller)))
+        there = await session.scalar(
+            select(Flight).where(Flight.id == body.id, visible(Flight.id, caller))
+        )
         if there is None or any(getattr(there, name) != value for name, value in values.items()):
             raise Problem(CONFLICT, "the id is taken by something else")
         return there
@@ -190,17 +212,25 @@ async def change(
         return flight
     flight = await _change(session, flight, **changed)
     publish(session, told.FlightUpdated(**_schedule(flight)))
-    moved = {"expected_at": flight.scheduled_at, "carrier": flight.carrier, "flight_number": flight.flight_number}
+    moved = {
+        "expected_at": flight.scheduled_at,
+        "carrier": flight.carrier,
+        "flight_number": flight.flight_number,
+    }
     for arrival in await _move(session, flight, TO_COME, moved):
         if arrival.state is ArrivalState.DIVERTED:
             _publish_diverted(session, arrival)
         else:
             _publish_expected(session, arrival)
-    audit.record(session, caller, FlightAction.CHANGE, RESOURCE, flight.id, {"changed": sorted(changed)})
+    audit.record(
+        session, caller, FlightAction.CHANGE, RESOURCE, flight.id, {"changed": sorted(changed)}
+    )
     return flight
 
 
-async def land(session: Session, caller: Caller, flight_id: UUID, landed_at: datetime | None) -> Flight:
+async def land(
+    session: Session, caller: Caller, flight_id: UUID, landed_at: datetime | None
+) -> Flight:
     """Note that a flight is on the ground.
 
     Raises:
@@ -210,13 +240,18 @@ async def land(session: Session, caller: Caller, flight_id: UUID, landed_at: dat
     state = _next(flight, FlightAction.LANDED)
     flight = await _change(session, flight, state=state, landed_at=landed_at or now())
     assert flight.landed_at is not None
-    publish(session, told.FlightLanded(**_fact(flight), landed_at=flight.landed_at), occurred_at=flight.landed_at)
+    publish(
+        session,
+        told.FlightLanded(**_fact(flight), landed_at=flight.landed_at),
+        occurred_at=flight.landed_at,
+    )
     audit.record(session, caller, FlightAction.LANDED, RESOURCE, flight.id)
     return flight
 
 
 async def cancel(session: Session, caller: Caller, flight_id: UUID) -> Flight:
-    """Note that a flight does not take place: nobody is expected on it; another journey makes them expected again.
+    """Note that a flight does not take place: nobody is expected on it; another journey makes them
+    expected again.
 
     Raises:
         Problem: 404, 409.
@@ -224,7 +259,9 @@ async def cancel(session: Session, caller: Caller, flight_id: UUID) -> Flight:
     flight = await find(session, caller, flight_id, lock=True)
     flight = await _change(session, flight, state=_next(flight, FlightAction.CANCELLED))
     publish(session, told.FlightCancelled(**_fact(flight)))
-    for arrival in await _move(session, flight, TO_COME, {"state": ArrivalState.NOT_DEPARTED}, caller):
+    for arrival in await _move(
+        session, flight, TO_COME, {"state": ArrivalState.NOT_DEPARTED}, caller
+    ):
         publish(session, told.ArrivalNotDeparted(**ids_of(arrival)))
     audit.record(session, caller, FlightAction.CANCELLED, RESOURCE, flight.id)
     return flight
@@ -241,7 +278,9 @@ async def divert(
     flight = await find(session, caller, flight_id, lock=True)
     state, before = _next(flight, FlightAction.DIVERTED), flight.port_of_entry
     at = scheduled_at or flight.scheduled_at
-    flight = await _change(session, flight, state=state, port_of_entry=port, previous_port=before, scheduled_at=at)
+    flight = await _change(
+        session, flight, state=state, port_of_entry=port, previous_port=before, scheduled_at=at
+    )
     publish(session, told.FlightDiverted(**_fact(flight), previous_port=before))
     moved = {"state": ArrivalState.DIVERTED, "port_of_entry": port, "expected_at": at}
     for arrival in await _move(session, flight, TO_COME, moved, caller):
@@ -257,7 +296,9 @@ async def _move(
     values: Mapping[str, Any],
     caller: Caller | None = None,
 ) -> list[Arrival]:
-    """Change those of a flight who are still to come; those who are known to be somebody, in the order of their ids."""
+    """Change those of a flight who are still to come; those who are known to be somebody, in the
+    order of their ids.
+    """
     to_come = select(Arrival.id).where(Arrival.flight_id == flight.id, Arrival.state.in_(states))
     ids = (await session.scalars(to_come.order_by(Arrival.id).with_for_update())).all()
     changes = dict(values) | {"version": Arrival.version + 1, "updated_at": now()}
@@ -290,23 +331,34 @@ def _publish_expected(session: Session, arrival: Arrival) -> None:
 
 def _publish_diverted(session: Session, arrival: Arrival) -> None:
     assert arrival.port_of_entry is not None
-    fact = told.ArrivalDiverted(**ids_of(arrival), port_of_entry=arrival.port_of_entry, expected_at=arrival.expected_at)
+    fact = told.ArrivalDiverted(
+        **ids_of(arrival), port_of_entry=arrival.port_of_entry, expected_at=arrival.expected_at
+    )
     publish(session, fact)
 
 
 def _key(passenger: PassengerIn, marks: Marks) -> bytes:
-    """By what the same passenger is known in the next version of a manifest: the surest thing that is said."""
+    """By what the same passenger is known in the next version of a manifest: the surest thing that
+    is said.
+    """
     if passenger.external_reference is not None and passenger.person is not None:
         return marks.reference(passenger.external_reference, passenger.person)
     if passenger.document_number is not None:
         return marks.document(passenger.document_number)
     if not passenger.named:
         return marks.of("seat", str(passenger.seat))
-    names = (passenger.family_name, passenger.given_names, passenger.name_arab, passenger.birth_date)
+    names = (
+        passenger.family_name,
+        passenger.given_names,
+        passenger.name_arab,
+        passenger.birth_date,
+    )
     return marks.of("name", *(str(word or "").upper() for word in names), passenger.seat or "")
 
 
-def _columns(passenger: PassengerIn, passenger_id: UUID, marks: Marks, keyring: Keyring) -> dict[str, Any]:
+def _columns(
+    passenger: PassengerIn, passenger_id: UUID, marks: Marks, keyring: Keyring
+) -> dict[str, Any]:
     reference = None
     if passenger.external_reference is not None and passenger.person is not None:
         reference = marks.reference(passenger.external_reference, passenger.person)
@@ -317,8 +369,12 @@ def _columns(passenger: PassengerIn, passenger_id: UUID, marks: Marks, keyring: 
         "family_group": passenger.family_group,
         "nationality": passenger.nationality,
         "reference_digest": reference,
-        "document_digest": marks.document(passenger.document_number) if passenger.document_number else None,
-        "sealed": seal(details, passenger_id, keyring) if passenger.named or passenger.remarks else None,
+        "document_digest": marks.document(passenger.document_number)
+        if passenger.document_number
+        else None,
+        "sealed": seal(details, passenger_id, keyring)
+        if passenger.named or passenger.remarks
+        else None,
     }
 
 
@@ -334,15 +390,17 @@ async def take_manifest(
 ) -> tuple[Flight, ManifestTaken]:
     """Put a manifest in the place of the one before, without losing what was done with anybody.
 
-    A passenger is the same one by reference, else by travel document, else by name and seat; a seat that had no name
-    and now has one, or whose name or birth date is the same still, stays the same arrival.
+    A passenger is the same one by reference, else by travel document, else by name and seat; a seat
+    that had no name and now has one, or whose name or birth date is the same still, stays the same
+    arrival.
 
     Args:
         session: The session.
         caller: Who sends it.
         flight_id: Whose.
         passengers: Everybody on the flight, checked.
-        precondition: What the caller has seen: the flight's version, or that there is no manifest yet.
+        precondition: What the caller has seen: the flight's version, or that there is no manifest
+            yet.
         marks: Makes digests.
         keyring: Encrypts.
 
@@ -365,7 +423,11 @@ async def take_manifest(
     before = {passenger.key: (passenger, arrival) for passenger, arrival in rows}
     wanted = {_key(passenger, marks): passenger for passenger in passengers}
     erased = await _erased(session, [arrival for _, arrival in rows])
-    seats = {p.seat: p.key for p, a in rows if p.seat and p.key not in wanted and a.returnee_id not in erased}
+    seats = {
+        p.seat: p.key
+        for p, a in rows
+        if p.seat and p.key not in wanted and a.returnee_id not in erased
+    }
     added: list[tuple[dict[str, Any], dict[str, Any]]] = []
     changed = 0
     for key, passenger in wanted.items():
@@ -382,7 +444,9 @@ async def take_manifest(
             continue
         columns = _columns(passenger, row.id, marks, keyring)
         new = Details.model_validate(passenger.model_dump(mode="json"))
-        bound_meanwhile = not passenger.named and row.sealed is not None  # particulars were entered at the desk
+        bound_meanwhile = (
+            not passenger.named and row.sealed is not None
+        )  # particulars were entered at the desk
         if bound_meanwhile or details_of(row, keyring) == new:
             del columns["sealed"]
         if any(getattr(row, name) != value for name, value in columns.items()):
@@ -411,7 +475,9 @@ async def take_manifest(
         removed=removed,
         kept=kept,
     )
-    audit.record(session, caller, FlightAction.MANIFEST, RESOURCE, flight.id, taken.model_dump(mode="json"))
+    audit.record(
+        session, caller, FlightAction.MANIFEST, RESOURCE, flight.id, taken.model_dump(mode="json")
+    )
     return flight, taken
 
 
@@ -444,13 +510,21 @@ async def _erased(session: Session, arrivals: Sequence[Arrival]) -> set[UUID]:
 
 
 def _still_sits(row: Passenger, arrival: Arrival, passenger: PassengerIn, keyring: Keyring) -> bool:
-    """Whether a seat's passenger is the same, though nothing sure says so: a spelling or a number was corrected."""
+    """Whether a seat's passenger is the same, though nothing sure says so: a spelling or a number
+    was corrected.
+    """
     was = details_of(row, keyring)
     names = {was.family_name, was.given_names, was.name_arab} - {None}
     if not names:
-        return arrival.returnee_id is not None or (arrival.state in TO_COME and arrival.held_at is None)
+        return arrival.returnee_id is not None or (
+            arrival.state in TO_COME and arrival.held_at is None
+        )
     same = names & {passenger.family_name, passenger.given_names, passenger.name_arab}
-    return bool(same) or not passenger.named or (was.birth_date is not None and was.birth_date == passenger.birth_date)
+    return (
+        bool(same)
+        or not passenger.named
+        or (was.birth_date is not None and was.birth_date == passenger.birth_date)
+    )
 
 
 async def _take_off(session: Session, gone: Sequence[tuple[Passenger, Arrival]]) -> tuple[int, int]:

@@ -29,11 +29,20 @@ MOST_DIGITS = 4
 Number = Annotated[int, Depends(_number)]
 
 
-async def _answer(session: Session, caller: Caller, meeting: CohortSession, response: Response) -> SheetOut:
+async def _answer(
+    session: Session, caller: Caller, meeting: CohortSession, response: Response
+) -> SheetOut:
     set_etag(response, meeting.sheet_version)
     entries = [
-        SheetEntryOut(enrolment_id=row.enrolment_id, returnee_id=returnee_id, status=row.status, minutes=row.minutes)
-        for row, returnee_id in await service.sheet(session, caller, meeting.cohort_id, meeting.number)
+        SheetEntryOut(
+            enrolment_id=row.enrolment_id,
+            returnee_id=returnee_id,
+            status=row.status,
+            minutes=row.minutes,
+        )
+        for row, returnee_id in await service.sheet(
+            session, caller, meeting.cohort_id, meeting.number
+        )
     ]
     return SheetOut(
         cohort_id=meeting.cohort_id,
@@ -55,7 +64,9 @@ async def read_sheet(
     cohort_id: UUID, number: Number, session: SessionDep, caller: CallerDep, response: Response
 ) -> SheetOut:
     """The attendance sheet of a session."""
-    return await _answer(session, caller, await service.session_of(session, caller, cohort_id, number), response)
+    return await _answer(
+        session, caller, await service.session_of(session, caller, cohort_id, number), response
+    )
 
 
 @router.put("")
@@ -69,9 +80,11 @@ async def record_sheet(
     precondition: PreconditionDep,
     response: Response,
 ) -> SheetOut:
-    """Record a whole sheet (`If-None-Match: *`), or put it right (`If-Match`); corrections are audited and told.
+    """Record a whole sheet (`If-None-Match: *`), or put it right (`If-Match`); corrections are
+    audited and told.
 
-    A device that captured it without a connection sends its `capture_id`: sent again, it changes nothing.
+    A device that captured it without a connection sends its `capture_id`: sent again, it changes
+    nothing.
     """
     meeting = await service.record(session, caller, cohort_id, number, body, precondition)
     return await _answer(session, caller, meeting, response)

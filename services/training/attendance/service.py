@@ -8,13 +8,14 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from chassis import aliases, audit
+from chassis import audit
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
 from chassis.errors import CONFLICT, FORBIDDEN, FieldError, Problem, invalid
 from chassis.outbox import publish
 from contracts import training as facts
+from participation import aliases
 from services.training.courses.service import lock_cohort, sessions_of
 from services.training.enrolments.rules import (
     COUNTS,
@@ -28,7 +29,14 @@ from services.training.enrolments.rules import (
 from services.training.enrolments.schemas import SheetIn
 from services.training.enrolments.service import fact_of, in_sight
 from services.training.fields import found
-from services.training.models import Attendance, Certificate, Cohort, CohortSession, Enrolment, PlannedLine
+from services.training.models import (
+    Attendance,
+    Certificate,
+    Cohort,
+    CohortSession,
+    Enrolment,
+    PlannedLine,
+)
 from services.training.people import WHO_WORKS, decides, mine
 
 RESOURCE = "attendance"
@@ -38,7 +46,9 @@ CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far ahead of the database's clock a claim may be; a convention of the whole API."""
 
 
-async def session_of(session: Session, caller: Caller, cohort_id: UUID, number: int) -> CohortSession:
+async def session_of(
+    session: Session, caller: Caller, cohort_id: UUID, number: int
+) -> CohortSession:
     """A session of a cohort.
 
     Raises:
@@ -49,7 +59,9 @@ async def session_of(session: Session, caller: Caller, cohort_id: UUID, number: 
     return meeting
 
 
-async def sheet(session: Session, caller: Caller, cohort_id: UUID, number: int) -> Sequence[tuple[Attendance, UUID]]:
+async def sheet(
+    session: Session, caller: Caller, cohort_id: UUID, number: int
+) -> Sequence[tuple[Attendance, UUID]]:
     """Who was there, of those in whose return the caller takes part, with the returnee's id."""
     query = (
         select(Attendance, Enrolment.returnee_id)
@@ -74,12 +86,18 @@ async def attended(session: Session, enrolment_ids: Iterable[UUID]) -> dict[UUID
 async def held(session: Session, cohort_id: UUID) -> int:
     """Minutes of all sessions of a cohort."""
     return sum(
-        int((each.ends_at - each.starts_at).total_seconds() // 60) for each in await sessions_of(session, cohort_id)
+        int((each.ends_at - each.starts_at).total_seconds() // 60)
+        for each in await sessions_of(session, cohort_id)
     )
 
 
 async def record(
-    session: Session, caller: Caller, cohort_id: UUID, number: int, body: SheetIn, precondition: Precondition
+    session: Session,
+    caller: Caller,
+    cohort_id: UUID,
+    number: int,
+    body: SheetIn,
+    precondition: Precondition,
 ) -> CohortSession:
     """Record a whole sheet, or put it right. Whoever is not named stays as recorded before.
 
@@ -94,19 +112,25 @@ async def record(
         precondition: The version that was seen, or that nothing was there.
 
     Raises:
-        Problem: 404; 403, they may only look; 409, a capture with other content; 412, 428; 422 not a participant then,
-            or not held yet.
+        Problem: 404; 403, they may only look; 409, a capture with other content; 412, 428; 422 not
+            a participant then, or not held yet.
     """
     await in_sight(session, caller, cohort_id)
     cohort = await lock_cohort(session, cohort_id)
-    query = select(CohortSession).where(CohortSession.cohort_id == cohort_id, CohortSession.number == number)
+    query = select(CohortSession).where(
+        CohortSession.cohort_id == cohort_id, CohortSession.number == number
+    )
     meeting: CohortSession = found(await session.scalar(query.with_for_update()))
     before = {row.enrolment_id: row for row, _ in await sheet(session, caller, cohort_id, number)}
     if body.capture_id is not None and body.capture_id == meeting.capture_id:
         if {e.enrolment_id: e.status for e in body.entries} != {
-            e.enrolment_id: before[e.enrolment_id].status for e in body.entries if e.enrolment_id in before
+            e.enrolment_id: before[e.enrolment_id].status
+            for e in body.entries
+            if e.enrolment_id in before
         }:
-            raise Problem(CONFLICT, "the capture was sent before with other content, or was corrected since")
+            raise Problem(
+                CONFLICT, "the capture was sent before with other content, or was corrected since"
+            )
         precondition.checked = True  # what is sent again says nothing new
         return meeting
     precondition.check(meeting.sheet_version or None)
@@ -118,7 +142,16 @@ async def record(
     if not changed and meeting.sheet_version:
         return meeting
     at = body.occurred_at or clock
-    await _follow(session, caller, cohort, meeting, people, {row.enrolment_id: row for row in changed}, before, at)
+    await _follow(
+        session,
+        caller,
+        cohort,
+        meeting,
+        people,
+        {row.enrolment_id: row for row in changed},
+        before,
+        at,
+    )
     meeting.sheet_version += 1
     meeting.capture_id = body.capture_id
     meeting.occurred_at, meeting.recorded_at = at, clock
@@ -126,12 +159,21 @@ async def record(
     meeting.clock_suspect = at > clock + CLOCK_TOLERANCE
     details: dict[str, Any] = {"session": number}
     corrected = [
-        {"enrolment": str(row.enrolment_id), "from": before[row.enrolment_id].status, "to": row.status}
+        {
+            "enrolment": str(row.enrolment_id),
+            "from": before[row.enrolment_id].status,
+            "to": row.status,
+        }
         for row in changed
         if row.enrolment_id in before
     ]
     audit.record(
-        session, caller, "correct" if corrected else "record", RESOURCE, cohort_id, details | {"corrected": corrected}
+        session,
+        caller,
+        "correct" if corrected else "record",
+        RESOURCE,
+        cohort_id,
+        details | {"corrected": corrected},
     )
     await session.flush()
     return meeting
@@ -174,7 +216,9 @@ async def _participants(
 async def _write(
     session: Session, meeting: CohortSession, body: SheetIn, before: dict[UUID, Attendance]
 ) -> list[Attendance]:
-    """Write the entries that are new or other than before; they are returned detached, as they are now."""
+    """Write the entries that are new or other than before; they are returned detached, as they are
+    now.
+    """
     rows = [
         Attendance(
             enrolment_id=entry.enrolment_id,
@@ -188,11 +232,17 @@ async def _write(
     ]
     if rows:
         names = ("enrolment_id", "number", "cohort_id", "status", "minutes")
-        statement = insert(Attendance).values([{name: getattr(row, name) for name in names} for row in rows])
+        statement = insert(Attendance).values(
+            [{name: getattr(row, name) for name in names} for row in rows]
+        )
         await session.execute(
             statement.on_conflict_do_update(
                 index_elements=["enrolment_id", "number"],
-                set_={"status": statement.excluded.status, "minutes": statement.excluded.minutes, "recorded_at": now()},
+                set_={
+                    "status": statement.excluded.status,
+                    "minutes": statement.excluded.minutes,
+                    "recorded_at": now(),
+                },
             ),
             execution_options={"synchronize_session": False},
         )
@@ -200,7 +250,9 @@ async def _write(
 
 
 async def _allowances(session: Session, returnee_ids: Collection[UUID]) -> dict[UUID, UUID]:
-    """The line of each person's approved plan that pays a living allowance; of several the one with the lowest id."""
+    """The line of each person's approved plan that pays a living allowance; of several the one with
+    the lowest id.
+    """
     same = await aliases.same_people(session, returnee_ids)
     query = (
         select(PlannedLine.returnee_id, PlannedLine.line_id)
@@ -223,8 +275,14 @@ async def _follow(
 ) -> None:
     """Tell each entry that is new or other than before, and let enrolments and certificates follow."""
     total, minutes = await held(session, cohort.id), await attended(session, changed)
-    day = (await session.execute(select(func.timezone(cohort.time_zone, meeting.starts_at)))).scalar_one().date()
-    allowances = await _allowances(session, [people[each].returnee_id for each in changed if people[each].stipend])
+    day = (
+        (await session.execute(select(func.timezone(cohort.time_zone, meeting.starts_at))))
+        .scalar_one()
+        .date()
+    )
+    allowances = await _allowances(
+        session, [people[each].returnee_id for each in changed if people[each].stipend]
+    )
     for enrolment_id, row in sorted(changed.items()):
         enrolment = people[enrolment_id]
         assert enrolment.attendance_percent is not None
@@ -238,14 +296,19 @@ async def _follow(
             "status": row.status,
             "minutes": row.minutes,
             "stipend": enrolment.stipend,
-            "allowance_line_id": allowances.get(enrolment.returnee_id) if enrolment.stipend else None,
+            "allowance_line_id": allowances.get(enrolment.returnee_id)
+            if enrolment.stipend
+            else None,
         }
         old = before.get(enrolment_id)
         if old is None:
             publish(session, facts.AttendanceRecorded(**common), occurred_at=at)
         else:
             told = facts.AttendanceCorrected(
-                **common, previous_status=old.status, previous_minutes=old.minutes, sufficient=sufficient
+                **common,
+                previous_status=old.status,
+                previous_minutes=old.minutes,
+                sufficient=sufficient,
             )
             publish(session, told, occurred_at=at)
         enrolment.changed()
@@ -253,9 +316,15 @@ async def _follow(
             await _certificate(session, caller, enrolment, at, valid=sufficient)
 
 
-async def _certificate(session: Session, caller: Caller, enrolment: Enrolment, at: datetime, *, valid: bool) -> None:
-    """A certificate holds as long as enough was attended; where that changes, whoever relied on it is told."""
-    certificate = await session.scalar(select(Certificate).where(Certificate.enrolment_id == enrolment.id))
+async def _certificate(
+    session: Session, caller: Caller, enrolment: Enrolment, at: datetime, *, valid: bool
+) -> None:
+    """A certificate holds as long as enough was attended; where that changes, whoever relied on it
+    is told.
+    """
+    certificate = await session.scalar(
+        select(Certificate).where(Certificate.enrolment_id == enrolment.id)
+    )
     if certificate is None or certificate.valid == valid:
         return
     certificate.valid = valid
@@ -269,4 +338,6 @@ async def _certificate(session: Session, caller: Caller, enrolment: Enrolment, a
         plan_line_id=enrolment.plan_line_id,
     )
     publish(session, told, occurred_at=at)
-    audit.record(session, caller, "restore" if valid else "invalidate", "certificate", certificate.id)
+    audit.record(
+        session, caller, "restore" if valid else "invalidate", "certificate", certificate.id
+    )

@@ -5,7 +5,7 @@ from pathlib import Path
 from fpdf import FPDF
 from fpdf.enums import Align, XPos, YPos
 
-from chassis.identities import Name
+from participation.identities import Name
 from services.training.identities import Identity
 from services.training.models import Certificate
 
@@ -55,7 +55,9 @@ def draw(certificate: Certificate, identity: Identity, *, verify_at: str) -> byt
     page.set_y(163)
     _line(page, f"Issued on {certificate.issued_on:%d.%m.%Y}", 12, INK, 8)
     _line(page, f"Code {certificate.code}", 15, ACCENT, 9)
-    _line(page, f"Anybody can verify this code, without learning a name, at {verify_at}", 9, FAINT, 6)
+    _line(
+        page, f"Anybody can verify this code, without learning a name, at {verify_at}", 9, FAINT, 6
+    )
     return bytes(page.output())
 
 
@@ -68,7 +70,9 @@ def _frame(page: FPDF) -> None:
 
 
 def _line(page: FPDF, text: str, size: float, colour: tuple[int, int, int], height: float) -> None:
-    """A line in the middle of the page; one that is too long is set smaller, then broken, and keeps its height."""
+    """A line in the middle of the page; one that is too long is set smaller, then broken, and keeps
+    its height.
+    """
     page.set_text_color(*colour)
     lines = fitted(page, text, size)
     for part in lines:
@@ -109,7 +113,9 @@ def _broken(text: str, count: int) -> list[str]:
 
 
 def _names(identity: Identity) -> list[str]:
-    """The name in Latin and in Arabic script, as far as it is known in them; else in whatever script it is."""
+    """The name in Latin and in Arabic script, as far as it is known in them; else in whatever
+    script it is.
+    """
     by_script: dict[str, Name] = {}
     for name in identity.names:
         if name.whole:

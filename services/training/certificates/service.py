@@ -47,29 +47,40 @@ def new_code() -> str:
     return "-".join("".join(secrets.choice(ALPHABET) for _ in range(GROUP)) for _ in range(GROUPS))
 
 
-async def complete(session: Session, caller: Caller, enrolment_id: UUID, precondition: Precondition) -> Enrolment:
-    """The person completed the course: they get a certificate, and what it leads to is known when work is looked for.
+async def complete(
+    session: Session, caller: Caller, enrolment_id: UUID, precondition: Precondition
+) -> Enrolment:
+    """The person completed the course: they get a certificate, and what it leads to is known when
+    work is looked for.
 
     Raises:
-        Problem: 404; 403; 409, the state does not allow it, the course goes on, or too little was attended; 412, 428.
+        Problem: 404; 403; 409, the state does not allow it, the course goes on, or too little was
+            attended; 412, 428.
     """
     enrolment, cohort = await lock(session, caller, enrolment_id, Action.COMPLETE)
     precondition.check(enrolment.version)
     state = after(enrolment.state, Action.COMPLETE)
     assert cohort is not None
     assert enrolment.attendance_percent is not None
-    to_come = select(CohortSession.number).where(CohortSession.cohort_id == cohort.id, CohortSession.ends_at > now())
+    to_come = select(CohortSession.number).where(
+        CohortSession.cohort_id == cohort.id, CohortSession.ends_at > now()
+    )
     if await session.scalar(to_come.limit(1)) is not None:
         raise Problem(CONFLICT, "the course goes on: it is completed after its last session")
     total = await held(session, cohort.id)
     minutes = (await attended(session, [enrolment.id])).get(enrolment.id, 0)
     if not enough(minutes, total, enrolment.attendance_percent):
-        raise Problem(TOO_LITTLE, f"{minutes} of {total} minutes; {enrolment.attendance_percent} percent are needed")
+        raise Problem(
+            TOO_LITTLE,
+            f"{minutes} of {total} minutes; {enrolment.attendance_percent} percent are needed",
+        )
     today = cast(func.timezone(cohort.time_zone, now()), Date)
     enrolment.state = state
     enrolment.completed_on = (await session.execute(select(today))).scalar_one()
     enrolment.changed()
-    query = select(CourseRevision.content).join(Cohort, scheduled_with()).where(Cohort.id == cohort.id)
+    query = (
+        select(CourseRevision.content).join(Cohort, scheduled_with()).where(Cohort.id == cohort.id)
+    )
     course = AsScheduled.model_validate((await session.scalars(query)).one())
     certificate = await _issue(session, enrolment, cohort, course)
     if course.isco_08 is not None:
@@ -87,7 +98,9 @@ async def complete(session: Session, caller: Caller, enrolment_id: UUID, precond
     return enrolment
 
 
-async def _issue(session: Session, enrolment: Enrolment, cohort: Cohort, course: AsScheduled) -> Certificate:
+async def _issue(
+    session: Session, enrolment: Enrolment, cohort: Cohort, course: AsScheduled
+) -> Certificate:
     provider = await session.get_one(Provider, cohort.provider_id)
     assert enrolment.completed_on is not None
     certificate = Certificate(
@@ -127,8 +140,12 @@ async def _can_do(session: Session, enrolment: Enrolment, occupation: str, cohor
         statement.on_conflict_do_update(
             index_elements=["id"],
             set_={
-                "occupations": func.array_append(func.array_remove(there.occupations, occupation), occupation),
-                "groups": func.array_append(func.array_remove(there.groups, occupation[0]), occupation[0]),
+                "occupations": func.array_append(
+                    func.array_remove(there.occupations, occupation), occupation
+                ),
+                "groups": func.array_append(
+                    func.array_remove(there.groups, occupation[0]), occupation[0]
+                ),
                 "version": there.version + 1,
                 "updated_at": now(),
             },

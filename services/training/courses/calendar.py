@@ -13,7 +13,8 @@ MEDIA_TYPE = "text/calendar"
 
 
 def calendar(cohort: Cohort, course: Course, sessions: Sequence[CohortSession]) -> bytes:
-    """The sessions of a cohort as events. Each keeps its UID, so that a calendar follows changes and a cancellation.
+    """The sessions of a cohort as events. Each keeps its UID, so that a calendar follows changes
+    and a cancellation.
 
     Args:
         cohort: The cohort.
@@ -21,7 +22,8 @@ def calendar(cohort: Cohort, course: Course, sessions: Sequence[CohortSession]) 
         sessions: Its sessions, in order.
 
     Returns:
-        An `.ics` file with times in UTC, which no calendar reads otherwise, and the zone in which they are local.
+        An `.ics` file with times in UTC, which no calendar reads otherwise, and the zone in which
+        they are local.
     """
     cancelled = cohort.state == CohortState.CANCELLED
     file = Calendar()
@@ -29,7 +31,11 @@ def calendar(cohort: Cohort, course: Course, sessions: Sequence[CohortSession]) 
     file.add("version", "2.0")
     file.add("x-wr-timezone", cohort.time_zone)
     file.add("method", "CANCEL" if cancelled else "PUBLISH")
-    place = "online" if cohort.online else ", ".join(part for part in (cohort.venue, cohort.city) if part)
+    place = (
+        "online"
+        if cohort.online
+        else ", ".join(part for part in (cohort.venue, cohort.city) if part)
+    )
     for session in sessions:
         event = Event()
         event.add("uid", str(uuid5(cohort.id, str(session.number))))

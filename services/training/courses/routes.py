@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Query, Request, Response
 from sqlalchemy import select
 
-from chassis import audit, identities
+from chassis import audit
 from chassis.concurrency import set_etag
 from chassis.db import Session
 from chassis.limits import TABLE_BYTES
@@ -15,6 +15,7 @@ from chassis.routing import CallerDep, KeyringDep, PreconditionDep, Router, Sess
 from contracts.codes import Slug
 from contracts.scopes import Scope
 from contracts.training import Phase
+from participation import identities
 from services.training.courses import service
 from services.training.courses.calendar import MEDIA_TYPE, calendar
 from services.training.courses.rules import CohortState, CourseKind
@@ -67,14 +68,18 @@ async def list_providers(
 ) -> Page[ProviderOut]:
     """Who gives courses, newest first."""
     query = select(Provider)
-    rows = await service.newest_first(session, query, Provider, updated_since=updated_since, after=after, limit=limit)
+    rows = await service.newest_first(
+        session, query, Provider, updated_since=updated_since, after=after, limit=limit
+    )
     link_next(request, response, rows.next)
     return Page(items=[ProviderOut.model_validate(row) for row in rows.items], next=rows.next)
 
 
 @courses.post("", status_code=201)
 @requires(Scope.COURSES_MANAGE)
-async def offer_course(body: CourseIn, session: SessionDep, caller: CallerDep, response: Response) -> CourseOut:
+async def offer_course(
+    body: CourseIn, session: SessionDep, caller: CallerDep, response: Response
+) -> CourseOut:
     """Offer a course."""
     course = await service.offer(session, caller, body)
     set_etag(response, course.version)
@@ -88,7 +93,9 @@ async def import_courses(request: Request, session: SessionDep, caller: CallerDe
 
     The whole file is checked first; `errors` names row and column of every defect.
     """
-    return ImportedOut.model_validate(await service.import_courses(session, caller, await request.body()))
+    return ImportedOut.model_validate(
+        await service.import_courses(session, caller, await request.body())
+    )
 
 
 @courses.get("")
@@ -112,7 +119,9 @@ async def list_courses(
         query = query.where(Course.phase == phase)
     if programme is not None:
         query = query.where((Course.programmes == []) | Course.programmes.contains([programme]))
-    rows = await service.newest_first(session, query, Course, updated_since=updated_since, after=after, limit=limit)
+    rows = await service.newest_first(
+        session, query, Course, updated_since=updated_since, after=after, limit=limit
+    )
     link_next(request, response, rows.next)
     return Page(items=[CourseOut.model_validate(row) for row in rows.items], next=rows.next)
 
@@ -136,7 +145,9 @@ async def change_course(
     precondition: PreconditionDep,
     response: Response,
 ) -> CourseOut:
-    """Offer a course otherwise: its next revision. Cohorts keep to the one that they were scheduled with."""
+    """Offer a course otherwise: its next revision. Cohorts keep to the one that they were scheduled
+    with.
+    """
     course = await service.change_course(session, caller, course_id, body, precondition)
     set_etag(response, course.version)
     return CourseOut.model_validate(course)
@@ -146,7 +157,10 @@ async def _detail(session: Session, cohort: Cohort, response: Response) -> Cohor
     set_etag(response, cohort.version)
     sessions = [
         SessionOut(
-            number=each.number, starts_at=each.starts_at, ends_at=each.ends_at, recorded=bool(each.sheet_version)
+            number=each.number,
+            starts_at=each.starts_at,
+            ends_at=each.ends_at,
+            recorded=bool(each.sheet_version),
         )
         for each in await service.sessions_of(session, cohort.id)
     ]
@@ -155,7 +169,9 @@ async def _detail(session: Session, cohort: Cohort, response: Response) -> Cohor
 
 @cohorts.post("", status_code=201, responses=UNKNOWN)
 @requires(Scope.COURSES_MANAGE)
-async def schedule_cohort(body: CohortIn, session: SessionDep, caller: CallerDep, response: Response) -> CohortDetail:
+async def schedule_cohort(
+    body: CohortIn, session: SessionDep, caller: CallerDep, response: Response
+) -> CohortDetail:
     """Schedule a run of a course."""
     return await _detail(session, await service.schedule(session, caller, body), response)
 
@@ -181,7 +197,9 @@ async def list_cohorts(
         query = query.where(Cohort.state == state)
     if starts_from is not None:
         query = query.where(Cohort.starts_on >= starts_from)
-    rows = await service.newest_first(session, query, Cohort, updated_since=updated_since, after=after, limit=limit)
+    rows = await service.newest_first(
+        session, query, Cohort, updated_since=updated_since, after=after, limit=limit
+    )
     link_next(request, response, rows.next)
     return Page(items=[CohortOut.model_validate(row) for row in rows.items], next=rows.next)
 
@@ -220,16 +238,24 @@ async def change_cohort(
     response: Response,
 ) -> CohortDetail:
     """Change a cohort: everybody in it is told, and new places are offered to who waits for one."""
-    return await _detail(session, await enrolments.change(session, caller, cohort_id, body, precondition), response)
+    return await _detail(
+        session, await enrolments.change(session, caller, cohort_id, body, precondition), response
+    )
 
 
 @cohorts.post("/{cohort_id}/cancel")
 @requires(Scope.COURSES_MANAGE, if_match=True)
 async def cancel_cohort(
-    cohort_id: UUID, session: SessionDep, caller: CallerDep, precondition: PreconditionDep, response: Response
+    cohort_id: UUID,
+    session: SessionDep,
+    caller: CallerDep,
+    precondition: PreconditionDep,
+    response: Response,
 ) -> CohortDetail:
     """A cohort does not take place: everybody in it is told, and their enrolments are cancelled."""
-    return await _detail(session, await enrolments.cancel_cohort(session, caller, cohort_id, precondition), response)
+    return await _detail(
+        session, await enrolments.cancel_cohort(session, caller, cohort_id, precondition), response
+    )
 
 
 @cohorts.get("/{cohort_id}/participants")
@@ -242,9 +268,15 @@ async def read_roster(
     known = await identities.read(session, [row.returnee_id for row in rows], keyring, Identity)
     if known:
         audit.record(
-            session, caller, "read-identity", "cohort", cohort_id, {"returnees": [str(r) for r in sorted(known)]}
+            session,
+            caller,
+            "read-identity",
+            "cohort",
+            cohort_id,
+            {"returnees": [str(r) for r in sorted(known)]},
         )
     items = [
-        Participant.model_validate(row).model_copy(update={"identity": known.get(row.returnee_id)}) for row in rows
+        Participant.model_validate(row).model_copy(update={"identity": known.get(row.returnee_id)})
+        for row in rows
     ]
     return Page(items=items)

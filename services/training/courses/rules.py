@@ -83,7 +83,8 @@ def refusals(
     countries_of_return: Collection[str],
     governorate: str | None,
 ) -> list[Refusal]:
-    """Why a cohort is not for somebody: by programme, phase and place, and by nothing else about them.
+    """Why a cohort is not for somebody: by programme, phase and place, and by nothing else about
+    them.
 
     Args:
         offer: The cohort and its course.
@@ -91,7 +92,8 @@ def refusals(
         case_state: Where their case stands.
         host_countries: From where the programme's people leave; None where it names none.
         countries_of_return: Where they return to.
-        governorate: Where the person returns to; None where that is not known, which rules nothing out.
+        governorate: Where the person returns to; None where that is not known, which rules nothing
+            out.
     """
     found = []
     if offer.programmes and programme not in offer.programmes:
@@ -103,7 +105,9 @@ def refusals(
         found.append(Refusal("phase", "a person who has arrived and whose case is open"))
     here = host_countries if before else countries_of_return
     if not offer.online and here is not None and offer.country not in here:
-        found.append(Refusal("place", "a cohort in a country where the programme's people are at that time"))
+        found.append(
+            Refusal("place", "a cohort in a country where the programme's people are at that time")
+        )
     if offer.governorates and governorate is not None and governorate not in offer.governorates:
         right = "a person who returns to " + ", ".join(sorted(offer.governorates))
         found.append(Refusal("governorate", right))

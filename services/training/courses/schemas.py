@@ -52,7 +52,9 @@ class ProviderOut(ResourceOut):
 
 
 class AsScheduled(BaseModel):
-    """What a course was in the revision that a cohort was scheduled with, as far as it decides about the cohort."""
+    """What a course was in the revision that a cohort was scheduled with, as far as it decides
+    about the cohort.
+    """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 

@@ -24,8 +24,22 @@ from chassis.outbox import publish
 from chassis.pagination import Rows, page
 from contracts import training as facts
 from contracts.training import CohortField
-from services.training.courses.rules import GROUPS, CohortState, CourseKind, Offer, published_kind, slug_of
-from services.training.courses.schemas import AsScheduled, CohortChange, CohortIn, CourseIn, ProviderIn, SessionIn
+from services.training.courses.rules import (
+    GROUPS,
+    CohortState,
+    CourseKind,
+    Offer,
+    published_kind,
+    slug_of,
+)
+from services.training.courses.schemas import (
+    AsScheduled,
+    CohortChange,
+    CohortIn,
+    CourseIn,
+    ProviderIn,
+    SessionIn,
+)
 from services.training.fields import check_owner, found, is_in
 from services.training.models import Cohort, CohortSession, Course, CourseRevision, Provider
 from services.training.programmes import countries, governorate_of
@@ -55,12 +69,20 @@ CHANGEABLE = tuple(name for name in CourseIn.model_fields if name not in {"code"
 
 
 async def newest_first(
-    session: Session, query: Select[Any], model: Any, *, updated_since: datetime | None, after: str | None, limit: int
+    session: Session,
+    query: Select[Any],
+    model: Any,
+    *,
+    updated_since: datetime | None,
+    after: str | None,
+    limit: int,
 ) -> Rows[Any]:
     """A page of a list, by id."""
     if updated_since is not None:
         query = query.where(model.updated_at >= updated_since)
-    return await page(session, query, keys=[model.id], parsers=[UUID], after=after, limit=limit, descending=True)
+    return await page(
+        session, query, keys=[model.id], parsers=[UUID], after=after, limit=limit, descending=True
+    )
 
 
 def about(course: Course) -> dict[str, Any]:
@@ -86,11 +108,23 @@ async def register_provider(session: Session, caller: Caller, body: ProviderIn) 
 
 
 async def _provider(session: Session, caller: Caller, body: ProviderIn) -> tuple[Provider, bool]:
-    values = {"id": new_id(), "version": 1, **body.model_dump(), "registered_by": caller.organisation}
-    statement = insert(Provider).values(values).on_conflict_do_nothing(index_elements=["slug"]).returning(Provider)
+    values = {
+        "id": new_id(),
+        "version": 1,
+        **body.model_dump(),
+        "registered_by": caller.organisation,
+    }
+    statement = (
+        insert(Provider)
+        .values(values)
+        .on_conflict_do_nothing(index_elements=["slug"])
+        .returning(Provider)
+    )
     provider = (await session.scalars(statement)).one_or_none()
     if provider is None:
-        return (await session.scalars(select(Provider).where(Provider.slug == body.slug))).one(), False
+        return (
+            await session.scalars(select(Provider).where(Provider.slug == body.slug))
+        ).one(), False
     audit.record(session, caller, "register", "provider", provider.id)
     return provider, True
 
@@ -103,17 +137,27 @@ async def offer(session: Session, caller: Caller, body: CourseIn) -> Course:
     """
     provider = await session.scalar(select(Provider).where(Provider.slug == body.provider))
     if provider is None:
-        raise invalid(FieldError(pointer="/provider", code="unknown_provider", detail="a registered provider"))
+        raise invalid(
+            FieldError(pointer="/provider", code="unknown_provider", detail="a registered provider")
+        )
     course, what = await _offer(session, caller, body, provider)
     if what == "changed":
         raise Problem(CONFLICT, "the code is taken by a course with other content; change that one")
     return course
 
 
-async def _offer(session: Session, caller: Caller, body: CourseIn, provider: Provider) -> tuple[Course, str]:
+async def _offer(
+    session: Session, caller: Caller, body: CourseIn, provider: Provider
+) -> tuple[Course, str]:
     mine = (Course.organisation == caller.organisation, Course.code == body.code)
     content = _content(body) | {"provider_id": provider.id}
-    values = {"id": new_id(), "version": 1, "revision": 1, "organisation": caller.organisation, "code": body.code}
+    values = {
+        "id": new_id(),
+        "version": 1,
+        "revision": 1,
+        "organisation": caller.organisation,
+        "code": body.code,
+    }
     inserted = await session.scalars(
         insert(Course)
         .values(values | content)
@@ -125,7 +169,9 @@ async def _offer(session: Session, caller: Caller, body: CourseIn, provider: Pro
         await _revised(session, caller, course)
         return course, "created"
     course = (await session.scalars(select(Course).where(*mine).with_for_update())).one()
-    return course, "unchanged" if all(getattr(course, n) == v for n, v in content.items()) else "changed"
+    return course, "unchanged" if all(
+        getattr(course, n) == v for n, v in content.items()
+    ) else "changed"
 
 
 def _content(body: CourseIn) -> dict[str, Any]:
@@ -138,7 +184,11 @@ async def _revised(session: Session, caller: Caller, course: Course) -> None:
     content = {name: getattr(course, name) for name in CHANGEABLE}
     document = {name: str(value) if name == "hours" else value for name, value in content.items()}
     document["provider_id"] = str(course.provider_id)
-    session.add(CourseRevision(course_id=course.id, revision=course.revision, content=document, by=caller.organisation))
+    session.add(
+        CourseRevision(
+            course_id=course.id, revision=course.revision, content=document, by=caller.organisation
+        )
+    )
     audit.record(session, caller, "offer", "course", course.id, {"revision": course.revision})
     publish(session, facts.CourseUpdated(**about(course), revision=course.revision))
     await session.flush()
@@ -147,24 +197,31 @@ async def _revised(session: Session, caller: Caller, course: Course) -> None:
 async def change_course(
     session: Session, caller: Caller, course_id: UUID, body: CourseIn, precondition: Precondition
 ) -> Course:
-    """Offer a course otherwise: its next revision. Cohorts keep to the one they were scheduled with.
+    """Offer a course otherwise: its next revision. Cohorts keep to the one they were scheduled
+    with.
 
     Raises:
         Problem: 404, 403, 409, 412, 422, 428.
     """
-    course: Course = found(await session.scalar(select(Course).where(Course.id == course_id).with_for_update()))
+    course: Course = found(
+        await session.scalar(select(Course).where(Course.id == course_id).with_for_update())
+    )
     check_owner(course.organisation, caller)
     precondition.check(course.version)
     if course.code != body.code:
         raise Problem(CONFLICT, "a course keeps its code")
     provider = await session.scalar(select(Provider).where(Provider.slug == body.provider))
     if provider is None:
-        raise invalid(FieldError(pointer="/provider", code="unknown_provider", detail="a registered provider"))
+        raise invalid(
+            FieldError(pointer="/provider", code="unknown_provider", detail="a registered provider")
+        )
     await _change(session, caller, course, body, provider)
     return course
 
 
-async def _change(session: Session, caller: Caller, course: Course, body: CourseIn, provider: Provider) -> None:
+async def _change(
+    session: Session, caller: Caller, course: Course, body: CourseIn, provider: Provider
+) -> None:
     for name, value in _content(body).items():
         setattr(course, name, value)
     course.provider_id = provider.id
@@ -184,7 +241,8 @@ class Imported:
 
 
 async def import_courses(session: Session, caller: Caller, file: bytes) -> Imported:
-    """Take over a list of courses: new ones are offered, changed ones get their next revision. All of it, or nothing.
+    """Take over a list of courses: new ones are offered, changed ones get their next revision. All
+    of it, or nothing.
 
     Args:
         session: The session.
@@ -227,16 +285,28 @@ def read_courses(file: bytes) -> tuple[list[tuple[CourseIn, ProviderIn]], list[F
     codes: set[str] = set()
     for number, row in enumerate(rows, start=2):
         if None in row or None in row.values():
-            errors.append(FieldError(pointer="", code="columns", detail="as many cells as the header", row=number))
+            errors.append(
+                FieldError(
+                    pointer="", code="columns", detail="as many cells as the header", row=number
+                )
+            )
             continue
         if row["code"] in codes:
-            errors.append(FieldError(pointer="/code", code="duplicate_code", detail="each code once", row=number))
+            errors.append(
+                FieldError(
+                    pointer="/code", code="duplicate_code", detail="each code once", row=number
+                )
+            )
         codes.add(row["code"])
         try:
             body = _course_of(row)
-            bodies.append((body, ProviderIn(slug=body.provider, name=row["provider"], country=body.country)))
+            bodies.append(
+                (body, ProviderIn(slug=body.provider, name=row["provider"], country=body.country))
+            )
         except ValidationError as error:
-            items = [field_error({**item, "loc": ("body", *item["loc"])}) for item in error.errors()]
+            items = [
+                field_error({**item, "loc": ("body", *item["loc"])}) for item in error.errors()
+            ]
             errors += [item.model_copy(update={"row": number}) for item in items]
     return bodies, errors
 
@@ -260,7 +330,9 @@ def _course_of(row: Mapping[str, str]) -> CourseIn:
 
 def scheduled_with() -> ColumnElement[bool]:
     """Joins a cohort to the revision of its course that it was scheduled with."""
-    return (CourseRevision.course_id == Cohort.course_id) & (CourseRevision.revision == Cohort.course_revision)
+    return (CourseRevision.course_id == Cohort.course_id) & (
+        CourseRevision.revision == Cohort.course_revision
+    )
 
 
 def offer_by(course: AsScheduled, *, country: str, online: bool) -> Offer:
@@ -276,7 +348,11 @@ def offer_by(course: AsScheduled, *, country: str, online: bool) -> Offer:
 
 async def sessions_of(session: Session, cohort_id: UUID) -> Sequence[CohortSession]:
     """The sessions of a cohort, in order."""
-    query = select(CohortSession).where(CohortSession.cohort_id == cohort_id).order_by(CohortSession.number)
+    query = (
+        select(CohortSession)
+        .where(CohortSession.cohort_id == cohort_id)
+        .order_by(CohortSession.number)
+    )
     return (await session.scalars(query)).all()
 
 
@@ -287,7 +363,9 @@ async def lock_cohort(session: Session, cohort_id: UUID) -> Cohort:
         Problem: 404.
     """
     query = select(Cohort).where(Cohort.id == cohort_id).with_for_update()
-    cohort: Cohort = found((await session.scalars(query, execution_options={"populate_existing": True})).one_or_none())
+    cohort: Cohort = found(
+        (await session.scalars(query, execution_options={"populate_existing": True})).one_or_none()
+    )
     return cohort
 
 
@@ -304,7 +382,11 @@ async def schedule(session: Session, caller: Caller, body: CohortIn) -> Cohort:
     country = countries().get(course.country)
     time_zone = body.time_zone or (country.time_zone if country else None)
     if time_zone is None:
-        raise invalid(FieldError(pointer="/time_zone", code="time_zone_required", detail="where its days begin"))
+        raise invalid(
+            FieldError(
+                pointer="/time_zone", code="time_zone_required", detail="where its days begin"
+            )
+        )
     zone = ZoneInfo(time_zone)
     values = {
         "id": body.id or new_id(),
@@ -349,25 +431,35 @@ async def schedule(session: Session, caller: Caller, body: CohortIn) -> Cohort:
 
 
 def _where(country: str, city: str | None, said: str | None, otherwise: str | None) -> str | None:
-    """In which governorate something takes place: as said, by its city if one is given, or as it was."""
+    """In which governorate something takes place: as said, by its city if one is given, or as it
+    was.
+    """
     return said or (governorate_of(country, city) if city else otherwise)
 
 
 def _check_governorate(country: str, governorate: str | None) -> None:
     if governorate is not None and not is_in(country, governorate):
         detail = "an ISO 3166-2 code of the country"
-        raise invalid(FieldError(pointer="/governorate", code="governorate_outside_country", detail=detail))
+        raise invalid(
+            FieldError(pointer="/governorate", code="governorate_outside_country", detail=detail)
+        )
 
 
-async def _set_sessions(session: Session, cohort: Cohort, wanted: Sequence[SessionIn], *, first: int) -> None:
+async def _set_sessions(
+    session: Session, cohort: Cohort, wanted: Sequence[SessionIn], *, first: int
+) -> None:
     session.add_all(
-        CohortSession(cohort_id=cohort.id, number=number, starts_at=each.starts_at, ends_at=each.ends_at)
+        CohortSession(
+            cohort_id=cohort.id, number=number, starts_at=each.starts_at, ends_at=each.ends_at
+        )
         for number, each in enumerate(wanted, start=first)
     )
     await session.flush()
 
 
-async def change_cohort(session: Session, cohort: Cohort, body: CohortChange) -> tuple[CohortField, ...]:
+async def change_cohort(
+    session: Session, cohort: Cohort, body: CohortChange
+) -> tuple[CohortField, ...]:
     """Change a locked cohort.
 
     Returns:
@@ -401,9 +493,15 @@ async def change_cohort(session: Session, cohort: Cohort, body: CohortChange) ->
 
 def _move_venue(cohort: Cohort, body: CohortChange) -> bool:
     _check_governorate(cohort.country, body.governorate)
-    venue = {name: getattr(body, name) for name in ("city", "venue", "online") if getattr(body, name) is not None}
+    venue = {
+        name: getattr(body, name)
+        for name in ("city", "venue", "online")
+        if getattr(body, name) is not None
+    }
     if body.governorate or (body.city and body.city != cohort.city):
-        venue["governorate"] = _where(cohort.country, body.city, body.governorate, cohort.governorate)
+        venue["governorate"] = _where(
+            cohort.country, body.city, body.governorate, cohort.governorate
+        )
     moved = any(getattr(cohort, name) != value for name, value in venue.items())
     for name, value in venue.items():
         setattr(cohort, name, value)
@@ -417,9 +515,13 @@ async def _move_sessions(session: Session, cohort: Cohort, wanted: Sequence[Sess
         return False
     recorded = max((each.number for each in there if each.sheet_version), default=0)
     if times[:recorded] != [(each.starts_at, each.ends_at) for each in there[:recorded]]:
-        raise Problem(CONFLICT, f"attendance was recorded up to session {recorded}; those stay as they were")
+        raise Problem(
+            CONFLICT, f"attendance was recorded up to session {recorded}; those stay as they were"
+        )
     await session.execute(
-        delete(CohortSession).where(CohortSession.cohort_id == cohort.id, CohortSession.number > recorded)
+        delete(CohortSession).where(
+            CohortSession.cohort_id == cohort.id, CohortSession.number > recorded
+        )
     )
     for each in there[recorded:]:
         session.expunge(each)

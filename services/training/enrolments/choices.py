@@ -1,4 +1,6 @@
-"""Which cohort carries out what an approved plan asks for: chosen where one fits, left to a person where not."""
+"""Which cohort carries out what an approved plan asks for: chosen where one fits, left to a person
+where not.
+"""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -10,17 +12,25 @@ from uuid import UUID
 import structlog
 from sqlalchemy import ColumnElement, Date, and_, cast, func, or_, select, true
 
-from chassis import aliases, jobs
+from chassis import jobs
 from chassis.auth import Caller, OrganisationKind
-from chassis.beneficiaries import beneficiary
 from chassis.db import Session, now, savepoint
 from chassis.errors import Problem
 from chassis.jobs import JobKind, Payload
 from chassis.pagination import Rows, page
+from participation import aliases
+from participation.beneficiaries import beneficiary
 from services.training.courses.rules import CohortState, Offer
 from services.training.courses.schemas import AsScheduled
 from services.training.courses.service import offer_by, scheduled_with
-from services.training.enrolments.rules import EnrolmentState, Obstacle, Suits, chosen, obstacles, overlaps
+from services.training.enrolments.rules import (
+    EnrolmentState,
+    Obstacle,
+    Suits,
+    chosen,
+    obstacles,
+    overlaps,
+)
 from services.training.enrolments.service import KEEPS_TIME, one_at_a_time, refusals_of, seat
 from services.training.models import (
     Cohort,
@@ -73,7 +83,9 @@ class _Open:
 
 @dataclass(frozen=True, slots=True)
 class _Want:
-    """A cohort, a run of a course, or one of a kind of course, for a programme, by the provider if one is named."""
+    """A cohort, a run of a course, or one of a kind of course, for a programme, by the provider if
+    one is named.
+    """
 
     cohort_id: UUID | None = None
     course_id: UUID | None = None
@@ -88,14 +100,19 @@ class _Want:
             return Cohort.course_id == self.course_id
         content = CourseRevision.content
         open_to_all = func.jsonb_array_length(content["programmes"]) == 0
-        fits = [content["kind"].astext == self.kind, open_to_all | content.contains({"programmes": [self.programme]})]
+        fits = [
+            content["kind"].astext == self.kind,
+            open_to_all | content.contains({"programmes": [self.programme]}),
+        ]
         return and_(*fits, Provider.slug == self.provider if self.provider else true())
 
 
 async def choose_later(session: Session, enrolment_ids: Collection[UUID]) -> None:
     """Have a cohort looked for, for each; again replaces what is still waiting."""
     for enrolment_id in sorted(enrolment_ids):
-        await jobs.schedule(session, CHOOSE, {"enrolment_id": str(enrolment_id)}, key=str(enrolment_id))
+        await jobs.schedule(
+            session, CHOOSE, {"enrolment_id": str(enrolment_id)}, key=str(enrolment_id)
+        )
 
 
 async def choose_for(session: Session, returnee_id: UUID) -> None:
@@ -107,41 +124,64 @@ async def choose_for(session: Session, returnee_id: UUID) -> None:
 
 
 async def choose(session: Session, payload: Payload, _: Any) -> None:
-    """Give what a plan asks for the cohort that the line names, or the only one that suits; else a person chooses."""
+    """Give what a plan asks for the cohort that the line names, or the only one that suits; else a
+    person chooses.
+    """
     seen = await session.get(Enrolment, UUID(payload["enrolment_id"]))
     if seen is None:
         return
     ids = await one_at_a_time(session, seen.returnee_id)
     query = select(Enrolment).where(
-        Enrolment.id == seen.id, Enrolment.state == EnrolmentState.REQUESTED, Enrolment.review.is_(None)
+        Enrolment.id == seen.id,
+        Enrolment.state == EnrolmentState.REQUESTED,
+        Enrolment.review.is_(None),
     )
-    enrolment = await session.scalar(query.with_for_update(), execution_options={"populate_existing": True})
-    person = (await session.execute(select(beneficiary).where(beneficiary.c.returnee_id == seen.returnee_id))).first()
+    enrolment = await session.scalar(
+        query.with_for_update(), execution_options={"populate_existing": True}
+    )
+    person = (
+        await session.execute(
+            select(beneficiary).where(beneficiary.c.returnee_id == seen.returnee_id)
+        )
+    ).first()
     if enrolment is None or person is None:
         return
     fits = (await fits_of(session, [enrolment]))[enrolment.id]
-    line = await session.get(PlannedLine, enrolment.plan_line_id) if enrolment.plan_line_id else None
+    line = (
+        await session.get(PlannedLine, enrolment.plan_line_id) if enrolment.plan_line_id else None
+    )
     named = (line.cohort_id, line.course_id) if line else (None, None)
     options = [Suits(fit.cohort.id, fit.cohort.course_id, frozenset(fit.obstacles)) for fit in fits]
     cohort_id = chosen(options, cohort_id=named[0], course_id=named[1])
     if cohort_id is None:
-        log.info("a cohort is left to be chosen by a person", enrolment_id=str(enrolment.id), fitting=len(fits))
+        log.info(
+            "a cohort is left to be chosen by a person",
+            enrolment_id=str(enrolment.id),
+            fitting=len(fits),
+        )
         return
-    waits = cohort_id == named[0]  # whoever is to be in that one and no other waits for a place in it
+    waits = (
+        cohort_id == named[0]
+    )  # whoever is to be in that one and no other waits for a place in it
     try:
         async with savepoint(session):
             how = {"despite_clash": False, "new": False, "may_wait": waits}
             await seat(session, SYSTEM, person, ids, enrolment, cohort_id, **how)
     except Problem as problem:  # taken, full or cancelled in between
         await session.refresh(enrolment)
-        log.info("a cohort is left to be chosen by a person", enrolment_id=str(enrolment.id), why=problem.kind.slug)
+        log.info(
+            "a cohort is left to be chosen by a person",
+            enrolment_id=str(enrolment.id),
+            why=problem.kind.slug,
+        )
 
 
 CHOOSE_JOB = JobKind(CHOOSE, choose)
 
 
 async def fits_of(session: Session, enrolments: Sequence[Enrolment]) -> dict[UUID, list[Fit]]:
-    """The cohorts that are for each person and may carry out what is asked for, the most suitable first.
+    """The cohorts that are for each person and may carry out what is asked for, the most suitable
+    first.
 
     Args:
         session: The session.
@@ -151,7 +191,9 @@ async def fits_of(session: Session, enrolments: Sequence[Enrolment]) -> dict[UUI
     known = {row.returnee_id: row for row in await session.execute(_people(people))}
     where = await _by_id(session, Whereabouts, people)
     seekers = await _by_id(session, Seeker, people)
-    lines = await _by_id(session, PlannedLine, {e.plan_line_id for e in enrolments if e.plan_line_id})
+    lines = await _by_id(
+        session, PlannedLine, {e.plan_line_id for e in enrolments if e.plan_line_id}
+    )
     wants = {
         _want(each, lines.get(each.plan_line_id), known[each.returnee_id].programme)
         for each in enrolments
@@ -174,7 +216,10 @@ async def fits_of(session: Session, enrolments: Sequence[Enrolment]) -> dict[UUI
                     place=each.cohort.governorate,
                     lives_in=governorate,
                     languages=each.cohort.languages,
-                    speaks=[*(place.languages or [] if place else []), *(seeker.languages if seeker else [])],
+                    speaks=[
+                        *(place.languages or [] if place else []),
+                        *(seeker.languages if seeker else []),
+                    ],
                     free=each.cohort.capacity - each.cohort.seats_taken - each.cohort.waiting,
                     clash=overlaps(each.times, busy[enrolment.returnee_id]),
                     starts_on=each.cohort.starts_on,
@@ -184,7 +229,9 @@ async def fits_of(session: Session, enrolments: Sequence[Enrolment]) -> dict[UUI
             for each in wanted
             if person is not None and not refusals_of(person, each.offer, governorate)
         ]
-        found[enrolment.id] = sorted(fits, key=lambda fit: (len(fit.obstacles), fit.cohort.starts_on, fit.cohort.id))
+        found[enrolment.id] = sorted(
+            fits, key=lambda fit: (len(fit.obstacles), fit.cohort.starts_on, fit.cohort.id)
+        )
     return found
 
 
@@ -193,12 +240,15 @@ def _may_carry_out(each: _Open, enrolment: Enrolment, line: PlannedLine | None) 
         return each.cohort.id == line.cohort_id
     if line is not None and line.course_id is not None:
         return each.cohort.course_id == line.course_id
-    return each.course.kind == enrolment.kind and (line is None or line.provider in {None, each.provider})
+    return each.course.kind == enrolment.kind and (
+        line is None or line.provider in {None, each.provider}
+    )
 
 
 def _people(returnee_ids: Collection[UUID]) -> Any:
     return select(beneficiary).where(
-        beneficiary.c.returnee_id.in_(returnee_ids), beneficiary.c.state.not_in(["erased", "closed"])
+        beneficiary.c.returnee_id.in_(returnee_ids),
+        beneficiary.c.state.not_in(["erased", "closed"]),
     )
 
 
@@ -218,7 +268,9 @@ def _want(enrolment: Enrolment, line: PlannedLine | None, programme: str) -> _Wa
 
 
 async def _open(session: Session, wants: Collection[_Want]) -> list[_Open]:
-    """Cohorts among which a wished one may be, that take place and have not begun, with when they meet."""
+    """Cohorts among which a wished one may be, that take place and have not begun, with when they
+    meet.
+    """
     begun = select(CohortSession.cohort_id).where(
         CohortSession.cohort_id == Cohort.id, CohortSession.starts_at <= now()
     )
@@ -233,7 +285,9 @@ async def _open(session: Session, wants: Collection[_Want]) -> list[_Open]:
             or_(*(want.predicate() for want in sorted(wants, key=str))),
         )
     )
-    rows = [(row[0], AsScheduled.model_validate(row[1]), row[2]) for row in await session.execute(query)]
+    rows = [
+        (row[0], AsScheduled.model_validate(row[1]), row[2]) for row in await session.execute(query)
+    ]
     times: dict[UUID, Times] = defaultdict(list)
     meetings = select(CohortSession).where(CohortSession.cohort_id.in_([row[0].id for row in rows]))
     for each in await session.scalars(meetings):
@@ -247,7 +301,11 @@ async def _busy(session: Session, returnee_ids: Collection[UUID]) -> Mapping[UUI
     query = (
         select(Enrolment.returnee_id, CohortSession.starts_at, CohortSession.ends_at)
         .join(CohortSession, CohortSession.cohort_id == Enrolment.cohort_id)
-        .where(Enrolment.returnee_id.in_(same), Enrolment.state.in_(KEEPS_TIME), CohortSession.ends_at > now())
+        .where(
+            Enrolment.returnee_id.in_(same),
+            Enrolment.state.in_(KEEPS_TIME),
+            CohortSession.ends_at > now(),
+        )
     )
     by_root: dict[UUID, Times] = defaultdict(list)
     for row in await session.execute(query):
@@ -258,7 +316,11 @@ async def _busy(session: Session, returnee_ids: Collection[UUID]) -> Mapping[UUI
 async def waiting(
     session: Session, caller: Caller, *, after: str | None, limit: int
 ) -> tuple[Rows[Enrolment], dict[UUID, list[Fit]]]:
-    """What plans ask for and no cohort was chosen for, the oldest first, with the cohorts that may carry it out."""
+    """What plans ask for and no cohort was chosen for, the oldest first, with the cohorts that may
+    carry it out.
+    """
     query = select(Enrolment).where(mine(caller), Enrolment.state == EnrolmentState.REQUESTED)
-    rows: Rows[Enrolment] = await page(session, query, keys=[Enrolment.id], parsers=[UUID], after=after, limit=limit)
+    rows: Rows[Enrolment] = await page(
+        session, query, keys=[Enrolment.id], parsers=[UUID], after=after, limit=limit
+    )
     return rows, await fits_of(session, rows.items)

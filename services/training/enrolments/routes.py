@@ -5,15 +5,24 @@ from uuid import UUID
 
 from fastapi import Query, Request, Response
 
-from chassis import audit, identities
+from chassis import audit
 from chassis.auth import Caller
 from chassis.concurrency import set_etag
 from chassis.db import Session
 from chassis.errors import CONFLICT, NOT_CAUGHT_UP, Problem
 from chassis.pagination import Cursor, Limit, Page, link_next
-from chassis.routing import CallerDep, CaughtUpDep, KeyringDep, PreconditionDep, Router, SessionDep, requires
+from chassis.routing import (
+    CallerDep,
+    CaughtUpDep,
+    KeyringDep,
+    PreconditionDep,
+    Router,
+    SessionDep,
+    requires,
+)
 from contracts.codes import Money
 from contracts.scopes import Scope
+from participation import identities
 from services.training.attendance.service import attended, held
 from services.training.certificates import service as certificates
 from services.training.enrolments import choices, service
@@ -57,7 +66,11 @@ def _out(response: Response, enrolment: Enrolment) -> EnrolmentOut:
 @router.post("", status_code=201, responses=UNKNOWN)
 @requires(Scope.TRAINING_WRITE)
 async def request_enrolment(
-    body: EnrolmentIn, session: SessionDep, caller: CallerDep, caught_up: CaughtUpDep, response: Response
+    body: EnrolmentIn,
+    session: SessionDep,
+    caller: CallerDep,
+    caught_up: CaughtUpDep,
+    response: Response,
 ) -> EnrolmentOut:
     """Give somebody a place in a cohort; where every place is taken, one on its waiting list."""
     enrolment = await service.request(
@@ -83,7 +96,9 @@ async def list_enrolments(
     cohort_id: UUID | None = None,
     returnee_id: UUID | None = None,
     state: EnrolmentState | None = None,
-    review: Annotated[bool | None, Query(description="Whether a person has to look whether it goes on.")] = None,
+    review: Annotated[
+        bool | None, Query(description="Whether a person has to look whether it goes on.")
+    ] = None,
     updated_since: Claimed | None = None,
     after: Cursor = None,
     limit: Limit = 50,
@@ -114,14 +129,18 @@ async def list_choices(
     after: Cursor = None,
     limit: Few = 20,
 ) -> Page[ChoiceOut]:
-    """What approved plans ask for and a person has to choose a cohort for, the oldest first, with those that may do.
+    """What approved plans ask for and a person has to choose a cohort for, the oldest first, with
+    those that may do.
 
     Where exactly one suits, or the plan names it, it was chosen already.
     """
     rows, fits = await choices.waiting(session, caller, after=after, limit=limit)
     link_next(request, response, rows.next)
     items = [
-        ChoiceOut(**EnrolmentOut.model_validate(row).model_dump(), cohorts=[_fit(each) for each in fits[row.id]])
+        ChoiceOut(
+            **EnrolmentOut.model_validate(row).model_dump(),
+            cohorts=[_fit(each) for each in fits[row.id]],
+        )
         for row in rows.items
     ]
     return Page(items=items, next=rows.next)
@@ -139,7 +158,9 @@ def _fit(fit: choices.Fit) -> FitOut:
     )
 
 
-async def _detail(session: Session, caller: Caller, enrolment: Enrolment, response: Response) -> EnrolmentDetail:
+async def _detail(
+    session: Session, caller: Caller, enrolment: Enrolment, response: Response
+) -> EnrolmentDetail:
     so_far = None
     if enrolment.cohort_id is not None and enrolment.attendance_percent is not None:
         total = await held(session, enrolment.cohort_id)
@@ -151,11 +172,15 @@ async def _detail(session: Session, caller: Caller, enrolment: Enrolment, respon
             sufficient=enough(minutes, total, enrolment.attendance_percent),
         )
     certificate = await certificates.of_enrolment(session, enrolment.id)
-    at_once = [] if caller.kind == "training_provider" else await service.clashes(session, enrolment)
+    at_once = (
+        [] if caller.kind == "training_provider" else await service.clashes(session, enrolment)
+    )
     return EnrolmentDetail(
         **_out(response, enrolment).model_dump(),
         attendance=so_far,
-        clashes=[ClashOut(cohort_id=row.cohort_id, session=row.number, at=row.at) for row in at_once],
+        clashes=[
+            ClashOut(cohort_id=row.cohort_id, session=row.number, at=row.at) for row in at_once
+        ],
         certificate_code=certificate.code if certificate else None,
     )
 
@@ -165,8 +190,12 @@ async def _detail(session: Session, caller: Caller, enrolment: Enrolment, respon
 async def read_enrolment(
     enrolment_id: UUID, session: SessionDep, caller: CallerDep, response: Response
 ) -> EnrolmentDetail:
-    """An enrolment with how much was attended, and which other courses of the person are at the same time."""
-    return await _detail(session, caller, await service.find(session, caller, enrolment_id), response)
+    """An enrolment with how much was attended, and which other courses of the person are at the
+    same time.
+    """
+    return await _detail(
+        session, caller, await service.find(session, caller, enrolment_id), response
+    )
 
 
 @router.post("/{enrolment_id}/place")
@@ -212,7 +241,9 @@ async def accept(
 
 @router.post("/{enrolment_id}/cancel")
 @requires(Scope.TRAINING_WRITE)
-async def cancel(enrolment_id: UUID, session: SessionDep, caller: CallerDep, response: Response) -> EnrolmentOut:
+async def cancel(
+    enrolment_id: UUID, session: SessionDep, caller: CallerDep, response: Response
+) -> EnrolmentOut:
     """The person does not want the place, or the offer; it goes to the first on the waiting list."""
     return _out(response, await service.cancel(session, caller, enrolment_id))
 
@@ -220,7 +251,11 @@ async def cancel(enrolment_id: UUID, session: SessionDep, caller: CallerDep, res
 @router.post("/{enrolment_id}/keep")
 @requires(Scope.TRAINING_WRITE, person=True, if_match=True)
 async def keep(
-    enrolment_id: UUID, session: SessionDep, caller: CallerDep, precondition: PreconditionDep, response: Response
+    enrolment_id: UUID,
+    session: SessionDep,
+    caller: CallerDep,
+    precondition: PreconditionDep,
+    response: Response,
 ) -> EnrolmentOut:
     """The enrolment goes on although the plan that asked for it was changed."""
     return _out(response, await service.keep(session, caller, enrolment_id, precondition))
@@ -232,12 +267,16 @@ async def drop_out(
     enrolment_id: UUID, body: DropOutIn, session: SessionDep, caller: CallerDep, response: Response
 ) -> EnrolmentOut:
     """The person does not go on."""
-    return _out(response, await service.drop_out(session, caller, enrolment_id, body.reason, body.comment))
+    return _out(
+        response, await service.drop_out(session, caller, enrolment_id, body.reason, body.comment)
+    )
 
 
 @router.post("/{enrolment_id}/no-show")
 @requires(Scope.TRAINING_WRITE)
-async def no_show(enrolment_id: UUID, session: SessionDep, caller: CallerDep, response: Response) -> EnrolmentOut:
+async def no_show(
+    enrolment_id: UUID, session: SessionDep, caller: CallerDep, response: Response
+) -> EnrolmentOut:
     """The person had a place and never came."""
     return _out(response, await service.no_show(session, caller, enrolment_id))
 
@@ -248,7 +287,9 @@ async def assess(
     enrolment_id: UUID, body: AssessIn, session: SessionDep, caller: CallerDep, response: Response
 ) -> EnrolmentOut:
     """Note how somebody did, before the course or after it."""
-    return _out(response, await service.assess(session, caller, enrolment_id, body.stage, body.score))
+    return _out(
+        response, await service.assess(session, caller, enrolment_id, body.stage, body.score)
+    )
 
 
 @router.post("/{enrolment_id}/manual")
@@ -272,7 +313,11 @@ async def evaluate(
 @router.post("/{enrolment_id}/complete")
 @requires(Scope.TRAINING_WRITE, person=True, if_match=True)
 async def complete(
-    enrolment_id: UUID, session: SessionDep, caller: CallerDep, precondition: PreconditionDep, response: Response
+    enrolment_id: UUID,
+    session: SessionDep,
+    caller: CallerDep,
+    precondition: PreconditionDep,
+    response: Response,
 ) -> EnrolmentDetail:
     """The person completed the course: they get a certificate."""
     enrolment = await certificates.complete(session, caller, enrolment_id, precondition)
@@ -286,9 +331,15 @@ async def complete(
 )
 @requires(Scope.TRAINING_READ)
 async def read_certificate(
-    enrolment_id: UUID, request: Request, session: SessionDep, caller: CallerDep, keyring: KeyringDep
+    enrolment_id: UUID,
+    request: Request,
+    session: SessionDep,
+    caller: CallerDep,
+    keyring: KeyringDep,
 ) -> Response:
-    """The certificate on paper, with the person's name; reading it is audited. One that does not hold is not drawn."""
+    """The certificate on paper, with the person's name; reading it is audited. One that does not
+    hold is not drawn.
+    """
     from services.training.certificates.pdf import draw  # noqa: PLC0415 - 22 MB that most processes never need
 
     enrolment = await service.find(session, caller, enrolment_id)
@@ -302,13 +353,20 @@ async def read_certificate(
     audit.record(session, caller, "read-identity", "certificate", certificate.id)
     gateway = str(request.app.state.homeward.settings.issuer).rstrip("/")
     file = draw(certificate, identity, verify_at=f"{gateway}/v1/certificates/{certificate.code}")
-    headers = {"Content-Disposition": 'inline; filename="certificate.pdf"', "Cache-Control": "no-store"}
+    headers = {
+        "Content-Disposition": 'inline; filename="certificate.pdf"',
+        "Cache-Control": "no-store",
+    }
     return Response(file, media_type=PDF, headers=headers)
 
 
 def _profile(response: Response, seeker: Seeker) -> ProfileOut:
     set_etag(response, seeker.version)
-    wage = Money(amount=seeker.wage, currency=seeker.currency) if seeker.wage is not None and seeker.currency else None
+    wage = (
+        Money(amount=seeker.wage, currency=seeker.currency)
+        if seeker.wage is not None and seeker.currency
+        else None
+    )
     return ProfileOut(
         id=seeker.id,
         created_at=seeker.created_at,
@@ -326,7 +384,9 @@ def _profile(response: Response, seeker: Seeker) -> ProfileOut:
 
 @router.get("/{enrolment_id}/profile")
 @requires(Scope.TRAINING_READ)
-async def read_profile(enrolment_id: UUID, session: SessionDep, caller: CallerDep, response: Response) -> ProfileOut:
+async def read_profile(
+    enrolment_id: UUID, session: SessionDep, caller: CallerDep, response: Response
+) -> ProfileOut:
     """What the participant can do and wants."""
     return _profile(response, await work.profile(session, caller, enrolment_id))
 
@@ -342,7 +402,9 @@ async def write_profile(
     response: Response,
 ) -> ProfileOut:
     """Note what the participant can do and wants (`If-None-Match: *` the first time)."""
-    return _profile(response, await work.set_profile(session, caller, enrolment_id, body, precondition))
+    return _profile(
+        response, await work.set_profile(session, caller, enrolment_id, body, precondition)
+    )
 
 
 @router.get("/{enrolment_id}/vacancies")

@@ -60,15 +60,37 @@ BY_WHO_GIVES_IT = frozenset(
         Action.NO_SHOW,
     }
 )
-"""What whoever gives a course notes of it; who takes part is decided by those who work for the person."""
+"""What whoever gives a course notes of it; who takes part is decided by those who work for the
+person.
+"""
 
-REQUESTED, WAITLISTED, OFFERED = EnrolmentState.REQUESTED, EnrolmentState.WAITLISTED, EnrolmentState.OFFERED
-ENROLLED, ATTENDING, COMPLETED = EnrolmentState.ENROLLED, EnrolmentState.ATTENDING, EnrolmentState.COMPLETED
+REQUESTED, WAITLISTED, OFFERED = (
+    EnrolmentState.REQUESTED,
+    EnrolmentState.WAITLISTED,
+    EnrolmentState.OFFERED,
+)
+ENROLLED, ATTENDING, COMPLETED = (
+    EnrolmentState.ENROLLED,
+    EnrolmentState.ATTENDING,
+    EnrolmentState.COMPLETED,
+)
 
 TRANSITIONS: Mapping[EnrolmentState, Mapping[Action, EnrolmentState]] = {
-    REQUESTED: {Action.PLACE: ENROLLED, Action.KEEP: REQUESTED, Action.CANCEL: EnrolmentState.CANCELLED},
-    WAITLISTED: {Action.OFFER: OFFERED, Action.KEEP: WAITLISTED, Action.CANCEL: EnrolmentState.CANCELLED},
-    OFFERED: {Action.ACCEPT: ENROLLED, Action.KEEP: OFFERED, Action.CANCEL: EnrolmentState.CANCELLED},
+    REQUESTED: {
+        Action.PLACE: ENROLLED,
+        Action.KEEP: REQUESTED,
+        Action.CANCEL: EnrolmentState.CANCELLED,
+    },
+    WAITLISTED: {
+        Action.OFFER: OFFERED,
+        Action.KEEP: WAITLISTED,
+        Action.CANCEL: EnrolmentState.CANCELLED,
+    },
+    OFFERED: {
+        Action.ACCEPT: ENROLLED,
+        Action.KEEP: OFFERED,
+        Action.CANCEL: EnrolmentState.CANCELLED,
+    },
     ENROLLED: {
         Action.KEEP: ENROLLED,
         Action.ATTEND: ATTENDING,
@@ -97,7 +119,9 @@ TRANSITIONS: Mapping[EnrolmentState, Mapping[Action, EnrolmentState]] = {
     EnrolmentState.NO_SHOW: {},
     EnrolmentState.CANCELLED: {},
 }
-"""What each state allows, and where it leads. Where every place is taken, placing leads to the waiting list."""
+"""What each state allows, and where it leads. Where every place is taken, placing leads to the
+waiting list.
+"""
 
 HOLDS_A_SEAT = frozenset({OFFERED, ENROLLED, ATTENDING, COMPLETED})
 NOT_BEGUN = frozenset({REQUESTED, WAITLISTED, OFFERED, ENROLLED})
@@ -127,7 +151,8 @@ COUNTS = frozenset({AttendanceStatus.PRESENT, AttendanceStatus.LATE})
 
 
 def minutes_of(status: str, starts_at: datetime, ends_at: datetime) -> int:
-    """Minutes of a session that count as attended: all of them for who was there, none for who was not.
+    """Minutes of a session that count as attended: all of them for who was there, none for who was
+    not.
 
     Args:
         status: As recorded.
@@ -185,7 +210,9 @@ class Obstacle(StrEnum):
 SOLID = frozenset({Obstacle.FULL, Obstacle.CLASH, Obstacle.NOT_AVAILABLE})
 """What also speaks against a course that whoever made the plan has named."""
 NAMED = SOLID - {Obstacle.FULL}
-"""What also speaks against a cohort that they have named; who is to be in that one waits for a place."""
+"""What also speaks against a cohort that they have named; who is to be in that one waits for a
+place.
+"""
 
 
 def obstacles(
@@ -240,8 +267,11 @@ class Suits:
     obstacles: frozenset[Obstacle]
 
 
-def chosen(options: Sequence[Suits], *, cohort_id: UUID | None, course_id: UUID | None) -> UUID | None:
-    """The cohort that a line of a plan is carried out by without anybody choosing; None where a person has to.
+def chosen(
+    options: Sequence[Suits], *, cohort_id: UUID | None, course_id: UUID | None
+) -> UUID | None:
+    """The cohort that a line of a plan is carried out by without anybody choosing; None where a
+    person has to.
 
     Args:
         options: Those that are for the person, the most suitable and the first to begin first.
@@ -249,14 +279,22 @@ def chosen(options: Sequence[Suits], *, cohort_id: UUID | None, course_id: UUID 
         course_id: The course that it names: the first run of it that has a place.
     """
     if cohort_id is not None:
-        return next((o.cohort_id for o in options if o.cohort_id == cohort_id and not o.obstacles & NAMED), None)
+        return next(
+            (o.cohort_id for o in options if o.cohort_id == cohort_id and not o.obstacles & NAMED),
+            None,
+        )
     if course_id is not None:
-        return next((o.cohort_id for o in options if o.course_id == course_id and not o.obstacles & SOLID), None)
+        return next(
+            (o.cohort_id for o in options if o.course_id == course_id and not o.obstacles & SOLID),
+            None,
+        )
     fitting = [option.cohort_id for option in options if not option.obstacles]
     return fitting[0] if len(fitting) == 1 else None
 
 
-def overlaps(some: Sequence[tuple[datetime, datetime]], others: Sequence[tuple[datetime, datetime]]) -> bool:
+def overlaps(
+    some: Sequence[tuple[datetime, datetime]], others: Sequence[tuple[datetime, datetime]]
+) -> bool:
     """Whether any of some times overlaps any of others.
 
     Args:

@@ -12,13 +12,20 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Date, Row, cast, func, or_, select, true
 from sqlalchemy.orm import aliased
 
-from chassis import aliases, audit, beneficiaries, identities, jobs
-from chassis.access import Role, grant
+from chassis import audit, jobs
 from chassis.auth import Caller
-from chassis.beneficiaries import beneficiary
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
-from chassis.errors import CONFLICT, FORBIDDEN, NOT_FOUND, FieldError, Problem, ProblemType, invalid, state_conflict
+from chassis.errors import (
+    CONFLICT,
+    FORBIDDEN,
+    NOT_FOUND,
+    FieldError,
+    Problem,
+    ProblemType,
+    invalid,
+    state_conflict,
+)
 from chassis.events import EventData
 from chassis.ids import new_id
 from chassis.jobs import JobKind, Payload
@@ -26,6 +33,9 @@ from chassis.outbox import publish
 from chassis.pagination import Rows
 from contracts import training as facts
 from contracts.training import CancellationReason, CohortField, DropOutReason, QuestionReason
+from participation import aliases, beneficiaries, identities
+from participation.access import Role, grant
+from participation.beneficiaries import beneficiary
 from services.training.courses.rules import (
     GROUPS,
     CohortState,
@@ -98,7 +108,14 @@ NOT_FOR_THEM = ProblemType(
 
 def person_of(person: Row[Any]) -> dict[str, Any]:
     """What a row about somebody keeps of the projection."""
-    names = ("returnee_id", "case_id", "referral_id", "household_id", "programme", "programme_version")
+    names = (
+        "returnee_id",
+        "case_id",
+        "referral_id",
+        "household_id",
+        "programme",
+        "programme_version",
+    )
     return {name: getattr(person, name) for name in names}
 
 
@@ -116,7 +133,8 @@ def fact_of(enrolment: Enrolment) -> dict[str, Any]:
 
 
 async def one_at_a_time(session: Session, returnee_id: UUID) -> Sequence[UUID]:
-    """Let no two transactions give one person a place at once: two that clash would not see each other.
+    """Let no two transactions give one person a place at once: two that clash would not see each
+    other.
 
     Taken before any cohort is locked.
 
@@ -135,25 +153,33 @@ async def find(session: Session, caller: Caller, enrolment_id: UUID) -> Enrolmen
     Raises:
         Problem: 404.
     """
-    enrolment = await session.scalar(select(Enrolment).where(Enrolment.id == enrolment_id, mine(caller)))
+    enrolment = await session.scalar(
+        select(Enrolment).where(Enrolment.id == enrolment_id, mine(caller))
+    )
     if enrolment is None:
         raise Problem(NOT_FOUND)
     return enrolment
 
 
-async def to_decide(session: Session, caller: Caller, enrolment_id: UUID, action: Action) -> Enrolment:
+async def to_decide(
+    session: Session, caller: Caller, enrolment_id: UUID, action: Action
+) -> Enrolment:
     """An enrolment, if the caller may do that.
 
     Raises:
         Problem: 404; 403, they may only look.
     """
     seen = await find(session, caller, enrolment_id)
-    if not await session.scalar(select(decides(caller, action)).where(Enrolment.id == enrolment_id)):
+    if not await session.scalar(
+        select(decides(caller, action)).where(Enrolment.id == enrolment_id)
+    ):
         raise Problem(FORBIDDEN, WHO_WORKS)
     return seen
 
 
-async def lock(session: Session, caller: Caller, enrolment_id: UUID, action: Action) -> tuple[Enrolment, Cohort | None]:
+async def lock(
+    session: Session, caller: Caller, enrolment_id: UUID, action: Action
+) -> tuple[Enrolment, Cohort | None]:
     """An enrolment and its cohort, both locked, the cohort first.
 
     Raises:
@@ -172,7 +198,11 @@ async def lock(session: Session, caller: Caller, enrolment_id: UUID, action: Act
 async def _clashes(session: Session, person_ids: Sequence[UUID], cohort_id: UUID) -> list[Row[Any]]:
     here, there = aliased(CohortSession), aliased(CohortSession)
     query = (
-        select(there.cohort_id, there.number, func.greatest(here.starts_at, there.starts_at).label("at"))
+        select(
+            there.cohort_id,
+            there.number,
+            func.greatest(here.starts_at, there.starts_at).label("at"),
+        )
         .join(here, (here.starts_at < there.ends_at) & (there.starts_at < here.ends_at))
         .join(Enrolment, Enrolment.cohort_id == there.cohort_id)
         .where(
@@ -195,14 +225,18 @@ async def clashes(session: Session, enrolment: Enrolment) -> list[Row[Any]]:
     return await _clashes(session, ids, enrolment.cohort_id)
 
 
-async def _refuse_clash(session: Session, person_ids: Sequence[UUID], cohort_id: UUID, *, despite: bool) -> None:
+async def _refuse_clash(
+    session: Session, person_ids: Sequence[UUID], cohort_id: UUID, *, despite: bool
+) -> None:
     if despite:
         return
     found = await _clashes(session, person_ids, cohort_id)
     if found:
         detail = "session {} of cohort {} is at the same time"
         errors = [
-            FieldError(pointer="/cohort_id", code="clash", detail=detail.format(row.number, row.cohort_id))
+            FieldError(
+                pointer="/cohort_id", code="clash", detail=detail.format(row.number, row.cohort_id)
+            )
             for row in found
         ]
         raise Problem(CLASH, errors=errors)
@@ -244,8 +278,8 @@ async def request(
         caught_up: Whether the projection of people was already waited for.
 
     Raises:
-        Problem: 404; 403; 409, not for them, taken already, at the same time as another, or cancelled; 422, no such
-            line.
+        Problem: 404; 403; 409, not for them, taken already, at the same time as another, or
+            cancelled; 422, no such line.
         NotKnownYet: The person is not known here yet.
     """
     person = await beneficiaries.require(session, returnee_id, caller, caught_up=caught_up)
@@ -254,7 +288,11 @@ async def request(
     if id is not None:
         there = await session.scalar(select(Enrolment).where(Enrolment.id == id))
         if there is not None:
-            if (there.returnee_id, there.cohort_id, there.plan_line_id) != (returnee_id, cohort_id, plan_line_id):
+            if (there.returnee_id, there.cohort_id, there.plan_line_id) != (
+                returnee_id,
+                cohort_id,
+                plan_line_id,
+            ):
                 raise Problem(CONFLICT, "the id is taken by something else")
             return there
     ids = await one_at_a_time(session, returnee_id)
@@ -271,13 +309,21 @@ async def request(
         "requested_by": caller.organisation,
     }
     enrolment = Enrolment(**values)
-    await seat(session, caller, person, ids, enrolment, cohort_id, despite_clash=despite_clash, new=True)
+    await seat(
+        session, caller, person, ids, enrolment, cohort_id, despite_clash=despite_clash, new=True
+    )
     return enrolment
 
 
-async def _check_line(session: Session, person_ids: Sequence[UUID], line_id: UUID, cohort_id: UUID, kind: str) -> None:
-    """Refuse a line that a cohort of such a course does not carry out, or that something carries out already."""
-    named = select(Cohort.id).where(Cohort.id == cohort_id, Cohort.course_id == PlannedLine.course_id)
+async def _check_line(
+    session: Session, person_ids: Sequence[UUID], line_id: UUID, cohort_id: UUID, kind: str
+) -> None:
+    """Refuse a line that a cohort of such a course does not carry out, or that something carries
+    out already.
+    """
+    named = select(Cohort.id).where(
+        Cohort.id == cohort_id, Cohort.course_id == PlannedLine.course_id
+    )
     suits = [wanted for wanted, carried_out_by in WANTED.items() if carried_out_by == kind]
     query = select(PlannedLine.line_id).where(
         PlannedLine.line_id == line_id,
@@ -289,9 +335,13 @@ async def _check_line(session: Session, person_ids: Sequence[UUID], line_id: UUI
     if await session.scalar(query) is None:
         right = "a line of the person's approved plan that asks for such a course"
         raise invalid(FieldError(pointer="/plan_line_id", code="unknown_line", detail=right))
-    carried_out = select(Enrolment.id).where(Enrolment.plan_line_id == line_id, Enrolment.state.not_in(OVER))
+    carried_out = select(Enrolment.id).where(
+        Enrolment.plan_line_id == line_id, Enrolment.state.not_in(OVER)
+    )
     if await session.scalar(carried_out) is not None:
-        raise Problem(CONFLICT, "an enrolment carries out this line; what was requested for it is placed")
+        raise Problem(
+            CONFLICT, "an enrolment carries out this line; what was requested for it is placed"
+        )
 
 
 async def place(
@@ -316,7 +366,9 @@ async def place(
     enrolment = (await session.scalars(query, execution_options={"populate_existing": True})).one()
     precondition.check(enrolment.version)
     after(enrolment.state, Action.PLACE)
-    await seat(session, caller, person, ids, enrolment, cohort_id, despite_clash=despite_clash, new=False)
+    await seat(
+        session, caller, person, ids, enrolment, cohort_id, despite_clash=despite_clash, new=False
+    )
     return enrolment
 
 
@@ -332,7 +384,8 @@ async def seat(
     new: bool,
     may_wait: bool = True,
 ) -> None:
-    """Decide about the person first, with nobody else waiting; then lock the cohort and take the place, or a number.
+    """Decide about the person first, with nobody else waiting; then lock the cohort and take the
+    place, or a number.
 
     Args:
         session: The session; the person is locked by `one_at_a_time`.
@@ -346,7 +399,8 @@ async def seat(
         may_wait: Whether they go on the waiting list where every place is taken.
 
     Raises:
-        Problem: 404; 409, not for them, taken already, at the same time as another, cancelled, or full.
+        Problem: 404; 409, not for them, taken already, at the same time as another, cancelled, or
+            full.
     """
     course, offer, provider = await _offer_of(session, cohort_id)
     await _refuse_ineligible(session, person, offer)
@@ -419,14 +473,18 @@ async def _refuse_ineligible(session: Session, person: Row[Any], offer: Offer) -
     known = await session.get(Whereabouts, person.returnee_id)
     found = refusals_of(person, offer, known.governorate if known else None)
     if found:
-        errors = [FieldError(pointer="/cohort_id", code=each.code, detail=each.right) for each in found]
+        errors = [
+            FieldError(pointer="/cohort_id", code=each.code, detail=each.right) for each in found
+        ]
         raise Problem(NOT_FOR_THEM, errors=errors)
 
 
 async def fill(session: Session, cohort: Cohort) -> None:
-    """Offer the free places of a locked cohort to the first on its waiting list, in order, each once.
+    """Offer the free places of a locked cohort to the first on its waiting list, in order, each
+    once.
 
-    Nothing is offered to somebody for whom it is not any more, or who could not attend enough any more.
+    Nothing is offered to somebody for whom it is not any more, or who could not attend enough any
+    more.
     """
     free = cohort.capacity - cohort.seats_taken
     if cohort.state != CohortState.SCHEDULED or free <= 0 or not cohort.waiting:
@@ -444,8 +502,16 @@ async def fill(session: Session, cohort: Cohort) -> None:
         )
         .order_by(Enrolment.queue)
     )
-    suits = (row.enrolment_id for row in await session.execute(waiting) if not refusals_of(row, offer, row.governorate))
-    query = select(Enrolment).where(Enrolment.id.in_(list(islice(suits, free)))).order_by(Enrolment.queue)
+    suits = (
+        row.enrolment_id
+        for row in await session.execute(waiting)
+        if not refusals_of(row, offer, row.governorate)
+    )
+    query = (
+        select(Enrolment)
+        .where(Enrolment.id.in_(list(islice(suits, free))))
+        .order_by(Enrolment.queue)
+    )
     first = (await session.scalars(query.with_for_update(), execution_options=AFRESH)).all()
     if not first:
         return
@@ -459,9 +525,16 @@ async def fill(session: Session, cohort: Cohort) -> None:
         cohort.seats_taken += 1
         cohort.waiting -= 1
         await jobs.schedule(
-            session, LAPSE, {"enrolment_id": str(enrolment.id)}, due_at=enrolment.offered_until, key=str(enrolment.id)
+            session,
+            LAPSE,
+            {"enrolment_id": str(enrolment.id)},
+            due_at=enrolment.offered_until,
+            key=str(enrolment.id),
         )
-        publish(session, facts.EnrolmentOffered(**fact_of(enrolment), expires_at=enrolment.offered_until))
+        publish(
+            session,
+            facts.EnrolmentOffered(**fact_of(enrolment), expires_at=enrolment.offered_until),
+        )
     cohort.changed()
     await session.flush()
 
@@ -490,7 +563,9 @@ async def ask_for(session: Session, person: Any, line_id: UUID, kind: str) -> UU
 
 
 async def _ask_again(session: Session, ended: Enrolment) -> None:
-    """A plan still asks for what ended although the person did not give it up; a person chooses how it goes on."""
+    """A plan still asks for what ended although the person did not give it up; a person chooses how
+    it goes on.
+    """
     if ended.plan_line_id is None:
         return
     goes_on = select(PlannedLine.kind).where(
@@ -506,7 +581,9 @@ async def _ask_again(session: Session, ended: Enrolment) -> None:
 
 
 async def look_again(session: Session, returnee_id: UUID) -> None:
-    """Offer free places that somebody waits for and that were not for them before, the cohorts locked in id order."""
+    """Offer free places that somebody waits for and that were not for them before, the cohorts
+    locked in id order.
+    """
     where = select(Enrolment.cohort_id).where(
         Enrolment.returnee_id == returnee_id, Enrolment.state == EnrolmentState.WAITLISTED
     )
@@ -519,7 +596,11 @@ async def _times(session: Session, cohort_id: UUID) -> list[tuple[datetime, date
 
 
 async def leave(
-    session: Session, enrolment: Enrolment, cohort: Cohort | None, state: EnrolmentState, fact: EventData
+    session: Session,
+    enrolment: Enrolment,
+    cohort: Cohort | None,
+    state: EnrolmentState,
+    fact: EventData,
 ) -> None:
     """End a locked enrolment; its place, if it held one, goes to the first on the waiting list."""
     held = enrolment.state in HOLDS_A_SEAT
@@ -542,12 +623,18 @@ async def leave(
 
 
 async def accept(
-    session: Session, caller: Caller, enrolment_id: UUID, *, despite_clash: bool, precondition: Precondition
+    session: Session,
+    caller: Caller,
+    enrolment_id: UUID,
+    *,
+    despite_clash: bool,
+    precondition: Precondition,
 ) -> Enrolment:
     """The person takes the place that was kept for them.
 
     Raises:
-        Problem: 404; 403; 409, also where the offer lapsed, or the cohort is not for them any more; 412, 428.
+        Problem: 404; 403; 409, also where the offer lapsed, or the cohort is not for them any more;
+            412, 428.
     """
     seen = await to_decide(session, caller, enrolment_id, Action.ACCEPT)
     ids = await one_at_a_time(session, seen.returnee_id)
@@ -559,10 +646,14 @@ async def accept(
     if enrolment.offered_until is not None and enrolment.offered_until <= at:
         raise Problem(CONFLICT, "the offer has lapsed")
     _, offer, provider = await _offer_of(session, cohort.id)
-    person = await session.execute(select(beneficiary).where(beneficiary.c.returnee_id == enrolment.returnee_id))
+    person = await session.execute(
+        select(beneficiary).where(beneficiary.c.returnee_id == enrolment.returnee_id)
+    )
     await _refuse_ineligible(session, person.one(), offer)
     assert enrolment.attendance_percent is not None
-    if percent_left(await _times(session, cohort.id), at) < enrolment.attendance_percent:  # it was moved since
+    if (
+        percent_left(await _times(session, cohort.id), at) < enrolment.attendance_percent
+    ):  # it was moved since
         raise Problem(CONFLICT, "too little of the course is left to attend")
     await _refuse_clash(session, ids, cohort.id, despite=despite_clash)
     await grant(session, [enrolment.returnee_id], Role.PROVIDER, provider)
@@ -578,7 +669,9 @@ async def accept(
 async def lapse(session: Session, payload: Payload, _: Any) -> None:
     """An offer that nobody took in time goes to the next."""
     enrolment_id = UUID(payload["enrolment_id"])
-    cohort_id = await session.scalar(select(Enrolment.cohort_id).where(Enrolment.id == enrolment_id))
+    cohort_id = await session.scalar(
+        select(Enrolment.cohort_id).where(Enrolment.id == enrolment_id)
+    )
     if cohort_id is None:
         return
     cohort = await lock_cohort(session, cohort_id)
@@ -595,7 +688,9 @@ async def lapse(session: Session, payload: Payload, _: Any) -> None:
 LAPSE_JOB = JobKind(LAPSE, lapse)
 
 
-async def _cancel(session: Session, enrolment: Enrolment, cohort: Cohort | None, reason: CancellationReason) -> None:
+async def _cancel(
+    session: Session, enrolment: Enrolment, cohort: Cohort | None, reason: CancellationReason
+) -> None:
     enrolment.reason = reason
     told = facts.EnrolmentCancelled(**fact_of(enrolment), reason=reason)
     await leave(session, enrolment, cohort, EnrolmentState.CANCELLED, told)
@@ -642,7 +737,9 @@ async def no_show(session: Session, caller: Caller, enrolment_id: UUID) -> Enrol
     enrolment, cohort = await lock(session, caller, enrolment_id, Action.NO_SHOW)
     state = after(enrolment.state, Action.NO_SHOW)
     assert cohort is not None
-    begins = await session.scalar(select(func.min(CohortSession.starts_at)).where(CohortSession.cohort_id == cohort.id))
+    begins = await session.scalar(
+        select(func.min(CohortSession.starts_at)).where(CohortSession.cohort_id == cohort.id)
+    )
     if begins is None or begins > (await session.execute(select(now()))).scalar_one():
         raise Problem(CONFLICT, "the cohort has not begun")
     await leave(session, enrolment, cohort, state, facts.EnrolmentNoShow(**fact_of(enrolment)))
@@ -670,10 +767,15 @@ async def cancel_not_begun(
     """
     wanted = (*which, Enrolment.state.in_(states))
     cohort_ids = await session.scalars(select(Enrolment.cohort_id).where(*wanted).distinct())
-    cohorts = {cohort_id: await lock_cohort(session, cohort_id) for cohort_id in sorted(filter(None, cohort_ids))}
+    cohorts = {
+        cohort_id: await lock_cohort(session, cohort_id)
+        for cohort_id in sorted(filter(None, cohort_ids))
+    }
     query = select(Enrolment).where(*wanted).order_by(Enrolment.id).with_for_update()
     count = 0
-    for enrolment in (await session.scalars(query, execution_options={"populate_existing": True})).all():
+    for enrolment in (
+        await session.scalars(query, execution_options={"populate_existing": True})
+    ).all():
         if enrolment.cohort_id is None or enrolment.cohort_id in cohorts:
             cohort = cohorts[enrolment.cohort_id] if enrolment.cohort_id else None
             await _cancel(session, enrolment, cohort, reason)
@@ -684,7 +786,8 @@ async def cancel_not_begun(
 async def question(
     session: Session, which: Sequence[ColumnElement[bool]], reason: QuestionReason
 ) -> Sequence[Enrolment]:
-    """Have a person look whether enrolments go on whose plan was changed; each is told once for each reason.
+    """Have a person look whether enrolments go on whose plan was changed; each is told once for
+    each reason.
 
     Args:
         session: The session.
@@ -696,7 +799,9 @@ async def question(
     """
     fresh = Enrolment.review.is_(None) | (Enrolment.review != reason)
     query = select(Enrolment).where(*which, Enrolment.state.in_(MAY_BE_QUESTIONED), fresh)
-    rows = await session.scalars(query.order_by(Enrolment.id).with_for_update(), execution_options=AFRESH)
+    rows = await session.scalars(
+        query.order_by(Enrolment.id).with_for_update(), execution_options=AFRESH
+    )
     found = rows.all()
     for enrolment in found:
         enrolment.review = reason
@@ -706,8 +811,11 @@ async def question(
     return found
 
 
-async def keep(session: Session, caller: Caller, enrolment_id: UUID, precondition: Precondition) -> Enrolment:
-    """The enrolment goes on although the plan was changed; what no line asks for any more carries out none.
+async def keep(
+    session: Session, caller: Caller, enrolment_id: UUID, precondition: Precondition
+) -> Enrolment:
+    """The enrolment goes on although the plan was changed; what no line asks for any more carries
+    out none.
 
     Raises:
         Problem: 404, 403; 409, it is over or not in question; 412, 428.
@@ -723,7 +831,9 @@ async def keep(session: Session, caller: Caller, enrolment_id: UUID, preconditio
     return await _noted(session, caller, enrolment, Action.KEEP)
 
 
-async def cancel_cohort(session: Session, caller: Caller, cohort_id: UUID, precondition: Precondition) -> Cohort:
+async def cancel_cohort(
+    session: Session, caller: Caller, cohort_id: UUID, precondition: Precondition
+) -> Cohort:
     """A cohort does not take place; everybody who has a place or waits for one is told.
 
     Raises:
@@ -746,9 +856,14 @@ async def cancel_cohort(session: Session, caller: Caller, cohort_id: UUID, preco
 
 
 async def change(
-    session: Session, caller: Caller, cohort_id: UUID, body: CohortChange, precondition: Precondition
+    session: Session,
+    caller: Caller,
+    cohort_id: UUID,
+    body: CohortChange,
+    precondition: Precondition,
 ) -> Cohort:
-    """Change a cohort; everybody who has a place or waits for one is told, and new places are offered.
+    """Change a cohort; everybody who has a place or waits for one is told, and new places are
+    offered.
 
     Raises:
         Problem: 404, 403, 409, 412, 422, 428.
@@ -802,7 +917,9 @@ async def assess(
     return await _noted(session, caller, enrolment, Action.ASSESS)
 
 
-async def hand_manual(session: Session, caller: Caller, enrolment_id: UUID, handed_on: date) -> Enrolment:
+async def hand_manual(
+    session: Session, caller: Caller, enrolment_id: UUID, handed_on: date
+) -> Enrolment:
     """Note that the manual was handed out.
 
     Raises:
@@ -812,12 +929,16 @@ async def hand_manual(session: Session, caller: Caller, enrolment_id: UUID, hand
     after(enrolment.state, Action.HAND_MANUAL)
     tomorrow = (await session.execute(select(cast(now() + timedelta(days=1), Date)))).scalar_one()
     if handed_on > tomorrow:
-        raise invalid(FieldError(pointer="/handed_on", code="in_future", detail="a day that has come"))
+        raise invalid(
+            FieldError(pointer="/handed_on", code="in_future", detail="a day that has come")
+        )
     enrolment.manual_on = handed_on
     return await _noted(session, caller, enrolment, Action.HAND_MANUAL)
 
 
-async def evaluate(session: Session, caller: Caller, enrolment_id: UUID, answers: Mapping[str, Any]) -> Enrolment:
+async def evaluate(
+    session: Session, caller: Caller, enrolment_id: UUID, answers: Mapping[str, Any]
+) -> Enrolment:
     """Keep what the participant says of the course.
 
     Raises:
@@ -829,7 +950,9 @@ async def evaluate(session: Session, caller: Caller, enrolment_id: UUID, answers
     return await _noted(session, caller, enrolment, Action.EVALUATE)
 
 
-async def _noted(session: Session, caller: Caller, enrolment: Enrolment, action: Action) -> Enrolment:
+async def _noted(
+    session: Session, caller: Caller, enrolment: Enrolment, action: Action
+) -> Enrolment:
     enrolment.changed()
     audit.record(session, caller, action, RESOURCE, enrolment.id)
     await session.flush()
@@ -851,13 +974,17 @@ async def listed(
     """Enrolments of those in whose return the caller takes part, newest first."""
     query = select(Enrolment).where(mine(caller))
     if returnee_id is not None:
-        query = query.where(Enrolment.returnee_id.in_(await aliases.same_person(session, returnee_id)))
+        query = query.where(
+            Enrolment.returnee_id.in_(await aliases.same_person(session, returnee_id))
+        )
     if review is not None:
         query = query.where(Enrolment.review.is_not(None) if review else Enrolment.review.is_(None))
     for column, value in ((Enrolment.cohort_id, cohort_id), (Enrolment.state, state)):
         if value is not None:
             query = query.where(column == value)
-    return await newest_first(session, query, Enrolment, updated_since=updated_since, after=after_, limit=limit)
+    return await newest_first(
+        session, query, Enrolment, updated_since=updated_since, after=after_, limit=limit
+    )
 
 
 async def in_sight(session: Session, caller: Caller, cohort_id: UUID) -> None:
@@ -886,5 +1013,7 @@ async def roster(session: Session, caller: Caller, cohort_id: UUID) -> Sequence[
         Problem: 404, there is no such cohort.
     """
     await in_sight(session, caller, cohort_id)
-    query = select(Enrolment).where(Enrolment.cohort_id == cohort_id, Enrolment.state.not_in(OVER), mine(caller))
+    query = select(Enrolment).where(
+        Enrolment.cohort_id == cohort_id, Enrolment.state.not_in(OVER), mine(caller)
+    )
     return (await session.scalars(query.order_by(Enrolment.id))).all()

@@ -37,7 +37,9 @@ def _pair(response: Response, mentorship: Mentorship) -> MentorshipOut:
 
 @router.post("", status_code=201, responses=UNKNOWN)
 @requires(Scope.PLACEMENTS_WRITE)
-async def agree(body: MentorIn, session: SessionDep, caller: CallerDep, response: Response) -> MentorOut:
+async def agree(
+    body: MentorIn, session: SessionDep, caller: CallerDep, response: Response
+) -> MentorOut:
     """A graduate agrees to accompany others."""
     return _mentor(response, await service.agree(session, caller, body))
 
@@ -55,21 +57,27 @@ async def list_mentors(
     limit: Limit = 50,
 ) -> Page[MentorOut]:
     """Mentors, newest first."""
-    rows = await service.mentors(session, caller, state=state, updated_since=updated_since, after=after, limit=limit)
+    rows = await service.mentors(
+        session, caller, state=state, updated_since=updated_since, after=after, limit=limit
+    )
     link_next(request, response, rows.next)
     return Page(items=[MentorOut.model_validate(row) for row in rows.items], next=rows.next)
 
 
 @router.get("/{mentor_id}")
 @requires(Scope.TRAINING_READ)
-async def read_mentor(mentor_id: UUID, session: SessionDep, caller: CallerDep, response: Response) -> MentorOut:
+async def read_mentor(
+    mentor_id: UUID, session: SessionDep, caller: CallerDep, response: Response
+) -> MentorOut:
     """A mentor."""
     return _mentor(response, await service.mentor_of(session, caller, mentor_id))
 
 
 @router.post("/{mentor_id}/end")
 @requires(Scope.PLACEMENTS_WRITE)
-async def stop(mentor_id: UUID, session: SessionDep, caller: CallerDep, response: Response) -> MentorOut:
+async def stop(
+    mentor_id: UUID, session: SessionDep, caller: CallerDep, response: Response
+) -> MentorOut:
     """A graduate accompanies nobody any more."""
     today = (await session.execute(select(cast(now(), Date)))).scalar_one()
     return _mentor(response, await service.stop(session, caller, mentor_id, today))
@@ -86,12 +94,16 @@ async def pair(
     response: Response,
 ) -> MentorshipOut:
     """Let a returnee be accompanied by this mentor."""
-    return _pair(response, await service.pair(session, caller, mentor_id, body, caught_up=caught_up))
+    return _pair(
+        response, await service.pair(session, caller, mentor_id, body, caught_up=caught_up)
+    )
 
 
 @router.get("/{mentor_id}/mentorships")
 @requires(Scope.TRAINING_READ)
-async def read_pairs(mentor_id: UUID, session: SessionDep, caller: CallerDep) -> Page[MentorshipOut]:
+async def read_pairs(
+    mentor_id: UUID, session: SessionDep, caller: CallerDep
+) -> Page[MentorshipOut]:
     """A mentor's mentees, also former ones."""
     rows = await service.pairs_of(session, caller, mentor_id)
     return Page(items=[MentorshipOut.model_validate(row) for row in rows])
@@ -108,5 +120,7 @@ async def end_pair(
     response: Response,
 ) -> MentorshipOut:
     """A mentor accompanies a mentee no longer."""
-    mentorship = await service.end_pair(session, caller, mentor_id, mentorship_id, body.reason, body.ended_on)
+    mentorship = await service.end_pair(
+        session, caller, mentor_id, mentorship_id, body.reason, body.ended_on
+    )
     return _pair(response, mentorship)

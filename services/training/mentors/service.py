@@ -7,8 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from chassis import audit, beneficiaries
-from chassis.access import holds
+from chassis import audit
 from chassis.auth import Caller
 from chassis.db import Session
 from chassis.errors import CONFLICT, NOT_FOUND, FieldError, Problem, invalid, state_conflict
@@ -17,6 +16,8 @@ from chassis.outbox import publish
 from chassis.pagination import Rows
 from contracts import training as facts
 from contracts.training import MentorshipEnd, MentorshipPart
+from participation import beneficiaries
+from participation.access import holds
 from services.training.courses.service import newest_first
 from services.training.enrolments.rules import EnrolmentState
 from services.training.enrolments.service import find, one_at_a_time, person_of
@@ -33,7 +34,8 @@ async def agree(session: Session, caller: Caller, body: MentorIn) -> Mentor:
     """A graduate agrees to accompany others.
 
     Raises:
-        Problem: 404; 403; 409, the course was not completed, or they are a mentor; 422, more than the programme allows.
+        Problem: 404; 403; 409, the course was not completed, or they are a mentor; 422, more than
+            the programme allows.
     """
     enrolment = await find(session, caller, body.enrolment_id)
     await must_work_for(session, enrolment.returnee_id, caller)
@@ -74,7 +76,9 @@ async def mentor_of(session: Session, caller: Caller, mentor_id: UUID) -> Mentor
     Raises:
         Problem: 404.
     """
-    query = select(Mentor).where(Mentor.id == mentor_id, holds(Mentor.returnee_id, ALL_BUT_PROVIDERS, caller))
+    query = select(Mentor).where(
+        Mentor.id == mentor_id, holds(Mentor.returnee_id, ALL_BUT_PROVIDERS, caller)
+    )
     mentor: Mentor | None = await session.scalar(query)
     if mentor is None:
         raise Problem(NOT_FOUND)
@@ -92,7 +96,9 @@ async def _lock(session: Session, mentor_id: UUID) -> Mentor:
     return mentor
 
 
-async def pair(session: Session, caller: Caller, mentor_id: UUID, body: MentorshipIn, *, caught_up: bool) -> Mentorship:
+async def pair(
+    session: Session, caller: Caller, mentor_id: UUID, body: MentorshipIn, *, caught_up: bool
+) -> Mentorship:
     """Let a returnee be accompanied; a mentor never has more than they agreed to.
 
     Raises:
@@ -118,7 +124,9 @@ async def pair(session: Session, caller: Caller, mentor_id: UUID, body: Mentorsh
     if await session.scalar(select(Mentorship.id).where(*active)) is not None:
         raise Problem(CONFLICT, "the returnee has a mentor")
     if mentor.mentees >= mentor.capacity:
-        raise Problem(CONFLICT, f"the mentor accompanies {mentor.mentees} already, as many as agreed")
+        raise Problem(
+            CONFLICT, f"the mentor accompanies {mentor.mentees} already, as many as agreed"
+        )
     mentor.mentees += 1
     mentor.changed()
     mentorship = Mentorship(
@@ -148,17 +156,28 @@ def _tell(
     publish(session, fact(**mentor.ids, **common, part=MentorshipPart.MENTOR))
 
 
-async def _lock_pair(session: Session, mentor_id: UUID, mentorship_id: UUID) -> tuple[Mentor, Mentorship]:
+async def _lock_pair(
+    session: Session, mentor_id: UUID, mentorship_id: UUID
+) -> tuple[Mentor, Mentorship]:
     mentor = await _lock(session, mentor_id)
-    query = select(Mentorship).where(Mentorship.id == mentorship_id, Mentorship.mentor_id == mentor_id)
-    mentorship = (await session.scalars(query.with_for_update(), execution_options=AFRESH)).one_or_none()
+    query = select(Mentorship).where(
+        Mentorship.id == mentorship_id, Mentorship.mentor_id == mentor_id
+    )
+    mentorship = (
+        await session.scalars(query.with_for_update(), execution_options=AFRESH)
+    ).one_or_none()
     if mentorship is None:
         raise Problem(NOT_FOUND)
     return mentor, mentorship
 
 
 async def end_pair(
-    session: Session, caller: Caller, mentor_id: UUID, mentorship_id: UUID, reason: MentorshipEnd, ended_on: date
+    session: Session,
+    caller: Caller,
+    mentor_id: UUID,
+    mentorship_id: UUID,
+    reason: MentorshipEnd,
+    ended_on: date,
 ) -> Mentorship:
     """A mentor accompanies somebody no longer.
 
@@ -166,19 +185,25 @@ async def end_pair(
         Problem: 404; 409, it has ended; 422, before it began.
     """
     await _to_work_with(session, caller, mentor_id)
-    mentee = await session.scalar(select(Mentorship.returnee_id).where(Mentorship.id == mentorship_id))
+    mentee = await session.scalar(
+        select(Mentorship.returnee_id).where(Mentorship.id == mentorship_id)
+    )
     await must_work_for(session, found(mentee), caller)
     mentor, mentorship = await _lock_pair(session, mentor_id, mentorship_id)
     if mentorship.state != MentorState.ACTIVE:
         raise state_conflict(mentorship.state, [], "end")
     if ended_on < mentorship.started_on:
-        raise invalid(FieldError(pointer="/ended_on", code="before_start", detail="a day after the start"))
+        raise invalid(
+            FieldError(pointer="/ended_on", code="before_start", detail="a day after the start")
+        )
     await _end(session, mentor, mentorship, reason, ended_on)
     audit.record(session, caller, "end", "mentorship", mentorship.id, {"reason": reason})
     return mentorship
 
 
-async def _end(session: Session, mentor: Mentor, mentorship: Mentorship, reason: MentorshipEnd, ended_on: date) -> None:
+async def _end(
+    session: Session, mentor: Mentor, mentorship: Mentorship, reason: MentorshipEnd, ended_on: date
+) -> None:
     mentorship.state, mentorship.reason, mentorship.ended_on = MentorState.ENDED, reason, ended_on
     mentorship.changed()
     mentor.mentees -= 1
@@ -203,17 +228,25 @@ async def stop(session: Session, caller: Caller, mentor_id: UUID, today: date) -
 
 
 async def _stop(session: Session, mentor: Mentor, reason: MentorshipEnd, today: date) -> None:
-    pairs = select(Mentorship).where(Mentorship.mentor_id == mentor.id, Mentorship.state == MentorState.ACTIVE)
-    for mentorship in (await session.scalars(pairs.order_by(Mentorship.id).with_for_update())).all():
+    pairs = select(Mentorship).where(
+        Mentorship.mentor_id == mentor.id, Mentorship.state == MentorState.ACTIVE
+    )
+    for mentorship in (
+        await session.scalars(pairs.order_by(Mentorship.id).with_for_update())
+    ).all():
         await _end(session, mentor, mentorship, reason, today)
     mentor.state = MentorState.ENDED
     mentor.changed()
     await session.flush()
 
 
-async def end_all_of(session: Session, returnee_id: UUID, reason: MentorshipEnd, today: date) -> None:
+async def end_all_of(
+    session: Session, returnee_id: UUID, reason: MentorshipEnd, today: date
+) -> None:
     """End somebody's part as a mentor and as a mentee, the mentors locked in id order."""
-    as_mentor = select(Mentor.id).where(Mentor.returnee_id == returnee_id, Mentor.state == MentorState.ACTIVE)
+    as_mentor = select(Mentor.id).where(
+        Mentor.returnee_id == returnee_id, Mentor.state == MentorState.ACTIVE
+    )
     as_mentee = select(Mentorship.mentor_id).where(
         Mentorship.returnee_id == returnee_id, Mentorship.state == MentorState.ACTIVE
     )
@@ -245,7 +278,9 @@ async def mentors(
     query = select(Mentor).where(holds(Mentor.returnee_id, ALL_BUT_PROVIDERS, caller))
     if state is not None:
         query = query.where(Mentor.state == state)
-    return await newest_first(session, query, Mentor, updated_since=updated_since, after=after, limit=limit)
+    return await newest_first(
+        session, query, Mentor, updated_since=updated_since, after=after, limit=limit
+    )
 
 
 async def pairs_of(session: Session, caller: Caller, mentor_id: UUID) -> Sequence[Mentorship]:

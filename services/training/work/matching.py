@@ -1,7 +1,9 @@
-"""The best matches without looking at every pair: what `rules.match` of all of them, sorted, gives. Pure.
+"""The best matches without looking at every pair: what `rules.match` of all of them, sorted, gives.
+Pure.
 
-People are arranged by country and occupation, so that the nearest are looked at first, and those too far to get among
-the best not at all. What the place and the languages give is worked out once for all who have them in common.
+People are arranged by country and occupation, so that the nearest are looked at first, and those
+too far to get among the best not at all. What the place and the languages give is worked out once
+for all who have them in common.
 """
 
 from collections import defaultdict
@@ -51,7 +53,9 @@ class Pool:
                 self._living.append(person)
             spoken = self._languages.setdefault(person.languages, len(self._languages))
             self._at.append((self._places[place], spoken))
-            for group in {code[:digits] for code in person.occupations for digits in range(1, UNIT_GROUP + 1)}:
+            for group in {
+                code[:digits] for code in person.occupations for digits in range(1, UNIT_GROUP + 1)
+            }:
                 self._near[person.country, group].append(number)
         self._countries = sorted({person.country for person in self._living})
 
@@ -63,16 +67,22 @@ class Pool:
             most: How many at most.
         """
         nearness, place_weight, language_weight, wage_weight, availability_weight = self._by.order
-        by_place, by_languages = self._place_points(work, place_weight), self._language_points(work, language_weight)
+        by_place, by_languages = (
+            self._place_points(work, place_weight),
+            self._language_points(work, language_weight),
+        )
         rest = (wage_weight + availability_weight) * WHOLE
         people, at, count = self._people, self._at, len(self._people)
-        best: list[int] = []  # a heap of score and place in the list in one number; the last is the one to beat
+        best: list[
+            int
+        ] = []  # a heap of score and place in the list in one number; the last is the one to beat
         seen: set[int] = set()
         for digits in range(UNIT_GROUP, 0, -1):
             points = nearness * self._by.occupation[digits]
             if (
                 len(best) == most
-                and _rounded(points + (place_weight + language_weight) * WHOLE + rest) < best[0] // count
+                and _rounded(points + (place_weight + language_weight) * WHOLE + rest)
+                < best[0] // count
             ):
                 break
             for number in self._candidates(work, digits):
@@ -102,20 +112,26 @@ class Pool:
         group = work.occupation[:digits]
         if not work.remote:
             return self._near.get((work.country, group), ())
-        return [number for country in self._countries for number in self._near.get((country, group), ())]
+        return [
+            number for country in self._countries for number in self._near.get((country, group), ())
+        ]
 
     def _place_points(self, work: Work, weight: int) -> list[int | None]:
         """What the vacancy's place gives to each place in which somebody lives."""
         key = (work.country, work.governorate, work.remote)
         if key not in self._by_place:
             percents = (place_percent(person, work, self._by) for person in self._living)
-            self._by_place[key] = [None if percent is None else weight * percent for percent in percents]
+            self._by_place[key] = [
+                None if percent is None else weight * percent for percent in percents
+            ]
         return self._by_place[key]
 
     def _language_points(self, work: Work, weight: int) -> list[int]:
         """What the vacancy's languages give to each set of languages that somebody speaks."""
         if work.languages not in self._by_languages:
-            percents = (language_percent(spoken, work.languages, self._by) for spoken in self._languages)
+            percents = (
+                language_percent(spoken, work.languages, self._by) for spoken in self._languages
+            )
             self._by_languages[work.languages] = [weight * percent for percent in percents]
         return self._by_languages[work.languages]
 
@@ -134,4 +150,6 @@ def best_work(person: Skills, vacancies: Iterable[Work], by: Weighing, most: int
         most: How many at most.
     """
     found = (match(person, work, by, of=work.id) for work in vacancies)
-    return nsmallest(most, (each for each in found if each is not None), key=lambda each: (-each.score, each.id))
+    return nsmallest(
+        most, (each for each in found if each is not None), key=lambda each: (-each.score, each.id)
+    )

@@ -64,7 +64,9 @@ async def list_employers(
 ) -> Page[EmployerOut]:
     """Employers, newest first."""
     query = select(Employer)
-    rows = await newest_first(session, query, Employer, updated_since=updated_since, after=after, limit=limit)
+    rows = await newest_first(
+        session, query, Employer, updated_since=updated_since, after=after, limit=limit
+    )
     link_next(request, response, rows.next)
     return Page(items=[EmployerOut.model_validate(row) for row in rows.items], next=rows.next)
 
@@ -85,7 +87,9 @@ def _vacancy(response: Response, vacancy: Vacancy) -> VacancyOut:
 
 @vacancies.post("", status_code=201)
 @requires(Scope.VACANCIES_WRITE)
-async def advertise(body: VacancyIn, session: SessionDep, caller: CallerDep, response: Response) -> VacancyOut:
+async def advertise(
+    body: VacancyIn, session: SessionDep, caller: CallerDep, response: Response
+) -> VacancyOut:
     """Register a vacancy."""
     return _vacancy(response, await service.advertise(session, caller, body))
 
@@ -105,10 +109,16 @@ async def list_vacancies(
 ) -> Page[VacancyOut]:
     """Vacancies, newest first."""
     query = select(Vacancy)
-    for column, value in ((Vacancy.state, state), (Vacancy.employer_id, employer_id), (Vacancy.country, country)):
+    for column, value in (
+        (Vacancy.state, state),
+        (Vacancy.employer_id, employer_id),
+        (Vacancy.country, country),
+    ):
         if value is not None:
             query = query.where(column == value)
-    rows = await newest_first(session, query, Vacancy, updated_since=updated_since, after=after, limit=limit)
+    rows = await newest_first(
+        session, query, Vacancy, updated_since=updated_since, after=after, limit=limit
+    )
     link_next(request, response, rows.next)
     return Page(items=[vacancy_out(row) for row in rows.items], next=rows.next)
 
@@ -123,16 +133,26 @@ async def read_vacancy(vacancy_id: UUID, session: SessionDep, response: Response
 @vacancies.post("/{vacancy_id}/close")
 @requires(Scope.VACANCIES_WRITE, person=True, if_match=True)
 async def close_vacancy(
-    vacancy_id: UUID, session: SessionDep, caller: CallerDep, precondition: PreconditionDep, response: Response
+    vacancy_id: UUID,
+    session: SessionDep,
+    caller: CallerDep,
+    precondition: PreconditionDep,
+    response: Response,
 ) -> VacancyOut:
     """Nobody is looked for any more."""
-    return _vacancy(response, await service.close_vacancy(session, caller, vacancy_id, precondition))
+    return _vacancy(
+        response, await service.close_vacancy(session, caller, vacancy_id, precondition)
+    )
 
 
 @vacancies.get("/{vacancy_id}/matches")
 @requires(Scope.PLACEMENTS_WRITE)
-async def match(vacancy_id: UUID, session: SessionDep, caller: CallerDep, limit: Most = 20) -> CandidatesOut:
-    """Who fits the vacancy best, with the reasons: skills, place, language, wage and availability, nothing else."""
+async def match(
+    vacancy_id: UUID, session: SessionDep, caller: CallerDep, limit: Most = 20
+) -> CandidatesOut:
+    """Who fits the vacancy best, with the reasons: skills, place, language, wage and availability,
+    nothing else.
+    """
     best, by = await service.matches(session, caller, vacancy_id, limit)
     items = [
         CandidateOut(
@@ -159,7 +179,11 @@ async def _detail(session: Session, response: Response, placement: Placement) ->
 @placements.post("", status_code=201, responses=UNKNOWN)
 @requires(Scope.PLACEMENTS_WRITE)
 async def propose(
-    body: PlacementIn, session: SessionDep, caller: CallerDep, caught_up: CaughtUpDep, response: Response
+    body: PlacementIn,
+    session: SessionDep,
+    caller: CallerDep,
+    caught_up: CaughtUpDep,
+    response: Response,
 ) -> PlacementOut:
     """Propose a person to an employer."""
     return _out(response, await service.propose(session, caller, body, caught_up=caught_up))
@@ -175,7 +199,9 @@ async def list_placements(
     returnee_id: UUID | None = None,
     vacancy_id: UUID | None = None,
     state: PlacementState | None = None,
-    check_due_before: Annotated[Day | None, Query(description="With a check due before this day, not done.")] = None,
+    check_due_before: Annotated[
+        Day | None, Query(description="With a check due before this day, not done.")
+    ] = None,
     updated_since: Claimed | None = None,
     after: Cursor = None,
     limit: Limit = 50,
@@ -202,7 +228,9 @@ async def read_placement(
     placement_id: UUID, session: SessionDep, caller: CallerDep, response: Response
 ) -> PlacementDetail:
     """A placement with its checks."""
-    return await _detail(session, response, await service.placement_of(session, caller, placement_id))
+    return await _detail(
+        session, response, await service.placement_of(session, caller, placement_id)
+    )
 
 
 @placements.post("/{placement_id}/start")
@@ -211,7 +239,9 @@ async def start(
     placement_id: UUID, body: StartIn, session: SessionDep, caller: CallerDep, response: Response
 ) -> PlacementDetail:
     """The person began to work; checks become due as their programme asks."""
-    return await _detail(session, response, await service.start(session, caller, placement_id, body.started_on))
+    return await _detail(
+        session, response, await service.start(session, caller, placement_id, body.started_on)
+    )
 
 
 @placements.post("/{placement_id}/end")
@@ -227,7 +257,11 @@ async def end(
 @placements.post("/{placement_id}/retention")
 @requires(Scope.PLACEMENTS_WRITE)
 async def check_retention(
-    placement_id: UUID, body: RetentionIn, session: SessionDep, caller: CallerDep, response: Response
+    placement_id: UUID,
+    body: RetentionIn,
+    session: SessionDep,
+    caller: CallerDep,
+    response: Response,
 ) -> PlacementDetail:
     """Note whether the person still works there so many months after the start."""
     placement = await service.check_retention(session, caller, placement_id, body)

@@ -1,7 +1,8 @@
-"""Who fits a vacancy, and why: skills, place, language, wage and availability, in words a counsellor can read. Pure.
+"""Who fits a vacancy, and why: skills, place, language, wage and availability, in words a
+counsellor can read. Pure.
 
-Nothing protected is looked at: no sex, age, nationality, religion, health or household. What a person is known by here
-is `Skills`, which has no such member.
+Nothing protected is looked at: no sex, age, nationality, religion, health or household. What a
+person is known by here is `Skills`, which has no such member.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -121,7 +122,9 @@ class Weights(Data):
 
 
 class Weighing(Sourced):
-    """How a fit is weighed from a day on. All but the weights are percentages that are given for a partial fit."""
+    """How a fit is weighed from a day on. All but the weights are percentages that are given for a
+    partial fit.
+    """
 
     version: int = Field(ge=1)
     from_: date = Field(alias="from")
@@ -186,7 +189,9 @@ class Match:
 
 @lru_cache(maxsize=200_000)
 def shared_digits(one: str, other: str) -> int:
-    """Digits that two ISCO-08 codes share from the left: 4 is the same unit group, 0 another major group."""
+    """Digits that two ISCO-08 codes share from the left: 4 is the same unit group, 0 another major
+    group.
+    """
     for place, (a, b) in enumerate(zip(one, other, strict=True)):
         if a != b:
             return place
@@ -231,18 +236,25 @@ def wage_percent(person: Skills, work: Work, by: Weighing) -> int:
 
 def availability_percent(person: Skills, work: Work, by: Weighing) -> int:
     """Whether the person is there at the start."""
-    if person.available_from is None or work.starts_on is None or person.available_from <= work.starts_on:
+    if (
+        person.available_from is None
+        or work.starts_on is None
+        or person.available_from <= work.starts_on
+    ):
         return WHOLE
     return by.available_late if (person.available_from - work.starts_on).days <= by.late_days else 0
 
 
 def total(percents: Sequence[int], by: Weighing) -> int:
     """The weighted score, rounded down, of percentages in the order of `Factor`."""
-    return sum(weight * percent for weight, percent in zip(by.order, percents, strict=True)) // WHOLE
+    return (
+        sum(weight * percent for weight, percent in zip(by.order, percents, strict=True)) // WHOLE
+    )
 
 
 def match(person: Skills, work: Work, by: Weighing, *, of: UUID) -> Match | None:
-    """How well a person and a vacancy fit, with the reasons; None where the kind of work or the place rules it out.
+    """How well a person and a vacancy fit, with the reasons; None where the kind of work or the
+    place rules it out.
 
     Args:
         person: The person.
@@ -281,7 +293,11 @@ def _place_words(person: Skills, work: Work) -> str:
         return "can be done from anywhere"
     if person.governorate is None or work.governorate is None:
         return "in the same country; where exactly is not known"
-    return "in the same governorate" if person.governorate == work.governorate else "in another governorate; may move"
+    return (
+        "in the same governorate"
+        if person.governorate == work.governorate
+        else "in another governorate; may move"
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -291,7 +307,11 @@ def _language_words(spoken: frozenset[str], wanted: frozenset[str]) -> str:
     if not spoken:
         return "the person's languages are not known; asked for: " + ", ".join(sorted(wanted))
     missing = sorted(wanted - spoken)
-    return "not spoken: " + ", ".join(missing) if missing else "speaks every language that is asked for"
+    return (
+        "not spoken: " + ", ".join(missing)
+        if missing
+        else "speaks every language that is asked for"
+    )
 
 
 def _wage_words(percent: int, person: Skills, work: Work) -> str:
@@ -301,7 +321,11 @@ def _wage_words(percent: int, person: Skills, work: Work) -> str:
         return "the wage is not known"
     if person.currency != work.currency:
         return "the wage is in another currency than expected"
-    return "the wage is as expected" if percent == WHOLE else f"the wage is {percent} percent of what is expected"
+    return (
+        "the wage is as expected"
+        if percent == WHOLE
+        else f"the wage is {percent} percent of what is expected"
+    )
 
 
 def _availability_words(percent: int, late_days: int) -> str:

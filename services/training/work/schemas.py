@@ -10,7 +10,17 @@ from chassis.routing import Body
 from contracts.codes import Money
 from contracts.training import PlacementEnd, WorkKind
 from services.training.classifications import IscoCode
-from services.training.fields import Country, Day, Governorate, Language, Line, Out, ResourceOut, check_place, refuse
+from services.training.fields import (
+    Country,
+    Day,
+    Governorate,
+    Language,
+    Line,
+    Out,
+    ResourceOut,
+    check_place,
+    refuse,
+)
 from services.training.work.rules import Factor, PlacementState, VacancyState
 
 

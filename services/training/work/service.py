@@ -8,8 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Date, cast, func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from chassis import audit, beneficiaries
-from chassis.access import holds
+from chassis import audit
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
@@ -19,11 +18,20 @@ from chassis.outbox import publish
 from chassis.pagination import Rows
 from contracts import training as facts
 from contracts.training import PlacementEnd
+from participation import beneficiaries
+from participation.access import holds
 from services.training.courses.service import newest_first
 from services.training.enrolments.schemas import ProfileIn
 from services.training.enrolments.service import find, one_at_a_time, person_of
 from services.training.fields import check_owner, found
-from services.training.models import Employer, Placement, PlannedLine, RetentionCheck, Seeker, Vacancy
+from services.training.models import (
+    Employer,
+    Placement,
+    PlannedLine,
+    RetentionCheck,
+    Seeker,
+    Vacancy,
+)
 from services.training.people import ALL_BUT_PROVIDERS, WORKERS, must_work_for
 from services.training.programmes import rules_of, weighing
 from services.training.work.matching import Pool, best_work
@@ -45,13 +53,21 @@ MOST_COMPARED = 20_000
 
 
 async def _once(session: Session, model: Any, values: dict[str, Any]) -> tuple[Any, bool]:
-    """Insert a row under the id that the client chose; told again with the same content, it is there already."""
-    statement = insert(model).values(values).on_conflict_do_nothing(index_elements=["id"]).returning(model)
+    """Insert a row under the id that the client chose; told again with the same content, it is
+    there already.
+    """
+    statement = (
+        insert(model).values(values).on_conflict_do_nothing(index_elements=["id"]).returning(model)
+    )
     row = (await session.scalars(statement)).one_or_none()
     if row is not None:
         return row, True
     there = await session.get_one(model, values["id"])
-    if any(getattr(there, name) != value for name, value in values.items() if name not in {"version", "state"}):
+    if any(
+        getattr(there, name) != value
+        for name, value in values.items()
+        if name not in {"version", "state"}
+    ):
         raise Problem(CONFLICT, "the id is taken by something else")
     return there, False
 
@@ -62,7 +78,11 @@ async def register_employer(session: Session, caller: Caller, body: EmployerIn) 
     Raises:
         Problem: 409, the id is taken by something else.
     """
-    values = body.model_dump() | {"id": body.id or new_id(), "version": 1, "registered_by": caller.organisation}
+    values = body.model_dump() | {
+        "id": body.id or new_id(),
+        "version": 1,
+        "registered_by": caller.organisation,
+    }
     employer, new = await _once(session, Employer, values)
     if new:
         audit.record(session, caller, "register", "employer", employer.id)
@@ -77,7 +97,11 @@ async def advertise(session: Session, caller: Caller, body: VacancyIn) -> Vacanc
         Problem: 409, the id is taken by something else; 422, nobody knows the employer.
     """
     if await session.get(Employer, body.employer_id) is None:
-        raise invalid(FieldError(pointer="/employer_id", code="unknown_employer", detail="a registered employer"))
+        raise invalid(
+            FieldError(
+                pointer="/employer_id", code="unknown_employer", detail="a registered employer"
+            )
+        )
     values = body.model_dump(exclude={"wage"}) | {
         "id": body.id or new_id(),
         "version": 1,
@@ -106,7 +130,9 @@ async def lock_vacancy(session: Session, vacancy_id: UUID) -> Vacancy:
     return vacancy
 
 
-async def close_vacancy(session: Session, caller: Caller, vacancy_id: UUID, precondition: Precondition) -> Vacancy:
+async def close_vacancy(
+    session: Session, caller: Caller, vacancy_id: UUID, precondition: Precondition
+) -> Vacancy:
     """Nobody is looked for any more; who works there goes on.
 
     Raises:
@@ -172,7 +198,9 @@ def skills_of(seeker: Any) -> Skills:
     )
 
 
-async def matches(session: Session, caller: Caller, vacancy_id: UUID, most: int) -> tuple[list[Match], Weighing]:
+async def matches(
+    session: Session, caller: Caller, vacancy_id: UUID, most: int
+) -> tuple[list[Match], Weighing]:
     """Who fits a vacancy best, of those for whom the caller works, and how that was weighed.
 
     Raises:
@@ -180,14 +208,18 @@ async def matches(session: Session, caller: Caller, vacancy_id: UUID, most: int)
     """
     vacancy: Vacancy = found(await session.get(Vacancy, vacancy_id))
     query = select(*SKILLS).where(
-        Seeker.looking, Seeker.groups.contains([vacancy.occupation[0]]), holds(Seeker.id, WORKERS, caller)
+        Seeker.looking,
+        Seeker.groups.contains([vacancy.occupation[0]]),
+        holds(Seeker.id, WORKERS, caller),
     )
     if not vacancy.remote:
         query = query.where(Seeker.country == vacancy.country)
         if vacancy.governorate is not None:
             there = Seeker.governorate.is_(None) | (Seeker.governorate == vacancy.governorate)
             query = query.where(there | Seeker.may_move)
-    rows = await session.execute(query.order_by(Seeker.updated_at.desc(), Seeker.id).limit(MOST_COMPARED))
+    rows = await session.execute(
+        query.order_by(Seeker.updated_at.desc(), Seeker.id).limit(MOST_COMPARED)
+    )
     by = weighing(await _today(session))
     best = Pool((skills_of(row) for row in rows), by).best(work_of(vacancy), most)
     if not best and vacancy.registered_by != caller.organisation and not caller.is_internal:
@@ -209,9 +241,13 @@ async def suggestions(
     if seeker.governorate is not None and not seeker.may_move:
         here &= Vacancy.governorate.is_(None) | (Vacancy.governorate == seeker.governorate)
     query = select(Vacancy).where(
-        Vacancy.state == VacancyState.OPEN, here | Vacancy.remote, func.left(Vacancy.occupation, 1).in_(groups)
+        Vacancy.state == VacancyState.OPEN,
+        here | Vacancy.remote,
+        func.left(Vacancy.occupation, 1).in_(groups),
     )
-    open_ones = await session.scalars(query.order_by(Vacancy.updated_at.desc(), Vacancy.id).limit(MOST_COMPARED))
+    open_ones = await session.scalars(
+        query.order_by(Vacancy.updated_at.desc(), Vacancy.id).limit(MOST_COMPARED)
+    )
     by_id = {vacancy.id: vacancy for vacancy in open_ones}
     by = weighing(await _today(session))
     best = best_work(skills_of(seeker), map(work_of, by_id.values()), by, most)
@@ -225,13 +261,19 @@ async def profile(session: Session, caller: Caller, enrolment_id: UUID) -> Seeke
         Problem: 404, no such enrolment, or nothing is known yet.
     """
     enrolment = await find(session, caller, enrolment_id)
-    query = select(Seeker).where(Seeker.id == enrolment.returnee_id, holds(Seeker.id, ALL_BUT_PROVIDERS, caller))
+    query = select(Seeker).where(
+        Seeker.id == enrolment.returnee_id, holds(Seeker.id, ALL_BUT_PROVIDERS, caller)
+    )
     seeker: Seeker = found(await session.scalar(query))
     return seeker
 
 
 async def set_profile(
-    session: Session, caller: Caller, enrolment_id: UUID, body: ProfileIn, precondition: Precondition
+    session: Session,
+    caller: Caller,
+    enrolment_id: UUID,
+    body: ProfileIn,
+    precondition: Precondition,
 ) -> Seeker:
     """Note what a participant can do and wants.
 
@@ -249,7 +291,11 @@ async def set_profile(
         "currency": body.wage.currency if body.wage else None,
     }
     if seeker is None:
-        statement = insert(Seeker).values(id=enrolment.returnee_id, version=1, **values).on_conflict_do_nothing()
+        statement = (
+            insert(Seeker)
+            .values(id=enrolment.returnee_id, version=1, **values)
+            .on_conflict_do_nothing()
+        )
         seeker = await session.scalar(statement.returning(Seeker))
         if seeker is None:
             raise Problem(CONFLICT, "it was noted by somebody else a moment ago")
@@ -300,11 +346,14 @@ async def _line(session: Session, person_ids: Sequence[UUID], kind: str) -> UUID
     return line_id
 
 
-async def propose(session: Session, caller: Caller, body: PlacementIn, *, caught_up: bool) -> Placement:
+async def propose(
+    session: Session, caller: Caller, body: PlacementIn, *, caught_up: bool
+) -> Placement:
     """Propose a person to an employer.
 
     Raises:
-        Problem: 404; 403; 409, the vacancy is not open, they were proposed before, or no plan pays the subsidy.
+        Problem: 404; 403; 409, the vacancy is not open, they were proposed before, or no plan pays
+            the subsidy.
         NotKnownYet: The person is not known here yet.
     """
     person = await beneficiaries.require(session, body.returnee_id, caller, caught_up=caught_up)
@@ -328,7 +377,9 @@ async def propose(session: Session, caller: Caller, body: PlacementIn, *, caught
         raise Problem(CONFLICT, "the person was proposed for this vacancy before")
     subsidy = await _line(session, ids, "wage_subsidy") if body.wage_subsidy else None
     if body.wage_subsidy and subsidy is None:
-        raise Problem(CONFLICT, "no line of an approved plan pays a wage subsidy that is not in use")
+        raise Problem(
+            CONFLICT, "no line of an approved plan pays a wage subsidy that is not in use"
+        )
     placement = Placement(
         **person_of(person),
         id=body.id or new_id(),
@@ -349,7 +400,8 @@ async def propose(session: Session, caller: Caller, body: PlacementIn, *, caught
 
 
 async def placement_of(session: Session, caller: Caller, placement_id: UUID) -> Placement:
-    """A placement, if the caller takes part in the person's return, and does not only give a course.
+    """A placement, if the caller takes part in the person's return, and does not only give a
+    course.
 
     Raises:
         Problem: 404.
@@ -374,7 +426,9 @@ async def _lock(session: Session, caller: Caller, placement_id: UUID) -> tuple[P
 
 async def _today(session: Session) -> date:
     """The latest day that it is anywhere."""
-    today: date = (await session.execute(select(cast(now() + timedelta(hours=14), Date)))).scalar_one()
+    today: date = (
+        await session.execute(select(cast(now() + timedelta(hours=14), Date)))
+    ).scalar_one()
     return today
 
 
@@ -383,11 +437,14 @@ async def _has_come(session: Session, day: date, pointer: str) -> None:
         raise invalid(FieldError(pointer=pointer, code="in_future", detail="a day that has come"))
 
 
-async def start(session: Session, caller: Caller, placement_id: UUID, started_on: date) -> Placement:
+async def start(
+    session: Session, caller: Caller, placement_id: UUID, started_on: date
+) -> Placement:
     """The person began to work: the position is theirs, and the checks become due.
 
     Raises:
-        Problem: 404; 409, the state does not allow it or every position is taken; 422, the day has not come.
+        Problem: 404; 409, the state does not allow it or every position is taken; 422, the day has
+            not come.
     """
     placement, vacancy = await _lock(session, caller, placement_id)
     state = after(placement.state, "start")
@@ -402,7 +459,8 @@ async def start(session: Session, caller: Caller, placement_id: UUID, started_on
     placement.changed()
     months = rules_of(placement.programme, placement.programme_version).training.retention_months
     session.add_all(
-        RetentionCheck(placement_id=placement.id, months=each, due_on=month_after(started_on, each)) for each in months
+        RetentionCheck(placement_id=placement.id, months=each, due_on=month_after(started_on, each))
+        for each in months
     )
     seeker = await session.get(Seeker, placement.returnee_id)
     if seeker is not None:
@@ -414,7 +472,9 @@ async def start(session: Session, caller: Caller, placement_id: UUID, started_on
     return placement
 
 
-async def end(session: Session, caller: Caller, placement_id: UUID, reason: PlacementEnd, ended_on: date) -> Placement:
+async def end(
+    session: Session, caller: Caller, placement_id: UUID, reason: PlacementEnd, ended_on: date
+) -> Placement:
     """The placement came to an end, or to nothing.
 
     Raises:
@@ -424,7 +484,9 @@ async def end(session: Session, caller: Caller, placement_id: UUID, reason: Plac
     after(placement.state, "end")
     await _has_come(session, ended_on, "/ended_on")
     if placement.started_on is not None and ended_on < placement.started_on:
-        raise invalid(FieldError(pointer="/ended_on", code="before_start", detail="a day after the start"))
+        raise invalid(
+            FieldError(pointer="/ended_on", code="before_start", detail="a day after the start")
+        )
     await finish(session, placement, vacancy, reason, ended_on)
     audit.record(session, caller, "end", "placement", placement.id, {"reason": reason})
     return placement
@@ -450,7 +512,9 @@ async def finish(
     await session.flush()
 
 
-async def check_retention(session: Session, caller: Caller, placement_id: UUID, body: RetentionIn) -> Placement:
+async def check_retention(
+    session: Session, caller: Caller, placement_id: UUID, body: RetentionIn
+) -> Placement:
     """Note whether the person still works there; again corrects it.
 
     Raises:
@@ -460,18 +524,25 @@ async def check_retention(session: Session, caller: Caller, placement_id: UUID, 
     after(placement.state, "retention")
     check = await session.get(RetentionCheck, (placement.id, body.months))
     if check is None:
-        due = ", ".join(str(each.months) for each in await retention_of(session, placement.id)) or "none"
+        due = (
+            ", ".join(str(each.months) for each in await retention_of(session, placement.id))
+            or "none"
+        )
         detail = f"a check of this placement: {due}"
         raise invalid(FieldError(pointer="/months", code="unknown_check", detail=detail))
     await _has_come(session, body.checked_on, "/checked_on")
     if body.checked_on < check.due_on:
-        raise invalid(FieldError(pointer="/checked_on", code="before_due", detail=f"from {check.due_on} on"))
+        raise invalid(
+            FieldError(pointer="/checked_on", code="before_due", detail=f"from {check.due_on} on")
+        )
     if (check.checked_on, check.working) != (body.checked_on, body.working):
         check.checked_on, check.working = body.checked_on, body.working
         placement.changed()
         found_ = {"months": body.months, "checked_on": body.checked_on, "working": body.working}
         publish(session, facts.PlacementRetentionChecked(**placement_fact(placement), **found_))
-        audit.record(session, caller, "retention", "placement", placement.id, {"months": body.months})
+        audit.record(
+            session, caller, "retention", "placement", placement.id, {"months": body.months}
+        )
         await session.flush()
     return placement
 
@@ -508,15 +579,21 @@ async def placements(
             RetentionCheck.due_on < check_due_before, RetentionCheck.checked_on.is_(None)
         )
         query = query.where(Placement.id.in_(due))
-    return await newest_first(session, query, Placement, updated_since=updated_since, after=after_, limit=limit)
+    return await newest_first(
+        session, query, Placement, updated_since=updated_since, after=after_, limit=limit
+    )
 
 
 async def end_not_begun(session: Session, returnee_id: UUID, today: date) -> None:
     """A return that does not go on ends what was only proposed."""
-    query = select(Placement).where(Placement.returnee_id == returnee_id, Placement.state == PlacementState.PROPOSED)
+    query = select(Placement).where(
+        Placement.returnee_id == returnee_id, Placement.state == PlacementState.PROPOSED
+    )
     for seen in (await session.scalars(query.order_by(Placement.vacancy_id))).all():
         vacancy = await lock_vacancy(session, seen.vacancy_id)
         again = select(Placement).where(Placement.id == seen.id).with_for_update()
-        placement = (await session.scalars(again, execution_options={"populate_existing": True})).one()
+        placement = (
+            await session.scalars(again, execution_options={"populate_existing": True})
+        ).one()
         if placement.state == PlacementState.PROPOSED:
             await finish(session, placement, vacancy, PlacementEnd.CASE_CLOSED, today)

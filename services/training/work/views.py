@@ -9,7 +9,9 @@ from services.training.work.schemas import VacancyOut, WeighingOut
 def vacancy_out(vacancy: Vacancy) -> VacancyOut:
     """A vacancy with its wage as money."""
     wage = (
-        Money(amount=vacancy.wage, currency=vacancy.currency) if vacancy.wage is not None and vacancy.currency else None
+        Money(amount=vacancy.wage, currency=vacancy.currency)
+        if vacancy.wage is not None and vacancy.currency
+        else None
     )
     names = set(VacancyOut.model_fields) - {"wage"}
     return VacancyOut(**{name: getattr(vacancy, name) for name in names}, wage=wage)

@@ -100,7 +100,9 @@ def upgrade() -> None:
         sa.Column("told_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("enrolment_id", "number", name=op.f("pk_attended_session")),
     )
-    op.create_index(op.f("ix_attended_session_returnee_id"), "attended_session", ["returnee_id"], unique=False)
+    op.create_index(
+        op.f("ix_attended_session_returnee_id"), "attended_session", ["returnee_id"], unique=False
+    )
     op.create_table(
         "subsidised_placement",
         sa.Column("placement_id", sa.Uuid(), nullable=False),
@@ -117,11 +119,20 @@ def upgrade() -> None:
             server_default=sa.text("'{}'::jsonb"),
             nullable=False,
         ),
-        sa.CheckConstraint("(wage IS NULL) = (currency IS NULL)", name=op.f("ck_subsidised_placement_wage")),
+        sa.CheckConstraint(
+            "(wage IS NULL) = (currency IS NULL)", name=op.f("ck_subsidised_placement_wage")
+        ),
         sa.PrimaryKeyConstraint("placement_id", name=op.f("pk_subsidised_placement")),
     )
-    op.create_index(op.f("ix_subsidised_placement_line_id"), "subsidised_placement", ["line_id"], unique=False)
-    op.create_index(op.f("ix_subsidised_placement_returnee_id"), "subsidised_placement", ["returnee_id"], unique=False)
+    op.create_index(
+        op.f("ix_subsidised_placement_line_id"), "subsidised_placement", ["line_id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_subsidised_placement_returnee_id"),
+        "subsidised_placement",
+        ["returnee_id"],
+        unique=False,
+    )
     op.create_table(
         "cooperative",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -141,25 +152,39 @@ def upgrade() -> None:
         sa.Column("statutes", sa.Uuid(), nullable=True),
         sa.Column("grant_id", sa.Uuid(), nullable=True),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.Column(
-            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.CheckConstraint(
-            "state IN ('proposed', 'selected', 'formed', 'rejected')", name=op.f("ck_cooperative_state_known")
+            "state IN ('proposed', 'selected', 'formed', 'rejected')",
+            name=op.f("ck_cooperative_state_known"),
         ),
-        sa.CheckConstraint("kind IN ('business', 'social')", name=op.f("ck_cooperative_kind_known")),
-        sa.CheckConstraint("(state = 'rejected') = (reason IS NOT NULL)", name=op.f("ck_cooperative_reason")),
         sa.CheckConstraint(
-            "state NOT IN ('selected', 'formed') OR minutes IS NOT NULL", name=op.f("ck_cooperative_selected")
+            "kind IN ('business', 'social')", name=op.f("ck_cooperative_kind_known")
+        ),
+        sa.CheckConstraint(
+            "(state = 'rejected') = (reason IS NOT NULL)", name=op.f("ck_cooperative_reason")
+        ),
+        sa.CheckConstraint(
+            "state NOT IN ('selected', 'formed') OR minutes IS NOT NULL",
+            name=op.f("ck_cooperative_selected"),
         ),
         sa.CheckConstraint(
             "(state = 'formed') = (formed_on IS NOT NULL AND statutes IS NOT NULL)",
             name=op.f("ck_cooperative_formed"),
         ),
         sa.CheckConstraint("shares > 0", name=op.f("ck_cooperative_shares")),
-        sa.ForeignKeyConstraint(["grant_id"], ["assistance_grant.id"], name=op.f("fk_cooperative_grant_id")),
+        sa.ForeignKeyConstraint(
+            ["grant_id"], ["assistance_grant.id"], name=op.f("fk_cooperative_grant_id")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cooperative")),
         sa.UniqueConstraint("grant_id", name=op.f("uq_cooperative_grant_id")),
     )
@@ -174,21 +199,37 @@ def upgrade() -> None:
         sa.Column("share", sa.Numeric(precision=18, scale=6), nullable=False),
         sa.CheckConstraint("share > 0", name=op.f("ck_cooperative_member_share")),
         sa.ForeignKeyConstraint(
-            ["cooperative_id"], ["cooperative.id"], name=op.f("fk_cooperative_member_cooperative_id")
+            ["cooperative_id"],
+            ["cooperative.id"],
+            name=op.f("fk_cooperative_member_cooperative_id"),
         ),
         sa.PrimaryKeyConstraint("cooperative_id", "place", name=op.f("pk_cooperative_member")),
         sa.UniqueConstraint(
-            "cooperative_id", "returnee_id", name=op.f("uq_cooperative_member_cooperative_id_returnee_id")
+            "cooperative_id",
+            "returnee_id",
+            name=op.f("uq_cooperative_member_cooperative_id_returnee_id"),
         ),
     )
-    op.create_index(op.f("ix_cooperative_member_returnee_id"), "cooperative_member", ["returnee_id"], unique=False)
+    op.create_index(
+        op.f("ix_cooperative_member_returnee_id"),
+        "cooperative_member",
+        ["returnee_id"],
+        unique=False,
+    )
     op.create_table(
         "cooperative_committee",
         sa.Column("cooperative_id", sa.Uuid(), nullable=False),
         sa.Column("actor", sa.Uuid(), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
         sa.ForeignKeyConstraint(
-            ["cooperative_id"], ["cooperative.id"], name=op.f("fk_cooperative_committee_cooperative_id")
+            ["cooperative_id"],
+            ["cooperative.id"],
+            name=op.f("fk_cooperative_committee_cooperative_id"),
         ),
         sa.PrimaryKeyConstraint("cooperative_id", "actor", name=op.f("pk_cooperative_committee")),
     )
@@ -198,11 +239,17 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("activity_id", sa.Uuid(), nullable=False),
         sa.Column("held_on", sa.Date(), nullable=False),
-        sa.CheckConstraint("kind IN ('training', 'visit')", name=op.f("ck_cooperative_activity_kind_known")),
-        sa.ForeignKeyConstraint(
-            ["cooperative_id"], ["cooperative.id"], name=op.f("fk_cooperative_activity_cooperative_id")
+        sa.CheckConstraint(
+            "kind IN ('training', 'visit')", name=op.f("ck_cooperative_activity_kind_known")
         ),
-        sa.PrimaryKeyConstraint("cooperative_id", "kind", "activity_id", name=op.f("pk_cooperative_activity")),
+        sa.ForeignKeyConstraint(
+            ["cooperative_id"],
+            ["cooperative.id"],
+            name=op.f("fk_cooperative_activity_cooperative_id"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "cooperative_id", "kind", "activity_id", name=op.f("pk_cooperative_activity")
+        ),
     )
     op.create_table(
         "cooperative_impact",
@@ -214,19 +261,29 @@ def upgrade() -> None:
         sa.Column("services", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column("replaces", sa.Uuid(), nullable=True),
         sa.Column(
-            "recorded_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "recorded_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.CheckConstraint("starts_on <= ends_on", name=op.f("ck_cooperative_impact_period")),
         sa.CheckConstraint("jobs >= 0", name=op.f("ck_cooperative_impact_jobs")),
         sa.ForeignKeyConstraint(
-            ["cooperative_id"], ["cooperative.id"], name=op.f("fk_cooperative_impact_cooperative_id")
+            ["cooperative_id"],
+            ["cooperative.id"],
+            name=op.f("fk_cooperative_impact_cooperative_id"),
         ),
-        sa.ForeignKeyConstraint(["replaces"], ["cooperative_impact.id"], name=op.f("fk_cooperative_impact_replaces")),
+        sa.ForeignKeyConstraint(
+            ["replaces"], ["cooperative_impact.id"], name=op.f("fk_cooperative_impact_replaces")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cooperative_impact")),
         sa.UniqueConstraint("replaces", name=op.f("uq_cooperative_impact_replaces")),
     )
     op.create_index(
-        op.f("ix_cooperative_impact_cooperative_id"), "cooperative_impact", ["cooperative_id"], unique=False
+        op.f("ix_cooperative_impact_cooperative_id"),
+        "cooperative_impact",
+        ["cooperative_id"],
+        unique=False,
     )
     for guard in GUARDS:
         op.execute(guard)

@@ -53,7 +53,8 @@ GUARDS = (
     CREATE CONSTRAINT TRIGGER balances AFTER INSERT ON posting DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW EXECUTE FUNCTION entry_balances()
     """,
-    # Balances follow the postings; their CHECK refuses a posting that would take more than there is.
+    # Balances follow the postings; their CHECK refuses a posting that would take more than there
+    # is.
     """
     CREATE FUNCTION balance_follows() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -103,7 +104,8 @@ GUARDS = (
     CREATE TRIGGER not_released_at_once BEFORE INSERT ON payment FOR EACH ROW
     WHEN (NEW.released_by IS NOT NULL) EXECUTE FUNCTION releaser_is_a_third()
     """,
-    # Who says that released money did not arrive or came back had no part in sending it, and has none in sending more.
+    # Who says that released money did not arrive or came back had no part in sending it, and has
+    # none in sending more.
     """
     CREATE FUNCTION taken_back_by_another() RETURNS trigger LANGUAGE plpgsql AS $$
     DECLARE
@@ -172,10 +174,16 @@ def upgrade() -> None:
         sa.Column("low_told", sa.Boolean(), nullable=False),
         sa.Column("sources", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.Column(
-            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.CheckConstraint("amount > 0", name=op.f("ck_budget_amount")),
         sa.CheckConstraint("starts_on <= ends_on", name=op.f("ck_budget_period")),
@@ -198,21 +206,35 @@ def upgrade() -> None:
         sa.Column("returned_by", sa.Uuid(), nullable=True),
         sa.Column("reconciled_by", sa.Uuid(), nullable=True),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.Column(
-            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
-        sa.CheckConstraint("(state = 'open') = (handed_in IS NULL)", name=op.f("ck_cash_float_handed_in")),
-        sa.CheckConstraint("state IN ('open', 'returned', 'reconciled')", name=op.f("ck_cash_float_state_known")),
-        sa.CheckConstraint("amount > 0 AND drawn >= 0 AND drawn <= amount", name=op.f("ck_cash_float_drawn")),
+        sa.CheckConstraint(
+            "(state = 'open') = (handed_in IS NULL)", name=op.f("ck_cash_float_handed_in")
+        ),
+        sa.CheckConstraint(
+            "state IN ('open', 'returned', 'reconciled')", name=op.f("ck_cash_float_state_known")
+        ),
+        sa.CheckConstraint(
+            "amount > 0 AND drawn >= 0 AND drawn <= amount", name=op.f("ck_cash_float_drawn")
+        ),
         sa.CheckConstraint(
             "reconciled_by IS NULL OR (reconciled_by <> opened_by AND reconciled_by <> returned_by)",
             name=op.f("ck_cash_float_four_eyes"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cash_float")),
     )
-    op.create_index("ix_cash_float_organisation", "cash_float", ["organisation", "id"], unique=False)
+    op.create_index(
+        "ix_cash_float_organisation", "cash_float", ["organisation", "id"], unique=False
+    )
     op.create_table(
         "participant",
         sa.Column("case_id", sa.Uuid(), nullable=False),
@@ -229,8 +251,12 @@ def upgrade() -> None:
         sa.Column("rests", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.PrimaryKeyConstraint("case_id", "returnee_id", name=op.f("pk_participant")),
     )
-    op.create_index(op.f("ix_participant_household_id"), "participant", ["household_id"], unique=False)
-    op.create_index(op.f("ix_participant_returnee_id"), "participant", ["returnee_id"], unique=False)
+    op.create_index(
+        op.f("ix_participant_household_id"), "participant", ["household_id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_participant_returnee_id"), "participant", ["returnee_id"], unique=False
+    )
     op.create_table(
         "payee",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -246,22 +272,32 @@ def upgrade() -> None:
         sa.Column("verified_by", sa.Uuid(), nullable=True),
         sa.Column("verified_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.Column(
-            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.CheckConstraint(
-            "kind IN ('returnee', 'supplier', 'landlord', 'employer', 'provider')", name=op.f("ck_payee_kind_known")
+            "kind IN ('returnee', 'supplier', 'landlord', 'employer', 'provider')",
+            name=op.f("ck_payee_kind_known"),
         ),
         sa.CheckConstraint(
-            "state <> 'verified' OR (sealed IS NOT NULL AND pending IS NULL)", name=op.f("ck_payee_verified")
+            "state <> 'verified' OR (sealed IS NOT NULL AND pending IS NULL)",
+            name=op.f("ck_payee_verified"),
         ),
         sa.CheckConstraint(
-            "state IN ('unverified', 'verified', 'changing', 'scrubbed')", name=op.f("ck_payee_state_known")
+            "state IN ('unverified', 'verified', 'changing', 'scrubbed')",
+            name=op.f("ck_payee_state_known"),
         ),
         sa.CheckConstraint(
-            "verified_by IS NULL OR proposed_by IS NULL OR verified_by <> proposed_by", name=op.f("ck_payee_four_eyes")
+            "verified_by IS NULL OR proposed_by IS NULL OR verified_by <> proposed_by",
+            name=op.f("ck_payee_four_eyes"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payee")),
     )
@@ -277,10 +313,16 @@ def upgrade() -> None:
         sa.Column("number", sa.Text(), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.Column(
-            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_statement")),
         sa.UniqueConstraint(
@@ -300,11 +342,16 @@ def upgrade() -> None:
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("handed_on", sa.Date(), nullable=False),
         sa.Column(
-            "recorded_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "recorded_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.PrimaryKeyConstraint("assistance_id", name=op.f("pk_desk_receipt")),
     )
-    op.create_index(op.f("ix_desk_receipt_returnee_id"), "desk_receipt", ["returnee_id"], unique=False)
+    op.create_index(
+        op.f("ix_desk_receipt_returnee_id"), "desk_receipt", ["returnee_id"], unique=False
+    )
     op.create_table(
         "assistance_grant",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -338,33 +385,56 @@ def upgrade() -> None:
         sa.Column("outside_window", sa.Boolean(), nullable=False),
         sa.Column("delivered_on", sa.Date(), nullable=True),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.Column(
-            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.CheckConstraint(
-            "(state IN ('rejected', 'cancelled')) = (reason IS NOT NULL)", name=op.f("ck_assistance_grant_reason")
+            "(state IN ('rejected', 'cancelled')) = (reason IS NOT NULL)",
+            name=op.f("ck_assistance_grant_reason"),
         ),
-        sa.CheckConstraint("source IN ('hand', 'plan', 'travel')", name=op.f("ck_assistance_grant_source_known")),
         sa.CheckConstraint(
-            "state = 'rejected' OR budget_id IS NOT NULL", name=op.f("ck_assistance_grant_from_a_budget")
+            "source IN ('hand', 'plan', 'travel')", name=op.f("ck_assistance_grant_source_known")
+        ),
+        sa.CheckConstraint(
+            "state = 'rejected' OR budget_id IS NOT NULL",
+            name=op.f("ck_assistance_grant_from_a_budget"),
         ),
         sa.CheckConstraint(
             "state IN ('requested', 'quoted', 'approved', 'ordered', 'delivered', 'closed', 'rejected', 'cancelled')",
             name=op.f("ck_assistance_grant_state_known"),
         ),
         sa.CheckConstraint(
-            "amount > 0 AND counted >= 0 AND counted <= amount", name=op.f("ck_assistance_grant_amount")
+            "amount > 0 AND counted >= 0 AND counted <= amount",
+            name=op.f("ck_assistance_grant_amount"),
         ),
-        sa.ForeignKeyConstraint(["budget_id"], ["budget.id"], name=op.f("fk_assistance_grant_budget_id")),
+        sa.ForeignKeyConstraint(
+            ["budget_id"], ["budget.id"], name=op.f("fk_assistance_grant_budget_id")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_assistance_grant")),
     )
-    op.create_index(op.f("ix_assistance_grant_budget_id"), "assistance_grant", ["budget_id"], unique=False)
-    op.create_index(op.f("ix_assistance_grant_case_id"), "assistance_grant", ["case_id"], unique=False)
-    op.create_index(op.f("ix_assistance_grant_household_id"), "assistance_grant", ["household_id"], unique=False)
-    op.create_index(op.f("ix_assistance_grant_plan_id"), "assistance_grant", ["plan_id"], unique=False)
-    op.create_index(op.f("ix_assistance_grant_returnee_id"), "assistance_grant", ["returnee_id"], unique=False)
+    op.create_index(
+        op.f("ix_assistance_grant_budget_id"), "assistance_grant", ["budget_id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_assistance_grant_case_id"), "assistance_grant", ["case_id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_assistance_grant_household_id"), "assistance_grant", ["household_id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_assistance_grant_plan_id"), "assistance_grant", ["plan_id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_assistance_grant_returnee_id"), "assistance_grant", ["returnee_id"], unique=False
+    )
     op.create_index("ix_grant_state", "assistance_grant", ["state", "id"], unique=False)
     op.create_index("ix_grant_updated_at", "assistance_grant", ["updated_at"], unique=False)
     op.create_index(
@@ -386,12 +456,16 @@ def upgrade() -> None:
         sa.Column("budget_id", sa.Uuid(), nullable=False),
         sa.Column("account", sa.Text(), nullable=False),
         sa.Column("balance", sa.Numeric(precision=18, scale=3), nullable=False),
-        sa.CheckConstraint("account = 'funds' OR balance >= 0", name=op.f("ck_budget_account_nothing_below_zero")),
+        sa.CheckConstraint(
+            "account = 'funds' OR balance >= 0", name=op.f("ck_budget_account_nothing_below_zero")
+        ),
         sa.CheckConstraint(
             "account IN ('funds', 'available', 'reserved', 'committed', 'paid', 'recovered')",
             name=op.f("ck_budget_account_account_known"),
         ),
-        sa.ForeignKeyConstraint(["budget_id"], ["budget.id"], name=op.f("fk_budget_account_budget_id")),
+        sa.ForeignKeyConstraint(
+            ["budget_id"], ["budget.id"], name=op.f("fk_budget_account_budget_id")
+        ),
         sa.PrimaryKeyConstraint("budget_id", "account", name=op.f("pk_budget_account")),
     )
     op.create_table(
@@ -403,9 +477,14 @@ def upgrade() -> None:
         sa.Column("payment_id", sa.Uuid(), nullable=True),
         sa.Column("actor", sa.Uuid(), nullable=True),
         sa.Column(
-            "recorded_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "recorded_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
-        sa.ForeignKeyConstraint(["budget_id"], ["budget.id"], name=op.f("fk_journal_entry_budget_id")),
+        sa.ForeignKeyConstraint(
+            ["budget_id"], ["budget.id"], name=op.f("fk_journal_entry_budget_id")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_journal_entry")),
     )
     op.create_index(op.f("ix_journal_entry_grant_id"), "journal_entry", ["grant_id"], unique=False)
@@ -421,8 +500,15 @@ def upgrade() -> None:
         sa.Column("grant_id", sa.Uuid(), nullable=False),
         sa.Column("round", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("actor", sa.Uuid(), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
-        sa.ForeignKeyConstraint(["grant_id"], ["assistance_grant.id"], name=op.f("fk_approval_grant_id")),
+        sa.Column(
+            "at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["grant_id"], ["assistance_grant.id"], name=op.f("fk_approval_grant_id")
+        ),
         sa.PrimaryKeyConstraint("grant_id", "round", "actor", name=op.f("pk_approval")),
     )
     op.create_table(
@@ -433,9 +519,14 @@ def upgrade() -> None:
         sa.Column("certificate", sa.Uuid(), nullable=False),
         sa.Column("complete", sa.Boolean(), nullable=False),
         sa.Column(
-            "recorded_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "recorded_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
-        sa.ForeignKeyConstraint(["grant_id"], ["assistance_grant.id"], name=op.f("fk_delivery_grant_id")),
+        sa.ForeignKeyConstraint(
+            ["grant_id"], ["assistance_grant.id"], name=op.f("fk_delivery_grant_id")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery")),
     )
     op.create_index(op.f("ix_delivery_grant_id"), "delivery", ["grant_id"], unique=False)
@@ -456,8 +547,18 @@ def upgrade() -> None:
         sa.Column("payout", sa.Numeric(precision=18, scale=3), nullable=False),
         sa.Column("payout_currency", sa.Text(), nullable=False),
         sa.Column("ordered", sa.Numeric(precision=18, scale=3), nullable=True),
-        sa.Column("recovered", sa.Numeric(precision=18, scale=3), server_default=sa.text("0"), nullable=False),
-        sa.Column("recovered_payout", sa.Numeric(precision=18, scale=3), server_default=sa.text("0"), nullable=False),
+        sa.Column(
+            "recovered",
+            sa.Numeric(precision=18, scale=3),
+            server_default=sa.text("0"),
+            nullable=False,
+        ),
+        sa.Column(
+            "recovered_payout",
+            sa.Numeric(precision=18, scale=3),
+            server_default=sa.text("0"),
+            nullable=False,
+        ),
         sa.Column("as_cash", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("reimbursement", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("rate", sa.Numeric(precision=18, scale=8), nullable=False),
@@ -471,7 +572,12 @@ def upgrade() -> None:
         sa.Column("scheduled_by", sa.Uuid(), nullable=False),
         sa.Column("released_by", sa.Uuid(), nullable=True),
         sa.Column("released_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("undone_by", postgresql.ARRAY(sa.Uuid()), server_default=sa.text("'{}'::uuid[]"), nullable=False),
+        sa.Column(
+            "undone_by",
+            postgresql.ARRAY(sa.Uuid()),
+            server_default=sa.text("'{}'::uuid[]"),
+            nullable=False,
+        ),
         sa.Column("confirmed_on", sa.Date(), nullable=True),
         sa.Column("receipt", sa.Uuid(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
@@ -479,18 +585,27 @@ def upgrade() -> None:
         sa.Column(
             "live",
             sa.Boolean(),
-            sa.Computed("state IN ('scheduled', 'released', 'confirmed', 'recovered')", persisted=True),
+            sa.Computed(
+                "state IN ('scheduled', 'released', 'confirmed', 'recovered')", persisted=True
+            ),
             nullable=False,
             comment="whether it uses up its grant",
         ),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.Column(
-            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.CheckConstraint(
-            "state IN ('scheduled', 'failed') OR released_by IS NOT NULL", name=op.f("ck_payment_released")
+            "state IN ('scheduled', 'failed') OR released_by IS NOT NULL",
+            name=op.f("ck_payment_released"),
         ),
         sa.CheckConstraint(
             "state IN ('scheduled', 'released', 'confirmed', 'failed', 'reversed', 'recovered')",
@@ -504,15 +619,22 @@ def upgrade() -> None:
             "(payout_currency = currency) OR (rate_on IS NOT NULL AND rate_source IS NOT NULL)",
             name=op.f("ck_payment_rate"),
         ),
-        sa.CheckConstraint("amount > 0 AND payout > 0 AND rate > 0", name=op.f("ck_payment_amounts")),
-        sa.CheckConstraint("released_by IS NULL OR papers_needed <@ papers_there", name=op.f("ck_payment_papers")),
+        sa.CheckConstraint(
+            "amount > 0 AND payout > 0 AND rate > 0", name=op.f("ck_payment_amounts")
+        ),
+        sa.CheckConstraint(
+            "released_by IS NULL OR papers_needed <@ papers_there", name=op.f("ck_payment_papers")
+        ),
         sa.CheckConstraint(
             "method <> 'cash' OR (as_cash AND (released_by IS NULL OR float_id IS NOT NULL))",
             name=op.f("ck_payment_cash_from_a_float"),
         ),
-        sa.CheckConstraint("NOT (as_cash AND reimbursement)", name=op.f("ck_payment_reimbursement")),
         sa.CheckConstraint(
-            "ordered IS NULL OR (ordered > payout AND undone_by <> '{}')", name=op.f("ck_payment_ordered")
+            "NOT (as_cash AND reimbursement)", name=op.f("ck_payment_reimbursement")
+        ),
+        sa.CheckConstraint(
+            "ordered IS NULL OR (ordered > payout AND undone_by <> '{}')",
+            name=op.f("ck_payment_ordered"),
         ),
         sa.CheckConstraint(
             "recovered BETWEEN 0 AND amount AND recovered_payout BETWEEN 0 AND payout "
@@ -521,17 +643,22 @@ def upgrade() -> None:
             name=op.f("ck_payment_recovered"),
         ),
         sa.CheckConstraint(
-            "state <> 'failed' OR released_by IS NULL OR undone_by <> '{}'", name=op.f("ck_payment_undone")
+            "state <> 'failed' OR released_by IS NULL OR undone_by <> '{}'",
+            name=op.f("ck_payment_undone"),
         ),
         sa.CheckConstraint(
             "NOT ARRAY[scheduled_by, released_by] "
             "&& array_remove(undone_by, '4a30cff8-09d0-53d9-ae2c-da80ece46793'::uuid)",
             name=op.f("ck_payment_undone_by_another"),
         ),
-        sa.CheckConstraint("released_by IS NULL OR released_by <> scheduled_by", name=op.f("ck_payment_four_eyes")),
+        sa.CheckConstraint(
+            "released_by IS NULL OR released_by <> scheduled_by", name=op.f("ck_payment_four_eyes")
+        ),
         sa.ForeignKeyConstraint(["budget_id"], ["budget.id"], name=op.f("fk_payment_budget_id")),
         sa.ForeignKeyConstraint(["float_id"], ["cash_float.id"], name=op.f("fk_payment_float_id")),
-        sa.ForeignKeyConstraint(["grant_id"], ["assistance_grant.id"], name=op.f("fk_payment_grant_id")),
+        sa.ForeignKeyConstraint(
+            ["grant_id"], ["assistance_grant.id"], name=op.f("fk_payment_grant_id")
+        ),
         sa.ForeignKeyConstraint(["payee_id"], ["payee.id"], name=op.f("fk_payment_payee_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payment")),
         sa.UniqueConstraint("reference", name=op.f("uq_payment_reference")),
@@ -551,7 +678,9 @@ def upgrade() -> None:
         sa.Column("amount", sa.Numeric(precision=18, scale=3), nullable=False),
         sa.Column("grant_id", sa.Uuid(), nullable=True),
         sa.CheckConstraint("amount <> 0", name=op.f("ck_posting_amount")),
-        sa.ForeignKeyConstraint(["entry_id"], ["journal_entry.id"], name=op.f("fk_posting_entry_id")),
+        sa.ForeignKeyConstraint(
+            ["entry_id"], ["journal_entry.id"], name=op.f("fk_posting_entry_id")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_posting")),
     )
     op.create_index("ix_posting_budget_id_id", "posting", ["budget_id", "id"], unique=False)
@@ -565,9 +694,14 @@ def upgrade() -> None:
         sa.Column("amount", sa.Numeric(precision=18, scale=3), nullable=False),
         sa.Column("document", sa.Uuid(), nullable=False),
         sa.Column(
-            "recorded_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "recorded_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
-        sa.ForeignKeyConstraint(["grant_id"], ["assistance_grant.id"], name=op.f("fk_quote_grant_id")),
+        sa.ForeignKeyConstraint(
+            ["grant_id"], ["assistance_grant.id"], name=op.f("fk_quote_grant_id")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_quote")),
         sa.UniqueConstraint("grant_id", "payee_id", name=op.f("uq_quote_grant_id_payee_id")),
     )
@@ -586,15 +720,28 @@ def upgrade() -> None:
         sa.Column("outcome", sa.Text(), nullable=False),
         sa.Column("why", sa.Text(), nullable=True),
         sa.Column("payment_id", sa.Uuid(), nullable=True),
-        sa.CheckConstraint("direction IN ('debit', 'credit')", name=op.f("ck_statement_line_direction_known")),
         sa.CheckConstraint(
-            "outcome IN ('matched', 'mismatched', 'unknown', 'reversed')", name=op.f("ck_statement_line_outcome_known")
+            "direction IN ('debit', 'credit')", name=op.f("ck_statement_line_direction_known")
         ),
-        sa.ForeignKeyConstraint(["payment_id"], ["payment.id"], name=op.f("fk_statement_line_payment_id")),
-        sa.ForeignKeyConstraint(["statement_id"], ["statement.id"], name=op.f("fk_statement_line_statement_id")),
+        sa.CheckConstraint(
+            "outcome IN ('matched', 'mismatched', 'unknown', 'reversed')",
+            name=op.f("ck_statement_line_outcome_known"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["payment_id"], ["payment.id"], name=op.f("fk_statement_line_payment_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["statement_id"], ["statement.id"], name=op.f("fk_statement_line_statement_id")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_statement_line")),
         sa.UniqueConstraint(
-            "statement_id", "key", "booked_on", "direction", "amount", "reference", name="uq_statement_line_entry"
+            "statement_id",
+            "key",
+            "booked_on",
+            "direction",
+            "amount",
+            "reference",
+            name="uq_statement_line_entry",
         ),
     )
     for guard in GUARDS:
@@ -631,7 +778,11 @@ def downgrade() -> None:
         table_name="assistance_grant",
         postgresql_where=sa.text("state NOT IN ('rejected', 'cancelled')"),
     )
-    op.drop_index("uq_grant_travel", table_name="assistance_grant", postgresql_where=sa.text("source = 'travel'"))
+    op.drop_index(
+        "uq_grant_travel",
+        table_name="assistance_grant",
+        postgresql_where=sa.text("source = 'travel'"),
+    )
     op.drop_index("ix_grant_updated_at", table_name="assistance_grant")
     op.drop_index("ix_grant_state", table_name="assistance_grant")
     op.drop_index(op.f("ix_assistance_grant_returnee_id"), table_name="assistance_grant")

@@ -1,4 +1,6 @@
-"""Cited documents that cases is asked for, arrivals and plans as they are told, visits for which instalments wait."""
+"""Cited documents that cases is asked for, arrivals and plans as they are told, visits for which
+instalments wait.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -19,9 +21,12 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=True),
         sa.Column("checked_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "state IN ('cited', 'found', 'unknown', 'taken')", name=op.f("ck_cited_document_state_known")
+            "state IN ('cited', 'found', 'unknown', 'taken')",
+            name=op.f("ck_cited_document_state_known"),
         ),
-        sa.ForeignKeyConstraint(["grant_id"], ["assistance_grant.id"], name=op.f("fk_cited_document_grant_id")),
+        sa.ForeignKeyConstraint(
+            ["grant_id"], ["assistance_grant.id"], name=op.f("fk_cited_document_grant_id")
+        ),
         sa.PrimaryKeyConstraint("grant_id", "document_id", name=op.f("pk_cited_document")),
     )
     op.create_index(
@@ -55,7 +60,9 @@ def upgrade() -> None:
         sa.Column("visited_on", sa.Date(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_visit")),
     )
-    op.create_index("ix_visit_case_id_returnee_id", "visit", ["case_id", "returnee_id"], unique=False)
+    op.create_index(
+        "ix_visit_case_id_returnee_id", "visit", ["case_id", "returnee_id"], unique=False
+    )
 
 
 def downgrade() -> None:

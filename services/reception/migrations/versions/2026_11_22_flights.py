@@ -18,9 +18,17 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("arrival_id", sa.Uuid(), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False, comment="keyed, of what was sent"),
-        sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False, comment="by the device's clock"),
         sa.Column(
-            "recorded_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "occurred_at",
+            sa.DateTime(timezone=True),
+            nullable=False,
+            comment="by the device's clock",
+        ),
+        sa.Column(
+            "recorded_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.Column(
             "ahead_seconds",
@@ -52,7 +60,12 @@ def upgrade() -> None:
         sa.Column("charter", sa.Boolean(), nullable=False),
         sa.Column("origin", sa.Text(), nullable=False),
         sa.Column("port_of_entry", sa.Text(), nullable=False),
-        sa.Column("previous_port", sa.Text(), nullable=True, comment="where it was to land before it was diverted"),
+        sa.Column(
+            "previous_port",
+            sa.Text(),
+            nullable=True,
+            comment="where it was to land before it was diverted",
+        ),
         sa.Column("scheduled_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("landed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("programme", sa.Text(), nullable=True),
@@ -70,20 +83,33 @@ def upgrade() -> None:
             nullable=True,
         ),
         sa.Column("announced_by", sa.Text(), nullable=False),
-        sa.Column("receiver", sa.Text(), nullable=True, comment="the organisation whose desk meets it"),
+        sa.Column(
+            "receiver", sa.Text(), nullable=True, comment="the organisation whose desk meets it"
+        ),
         sa.Column("manifest_version", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.Column(
-            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
-        sa.CheckConstraint("(state = 'landed') = (landed_at IS NOT NULL)", name=op.f("ck_flight_landed_when")),
+        sa.CheckConstraint(
+            "(state = 'landed') = (landed_at IS NOT NULL)", name=op.f("ck_flight_landed_when")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_flight")),
     )
     op.create_index(
-        "ix_flight_port_of_entry_scheduled_at", "flight", ["port_of_entry", "scheduled_at", "id"], unique=False
+        "ix_flight_port_of_entry_scheduled_at",
+        "flight",
+        ["port_of_entry", "scheduled_at", "id"],
+        unique=False,
     )
     op.create_index("ix_flight_scheduled_at", "flight", ["scheduled_at", "id"], unique=False)
     op.create_index("ix_flight_updated_at", "flight", ["updated_at"], unique=False)
@@ -98,49 +124,79 @@ def upgrade() -> None:
         "arrival_alias",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("arrival_id", sa.Uuid(), nullable=False),
-        sa.Column("since", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
-        sa.ForeignKeyConstraint(["arrival_id"], ["arrival.id"], name=op.f("fk_arrival_alias_arrival_id")),
+        sa.Column(
+            "since",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["arrival_id"], ["arrival.id"], name=op.f("fk_arrival_alias_arrival_id")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_arrival_alias")),
     )
-    op.create_index(op.f("ix_arrival_alias_arrival_id"), "arrival_alias", ["arrival_id"], unique=False)
+    op.create_index(
+        op.f("ix_arrival_alias_arrival_id"), "arrival_alias", ["arrival_id"], unique=False
+    )
     op.create_index(op.f("ix_arrival_alias_since"), "arrival_alias", ["since"], unique=False)
     op.create_table(
         "arrival_handover",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("arrival_id", sa.Uuid(), nullable=False),
-        sa.Column("sealed", sa.LargeBinary(), nullable=True, comment="encrypted; none after an erasure"),
+        sa.Column(
+            "sealed", sa.LargeBinary(), nullable=True, comment="encrypted; none after an erasure"
+        ),
         sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column(
-            "recorded_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "recorded_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.Column("clock_suspect", sa.Boolean(), nullable=False),
         sa.Column("recorded_by", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["arrival_id"], ["arrival.id"], name=op.f("fk_arrival_handover_arrival_id")),
+        sa.ForeignKeyConstraint(
+            ["arrival_id"], ["arrival.id"], name=op.f("fk_arrival_handover_arrival_id")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_arrival_handover")),
     )
-    op.create_index(op.f("ix_arrival_handover_arrival_id"), "arrival_handover", ["arrival_id"], unique=False)
+    op.create_index(
+        op.f("ix_arrival_handover_arrival_id"), "arrival_handover", ["arrival_id"], unique=False
+    )
     op.create_table(
         "passenger",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("flight_id", sa.Uuid(), nullable=False),
         sa.Column("arrival_id", sa.Uuid(), nullable=False),
         sa.Column(
-            "key", sa.LargeBinary(), nullable=False, comment="by which the same passenger is known in the next version"
+            "key",
+            sa.LargeBinary(),
+            nullable=False,
+            comment="by which the same passenger is known in the next version",
         ),
         sa.Column("seat", sa.Text(), nullable=True),
         sa.Column("family_group", sa.Text(), nullable=True),
         sa.Column("nationality", sa.Text(), nullable=False),
         sa.Column("reference_digest", sa.LargeBinary(), nullable=True),
         sa.Column("document_digest", sa.LargeBinary(), nullable=True),
-        sa.Column("sealed", sa.LargeBinary(), nullable=True, comment="encrypted; none for a seat without a name"),
-        sa.ForeignKeyConstraint(["arrival_id"], ["arrival.id"], name=op.f("fk_passenger_arrival_id")),
+        sa.Column(
+            "sealed",
+            sa.LargeBinary(),
+            nullable=True,
+            comment="encrypted; none for a seat without a name",
+        ),
+        sa.ForeignKeyConstraint(
+            ["arrival_id"], ["arrival.id"], name=op.f("fk_passenger_arrival_id")
+        ),
         sa.ForeignKeyConstraint(["flight_id"], ["flight.id"], name=op.f("fk_passenger_flight_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_passenger")),
         sa.UniqueConstraint("flight_id", "key", name=op.f("uq_passenger_flight_id_key")),
     )
     op.create_index(op.f("ix_passenger_arrival_id"), "passenger", ["arrival_id"], unique=False)
     op.create_index("ix_passenger_document_digest", "passenger", ["document_digest"], unique=False)
-    op.create_index("ix_passenger_reference_digest", "passenger", ["reference_digest"], unique=False)
+    op.create_index(
+        "ix_passenger_reference_digest", "passenger", ["reference_digest"], unique=False
+    )
     op.add_column("arrival", sa.Column("flight_id", sa.Uuid(), nullable=True))
     op.add_column(
         "arrival",
@@ -169,7 +225,10 @@ def upgrade() -> None:
         ),
     )
     op.add_column(
-        "arrival", sa.Column("identity_doubtful", sa.Boolean(), server_default=sa.text("false"), nullable=False)
+        "arrival",
+        sa.Column(
+            "identity_doubtful", sa.Boolean(), server_default=sa.text("false"), nullable=False
+        ),
     )
     op.add_column(
         "arrival",
@@ -180,15 +239,29 @@ def upgrade() -> None:
             comment="by the authorities; shown to few, published to nobody",
         ),
     )
-    op.add_column("arrival", sa.Column("held_by", sa.Text(), nullable=True, comment="organisation that said so"))
     op.add_column(
-        "arrival", sa.Column("met_by", sa.Text(), nullable=True, comment="organisation whose desk met the person")
+        "arrival",
+        sa.Column("held_by", sa.Text(), nullable=True, comment="organisation that said so"),
+    )
+    op.add_column(
+        "arrival",
+        sa.Column(
+            "met_by", sa.Text(), nullable=True, comment="organisation whose desk met the person"
+        ),
     )
     op.add_column(
         "arrival",
         sa.Column(
             "member",
-            sa.Enum("principal", "adult", "child", name="member", native_enum=False, create_constraint=True, length=32),
+            sa.Enum(
+                "principal",
+                "adult",
+                "child",
+                name="member",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
             nullable=True,
             comment="a walk-in's place in the family, as the desk says",
         ),
@@ -210,7 +283,13 @@ def upgrade() -> None:
         nullable=True,
         comment="none while a manifest only gives a seat",
     )
-    op.alter_column("arrival", "travel_id", existing_type=sa.UUID(), nullable=True, comment="the journey of a referral")
+    op.alter_column(
+        "arrival",
+        "travel_id",
+        existing_type=sa.UUID(),
+        nullable=True,
+        comment="the journey of a referral",
+    )
     op.create_check_constraint(
         "somebody",
         "arrival",

@@ -27,10 +27,16 @@ def upgrade() -> None:
         sa.Column("governorate", sa.Text(), nullable=True),
         sa.Column("registered_by", sa.Text(), nullable=False),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.Column(
-            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_employer")),
     )
@@ -60,7 +66,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("line_id", name=op.f("pk_planned_line")),
     )
     op.create_index(op.f("ix_planned_line_case_id"), "planned_line", ["case_id"], unique=False)
-    op.create_index(op.f("ix_planned_line_returnee_id"), "planned_line", ["returnee_id"], unique=False)
+    op.create_index(
+        op.f("ix_planned_line_returnee_id"), "planned_line", ["returnee_id"], unique=False
+    )
     op.create_table(
         "provider",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -70,10 +78,16 @@ def upgrade() -> None:
         sa.Column("country", sa.Text(), nullable=False),
         sa.Column("registered_by", sa.Text(), nullable=False),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.Column(
-            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_provider")),
         sa.UniqueConstraint("slug", name=op.f("uq_provider_slug")),
@@ -82,9 +96,17 @@ def upgrade() -> None:
         "seeker",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("occupations", postgresql.ARRAY(sa.Text()), nullable=False, comment="ISCO-08 unit groups"),
         sa.Column(
-            "groups", postgresql.ARRAY(sa.Text()), nullable=False, comment="their major groups, to find candidates by"
+            "occupations",
+            postgresql.ARRAY(sa.Text()),
+            nullable=False,
+            comment="ISCO-08 unit groups",
+        ),
+        sa.Column(
+            "groups",
+            postgresql.ARRAY(sa.Text()),
+            nullable=False,
+            comment="their major groups, to find candidates by",
         ),
         sa.Column("languages", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column("country", sa.Text(), nullable=False),
@@ -95,10 +117,16 @@ def upgrade() -> None:
         sa.Column("available_from", sa.Date(), nullable=True),
         sa.Column("looking", sa.Boolean(), nullable=False),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.Column(
-            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.CheckConstraint("(wage IS NULL) = (currency IS NULL)", name=op.f("ck_seeker_wage")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_seeker")),
@@ -108,7 +136,9 @@ def upgrade() -> None:
         "course",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("organisation", sa.Text(), nullable=False, comment="who offers it, and may change it"),
+        sa.Column(
+            "organisation", sa.Text(), nullable=False, comment="who offers it, and may change it"
+        ),
         sa.Column("code", sa.Text(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("title", sa.Text(), nullable=False),
@@ -124,9 +154,14 @@ def upgrade() -> None:
         sa.Column("languages", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column("isced_f", sa.Text(), nullable=False),
         sa.Column("isco_08", sa.Text(), nullable=True),
-        sa.Column("programmes", postgresql.ARRAY(sa.Text()), nullable=False, comment="empty: open to all"),
         sa.Column(
-            "governorate", sa.Text(), nullable=True, comment="where it takes place; none where that is not known"
+            "programmes", postgresql.ARRAY(sa.Text()), nullable=False, comment="empty: open to all"
+        ),
+        sa.Column(
+            "governorate",
+            sa.Text(),
+            nullable=True,
+            comment="where it takes place; none where that is not known",
         ),
         sa.Column(
             "governorates",
@@ -135,18 +170,30 @@ def upgrade() -> None:
             comment="where those live for whom it is; empty: anywhere",
         ),
         sa.Column("stipend", sa.Boolean(), nullable=False),
-        sa.Column("attendance_percent", sa.Integer(), nullable=True, comment="none: as the programme asks"),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "attendance_percent", sa.Integer(), nullable=True, comment="none: as the programme asks"
         ),
         sa.Column(
-            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
-        sa.CheckConstraint("attendance_percent BETWEEN 1 AND 100", name=op.f("ck_course_attendance_percent")),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
+        ),
+        sa.CheckConstraint(
+            "attendance_percent BETWEEN 1 AND 100", name=op.f("ck_course_attendance_percent")
+        ),
         sa.CheckConstraint("capacity > 0", name=op.f("ck_course_capacity")),
         sa.CheckConstraint("hours > 0 AND days > 0", name=op.f("ck_course_length")),
         sa.CheckConstraint("online OR city IS NOT NULL", name=op.f("ck_course_place")),
-        sa.ForeignKeyConstraint(["provider_id"], ["provider.id"], name=op.f("fk_course_provider_id")),
+        sa.ForeignKeyConstraint(
+            ["provider_id"], ["provider.id"], name=op.f("fk_course_provider_id")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_course")),
         sa.UniqueConstraint("organisation", "code", name=op.f("uq_course_organisation_code")),
     )
@@ -171,16 +218,24 @@ def upgrade() -> None:
         sa.Column("taken", sa.Integer(), nullable=False),
         sa.Column("starts_on", sa.Date(), nullable=True),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.Column(
-            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.CheckConstraint("kind IN ('job', 'internship')", name=op.f("ck_vacancy_kind")),
         sa.CheckConstraint("state IN ('open', 'filled', 'closed')", name=op.f("ck_vacancy_state")),
         sa.CheckConstraint("(wage IS NULL) = (currency IS NULL)", name=op.f("ck_vacancy_wage")),
         sa.CheckConstraint("taken BETWEEN 0 AND positions", name=op.f("ck_vacancy_taken")),
-        sa.ForeignKeyConstraint(["employer_id"], ["employer.id"], name=op.f("fk_vacancy_employer_id")),
+        sa.ForeignKeyConstraint(
+            ["employer_id"], ["employer.id"], name=op.f("fk_vacancy_employer_id")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_vacancy")),
     )
     op.create_index("ix_vacancy_country", "vacancy", ["country", "state"], unique=False)
@@ -204,22 +259,37 @@ def upgrade() -> None:
         sa.Column("online", sa.Boolean(), nullable=False),
         sa.Column("capacity", sa.Integer(), nullable=False),
         sa.Column("seats_taken", sa.Integer(), nullable=False),
-        sa.Column("waiting", sa.Integer(), nullable=False, comment="how many are on the waiting list"),
-        sa.Column("last_queue", sa.Integer(), nullable=False, comment="the last number given out on the waiting list"),
+        sa.Column(
+            "waiting", sa.Integer(), nullable=False, comment="how many are on the waiting list"
+        ),
+        sa.Column(
+            "last_queue",
+            sa.Integer(),
+            nullable=False,
+            comment="the last number given out on the waiting list",
+        ),
         sa.Column("languages", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column("lecturers", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.Column(
-            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.CheckConstraint("state IN ('scheduled', 'cancelled')", name=op.f("ck_cohort_state")),
         sa.CheckConstraint("seats_taken BETWEEN 0 AND capacity", name=op.f("ck_cohort_seats")),
         sa.CheckConstraint("starts_on <= ends_on", name=op.f("ck_cohort_dates")),
         sa.CheckConstraint("waiting BETWEEN 0 AND last_queue", name=op.f("ck_cohort_waiting")),
         sa.ForeignKeyConstraint(["course_id"], ["course.id"], name=op.f("fk_cohort_course_id")),
-        sa.ForeignKeyConstraint(["provider_id"], ["provider.id"], name=op.f("fk_cohort_provider_id")),
+        sa.ForeignKeyConstraint(
+            ["provider_id"], ["provider.id"], name=op.f("fk_cohort_provider_id")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cohort")),
     )
     op.create_index(op.f("ix_cohort_course_id"), "cohort", ["course_id"], unique=False)
@@ -232,9 +302,14 @@ def upgrade() -> None:
         sa.Column("content", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("by", sa.Text(), nullable=False),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
-        sa.ForeignKeyConstraint(["course_id"], ["course.id"], name=op.f("fk_course_revision_course_id")),
+        sa.ForeignKeyConstraint(
+            ["course_id"], ["course.id"], name=op.f("fk_course_revision_course_id")
+        ),
         sa.PrimaryKeyConstraint("course_id", "revision", name=op.f("pk_course_revision")),
     )
     op.create_table(
@@ -248,7 +323,12 @@ def upgrade() -> None:
         sa.Column("plan_line_id", sa.Uuid(), nullable=True),
         sa.Column("wage_subsidy", sa.Boolean(), nullable=False),
         sa.Column("subsidy_line_id", sa.Uuid(), nullable=True),
-        sa.Column("subsidy_months", sa.Integer(), nullable=True, comment="agreed; none: as the programme says"),
+        sa.Column(
+            "subsidy_months",
+            sa.Integer(),
+            nullable=True,
+            comment="agreed; none: as the programme says",
+        ),
         sa.Column("started_on", sa.Date(), nullable=True),
         sa.Column("ended_on", sa.Date(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
@@ -259,19 +339,34 @@ def upgrade() -> None:
         sa.Column("programme", sa.Text(), nullable=False),
         sa.Column("programme_version", sa.Integer(), nullable=False),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.Column(
-            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
-        sa.CheckConstraint("(state = 'ended') = (reason IS NOT NULL)", name=op.f("ck_placement_reason")),
-        sa.CheckConstraint("state <> 'started' OR started_on IS NOT NULL", name=op.f("ck_placement_started")),
-        sa.CheckConstraint("state IN ('proposed', 'started', 'ended')", name=op.f("ck_placement_state")),
         sa.CheckConstraint(
-            "(subsidy_line_id IS NULL AND subsidy_months IS NULL) OR wage_subsidy", name=op.f("ck_placement_subsidy")
+            "(state = 'ended') = (reason IS NOT NULL)", name=op.f("ck_placement_reason")
+        ),
+        sa.CheckConstraint(
+            "state <> 'started' OR started_on IS NOT NULL", name=op.f("ck_placement_started")
+        ),
+        sa.CheckConstraint(
+            "state IN ('proposed', 'started', 'ended')", name=op.f("ck_placement_state")
+        ),
+        sa.CheckConstraint(
+            "(subsidy_line_id IS NULL AND subsidy_months IS NULL) OR wage_subsidy",
+            name=op.f("ck_placement_subsidy"),
         ),
         sa.CheckConstraint("subsidy_months > 0", name=op.f("ck_placement_subsidy_months")),
-        sa.ForeignKeyConstraint(["vacancy_id"], ["vacancy.id"], name=op.f("fk_placement_vacancy_id")),
+        sa.ForeignKeyConstraint(
+            ["vacancy_id"], ["vacancy.id"], name=op.f("fk_placement_vacancy_id")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_placement")),
     )
     op.create_index(op.f("ix_placement_case_id"), "placement", ["case_id"], unique=False)
@@ -312,14 +407,19 @@ def upgrade() -> None:
             comment="0: nothing recorded yet",
         ),
         sa.Column(
-            "capture_id", sa.Uuid(), nullable=True, comment="the id that the client gave the sheet's last capture"
+            "capture_id",
+            sa.Uuid(),
+            nullable=True,
+            comment="the id that the client gave the sheet's last capture",
         ),
         sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("recorded_by", sa.Text(), nullable=True),
         sa.Column("clock_suspect", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.CheckConstraint("starts_at < ends_at", name=op.f("ck_cohort_session_times")),
-        sa.ForeignKeyConstraint(["cohort_id"], ["cohort.id"], name=op.f("fk_cohort_session_cohort_id")),
+        sa.ForeignKeyConstraint(
+            ["cohort_id"], ["cohort.id"], name=op.f("fk_cohort_session_cohort_id")
+        ),
         sa.PrimaryKeyConstraint("cohort_id", "number", name=op.f("pk_cohort_session")),
     )
     op.create_table(
@@ -328,11 +428,15 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("cohort_id", sa.Uuid(), nullable=True),
         sa.Column("course_id", sa.Uuid(), nullable=True),
-        sa.Column("kind", sa.Text(), nullable=False, comment="of course, or what the plan's line asks for"),
+        sa.Column(
+            "kind", sa.Text(), nullable=False, comment="of course, or what the plan's line asks for"
+        ),
         sa.Column("phase", sa.Text(), nullable=True),
         sa.Column("plan_line_id", sa.Uuid(), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("queue", sa.Integer(), nullable=True, comment="number on the waiting list of the cohort"),
+        sa.Column(
+            "queue", sa.Integer(), nullable=True, comment="number on the waiting list of the cohort"
+        ),
         sa.Column("offered_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column(
             "left_at",
@@ -347,7 +451,12 @@ def upgrade() -> None:
         sa.Column("manual_on", sa.Date(), nullable=True),
         sa.Column("evaluation", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("review", sa.Text(), nullable=True, comment="why a person has to look whether it goes on"),
+        sa.Column(
+            "review",
+            sa.Text(),
+            nullable=True,
+            comment="why a person has to look whether it goes on",
+        ),
         sa.Column("comment", sa.Text(), nullable=True),
         sa.Column("completed_on", sa.Date(), nullable=True),
         sa.Column("requested_by", sa.Text(), nullable=False),
@@ -358,16 +467,29 @@ def upgrade() -> None:
         sa.Column("programme", sa.Text(), nullable=False),
         sa.Column("programme_version", sa.Integer(), nullable=False),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.Column(
-            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
-        sa.CheckConstraint("(state = 'offered') = (offered_until IS NOT NULL)", name=op.f("ck_enrolment_offer")),
-        sa.CheckConstraint("review IN ('plan_amended', 'line_removed')", name=op.f("ck_enrolment_review")),
-        sa.CheckConstraint("state <> 'waitlisted' OR queue IS NOT NULL", name=op.f("ck_enrolment_queue")),
         sa.CheckConstraint(
-            "state IN ('requested', 'cancelled') OR cohort_id IS NOT NULL", name=op.f("ck_enrolment_cohort")
+            "(state = 'offered') = (offered_until IS NOT NULL)", name=op.f("ck_enrolment_offer")
+        ),
+        sa.CheckConstraint(
+            "review IN ('plan_amended', 'line_removed')", name=op.f("ck_enrolment_review")
+        ),
+        sa.CheckConstraint(
+            "state <> 'waitlisted' OR queue IS NOT NULL", name=op.f("ck_enrolment_queue")
+        ),
+        sa.CheckConstraint(
+            "state IN ('requested', 'cancelled') OR cohort_id IS NOT NULL",
+            name=op.f("ck_enrolment_cohort"),
         ),
         sa.CheckConstraint(
             "state IN ('requested', 'waitlisted', 'offered', 'enrolled', 'attending', 'completed', 'dropped_out',"
@@ -404,7 +526,9 @@ def upgrade() -> None:
         sa.Column("due_on", sa.Date(), nullable=False),
         sa.Column("checked_on", sa.Date(), nullable=True),
         sa.Column("working", sa.Boolean(), nullable=True),
-        sa.ForeignKeyConstraint(["placement_id"], ["placement.id"], name=op.f("fk_retention_check_placement_id")),
+        sa.ForeignKeyConstraint(
+            ["placement_id"], ["placement.id"], name=op.f("fk_retention_check_placement_id")
+        ),
         sa.PrimaryKeyConstraint("placement_id", "months", name=op.f("pk_retention_check")),
     )
     op.create_index(op.f("ix_retention_check_due_on"), "retention_check", ["due_on"], unique=False)
@@ -416,11 +540,18 @@ def upgrade() -> None:
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("minutes", sa.Integer(), nullable=False),
         sa.Column(
-            "recorded_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "recorded_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
-        sa.CheckConstraint("status IN ('present', 'late', 'excused', 'absent')", name=op.f("ck_attendance_status")),
+        sa.CheckConstraint(
+            "status IN ('present', 'late', 'excused', 'absent')", name=op.f("ck_attendance_status")
+        ),
         sa.CheckConstraint("minutes >= 0", name=op.f("ck_attendance_minutes")),
-        sa.ForeignKeyConstraint(["enrolment_id"], ["enrolment.id"], name=op.f("fk_attendance_enrolment_id")),
+        sa.ForeignKeyConstraint(
+            ["enrolment_id"], ["enrolment.id"], name=op.f("fk_attendance_enrolment_id")
+        ),
         sa.PrimaryKeyConstraint("enrolment_id", "number", name=op.f("pk_attendance")),
     )
     op.create_index(op.f("ix_attendance_cohort_id"), "attendance", ["cohort_id"], unique=False)
@@ -443,12 +574,20 @@ def upgrade() -> None:
             comment="false while corrected attendance is less than the course asks for",
         ),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.Column(
-            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
-        sa.ForeignKeyConstraint(["enrolment_id"], ["enrolment.id"], name=op.f("fk_certificate_enrolment_id")),
+        sa.ForeignKeyConstraint(
+            ["enrolment_id"], ["enrolment.id"], name=op.f("fk_certificate_enrolment_id")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_certificate")),
         sa.UniqueConstraint("code", name=op.f("uq_certificate_code")),
         sa.UniqueConstraint("enrolment_id", name=op.f("uq_certificate_enrolment_id")),
@@ -469,20 +608,32 @@ def upgrade() -> None:
         sa.Column("programme", sa.Text(), nullable=False),
         sa.Column("programme_version", sa.Integer(), nullable=False),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.Column(
-            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.CheckConstraint("state IN ('active', 'ended')", name=op.f("ck_mentor_state")),
         sa.CheckConstraint("mentees BETWEEN 0 AND capacity", name=op.f("ck_mentor_mentees")),
-        sa.ForeignKeyConstraint(["enrolment_id"], ["enrolment.id"], name=op.f("fk_mentor_enrolment_id")),
+        sa.ForeignKeyConstraint(
+            ["enrolment_id"], ["enrolment.id"], name=op.f("fk_mentor_enrolment_id")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_mentor")),
     )
     op.create_index(op.f("ix_mentor_case_id"), "mentor", ["case_id"], unique=False)
     op.create_index(op.f("ix_mentor_returnee_id"), "mentor", ["returnee_id"], unique=False)
     op.create_index(
-        "uq_mentor_active", "mentor", ["returnee_id"], unique=True, postgresql_where=sa.text("state = 'active'")
+        "uq_mentor_active",
+        "mentor",
+        ["returnee_id"],
+        unique=True,
+        postgresql_where=sa.text("state = 'active'"),
     )
     op.create_table(
         "mentorship",
@@ -500,10 +651,16 @@ def upgrade() -> None:
         sa.Column("programme", sa.Text(), nullable=False),
         sa.Column("programme_version", sa.Integer(), nullable=False),
         sa.Column(
-            "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "created_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.Column(
-            "updated_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("clock_timestamp()"),
+            nullable=False,
         ),
         sa.CheckConstraint("state IN ('active', 'ended')", name=op.f("ck_mentorship_state")),
         sa.ForeignKeyConstraint(["mentor_id"], ["mentor.id"], name=op.f("fk_mentorship_mentor_id")),
@@ -513,17 +670,27 @@ def upgrade() -> None:
     op.create_index(op.f("ix_mentorship_mentor_id"), "mentorship", ["mentor_id"], unique=False)
     op.create_index(op.f("ix_mentorship_returnee_id"), "mentorship", ["returnee_id"], unique=False)
     op.create_index(
-        "uq_mentorship_active", "mentorship", ["returnee_id"], unique=True, postgresql_where=sa.text("state = 'active'")
+        "uq_mentorship_active",
+        "mentorship",
+        ["returnee_id"],
+        unique=True,
+        postgresql_where=sa.text("state = 'active'"),
     )
 
 
 def downgrade() -> None:
-    op.drop_index("uq_mentorship_active", table_name="mentorship", postgresql_where=sa.text("state = 'active'"))
+    op.drop_index(
+        "uq_mentorship_active",
+        table_name="mentorship",
+        postgresql_where=sa.text("state = 'active'"),
+    )
     op.drop_index(op.f("ix_mentorship_returnee_id"), table_name="mentorship")
     op.drop_index(op.f("ix_mentorship_mentor_id"), table_name="mentorship")
     op.drop_index(op.f("ix_mentorship_case_id"), table_name="mentorship")
     op.drop_table("mentorship")
-    op.drop_index("uq_mentor_active", table_name="mentor", postgresql_where=sa.text("state = 'active'"))
+    op.drop_index(
+        "uq_mentor_active", table_name="mentor", postgresql_where=sa.text("state = 'active'")
+    )
     op.drop_index(op.f("ix_mentor_returnee_id"), table_name="mentor")
     op.drop_index(op.f("ix_mentor_case_id"), table_name="mentor")
     op.drop_table("mentor")
@@ -549,9 +716,19 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_enrolment_case_id"), table_name="enrolment")
     op.drop_table("enrolment")
     op.drop_table("cohort_session")
-    op.drop_index("uq_placement_subsidy_line_id", table_name="placement", postgresql_where=sa.text("state <> 'ended'"))
-    op.drop_index("uq_placement_plan_line_id", table_name="placement", postgresql_where=sa.text("state <> 'ended'"))
-    op.drop_index("uq_placement_active", table_name="placement", postgresql_where=sa.text("state <> 'ended'"))
+    op.drop_index(
+        "uq_placement_subsidy_line_id",
+        table_name="placement",
+        postgresql_where=sa.text("state <> 'ended'"),
+    )
+    op.drop_index(
+        "uq_placement_plan_line_id",
+        table_name="placement",
+        postgresql_where=sa.text("state <> 'ended'"),
+    )
+    op.drop_index(
+        "uq_placement_active", table_name="placement", postgresql_where=sa.text("state <> 'ended'")
+    )
     op.drop_index(op.f("ix_placement_vacancy_id"), table_name="placement")
     op.drop_index(op.f("ix_placement_returnee_id"), table_name="placement")
     op.drop_index(op.f("ix_placement_case_id"), table_name="placement")

@@ -1,0 +1,138 @@
+"""`/v1/cases/{id}/visits`."""
+
+from collections.abc import Sequence
+from datetime import date
+from uuid import UUID
+
+from fastapi import Request, Response
+from sqlalchemy import select
+
+from chassis.concurrency import set_etag
+from chassis.db import Session
+from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
+from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
+from contracts.scopes import Scope
+from services.cases.casework.cases import service as cases
+from services.cases.follow_up.visits import rules, service
+from services.cases.follow_up.visits.schemas import (
+    RecordIn,
+    TriedOut,
+    VisitIn,
+    VisitOut,
+    VisitState,
+)
+from services.cases.models import Visit
+
+router = Router(prefix="/v1/cases/{case_id}/visits", tags=["visits"])
+
+
+async def rendered(session: Session, visits: Sequence[Visit], today: date) -> list[VisitOut]:
+    """Visits as they are answered."""
+    attempts = await service.attempts_of(session, visits)
+    return [
+        VisitOut(
+            id=visit.id,
+            state=visit.state,
+            case_id=visit.case_id,
+            returnee_id=visit.returnee_id,
+            line_id=visit.line_id,
+            cooperative_id=visit.cooperative_id,
+            cause=visit.cause,
+            due_on=visit.due_on,
+            overdue=rules.is_overdue(visit.state, visit.due_on, today),
+            attempts=[
+                TriedOut.model_validate(row, from_attributes=True) for row in attempts[visit.id]
+            ],
+            method=visit.method,
+            occurred_at=visit.occurred_at,
+            clock_suspect=visit.clock_suspect,
+            finding=visit.finding or None,  # of somebody who was erased, only that there was one
+            document_id=visit.document_id,
+            visited_by=visit.visited_by,
+            organisation=visit.organisation,
+            created_at=visit.created_at,
+            updated_at=visit.updated_at,
+        )
+        for visit in visits
+    ]
+
+
+async def answer(session: Session, visit: Visit, response: Response) -> VisitOut:
+    """A visit with its ETag."""
+    case = await cases.of_id(session, visit.case_id)
+    set_etag(response, visit.version)
+    (one,) = await rendered(session, [visit], await cases.today_of(session, case))
+    return one
+
+
+@router.get("")
+@requires(Scope.FOLLOW_UP_READ)
+async def visits(
+    case_id: UUID,
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    caller: CallerDep,
+    state: VisitState | None = None,
+    overdue: bool | None = None,
+    updated_since: Since | None = None,
+    after: Cursor = None,
+    limit: Limit = 50,
+) -> Page[VisitOut]:
+    """The visits of a case, the earliest due first. Overdue ones of all cases: `GET
+    /v1/deadlines?state=missed`.
+    """
+    case = await cases.to_read(session, case_id, caller)
+    today = await cases.today_of(session, case)
+    statement = select(Visit).where(Visit.case_id == case_id)
+    if state is not None:
+        statement = statement.where(Visit.state == state)
+    if overdue is not None:
+        late = (Visit.state == VisitState.SCHEDULED) & (Visit.due_on < today)
+        statement = statement.where(late if overdue else ~late)
+    if updated_since is not None:
+        statement = statement.where(Visit.updated_at >= updated_since)
+    rows = await page(
+        session,
+        statement,
+        keys=[Visit.due_on, Visit.id],
+        parsers=[date.fromisoformat, UUID],
+        after=after,
+        limit=limit,
+    )
+    link_next(request, response, rows.next)
+    return Page(items=await rendered(session, rows.items, today), next=rows.next)
+
+
+@router.post("", status_code=201)
+@requires(Scope.CASES_WRITE)
+async def agree(
+    case_id: UUID, body: VisitIn, session: SessionDep, caller: CallerDep, response: Response
+) -> VisitOut:
+    """Schedule a visit; those that the programme asks for are scheduled by themselves."""
+    return await answer(session, await service.agree(session, case_id, body, caller), response)
+
+
+@router.get("/{visit_id}")
+@requires(Scope.FOLLOW_UP_READ)
+async def visit(
+    case_id: UUID, visit_id: UUID, session: SessionDep, caller: CallerDep, response: Response
+) -> VisitOut:
+    """One visit, with the attempts in vain."""
+    return await answer(session, await service.find(session, case_id, visit_id, caller), response)
+
+
+@router.post("/{visit_id}/record")
+@requires(Scope.CASES_WRITE, if_match=True)
+async def record(
+    case_id: UUID,
+    visit_id: UUID,
+    body: RecordIn,
+    session: SessionDep,
+    caller: CallerDep,
+    precondition: PreconditionDep,
+    response: Response,
+) -> VisitOut:
+    """How the visit went. Where nobody was reached it stays due, and is tried again."""
+    row = await service.record(session, case_id, visit_id, body, caller, precondition)
+    return await answer(session, row, response)

@@ -1,0 +1,272 @@
+"""Batches: read at once, taken one after another by a job, which goes on where it was after any
+interruption.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+from pydantic import ValidationError
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError
+
+from chassis import audit, jobs
+from chassis.app import field_error
+from chassis.auth import Caller, OrganisationKind
+from chassis.db import Session, is_outage, savepoint
+from chassis.errors import INVALID, NOT_FOUND, FieldError, Problem, invalid
+from chassis.jobs import JobKind, Payload
+from services.cases.intake.batches import tabular
+from services.cases.intake.batches.schemas import BatchProblem, BatchState, Outcome
+from services.cases.intake.referrals import service as referrals
+from services.cases.intake.referrals.schemas import ReferralIn
+from services.cases.models import BatchItem, Referral, ReferralBatch
+from services.cases.people.matching import duplicates
+
+MOST = 5000
+AT_ONCE = 250
+"""So few that one run ends long before its lease does."""
+STORED_AT_ONCE = 500
+CSV = "text/csv"
+JSON_LINES = ("application/jsonl", "application/x-ndjson")
+MEDIA_TYPES = (*JSON_LINES, CSV)
+JOB = "cases.referral-batch"
+
+
+def batched(entries: Iterable[tabular.Entry], most: int) -> Iterator[list[tabular.Entry]]:
+    """Entries in lists, so that a file is never held whole as objects."""
+    rest = iter(entries)
+    while several := list(islice(rest, most)):
+        yield several
+
+
+async def receive(session: Session, raw: bytes, media_type: str, caller: Caller) -> ReferralBatch:
+    """Read a file and keep its referrals for the job.
+
+    Raises:
+        Problem: 422, it cannot be read, is empty, or has too many referrals.
+    """
+    read = tabular.table if media_type == CSV else tabular.json_lines
+    batch = ReferralBatch(
+        state=BatchState.WAITING,
+        organisation=caller.organisation,
+        caller=_kept(caller),
+        media_type=media_type,
+        total=0,
+        done=0,
+        submitted=0,
+        replayed=0,
+        refused=0,
+    )
+    session.add(batch)
+    await session.flush()
+    try:
+        for entries in batched(tabular.checked(read(raw)), STORED_AT_ONCE):
+            first = batch.total + 1
+            batch.total += len(entries)
+            if batch.total > MOST:
+                break
+            rows = [
+                _waiting(batch, number, entry) for number, entry in enumerate(entries, start=first)
+            ]
+            await session.execute(insert(BatchItem), rows)
+    except tabular.Unreadable as error:
+        raise invalid(FieldError(pointer="", code="unreadable_file", detail=str(error))) from None
+    if not 0 < batch.total <= MOST:
+        raise invalid(FieldError(pointer="", code="batch_size", detail=f"1 to {MOST} referrals"))
+    await session.flush()
+    await jobs.schedule(session, JOB, {"batch_id": str(batch.id)}, key=str(batch.id))
+    audit.record(
+        session, caller, "submit-batch", "referral-batch", batch.id, {"total": batch.total}
+    )
+    return batch
+
+
+def _waiting(batch: ReferralBatch, number: int, entry: tabular.Entry) -> dict[str, Any]:
+    unreadable = _problem("The row cannot be read", entry.errors, entry.rows, batch.media_type)
+    return {
+        "batch_id": batch.id,
+        "number": number,
+        "rows": entry.rows,
+        "external_reference": (entry.reference or "")[:64] or None,
+        "content": entry.content,
+        "problem": unreadable if entry.errors else None,
+    }
+
+
+def _kept(caller: Caller) -> dict[str, Any]:
+    return asdict(caller) | {"scopes": sorted(caller.scopes), "kind": str(caller.kind)}
+
+
+def _caller(kept: dict[str, Any]) -> Caller:
+    return Caller(
+        **kept
+        | {
+            "scopes": frozenset(kept["scopes"]),
+            "programmes": tuple(kept["programmes"]),
+            "kind": OrganisationKind(kept["kind"]),
+        }
+    )
+
+
+def _problem(
+    title: str, errors: Sequence[FieldError], rows: Sequence[int], media_type: str
+) -> dict[str, Any]:
+    problems = []
+    for error in errors:
+        row, column = None, None
+        if media_type == CSV:
+            steps = error.pointer.split("/")
+            if steps[1:2] == ["row"]:
+                row, column = int(steps[2]), steps[3] if len(steps) > 3 else None  # noqa: PLR2004 - its place
+            else:
+                of_people = steps[1:2] == ["people"] and steps[2:3]
+                place = int(steps[2]) if of_people and steps[2].isdigit() else 0
+                row, column = rows[min(place, len(rows) - 1)], tabular.column_of(error.pointer)
+        problems.append(
+            BatchProblem(
+                pointer=error.pointer, column=column, row=row, code=error.code, detail=error.detail
+            )
+        )
+    return {"title": title, "problems": [each.model_dump(mode="json") for each in problems]}
+
+
+async def find(session: Session, batch_id: UUID, caller: Caller) -> ReferralBatch:
+    """A batch of the caller's organisation.
+
+    Raises:
+        Problem: 404.
+    """
+    batch = await session.get(ReferralBatch, batch_id)
+    if batch is None or batch.organisation != caller.organisation:
+        raise Problem(NOT_FOUND)
+    return batch
+
+
+async def run(session: Session, payload: Payload, _: Any) -> None:
+    """Take the next referrals of a batch; the job is scheduled again until none is left."""
+    batch_id = UUID(payload["batch_id"])
+    batch = await session.get(ReferralBatch, batch_id, with_for_update=True)
+    if batch is None:
+        return
+    caller = _caller(batch.caller)
+    items = await session.scalars(
+        select(BatchItem)
+        .where(BatchItem.batch_id == batch_id, BatchItem.outcome.is_(None))
+        .order_by(BatchItem.number)
+        .limit(AT_ONCE)
+    )
+    for item, outcome in await _take_all(session, items.all(), caller, batch.media_type):
+        item.outcome, item.content = outcome, None
+        batch.submitted += outcome is Outcome.SUBMITTED
+        batch.replayed += outcome is Outcome.REPLAYED
+        batch.refused += outcome is Outcome.REFUSED
+        batch.done += 1
+    batch.state = BatchState.RUNNING if batch.done < batch.total else BatchState.DONE
+    if batch.state is BatchState.DONE:
+        batch.finished_at = await referrals.clock(session)
+    batch.changed()
+    await session.flush()
+    if batch.state is not BatchState.DONE:
+        await jobs.schedule(session, JOB, payload, key=str(batch_id))
+
+
+async def _take_all(
+    session: Session, items: Sequence[BatchItem], caller: Caller, media_type: str
+) -> list[tuple[BatchItem, Outcome]]:
+    """Take referrals together as far as that goes; whatever one of them is, the others are taken."""
+    read = [(item, _read(item, media_type)) for item in items]
+    taken: dict[int, Outcome] = {}
+    together: dict[str, tuple[BatchItem, ReferralIn]] = {}
+    alone: list[tuple[BatchItem, ReferralIn]] = []
+    for item, body in read:
+        if body is None:
+            taken[item.number] = Outcome.REFUSED
+        elif body.external_reference in together:
+            alone.append((item, body))  # what it repeats or corrects comes before it
+        else:
+            together[body.external_reference] = (item, body)
+    new: list[tuple[BatchItem, ReferralIn]] = []
+    for (item, body), answer in zip(
+        together.values(),
+        await _together(session, [body for _, body in together.values()], caller),
+        strict=True,
+    ):
+        if answer is None:
+            alone.append((item, body))
+        elif isinstance(answer, Problem):
+            taken[item.number] = _refused(item, answer, media_type)
+        else:
+            referral, is_new = answer
+            item.referral_id, taken[item.number] = (
+                referral.id,
+                Outcome.SUBMITTED if is_new else Outcome.REPLAYED,
+            )
+            new += [(item, body)] if is_new else []
+    for item, body in sorted(alone, key=lambda each: each[0].number):
+        taken[item.number] = await _take(session, item, body, caller, media_type)
+        new += [(item, body)] if taken[item.number] is Outcome.SUBMITTED else []
+    alike = await duplicates.count_likely(session, [body.people for _, body in new])
+    for (item, _), number in zip(new, alike, strict=True):
+        item.candidates = number
+    return [(item, taken[item.number]) for item in items]
+
+
+def _read(item: BatchItem, media_type: str) -> ReferralIn | None:
+    """What was sent, if it can be read; else why not is noted."""
+    if item.content is None:
+        return None
+    try:
+        return ReferralIn.model_validate(item.content)
+    except ValidationError as error:
+        found = [field_error({**each, "loc": ("body", *each["loc"])}) for each in error.errors()]
+        item.problem = _problem(INVALID.title, found, item.rows, media_type)
+        return None
+
+
+async def _together(
+    session: Session, bodies: Sequence[ReferralIn], caller: Caller
+) -> list[tuple[Referral, bool] | Problem | None]:
+    """Take referrals in few statements; each alone where the database refuses one of them."""
+    try:
+        async with savepoint(session):
+            return await referrals.submit_together(session, bodies, caller)
+    except DBAPIError as error:
+        if is_outage(error):
+            raise
+        return [None] * len(bodies)
+
+
+async def _take(
+    session: Session, item: BatchItem, body: ReferralIn, caller: Caller, media_type: str
+) -> Outcome:
+    """Take one referral; one that cannot be taken leaves nothing behind and holds up nobody."""
+    try:
+        async with savepoint(session):
+            referral, _, new = await referrals.submit(session, body, caller)
+    except Problem as problem:
+        return _refused(item, problem, media_type)
+    except DBAPIError as error:
+        if is_outage(error):
+            raise
+        # Text that no database keeps; whatever it is, the other referrals go on.
+        unfit = FieldError(pointer="", code="not_storable", detail="text that can be stored")
+        item.problem = _problem(INVALID.title, [unfit], item.rows, media_type)
+        return Outcome.REFUSED
+    assert referral is not None
+    item.referral_id = referral.id
+    return Outcome.SUBMITTED if new else Outcome.REPLAYED
+
+
+def _refused(item: BatchItem, problem: Problem, media_type: str) -> Outcome:
+    said = problem.errors or [
+        FieldError(pointer="", code=problem.kind.slug, detail=problem.detail or "")
+    ]
+    item.problem = _problem(problem.kind.title, said, item.rows, media_type)
+    return Outcome.REFUSED
+
+
+BATCH = JobKind(JOB, run)

@@ -1,0 +1,140 @@
+"""What referrals say of people is forgotten: when somebody is erased, and in time where nobody
+accepted it.
+"""
+
+from collections.abc import Collection
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+from pydantic import Field
+from sqlalchemy import delete, func, select, update
+
+from chassis.db import Session, now
+from chassis.jobs import JobKind, Payload
+from contracts.programmes import read
+from contracts.sourced import Sourced
+from services.cases.documents import service as documents
+from services.cases.intake.referrals import rules
+from services.cases.models import (
+    BatchItem,
+    Referral,
+    ReferralBatch,
+    ReferralMessage,
+    ReferralPerson,
+)
+from services.cases.programmes import folder
+
+FILE = "referrals/retention.yaml"
+EVERY = timedelta(hours=1)
+AT_ONCE = 200
+ERASED = ""
+
+
+class Retention(Sourced):
+    """How long something is kept."""
+
+    keep_months: int = Field(ge=1)
+
+
+@cache
+def never_accepted() -> Retention:
+    """How long a referral is kept that was rejected, withdrawn or has expired and was never
+    accepted.
+    """
+    return Retention.model_validate(read(folder() / FILE)["never_accepted"])
+
+
+async def scrub(
+    session: Session, referral: Referral, places: Collection[int] | None = None
+) -> None:
+    """Take persons out of a referral, and what it says of all of them with the last one.
+
+    Args:
+        session: The session.
+        referral: The referral, locked.
+        places: The persons' places in it; everybody where nothing is said.
+    """
+    people = [
+        {"role": person["role"], "erased": True} if places is None or place in places else person
+        for place, person in enumerate(referral.content["people"])
+    ]
+    content = referral.content | {"people": people, "notes": ERASED, "vulnerabilities": []}
+    if all(person.get("erased") for person in people):
+        content |= {
+            "needs": [],
+            "consents": [],
+            "destination": {"governorate": content["destination"]["governorate"]},
+        }
+        # The sender's number for them is theirs too; its digest still recognises it for whoever has
+        # it.
+        referral.external_reference = f"erased-{referral.id}"
+        content["external_reference"] = referral.external_reference
+        await documents.forget_of_referral(session, referral.id)
+        await session.execute(
+            update(BatchItem)
+            .where(BatchItem.referral_id == referral.id)
+            .values(external_reference=None)
+        )
+    referral.content, referral.question, referral.comment = content, None, None
+    referral.changed()
+    await session.execute(delete(ReferralMessage).where(ReferralMessage.referral_id == referral.id))
+    await session.flush()
+
+
+def _without_returnees() -> Any:
+    """Referrals that are over and of whose persons nobody is a returnee; those that were scrubbed
+    are left out.
+    """
+    bound = select(ReferralPerson.referral_id).where(
+        ReferralPerson.referral_id == Referral.id, ReferralPerson.returnee_id.is_not(None)
+    )
+    return (
+        select(Referral)
+        .where(
+            Referral.state.in_(sorted(rules.CORRECTABLE)),
+            ~bound.exists(),
+            ~Referral.content["people"].contains([{"erased": True}]),
+        )
+        .order_by(Referral.id)
+    )
+
+
+async def scrub_revisions(session: Session, of: Referral) -> int:
+    """Scrub what was submitted under the same reference before or after and was never accepted; how
+    many.
+    """
+    same = _without_returnees().where(
+        Referral.submitter == of.submitter, Referral.external_reference == of.external_reference
+    )
+    rows = list(await session.scalars(same.with_for_update()))
+    for row in rows:
+        await scrub(session, row)
+    return len(rows)
+
+
+async def forget_expired(session: Session) -> int:
+    """Scrub referrals that were never accepted when their time is over, and the references of old
+    batches; how many.
+    """
+    before = now() - func.make_interval(0, never_accepted().keep_months)
+    old = _without_returnees().where(Referral.updated_at < before).limit(AT_ONCE)
+    rows = list(await session.scalars(old.with_for_update(skip_locked=True)))
+    for row in rows:
+        await scrub(session, row)
+    batches = select(ReferralBatch.id).where(ReferralBatch.finished_at < before)
+    named = BatchItem.external_reference.is_not(None)
+    await session.execute(
+        update(BatchItem)
+        .where(BatchItem.batch_id.in_(batches), named)
+        .values(external_reference=None)
+    )
+    return len(rows)
+
+
+async def apply(session: Session, _: Payload, __: Any) -> None:
+    """Forget what nobody accepted."""
+    await forget_expired(session)
+
+
+JOB = JobKind("cases.referral.retention", apply, every=EVERY)

@@ -1,0 +1,320 @@
+"""What makes a referral right, who decides on it, and what may happen to it. Pure."""
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from chassis.errors import FieldError, state_conflict
+from contracts.codes import Member, NeedsPriority
+from contracts.programmes import (
+    Decider,
+    Described,
+    Eligibility,
+    Programme,
+    Rules,
+    Silence,
+    eligibility,
+)
+from services.cases.fields import governorates
+from services.cases.intake.referrals.schemas import (
+    Need,
+    PersonIn,
+    ReferralContent,
+    ReferralState,
+    Role,
+    VulnerabilityKind,
+)
+
+ADULT_AT = 18
+"""Convention on the Rights of the Child, Art. 1."""
+
+TRANSITIONS: Mapping[ReferralState, Mapping[str, ReferralState]] = {
+    ReferralState.SUBMITTED: {
+        "request-information": ReferralState.INFORMATION_REQUESTED,
+        "accept": ReferralState.ACCEPTED,
+        "reject": ReferralState.REJECTED,
+        "withdraw": ReferralState.WITHDRAWN,
+        "travel": ReferralState.SUBMITTED,
+    },
+    ReferralState.INFORMATION_REQUESTED: {
+        "complete": ReferralState.SUBMITTED,
+        "accept": ReferralState.ACCEPTED,
+        "reject": ReferralState.REJECTED,
+        "withdraw": ReferralState.WITHDRAWN,
+        "travel": ReferralState.INFORMATION_REQUESTED,
+    },
+    ReferralState.ACCEPTED: {
+        "withdraw": ReferralState.WITHDRAWN,
+        "travel": ReferralState.ACCEPTED,
+        "amend": ReferralState.ACCEPTED,
+    },
+    ReferralState.REJECTED: {},
+    ReferralState.EXPIRED: {},
+    ReferralState.WITHDRAWN: {},
+}
+ON_SILENCE: Mapping[ReferralState, Mapping[Silence, ReferralState]] = {
+    ReferralState.SUBMITTED: {
+        Silence.ESCALATE: ReferralState.SUBMITTED,
+        Silence.EXPIRE: ReferralState.EXPIRED,
+        Silence.REJECT: ReferralState.REJECTED,
+    },
+    ReferralState.INFORMATION_REQUESTED: {
+        Silence.EXPIRE: ReferralState.EXPIRED,
+        Silence.REJECT: ReferralState.REJECTED,
+    },
+}
+"""What a deadline that passes does; a state or a consequence that is not listed stays as it is."""
+UNDECIDED = frozenset(ON_SILENCE)
+CORRECTABLE = frozenset({ReferralState.REJECTED, ReferralState.EXPIRED, ReferralState.WITHDRAWN})
+"""States after which the same reference may come again as a new revision."""
+
+URGENT = frozenset({VulnerabilityKind.UNACCOMPANIED_CHILD, VulnerabilityKind.VICTIM_OF_TRAFFICKING})
+HARMFUL_IF_KNOWN = frozenset(
+    {VulnerabilityKind.VICTIM_OF_TRAFFICKING, VulnerabilityKind.SURVIVOR_OF_VIOLENCE}
+)
+"""Read only by whom they were told to: of a referral by who sent it and who implements it, of a
+screening by who recorded it and the readers who were named.
+"""
+RAISING_NEEDS = frozenset({Need.MEDICAL, Need.WHEELCHAIR})
+
+
+def after(state: str, action: str) -> ReferralState:
+    """The state after an action.
+
+    Raises:
+        Problem: 409, the state does not allow it.
+    """
+    allowed = TRANSITIONS[ReferralState(state)]
+    if action not in allowed:
+        raise state_conflict(state, list(allowed), action)
+    return allowed[action]
+
+
+def described(referral: ReferralContent, today: date) -> Described:
+    """What a programme looks at. Without a consent the day of the referral stands in for the
+    counselling.
+    """
+    travel = referral.travel
+    return Described(
+        sender=referral.sender,
+        return_kind=referral.return_.kind,
+        legal_status=referral.return_.legal_status,
+        host_country=referral.return_.host_country,
+        country_of_return=referral.return_.country_of_return,
+        consents={consent.purpose: consent.legal_basis for consent in referral.consents},
+        counselled_on=max((consent.given_on for consent in referral.consents), default=today),
+        departs_on=travel.departs_on if travel else None,
+        port_of_entry=travel.port_of_entry if travel else None,
+        documents={
+            document.kind
+            for person in referral.people
+            if person.role is Role.PRINCIPAL
+            for document in person.documents
+        },
+    )
+
+
+def assess(
+    referral: ReferralContent,
+    programmes: Mapping[str, Programme],
+    referrers: Collection[str],
+    today: date,
+    arrived_on: date | None = None,
+) -> tuple[Eligibility | None, list[FieldError]]:
+    """Everything that is wrong with a referral beyond its shape.
+
+    Args:
+        referral: The referral.
+        programmes: Every programme.
+        referrers: Every registered service.
+        today: The day on which it is submitted.
+        arrived_on: Of a retroactive referral, the day of the return.
+
+    Returns:
+        The programme's rules as they were applied (None where there is no such programme), and the
+        errors.
+    """
+    errors = consistency(referral, today)
+    if arrived_on is not None:
+        errors = [error for error in errors if error.code != "consent_after_departure"]
+        departed = referral.travel.departs_on if referral.travel else arrived_on
+        if not departed <= arrived_on <= today:
+            right = "a day from the departure until today"
+            errors.append(FieldError(pointer="/arrived_on", code="bad_arrival", detail=right))
+    known_sender = referral.sender in referrers
+    if not known_sender:
+        errors.append(
+            FieldError(pointer="/sender", code="unknown_sender", detail="a registered service")
+        )
+    programme = programmes.get(referral.programme)
+    if programme is None:
+        detail = "a programme that exists: " + ", ".join(sorted(programmes))
+        return None, [
+            *errors,
+            FieldError(pointer="/programme", code="unknown_programme", detail=detail),
+        ]
+    result = eligibility(programme, described(referral, today))
+    for finding in result.refusals:
+        if finding.rule == "sender" and not known_sender:
+            continue
+        errors.append(
+            FieldError(
+                pointer=_pointer(finding.rule, referral), code=finding.code, detail=finding.right
+            )
+        )
+    if result.version is not None and referral.requested_partner is not None:
+        partners = programme.version(result.version).implementers(
+            referral.return_.country_of_return
+        )
+        if partners and referral.requested_partner not in partners:
+            detail = "an implementing organisation of the programme: " + ", ".join(partners)
+            errors.append(
+                FieldError(
+                    pointer="/requested_partner", code="partner_outside_programme", detail=detail
+                )
+            )
+    return result, errors
+
+
+def _pointer(rule: str, referral: ReferralContent) -> str:
+    if rule == "departs_on" and referral.travel is None:
+        return "/programme"
+    return {
+        "departs_on": "/travel/departs_on",
+        "sender": "/sender",
+        "host_country": "/return/host_country",
+        "country_of_return": "/return/country_of_return",
+        "return_kind": "/return/kind",
+        "legal_status": "/return/legal_status",
+        "consents": "/consents",
+        "documents": f"/people/{_principal(referral)}/documents",
+        "port_of_entry": "/travel/port_of_entry",
+    }[rule]
+
+
+def _principal(referral: ReferralContent) -> int:
+    return next(
+        (place for place, person in enumerate(referral.people) if person.role is Role.PRINCIPAL), 0
+    )
+
+
+def consistency(referral: ReferralContent, today: date) -> list[FieldError]:
+    """What contradicts itself in a referral, whatever the programme says."""
+    errors: list[FieldError] = []
+
+    def wrong(pointer: str, code: str, right: str) -> None:
+        errors.append(FieldError(pointer=pointer, code=code, detail=right))
+
+    travel = referral.travel
+    if travel and travel.arrives_at and travel.arrives_at.date() < travel.departs_on:
+        wrong("/travel/arrives_at", "arrives_before_departure", "a time after the departure")
+    for place, consent in enumerate(referral.consents):
+        if travel and consent.given_on > travel.departs_on:
+            wrong(
+                f"/consents/{place}/given_on",
+                "consent_after_departure",
+                "a date before the departure",
+            )
+    purposes = [consent.purpose for consent in referral.consents]
+    if len(set(purposes)) < len(purposes):
+        wrong("/consents", "consent_twice", "one consent for each purpose")
+    for place, person in enumerate(referral.people):
+        if person.birth.date > today:
+            wrong(f"/people/{place}/birth/date", "birth_in_future", "a day before the referral")
+    if sum(person.role is Role.PRINCIPAL for person in referral.people) != 1:
+        wrong("/people", "one_principal", "one principal applicant")
+    known = governorates(referral.return_.country_of_return)
+    if known and referral.destination.governorate not in known:
+        wrong(
+            "/destination/governorate",
+            "unknown_governorate",
+            "an ISO 3166-2 code of the country of return",
+        )
+    return errors
+
+
+def needs_priority(referral: ReferralContent) -> NeedsPriority:
+    """How urgent the needs of a household are: all of them that leaves this service.
+
+    A child alone and a victim of trafficking come first; any other vulnerability or a medical need
+    before the rest (IOM, handbook: follow up quickly when screening flags something).
+    """
+    kinds = {vulnerability.kind for vulnerability in referral.vulnerabilities}
+    if kinds & URGENT:
+        return NeedsPriority.URGENT
+    if kinds or RAISING_NEEDS & set(referral.needs):
+        return NeedsPriority.RAISED
+    return NeedsPriority.ROUTINE
+
+
+def higher(one: str, other: str) -> NeedsPriority:
+    """The more urgent of two."""
+    order = list(NeedsPriority)
+    return max(NeedsPriority(one), NeedsPriority(other), key=order.index)
+
+
+def member_of_household(person: PersonIn, on: date) -> Member:
+    """The person's place in the household, as coarsely as the work needs.
+
+    Args:
+        person: The person.
+        on: The day of departure, or of acceptance while none is known.
+    """
+    if person.role is Role.PRINCIPAL:
+        return Member.PRINCIPAL
+    birth = person.birth.date
+    years = on.year - birth.year - ((on.month, on.day) < (birth.month, birth.day))
+    return Member.CHILD if years < ADULT_AT else Member.ADULT
+
+
+def has_own_file(person: PersonIn, member: Member, rules: Rules) -> bool:
+    """Whether a person is followed in a case of their own: a grown child, where the programme says
+    so.
+    """
+    return rules.adult_children.own_file and person.role is Role.CHILD and member is Member.ADULT
+
+
+def partners_asked(referral: ReferralContent, rules: Rules) -> tuple[str, ...]:
+    """The organisations that a submitted referral concerns: none before the programme office has
+    decided.
+    """
+    if rules.accepted_by.who is not Decider.PARTNER:
+        return ()
+    if referral.requested_partner is not None:
+        return (referral.requested_partner,)
+    return rules.implementers(referral.return_.country_of_return)
+
+
+def digest(content: Mapping[str, Any]) -> bytes:
+    """By what the same submission is recognised."""
+    return hashlib.sha256(
+        json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
+    ).digest()
+
+
+def binding_errors(bound: Sequence[int], people: int) -> list[FieldError]:
+    """What is wrong with how persons were bound to returnees.
+
+    Args:
+        bound: Places in the referral that the decision names.
+        people: How many persons the referral has.
+    """
+    errors = []
+    for place, index in enumerate(bound):
+        if index >= people:
+            errors.append(
+                FieldError(
+                    pointer=f"/people/{place}/index",
+                    code="no_such_person",
+                    detail=f"a place from 0 to {people - 1}",
+                )
+            )
+        if index in bound[:place]:
+            errors.append(
+                FieldError(
+                    pointer=f"/people/{place}/index", code="person_twice", detail="each person once"
+                )
+            )
+    return errors

@@ -1,0 +1,357 @@
+"""People found by name, date of birth and numbers, best first; and the words that names are made
+of.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from itertools import combinations
+from operator import itemgetter
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Text,
+    and_,
+    any_,
+    cast,
+    delete,
+    exists,
+    literal,
+    or_,
+    select,
+    text,
+    true,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, array, insert
+from sqlalchemy.orm import defer
+
+from chassis import audit
+from chassis.auth import Caller, OrganisationKind
+from chassis.db import Session, before_commit
+from contracts.codes import SharedCategory
+from participation import aliases
+from participation.access import Role, one_by_one, participation
+from services.cases.models import NameWord, Referral, ReferralPerson, Returnee, Share
+from services.cases.people.search import lookup
+from services.cases.people.search.lookup import Wanted, Word
+
+NEAR = 0.8
+"""From here on another spelling is looked up before those that merely sound alike."""
+SPELLINGS = 16
+ENOUGH = 5
+"""So many people who bear several names in some spelling are shown, without those whose names
+merely sound so.
+"""
+TEXTS = ARRAY(Text)
+LEAST = 0.45
+"""How well somebody must agree to be shown."""
+RANKED = 60
+"""Of how many people that are found in one way the best are shown. By one word they hardly differ,
+so that a page is enough. Where there are more, the name needs another word or a year.
+"""
+PLANNED = text(
+    "SELECT set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_custom_plan', true), "
+    "set_config('work_mem', '32MB', true)"
+)
+"""To whoever wants some of many, reading all the table looks cheap: not where most of them may not
+be shown. The memory is for which rows bear a common name.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What words of names have in common with one that is looked for.
+
+    Attributes:
+        word: The one.
+        sounding: Those that sound as it does.
+        apart: Those that do not, but differ by a letter.
+        worth: How well each word that was compared agrees with it, from 0 to 1.
+    """
+
+    word: Word
+    sounding: frozenset[str] = frozenset()
+    apart: frozenset[str] = frozenset()
+    worth: dict[str, float] = field(default_factory=dict)
+
+    def agrees(self, other: str) -> float:
+        """How well a word agrees with the one, from 0 to 1."""
+        known = self.worth.get(other)
+        if known is None:
+            known = self.worth[other] = self._compared(other)
+        return known
+
+    def _compared(self, other: str) -> float:
+        if other == self.word.spelled:
+            return 1.0
+        if other in self.sounding:
+            return self.word.resembles(other)
+        return (
+            max(self.word.resembles(other), lookup.LETTER_WRONG)
+            if other in self.apart
+            else self.word.begins(other)
+        )
+
+    def best(self, *, apart: bool = False) -> list[str]:
+        """The terms of those that agree best."""
+        worth = {each: self.agrees(each) for each in (self.apart if apart else self.sounding)}
+        chosen = [each for each in worth if apart or worth[each] >= NEAR]
+        return [
+            lookup.SPELLED + each
+            for each in sorted(chosen, key=lambda each: (-worth[each], each))[:SPELLINGS]
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Who was found.
+
+    Attributes:
+        people: Each with how well they agree, from 0 to 1; best first.
+        more: Whether there are more than these.
+    """
+
+    people: list[tuple[Returnee, float]]
+    more: bool
+
+
+def learn(session: Session, before: Sequence[str], after: Sequence[str]) -> None:
+    """Know the words of somebody's name when others are looked for, and forget those that nobody
+    bears any more.
+
+    They are written just before the commit, in one order.
+
+    Args:
+        session: The session.
+        before: The terms that were theirs.
+        after: The terms that are theirs now.
+    """
+    words = session.info.setdefault("words", {})
+    words.update(
+        dict.fromkeys(lookup.spellings(before), False)
+        | words
+        | dict.fromkeys(lookup.spellings(after), True)
+    )
+    before_commit(session, "words", _write)
+
+
+async def _write(session: Session) -> None:
+    words: dict[Word, bool] = session.info.pop("words", {})
+    rows = [
+        {"word": word.spelled, "keys": sorted(word.keys)} for word, borne in words.items() if borne
+    ]
+    if rows:
+        await session.execute(
+            insert(NameWord).on_conflict_do_nothing(), sorted(rows, key=itemgetter("word"))
+        )
+    left = [word.spelled for word, borne in words.items() if not borne]
+    if left:
+        borne = exists(
+            select(Returnee.id).where(
+                Returnee.terms.contains(array([lookup.SPELLED + NameWord.word]))
+            )
+        )
+        await session.execute(delete(NameWord).where(NameWord.word == any_(_texts(left)), ~borne))
+
+
+async def search(session: Session, q: str, limit: int, caller: Caller) -> Found:
+    """People whom what was typed may mean.
+
+    Each stage of looking them up is wider than the one before it, and taken only while there is
+    room on the page.
+    """
+    wanted = lookup.wanted(q)
+    await session.execute(PLANNED)
+    scores = dict.fromkeys(await _referred(session, wanted, caller), 1.0)
+    known = [Known(word) for word in wanted.words]
+    shown = and_(_known_to(caller), Returnee.erased_at.is_(None), _readable(caller))
+    several = len(wanted.words) + len(wanted.numbers) > 1
+    ranked = RANKED if several else limit + 1
+    more = False
+    for stage in Stage:
+        if len(scores) > limit or (scores and stage is Stage.ALL_BUT_ONE):
+            break
+        if stage is Stage.SOUNDING and several and len(scores) >= ENOUGH:
+            more = True
+            break
+        if stage is Stage.RESEMBLING:
+            known = await _known(session, wanted.words)
+        for looked_up in _ways(stage, wanted, known):
+            statement = select(Returnee.id, Returnee.terms).where(looked_up, shown).limit(ranked)
+            rows = (await session.execute(statement)).all()
+            for row in rows:
+                if (score := _score(wanted, known, frozenset(row.terms))) >= LEAST:
+                    scores.setdefault(row.id, score)
+            more = more or len(rows) == ranked
+    best = sorted(scores, key=lambda each: (-scores[each], each))
+    shown_ones = select(Returnee).where(Returnee.id.in_(best[:limit]))
+    found_by = (defer(Returnee.terms), defer(Returnee.keys))
+    people = {row.id: row for row in await session.scalars(shown_ones.options(*found_by))}
+    found = await _under_their_ids(session, [(people[each], scores[each]) for each in best[:limit]])
+    audit.record(
+        session,
+        caller,
+        "search-identity",
+        "returnee",
+        "-",
+        {"found": [str(r.id) for r, _ in found]},
+    )
+    return Found(found, more or len(best) > limit)
+
+
+async def _referred(session: Session, wanted: Wanted, caller: Caller) -> list[UUID]:
+    """Who is in a referral whose sender's reference was typed."""
+    written = [number.written for number in wanted.numbers if number.written]
+    if not written:
+        return []
+    referred = (
+        select(Returnee.id)
+        .join(ReferralPerson, ReferralPerson.returnee_id == Returnee.id)
+        .join(Referral, Referral.id == ReferralPerson.referral_id)
+        .where(
+            Referral.external_reference.in_(written),
+            Returnee.erased_at.is_(None),
+            _readable(caller),
+        )
+        .limit(RANKED)
+    )
+    return list(await session.scalars(referred))
+
+
+async def _known(session: Session, words: Sequence[Word]) -> list[Known]:
+    """The words of names that resemble each word."""
+    asked = [
+        select(
+            literal(place).label("place"),
+            NameWord.word,
+            NameWord.keys.overlap(_texts(sorted(word.sounding))).label("sounds"),
+        ).where(NameWord.keys.overlap(_texts(sorted(word.keys))))
+        for place, word in enumerate(words)
+    ]
+    found = [(set[str](), set[str]()) for _ in words]
+    if asked:
+        for row in await session.execute(union_all(*asked)):
+            found[row.place][not row.sounds].add(row.word)
+    return [
+        Known(word, frozenset({word.spelled, *sounding}), frozenset(apart - {word.spelled}))
+        for word, (sounding, apart) in zip(words, found, strict=True)
+    ]
+
+
+def _known_to(caller: Caller) -> ColumnElement[bool]:
+    """The predicate by which the index finds only people in whom the caller's organisation takes
+    part, or did.
+
+    The office of a programme knows of so many that sorting out the others would take longer than
+    looking at them.
+    """
+    if caller.is_internal or caller.kind is OrganisationKind.PROGRAMME_OFFICE:
+        return true()
+    return Returnee.known_to.contains(_texts([caller.organisation]))
+
+
+def _readable(caller: Caller) -> ColumnElement[bool]:
+    """The predicate on returnees whom the caller may know of by name: not who was shared with it
+    without that.
+    """
+    told = exists(
+        select(1).where(
+            Share.returnee_id == participation.c.subject_id,
+            Share.organisation == caller.organisation,
+            Share.ended_at.is_(None),
+            Share.categories.contains([SharedCategory.IDENTITY]),
+        )
+    )
+    return one_by_one(Returnee.id, caller, or_(participation.c.role != Role.SHARED, told))
+
+
+class Stage(Enum):
+    """The ways in which people are looked up, each wider than the one before it."""
+
+    AS_TYPED = auto()
+    RESEMBLING = auto()
+    SOUNDING = auto()
+    ALL_BUT_ONE = auto()
+    """Only for when nobody was found."""
+
+
+def _ways(stage: Stage, wanted: Wanted, known: Sequence[Known]) -> Iterator[ColumnElement[bool]]:
+    """By what people are looked up in a stage."""
+    exactly, roughly = (
+        [number.exactly for number in wanted.numbers],
+        [number.roughly for number in wanted.numbers],
+    )
+    if stage is Stage.AS_TYPED:
+        if wanted.words or wanted.numbers:
+            yield _all([*([lookup.SPELLED + word.spelled] for word in wanted.words), *exactly])
+    elif not wanted.words:
+        return
+    elif len(wanted.words) + len(wanted.numbers) == 1:
+        # One by one: of a single word there are so many in one way that those of another would not
+        # be seen.
+        word, resembling = wanted.words[0], known[0]
+        alone = {
+            Stage.RESEMBLING: (resembling.best(), word.beginnings),
+            Stage.SOUNDING: (resembling.best(apart=True), sorted(word.sounding)),
+        }
+        yield from (_all([terms]) for terms in alone.get(stage, ()) if terms)
+    elif stage is Stage.RESEMBLING:
+        yield _all([*(resembling.best() for resembling in known), *exactly])
+    else:
+        wide = [
+            [*sorted(word.sounding), *word.beginnings, *resembling.best(apart=True)]
+            for word, resembling in zip(wanted.words, known, strict=True)
+        ]
+        every = [*wide, *roughly]
+        if stage is Stage.SOUNDING:
+            yield _all(every)
+        else:
+            # A name stays among what is looked for: everybody of a year of birth resembles nobody.
+            yield or_(
+                *(_all(rest) for rest in combinations(every, len(every) - 1) if rest[0] in wide)
+            )
+
+
+def _all(conditions: Sequence[Sequence[str]]) -> ColumnElement[bool]:
+    return and_(*(Returnee.terms.overlap(_texts(terms)) for terms in conditions))
+
+
+def _score(wanted: Wanted, known: Sequence[Known], terms: frozenset[str]) -> float:
+    """How well somebody agrees with what is looked for, from 0 to 1."""
+    own = lookup.spelled(terms)
+    worth = [max(map(resembling.agrees, own), default=0.0) for resembling in known]
+    worth += [
+        1.0
+        if terms.intersection(n.exactly)
+        else lookup.ROUGHLY
+        if terms.intersection(n.roughly)
+        else 0.0
+        for n in wanted.numbers
+    ]
+    return sum(worth) / len(worth)
+
+
+def _texts(values: Sequence[str]) -> ColumnElement[Any]:
+    return cast(list(values), TEXTS)
+
+
+async def _under_their_ids(
+    session: Session, rows: Sequence[tuple[Returnee, float]]
+) -> list[tuple[Returnee, float]]:
+    """Who was merged is shown once, under the id by which they are found."""
+    roots = await aliases.resolve_all(session, [returnee.id for returnee, _ in rows])
+    moved = {root for returnee_id, root in roots.items() if root != returnee_id}
+    people = {}
+    if moved:
+        people = {
+            each.id: each
+            for each in await session.scalars(select(Returnee).where(Returnee.id.in_(moved)))
+        }
+    best: dict[UUID, tuple[Returnee, float]] = {}
+    for returnee, score in rows:
+        root = roots[returnee.id]
+        best.setdefault(root, (people.get(root, returnee), score))
+    return list(best.values())

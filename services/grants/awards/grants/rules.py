@@ -1,0 +1,237 @@
+"""What may happen to a grant, and what a programme lets a person have. Pure."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID
+
+from chassis.errors import FOUR_EYES, Problem, ProblemType, state_conflict
+from contracts.codes import AssistanceGroup, GrantKind, Money
+from contracts.entitlements import Ceiling, Package, Per
+from contracts.grants import GrantedKind
+
+
+class GrantState(StrEnum):
+    """Where a grant stands."""
+
+    REQUESTED = "requested"
+    QUOTED = "quoted"
+    APPROVED = "approved"
+    ORDERED = "ordered"
+    DELIVERED = "delivered"
+    CLOSED = "closed"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+
+
+class Action(StrEnum):
+    """What is done to a grant."""
+
+    QUOTE = "quote"
+    APPROVE = "approve"
+    REJECT = "reject"
+    ORDER = "order"
+    DELIVER = "deliver"
+    PAY = "pay"
+    AMEND = "amend"
+    CANCEL = "cancel"
+    CLOSE = "close"
+
+
+_UNDECIDED = {
+    Action.QUOTE: GrantState.QUOTED,
+    Action.APPROVE: GrantState.APPROVED,
+    Action.REJECT: GrantState.REJECTED,
+    Action.AMEND: GrantState.REQUESTED,
+    Action.CANCEL: GrantState.CANCELLED,
+}
+TRANSITIONS: Mapping[GrantState, Mapping[Action, GrantState]] = {
+    GrantState.REQUESTED: _UNDECIDED,
+    GrantState.QUOTED: _UNDECIDED,
+    GrantState.APPROVED: {
+        Action.ORDER: GrantState.ORDERED,
+        Action.DELIVER: GrantState.DELIVERED,
+        Action.PAY: GrantState.APPROVED,
+        Action.AMEND: GrantState.REQUESTED,
+        Action.CANCEL: GrantState.CANCELLED,
+        Action.CLOSE: GrantState.CLOSED,
+    },
+    GrantState.ORDERED: {
+        Action.DELIVER: GrantState.DELIVERED,
+        Action.PAY: GrantState.ORDERED,
+        Action.CANCEL: GrantState.CANCELLED,
+        Action.CLOSE: GrantState.CLOSED,
+    },
+    GrantState.DELIVERED: {Action.PAY: GrantState.DELIVERED, Action.CLOSE: GrantState.CLOSED},
+    GrantState.CLOSED: {},
+    GrantState.REJECTED: {},
+    GrantState.CANCELLED: {},
+}
+"""A quote leads to `quoted` when there are as many as needed, an approval to `approved` likewise."""
+UNDECIDED = frozenset({GrantState.REQUESTED, GrantState.QUOTED})
+DECIDED = frozenset({GrantState.APPROVED, GrantState.ORDERED, GrantState.DELIVERED})
+
+CEILING_EXCEEDED = ProblemType(
+    "ceiling-exceeded",
+    409,
+    "The programme does not allow as much",
+    "`rule` says which ceiling, of what amount and where it is published; `left` what can still be granted. What was "
+    "granted elsewhere counts, and by whom is not said.",
+)
+NOT_ALLOWED = ProblemType(
+    "programme-rule",
+    409,
+    "The programme does not allow this",
+    "`rule` says which rule of the programme stands against it, and where it is published.",
+)
+QUOTES_MISSING = ProblemType(
+    "quotes-missing",
+    409,
+    "More quotes are needed",
+    "The programme compares as many quotes as `needed` says.",
+)
+NOT_QUOTED = ProblemType(
+    "not-quoted",
+    409,
+    "No quote says so",
+    "Where quotes are compared, one of them is taken: its payee is paid, and no more than was quoted.",
+)
+
+GROUPS: Mapping[GrantKind, AssistanceGroup] = {
+    **dict.fromkeys(GrantKind, AssistanceGroup.ECONOMIC),
+    GrantKind.HOUSING: AssistanceGroup.SOCIAL,
+    GrantKind.EDUCATION: AssistanceGroup.SOCIAL,
+    GrantKind.LEGAL: AssistanceGroup.SOCIAL,
+    GrantKind.MEDICAL: AssistanceGroup.CARE,
+    GrantKind.PSYCHOSOCIAL: AssistanceGroup.CARE,
+    GrantKind.FAMILY_TRACING: AssistanceGroup.CARE,
+}
+
+
+def published_kind(kind: GrantKind) -> GrantedKind | None:
+    """The kind as events say it; None where it would disclose health or a child's situation."""
+    return None if GROUPS[kind] is AssistanceGroup.CARE else GrantedKind(kind.value)
+
+
+def after(state: str, action: Action) -> GrantState:
+    """The state after an action.
+
+    Raises:
+        Problem: 409, the state does not allow it.
+    """
+    allowed = TRANSITIONS[GrantState(state)]
+    if action not in allowed:
+        raise state_conflict(state, list(allowed), action)
+    return allowed[action]
+
+
+def check_approver(
+    approver: UUID, preparers: Collection[UUID], approvers: Collection[UUID]
+) -> None:
+    """Refuse whoever prepared it, and whoever approved already.
+
+    Raises:
+        Problem: 403 `four-eyes`.
+    """
+    if approver in preparers or approver in approvers:
+        raise Problem(FOUR_EYES)
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What counts against the ceilings of a package already."""
+
+    person: Decimal
+    household: Decimal
+
+
+def check_ceilings(
+    name: str,
+    package: Package,
+    *,
+    return_kind: str,
+    member: str,
+    granted: Granted,
+    amount: Decimal,
+    currency: str,
+) -> None:
+    """Refuse more than a person or a household may have of a package.
+
+    Args:
+        name: The package.
+        package: Its rules.
+        return_kind: How the person returned.
+        member: Their place in the household.
+        granted: What they have, in whichever programme, household or under whichever id.
+        amount: What is requested.
+        currency: Of the programme.
+
+    Raises:
+        Problem: 409 `ceiling-exceeded`, or `programme-rule` where the package is not for such a
+            return.
+    """
+    for per, already in ((Per.PERSON, granted.person), (Per.HOUSEHOLD, granted.household)):
+        ceiling = package.ceiling(per, return_kind, member if per is Per.PERSON else None)
+        if ceiling is None:
+            if per is Per.PERSON:
+                raise refused(
+                    "package", name, package.ceilings[0].source, package.ceilings[0].verified
+                )
+            continue
+        left = max(ceiling.amount - already, Decimal(0))
+        if amount > left:
+            raise Problem(
+                CEILING_EXCEEDED,
+                "less is left than is requested",
+                rule=_rule(name, ceiling, currency),
+                left=_written(left, currency),
+            )
+
+
+def check_cash(
+    name: str, package: Package, kind: GrantKind, already: Decimal, amount: Decimal, currency: str
+) -> None:
+    """Refuse cash where the package, or this kind of help, is in kind, and more of it than the
+    sub-ceiling.
+
+    Raises:
+        Problem: 409 `programme-rule`, or `ceiling-exceeded`.
+    """
+    cash = package.cash
+    if not cash.allows(kind):
+        raise refused("in_kind", name, cash.source, cash.verified)
+    if cash.cap is not None and already + amount > cash.cap:
+        raise Problem(
+            CEILING_EXCEEDED,
+            "less is left in cash than is requested",
+            rule={
+                "package": name,
+                "per": "person",
+                "cash": True,
+                "source": cash.source,
+                "verified": cash.verified,
+            },
+            left=_written(max(cash.cap - already, Decimal(0)), currency),
+        )
+
+
+def refused(code: str, package: str, source: str, verified: bool) -> Problem:
+    """A refusal that names the rule and where it is published."""
+    return Problem(
+        NOT_ALLOWED, rule={"code": code, "package": package, "source": source, "verified": verified}
+    )
+
+
+def _written(amount: Decimal, currency: str) -> dict[str, str]:
+    return Money(amount=amount, currency=currency).model_dump(mode="json")
+
+
+def _rule(package: str, ceiling: Ceiling, currency: str) -> dict[str, object]:
+    return {
+        "package": package,
+        "per": ceiling.per.value,
+        "amount": _written(ceiling.amount, currency),
+        "source": ceiling.source,
+        "verified": ceiling.verified,
+    }

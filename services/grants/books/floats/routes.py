@@ -1,0 +1,105 @@
+"""`/v1/cash-floats`: cash at a desk, counted by another person in the end."""
+
+from uuid import UUID
+
+from fastapi import Request, Response
+from sqlalchemy import select
+
+from chassis.concurrency import set_etag
+from chassis.pagination import Cursor, Limit, Page, link_next, page
+from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
+from contracts.scopes import Scope
+from services.grants.books.floats import service
+from services.grants.books.floats.schemas import CountIn, FloatIn, FloatOut, HandInIn
+from services.grants.models import CashFloat
+from services.grants.schemas import Claimed, money
+
+router = Router(prefix="/v1/cash-floats", tags=["cash floats"])
+
+
+def shown(cash: CashFloat) -> FloatOut:
+    """A float as it is answered."""
+    left = cash.amount - cash.drawn
+    plain = {
+        name: getattr(cash, name)
+        for name in FloatOut.model_fields
+        if name not in {"amount", "drawn", "left", "handed_in", "counted", "agrees"}
+    }
+    return FloatOut(
+        **plain,
+        amount=money(cash.amount, cash.currency),
+        drawn=money(cash.drawn, cash.currency),
+        left=money(left, cash.currency),
+        handed_in=None if cash.handed_in is None else money(cash.handed_in, cash.currency),
+        counted=None if cash.counted is None else money(cash.counted, cash.currency),
+        agrees=None if cash.counted is None else cash.counted == left,
+    )
+
+
+def answer(cash: CashFloat, response: Response) -> FloatOut:
+    """A float and its ETag."""
+    set_etag(response, cash.version)
+    return shown(cash)
+
+
+@router.post("", status_code=201)
+@requires(Scope.FLOATS_WRITE, person=True)
+async def open_float(
+    body: FloatIn, session: SessionDep, caller: CallerDep, response: Response
+) -> FloatOut:
+    """Put cash at a desk's disposal; releases draw on it."""
+    return answer(await service.open_float(session, body, caller), response)
+
+
+@router.get("")
+@requires(Scope.FLOATS_READ)
+async def read_floats(
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    caller: CallerDep,
+    updated_since: Claimed | None = None,
+    after: Cursor = None,
+    limit: Limit = 50,
+) -> Page[FloatOut]:
+    """Floats of the organisation."""
+    query = select(CashFloat).where(service.seen_by(caller))
+    if updated_since is not None:
+        query = query.where(CashFloat.updated_at >= updated_since)
+    rows = await page(session, query, keys=[CashFloat.id], parsers=[UUID], after=after, limit=limit)
+    link_next(request, response, rows.next)
+    return Page(items=[shown(row) for row in rows.items], next=rows.next)
+
+
+@router.get("/{float_id}")
+@requires(Scope.FLOATS_READ)
+async def read_float(
+    float_id: UUID, session: SessionDep, caller: CallerDep, response: Response
+) -> FloatOut:
+    """A float."""
+    return answer(await service.find(session, float_id, caller), response)
+
+
+@router.post("/{float_id}/return")
+@requires(Scope.FLOATS_WRITE, person=True)
+async def hand_in(
+    float_id: UUID, body: HandInIn, session: SessionDep, caller: CallerDep, response: Response
+) -> FloatOut:
+    """Hand in what is left."""
+    return answer(await service.hand_in(session, float_id, body.amount, caller), response)
+
+
+@router.post("/{float_id}/reconcile")
+@requires(Scope.FLOATS_WRITE, person=True, if_match=True)
+async def reconcile(
+    float_id: UUID,
+    body: CountIn,
+    session: SessionDep,
+    caller: CallerDep,
+    precondition: PreconditionDep,
+    response: Response,
+) -> FloatOut:
+    """Count it, as somebody else."""
+    return answer(
+        await service.reconcile(session, float_id, body.counted, caller, precondition), response
+    )

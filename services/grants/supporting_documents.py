@@ -1,0 +1,248 @@
+"""Papers: a document that is cited counts once cases says that it has it, and that it is about this
+return.
+
+A citation is taken as it comes, so that nobody waits for cases; a job asks it. Until then a quote
+is not compared, a handover is not proved and money is not released. The minutes and statutes of a
+cooperative are asked once there is a joint grant, whose money waits for them.
+"""
+
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from chassis import audit, jobs
+from chassis.db import Session, now
+from chassis.errors import Problem, ProblemType
+from chassis.http import ServiceClient
+from chassis.jobs import JobKind, Payload
+from contracts.codes import PROVED_BY, DocumentKind, GrantKind, Paper
+from participation.aliases import same_person
+from services.grants import people
+from services.grants.awards.cooperatives.models import Cooperative
+from services.grants.awards.grants.rules import TRANSITIONS, GrantState
+from services.grants.models import CitedDocument, Delivery, Grant, Payment, Quote
+
+ASK = "grants.document.ask"
+AGAIN = timedelta(hours=1)
+FOUND, UNKNOWN, TAKEN = "found", "unknown", "taken"
+ONLY_ONCE = (DocumentKind.INVOICE, DocumentKind.DELIVERY)
+"""What is paid, or proved, once: an index of the table holds it too. Instalments of one grant may
+share an invoice.
+"""
+DOCUMENT_TAKEN = ProblemType(
+    "document-taken",
+    409,
+    "Another grant rests on the document",
+    "An invoice is paid, and a handover proved, under one grant: nothing is funded twice.",
+)
+
+
+async def cite(session: Session, grant_id: UUID, documents: Iterable[UUID]) -> None:
+    """Have cases asked for documents that something about a grant cites; what it has already is not
+    asked again.
+
+    Raises:
+        Problem: 409 `document-taken`.
+    """
+    ids = sorted(set(documents))
+    if not ids:
+        return
+    if (
+        await session.scalar(_taken(grant_id).where(CitedDocument.document_id.in_(ids)).limit(1))
+        is not None
+    ):
+        raise Problem(DOCUMENT_TAKEN)
+    statement = insert(CitedDocument).values(
+        [{"grant_id": grant_id, "document_id": each} for each in ids]
+    )
+    asked = await session.scalars(
+        statement.on_conflict_do_update(
+            index_elements=["grant_id", "document_id"],
+            set_={"state": CitedDocument.state},
+            where=CitedDocument.state != FOUND,
+        ).returning(CitedDocument.document_id)
+    )
+    for document_id in asked.all():
+        await _ask_at(session, grant_id, document_id, None)
+
+
+async def on_file(
+    session: Session, grant_id: UUID, documents: Iterable[UUID]
+) -> dict[UUID, str | None]:
+    """Which of the documents cases has, for this grant, and what they are."""
+    rows = await session.execute(
+        select(CitedDocument.document_id, CitedDocument.kind).where(
+            CitedDocument.grant_id == grant_id,
+            CitedDocument.document_id.in_(list(documents)),
+            CitedDocument.state == FOUND,
+        )
+    )
+    return {row.document_id: row.kind for row in rows}
+
+
+async def proved(session: Session, grant_id: UUID, cited: Iterable[tuple[Paper, UUID]]) -> set[str]:
+    """Which papers are there: by documents that cases has for this grant, and that are what they
+    are cited as.
+    """
+    listed = list(cited)
+    kinds = await on_file(session, grant_id, [document for _, document in listed])
+    return {paper.value for paper, document in listed if kinds.get(document) in PROVED_BY[paper]}
+
+
+def _taken(grant_id: UUID) -> Select[UUID]:
+    """Documents that count for another grant and can count only once; what became of nothing holds
+    none.
+    """
+    return (
+        select(CitedDocument.document_id)
+        .join(Grant, Grant.id == CitedDocument.grant_id)
+        .where(
+            CitedDocument.grant_id != grant_id,
+            CitedDocument.state == FOUND,
+            CitedDocument.kind.in_(ONLY_ONCE),
+        )
+        .where(Grant.state.not_in((GrantState.REJECTED, GrantState.CANCELLED)))
+    )
+
+
+async def quotes(session: Session, grant: Grant) -> int:
+    """How many quotes can be compared: each has a document of its own on file that is a quote."""
+    query = (
+        select(func.count(Quote.document.distinct()))
+        .join(CitedDocument, CitedDocument.document_id == Quote.document)
+        .where(
+            Quote.grant_id == grant.id,
+            CitedDocument.grant_id == grant.id,
+            CitedDocument.state == FOUND,
+        )
+        .where(CitedDocument.kind == DocumentKind.QUOTE)
+    )
+    return (await session.execute(query)).scalar_one()
+
+
+async def handed_over(session: Session, grant: Grant) -> date | None:
+    """The last day on which something was handed over with a certificate that is on file; None if
+    nothing was.
+    """
+    day: date | None = await session.scalar(
+        select(func.max(Delivery.delivered_on))
+        .join(CitedDocument, CitedDocument.document_id == Delivery.certificate)
+        .where(
+            Delivery.grant_id == grant.id,
+            CitedDocument.grant_id == grant.id,
+            CitedDocument.state == FOUND,
+        )
+        .where(CitedDocument.kind.in_(PROVED_BY[Paper.HANDOVER_CERTIFICATE]))
+    )
+    return day
+
+
+async def of_cooperative(session: Session, grant_id: UUID) -> tuple[set[str], set[str]]:
+    """What the cooperative of a joint grant was selected and set up by, and what of it is on file,
+    by kind.
+    """
+    row = (
+        await session.execute(
+            select(Cooperative.minutes, Cooperative.statutes).where(
+                Cooperative.grant_id == grant_id
+            )
+        )
+    ).first()
+    cited = {
+        kind: document
+        for kind, document in (row._asdict() if row else {}).items()
+        if document is not None
+    }
+    found = await on_file(session, grant_id, cited.values())
+    return set(cited), {kind for kind, document in cited.items() if document in found}
+
+
+async def _ask_at(
+    session: Session, grant_id: UUID, document_id: UUID, due_at: datetime | None
+) -> None:
+    payload = {"grant_id": str(grant_id), "document_id": str(document_id)}
+    await jobs.schedule(session, ASK, payload, due_at=due_at, key=f"{grant_id}/{document_id}")
+
+
+async def _ask(client: ServiceClient, payload: Payload) -> Any:
+    return await client.find("cases", f"/v1/documents/{payload['document_id']}")
+
+
+async def _note(session: Session, payload: Payload, document: Any) -> None:
+    grant_id, document_id = UUID(payload["grant_id"]), UUID(payload["document_id"])
+    grant = await session.get_one(Grant, grant_id, with_for_update=True)
+    state = FOUND if document is not None and await _is_about(session, grant, document) else UNKNOWN
+    kind: str | None = document["kind"] if state == FOUND else None
+    if state == FOUND and not await _may_count(session, grant_id, document_id, kind):
+        state = TAKEN
+    await session.execute(
+        update(CitedDocument)
+        .where(CitedDocument.grant_id == grant_id, CitedDocument.document_id == document_id)
+        .values(state=state, kind=kind, checked_at=now())
+    )
+    if state != FOUND:
+        audit.record(
+            session,
+            people.SYSTEM,
+            f"document-{state}",
+            "grant",
+            grant_id,
+            {"document_id": str(document_id)},
+        )
+        if TRANSITIONS[GrantState(grant.state)]:  # it may be uploaded after it was cited
+            later = (await session.execute(select(now() + AGAIN))).scalar_one()
+            await _ask_at(session, grant_id, document_id, later)
+        return
+    waiting = (
+        select(Payment)
+        .where(Payment.grant_id == grant_id, Payment.state == "scheduled")
+        .order_by(Payment.id)
+    )
+    for payment in await session.scalars(waiting.with_for_update()):
+        kinds = {
+            Paper(paper["kind"])
+            for paper in payment.papers
+            if paper["document"] == str(document_id)
+        }
+        proved = {paper.value for paper in kinds if kind in PROVED_BY[paper]}
+        payment.papers_there = sorted(proved.union(payment.papers_there))
+
+
+async def _may_count(session: Session, grant_id: UUID, document_id: UUID, kind: str | None) -> bool:
+    """Whether a document may count for a grant: one invoice, one handover certificate are never for
+    two.
+    """
+    if kind not in ONLY_ONCE:
+        return True
+    await session.execute(
+        select(func.pg_advisory_xact_lock(func.hashtextextended(f"document/{document_id}", 0)))
+    )
+    if (
+        await session.scalar(
+            _taken(grant_id).where(CitedDocument.document_id == document_id).limit(1)
+        )
+        is not None
+    ):
+        return False
+    given_up = (CitedDocument.document_id == document_id, CitedDocument.grant_id != grant_id)
+    await session.execute(
+        update(CitedDocument).where(*given_up, CitedDocument.state == FOUND).values(state=TAKEN)
+    )
+    return True
+
+
+async def _is_about(session: Session, grant: Grant, document: Any) -> bool:
+    """Whether a document is about the case or the person; those of a cooperative may be about any
+    of its members.
+    """
+    if document["case_id"] == str(grant.case_id) or grant.kind == GrantKind.COOPERATIVE:
+        return True
+    ids = await same_person(session, grant.returnee_id) if grant.returnee_id is not None else []
+    return document["returnee_id"] in {str(each) for each in ids}
+
+
+JOB = JobKind(ASK, _note, _ask)
