@@ -48,7 +48,8 @@ from benchmarks.duplicates import FAMILIES, GIVEN, STYLES, latin
 from cli.embedded import EmbeddedPostgres, free_port
 from participation.access import Role, participation
 from services.cases.models import Returnee
-from services.cases.people.matching import duplicates, likeness
+from services.cases.people.matching import duplicates
+from services.cases.people.matching.keys import keys
 from services.cases.people.returnees.schemas import Birth, Person, Precision
 from services.cases.people.returnees.service import FOUND_BY
 from services.cases.people.search import lookup
@@ -209,7 +210,7 @@ def row_of(somebody: Somebody) -> tuple[Any, ...]:
         json.dumps([contact]),
         "[]",
         lookup.terms(entry),
-        likeness.keys(entry),
+        keys(entry),
         FOUND_BY,
         [*filter(None, [partner_of(somebody)]), REFERRER],
     )

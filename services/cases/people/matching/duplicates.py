@@ -28,6 +28,7 @@ from contracts.cases import ReturneeMerged, ReturneeUnmerged
 from participation import aliases
 from services.cases.models import AccessRequest, Returnee
 from services.cases.people.matching import likeness
+from services.cases.people.matching.keys import keys_of
 from services.cases.people.matching.likeness import Verdict
 from services.cases.people.returnees import service
 from services.cases.people.returnees.schemas import (
@@ -43,6 +44,8 @@ from services.cases.people.rights import restricted
 COMPARED = 100
 SHOWN = 20
 AT_ONCE = 25
+CERTAIN = 1000
+"""A document's or another system's number counts for more than all words of a name."""
 SHARING = text("""
     SELECT wanted.place, other.id
     FROM (
@@ -54,7 +57,7 @@ SHARING = text("""
         SELECT id
         FROM returnee
         WHERE keys && wanted.keys AND erased_at IS NULL AND id <> ALL (CAST(:besides AS uuid[]))
-        ORDER BY (SELECT sum(CASE WHEN key LIKE 'n:%' THEN 1 ELSE 10 END)
+        ORDER BY (SELECT sum(CASE WHEN key ~ '^[di]:' THEN 1000 ELSE 1 END)
                   FROM unnest(keys) AS own (key) WHERE key = ANY (wanted.keys)) DESC, id
         LIMIT :most
     ) AS other
@@ -98,7 +101,8 @@ async def alike_all(
     """
     if not people:
         return []
-    keys = [(place, key) for place, person in enumerate(people) for key in likeness.keys(person)]
+    asked = [likeness.profile(person) for person in people]
+    keys = [(place, key) for place, entry in enumerate(asked) for key in keys_of(entry)]
     shared: dict[int, list[UUID]] = {}
     given = {
         "places": [place for place, _ in keys],
@@ -112,13 +116,14 @@ async def alike_all(
         row.id: row
         for row in await session.scalars(select(Returnee).where(Returnee.id.in_(wanted)))
     }
-    known = {returnee_id: service.person_of(row) for returnee_id, row in rows.items()}
+    known = {key: likeness.profile(service.person_of(row)) for key, row in rows.items()}
     found: list[list[tuple[Returnee, Verdict]]] = []
-    for place, person in enumerate(people):
+    for place, entry in enumerate(asked):
         compared = [
-            (rows[each], likeness.compare(person, known[each])) for each in shared.get(place, [])
+            (rows[each], likeness.weigh(entry, known[each])) for each in shared.get(place, [])
         ]
-        found.append(sorted(compared, key=lambda each: (-each[1].score, each[0].id)))
+        best = sorted(compared, key=lambda each: (-each[1].certain, -each[1].score, each[0].id))
+        found.append(best)
         await asyncio.sleep(0)  # whatever else this process does goes on in between
     return found
 

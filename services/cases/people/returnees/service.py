@@ -35,11 +35,11 @@ from services.cases.models import (
     Returnee,
     Share,
 )
-from services.cases.people.matching import likeness
+from services.cases.people.matching.keys import keys
 from services.cases.people.returnees.schemas import Person, ReturneePatch, as_written, stored
 from services.cases.people.search import lookup, queries
 
-FOUND_BY = 1
+FOUND_BY = 2
 """Counts up when the rules change by which `terms` or `keys` are made."""
 COLUMNS: Mapping[str, ReturneeField] = {
     "names": ReturneeField.NAMES,
@@ -89,7 +89,7 @@ def make_findable(session: Session, returnee: Returnee) -> None:
     person = person_of(returnee)
     terms = lookup.terms(person)
     queries.learn(session, returnee.terms or [], terms)
-    returnee.terms, returnee.keys, returnee.found_by = terms, likeness.keys(person), FOUND_BY
+    returnee.terms, returnee.keys, returnee.found_by = terms, keys(person), FOUND_BY
 
 
 async def register(
