@@ -188,7 +188,7 @@ async def search(session: Session, q: str, limit: int, caller: Caller) -> Found:
             more = more or len(rows) == ranked
     best = sorted(scores, key=lambda each: (-scores[each], each))
     shown_ones = select(Returnee).where(Returnee.id.in_(best[:limit]))
-    found_by = (defer(Returnee.terms), defer(Returnee.keys))
+    found_by = (defer(Returnee.terms), defer(Returnee.keys), defer(Returnee.known_to))
     people = {row.id: row for row in await session.scalars(shown_ones.options(*found_by))}
     found = await _under_their_ids(session, [(people[each], scores[each]) for each in best[:limit]])
     audit.record(
