@@ -186,4 +186,4 @@ class ResourceColumns(Table):
     def changed(self) -> None:
         """Count the change: another ETag, and a new `updated_at` by the database's clock."""
         self.version += 1
-        self.updated_at = now()
+        self.updated_at = now()  # type: ignore[assignment] # evaluated by the database

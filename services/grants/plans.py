@@ -9,8 +9,8 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, select
 
 from chassis import audit, jobs
 from chassis.db import Session, now, savepoint
@@ -95,8 +95,8 @@ async def _take_over(
     """
     granted = await session.scalars(
         select(Grant)
-        .where(Grant.case_id == UUID(payload["case_id"]), Grant.plan_line_id.is_not(None))
-        .order_by(Grant.id)
+        .where(Grant.case_id == UUID(payload["case_id"]), col(Grant.plan_line_id).is_not(None))
+        .order_by(col(Grant.id))
         .with_for_update(),
         execution_options={"populate_existing": True},
     )
@@ -156,9 +156,9 @@ async def _is_newer(
     }
     statement = insert(AppliedPlan).values(case_id=case_id, **values)
     newer = statement.on_conflict_do_update(
-        index_elements=["case_id"], set_=values, where=AppliedPlan.plan_version < plan_version
+        index_elements=["case_id"], set_=values, where=col(AppliedPlan.plan_version) < plan_version
     )
-    return await session.scalar(newer.returning(AppliedPlan.case_id)) is not None
+    return await session.scalar(newer.returning(col(AppliedPlan.case_id))) is not None
 
 
 async def _request(

@@ -4,7 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query, Request, Response
-from sqlalchemy import select
+from sqlmodel import col, select
 
 from chassis import audit
 from chassis.concurrency import set_etag
@@ -118,7 +118,9 @@ async def list_courses(
     if phase is not None:
         query = query.where(Course.phase == phase)
     if programme is not None:
-        query = query.where((Course.programmes == []) | Course.programmes.contains([programme]))
+        query = query.where(
+            (col(Course.programmes) == []) | col(Course.programmes).contains([programme])
+        )
     rows = await service.newest_first(
         session, query, Course, updated_since=updated_since, after=after, limit=limit
     )

@@ -10,8 +10,9 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, Select, delete, select
+from sqlalchemy import ColumnElement, Select
 from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, delete, select
 
 from chassis import audit
 from chassis.app import field_error
@@ -330,7 +331,7 @@ def _course_of(row: Mapping[str, str]) -> CourseIn:
 
 def scheduled_with() -> ColumnElement[bool]:
     """Joins a cohort to the revision of its course that it was scheduled with."""
-    return (CourseRevision.course_id == Cohort.course_id) & (
+    return (col(CourseRevision.course_id) == Cohort.course_id) & (
         CourseRevision.revision == Cohort.course_revision
     )
 
@@ -351,7 +352,7 @@ async def sessions_of(session: Session, cohort_id: UUID) -> Sequence[CohortSessi
     query = (
         select(CohortSession)
         .where(CohortSession.cohort_id == cohort_id)
-        .order_by(CohortSession.number)
+        .order_by(col(CohortSession.number))
     )
     return (await session.scalars(query)).all()
 
@@ -520,7 +521,7 @@ async def _move_sessions(session: Session, cohort: Cohort, wanted: Sequence[Sess
         )
     await session.execute(
         delete(CohortSession).where(
-            CohortSession.cohort_id == cohort.id, CohortSession.number > recorded
+            col(CohortSession.cohort_id) == cohort.id, col(CohortSession.number) > recorded
         )
     )
     for each in there[recorded:]:

@@ -5,7 +5,8 @@ were sent.
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select
+from sqlmodel import col, select
 
 from chassis import audit
 from chassis.auth import Caller
@@ -91,7 +92,7 @@ async def find(session: Session, referral_id: UUID, caller: Caller) -> ServiceRe
         Problem: 404.
     """
     row: ServiceReferral | None = await session.scalar(
-        listed(caller).where(ServiceReferral.id == referral_id)
+        listed(caller).where(col(ServiceReferral.id) == referral_id)
     )
     if row is None:
         raise Problem(NOT_FOUND)

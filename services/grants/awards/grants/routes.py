@@ -6,7 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import Request, Response
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, func
+from sqlmodel import col, select
 
 from chassis.concurrency import set_etag
 from chassis.db import Session
@@ -84,8 +85,8 @@ async def answer(session: Session, grant: Grant, response: Response) -> GrantDet
         await session.execute(
             select(
                 service.approved_by(grant).scalar_subquery(),
-                exists().where(Quote.grant_id == grant.id),
-                exists().where(Delivery.grant_id == grant.id),
+                exists().where(col(Quote.grant_id) == grant.id),
+                exists().where(col(Delivery.grant_id) == grant.id),
                 paid.scalar_subquery(),
             )
         )
@@ -95,11 +96,11 @@ async def answer(session: Session, grant: Grant, response: Response) -> GrantDet
     deliveries: Iterable[Delivery] = ()
     if quoted:
         quotes = await session.scalars(
-            select(Quote).where(Quote.grant_id == grant.id).order_by(Quote.id)
+            select(Quote).where(Quote.grant_id == grant.id).order_by(col(Quote.id))
         )
     if delivered:
         deliveries = await session.scalars(
-            select(Delivery).where(Delivery.grant_id == grant.id).order_by(Delivery.id)
+            select(Delivery).where(Delivery.grant_id == grant.id).order_by(col(Delivery.id))
         )
     return GrantDetail(
         **shown(grant),
@@ -183,7 +184,7 @@ async def read_grants(
         updated_since=updated_since,
     )
     if format is Format.CSV:
-        rows = await session.scalars(query.order_by(Grant.id).limit(LONGEST + 1))
+        rows = await session.scalars(query.order_by(col(Grant.id)).limit(LONGEST + 1))
         return as_csv(
             COLUMNS,
             [
@@ -191,7 +192,9 @@ async def read_grants(
                 for grant in rows
             ],
         )
-    found = await page(session, query, keys=[Grant.id], parsers=[UUID], after=after, limit=limit)
+    found = await page(
+        session, query, keys=[col(Grant.id)], parsers=[UUID], after=after, limit=limit
+    )
     link_next(request, response, found.next)
     return Page(items=[GrantOut(**shown(grant)) for grant in found.items], next=found.next)
 

@@ -6,7 +6,8 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func
+from sqlmodel import col, select
 
 from chassis import audit
 from chassis.db import Session
@@ -32,7 +33,7 @@ async def visited_on(session: Session, grant: Grant) -> date | None:
         return None
     ids = await same_person(session, grant.returnee_id)
     query = select(func.max(Visit.visited_on)).where(
-        Visit.case_id == grant.case_id, Visit.returnee_id.in_(ids)
+        Visit.case_id == grant.case_id, col(Visit.returnee_id).in_(ids)
     )
     day: date | None = await session.scalar(query)
     return day
@@ -87,8 +88,8 @@ async def schedule_next(session: Session, grant: Grant) -> Payment | None:
     who = await session.get(Participant, (grant.case_id, grant.returnee_id))
     before: Payment | None = await session.scalar(
         select(Payment)
-        .where(Payment.grant_id == grant.id, Payment.state == PaymentState.CONFIRMED)
-        .order_by(Payment.instalment.desc(), Payment.id.desc())
+        .where(col(Payment.grant_id) == grant.id, col(Payment.state) == PaymentState.CONFIRMED)
+        .order_by(col(Payment.instalment).desc(), col(Payment.id).desc())
         .limit(1)
     )
     if (
@@ -159,7 +160,7 @@ async def _left(
     used, up_to = func.coalesce(func.sum(Payment.amount), 0), Payment.instalment <= instalment
     row = (
         await session.execute(
-            select(used, func.coalesce(func.sum(Payment.amount).filter(up_to), 0)).where(
+            select(used, func.coalesce(func.sum(col(Payment.amount)).filter(up_to), 0)).where(
                 Payment.grant_id == grant.id, Payment.live
             )
         )
