@@ -179,7 +179,11 @@ class Database:
         )
         self.engine.dialect.do_ping = _is_open  # type: ignore[method-assign] # three round trips become none
         self._sessions = async_sessionmaker(
-            self.engine, expire_on_commit=False, close_resets_only=False, info={"database": self}
+            self.engine,
+            class_=AsyncSession,
+            expire_on_commit=False,
+            close_resets_only=False,
+            info={"database": self},
         )
         self.on_close: list[Callable[[], Awaitable[None]]] = []
         """Awaited by `close`: what holds a connection of its own gives it back here."""

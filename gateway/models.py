@@ -4,24 +4,22 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, DateTime, ForeignKey, Index, Integer, Text, text
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, Index, Integer, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import registry
 
 from chassis.auth import OrganisationKind
 from chassis.db import now
-from chassis.tables import new_metadata
+from chassis.tables import Table, column, new_metadata
 
 KINDS = ", ".join(f"'{kind}'" for kind in OrganisationKind)
 
 
-class Base(DeclarativeBase):
+class Base(Table, registry=registry(metadata=new_metadata())):
     """Tables of the gateway."""
 
-    metadata = new_metadata()
 
-
-class Organisation(Base):
+class Organisation(Base, table=True):
     """An organisation that takes part in the programmes."""
 
     __tablename__ = "organisation"
@@ -30,16 +28,16 @@ class Organisation(Base):
         CheckConstraint(f"kind IN ({KINDS})", name="kind"),
     )
 
-    slug: Mapped[str] = mapped_column(Text, primary_key=True)
-    kind: Mapped[str] = mapped_column(Text)
-    name: Mapped[str] = mapped_column(Text, comment="of the organisation, never of a person")
-    programmes: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
-    version: Mapped[int] = mapped_column(Integer, server_default=text("1"))
-    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=now())
-    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=now())
+    slug: str = column(sa_type=Text, primary_key=True)
+    kind: str = column(sa_type=Text)
+    name: str = column(sa_type=Text, comment="of the organisation, never of a person")
+    programmes: list[str] = column(sa_type=ARRAY(Text), server_default=text("'{}'"))
+    version: int = column(sa_type=Integer, server_default=text("1"))
+    created_at: datetime = column(sa_type=DateTime(timezone=True), server_default=now())
+    updated_at: datetime = column(sa_type=DateTime(timezone=True), server_default=now())
 
 
-class Client(Base):
+class Client(Base, table=True):
     """A system of an organisation, which gets tokens for its secret."""
 
     __tablename__ = "client"
@@ -51,47 +49,45 @@ class Client(Base):
         ),
     )
 
-    client_id: Mapped[str] = mapped_column(Text, primary_key=True)
-    organisation: Mapped[str] = mapped_column(ForeignKey("organisation.slug"))
-    secret_hashes: Mapped[list[str]] = mapped_column(
-        ARRAY(Text), comment="argon2id, the newest first"
-    )
-    scopes: Mapped[list[str]] = mapped_column(ARRAY(Text))
-    revoked_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    version: Mapped[int] = mapped_column(Integer, server_default=text("1"))
-    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=now())
-    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=now())
+    client_id: str = column(sa_type=Text, primary_key=True)
+    organisation: str = column(foreign_key="organisation.slug")
+    secret_hashes: list[str] = column(sa_type=ARRAY(Text), comment="argon2id, the newest first")
+    scopes: list[str] = column(sa_type=ARRAY(Text))
+    revoked_at: datetime | None = column(sa_type=DateTime(timezone=True))
+    version: int = column(sa_type=Integer, server_default=text("1"))
+    created_at: datetime = column(sa_type=DateTime(timezone=True), server_default=now())
+    updated_at: datetime = column(sa_type=DateTime(timezone=True), server_default=now())
 
 
-class TimelineEntry(Base):
+class TimelineEntry(Base, table=True):
     """A fact that a service published, as the timeline shows it."""
 
     __tablename__ = "timeline"
     __table_args__ = (Index("ix_timeline_subject", "subject", "occurred_at", "recorded_at"),)
 
-    source: Mapped[str] = mapped_column(Text, primary_key=True)
-    position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    epoch: Mapped[UUID]
-    id: Mapped[UUID]
-    subject: Mapped[UUID | None] = mapped_column(
+    source: str = column(sa_type=Text, primary_key=True)
+    position: int = column(sa_type=BigInteger, primary_key=True, autoincrement=False)
+    epoch: UUID
+    id: UUID
+    subject: UUID | None = column(
         comment="the returnee, or what concerns several: a referral, a case; null of an erased person"
     )
-    type: Mapped[str] = mapped_column(Text)
-    occurred_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    recorded_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    data: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    audience: Mapped[list[str]] = mapped_column(ARRAY(Text))
-    still_for: Mapped[list[str] | None] = mapped_column(
-        ARRAY(Text),
+    type: str = column(sa_type=Text)
+    occurred_at: datetime = column(sa_type=DateTime(timezone=True))
+    recorded_at: datetime = column(sa_type=DateTime(timezone=True))
+    data: dict[str, Any] = column(sa_type=JSONB)
+    audience: list[str] = column(sa_type=ARRAY(Text))
+    still_for: list[str] | None = column(
+        sa_type=ARRAY(Text),
         comment="of an erasure: who took part until then, as role/organisation, and must hear of it",
     )
 
 
-class Relation(Base):
+class Relation(Base, table=True):
     """That a fact about a referral or a case concerns a returnee too."""
 
     __tablename__ = "relation"
     __table_args__ = (Index("ix_relation_returnee_id", "returnee_id"),)
 
-    subject: Mapped[UUID] = mapped_column(primary_key=True)
-    returnee_id: Mapped[UUID] = mapped_column(primary_key=True)
+    subject: UUID = column(primary_key=True)
+    returnee_id: UUID = column(primary_key=True)

@@ -2,76 +2,70 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     CheckConstraint,
     FetchedValue,
-    ForeignKey,
     Index,
     Integer,
-    LargeBinary,
     Numeric,
     UniqueConstraint,
     Uuid,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import registry
 
 from chassis.db import now
 from chassis.ids import new_id
-from chassis.tables import READ_BACK, TYPES, ResourceColumns, new_metadata
+from chassis.tables import READ_BACK, ResourceColumns, Table, column, new_metadata
 
 
-class Base(DeclarativeBase):
+class Base(Table, registry=registry(metadata=new_metadata())):
     """Base of the tables of cases."""
 
-    metadata = new_metadata()
-    type_annotation_map: ClassVar = TYPES
     __mapper_args__ = READ_BACK
 
 
 class Resource(ResourceColumns, Base):
     """What a table has whose rows are resources."""
 
-    __abstract__ = True
 
-
-class Referral(Resource):
+class Referral(Resource, table=True):
     """What a host-country service submitted, kept as it was sent, and what was decided."""
 
     __tablename__ = "referral"
 
-    state: Mapped[str]
-    external_reference: Mapped[str]
+    state: str
+    external_reference: str
     """The submitter's own number for it."""
-    sender: Mapped[str]
-    submitter: Mapped[str]
+    sender: str
+    submitter: str
     """Who sent it: the sender itself, or after the return the partner that asks for its word."""
-    retroactive: Mapped[bool] = mapped_column(server_default=text("false"))
-    arrived_on: Mapped[date | None]
+    retroactive: bool = column(server_default=text("false"))
+    arrived_on: date | None = None
     """Of a retroactive referral: the day on which they had returned."""
-    revision: Mapped[int] = mapped_column(default=1)
-    supersedes: Mapped[UUID | None] = mapped_column(ForeignKey("referral.id"), unique=True)
-    programme: Mapped[str]
-    programme_version: Mapped[int]
-    return_kind: Mapped[str]
-    country_of_return: Mapped[str]
-    requested_partner: Mapped[str | None]
-    decider: Mapped[str]
+    revision: int = column(default=1)
+    supersedes: UUID | None = column(foreign_key="referral.id", unique=True)
+    programme: str
+    programme_version: int
+    return_kind: str
+    country_of_return: str
+    requested_partner: str | None = None
+    decider: str
     """Whose turn it is: the partner's, or the programme office's."""
-    implementer: Mapped[str | None]
-    needs_priority: Mapped[str]
-    content: Mapped[dict[str, Any]]
-    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    implementer: str | None = None
+    needs_priority: str
+    content: dict[str, Any]
+    digest: bytes
     """SHA-256 of the content first sent, by which the same submission is recognised."""
-    question: Mapped[str | None]
-    rejection_reason: Mapped[str | None]
-    comment: Mapped[str | None]
-    decided_by: Mapped[str | None]
-    decided_at: Mapped[datetime | None]
+    question: str | None = None
+    rejection_reason: str | None = None
+    comment: str | None = None
+    decided_by: str | None = None
+    decided_at: datetime | None = None
 
     __table_args__ = (
         UniqueConstraint("submitter", "external_reference", "revision"),
@@ -97,33 +91,33 @@ class Referral(Resource):
     )
 
 
-class Returnee(Resource):
+class Returnee(Resource, table=True):
     """A person: names as written, in every script given. What they are found by is made from them
     and never shown.
     """
 
     __tablename__ = "returnee"
 
-    names: Mapped[list[dict[str, Any]]]
-    sex: Mapped[str]
-    birth_date: Mapped[date | None]
-    birth_precision: Mapped[str]
-    nationality: Mapped[str]
-    documents: Mapped[list[dict[str, Any]]]
-    languages: Mapped[list[str]]
-    contacts: Mapped[list[dict[str, Any]]]
-    identifiers: Mapped[list[dict[str, Any]]]
-    terms: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    names: list[dict[str, Any]]
+    sex: str
+    birth_date: date | None = None
+    birth_precision: str
+    nationality: str
+    documents: list[dict[str, Any]]
+    languages: list[str]
+    contacts: list[dict[str, Any]]
+    identifiers: list[dict[str, Any]]
+    terms: list[str] = column(server_default=text("'{}'"))
     """What they are looked up by; see `returnees.lookup`."""
-    known_to: Mapped[list[str]] = mapped_column(server_default=text("'{}'"), deferred=True)
+    known_to: list[str] = column(server_default=text("'{}'"))
     """Organisations that take part or once did, kept by the database: where to look for them, not
     who may.
     """
-    keys: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    keys: list[str] = column(server_default=text("'{}'"))
     """Where possible duplicates are looked for; see `returnees.matching`."""
-    found_by: Mapped[int] = mapped_column(server_default=text("0"))
+    found_by: int = column(server_default=text("0"))
     """By which rules the two were made; what others made is made again by a job."""
-    erased_at: Mapped[datetime | None]
+    erased_at: datetime | None = None
 
     __table_args__ = (
         CheckConstraint("birth_date <> DATE '1900-01-01'", name="birth_date_is_no_sentinel"),
@@ -146,15 +140,15 @@ class Returnee(Resource):
     )
 
 
-class NameWord(Base):
+class NameWord(Base, table=True):
     """A word that names are made of, by which its other spellings are known; it says of nobody that
     they bear it.
     """
 
     __tablename__ = "name_word"
 
-    word: Mapped[str] = mapped_column(primary_key=True)
-    keys: Mapped[list[str]]
+    word: str = column(primary_key=True)
+    keys: list[str]
 
     __table_args__ = (
         Index(
@@ -166,24 +160,24 @@ class NameWord(Base):
     )
 
 
-class Household(Resource):
+class Household(Resource, table=True):
     """People who return, or live, together."""
 
     __tablename__ = "household"
 
 
-class HouseholdMember(Base):
+class HouseholdMember(Base, table=True):
     """A person's time in a household."""
 
     __tablename__ = "household_member"
 
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
-    household_id: Mapped[UUID] = mapped_column(ForeignKey("household.id"), index=True)
-    returnee_id: Mapped[UUID] = mapped_column(ForeignKey("returnee.id"), index=True)
-    relationship: Mapped[str]
-    member: Mapped[str]
-    since: Mapped[datetime] = mapped_column(server_default=now())
-    until: Mapped[datetime | None]
+    id: UUID = column(primary_key=True, default_factory=new_id)
+    household_id: UUID = column(foreign_key="household.id", index=True)
+    returnee_id: UUID = column(foreign_key="returnee.id", index=True)
+    relationship: str
+    member: str
+    since: datetime = column(server_default=now())
+    until: datetime | None = None
 
     __table_args__ = (
         CheckConstraint("member IN ('principal', 'adult', 'child')", name="member_known"),
@@ -196,58 +190,58 @@ class HouseholdMember(Base):
     )
 
 
-class ReferralPerson(Base):
+class ReferralPerson(Base, table=True):
     """A person of a referral by their place in it, and who they turned out to be."""
 
     __tablename__ = "referral_person"
 
-    referral_id: Mapped[UUID] = mapped_column(ForeignKey("referral.id"), primary_key=True)
-    index: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    returnee_id: Mapped[UUID | None] = mapped_column(ForeignKey("returnee.id"), index=True)
+    referral_id: UUID = column(foreign_key="referral.id", primary_key=True)
+    index: int = column(primary_key=True, autoincrement=False)
+    returnee_id: UUID | None = column(foreign_key="returnee.id", index=True)
 
     __table_args__ = (UniqueConstraint("referral_id", "returnee_id"),)
 
 
-class CaseFile(Resource):
+class CaseFile(Resource, table=True):
     """One return of a household, followed from acceptance to closure."""
 
     __tablename__ = "case_file"
 
-    state: Mapped[str]
-    state_before: Mapped[str | None]
+    state: str
+    state_before: str | None = None
     """Where a closed case goes back to when it is reopened."""
-    suspended_from: Mapped[str | None]
+    suspended_from: str | None = None
     """Where a suspended case goes on when it is resumed."""
-    suspended_on: Mapped[date | None]
+    suspended_on: date | None = None
     """The day, in the country of return, on which its clocks stopped."""
-    suspension_reason: Mapped[str | None]
-    suspension_comment: Mapped[str | None]
-    split_from: Mapped[UUID | None] = mapped_column(ForeignKey("case_file.id"), index=True)
+    suspension_reason: str | None = None
+    suspension_comment: str | None = None
+    split_from: UUID | None = column(foreign_key="case_file.id", index=True)
     """The case that these people were in before their household split, or their family's where they
     have their own.
     """
-    programme: Mapped[str]
-    programme_version: Mapped[int]
-    programme_office: Mapped[str]
-    return_kind: Mapped[str]
-    country_of_return: Mapped[str]
-    referral_id: Mapped[UUID | None] = mapped_column(ForeignKey("referral.id"), index=True)
-    household_id: Mapped[UUID] = mapped_column(ForeignKey("household.id"), index=True)
-    referrer: Mapped[str | None]
-    implementer: Mapped[str]
-    office: Mapped[str | None]
+    programme: str
+    programme_version: int
+    programme_office: str
+    return_kind: str
+    country_of_return: str
+    referral_id: UUID | None = column(foreign_key="referral.id", index=True)
+    household_id: UUID = column(foreign_key="household.id", index=True)
+    referrer: str | None = None
+    implementer: str
+    office: str | None = None
     """The implementing organisation's own office."""
-    focal_point: Mapped[str | None]
+    focal_point: str | None = None
     """User id in the implementing organisation."""
-    focal_points: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    focal_points: list[str] = column(server_default=text("'{}'"))
     """Who is or was it, as `<organisation>:<user id>`: none of them gives themselves more time."""
-    governorate: Mapped[str]
-    district: Mapped[str]
-    address: Mapped[str]
-    needs_priority: Mapped[str]
-    arrived_on: Mapped[date | None]
-    closure_reason: Mapped[str | None]
-    closure_comment: Mapped[str | None]
+    governorate: str
+    district: str
+    address: str
+    needs_priority: str
+    arrived_on: date | None = None
+    closure_reason: str | None = None
+    closure_comment: str | None = None
 
     __table_args__ = (
         CheckConstraint(
@@ -273,21 +267,19 @@ class CaseFile(Resource):
     )
 
 
-class CaseMember(Base):
+class CaseMember(Base, table=True):
     """A person of a case, and what is known of their arrival."""
 
     __tablename__ = "case_member"
 
-    case_id: Mapped[UUID] = mapped_column(ForeignKey("case_file.id"), primary_key=True)
-    returnee_id: Mapped[UUID] = mapped_column(
-        ForeignKey("returnee.id"), primary_key=True, index=True
-    )
-    member: Mapped[str]
-    arrival_id: Mapped[UUID | None]
-    arrival_state: Mapped[str | None]
+    case_id: UUID = column(foreign_key="case_file.id", primary_key=True)
+    returnee_id: UUID = column(foreign_key="returnee.id", primary_key=True, index=True)
+    member: str
+    arrival_id: UUID | None = None
+    arrival_state: str | None = None
     """As reception last said; None while nothing was heard."""
-    arrived_on: Mapped[date | None]
-    left_on: Mapped[date | None]
+    arrived_on: date | None = None
+    left_on: date | None = None
     """When they left the household for good, or died; what was done for them stays in the case."""
 
     __table_args__ = (
@@ -295,20 +287,20 @@ class CaseMember(Base):
     )
 
 
-class Journey(Resource):
+class Journey(Resource, table=True):
     """A journey of one or several persons of a referral. Its `revision` counts what the host
     country changed.
     """
 
     __tablename__ = "journey"
 
-    referral_id: Mapped[UUID] = mapped_column(ForeignKey("referral.id"), index=True)
-    state: Mapped[str]
-    revision: Mapped[int] = mapped_column(default=1)
-    legs: Mapped[list[dict[str, Any]]]
-    escorted: Mapped[bool]
-    departed_on: Mapped[date | None]
-    queried_at: Mapped[datetime | None]
+    referral_id: UUID = column(foreign_key="referral.id", index=True)
+    state: str
+    revision: int = column(default=1)
+    legs: list[dict[str, Any]]
+    escorted: bool
+    departed_on: date | None = None
+    queried_at: datetime | None = None
     """When the partner asked whether they have left."""
 
     __table_args__ = (
@@ -322,33 +314,33 @@ class Journey(Resource):
     )
 
 
-class JourneyPerson(Base):
+class JourneyPerson(Base, table=True):
     """A person of a journey, by their place in the referral."""
 
     __tablename__ = "journey_person"
 
-    journey_id: Mapped[UUID] = mapped_column(ForeignKey("journey.id"), primary_key=True)
-    index: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    journey_id: UUID = column(foreign_key="journey.id", primary_key=True)
+    index: int = column(primary_key=True, autoincrement=False)
 
 
-class Plan(Resource):
+class Plan(Resource, table=True):
     """One version of a case's reintegration plan."""
 
     __tablename__ = "plan"
 
-    case_id: Mapped[UUID] = mapped_column(ForeignKey("case_file.id"))
-    plan_version: Mapped[int]
-    state: Mapped[str]
-    preparers: Mapped[list[str]]
+    case_id: UUID = column(foreign_key="case_file.id")
+    plan_version: int
+    state: str
+    preparers: list[str]
     """Every person who edited or submitted this version; none of them approves it."""
-    submitted_by: Mapped[str | None]
-    approved_by: Mapped[str | None]
-    agreed_on: Mapped[date | None]
-    agreed_language: Mapped[str | None]
-    agreed_document: Mapped[UUID | None]
-    return_reason: Mapped[str | None]
-    return_comment: Mapped[str | None]
-    amend_comment: Mapped[str | None]
+    submitted_by: str | None = None
+    approved_by: str | None = None
+    agreed_on: date | None = None
+    agreed_language: str | None = None
+    agreed_document: UUID | None = None
+    return_reason: str | None = None
+    return_comment: str | None = None
+    amend_comment: str | None = None
 
     __table_args__ = (
         UniqueConstraint("case_id", "plan_version"),
@@ -366,28 +358,28 @@ class Plan(Resource):
     )
 
 
-class PlanLine(Base):
+class PlanLine(Base, table=True):
     """What is planned for whom, and what it may cost."""
 
     __tablename__ = "plan_line"
 
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
-    plan_id: Mapped[UUID] = mapped_column(ForeignKey("plan.id", ondelete="CASCADE"), index=True)
-    line_id: Mapped[UUID]
+    id: UUID = column(primary_key=True, default_factory=new_id)
+    plan_id: UUID = column(foreign_key="plan.id", ondelete="CASCADE", index=True)
+    line_id: UUID
     """The same in every version of the plan that has the line."""
-    position: Mapped[int]
-    kind: Mapped[str]
-    housing: Mapped[str | None]
-    beneficiary: Mapped[UUID] = mapped_column(ForeignKey("returnee.id"))
-    description: Mapped[str]
-    amount: Mapped[Decimal] = mapped_column(Numeric(18, 3))
-    currency: Mapped[str]
-    provider: Mapped[str | None]
-    course_id: Mapped[UUID | None]
+    position: int
+    kind: str
+    housing: str | None = None
+    beneficiary: UUID = column(foreign_key="returnee.id")
+    description: str
+    amount: Decimal = column(sa_type=Numeric(18, 3))
+    currency: str
+    provider: str | None = None
+    course_id: UUID | None = None
     """Training's, chosen when the plan was made."""
-    cohort_id: Mapped[UUID | None]
-    level: Mapped[str]
-    feasibility: Mapped[list[dict[str, Any]]] = mapped_column(server_default=text("'[]'"))
+    cohort_id: UUID | None = None
+    level: str
+    feasibility: list[dict[str, Any]] = column(server_default=text("'[]'"))
     """What was found when it was asked whether this can work."""
 
     __table_args__ = (
@@ -398,27 +390,27 @@ class PlanLine(Base):
     )
 
 
-class Deadline(Resource):
+class Deadline(Resource, table=True):
     """By when something must be done, with the rule that says so and where that rule is published."""
 
     __tablename__ = "deadline"
 
-    kind: Mapped[str]
-    state: Mapped[str]
-    due_at: Mapped[datetime]
-    programme: Mapped[str]
-    referral_id: Mapped[UUID | None] = mapped_column(ForeignKey("referral.id"))
-    case_id: Mapped[UUID | None] = mapped_column(ForeignKey("case_file.id"))
-    visit_id: Mapped[UUID | None] = mapped_column(ForeignKey("visit.id"), unique=True)
-    rule: Mapped[dict[str, Any]]
-    shifted_days: Mapped[int] = mapped_column(server_default=text("0"))
+    kind: str
+    state: str
+    due_at: datetime
+    programme: str
+    referral_id: UUID | None = column(foreign_key="referral.id")
+    case_id: UUID | None = column(foreign_key="case_file.id")
+    visit_id: UUID | None = column(foreign_key="visit.id", unique=True)
+    rule: dict[str, Any]
+    shifted_days: int = column(server_default=text("0"))
     """Days by which it is later than the rule says: extensions, and time in which the clocks stood."""
-    paused_on: Mapped[date | None]
+    paused_on: date | None = None
     """The first day on which its clock stood when it was last paused."""
-    decision_reason: Mapped[str | None]
+    decision_reason: str | None = None
     """Why it was last extended or waived."""
-    decision_comment: Mapped[str | None]
-    decided_by: Mapped[str | None]
+    decision_comment: str | None = None
+    decided_by: str | None = None
 
     __table_args__ = (
         Index(
@@ -438,21 +430,19 @@ class Deadline(Resource):
     )
 
 
-class PlanLineStatus(Base):
+class PlanLineStatus(Base, table=True):
     """How far a line has come, the same for every version of the plan that has it."""
 
     __tablename__ = "plan_line_status"
 
-    line_id: Mapped[UUID] = mapped_column(primary_key=True)
-    case_id: Mapped[UUID] = mapped_column(ForeignKey("case_file.id"), index=True)
-    status: Mapped[str]
-    delivered_at: Mapped[datetime | None]
+    line_id: UUID = column(primary_key=True)
+    case_id: UUID = column(foreign_key="case_file.id", index=True)
+    status: str
+    delivered_at: datetime | None = None
     """When who delivers it said that it was."""
-    undone_at: Mapped[datetime | None]
+    undone_at: datetime | None = None
     """When they said that what they had delivered does not hold; none once it does."""
-    updated_at: Mapped[datetime] = mapped_column(
-        server_default=now(), server_onupdate=FetchedValue()
-    )
+    updated_at: datetime = column(server_default=now(), server_onupdate=FetchedValue())
 
     __table_args__ = (
         CheckConstraint(
@@ -468,21 +458,21 @@ class PlanLineStatus(Base):
     )
 
 
-class CaseTransfer(Resource):
+class CaseTransfer(Resource, table=True):
     """The offer of a case to another implementing organisation."""
 
     __tablename__ = "case_transfer"
 
-    case_id: Mapped[UUID] = mapped_column(ForeignKey("case_file.id"))
-    state: Mapped[str]
-    offered_by: Mapped[str]
+    case_id: UUID = column(foreign_key="case_file.id")
+    state: str
+    offered_by: str
     """The organisation that offers."""
-    previous_implementer: Mapped[str]
-    offered_to: Mapped[str]
-    reason: Mapped[str]
-    comment: Mapped[str | None]
-    answer_comment: Mapped[str | None]
-    answered_by: Mapped[str | None]
+    previous_implementer: str
+    offered_to: str
+    reason: str
+    comment: str | None = None
+    answer_comment: str | None = None
+    answered_by: str | None = None
 
     __table_args__ = (
         CheckConstraint(
@@ -499,20 +489,20 @@ class CaseTransfer(Resource):
     )
 
 
-class Screening(Resource):
+class Screening(Resource, table=True):
     """What was found when somebody was screened, before departure or after."""
 
     __tablename__ = "screening"
 
-    case_id: Mapped[UUID] = mapped_column(ForeignKey("case_file.id"), index=True)
-    returnee_id: Mapped[UUID] = mapped_column(ForeignKey("returnee.id"), index=True)
-    phase: Mapped[str]
-    screened_on: Mapped[date]
-    needs_priority: Mapped[str]
-    follow_up: Mapped[list[str]]
-    organisation: Mapped[str]
-    screened_by: Mapped[str | None]
-    clock_suspect: Mapped[bool] = mapped_column(server_default=text("false"))
+    case_id: UUID = column(foreign_key="case_file.id", index=True)
+    returnee_id: UUID = column(foreign_key="returnee.id", index=True)
+    phase: str
+    screened_on: date
+    needs_priority: str
+    follow_up: list[str]
+    organisation: str
+    screened_by: str | None = None
+    clock_suspect: bool = column(server_default=text("false"))
 
     __table_args__ = (
         CheckConstraint("phase IN ('pre_departure', 'post_arrival')", name="phase_known"),
@@ -520,23 +510,23 @@ class Screening(Resource):
     )
 
 
-class Flag(Base):
+class Flag(Base, table=True):
     """One finding about a vulnerability. A later one of the same kind is its next status; none is
     ever changed.
     """
 
     __tablename__ = "vulnerability_flag"
 
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
-    screening_id: Mapped[UUID] = mapped_column(ForeignKey("screening.id"), index=True)
-    returnee_id: Mapped[UUID] = mapped_column(ForeignKey("returnee.id"), index=True)
-    kind: Mapped[str]
-    status: Mapped[str]
-    source: Mapped[str]
-    reason: Mapped[str]
-    readers: Mapped[list[str]]
+    id: UUID = column(primary_key=True, default_factory=new_id)
+    screening_id: UUID = column(foreign_key="screening.id", index=True)
+    returnee_id: UUID = column(foreign_key="returnee.id", index=True)
+    kind: str
+    status: str
+    source: str
+    reason: str
+    readers: list[str]
     """Organisations that may read it; nobody named means all that work on the case."""
-    recorded_at: Mapped[datetime] = mapped_column(server_default=now())
+    recorded_at: datetime = column(server_default=now())
 
     __table_args__ = (
         UniqueConstraint("screening_id", "kind"),
@@ -544,67 +534,67 @@ class Flag(Base):
     )
 
 
-class CounsellingSession(Resource):
+class CounsellingSession(Resource, table=True):
     """Counselling that was given."""
 
     __tablename__ = "counselling_session"
 
-    case_id: Mapped[UUID] = mapped_column(ForeignKey("case_file.id"), index=True)
-    phase: Mapped[str]
-    method: Mapped[str]
-    topics: Mapped[list[str]]
-    language: Mapped[str]
-    interpreter: Mapped[bool]
-    attended: Mapped[list[UUID]] = mapped_column(ARRAY(Uuid))
-    notes: Mapped[str | None]
-    organisation: Mapped[str]
-    held_by: Mapped[str | None]
-    occurred_at: Mapped[datetime]
-    clock_suspect: Mapped[bool]
+    case_id: UUID = column(foreign_key="case_file.id", index=True)
+    phase: str
+    method: str
+    topics: list[str]
+    language: str
+    interpreter: bool
+    attended: list[UUID] = column(sa_type=ARRAY(Uuid))
+    notes: str | None = None
+    organisation: str
+    held_by: str | None = None
+    occurred_at: datetime
+    clock_suspect: bool
 
     __table_args__ = (
         CheckConstraint("phase IN ('pre_departure', 'post_arrival')", name="phase_known"),
     )
 
 
-class ContactAttempt(Resource):
+class ContactAttempt(Resource, table=True):
     """Somebody tried to reach a person of a case."""
 
     __tablename__ = "contact_attempt"
 
-    case_id: Mapped[UUID] = mapped_column(ForeignKey("case_file.id"), index=True)
-    returnee_id: Mapped[UUID] = mapped_column(ForeignKey("returnee.id"))
-    method: Mapped[str]
-    outcome: Mapped[str]
-    notes: Mapped[str | None]
-    organisation: Mapped[str]
-    tried_by: Mapped[str | None]
-    occurred_at: Mapped[datetime]
-    clock_suspect: Mapped[bool]
+    case_id: UUID = column(foreign_key="case_file.id", index=True)
+    returnee_id: UUID = column(foreign_key="returnee.id")
+    method: str
+    outcome: str
+    notes: str | None = None
+    organisation: str
+    tried_by: str | None = None
+    occurred_at: datetime
+    clock_suspect: bool
 
 
-class Visit(Resource):
+class Visit(Resource, table=True):
     """A monitoring visit that is due, or was paid."""
 
     __tablename__ = "visit"
 
-    case_id: Mapped[UUID] = mapped_column(ForeignKey("case_file.id"), index=True)
-    returnee_id: Mapped[UUID] = mapped_column(ForeignKey("returnee.id"))
-    line_id: Mapped[UUID | None]
-    cooperative_id: Mapped[UUID | None]
-    cause: Mapped[str]
+    case_id: UUID = column(foreign_key="case_file.id", index=True)
+    returnee_id: UUID = column(foreign_key="returnee.id")
+    line_id: UUID | None = None
+    cooperative_id: UUID | None = None
+    cause: str
     """The kind of deadline that it is due by."""
-    cause_id: Mapped[UUID | None] = mapped_column(unique=True)
+    cause_id: UUID | None = column(unique=True)
     """The delivery or payment that it follows; once."""
-    state: Mapped[str]
-    due_on: Mapped[date]
-    method: Mapped[str | None]
-    occurred_at: Mapped[datetime | None]
-    clock_suspect: Mapped[bool] = mapped_column(server_default=text("false"))
-    finding: Mapped[dict[str, Any] | None]
-    document_id: Mapped[UUID | None]
-    visited_by: Mapped[str | None]
-    organisation: Mapped[str | None]
+    state: str
+    due_on: date
+    method: str | None = None
+    occurred_at: datetime | None = None
+    clock_suspect: bool = column(server_default=text("false"))
+    finding: dict[str, Any] | None = None
+    document_id: UUID | None = None
+    visited_by: str | None = None
+    organisation: str | None = None
 
     __table_args__ = (
         CheckConstraint("state IN ('scheduled', 'recorded', 'cancelled')", name="state_known"),
@@ -615,38 +605,38 @@ class Visit(Resource):
     )
 
 
-class VisitAttempt(Base):
+class VisitAttempt(Base, table=True):
     """A visit at which nobody was reached."""
 
     __tablename__ = "visit_attempt"
 
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
-    visit_id: Mapped[UUID] = mapped_column(ForeignKey("visit.id"), index=True)
-    method: Mapped[str]
-    outcome: Mapped[str]
-    occurred_at: Mapped[datetime]
-    clock_suspect: Mapped[bool]
-    tried_by: Mapped[str | None]
-    recorded_at: Mapped[datetime] = mapped_column(server_default=now())
+    id: UUID = column(primary_key=True, default_factory=new_id)
+    visit_id: UUID = column(foreign_key="visit.id", index=True)
+    method: str
+    outcome: str
+    occurred_at: datetime
+    clock_suspect: bool
+    tried_by: str | None = None
+    recorded_at: datetime = column(server_default=now())
 
 
-class Survey(Resource):
+class Survey(Resource, table=True):
     """Answers to an instrument, kept as they were given, and what that version of it makes of them."""
 
     __tablename__ = "survey"
 
-    case_id: Mapped[UUID] = mapped_column(ForeignKey("case_file.id"), index=True)
-    returnee_id: Mapped[UUID] = mapped_column(ForeignKey("returnee.id"))
-    instrument: Mapped[str]
-    instrument_version: Mapped[int]
-    round: Mapped[str]
-    taken_on: Mapped[date]
-    method: Mapped[str]
-    language: Mapped[str]
-    answers: Mapped[dict[str, Any]]
-    scores: Mapped[dict[str, Any]]
-    organisation: Mapped[str]
-    taken_by: Mapped[str | None]
+    case_id: UUID = column(foreign_key="case_file.id", index=True)
+    returnee_id: UUID = column(foreign_key="returnee.id")
+    instrument: str
+    instrument_version: int
+    round: str
+    taken_on: date
+    method: str
+    language: str
+    answers: dict[str, Any]
+    scores: dict[str, Any]
+    organisation: str
+    taken_by: str | None = None
 
     __table_args__ = (
         UniqueConstraint("case_id", "returnee_id", "instrument", "round"),
@@ -654,25 +644,25 @@ class Survey(Resource):
     )
 
 
-class ServiceReferral(Resource):
+class ServiceReferral(Resource, table=True):
     """A person sent to a service outside the programme, and whether they received it."""
 
     __tablename__ = "service_referral"
 
-    case_id: Mapped[UUID] = mapped_column(ForeignKey("case_file.id"), index=True)
-    returnee_id: Mapped[UUID] = mapped_column(ForeignKey("returnee.id"), index=True)
-    state: Mapped[str]
-    kind: Mapped[str]
-    provider: Mapped[str]
-    purpose: Mapped[str]
-    consent_document: Mapped[UUID | None]
-    document_id: Mapped[UUID | None]
-    reason: Mapped[str | None]
-    comment: Mapped[str | None]
-    organisation: Mapped[str]
-    sent_by: Mapped[str | None]
-    occurred_at: Mapped[datetime]
-    clock_suspect: Mapped[bool]
+    case_id: UUID = column(foreign_key="case_file.id", index=True)
+    returnee_id: UUID = column(foreign_key="returnee.id", index=True)
+    state: str
+    kind: str
+    provider: str
+    purpose: str
+    consent_document: UUID | None = None
+    document_id: UUID | None = None
+    reason: str | None = None
+    comment: str | None = None
+    organisation: str
+    sent_by: str | None = None
+    occurred_at: datetime
+    clock_suspect: bool
 
     __table_args__ = (
         CheckConstraint(
@@ -685,22 +675,22 @@ class ServiceReferral(Resource):
     )
 
 
-class StoredDocument(Resource):
+class StoredDocument(Resource, table=True):
     """What is known of an uploaded file; its bytes are in the object store, encrypted."""
 
     __tablename__ = "document"
 
-    kind: Mapped[str]
-    returnee_id: Mapped[UUID | None] = mapped_column(ForeignKey("returnee.id"), index=True)
-    case_id: Mapped[UUID | None] = mapped_column(ForeignKey("case_file.id"), index=True)
-    referral_id: Mapped[UUID | None] = mapped_column(ForeignKey("referral.id"), index=True)
-    media_type: Mapped[str]
-    size: Mapped[int]
-    sha256: Mapped[str]
-    scan: Mapped[str]
-    keep_until: Mapped[date]
-    organisation: Mapped[str]
-    uploaded_by: Mapped[str | None]
+    kind: str
+    returnee_id: UUID | None = column(foreign_key="returnee.id", index=True)
+    case_id: UUID | None = column(foreign_key="case_file.id", index=True)
+    referral_id: UUID | None = column(foreign_key="referral.id", index=True)
+    media_type: str
+    size: int
+    sha256: str
+    scan: str
+    keep_until: date
+    organisation: str
+    uploaded_by: str | None = None
 
     __table_args__ = (
         CheckConstraint(
@@ -711,35 +701,35 @@ class StoredDocument(Resource):
     )
 
 
-class ReferralMessage(Base):
+class ReferralMessage(Base, table=True):
     """What counsellor and partner write to one another about a referral. Never changed."""
 
     __tablename__ = "referral_message"
 
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
-    referral_id: Mapped[UUID] = mapped_column(ForeignKey("referral.id"), index=True)
-    organisation: Mapped[str]
-    written_by: Mapped[str | None]
-    body: Mapped[str]
-    created_at: Mapped[datetime] = mapped_column(server_default=now())
+    id: UUID = column(primary_key=True, default_factory=new_id)
+    referral_id: UUID = column(foreign_key="referral.id", index=True)
+    organisation: str
+    written_by: str | None = None
+    body: str
+    created_at: datetime = column(server_default=now())
 
 
-class ReferralBatch(Resource):
+class ReferralBatch(Resource, table=True):
     """Referrals that were sent together and are taken one after another."""
 
     __tablename__ = "referral_batch"
 
-    state: Mapped[str]
-    organisation: Mapped[str]
-    caller: Mapped[dict[str, Any]]
+    state: str
+    organisation: str
+    caller: dict[str, Any]
     """On whose behalf the referrals are taken."""
-    media_type: Mapped[str]
-    total: Mapped[int]
-    done: Mapped[int]
-    submitted: Mapped[int]
-    replayed: Mapped[int]
-    refused: Mapped[int]
-    finished_at: Mapped[datetime | None]
+    media_type: str
+    total: int
+    done: int
+    submitted: int
+    replayed: int
+    refused: int
+    finished_at: datetime | None = None
 
     __table_args__ = (
         CheckConstraint("state IN ('waiting', 'running', 'done')", name="state_known"),
@@ -748,21 +738,21 @@ class ReferralBatch(Resource):
     )
 
 
-class BatchItem(Base):
+class BatchItem(Base, table=True):
     """One referral of a batch. What was sent is kept until it was taken, and no longer."""
 
     __tablename__ = "referral_batch_item"
 
-    batch_id: Mapped[UUID] = mapped_column(ForeignKey("referral_batch.id"), primary_key=True)
-    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    rows: Mapped[list[int]] = mapped_column(ARRAY(Integer))
-    external_reference: Mapped[str | None]
-    content: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
-    outcome: Mapped[str | None]
-    referral_id: Mapped[UUID | None]
-    candidates: Mapped[int | None]
+    batch_id: UUID = column(foreign_key="referral_batch.id", primary_key=True)
+    number: int = column(primary_key=True, autoincrement=False)
+    rows: list[int] = column(sa_type=ARRAY(Integer))
+    external_reference: str | None = None
+    content: dict[str, Any] | None = column(sa_type=JSONB(none_as_null=True))
+    outcome: str | None = None
+    referral_id: UUID | None = None
+    candidates: int | None = None
     """How many people known here one of its persons may be."""
-    problem: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    problem: dict[str, Any] | None = column(sa_type=JSONB(none_as_null=True))
 
     __table_args__ = (
         CheckConstraint("outcome IN ('submitted', 'replayed', 'refused')", name="outcome_known"),
@@ -770,19 +760,19 @@ class BatchItem(Base):
     )
 
 
-class Share(Resource):
+class Share(Resource, table=True):
     """That an organisation may know of a returnee, for a purpose and a time."""
 
     __tablename__ = "share"
 
-    returnee_id: Mapped[UUID] = mapped_column(ForeignKey("returnee.id"), index=True)
-    organisation: Mapped[str]
-    purpose: Mapped[str]
-    legal_basis: Mapped[str]
-    categories: Mapped[list[str]]
-    until: Mapped[datetime]
-    ended_at: Mapped[datetime | None]
-    shared_by: Mapped[str]
+    returnee_id: UUID = column(foreign_key="returnee.id", index=True)
+    organisation: str
+    purpose: str
+    legal_basis: str
+    categories: list[str]
+    until: datetime
+    ended_at: datetime | None = None
+    shared_by: str
 
     __table_args__ = (
         Index(
@@ -795,18 +785,18 @@ class Share(Resource):
     )
 
 
-class AccessRequest(Resource):
+class AccessRequest(Resource, table=True):
     """That an organisation asks to know of somebody who may be a person of its own."""
 
     __tablename__ = "access_request"
 
-    returnee_id: Mapped[UUID] = mapped_column(ForeignKey("returnee.id"), index=True)
-    because_of: Mapped[UUID]
+    returnee_id: UUID = column(foreign_key="returnee.id", index=True)
+    because_of: UUID
     """A returnee, or a referral that is still to be decided on."""
-    state: Mapped[str]
-    organisation: Mapped[str]
-    reason: Mapped[str]
-    requested_by: Mapped[str | None]
+    state: str
+    organisation: str
+    reason: str
+    requested_by: str | None = None
 
     __table_args__ = (
         UniqueConstraint("returnee_id", "organisation", "because_of"),
@@ -814,20 +804,20 @@ class AccessRequest(Resource):
     )
 
 
-class PersonConsent(Resource):
+class PersonConsent(Resource, table=True):
     """What a person agreed to, or on what other ground their data are processed, and until when
     that held.
     """
 
     __tablename__ = "consent"
 
-    returnee_id: Mapped[UUID] = mapped_column(ForeignKey("returnee.id"), index=True)
-    purpose: Mapped[str]
-    consent_version: Mapped[str]
-    given_on: Mapped[date]
-    legal_basis: Mapped[str]
-    withdrawn_on: Mapped[date | None]
-    document_id: Mapped[UUID | None]
+    returnee_id: UUID = column(foreign_key="returnee.id", index=True)
+    purpose: str
+    consent_version: str
+    given_on: date
+    legal_basis: str
+    withdrawn_on: date | None = None
+    document_id: UUID | None = None
 
     __table_args__ = (
         CheckConstraint("withdrawn_on >= given_on", name="withdrawn_afterwards"),
@@ -841,17 +831,17 @@ class PersonConsent(Resource):
     )
 
 
-class Restriction(Resource):
+class Restriction(Resource, table=True):
     """That an organisation that took part in somebody's return may know of them no more."""
 
     __tablename__ = "restriction"
 
-    returnee_id: Mapped[UUID] = mapped_column(ForeignKey("returnee.id"), index=True)
-    organisation: Mapped[str]
-    reason: Mapped[str]
-    roles: Mapped[list[str]]
+    returnee_id: UUID = column(foreign_key="returnee.id", index=True)
+    organisation: str
+    reason: str
+    roles: list[str]
     """In what capacities it took part; they are given back when the restriction is lifted."""
-    lifted_at: Mapped[datetime | None]
+    lifted_at: datetime | None = None
 
     __table_args__ = (
         Index(
@@ -864,18 +854,18 @@ class Restriction(Resource):
     )
 
 
-class LegalHold(Resource):
+class LegalHold(Resource, table=True):
     """That somebody's data must be kept: nothing is erased while one stands."""
 
     __tablename__ = "legal_hold"
 
-    returnee_id: Mapped[UUID] = mapped_column(ForeignKey("returnee.id"), index=True)
-    reason: Mapped[str]
-    comment: Mapped[str]
-    organisation: Mapped[str]
-    placed_by: Mapped[str]
-    released_at: Mapped[datetime | None]
-    released_by: Mapped[str | None]
+    returnee_id: UUID = column(foreign_key="returnee.id", index=True)
+    reason: str
+    comment: str
+    organisation: str
+    placed_by: str
+    released_at: datetime | None = None
+    released_by: str | None = None
 
     __table_args__ = (
         CheckConstraint(
@@ -884,15 +874,15 @@ class LegalHold(Resource):
     )
 
 
-class Erasure(Base):
+class Erasure(Base, table=True):
     """Proof that somebody was erased, without who they were."""
 
     __tablename__ = "erasure"
 
-    returnee_id: Mapped[UUID] = mapped_column(ForeignKey("returnee.id"), primary_key=True)
-    erased_at: Mapped[datetime] = mapped_column(server_default=now())
-    reason: Mapped[str]
-    organisation: Mapped[str]
-    decided_by: Mapped[str]
-    scrubbed: Mapped[dict[str, Any]]
+    returnee_id: UUID = column(foreign_key="returnee.id", primary_key=True)
+    erased_at: datetime = column(server_default=now())
+    reason: str
+    organisation: str
+    decided_by: str
+    scrubbed: dict[str, Any]
     """How many entries of what kind."""

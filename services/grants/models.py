@@ -10,12 +10,9 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
-    Computed,
     FetchedValue,
-    ForeignKey,
     Identity,
     Index,
-    LargeBinary,
     Numeric,
     UniqueConstraint,
     Uuid,
@@ -23,11 +20,11 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import registry
 
 from chassis.db import now
 from chassis.ids import new_id
-from chassis.tables import READ_BACK, TYPES, ResourceColumns, new_metadata
+from chassis.tables import READ_BACK, ResourceColumns, Table, column, new_metadata
 from contracts.codes import actor_id
 
 SYSTEM_ACTOR = actor_id("homeward", "service-grants")
@@ -35,78 +32,75 @@ SYSTEM_ACTOR = actor_id("homeward", "service-grants")
 MONEY = Numeric(18, 3)
 
 
-class Base(DeclarativeBase):
+class Base(Table, registry=registry(metadata=new_metadata())):
     """Base of the tables of grants."""
 
-    metadata = new_metadata()
-    type_annotation_map: ClassVar = TYPES | {Decimal: MONEY, list[UUID]: ARRAY(Uuid)}
+    column_types: ClassVar = {Decimal: MONEY, list[UUID]: ARRAY(Uuid)}
     __mapper_args__ = READ_BACK
 
 
 class Resource(ResourceColumns, Base):
     """What a table has whose rows are resources."""
 
-    __abstract__ = True
 
-
-class Participant(Base):
+class Participant(Base, table=True):
     """A person in a case, as cases tells: what decides about packages and ceilings."""
 
     __tablename__ = "participant"
 
-    case_id: Mapped[UUID] = mapped_column(primary_key=True)
-    returnee_id: Mapped[UUID] = mapped_column(primary_key=True, index=True)
-    household_id: Mapped[UUID | None] = mapped_column(index=True)
-    programme: Mapped[str]
-    programme_version: Mapped[int]
-    return_kind: Mapped[str]
-    member: Mapped[str]
-    implementer: Mapped[str]
-    state: Mapped[str]
-    arrived_on: Mapped[date | None]
-    suspended_on: Mapped[date | None]
+    case_id: UUID = column(primary_key=True)
+    returnee_id: UUID = column(primary_key=True, index=True)
+    household_id: UUID | None = column(index=True)
+    programme: str
+    programme_version: int
+    return_kind: str
+    member: str
+    implementer: str
+    state: str
+    arrived_on: date | None = None
+    suspended_on: date | None = None
     """Since when the case rests, and its clocks stand."""
-    rests: Mapped[list[Any]] = mapped_column(JSONB, default=list)
+    rests: list[Any] = column(sa_type=JSONB, default_factory=list)
     """When it rested before: the first day, and the day on which it went on."""
 
 
-class Arrival(Base):
+class Arrival(Base, table=True):
     """An arrival as reception tells it, kept also while the case is not known yet."""
 
     __tablename__ = "arrival"
 
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    returnee_id: Mapped[UUID] = mapped_column(index=True)
-    case_id: Mapped[UUID | None]
-    arrived_on: Mapped[date | None]
+    id: UUID = column(primary_key=True)
+    returnee_id: UUID = column(index=True)
+    case_id: UUID | None = None
+    arrived_on: date | None = None
 
 
-class AppliedPlan(Base):
+class AppliedPlan(Base, table=True):
     """The newest version of a case's plan that grants were made of, and its lines: whose each is
     and of what kind.
     """
 
     __tablename__ = "applied_plan"
 
-    case_id: Mapped[UUID] = mapped_column(primary_key=True)
-    plan_version: Mapped[int]
-    lines: Mapped[dict[str, Any]]
+    case_id: UUID = column(primary_key=True)
+    plan_version: int
+    lines: dict[str, Any]
 
 
-class Budget(Resource):
+class Budget(Resource, table=True):
     """Money of a programme that an organisation may grant from."""
 
     __tablename__ = "budget"
 
-    programme: Mapped[str]
-    organisation: Mapped[str]
-    currency: Mapped[str]
-    amount: Mapped[Decimal]
-    starts_on: Mapped[date]
-    ends_on: Mapped[date]
-    low_at: Mapped[Decimal]
-    low_told: Mapped[bool] = mapped_column(default=False)
-    sources: Mapped[list[dict[str, Any]]]
+    programme: str
+    organisation: str
+    currency: str
+    amount: Decimal
+    starts_on: date
+    ends_on: date
+    low_at: Decimal
+    low_told: bool = column(default=False)
+    sources: list[dict[str, Any]]
 
     __table_args__ = (
         CheckConstraint("amount > 0", name="amount"),
@@ -115,16 +109,16 @@ class Budget(Resource):
     )
 
 
-class BudgetAccount(Base):
+class BudgetAccount(Base, table=True):
     """The balance of one account of a budget, kept by a trigger on postings; none but `funds` is
     ever below zero.
     """
 
     __tablename__ = "budget_account"
 
-    budget_id: Mapped[UUID] = mapped_column(ForeignKey("budget.id"), primary_key=True)
-    account: Mapped[str] = mapped_column(primary_key=True)
-    balance: Mapped[Decimal]
+    budget_id: UUID = column(foreign_key="budget.id", primary_key=True)
+    account: str = column(primary_key=True)
+    balance: Decimal
 
     __table_args__ = (
         CheckConstraint(
@@ -135,18 +129,18 @@ class BudgetAccount(Base):
     )
 
 
-class JournalEntry(Base):
+class JournalEntry(Base, table=True):
     """One movement of money, with who made it. Never changed, never deleted."""
 
     __tablename__ = "journal_entry"
 
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
-    budget_id: Mapped[UUID] = mapped_column(ForeignKey("budget.id"))
-    kind: Mapped[str]
-    grant_id: Mapped[UUID | None] = mapped_column(index=True)
-    payment_id: Mapped[UUID | None]
-    actor: Mapped[UUID | None]
-    recorded_at: Mapped[datetime] = mapped_column(server_default=now())
+    id: UUID = column(primary_key=True, default_factory=new_id)
+    budget_id: UUID = column(foreign_key="budget.id")
+    kind: str
+    grant_id: UUID | None = column(index=True)
+    payment_id: UUID | None = None
+    actor: UUID | None = None
+    recorded_at: datetime = column(server_default=now())
 
     __table_args__ = (
         Index(
@@ -159,19 +153,19 @@ class JournalEntry(Base):
     )
 
 
-class Posting(Base):
+class Posting(Base, table=True):
     """One side of an entry. The sides of an entry add up to nothing: a deferred constraint trigger
     holds that.
     """
 
     __tablename__ = "posting"
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    entry_id: Mapped[UUID] = mapped_column(ForeignKey("journal_entry.id"), index=True)
-    budget_id: Mapped[UUID]
-    account: Mapped[str]
-    amount: Mapped[Decimal]
-    grant_id: Mapped[UUID | None] = mapped_column(index=True)
+    id: int = column(sa_type=BigInteger, identity=Identity(always=True), primary_key=True)
+    entry_id: UUID = column(foreign_key="journal_entry.id", index=True)
+    budget_id: UUID
+    account: str
+    amount: Decimal
+    grant_id: UUID | None = column(index=True)
 
     __table_args__ = (
         CheckConstraint("amount <> 0", name="amount"),
@@ -179,54 +173,52 @@ class Posting(Base):
     )
 
 
-class Grant(Resource):
+class Grant(Resource, table=True):
     """Help for a person, or shared by several: what, how much, and how far it has come."""
 
     __tablename__ = "assistance_grant"
 
-    case_id: Mapped[UUID] = mapped_column(index=True)
-    returnee_id: Mapped[UUID | None] = mapped_column(index=True)
-    household_id: Mapped[UUID | None] = mapped_column(index=True)
-    programme: Mapped[str]
-    programme_version: Mapped[int]
-    implementer: Mapped[str]
-    package: Mapped[str]
-    kind: Mapped[str]
-    housing: Mapped[str | None]
-    description: Mapped[str | None]
-    amount: Mapped[Decimal]
-    counted: Mapped[Decimal]
+    case_id: UUID = column(index=True)
+    returnee_id: UUID | None = column(index=True)
+    household_id: UUID | None = column(index=True)
+    programme: str
+    programme_version: int
+    implementer: str
+    package: str
+    kind: str
+    housing: str | None = None
+    description: str | None = None
+    amount: Decimal
+    counted: Decimal
     """What it counts against ceilings: its amount, and once it is closed what was paid."""
-    currency: Mapped[str]
-    budget_id: Mapped[UUID | None] = mapped_column(ForeignKey("budget.id"), index=True)
-    state: Mapped[str]
-    reason: Mapped[str | None]
-    requester: Mapped[UUID]
-    preparers: Mapped[list[UUID]]
+    currency: str
+    budget_id: UUID | None = column(foreign_key="budget.id", index=True)
+    state: str
+    reason: str | None = None
+    requester: UUID
+    preparers: list[UUID]
     """Everybody who requested it, changed it or wrote the plan that it is of: none of them approves
     or releases it.
     """
-    source: Mapped[str]
-    plan_id: Mapped[UUID | None] = mapped_column(index=True)
-    plan_line_id: Mapped[UUID | None]
-    travel_id: Mapped[UUID | None]
-    round: Mapped[int] = mapped_column(default=1)
+    source: str
+    plan_id: UUID | None = column(index=True)
+    plan_line_id: UUID | None = None
+    travel_id: UUID | None = None
+    round: int = column(default=1)
     """Of approvals: an amendment begins another."""
-    planned: Mapped[Decimal | None]
+    planned: Decimal | None = None
     """What the plan in force says, where it is another amount than the one that was approved
     already.
     """
-    approvers_needed: Mapped[int]
-    quotes_needed: Mapped[int]
-    outside_window: Mapped[bool] = mapped_column(default=False)
-    delivered_on: Mapped[date | None]
-    unsettled: Mapped[list[dict[str, Any]]] = mapped_column(
-        default=list, server_default=text("'[]'::jsonb")
+    approvers_needed: int
+    quotes_needed: int
+    outside_window: bool = column(default=False)
+    delivered_on: date | None = None
+    unsettled: list[dict[str, Any]] = column(
+        default_factory=list, server_default=text("'[]'::jsonb")
     )
     """What attendance or work earned and no payment of it covers: a person decides."""
-    parts: Mapped[list[dict[str, Any]]] = mapped_column(
-        default=list, server_default=text("'[]'::jsonb")
-    )
+    parts: list[dict[str, Any]] = column(default_factory=list, server_default=text("'[]'::jsonb"))
     """Of a joint grant, whose part it is: returnee, case, household, line of the plan, and `share`,
     a number. Each one's part counts against their own ceilings; `returnee_id` is then who stands
     for all.
@@ -267,58 +259,58 @@ class Grant(Resource):
     )
 
 
-class Quote(Base):
+class Quote(Base, table=True):
     """What somebody offered to do it for."""
 
     __tablename__ = "quote"
 
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
-    grant_id: Mapped[UUID] = mapped_column(ForeignKey("assistance_grant.id"), index=True)
-    payee_id: Mapped[UUID]
-    amount: Mapped[Decimal]
-    document: Mapped[UUID]
-    recorded_at: Mapped[datetime] = mapped_column(server_default=now())
+    id: UUID = column(primary_key=True, default_factory=new_id)
+    grant_id: UUID = column(foreign_key="assistance_grant.id", index=True)
+    payee_id: UUID
+    amount: Decimal
+    document: UUID
+    recorded_at: datetime = column(server_default=now())
 
     __table_args__ = (UniqueConstraint("grant_id", "payee_id"),)
 
 
-class Approval(Base):
+class Approval(Base, table=True):
     """One person's yes. A trigger refuses the requester's own."""
 
     __tablename__ = "approval"
 
-    grant_id: Mapped[UUID] = mapped_column(ForeignKey("assistance_grant.id"), primary_key=True)
-    round: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    actor: Mapped[UUID] = mapped_column(primary_key=True)
-    at: Mapped[datetime] = mapped_column(server_default=now())
+    grant_id: UUID = column(foreign_key="assistance_grant.id", primary_key=True)
+    round: int = column(primary_key=True, autoincrement=False)
+    actor: UUID = column(primary_key=True)
+    at: datetime = column(server_default=now())
 
 
-class Delivery(Base):
+class Delivery(Base, table=True):
     """What was handed over, with the certificate that the returnee signed."""
 
     __tablename__ = "delivery"
 
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
-    grant_id: Mapped[UUID] = mapped_column(ForeignKey("assistance_grant.id"), index=True)
-    delivered_on: Mapped[date]
-    certificate: Mapped[UUID]
-    complete: Mapped[bool]
-    recorded_at: Mapped[datetime] = mapped_column(server_default=now())
+    id: UUID = column(primary_key=True, default_factory=new_id)
+    grant_id: UUID = column(foreign_key="assistance_grant.id", index=True)
+    delivered_on: date
+    certificate: UUID
+    complete: bool
+    recorded_at: datetime = column(server_default=now())
 
 
-class CitedDocument(Base):
+class CitedDocument(Base, table=True):
     """A document that something about a grant cites, and whether cases has it; see
     `services.grants.supporting_documents`.
     """
 
     __tablename__ = "cited_document"
 
-    grant_id: Mapped[UUID] = mapped_column(ForeignKey("assistance_grant.id"), primary_key=True)
-    document_id: Mapped[UUID] = mapped_column(primary_key=True)
-    state: Mapped[str] = mapped_column(default="cited", server_default="cited")
-    kind: Mapped[str | None]
+    grant_id: UUID = column(foreign_key="assistance_grant.id", primary_key=True)
+    document_id: UUID = column(primary_key=True)
+    state: str = column(default="cited", server_default="cited")
+    kind: str | None = None
     """What cases says that it is."""
-    checked_at: Mapped[datetime | None]
+    checked_at: datetime | None = None
 
     __table_args__ = (
         CheckConstraint("state IN ('cited', 'found', 'unknown', 'taken')", name="state_known"),
@@ -331,34 +323,34 @@ class CitedDocument(Base):
     )
 
 
-class Visit(Base):
+class Visit(Base, table=True):
     """That somebody saw a person on a day, as cases tells; instalments wait for it."""
 
     __tablename__ = "visit"
 
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    case_id: Mapped[UUID]
-    returnee_id: Mapped[UUID]
-    visited_on: Mapped[date]
+    id: UUID = column(primary_key=True)
+    case_id: UUID
+    returnee_id: UUID
+    visited_on: date
 
     __table_args__ = (Index("ix_visit_case_id_returnee_id", "case_id", "returnee_id"),)
 
 
-class Payee(Resource):
+class Payee(Resource, table=True):
     """Who is paid. Name and account are encrypted; a change waits for a second person."""
 
     __tablename__ = "payee"
 
-    organisation: Mapped[str]
-    kind: Mapped[str]
-    returnee_id: Mapped[UUID | None] = mapped_column(index=True)
-    state: Mapped[str]
-    sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
-    pending: Mapped[bytes | None] = mapped_column(LargeBinary)
-    details_version: Mapped[int] = mapped_column(default=0)
-    proposed_by: Mapped[UUID | None]
-    verified_by: Mapped[UUID | None]
-    verified_at: Mapped[datetime | None] = mapped_column(server_onupdate=FetchedValue())
+    organisation: str
+    kind: str
+    returnee_id: UUID | None = column(index=True)
+    state: str
+    sealed: bytes | None = None
+    pending: bytes | None = None
+    details_version: int = column(default=0)
+    proposed_by: UUID | None = None
+    verified_by: UUID | None = None
+    verified_at: datetime | None = column(server_onupdate=FetchedValue())
 
     __table_args__ = (
         CheckConstraint(
@@ -379,23 +371,23 @@ class Payee(Resource):
     )
 
 
-class CashFloat(Resource):
+class CashFloat(Resource, table=True):
     """Cash at a desk: opened, drawn, handed in, and counted by another person."""
 
     __tablename__ = "cash_float"
 
-    organisation: Mapped[str]
-    port_of_entry: Mapped[str]
-    currency: Mapped[str]
-    amount: Mapped[Decimal]
-    drawn: Mapped[Decimal] = mapped_column(default=Decimal(0))
+    organisation: str
+    port_of_entry: str
+    currency: str
+    amount: Decimal
+    drawn: Decimal = column(default=Decimal(0))
     """What is set aside for released payments, or was handed over."""
-    handed_in: Mapped[Decimal | None]
-    counted: Mapped[Decimal | None]
-    state: Mapped[str] = mapped_column(default="open")
-    opened_by: Mapped[UUID]
-    returned_by: Mapped[UUID | None]
-    reconciled_by: Mapped[UUID | None]
+    handed_in: Decimal | None = None
+    counted: Decimal | None = None
+    state: str = column(default="open")
+    opened_by: UUID
+    returned_by: UUID | None = None
+    reconciled_by: UUID | None = None
 
     __table_args__ = (
         CheckConstraint("state IN ('open', 'returned', 'reconciled')", name="state_known"),
@@ -409,63 +401,63 @@ class CashFloat(Resource):
     )
 
 
-class Payment(Resource):
+class Payment(Resource, table=True):
     """Money on its way to somebody, against a grant."""
 
     __tablename__ = "payment"
 
-    grant_id: Mapped[UUID] = mapped_column(ForeignKey("assistance_grant.id"), index=True)
-    budget_id: Mapped[UUID] = mapped_column(ForeignKey("budget.id"))
-    returnee_id: Mapped[UUID | None] = mapped_column(index=True)
-    reference: Mapped[str] = mapped_column(unique=True)
+    grant_id: UUID = column(foreign_key="assistance_grant.id", index=True)
+    budget_id: UUID = column(foreign_key="budget.id")
+    returnee_id: UUID | None = column(index=True)
+    reference: str = column(unique=True)
     """What the bank repeats; nothing in it is about a person."""
-    method: Mapped[str]
-    payee_id: Mapped[UUID | None] = mapped_column(ForeignKey("payee.id"))
-    instalment: Mapped[int] = mapped_column(default=1)
-    session: Mapped[str | None]
+    method: str
+    payee_id: UUID | None = column(foreign_key="payee.id")
+    instalment: int = column(default=1)
+    session: str | None = None
     """What it was earned by, once: a session or a day that was attended, a month of work."""
-    questioned: Mapped[str | None]
+    questioned: str | None = None
     """Why it is in question: what it was earned by was taken back after its release, or the bank
     paid otherwise.
     """
-    as_cash: Mapped[bool] = mapped_column(server_default=false())
+    as_cash: bool = column(server_default=false())
     """Whether it puts money into the returnee's own hands or account, which counts as cash however
     it gets there.
     """
-    reimbursement: Mapped[bool] = mapped_column(server_default=false())
+    reimbursement: bool = column(server_default=false())
     """Whether it gives back what the returnee laid out for what was granted, as their papers show."""
-    amount: Mapped[Decimal]
-    currency: Mapped[str]
-    payout: Mapped[Decimal]
-    payout_currency: Mapped[str]
-    ordered: Mapped[Decimal | None]
+    amount: Decimal
+    currency: str
+    payout: Decimal
+    payout_currency: str
+    ordered: Decimal | None = None
     """What was to be handed over, where less of it was: `amount` and `payout` are then what was
     received.
     """
-    recovered: Mapped[Decimal] = mapped_column(default=Decimal(0), server_default=text("0"))
+    recovered: Decimal = column(default=Decimal(0), server_default=text("0"))
     """Of `amount`, what was recovered so far."""
-    recovered_payout: Mapped[Decimal] = mapped_column(default=Decimal(0), server_default=text("0"))
-    rate: Mapped[Decimal] = mapped_column(Numeric(18, 8))
-    rate_on: Mapped[date | None]
-    rate_source: Mapped[str | None]
-    due_on: Mapped[date | None]
-    state: Mapped[str]
-    papers: Mapped[list[dict[str, Any]]]
-    papers_there: Mapped[list[str]]
-    papers_needed: Mapped[list[str]]
-    scheduled_by: Mapped[UUID]
-    released_by: Mapped[UUID | None]
-    released_at: Mapped[datetime | None] = mapped_column(server_onupdate=FetchedValue())
-    undone_by: Mapped[list[UUID]] = mapped_column(default=list, server_default=text("'{}'::uuid[]"))
+    recovered_payout: Decimal = column(default=Decimal(0), server_default=text("0"))
+    rate: Decimal = column(sa_type=Numeric(18, 8))
+    rate_on: date | None = None
+    rate_source: str | None = None
+    due_on: date | None = None
+    state: str
+    papers: list[dict[str, Any]]
+    papers_there: list[str]
+    papers_needed: list[str]
+    scheduled_by: UUID
+    released_by: UUID | None = None
+    released_at: datetime | None = column(server_onupdate=FetchedValue())
+    undone_by: list[UUID] = column(default_factory=list, server_default=text("'{}'::uuid[]"))
     """Who said, after its release, that it did not arrive, not whole, or came back. They have no
     other part in it.
     """
-    confirmed_on: Mapped[date | None]
-    receipt: Mapped[UUID | None]
-    reason: Mapped[str | None]
-    float_id: Mapped[UUID | None] = mapped_column(ForeignKey("cash_float.id"), index=True)
-    live: Mapped[bool] = mapped_column(
-        Computed("state IN ('scheduled', 'released', 'confirmed', 'recovered')", persisted=True),
+    confirmed_on: date | None = None
+    receipt: UUID | None = None
+    reason: str | None = None
+    float_id: UUID | None = column(foreign_key="cash_float.id", index=True)
+    live: bool = column(
+        computed="state IN ('scheduled', 'released', 'confirmed', 'recovered')",
         comment="whether it uses up its grant",
     )
 
@@ -520,55 +512,55 @@ class Payment(Resource):
     )
 
 
-class DeskReceipt(Base):
+class DeskReceipt(Base, table=True):
     """Pocket money that a desk handed over, and that answers to no cash which was released for it."""
 
     __tablename__ = "desk_receipt"
 
-    assistance_id: Mapped[UUID] = mapped_column(primary_key=True)
-    returnee_id: Mapped[UUID | None] = mapped_column(index=True)
-    case_id: Mapped[UUID | None]
-    amount: Mapped[Decimal]
-    currency: Mapped[str]
-    handed_on: Mapped[date]
-    recorded_at: Mapped[datetime] = mapped_column(server_default=now())
+    assistance_id: UUID = column(primary_key=True)
+    returnee_id: UUID | None = column(index=True)
+    case_id: UUID | None = None
+    amount: Decimal
+    currency: str
+    handed_on: date
+    recorded_at: datetime = column(server_default=now())
 
 
-class StatementFile(Resource):
+class StatementFile(Resource, table=True):
     """A bank's statement of one account."""
 
     __tablename__ = "statement"
 
-    organisation: Mapped[str]
-    account: Mapped[str]
-    year: Mapped[int]
+    organisation: str
+    account: str
+    year: int
     """Of its entries: numbers begin again each year."""
-    number: Mapped[str]
-    currency: Mapped[str]
+    number: str
+    currency: str
 
     __table_args__ = (UniqueConstraint("organisation", "account", "year", "number"),)
 
 
-class StatementLine(Base):
+class StatementLine(Base, table=True):
     """An entry of a statement, and what it turned out to be. The bank's free text is not kept."""
 
     __tablename__ = "statement_line"
 
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
-    statement_id: Mapped[UUID] = mapped_column(ForeignKey("statement.id"))
-    line: Mapped[int]
-    key: Mapped[str]
+    id: UUID = column(primary_key=True, default_factory=new_id)
+    statement_id: UUID = column(foreign_key="statement.id")
+    line: int
+    key: str
     """The bank's own reference, or page and line: by it and what it says the same entry is known
     again.
     """
-    booked_on: Mapped[date]
-    direction: Mapped[str]
-    amount: Mapped[Decimal]
-    currency: Mapped[str]
-    reference: Mapped[str]
-    outcome: Mapped[str]
-    why: Mapped[str | None]
-    payment_id: Mapped[UUID | None] = mapped_column(ForeignKey("payment.id"))
+    booked_on: date
+    direction: str
+    amount: Decimal
+    currency: str
+    reference: str
+    outcome: str
+    why: str | None = None
+    payment_id: UUID | None = column(foreign_key="payment.id")
 
     __table_args__ = (
         UniqueConstraint(

@@ -5,14 +5,14 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ColumnElement, delete, or_, select, update
+from sqlalchemy import ColumnElement
+from sqlmodel import col, delete, or_, select, update
 
 from chassis.consumer import Handlers
 from chassis.db import Session, now
 from chassis.events import Event
 from chassis.ids import new_id
 from chassis.outbox import publish
-from contracts import cases
 from contracts.cases import (
     CaseOpened,
     HouseholdChange,
@@ -39,7 +39,7 @@ from contracts.reception import (
     ConfirmationMethod,
     ReturneeScrubbed,
 )
-from participation import aliases, beneficiaries, identities
+from participation import aliases, beneficiaries, identities, projection
 from participation.beneficiaries import is_erased
 from services.reception.arrivals.arrival_matching import unite_known, when
 from services.reception.arrivals.rules import ON_JOURNEY_OFF, ON_JOURNEY_SET
@@ -65,13 +65,13 @@ RELATED = ("case_id", "referral_id", "household_id", "programme")
 
 async def case_opened(session: Session, event: Event[CaseOpened]) -> None:
     """Know the person and who takes part, relate what is expected of them, and fetch who they are."""
-    await beneficiaries.on_opened(session, event)
+    await projection.project(session, event)
     data = event.data
     if await is_erased(session, data.returnee_id):
         return
     await session.execute(
         update(Arrival)
-        .where(Arrival.returnee_id == data.returnee_id, Arrival.case_id.is_(None))
+        .where(col(Arrival.returnee_id) == data.returnee_id, col(Arrival.case_id).is_(None))
         .values({name: getattr(data, name) for name in RELATED})
     )
     await identities.fetch_later(session, data.returnee_id)
@@ -103,21 +103,23 @@ async def returnee_updated(session: Session, event: Event[ReturneeUpdated]) -> N
 async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> None:
     """Keep what was counted, without the person: no identity, no profile, no place they went to."""
     returnee_id = event.data.returnee_id
-    await beneficiaries.on_erased(session, event)
+    await projection.project(session, event)
     await identities.forget(session, returnee_id)
     theirs = select(Arrival.id).where(Arrival.returnee_id == returnee_id)
-    await session.execute(delete(Profile).where(Profile.arrival_id.in_(theirs)))
-    await session.execute(delete(Mark).where(Mark.returnee_id == returnee_id))
+    await session.execute(delete(Profile).where(col(Profile.arrival_id).in_(theirs)))
+    await session.execute(delete(Mark).where(col(Mark.returnee_id) == returnee_id))
     await session.execute(
-        update(Handover).where(Handover.arrival_id.in_(theirs)).values(sealed=None)
+        update(Handover).where(col(Handover.arrival_id).in_(theirs)).values(sealed=None)
     )
     await session.execute(
         update(Passenger)
-        .where(Passenger.arrival_id.in_(theirs))
+        .where(col(Passenger.arrival_id).in_(theirs))
         .values(sealed=None, reference_digest=None, document_digest=None, family_group=None)
     )
     await session.execute(
-        update(OnwardTransport).where(OnwardTransport.arrival_id.in_(theirs)).values(district=None)
+        update(OnwardTransport)
+        .where(col(OnwardTransport.arrival_id).in_(theirs))
+        .values(district=None)
     )
     publish(session, ReturneeScrubbed(returnee_id=returnee_id))
 
@@ -126,7 +128,7 @@ async def returnee_merged(session: Session, event: Event[ReturneeMerged]) -> Non
     """Know two ids as one person; who was met as a walk-in is not expected under the other id any
     more.
     """
-    await aliases.on_merged(session, event)
+    await projection.project(session, event)
     await identities.fetch_again(session, event.data.into)
     at = event.envelope.occurred_at
     for arrival, seen in await _as_walk_ins(session, event.data.into):
@@ -143,7 +145,7 @@ async def returnee_merged(session: Session, event: Event[ReturneeMerged]) -> Non
         }
         await session.execute(
             update(Arrival)
-            .where(Arrival.id == arrival.id)
+            .where(col(Arrival.id) == arrival.id)
             .values(_reached(ArrivalState.COMPLETED, at) | confirmed)
         )
         fact = ArrivalConfirmed(
@@ -156,7 +158,7 @@ async def returnee_unmerged(session: Session, event: Event[ReturneeUnmerged]) ->
     """Know two ids as two people; who was only taken for the walk-in that the other is, is expected
     again.
     """
-    await aliases.on_unmerged(session, event)
+    await projection.project(session, event)
     data, at = event.data, event.envelope.occurred_at
     await identities.fetch_again(session, data.returnee_id, data.separated_from)
     for returnee_id in (data.returnee_id, data.separated_from):
@@ -167,7 +169,7 @@ async def returnee_unmerged(session: Session, event: Event[ReturneeUnmerged]) ->
             changes = nothing | {"version": Arrival.version + 1, "updated_at": now()}
             await session.execute(
                 update(Arrival)
-                .where(Arrival.id == arrival.id)
+                .where(col(Arrival.id) == arrival.id)
                 .values(_reached(ArrivalState.EXPECTED, at) | changes)
             )
             ids = ids_of(arrival)
@@ -183,7 +185,10 @@ async def _as_walk_ins(session: Session, returnee_id: UUID) -> list[tuple[Arriva
     """
     ids = await aliases.same_person(session, returnee_id)
     query = (
-        select(Arrival).where(Arrival.returnee_id.in_(ids)).order_by(Arrival.id).with_for_update()
+        select(Arrival)
+        .where(col(Arrival.returnee_id).in_(ids))
+        .order_by(col(Arrival.id))
+        .with_for_update()
     )
     arrivals = list(await session.scalars(query))
     met = [each for each in arrivals if each.walk_in and each.arrived_on is not None]
@@ -218,7 +223,7 @@ async def travel_off(session: Session, event: Event[JourneyFact]) -> None:
     await _expect_no_more(
         session,
         event,
-        [Arrival.returnee_id == data.returnee_id, Arrival.travel_id == data.travel_id],
+        [col(Arrival.returnee_id) == data.returnee_id, col(Arrival.travel_id) == data.travel_id],
     )
 
 
@@ -229,7 +234,10 @@ async def referral_withdrawn(session: Session, event: Event[ReferralWithdrawn]) 
         await _expect_no_more(
             session,
             event,
-            [Arrival.returnee_id == data.returnee_id, Arrival.referral_id == data.referral_id],
+            [
+                col(Arrival.returnee_id) == data.returnee_id,
+                col(Arrival.referral_id) == data.referral_id,
+            ],
         )
 
 
@@ -283,7 +291,7 @@ async def _expect(session: Session, event: Event[Any], *, booked: bool | None) -
         }
         if arrival.state != ArrivalState.EXPECTED:
             changes |= _reached(ON_JOURNEY_SET[arrival.state], at)
-        await session.execute(update(Arrival).where(Arrival.id == arrival.id).values(changes))
+        await session.execute(update(Arrival).where(col(Arrival.id) == arrival.id).values(changes))
     fact = ArrivalExpected(
         **ids_of(arrival),
         port_of_entry=data.port_of_entry,
@@ -301,9 +309,9 @@ async def _arrival_of(session: Session, data: Itinerary) -> Arrival | None:
         select(Arrival)
         .where(
             Arrival.returnee_id == data.returnee_id,
-            or_(Arrival.travel_id == data.travel_id, Arrival.travel_id.is_(None)),
+            or_(Arrival.travel_id == data.travel_id, col(Arrival.travel_id).is_(None)),
         )
-        .order_by(Arrival.travel_id.is_(None), Arrival.id)
+        .order_by(col(Arrival.travel_id).is_(None), col(Arrival.id))
         .with_for_update()
     )
     for arrival in await session.scalars(query):
@@ -315,7 +323,9 @@ async def _arrival_of(session: Session, data: Itinerary) -> Arrival | None:
         at = flight.scheduled_at if flight is not None else arrival.met_at
         if at is not None and data.arrives_at is not None and same_journey(data.arrives_at, at):
             await session.execute(
-                update(Arrival).where(Arrival.id == arrival.id).values(travel_id=data.travel_id)
+                update(Arrival)
+                .where(col(Arrival.id) == arrival.id)
+                .values(travel_id=data.travel_id)
             )
             return arrival
     return None
@@ -334,14 +344,14 @@ async def _expect_no_more(
     session: Session, event: Event[Any], which: Sequence[ColumnElement[bool]]
 ) -> None:
     at = event.envelope.occurred_at
-    query = select(Arrival).where(*which).order_by(Arrival.id).with_for_update()
+    query = select(Arrival).where(*which).order_by(col(Arrival.id)).with_for_update()
     for arrival in await session.scalars(query):
         target = ON_JOURNEY_OFF.get(arrival.state)
         if target is None:
             log.info("a journey is off after its end", arrival=str(arrival.id), state=arrival.state)
             continue
         changes = _reached(target, at) | {"version": Arrival.version + 1, "updated_at": now()}
-        await session.execute(update(Arrival).where(Arrival.id == arrival.id).values(changes))
+        await session.execute(update(Arrival).where(col(Arrival.id) == arrival.id).values(changes))
         publish(session, ArrivalNotDeparted(**ids_of(arrival)), occurred_at=at)
 
 
@@ -357,7 +367,7 @@ def _reached(state: ArrivalState, at: Any) -> dict[str, Any]:
 
 
 HANDLERS: Handlers = {
-    **beneficiaries.projection(cases),
+    **projection.HANDLERS,
     CaseOpened: case_opened,
     HouseholdChanged: household_changed,
     ReturneeUpdated: returnee_updated,

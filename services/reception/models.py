@@ -8,19 +8,17 @@ from uuid import UUID
 
 from sqlalchemy import (
     CheckConstraint,
-    Computed,
     Enum,
-    ForeignKey,
     Index,
     LargeBinary,
     UniqueConstraint,
     false,
     text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import registry
 
 from chassis.db import now
-from chassis.tables import TYPES, new_metadata
+from chassis.tables import Table, column, new_metadata
 from contracts.codes import ArrivalState, AssistanceKind, Member, NeedsPriority, ReturnKind
 from contracts.reception import ConfirmationMethod, TransportMode
 from services.reception.flights.rules import FlightState
@@ -40,14 +38,13 @@ def one_of(name: str, words: type[StrEnum]) -> Enum:
     )
 
 
-class Base(DeclarativeBase):
+class Base(Table, registry=registry(metadata=new_metadata())):
     """Base of reception's tables."""
 
-    metadata = new_metadata()
-    type_annotation_map: ClassVar = TYPES | {bytes: LargeBinary}
+    column_types: ClassVar = {bytes: LargeBinary}
 
 
-class Flight(Base):
+class Flight(Base, table=True):
     """A flight, or a crossing of a land border, with which returnees arrive."""
 
     __tablename__ = "flight"
@@ -58,29 +55,27 @@ class Flight(Base):
         Index("ix_flight_updated_at", "updated_at"),
     )
 
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    state: Mapped[FlightState] = mapped_column(one_of("state", FlightState))
-    carrier: Mapped[str | None]
-    flight_number: Mapped[str | None]
-    charter: Mapped[bool]
-    origin: Mapped[str]
-    port_of_entry: Mapped[str]
-    previous_port: Mapped[str | None] = mapped_column(
-        comment="where it was to land before it was diverted"
-    )
-    scheduled_at: Mapped[datetime]
-    landed_at: Mapped[datetime | None]
-    programme: Mapped[str | None]
-    return_kind: Mapped[ReturnKind | None] = mapped_column(one_of("return_kind", ReturnKind))
-    announced_by: Mapped[str]
-    receiver: Mapped[str | None] = mapped_column(comment="the organisation whose desk meets it")
-    manifest_version: Mapped[int] = mapped_column(server_default=text("0"))
-    created_at: Mapped[datetime] = mapped_column(server_default=now())
-    updated_at: Mapped[datetime] = mapped_column(server_default=now())
-    version: Mapped[int] = mapped_column(server_default=text("1"))
+    id: UUID = column(primary_key=True)
+    state: FlightState
+    carrier: str | None = None
+    flight_number: str | None = None
+    charter: bool
+    origin: str
+    port_of_entry: str
+    previous_port: str | None = column(comment="where it was to land before it was diverted")
+    scheduled_at: datetime
+    landed_at: datetime | None = None
+    programme: str | None = None
+    return_kind: ReturnKind | None = None
+    announced_by: str
+    receiver: str | None = column(comment="the organisation whose desk meets it")
+    manifest_version: int = column(server_default=text("0"))
+    created_at: datetime = column(server_default=now())
+    updated_at: datetime = column(server_default=now())
+    version: int = column(server_default=text("1"))
 
 
-class Arrival(Base):
+class Arrival(Base, table=True):
     """One person's arrival at the end of one journey."""
 
     __tablename__ = "arrival"
@@ -109,76 +104,62 @@ class Arrival(Base):
         Index("ix_arrival_household_id", "household_id"),
     )
 
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    returnee_id: Mapped[UUID | None] = mapped_column(
-        comment="none while a manifest only gives a seat"
-    )
-    travel_id: Mapped[UUID | None] = mapped_column(comment="the journey of a referral")
-    flight_id: Mapped[UUID | None] = mapped_column(ForeignKey("flight.id"))
-    walk_in: Mapped[bool] = mapped_column(
-        server_default=false(), comment="the returnee id was minted here"
-    )
-    return_kind: Mapped[ReturnKind | None] = mapped_column(one_of("return_kind", ReturnKind))
-    identity_doubtful: Mapped[bool] = mapped_column(server_default=false())
-    held_at: Mapped[datetime | None] = mapped_column(
+    id: UUID = column(primary_key=True)
+    returnee_id: UUID | None = column(comment="none while a manifest only gives a seat")
+    travel_id: UUID | None = column(comment="the journey of a referral")
+    flight_id: UUID | None = column(foreign_key="flight.id")
+    walk_in: bool = column(server_default=false(), comment="the returnee id was minted here")
+    return_kind: ReturnKind | None = None
+    identity_doubtful: bool = column(server_default=false())
+    held_at: datetime | None = column(
         comment="by the authorities; shown to few, published to nobody"
     )
-    held_by: Mapped[str | None] = mapped_column(comment="organisation that said so")
-    met_by: Mapped[str | None] = mapped_column(comment="organisation whose desk met the person")
-    member: Mapped[Member | None] = mapped_column(
-        one_of("member", Member), comment="a walk-in's place in the family, as the desk says"
-    )
-    case_id: Mapped[UUID | None]
-    referral_id: Mapped[UUID | None]
-    household_id: Mapped[UUID | None]
-    programme: Mapped[str | None]
-    state: Mapped[ArrivalState] = mapped_column(one_of("state", ArrivalState))
-    state_at: Mapped[datetime] = mapped_column(comment="when the state was reached, as claimed")
-    state_recorded_at: Mapped[datetime] = mapped_column(server_default=now())
-    state_by: Mapped[str | None] = mapped_column(
-        comment="organisation; none where a journey's news did it"
-    )
-    state_by_person: Mapped[str | None]
-    clock_suspect: Mapped[bool] = mapped_column(server_default=false())
-    port_of_entry: Mapped[str | None]
-    expected_at: Mapped[datetime | None]
-    departs_on: Mapped[date | None]
-    carrier: Mapped[str | None]
-    flight_number: Mapped[str | None]
-    confirmed: Mapped[bool] = mapped_column(comment="whether the journey is booked")
-    met_at: Mapped[datetime | None]
-    arrived_on: Mapped[date | None] = mapped_column(comment="the day in the time zone of the port")
-    confirmation_method: Mapped[ConfirmationMethod | None] = mapped_column(
-        one_of("confirmation_method", ConfirmationMethod)
-    )
-    confirmation_evidence: Mapped[str | None]
-    created_at: Mapped[datetime] = mapped_column(server_default=now())
-    updated_at: Mapped[datetime] = mapped_column(server_default=now())
-    version: Mapped[int] = mapped_column(server_default=text("1"))
-    listed_at: Mapped[datetime] = mapped_column(
-        Computed(
-            "coalesce(met_at, expected_at, departs_on::timestamp AT TIME ZONE 'UTC', created_at)",
-            persisted=True,
-        ),
+    held_by: str | None = column(comment="organisation that said so")
+    met_by: str | None = column(comment="organisation whose desk met the person")
+    member: Member | None = column(comment="a walk-in's place in the family, as the desk says")
+    case_id: UUID | None = None
+    referral_id: UUID | None = None
+    household_id: UUID | None = None
+    programme: str | None = None
+    state: ArrivalState
+    state_at: datetime = column(comment="when the state was reached, as claimed")
+    state_recorded_at: datetime = column(server_default=now())
+    state_by: str | None = column(comment="organisation; none where a journey's news did it")
+    state_by_person: str | None = None
+    clock_suspect: bool = column(server_default=false())
+    port_of_entry: str | None = None
+    expected_at: datetime | None = None
+    departs_on: date | None = None
+    carrier: str | None = None
+    flight_number: str | None = None
+    confirmed: bool = column(comment="whether the journey is booked")
+    met_at: datetime | None = None
+    arrived_on: date | None = column(comment="the day in the time zone of the port")
+    confirmation_method: ConfirmationMethod | None = None
+    confirmation_evidence: str | None = None
+    created_at: datetime = column(server_default=now())
+    updated_at: datetime = column(server_default=now())
+    version: int = column(server_default=text("1"))
+    listed_at: datetime = column(
+        computed="coalesce(met_at, expected_at, departs_on::timestamp AT TIME ZONE 'UTC', created_at)",
         comment="orders the board",
     )
-    seen_through: Mapped[UUID] = mapped_column(
-        Computed("coalesce(returnee_id, flight_id)", persisted=True),
-        comment="whose participants see it",
+    seen_through: UUID = column(
+        computed="coalesce(returnee_id, flight_id)", comment="whose participants see it"
     )
 
 
-class Alias(Base):
+class Alias(Base, table=True):
     """An arrival that turned out to be another one's: a tablet may still know it by this id."""
 
     __tablename__ = "arrival_alias"
 
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    arrival_id: Mapped[UUID] = mapped_column(ForeignKey("arrival.id"), index=True)
-    since: Mapped[datetime] = mapped_column(server_default=now(), index=True)
+    id: UUID = column(primary_key=True)
+    arrival_id: UUID = column(foreign_key="arrival.id", index=True)
+    since: datetime = column(server_default=now(), index=True)
 
 
-class Passenger(Base):
+class Passenger(Base, table=True):
     """A line of a flight's manifest. What identifies the person is encrypted; digests find them
     again.
     """
@@ -190,88 +171,82 @@ class Passenger(Base):
         Index("ix_passenger_document_digest", "document_digest"),
     )
 
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    flight_id: Mapped[UUID] = mapped_column(ForeignKey("flight.id"))
-    arrival_id: Mapped[UUID] = mapped_column(ForeignKey("arrival.id"), index=True)
-    key: Mapped[bytes] = mapped_column(
-        comment="by which the same passenger is known in the next version"
-    )
-    seat: Mapped[str | None]
-    family_group: Mapped[str | None]
-    nationality: Mapped[str]
-    reference_digest: Mapped[bytes | None]
-    document_digest: Mapped[bytes | None]
-    sealed: Mapped[bytes | None] = mapped_column(
-        comment="encrypted; none for a seat without a name"
-    )
+    id: UUID = column(primary_key=True)
+    flight_id: UUID = column(foreign_key="flight.id")
+    arrival_id: UUID = column(foreign_key="arrival.id", index=True)
+    key: bytes = column(comment="by which the same passenger is known in the next version")
+    seat: str | None = None
+    family_group: str | None = None
+    nationality: str
+    reference_digest: bytes | None = None
+    document_digest: bytes | None = None
+    sealed: bytes | None = column(comment="encrypted; none for a seat without a name")
 
 
-class Mark(Base):
+class Mark(Base, table=True):
     """By what a returnee is recognised in a manifest: keyed digests of references and travel
     documents.
     """
 
     __tablename__ = "returnee_mark"
 
-    returnee_id: Mapped[UUID] = mapped_column(primary_key=True)
-    digest: Mapped[bytes] = mapped_column(primary_key=True, index=True)
+    returnee_id: UUID = column(primary_key=True)
+    digest: bytes = column(primary_key=True, index=True)
 
 
-class Handover(Base):
+class Handover(Base, table=True):
     """A child or a patient was handed over. Who signed for them is encrypted."""
 
     __tablename__ = "arrival_handover"
 
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    arrival_id: Mapped[UUID] = mapped_column(ForeignKey("arrival.id"), index=True)
-    sealed: Mapped[bytes | None] = mapped_column(comment="encrypted; none after an erasure")
-    occurred_at: Mapped[datetime]
-    recorded_at: Mapped[datetime] = mapped_column(server_default=now())
-    clock_suspect: Mapped[bool]
-    recorded_by: Mapped[str]
+    id: UUID = column(primary_key=True)
+    arrival_id: UUID = column(foreign_key="arrival.id", index=True)
+    sealed: bytes | None = column(comment="encrypted; none after an erasure")
+    occurred_at: datetime
+    recorded_at: datetime = column(server_default=now())
+    clock_suspect: bool
+    recorded_by: str
 
 
-class Mutation(Base):
+class Mutation(Base, table=True):
     """Something that a device did while it had no connection, once applied."""
 
     __tablename__ = "device_mutation"
 
-    organisation: Mapped[str] = mapped_column(primary_key=True)
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    device: Mapped[UUID]
-    kind: Mapped[str]
-    arrival_id: Mapped[UUID]
-    digest: Mapped[bytes] = mapped_column(comment="keyed, of what was sent")
-    occurred_at: Mapped[datetime] = mapped_column(comment="by the device's clock")
-    recorded_at: Mapped[datetime] = mapped_column(server_default=now())
-    ahead_seconds: Mapped[int] = mapped_column(
-        comment="by how much the device's clock was ahead when it was sent"
-    )
+    organisation: str = column(primary_key=True)
+    id: UUID = column(primary_key=True)
+    device: UUID
+    kind: str
+    arrival_id: UUID
+    digest: bytes = column(comment="keyed, of what was sent")
+    occurred_at: datetime = column(comment="by the device's clock")
+    recorded_at: datetime = column(server_default=now())
+    ahead_seconds: int = column(comment="by how much the device's clock was ahead when it was sent")
 
 
-class Profile(Base):
+class Profile(Base, table=True):
     """What was taken down about a person's needs and skills on arrival; taken again, it replaces
     the one before.
     """
 
     __tablename__ = "arrival_profile"
 
-    arrival_id: Mapped[UUID] = mapped_column(ForeignKey("arrival.id"), primary_key=True)
-    household: Mapped[dict[str, Any]]
-    skills: Mapped[list[str]]
-    reasons_for_return: Mapped[list[str]]
-    immediate_needs: Mapped[list[str]]
-    restricted: Mapped[bytes | None] = mapped_column(
+    arrival_id: UUID = column(foreign_key="arrival.id", primary_key=True)
+    household: dict[str, Any]
+    skills: list[str]
+    reasons_for_return: list[str]
+    immediate_needs: list[str]
+    restricted: bytes | None = column(
         comment="encrypted: what the desk noted about health or a child"
     )
-    needs_priority: Mapped[NeedsPriority] = mapped_column(one_of("needs_priority", NeedsPriority))
-    occurred_at: Mapped[datetime]
-    recorded_at: Mapped[datetime] = mapped_column(server_default=now())
-    clock_suspect: Mapped[bool]
-    recorded_by: Mapped[str]
+    needs_priority: NeedsPriority
+    occurred_at: datetime
+    recorded_at: datetime = column(server_default=now())
+    clock_suspect: bool
+    recorded_by: str
 
 
-class Assistance(Base):
+class Assistance(Base, table=True):
     """Something that was given at the port of entry."""
 
     __tablename__ = "arrival_assistance"
@@ -281,18 +256,18 @@ class Assistance(Base):
         CheckConstraint("(kind = 'pocket_money') = (amount IS NOT NULL)", name="pocket_money"),
     )
 
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    arrival_id: Mapped[UUID] = mapped_column(ForeignKey("arrival.id"), index=True)
-    kind: Mapped[AssistanceKind] = mapped_column(one_of("kind", AssistanceKind))
-    amount: Mapped[Decimal | None]
-    currency: Mapped[str | None]
-    occurred_at: Mapped[datetime]
-    recorded_at: Mapped[datetime] = mapped_column(server_default=now())
-    clock_suspect: Mapped[bool]
-    recorded_by: Mapped[str]
+    id: UUID = column(primary_key=True)
+    arrival_id: UUID = column(foreign_key="arrival.id", index=True)
+    kind: AssistanceKind
+    amount: Decimal | None = None
+    currency: str | None = None
+    occurred_at: datetime
+    recorded_at: datetime = column(server_default=now())
+    clock_suspect: bool
+    recorded_by: str
 
 
-class OnwardTransport(Base):
+class OnwardTransport(Base, table=True):
     """How a person travels on from the port of entry."""
 
     __tablename__ = "arrival_onward_transport"
@@ -301,15 +276,15 @@ class OnwardTransport(Base):
         CheckConstraint("cost >= 0", name="cost"),
     )
 
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    arrival_id: Mapped[UUID] = mapped_column(ForeignKey("arrival.id"), index=True)
-    mode: Mapped[TransportMode] = mapped_column(one_of("mode", TransportMode))
-    governorate: Mapped[str]
-    district: Mapped[str | None]
-    departs_at: Mapped[datetime | None]
-    cost: Mapped[Decimal | None]
-    currency: Mapped[str | None]
-    occurred_at: Mapped[datetime]
-    recorded_at: Mapped[datetime] = mapped_column(server_default=now())
-    clock_suspect: Mapped[bool]
-    recorded_by: Mapped[str]
+    id: UUID = column(primary_key=True)
+    arrival_id: UUID = column(foreign_key="arrival.id", index=True)
+    mode: TransportMode
+    governorate: str
+    district: str | None = None
+    departs_at: datetime | None = None
+    cost: Decimal | None = None
+    currency: str | None = None
+    occurred_at: datetime
+    recorded_at: datetime = column(server_default=now())
+    clock_suspect: bool
+    recorded_by: str

@@ -6,13 +6,13 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Date, cast, delete, select, update
+from sqlalchemy import ColumnElement, Date
+from sqlmodel import cast, col, delete, select, update
 
 from chassis.consumer import Handlers
 from chassis.db import Session, now
 from chassis.events import Event
 from chassis.outbox import publish
-from contracts import cases
 from contracts.cases import (
     CaseClosed,
     CaseOpened,
@@ -30,7 +30,7 @@ from contracts.cases import (
 )
 from contracts.reception import ArrivalDeclined, ArrivalNoShow, ArrivalNotDeparted
 from contracts.training import CancellationReason, MentorshipEnd, ReturneeScrubbed
-from participation import aliases, beneficiaries, identities
+from participation import identities, projection
 from services.training import plans, whereabouts
 from services.training.enrolments.choices import choose_for
 from services.training.enrolments.service import cancel_not_begun, look_again
@@ -57,27 +57,29 @@ async def plan_changed(session: Session, event: Event[PlanAmended] | Event[PlanR
 
 async def case_opened(session: Session, event: Event[CaseOpened]) -> None:
     """Know the person, and have it fetched where they return to."""
-    await beneficiaries.on_opened(session, event)
+    await projection.project(session, event)
     await whereabouts.fetch_later(session, event.data.case_id)
 
 
 async def case_moved(session: Session, event: Event[CaseProgressed] | Event[CaseResumed]) -> None:
     """Look again for a cohort for what is asked for: another phase has begun, or the case goes on."""
-    await beneficiaries.on_moved(session, event)
+    await projection.project(session, event)
     await look_again(session, event.data.returnee_id)
     await choose_for(session, event.data.returnee_id)
 
 
 async def case_closed(session: Session, event: Event[CaseClosed]) -> None:
     """What has not begun does not take place; who was accompanied or accompanies does so no more."""
-    await beneficiaries.on_moved(session, event)
+    await projection.project(session, event)
     data = event.data
     which = [Enrolment.returnee_id == data.returnee_id, Enrolment.case_id == data.case_id]
     await cancel_not_begun(session, which, CancellationReason.CASE_CLOSED)
     today = await _today(session)
     await end_not_begun(session, data.returnee_id, today)
     await end_all_of(session, data.returnee_id, MentorshipEnd.CASE_CLOSED, today)
-    await session.execute(update(Seeker).where(Seeker.id == data.returnee_id).values(looking=False))
+    await session.execute(
+        update(Seeker).where(col(Seeker.id) == data.returnee_id).values(looking=False)
+    )
 
 
 async def not_returned(session: Session, event: Event[Any]) -> None:
@@ -85,7 +87,7 @@ async def not_returned(session: Session, event: Event[Any]) -> None:
     returnee_id: UUID | None = event.data.returnee_id
     if returnee_id is None:  # before acceptance nobody was known here
         return
-    which: list[ColumnElement[bool]] = [Enrolment.returnee_id == returnee_id]
+    which: list[ColumnElement[bool]] = [col(Enrolment.returnee_id) == returnee_id]
     await cancel_not_begun(session, which, CancellationReason.NOT_RETURNED)
 
 
@@ -96,13 +98,13 @@ async def returnee_updated(session: Session, event: Event[ReturneeUpdated]) -> N
 
 async def returnee_merged(session: Session, event: Event[ReturneeMerged]) -> None:
     """Know two ids as one person, and fetch who that is."""
-    await aliases.on_merged(session, event)
+    await projection.project(session, event)
     await identities.fetch_again(session, event.data.returnee_id)
 
 
 async def returnee_unmerged(session: Session, event: Event[ReturneeUnmerged]) -> None:
     """Know two ids as two people, and fetch who each is."""
-    await aliases.on_unmerged(session, event)
+    await projection.project(session, event)
     await identities.fetch_again(session, event.data.returnee_id, event.data.separated_from)
 
 
@@ -111,7 +113,7 @@ async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> Non
     they can do.
     """
     returnee_id = event.data.returnee_id
-    await beneficiaries.on_erased(session, event)
+    await projection.project(session, event)
     await identities.forget(session, returnee_id)
     await whereabouts.forget(session, returnee_id)
     theirs = [Enrolment.returnee_id == returnee_id]
@@ -125,12 +127,12 @@ async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> Non
         .values(comment=None, evaluation=None, score_before=None, score_after=None)
         .execution_options(synchronize_session=False)
     )
-    await session.execute(delete(Seeker).where(Seeker.id == returnee_id))
+    await session.execute(delete(Seeker).where(col(Seeker.id) == returnee_id))
     publish(session, ReturneeScrubbed(returnee_id=returnee_id))
 
 
 HANDLERS: Handlers = {
-    **beneficiaries.projection(cases),
+    **projection.HANDLERS,
     CaseOpened: case_opened,
     CaseProgressed: case_moved,
     CaseResumed: case_moved,

@@ -2,47 +2,40 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     CheckConstraint,
-    ForeignKey,
     Index,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import registry
 
 from chassis.db import now
-from chassis.tables import READ_BACK, TYPES, ResourceColumns, new_metadata
+from chassis.tables import READ_BACK, ResourceColumns, Table, column, new_metadata
 
 
-class Base(DeclarativeBase):
+class Base(Table, registry=registry(metadata=new_metadata())):
     """Base of training's tables."""
 
-    metadata = new_metadata()
-    type_annotation_map: ClassVar = TYPES
     __mapper_args__ = READ_BACK
 
 
 class Resource(ResourceColumns, Base):
     """What a table has whose rows are resources."""
 
-    __abstract__ = True
-
 
 class OfPerson(Resource):
     """What a resource has that is about one person's return."""
 
-    __abstract__ = True
-
-    returnee_id: Mapped[UUID] = mapped_column(index=True)
-    case_id: Mapped[UUID | None] = mapped_column(index=True)
-    referral_id: Mapped[UUID | None]
-    household_id: Mapped[UUID | None]
-    programme: Mapped[str]
-    programme_version: Mapped[int]
+    returnee_id: UUID = column(index=True)
+    case_id: UUID | None = column(index=True)
+    referral_id: UUID | None = None
+    household_id: UUID | None = None
+    programme: str
+    programme_version: int
 
     @property
     def ids(self) -> dict[str, Any]:
@@ -56,18 +49,18 @@ class OfPerson(Resource):
         }
 
 
-class Provider(Resource):
+class Provider(Resource, table=True):
     """Who gives courses. An organisation of the same slug sees the participants of its cohorts."""
 
     __tablename__ = "provider"
 
-    slug: Mapped[str] = mapped_column(unique=True)
-    name: Mapped[str]
-    country: Mapped[str]
-    registered_by: Mapped[str]
+    slug: str = column(unique=True)
+    name: str
+    country: str
+    registered_by: str
 
 
-class Course(Resource):
+class Course(Resource, table=True):
     """What is offered, as it is now. `revision` counts its content."""
 
     __tablename__ = "course"
@@ -79,46 +72,42 @@ class Course(Resource):
         CheckConstraint("online OR city IS NOT NULL", name="place"),
     )
 
-    organisation: Mapped[str] = mapped_column(comment="who offers it, and may change it")
-    code: Mapped[str]
-    revision: Mapped[int] = mapped_column(default=1)
-    title: Mapped[str]
-    kind: Mapped[str]
-    phase: Mapped[str]
-    hours: Mapped[Decimal]
-    days: Mapped[int]
-    country: Mapped[str]
-    city: Mapped[str | None]
-    online: Mapped[bool]
-    capacity: Mapped[int]
-    provider_id: Mapped[UUID] = mapped_column(ForeignKey("provider.id"), index=True)
-    languages: Mapped[list[str]]
-    isced_f: Mapped[str]
-    isco_08: Mapped[str | None]
-    programmes: Mapped[list[str]] = mapped_column(comment="empty: open to all")
-    governorate: Mapped[str | None] = mapped_column(
-        comment="where it takes place; none where that is not known"
-    )
-    governorates: Mapped[list[str]] = mapped_column(
-        comment="where those live for whom it is; empty: anywhere"
-    )
-    stipend: Mapped[bool]
-    attendance_percent: Mapped[int | None] = mapped_column(comment="none: as the programme asks")
+    organisation: str = column(comment="who offers it, and may change it")
+    code: str
+    revision: int = column(default=1)
+    title: str
+    kind: str
+    phase: str
+    hours: Decimal
+    days: int
+    country: str
+    city: str | None = None
+    online: bool
+    capacity: int
+    provider_id: UUID = column(foreign_key="provider.id", index=True)
+    languages: list[str]
+    isced_f: str
+    isco_08: str | None
+    programmes: list[str] = column(comment="empty: open to all")
+    governorate: str | None = column(comment="where it takes place; none where that is not known")
+    governorates: list[str] = column(comment="where those live for whom it is; empty: anywhere")
+    stipend: bool
+    attendance_percent: int | None = column(comment="none: as the programme asks")
 
 
-class CourseRevision(Base):
+class CourseRevision(Base, table=True):
     """What a course was in a revision; a cohort keeps to the one it was scheduled with."""
 
     __tablename__ = "course_revision"
 
-    course_id: Mapped[UUID] = mapped_column(ForeignKey("course.id"), primary_key=True)
-    revision: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    content: Mapped[dict[str, Any]]
-    by: Mapped[str]
-    created_at: Mapped[datetime] = mapped_column(server_default=now())
+    course_id: UUID = column(foreign_key="course.id", primary_key=True)
+    revision: int = column(primary_key=True, autoincrement=False)
+    content: dict[str, Any]
+    by: str
+    created_at: datetime = column(server_default=now())
 
 
-class Cohort(Resource):
+class Cohort(Resource, table=True):
     """One run of a course. Its row is locked by whoever takes or gives back a place."""
 
     __tablename__ = "cohort"
@@ -129,52 +118,46 @@ class Cohort(Resource):
         CheckConstraint("starts_on <= ends_on", name="dates"),
     )
 
-    organisation: Mapped[str]
-    course_id: Mapped[UUID] = mapped_column(ForeignKey("course.id"), index=True)
-    course_revision: Mapped[int]
-    provider_id: Mapped[UUID] = mapped_column(ForeignKey("provider.id"), index=True)
-    state: Mapped[str]
-    starts_on: Mapped[date] = mapped_column(index=True)
-    ends_on: Mapped[date]
-    time_zone: Mapped[str]
-    country: Mapped[str]
-    city: Mapped[str | None]
-    governorate: Mapped[str | None]
-    venue: Mapped[str | None]
-    online: Mapped[bool]
-    capacity: Mapped[int]
-    seats_taken: Mapped[int] = mapped_column(default=0)
-    waiting: Mapped[int] = mapped_column(default=0, comment="how many are on the waiting list")
-    last_queue: Mapped[int] = mapped_column(
-        default=0, comment="the last number given out on the waiting list"
-    )
-    languages: Mapped[list[str]]
-    lecturers: Mapped[list[str]]
+    organisation: str
+    course_id: UUID = column(foreign_key="course.id", index=True)
+    course_revision: int
+    provider_id: UUID = column(foreign_key="provider.id", index=True)
+    state: str
+    starts_on: date = column(index=True)
+    ends_on: date
+    time_zone: str
+    country: str
+    city: str | None = None
+    governorate: str | None = None
+    venue: str | None = None
+    online: bool
+    capacity: int
+    seats_taken: int = column(default=0)
+    waiting: int = column(default=0, comment="how many are on the waiting list")
+    last_queue: int = column(default=0, comment="the last number given out on the waiting list")
+    languages: list[str]
+    lecturers: list[str]
 
 
-class CohortSession(Base):
+class CohortSession(Base, table=True):
     """One meeting of a cohort, with its attendance sheet."""
 
     __tablename__ = "cohort_session"
     __table_args__ = (CheckConstraint("starts_at < ends_at", name="times"),)
 
-    cohort_id: Mapped[UUID] = mapped_column(ForeignKey("cohort.id"), primary_key=True)
-    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    starts_at: Mapped[datetime]
-    ends_at: Mapped[datetime]
-    sheet_version: Mapped[int] = mapped_column(
-        server_default=text("0"), comment="0: nothing recorded yet"
-    )
-    capture_id: Mapped[UUID | None] = mapped_column(
-        comment="the id that the client gave the sheet's last capture"
-    )
-    occurred_at: Mapped[datetime | None]
-    recorded_at: Mapped[datetime | None]
-    recorded_by: Mapped[str | None]
-    clock_suspect: Mapped[bool] = mapped_column(server_default=text("false"))
+    cohort_id: UUID = column(foreign_key="cohort.id", primary_key=True)
+    number: int = column(primary_key=True, autoincrement=False)
+    starts_at: datetime
+    ends_at: datetime
+    sheet_version: int = column(server_default=text("0"), comment="0: nothing recorded yet")
+    capture_id: UUID | None = column(comment="the id that the client gave the sheet's last capture")
+    occurred_at: datetime | None = None
+    recorded_at: datetime | None = None
+    recorded_by: str | None = None
+    clock_suspect: bool = column(server_default=text("false"))
 
 
-class Enrolment(OfPerson):
+class Enrolment(OfPerson, table=True):
     """One person's way through one cohort, or the wish for one."""
 
     __tablename__ = "enrolment"
@@ -207,33 +190,29 @@ class Enrolment(OfPerson):
         Index("ix_enrolment_updated_at", "updated_at", "id"),
     )
 
-    cohort_id: Mapped[UUID | None] = mapped_column(ForeignKey("cohort.id"), index=True)
-    course_id: Mapped[UUID | None] = mapped_column(ForeignKey("course.id"))
-    kind: Mapped[str] = mapped_column(comment="of course, or what the plan's line asks for")
-    phase: Mapped[str | None]
-    plan_line_id: Mapped[UUID | None]
-    state: Mapped[str]
-    queue: Mapped[int | None] = mapped_column(comment="number on the waiting list of the cohort")
-    offered_until: Mapped[datetime | None]
-    left_at: Mapped[datetime | None] = mapped_column(
-        comment="when a place was given up that the person had taken"
-    )
-    attendance_percent: Mapped[int | None]
-    stipend: Mapped[bool] = mapped_column(default=False)
-    score_before: Mapped[int | None]
-    score_after: Mapped[int | None]
-    manual_on: Mapped[date | None]
-    evaluation: Mapped[dict[str, Any] | None]
-    reason: Mapped[str | None]
-    review: Mapped[str | None] = mapped_column(
-        comment="why a person has to look whether it goes on"
-    )
-    comment: Mapped[str | None]
-    completed_on: Mapped[date | None]
-    requested_by: Mapped[str]
+    cohort_id: UUID | None = column(foreign_key="cohort.id", index=True)
+    course_id: UUID | None = column(foreign_key="course.id")
+    kind: str = column(comment="of course, or what the plan's line asks for")
+    phase: str | None = None
+    plan_line_id: UUID | None = None
+    state: str
+    queue: int | None = column(comment="number on the waiting list of the cohort")
+    offered_until: datetime | None = None
+    left_at: datetime | None = column(comment="when a place was given up that the person had taken")
+    attendance_percent: int | None = None
+    stipend: bool = column(default=False)
+    score_before: int | None = None
+    score_after: int | None = None
+    manual_on: date | None = None
+    evaluation: dict[str, Any] | None = None
+    reason: str | None = None
+    review: str | None = column(comment="why a person has to look whether it goes on")
+    comment: str | None = None
+    completed_on: date | None = None
+    requested_by: str
 
 
-class Attendance(Base):
+class Attendance(Base, table=True):
     """Whether one person was at one session."""
 
     __tablename__ = "attendance"
@@ -242,75 +221,73 @@ class Attendance(Base):
         CheckConstraint("minutes >= 0", name="minutes"),
     )
 
-    enrolment_id: Mapped[UUID] = mapped_column(ForeignKey("enrolment.id"), primary_key=True)
-    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    cohort_id: Mapped[UUID] = mapped_column(index=True)
-    status: Mapped[str]
-    minutes: Mapped[int]
-    recorded_at: Mapped[datetime] = mapped_column(server_default=now())
+    enrolment_id: UUID = column(foreign_key="enrolment.id", primary_key=True)
+    number: int = column(primary_key=True, autoincrement=False)
+    cohort_id: UUID = column(index=True)
+    status: str
+    minutes: int
+    recorded_at: datetime = column(server_default=now())
 
 
-class Certificate(Resource):
+class Certificate(Resource, table=True):
     """That a course was completed. Its code tells nothing about whose it is."""
 
     __tablename__ = "certificate"
 
-    enrolment_id: Mapped[UUID] = mapped_column(ForeignKey("enrolment.id"), unique=True)
-    code: Mapped[str] = mapped_column(unique=True)
-    issued_on: Mapped[date]
-    title: Mapped[str]
-    hours: Mapped[Decimal]
-    provider: Mapped[str]
-    starts_on: Mapped[date]
-    ends_on: Mapped[date]
-    valid: Mapped[bool] = mapped_column(
+    enrolment_id: UUID = column(foreign_key="enrolment.id", unique=True)
+    code: str = column(unique=True)
+    issued_on: date
+    title: str
+    hours: Decimal
+    provider: str
+    starts_on: date
+    ends_on: date
+    valid: bool = column(
         comment="false while corrected attendance is less than the course asks for"
     )
 
 
-class PlannedLine(Base):
+class PlannedLine(Base, table=True):
     """A line of an approved reintegration plan that training carries out, by its id in every
     version of the plan.
     """
 
     __tablename__ = "planned_line"
 
-    line_id: Mapped[UUID] = mapped_column(primary_key=True)
-    case_id: Mapped[UUID] = mapped_column(index=True)
-    plan_id: Mapped[UUID]
-    returnee_id: Mapped[UUID] = mapped_column(index=True)
-    kind: Mapped[str]
-    active: Mapped[bool]
-    provider: Mapped[str | None] = mapped_column(comment="that the line names")
-    course_id: Mapped[UUID | None] = mapped_column(comment="that the line names")
-    cohort_id: Mapped[UUID | None] = mapped_column(comment="that the line names")
+    line_id: UUID = column(primary_key=True)
+    case_id: UUID = column(index=True)
+    plan_id: UUID
+    returnee_id: UUID = column(index=True)
+    kind: str
+    active: bool
+    provider: str | None = column(comment="that the line names")
+    course_id: UUID | None = column(comment="that the line names")
+    cohort_id: UUID | None = column(comment="that the line names")
 
 
-class AppliedPlan(Base):
+class AppliedPlan(Base, table=True):
     """The newest version of a case's plan that was taken over, and the newest that is being
     written.
     """
 
     __tablename__ = "applied_plan"
 
-    case_id: Mapped[UUID] = mapped_column(primary_key=True)
-    plan_version: Mapped[int] = mapped_column(server_default=text("0"))
-    drafted_version: Mapped[int] = mapped_column(server_default=text("0"))
+    case_id: UUID = column(primary_key=True)
+    plan_version: int = column(server_default=text("0"))
+    drafted_version: int = column(server_default=text("0"))
 
 
-class Whereabouts(Base):
+class Whereabouts(Base, table=True):
     """Where a person returns to and what they speak, as far as it decides which cohorts suit them."""
 
     __tablename__ = "whereabouts"
 
-    returnee_id: Mapped[UUID] = mapped_column(primary_key=True)
-    governorate: Mapped[str | None] = mapped_column(comment="ISO 3166-2")
-    languages: Mapped[list[str] | None] = mapped_column(
-        comment="kept of those for whom a plan asks for a course"
-    )
+    returnee_id: UUID = column(primary_key=True)
+    governorate: str | None = column(comment="ISO 3166-2")
+    languages: list[str] | None = column(comment="kept of those for whom a plan asks for a course")
 
 
-class Seeker(Resource):
+class Seeker(Resource, table=True):
     """What a person looking for work can do and wants. `id` is the returnee's. Nothing protected is
     in it.
     """
@@ -321,30 +298,30 @@ class Seeker(Resource):
         Index("ix_seeker_groups", "groups", postgresql_using="gin"),
     )
 
-    occupations: Mapped[list[str]] = mapped_column(comment="ISCO-08 unit groups")
-    groups: Mapped[list[str]] = mapped_column(comment="their major groups, to find candidates by")
-    languages: Mapped[list[str]]
-    country: Mapped[str]
-    governorate: Mapped[str | None]
-    may_move: Mapped[bool]
-    wage: Mapped[Decimal | None] = mapped_column(comment="expected, a month")
-    currency: Mapped[str | None]
-    available_from: Mapped[date | None]
-    looking: Mapped[bool] = mapped_column(default=True)
+    occupations: list[str] = column(comment="ISCO-08 unit groups")
+    groups: list[str] = column(comment="their major groups, to find candidates by")
+    languages: list[str]
+    country: str
+    governorate: str | None = None
+    may_move: bool
+    wage: Decimal | None = column(comment="expected, a month")
+    currency: str | None = None
+    available_from: date | None = None
+    looking: bool = column(default=True)
 
 
-class Employer(Resource):
+class Employer(Resource, table=True):
     """Who employs."""
 
     __tablename__ = "employer"
 
-    name: Mapped[str]
-    country: Mapped[str]
-    governorate: Mapped[str | None]
-    registered_by: Mapped[str]
+    name: str
+    country: str
+    governorate: str | None = None
+    registered_by: str
 
 
-class Vacancy(Resource):
+class Vacancy(Resource, table=True):
     """A place to work, or several of the same."""
 
     __tablename__ = "vacancy"
@@ -356,24 +333,24 @@ class Vacancy(Resource):
         Index("ix_vacancy_country", "country", "state"),
     )
 
-    employer_id: Mapped[UUID] = mapped_column(ForeignKey("employer.id"), index=True)
-    registered_by: Mapped[str]
-    state: Mapped[str]
-    title: Mapped[str]
-    kind: Mapped[str]
-    occupation: Mapped[str] = mapped_column(comment="ISCO-08 unit group")
-    country: Mapped[str]
-    governorate: Mapped[str | None]
-    remote: Mapped[bool]
-    languages: Mapped[list[str]]
-    wage: Mapped[Decimal | None] = mapped_column(comment="a month")
-    currency: Mapped[str | None]
-    positions: Mapped[int]
-    taken: Mapped[int] = mapped_column(default=0)
-    starts_on: Mapped[date | None]
+    employer_id: UUID = column(foreign_key="employer.id", index=True)
+    registered_by: str
+    state: str
+    title: str
+    kind: str
+    occupation: str = column(comment="ISCO-08 unit group")
+    country: str
+    governorate: str | None = None
+    remote: bool
+    languages: list[str]
+    wage: Decimal | None = column(comment="a month")
+    currency: str | None = None
+    positions: int
+    taken: int = column(default=0)
+    starts_on: date | None = None
 
 
-class Placement(OfPerson):
+class Placement(OfPerson, table=True):
     """One person in one vacancy."""
 
     __tablename__ = "placement"
@@ -400,34 +377,32 @@ class Placement(OfPerson):
         ),
     )
 
-    vacancy_id: Mapped[UUID] = mapped_column(ForeignKey("vacancy.id"), index=True)
-    state: Mapped[str]
-    kind: Mapped[str]
-    occupation: Mapped[str]
-    plan_line_id: Mapped[UUID | None]
-    wage_subsidy: Mapped[bool]
-    subsidy_line_id: Mapped[UUID | None]
-    subsidy_months: Mapped[int | None] = mapped_column(
-        comment="agreed; none: as the programme says"
-    )
-    started_on: Mapped[date | None]
-    ended_on: Mapped[date | None]
-    reason: Mapped[str | None]
+    vacancy_id: UUID = column(foreign_key="vacancy.id", index=True)
+    state: str
+    kind: str
+    occupation: str
+    plan_line_id: UUID | None = None
+    wage_subsidy: bool
+    subsidy_line_id: UUID | None = None
+    subsidy_months: int | None = column(comment="agreed; none: as the programme says")
+    started_on: date | None = None
+    ended_on: date | None = None
+    reason: str | None = None
 
 
-class RetentionCheck(Base):
+class RetentionCheck(Base, table=True):
     """Whether somebody still works there so many months after the start."""
 
     __tablename__ = "retention_check"
 
-    placement_id: Mapped[UUID] = mapped_column(ForeignKey("placement.id"), primary_key=True)
-    months: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    due_on: Mapped[date] = mapped_column(index=True)
-    checked_on: Mapped[date | None]
-    working: Mapped[bool | None]
+    placement_id: UUID = column(foreign_key="placement.id", primary_key=True)
+    months: int = column(primary_key=True, autoincrement=False)
+    due_on: date = column(index=True)
+    checked_on: date | None = None
+    working: bool | None = None
 
 
-class Mentor(OfPerson):
+class Mentor(OfPerson, table=True):
     """A graduate who agreed to accompany others."""
 
     __tablename__ = "mentor"
@@ -442,14 +417,14 @@ class Mentor(OfPerson):
         ),
     )
 
-    enrolment_id: Mapped[UUID] = mapped_column(ForeignKey("enrolment.id"))
-    state: Mapped[str]
-    agreed_on: Mapped[date]
-    capacity: Mapped[int]
-    mentees: Mapped[int] = mapped_column(default=0)
+    enrolment_id: UUID = column(foreign_key="enrolment.id")
+    state: str
+    agreed_on: date
+    capacity: int
+    mentees: int = column(default=0)
 
 
-class Mentorship(OfPerson):
+class Mentorship(OfPerson, table=True):
     """A mentor and a mentee; the person it is about is the mentee."""
 
     __tablename__ = "mentorship"
@@ -463,8 +438,8 @@ class Mentorship(OfPerson):
         ),
     )
 
-    mentor_id: Mapped[UUID] = mapped_column(ForeignKey("mentor.id"), index=True)
-    state: Mapped[str]
-    started_on: Mapped[date]
-    ended_on: Mapped[date | None]
-    reason: Mapped[str | None]
+    mentor_id: UUID = column(foreign_key="mentor.id", index=True)
+    state: str
+    started_on: date
+    ended_on: date | None = None
+    reason: str | None = None

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from itertools import islice
 from uuid import UUID, uuid5
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, select
 
 from chassis import audit
 from chassis.auth import Caller
@@ -114,7 +115,7 @@ async def alike_all(
     wanted = sorted({each for ids in shared.values() for each in ids})
     rows = {
         row.id: row
-        for row in await session.scalars(select(Returnee).where(Returnee.id.in_(wanted)))
+        for row in await session.scalars(select(Returnee).where(col(Returnee.id).in_(wanted)))
     }
     known = {key: likeness.profile(service.person_of(row)) for key, row in rows.items()}
     found: list[list[tuple[Returnee, Verdict]]] = []
@@ -256,7 +257,9 @@ async def access_requests(
     """
     _, ids = await service.to_work_on(session, returnee_id, caller)
     rows = await session.scalars(
-        select(AccessRequest).where(AccessRequest.returnee_id.in_(ids)).order_by(AccessRequest.id)
+        select(AccessRequest)
+        .where(col(AccessRequest.returnee_id).in_(ids))
+        .order_by(col(AccessRequest.id))
     )
     return [render(row) for row in rows]
 
@@ -285,7 +288,7 @@ async def merge(
         session,
         lambda key: (
             select(Returnee)
-            .where(Returnee.id == key, Returnee.erased_at.is_(None))
+            .where(Returnee.id == key, col(Returnee.erased_at).is_(None))
             .with_for_update()
         ),
         [returnee_id, into],
@@ -341,7 +344,7 @@ async def unmerge(
         session,
         lambda key: (
             select(Returnee)
-            .where(Returnee.id == key, Returnee.erased_at.is_(None))
+            .where(Returnee.id == key, col(Returnee.erased_at).is_(None))
             .with_for_update()
         ),
         [returnee_id, root],

@@ -6,38 +6,38 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Numeric, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import CheckConstraint, Index, Numeric, UniqueConstraint
 
 from chassis.db import now
 from chassis.ids import new_id
+from chassis.tables import column
 from services.grants.models import Base, Resource
 
 SHARE = Numeric(18, 6)
 
 
-class Cooperative(Resource):
+class Cooperative(Resource, table=True):
     """Several returnees who set something up together."""
 
     __tablename__ = "cooperative"
 
-    programme: Mapped[str]
-    implementer: Mapped[str]
-    name: Mapped[str]
-    description: Mapped[str | None]
-    kind: Mapped[str]
-    state: Mapped[str]
-    reason: Mapped[str | None]
-    shares: Mapped[Decimal] = mapped_column(SHARE)
+    programme: str
+    implementer: str
+    name: str
+    description: str | None = None
+    kind: str
+    state: str
+    reason: str | None = None
+    shares: Decimal = column(sa_type=SHARE)
     """How many there are; the members' add up to them."""
-    proposer: Mapped[UUID]
-    committee_needed: Mapped[int]
-    minutes: Mapped[UUID | None]
+    proposer: UUID
+    committee_needed: int
+    minutes: UUID | None = None
     """The document of the committee's meeting."""
-    formed_on: Mapped[date | None]
-    statutes: Mapped[UUID | None]
+    formed_on: date | None = None
+    statutes: UUID | None = None
     """The document by which the members set it up."""
-    grant_id: Mapped[UUID | None] = mapped_column(ForeignKey("assistance_grant.id"), unique=True)
+    grant_id: UUID | None = column(foreign_key="assistance_grant.id", unique=True)
 
     __table_args__ = (
         CheckConstraint(
@@ -57,16 +57,16 @@ class Cooperative(Resource):
     )
 
 
-class CooperativeMember(Base):
+class CooperativeMember(Base, table=True):
     """One of the returnees of a cooperative."""
 
     __tablename__ = "cooperative_member"
 
-    cooperative_id: Mapped[UUID] = mapped_column(ForeignKey("cooperative.id"), primary_key=True)
-    place: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    returnee_id: Mapped[UUID | None] = mapped_column(index=True)
-    case_id: Mapped[UUID | None]
-    share: Mapped[Decimal] = mapped_column(SHARE)
+    cooperative_id: UUID = column(foreign_key="cooperative.id", primary_key=True)
+    place: int = column(primary_key=True, autoincrement=False)
+    returnee_id: UUID | None = column(index=True)
+    case_id: UUID | None = None
+    share: Decimal = column(sa_type=SHARE)
 
     __table_args__ = (
         UniqueConstraint("cooperative_id", "returnee_id"),
@@ -74,42 +74,42 @@ class CooperativeMember(Base):
     )
 
 
-class CommitteeMember(Base):
+class CommitteeMember(Base, table=True):
     """One person of the committee said yes. A trigger refuses who proposed it."""
 
     __tablename__ = "cooperative_committee"
 
-    cooperative_id: Mapped[UUID] = mapped_column(ForeignKey("cooperative.id"), primary_key=True)
-    actor: Mapped[UUID] = mapped_column(primary_key=True)
-    at: Mapped[datetime] = mapped_column(server_default=now())
+    cooperative_id: UUID = column(foreign_key="cooperative.id", primary_key=True)
+    actor: UUID = column(primary_key=True)
+    at: datetime = column(server_default=now())
 
 
-class CooperativeActivity(Base):
+class CooperativeActivity(Base, table=True):
     """A training or a visit of a cooperative, by its id where it was recorded."""
 
     __tablename__ = "cooperative_activity"
 
-    cooperative_id: Mapped[UUID] = mapped_column(ForeignKey("cooperative.id"), primary_key=True)
-    kind: Mapped[str] = mapped_column(primary_key=True)
-    activity_id: Mapped[UUID] = mapped_column(primary_key=True)
-    held_on: Mapped[date]
+    cooperative_id: UUID = column(foreign_key="cooperative.id", primary_key=True)
+    kind: str = column(primary_key=True)
+    activity_id: UUID = column(primary_key=True)
+    held_on: date
 
     __table_args__ = (CheckConstraint("kind IN ('training', 'visit')", name="kind_known"),)
 
 
-class CooperativeImpact(Base):
+class CooperativeImpact(Base, table=True):
     """What a cooperative did in a period. A report is never changed: another one takes its place."""
 
     __tablename__ = "cooperative_impact"
 
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
-    cooperative_id: Mapped[UUID] = mapped_column(ForeignKey("cooperative.id"), index=True)
-    starts_on: Mapped[date]
-    ends_on: Mapped[date]
-    jobs: Mapped[int]
-    services: Mapped[list[str]]
-    replaces: Mapped[UUID | None] = mapped_column(ForeignKey("cooperative_impact.id"), unique=True)
-    recorded_at: Mapped[datetime] = mapped_column(server_default=now())
+    id: UUID = column(primary_key=True, default_factory=new_id)
+    cooperative_id: UUID = column(foreign_key="cooperative.id", index=True)
+    starts_on: date
+    ends_on: date
+    jobs: int
+    services: list[str]
+    replaces: UUID | None = column(foreign_key="cooperative_impact.id", unique=True)
+    recorded_at: datetime = column(server_default=now())
 
     __table_args__ = (
         CheckConstraint("starts_on <= ends_on", name="period"),
