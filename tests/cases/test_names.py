@@ -13,7 +13,7 @@ from services.cases.people.names.words import spelled
 
 @pytest.mark.parametrize(
     "part",
-    (
+    [
         "",
         " ",
         "-",
@@ -52,7 +52,7 @@ from services.cases.people.names.words import spelled
         "i panjohur",
         "123",
         "?",
-    ),
+    ],
 )
 def test_a_word_for_unknown_is_no_name(part: str) -> None:
     assert is_missing(part)

@@ -101,15 +101,23 @@ CYRILLIC = str.maketrans(
         "њ": "n",
     }
 )
-GREEK = {"μπ": "b", "ντ": "d", "γκ": "g", "τζ": "dj", "τσ": "ts", "ου": "u", "χ": "ch", "ξ": "ks"}
+GREEK = {"μπ": "b", "ντ": "d", "γκ": "g", "τζ": "tz", "τσ": "ts", "ου": "u", "χ": "kh", "ξ": "ks"}
 GREEK_PAIRS = re.compile("|".join(GREEK))
 APOSTROPHES = re.compile(r"['`\u2018\u2019\u02bf\u02be\u02bc\u00b4]")
 
 
+OF_SYLLABLES = re.compile("[\u0900-\u0dff\u0e00-\u109f\u1780-\u17ff]")
+"""Scripts of India and its neighbours to the east."""
+
+
 def bare(part: str) -> str:
-    """Text in small letters of its own script, one form of each, without their marks."""
+    """Text in small letters of its own script, one form of each, without their marks; in Latin
+    ones where a script writes syllables.
+    """
     if part.isascii():
         return APOSTROPHES.sub("", part.lower()).strip()
+    if OF_SYLLABLES.search(part):  # their vowels are marks, and would be taken off as such
+        return APOSTROPHES.sub("", anyascii(folded(part)).lower()).strip()
     small = folded(part).lower().translate(SPECIAL)
     # The marks of Arabic letters are folded as letters; those of Latin ones fall away.
     letters = without_marks(small.translate(FOLDED))

@@ -257,7 +257,7 @@ FIRM = [0.4 if sound & WEAK else 1.0 for sound in READ]
 
 @lru_cache(maxsize=65536)
 def _heard(part: str) -> tuple[bytes, float, bool]:
-    """The numbers of a part's sounds, how much of it is firm, and whether it is in Arabic script."""
+    """The numbers of a part's sounds, how much of it is firm, and whether its script is Arabic."""
     numbers = bytes(NUMBERED[sound] for sound in sounds(part))
     return numbers, sum(FIRM[number] for number in numbers), is_arabic(part)
 

@@ -44,6 +44,8 @@ class Script(StrEnum):
     ARMN = "Armn"
     GEOR = "Geor"
     ETHI = "Ethi"
+    BENG = "Beng"
+    DEVA = "Deva"
 
 
 UNICODE_NAMES = {
@@ -56,6 +58,8 @@ UNICODE_NAMES = {
     Script.ARMN: "ARMENIAN",
     Script.GEOR: "GEORGIAN",
     Script.ETHI: "ETHIOPIC",
+    Script.BENG: "BENGALI",
+    Script.DEVA: "DEVANAGARI",
 }
 
 
