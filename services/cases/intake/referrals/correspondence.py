@@ -182,36 +182,32 @@ async def amend(session: Session, referral_id: UUID, body: AmendIn, caller: Call
         for place, person in enumerate(body.add)
         if rules.member_of_household(person, person.birth.date) is Member.PRINCIPAL
     ]
-    today = await service.today(session)
-    errors += [
-        FieldError(
-            pointer=f"/add/{place}/birth/date", code="birth_in_future", detail="today or before"
-        )
-        for place, person in enumerate(body.add)
-        if person.birth.date > today
-    ]
-    if body.add and len(people) + len(body.add) > MOST_PERSONS:
+    additions, repeated = rules.additions(people, body.add, await service.today(session))
+    if additions and len(people) + len(body.add) > MOST_PERSONS:
         right = f"at most {MOST_PERSONS} persons in a referral; refer others anew"
         errors.append(FieldError(pointer="/add", code="too_many_persons", detail=right))
+    errors += repeated
     if not body.add and not body.correct:
         errors.append(
             FieldError(pointer="", code="nothing_amended", detail="somebody to add or to correct")
         )
     if errors:
         raise invalid(*errors)
+    if not additions and not body.correct:
+        return referral  # it was sent before
     for each in body.correct:
         returnee_id = places[each.index]
         assert returnee_id is not None
         theirs = await cases.followed_in(session, case, returnee_id)
         await _correct(session, referral, theirs, returnee_id, each, people)
-    for person in body.add:
+    for person in additions:
         index = len(people)
         people.append(person.model_dump(mode="json"))
         await _add(session, referral, case, index, person)
     referral.content = referral.content | {"people": people}
     referral.changed()
     case.changed()
-    details = {"added": len(body.add), "corrected": [each.index for each in body.correct]}
+    details = {"added": len(additions), "corrected": [each.index for each in body.correct]}
     audit.record(session, caller, "amend", "referral", referral.id, details)
     await session.flush()
     return referral
@@ -239,6 +235,7 @@ async def _correct(
     people[correction.index] = people[correction.index] | dumped
     if not changed:
         return
+    returnees.check_corrected(before, changed, f"/correct/{correction.index}/person")
     returnees.write(session, returnee, changed)
     returnee.changed()
     ids = {

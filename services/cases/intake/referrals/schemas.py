@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, ConfigDict, Field
 
+from chassis.datetimes import Past
 from chassis.routing import Body
 from contracts.codes import (
     ArrivalState,
@@ -154,7 +155,7 @@ class Consent(Body):
 
     purpose: Annotated[ConsentPurpose, member_of("unknown_purpose", ConsentPurpose)]
     version: Annotated[str, Field(min_length=1, max_length=20, pattern=r"^[A-Za-z0-9._-]+$")]
-    given_on: Date
+    given_on: Annotated[Date, Past(by_rule=True)]
     legal_basis: Annotated[LegalBasis, member_of("unknown_legal_basis", LegalBasis)]
 
 
@@ -205,7 +206,7 @@ class ReferralIn(ReferralContent):
 class RetroactiveIn(ReferralIn):
     """A referral of people who have returned already: the sender's word is asked for afterwards."""
 
-    arrived_on: Date
+    arrived_on: Annotated[Date, Past("bad_arrival")]
 
 
 class Correction(Body):

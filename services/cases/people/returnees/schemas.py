@@ -11,6 +11,7 @@ from uuid import UUID
 import phonenumbers
 from pydantic import AfterValidator, Field, model_validator
 
+from chassis.datetimes import Past
 from chassis.pagination import Page
 from chassis.routing import Body
 from contracts.codes import Member, SharingPurpose
@@ -178,7 +179,7 @@ def _not_sentinel(day: date) -> date:
 class Birth(Body):
     """Date of birth, and how much of it is known."""
 
-    date: Annotated[Date, AfterValidator(_not_sentinel)]
+    date: Annotated[Date, AfterValidator(_not_sentinel), Past(by_rule=True)]
     precision: Annotated[Precision, member_of("unknown_precision", Precision)]
 
 

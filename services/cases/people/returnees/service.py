@@ -10,8 +10,9 @@ from sqlmodel import col, or_, select
 from chassis import audit
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
+from chassis.datetimes import has_come
 from chassis.db import Session, now
-from chassis.errors import FORBIDDEN, NOT_FOUND, Problem
+from chassis.errors import FORBIDDEN, NOT_FOUND, FieldError, Problem, invalid
 from chassis.ids import new_id
 from chassis.outbox import publish
 from contracts.cases import (
@@ -37,6 +38,7 @@ from services.cases.models import (
     Share,
 )
 from services.cases.people.matching.keys import keys
+from services.cases.people.matching.zones import zone_errors
 from services.cases.people.returnees.schemas import Person, ReturneePatch, as_written, stored
 from services.cases.people.search import lookup, queries
 
@@ -91,6 +93,19 @@ def make_findable(session: Session, returnee: Returnee) -> None:
     terms = lookup.terms(person)
     queries.learn(session, returnee.terms or [], terms)
     returnee.terms, returnee.keys, returnee.found_by = terms, keys(person), FOUND_BY
+
+
+def check_corrected(before: Person, changed: Mapping[str, Any], at: str) -> None:
+    """Returns 422 if somebody is born in the future, or a document is put beside them whose zone
+    is another's.
+    """
+    after = before.model_copy(update=dict(changed))
+    errors = zone_errors(after, at) if "documents" in changed else []
+    if not has_come(after.birth.date):
+        right = "a day that has come"
+        errors.append(FieldError(pointer=f"{at}/birth/date", code="birth_in_future", detail=right))
+    if errors:
+        raise invalid(*errors)
 
 
 async def register(
@@ -316,6 +331,7 @@ async def correct(
     changed = {name: value for name, value in sent.items() if value != getattr(before, name)}
     if not changed:
         return returnee
+    check_corrected(before, changed, "")
     write(session, returnee, changed)
     returnee.changed()
     case = await session.scalar(
