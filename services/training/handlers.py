@@ -72,7 +72,7 @@ async def case_closed(session: Session, event: Event[CaseClosed]) -> None:
     """What has not begun does not take place; who was accompanied or accompanies does so no more."""
     await projection.project(session, event)
     data = event.data
-    which = [Enrolment.returnee_id == data.returnee_id, Enrolment.case_id == data.case_id]
+    which = [col(Enrolment.returnee_id) == data.returnee_id, col(Enrolment.case_id) == data.case_id]
     await cancel_not_begun(session, which, CancellationReason.CASE_CLOSED)
     today = await _today(session)
     await end_not_begun(session, data.returnee_id, today)
@@ -116,7 +116,7 @@ async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> Non
     await projection.project(session, event)
     await identities.forget(session, returnee_id)
     await whereabouts.forget(session, returnee_id)
-    theirs = [Enrolment.returnee_id == returnee_id]
+    theirs = [col(Enrolment.returnee_id) == returnee_id]
     await cancel_not_begun(session, theirs, CancellationReason.ERASED)
     today = await _today(session)
     await end_not_begun(session, returnee_id, today)
