@@ -33,13 +33,18 @@ UNSEEN = 20261202
 HERE = Path(__file__).resolve().parents[1]
 GIVEN = {
     "male": (
-        "منتظر حيان ضرغام يعرب وضاح بشار صهيب معتز قصي عدي نزار هاشم زياد جعفر كاظم باقر مرتضى سجاد حيدره غيث"
+        "منتظر حيان ضرغام يعرب وضاح بشار صهيب معتز قصي عدي نزار هاشم زياد جعفر كاظم باقر مرتضى "
+        "سجاد حيدره غيث"
     ).split(),
     "female": (
-        "شيماء غفران بتول زهراء رقيه تبارك نرجس سجى ريام ضحى وجدان هديل رغد اسراء ميساء فاتن سهاد هيفاء اخلاص بشرى"
+        "شيماء غفران بتول زهراء رقيه تبارك نرجس سجى ريام ضحى وجدان هديل رغد اسراء ميساء فاتن "
+        "سهاد هيفاء اخلاص بشرى"
     ).split(),
 }
-FAMILIES = "الخفاجي الدراجي السعدي الموسوي الساعدي اللامي المياحي الزيادي البياتي الحلي النعيمي العاني الراشدي الغانمي".split()
+FAMILIES = (
+    "الخفاجي الدراجي السعدي الموسوي الساعدي اللامي المياحي "
+    "الزيادي البياتي الحلي النعيمي العاني الراشدي الغانمي"
+).split()
 STYLES: dict[str, dict[str, str]] = {
     "english": {
         "ش": "sh",
@@ -91,8 +96,9 @@ STYLES: dict[str, dict[str, str]] = {
     },
 }
 LETTERS = {
-    "ا": "a", "ب": "b", "ت": "t", "ث": "th", "ح": "h", "د": "d", "ر": "r", "ز": "z", "س": "s", "ص": "s", "ط": "t",
-    "ع": "", "ف": "f", "ك": "k", "ل": "l", "م": "m", "ن": "n", "ه": "h", "ى": "a", "ة": "a", "ء": "", "أ": "a", "ئ": "",
+    "ا": "a", "ب": "b", "ت": "t", "ث": "th", "ح": "h", "د": "d", "ر": "r", "ز": "z",
+    "س": "s", "ص": "s", "ط": "t", "ع": "", "ف": "f", "ك": "k", "ل": "l", "م": "m",
+    "ن": "n", "ه": "h", "ى": "a", "ة": "a", "ء": "", "أ": "a", "ئ": "",
 }  # fmt: skip
 LONG = "اويى"
 
@@ -102,33 +108,38 @@ class Figures:
     """What was found.
 
     Attributes:
-        found: Pairs that are one person and were said to be.
-        missed: Pairs that are one person and were not.
-        wrong: Pairs that are two and were said to be one.
-        unblocked: Of the missed, those that were never compared.
+        right: Pairs that are one person and were said to be.
+        lost: Pairs that are one person and were not.
+        mistaken: Pairs that are two and were said to be one.
+        apart: Of the lost, those that were never compared.
     """
 
-    found: frozenset[Any]
-    missed: frozenset[Any]
-    wrong: frozenset[Any]
-    unblocked: frozenset[Any]
+    right: frozenset[Any]
+    lost: frozenset[Any]
+    mistaken: frozenset[Any]
+    apart: frozenset[Any]
+
+    @property
+    def unblocked(self) -> int:
+        """How many pairs that are one person were never compared."""
+        return len(self.apart)
 
     @property
     def recall(self) -> float:
         """Part of the true pairs that was found."""
-        return len(self.found) / (len(self.found) + len(self.missed))
+        return len(self.right) / (len(self.right) + len(self.lost))
 
     @property
     def precision(self) -> float:
         """Part of what was said that is true."""
-        return len(self.found) / (len(self.found) + len(self.wrong))
+        return len(self.right) / (len(self.right) + len(self.mistaken))
 
     def __str__(self) -> str:
-        pairs = len(self.found) + len(self.missed)
+        pairs = len(self.right) + len(self.lost)
         return (
             f"recall {self.recall:.3f}, precision {self.precision:.3f} "
-            f"({len(self.found)} of {pairs} pairs found, {len(self.wrong)} wrongly, "
-            f"{len(self.unblocked)} never compared)"
+            f"({len(self.right)} of {pairs} pairs found, {len(self.mistaken)} wrongly, "
+            f"{len(self.apart)} never compared)"
         )
 
 
@@ -144,10 +155,10 @@ def judge(people: dict[Any, Person], same: set[frozenset[Any]]) -> Figures:
         shown = sorted(nearest, key=lambda other: (-verdicts[other].score, str(other)))[:SHOWN]
         said |= {frozenset((name, other)) for other in shown if verdicts[other].likely}
     return Figures(
-        found=frozenset(said & same),
-        missed=frozenset(same - said),
-        wrong=frozenset(said - same),
-        unblocked=frozenset(same - compared),
+        right=frozenset(said & same),
+        lost=frozenset(same - said),
+        mistaken=frozenset(said - same),
+        apart=frozenset(same - compared),
     )
 
 
@@ -276,7 +287,8 @@ def _somebody(chance: random.Random) -> dict[str, Any]:
         "father": chance.choice(GIVEN["male"]),
         "grandfather": chance.choice(GIVEN["male"]),
         "family": chance.choice(FAMILIES),
-        "birth": f"{chance.randrange(1950, 2015)}-{chance.randrange(1, 13):02}-{chance.randrange(2, 29):02}",
+        "birth": f"{chance.randrange(1950, 2015)}-{chance.randrange(1, 13):02}"
+        f"-{chance.randrange(2, 29):02}",
         "document": _document(chance),
     }
 
@@ -338,7 +350,7 @@ def by_habit(*, seed: int, people: int) -> tuple[Figures, dict[str, float]]:
     """
     entries, same = judged(JUDGING, seed=seed, people=people)
     figures = judge(entries, set(same))
-    pairs, found = Counter(same.values()), Counter(same[pair] for pair in figures.found)
+    pairs, found = Counter(same.values()), Counter(same[pair] for pair in figures.right)
     return figures, {habit: found[habit] / count for habit, count in pairs.items()}
 
 
