@@ -9,6 +9,7 @@ missing; it agrees with nothing and contradicts nothing.
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _MISSING = """
     unknown; unknow; unkown; unk; unknown name; name unknown; not known; not applicable;
@@ -58,6 +59,7 @@ _HONOURS = """
 """
 
 
+@lru_cache(maxsize=65536)
 def _key(text: str) -> str:
     """Small letters of one form, without marks, and without what stands around them."""
     plain = unicodedata.normalize("NFKC", text).translate(_INVISIBLE).casefold()

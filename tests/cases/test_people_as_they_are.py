@@ -227,3 +227,172 @@ async def test_a_slip_in_the_day_of_birth(house: House, day: str, likely: bool) 
     one, other = one | {"contacts": []}, other | {"contacts": []}
     found = await shown(house, one, born(other, day))
     assert (found is not None and found["likely"]) == likely
+
+
+class TestSecondRecord:
+    async def twice(self, house: House) -> tuple[str, dict[str, Any]]:
+        """A returnee, and a referral of the same human being."""
+        one, other = renumbered(*case("d02"))
+        known = (await house.accepted(referral_of(one))).people[0]
+        return known, await house.submit(referral_of(other))
+
+    async def accept(self, house: House, referral_id: str, body: Any, **options: Any) -> Any:
+        at = f"/referrals/{referral_id}"
+        etag = await house.etag(at, options.get("who", "iom-iraq"))
+        return await house.post(f"{at}/accept", body, etag=etag, **options)
+
+    async def test_an_acceptance_names_who_is_known_already(self, house: House) -> None:
+        known, again = await self.twice(house)
+        refused = await self.accept(house, again["id"], {})
+        assert refused.status_code == 409, refused.text
+        problem = refused.json()
+        assert problem["type"] == "/problems/second-record"
+        assert known in {each["returnee_id"] for each in problem["candidates"]}
+        assert {each["index"] for each in problem["candidates"]} == {0}
+        assert "Rojin" not in refused.text
+        assert (await house.get(f"/referrals/{again['id']}")).json()["state"] == "submitted"
+        listed = (await house.get(f"/referrals/{again['id']}/duplicates")).json()["items"]
+        handles = {each["id"] for each in listed[0]["candidates"]}
+        assert {each["candidate_id"] for each in problem["candidates"]} <= handles
+
+    async def test_who_decides_may_say_that_it_is_somebody_new(self, house: House) -> None:
+        known, again = await self.twice(house)
+        new = {"people": [{"index": 0, "returnee_id": None}]}
+        taken = await self.accept(house, again["id"], new)
+        assert taken.status_code == 200, taken.text
+        assert taken.json()["people"][0]["returnee_id"] != known
+
+    async def test_or_that_it_is_them(self, house: House) -> None:
+        one, other = renumbered(*case("d01"))
+        known = await house.accepted(referral_of(one))
+        at = f"/cases/{known.case_id}"
+        closed = await house.post(
+            f"{at}/close", {"reason": "lost_contact"}, etag=await house.etag(at)
+        )
+        assert closed.status_code == 200, closed.text
+        again = await house.submit(referral_of(other))
+        bound = {"people": [{"index": 0, "returnee_id": known.people[0]}]}
+        taken = await self.accept(house, again["id"], bound)
+        assert taken.status_code == 200, taken.text
+        assert taken.json()["people"][0]["returnee_id"] == known.people[0]
+
+    async def test_nobody_asks_about_strangers(self, house: House) -> None:
+        entry = named(case("d03")[0], given=f"Q{uuid4().hex[:6]}a", family="Ghalibi")
+        entry = born(entry, f"19{uuid4().int % 50 + 40}-11-{uuid4().int % 18 + 10}")
+        name = "".join("bdfgklmnrt"[int(c)] + "a" for c in str(uuid4().int)[:5])
+        entry["names"][0]["given"] = name.title()
+        again = await house.submit(referral_of(entry))
+        assert (await self.accept(house, again["id"], {})).status_code == 200
+
+
+class TestMerged:
+    async def merged(self, house: House) -> tuple[Any, Any, Entry, Entry]:
+        one, other = renumbered(*case("d02"))
+        other["documents"][0] |= {"number": f"Z{uuid4().int % 10**8:08}"}
+        first = await house.accepted(referral_of(one))
+        second = await house.accepted(referral_of(other))
+        at = f"/returnees/{first.people[0]}"
+        answer = await house.post(
+            f"{at}/merge", {"into": second.people[0]}, etag=await house.etag(at)
+        )
+        assert answer.status_code == 200, answer.text
+        return first, second, one, other
+
+    async def test_documents_and_spellings_of_both_are_theirs(self, house: House) -> None:
+        first, second, one, other = await self.merged(house)
+        for key in (first.people[0], second.people[0]):
+            identity = (await house.get(f"/returnees/{key}")).json()["identity"]
+            numbers = {each["number"] for each in identity["documents"]}
+            assert numbers == {e["documents"][0]["number"] for e in (one, other)}
+            assert {each["given"] for each in identity["names"]} == {"Dara", "Delal"}
+
+    async def test_they_are_one_candidate(self, house: House) -> None:
+        first, second, one, other = await self.merged(house)
+        for entry in (one, other):
+            again = await house.submit(referral_of(entry))
+            answer = await house.get(f"/referrals/{again['id']}/duplicates")
+            candidates = answer.json()["items"][0]["candidates"]
+            found = [each["returnee_id"] for each in candidates]
+            assert found.count(second.people[0]) == 1
+            assert first.people[0] not in found
+            theirs = next(c for c in candidates if c["returnee_id"] == second.people[0])
+            assert len(theirs["identity"]["documents"]) == 2
+
+    async def test_every_id_is_taken_everywhere(self, house: House) -> None:
+        first, second, *_ = await self.merged(house)
+        # The second record's case knows them by its id, and is told of the first one's.
+        at, other_id = f"/cases/{second.case_id}", first.people[0]
+        occurred_at = "2026-11-30T10:00:00Z"
+        session = {
+            "phase": "post_arrival", "method": "phone", "topics": ["rights"], "language": "ar",
+            "attended": [other_id], "occurred_at": occurred_at,
+        }  # fmt: skip
+        attempt = {
+            "returnee_id": other_id, "method": "phone", "outcome": "reached",
+            "occurred_at": occurred_at,
+        }  # fmt: skip
+        screening = {
+            "returnee_id": other_id, "phase": "post_arrival", "screened_on": "2026-11-30",
+            "needs_priority": "routine",
+        }  # fmt: skip
+        visit = {"returnee_id": other_id, "due_on": "2027-01-10"}
+        for path, body in (
+            ("sessions", session),
+            ("contact-attempts", attempt),
+            ("screening", screening),
+            ("visits", visit),
+        ):
+            answer = await house.post(f"{at}/{path}", body)
+            codes = [each["code"] for each in answer.json().get("errors", [])]
+            assert "not_in_case" not in codes, path
+            assert answer.status_code == 201, (path, answer.text)
+        line = {
+            "kind": "business", "beneficiary": other_id, "description": "a shop",
+            "budget": {"amount": "100.00", "currency": "EUR"},
+        }  # fmt: skip
+        answer = await house.call("PUT", f"{at}/plan", {"lines": [line]}, new=True)
+        assert answer.status_code in {200, 201}, answer.text
+        assert answer.json()["lines"][0]["beneficiary"] == second.people[0]
+
+
+class TestFamilies:
+    async def family(self, house: House) -> Any:
+        body = alone()
+        head = body["people"][0]
+        day = f"19{uuid4().int % 20 + 60}-04-09"
+        body["people"] = [
+            born(named(head, given="Amer", family="Qindil"), day) | {"documents": []},
+            born(named(head, given="Huda", family="Qindil"), day)
+            | {"role": "spouse", "documents": [], "sex": "female"},
+            born(named(head, given="Nabil", family="Qindil"), "2016-02-03")
+            | {"role": "child", "documents": []},
+        ]
+        return await house.accepted(body)
+
+    async def test_no_child_follows_where_an_adult_stays(self, house: House) -> None:
+        known = await self.family(house)
+        at = f"/households/{known.household_id}"
+        died = {"returnee_id": known.people[0], "on": "2026-11-30", "reason": "deceased"}
+        child, spouse = known.people[2], known.people[1]
+        for successor, status in ((child, 422), (spouse, 200)):
+            answer = await house.post(
+                f"{at}/leave", died | {"successor": successor}, etag=await house.etag(at)
+            )
+            assert answer.status_code == status, answer.text
+            if status == 422:
+                assert answer.json()["errors"][0]["code"] == "head_is_a_child"
+
+    async def test_nobody_visits_the_dead(self, house: House) -> None:
+        known = await self.family(house)
+        visits, at = f"/cases/{known.case_id}/visits", f"/households/{known.household_id}"
+        body = {"returnee_id": known.people[1], "due_on": "2027-01-10"}
+        planned = await house.post(visits, body)
+        assert planned.status_code == 201, planned.text
+        died = {"returnee_id": known.people[1], "on": "2026-11-30", "reason": "deceased"}
+        answer = await house.post(f"{at}/leave", died, etag=await house.etag(at))
+        assert answer.status_code == 200, answer.text
+        seen = await house.get(f"{visits}/{planned.json()['id']}")
+        assert seen.json()["state"] == "cancelled"
+        refused = await house.post(visits, body)
+        assert refused.status_code == 422
+        assert refused.json()["errors"][0]["code"] == "left_household"

@@ -265,7 +265,9 @@ class AcceptIn(Body):
     implementer: Slug | None = None
     """The deciding partner itself where nothing is said."""
     people: Annotated[list[Binding], Field(max_length=MOST_PERSONS)] = Field(default=[])
-    """Persons who are not listed are new."""
+    """Persons who are not listed are new, unless they are likely to be known already: then it is to
+    be said who they are.
+    """
     comment: Note = ""
 
 

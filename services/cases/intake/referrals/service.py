@@ -65,6 +65,7 @@ from services.cases.models import (
     ReferralPerson,
     Returnee,
 )
+from services.cases.people.matching import duplicates
 from services.cases.people.returnees import service as returnees
 from services.cases.people.rights import restricted
 from services.cases.people.rights import service as rights
@@ -618,7 +619,8 @@ async def accept(
     """Accept a referral: its persons become returnees of a household, and their case opens.
 
     Raises:
-        Problem: 404, 403, 409, 412, 422, 428.
+        Problem: 404, 403, 412, 422, 428; 409 also where somebody of whom nothing is said is likely
+            to be known already.
     """
     referral = await _to_decide(session, referral_id, caller)
     precondition.check(await version_of(session, referral))
@@ -635,6 +637,9 @@ async def accept(
     )
     if errors:
         raise invalid(*errors)
+    named = {binding.index for binding in body.people}
+    unnamed = {i: person for i, person in enumerate(content.people) if i not in named}
+    await duplicates.check_second_records(session, referral.id, unnamed, caller)
     referral.comment = body.comment or None
     await _decided(session, referral, caller)
     await session.flush()
@@ -673,6 +678,7 @@ async def accept(
             "implementer": referral.implementer,
             "returnees": [str(i) for i in ids],
             "known": [str(i) for i in bound.values()],
+            "said_to_be_new": sorted(named - bound.keys()),
         },
     )
     return referral

@@ -44,6 +44,12 @@ LEARNED = json.loads((Path(__file__).parent / "weights.json").read_text(encoding
 WEIGHTS: dict[str, dict[str, float]] = LEARNED["weights"]
 PRIOR: float = LEARNED["prior"]
 MOST = 20.0
+NAMES_AT_MOST = max(
+    sum(max(WEIGHTS[part].values()) for part in ("given", "father", "grandfather", "family")),
+    max(WEIGHTS["order"].values()),
+)
+ENOUGH = math.log(POSSIBLE / (1 - POSSIBLE))
+"""The least weight of those who are shown."""
 KIN = ("father", "grandfather", "family")
 
 REASONS: dict[str, dict[str, Reason]] = {
@@ -171,7 +177,9 @@ def compare(one: Person, other: Person) -> Verdict:
 
 def weigh(one: Profile, other: Profile) -> Verdict:
     """Compares two entries that were made comparable."""
-    found = findings(one, other)
+    found = dict((*_numbers(one, other), *_particulars(one, other)))
+    if PRIOR + sum(weights_of(found, WEIGHTS).values()) + NAMES_AT_MOST >= ENOUGH:
+        found |= _names(one, other)  # which takes longest, and is nothing where nothing else agrees
     weighed = weights_of(found, WEIGHTS)
     total = PRIOR + sum(weighed.values())
     score = 1 / (1 + math.exp(-max(-MOST, min(MOST, total))))
@@ -206,7 +214,7 @@ def weights_of(
 
 def findings(one: Profile, other: Profile) -> dict[str, str]:
     """Returns how far each thing agrees; what either lacks is not among it."""
-    return dict((*_numbers(one, other), *_names(one, other), *_particulars(one, other)))
+    return dict((*_numbers(one, other), *_particulars(one, other), *_names(one, other)))
 
 
 def _numbers(one: Profile, other: Profile) -> Iterator[tuple[str, str]]:

@@ -15,6 +15,8 @@ LOOKS_LIKE = str.maketrans("АВСЕНІКМОРТХУЅЈΑΒΕΖΗΙΚΜΝΟΡ
 """Letters of other scripts that are printed in documents as the Latin ones that look the same."""
 MISREAD = str.maketrans("OQILSBZ", "0011582")
 """Letters that are read for digits, and digits for letters."""
+E164 = re.compile(r"\+[1-9][1-9]{3}[0-9]{4,11}")
+"""What is in that form already, so that no trunk prefix can be in it."""
 LEAST = 3
 """Characters of a number that says whose it is."""
 
@@ -39,6 +41,8 @@ def says_nothing(key: str) -> bool:
 @lru_cache(maxsize=65536)
 def phone_key(number: str) -> str:
     """Returns a phone number in E.164, whatever digits it is written in."""
+    if E164.fullmatch(number):
+        return number
     parsed = phonenumbers.parse(folded(number), None)
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
 

@@ -15,6 +15,7 @@ from services.cases.people.names.words import Spelled
 
 SAME, ALIKE, NEAR, FAINT = 0.93, 0.84, 0.75, 0.60
 """From here on a part of a name agrees: to a vowel, as another ear hears it, perhaps, hardly."""
+ARTICLES = ("al", "el")
 SHORT = 4
 """Letters of a word that is too short to be an article and a name."""
 WEIGHT_OF_REGISTER = 0.8
@@ -134,11 +135,7 @@ def _graded(value: float) -> Level:
 
 def _alike(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[float, bool]:
     """How alike the words of a part are (0 to 1), and whether one has all words of the other."""
-    whole = max(
-        similarity(a, b)
-        for a in without_article("".join(one))
-        for b in without_article("".join(other))
-    )
+    whole = _whole("".join(one), "".join(other))
     if len(one) == len(other) == 1:
         return whole, False
     few, many = (one, other) if len(one) <= len(other) else (other, one)
@@ -147,9 +144,16 @@ def _alike(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[float, bool]:
     return whole, min(_best(few, many), default=0.0) >= ALIKE
 
 
+def _whole(one: str, other: str) -> float:
+    whole = similarity(one, other)
+    if whole < SAME and (one.startswith(ARTICLES) or other.startswith(ARTICLES)):
+        return max(similarity(a, b) for a in without_article(one) for b in without_article(other))
+    return whole
+
+
 def without_article(word: str) -> tuple[str, ...]:
     """A word, and what is left of it where its beginning may be an article: Alani, Ani."""
-    return (word, word[2:]) if len(word) > SHORT and word.startswith(("al", "el")) else (word,)
+    return (word, word[2:]) if len(word) > SHORT and word.startswith(ARTICLES) else (word,)
 
 
 def _best(few: Sequence[str], many: Sequence[str]) -> list[float]:

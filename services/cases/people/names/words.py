@@ -84,9 +84,8 @@ class Spelled:
 @lru_cache(maxsize=16384)
 def spelled(given: str, father: str, grandfather: str, family: str) -> Spelled:
     """Takes a name apart."""
-    beside: list[str] = []
     first, others = _words(given, kunyas=True)
-    beside += others
+    beside = [*others]
     parts = []
     for text in (father, grandfather, family):
         words, others = _words(text, kunyas=False)
@@ -96,9 +95,10 @@ def spelled(given: str, father: str, grandfather: str, family: str) -> Spelled:
     return Spelled(first, parts[0], parts[1], parts[2], tuple(beside), register)
 
 
-def _words(text: str, *, kunyas: bool) -> tuple[tuple[str, ...], list[str]]:
-    if is_missing(text):
-        return (), []
+@lru_cache(maxsize=65536)
+def _words(text: str, *, kunyas: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if not text or is_missing(text):
+        return (), ()
     beside: list[str] = []
 
     def apart(found: re.Match[str]) -> str:
@@ -109,7 +109,7 @@ def _words(text: str, *, kunyas: bool) -> tuple[tuple[str, ...], list[str]]:
     if not seen.strip():
         seen, beside = " ".join(beside), []
     if is_missing(seen):
-        return (), []
+        return (), ()
     words = _joined(
         re.findall(r"[^\W\d_]+", SERVANT.sub(r"\1", APART.sub("", bare(seen)))),
         beside,
@@ -121,7 +121,7 @@ def _words(text: str, *, kunyas: bool) -> tuple[tuple[str, ...], list[str]]:
         if not is_missing(each)
         for word in re.findall(r"[^\W\d_]+", bare(each))
     ]
-    return tuple(_telling(words)), nicknames
+    return tuple(_telling(words)), tuple(nicknames)
 
 
 def _joined(words: Sequence[str], beside: list[str], *, kunyas: bool) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, func
+from sqlalchemy import ColumnElement, Row, exists, func
 from sqlmodel import col, or_, select
 
 from chassis import audit
@@ -56,7 +56,7 @@ COLUMNS: Mapping[str, ReturneeField] = {
 }
 
 
-def person_of(returnee: Returnee) -> Person:
+def person_of(returnee: Returnee | Row[Any]) -> Person:
     """Who a returnee is, as it was written."""
     return as_written(
         {
@@ -154,6 +154,35 @@ async def find(
     return returnee
 
 
+def united(person: Person, others: Sequence[Person]) -> Person:
+    """Returns who somebody is with what other records of them say beside: other spellings, other
+    documents and numbers.
+    """
+    both = [person, *others]
+
+    def all_of(name: str) -> list[Any]:
+        found: list[Any] = []
+        for each in both:
+            found += [value for value in getattr(each, name) if value not in found]
+        return found
+
+    lists = ("names", "documents", "languages", "contacts", "identifiers")
+    return person.model_copy(update={name: all_of(name) for name in lists}) if others else person
+
+
+async def _merged_into(session: Session, returnee: Returnee) -> list[Person]:
+    """What the records say that were merged into somebody's."""
+    ids = [each for each in await aliases.same_person(session, returnee.id) if each != returnee.id]
+    if not ids:
+        return []
+    rows = await session.scalars(
+        select(Returnee)
+        .where(col(Returnee.id).in_(ids), col(Returnee.erased_at).is_(None))
+        .order_by(col(Returnee.id))
+    )
+    return [person_of(row) for row in rows]
+
+
 async def readable(
     session: Session, returnee: Returnee, known: Sequence[UUID], caller: Caller
 ) -> Person | None:
@@ -168,7 +197,7 @@ async def readable(
     """
     if Scope.RETURNEES_IDENTITY not in caller.scopes:
         return None
-    person = person_of(returnee)
+    person = united(person_of(returnee), await _merged_into(session, returnee))
     if caller.is_internal or await roles(session, known, caller) - {Role.SHARED}:
         return person
     shares = await session.scalars(
