@@ -5,6 +5,7 @@ aliases.
 import asyncio
 from collections.abc import Mapping, Sequence
 from itertools import islice
+from typing import Any
 from uuid import UUID, uuid5
 
 from sqlalchemy import text
@@ -60,23 +61,31 @@ SECOND_RECORD = ProblemType(
     "returnee_id of who it is, or null for somebody new. `GET /referrals/{id}/duplicates` shows "
     "why they are alike.",
 )
-SHARING = text("""
-    SELECT wanted.place, other.id
-    FROM (
-        SELECT place, array_agg(key) AS keys
-        FROM unnest(CAST(:places AS integer[]), CAST(:keys AS text[])) AS given (place, key)
-        GROUP BY place
-    ) AS wanted
-    CROSS JOIN LATERAL (
-        SELECT id
-        FROM returnee
-        WHERE keys && wanted.keys AND erased_at IS NULL AND id <> ALL (CAST(:besides AS uuid[]))
-        ORDER BY (SELECT sum(CASE WHEN key ~ '^[di]:' THEN 1000 ELSE 1 END)
-                  FROM unnest(keys) AS own (key) WHERE key = ANY (wanted.keys)) DESC, id
-        LIMIT :most
-    ) AS other
-""")
-"""Who shares keys with whom; a number counts for more than many parts of a name."""
+SHARING = """(
+    SELECT {place} AS place, id
+    FROM returnee
+    WHERE keys && CAST(:keys_{place} AS text[]) AND erased_at IS NULL
+        AND id <> ALL (CAST(:besides AS uuid[]))
+    ORDER BY (SELECT sum(CASE WHEN key ~ '^[di]:' THEN 1000 ELSE 1 END)
+              FROM unnest(keys) AS own (key) WHERE key = ANY (CAST(:keys_{place} AS text[]))) DESC,
+        id
+    LIMIT :most
+)"""
+"""Who shares keys with somebody; a number counts for more than many parts of a name. One query for
+each, put together: only of arrays that are known when it is planned a hash is made.
+"""
+PLANNED = text(
+    "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), "
+    "set_config('enable_seqscan', 'off', true), set_config('enable_indexscan', 'off', true), "
+    "set_config('jit', 'off', true)"
+)
+"""Whoever wants the best few of some looks cheaply found by reading them in the order of their ids:
+not where so few of all are among them.
+"""
+UNPLANNED = text(
+    "SELECT set_config('enable_seqscan', 'on', true), set_config('enable_indexscan', 'on', true), "
+    "set_config('plan_cache_mode', 'auto', true)"
+)
 
 
 async def alike(
@@ -121,15 +130,14 @@ async def alike_all(
     if not people:
         return []
     asked = [likeness.profile(person) for person in people]
-    keys = [(place, key) for place, entry in enumerate(asked) for key in keys_of(entry)]
+    await session.execute(PLANNED)
+    statement = " UNION ALL ".join(SHARING.format(place=place) for place in range(len(asked)))
+    given: dict[str, Any] = {"besides": list(besides), "most": COMPARED}
+    given |= {f"keys_{place}": keys_of(entry) for place, entry in enumerate(asked)}
     shared: dict[int, list[UUID]] = {}
-    given = {
-        "places": [place for place, _ in keys],
-        "keys": [key for _, key in keys],
-        "besides": list(besides),
-    }
-    for row in await session.execute(SHARING, given | {"most": COMPARED}):
+    for row in await session.execute(text(statement), given):
         shared.setdefault(row.place, []).append(row.id)
+    await session.execute(UNPLANNED)
     wanted = sorted({each for ids in shared.values() for each in ids})
     rows = await session.execute(select(*WHO).where(col(Returnee.id).in_(wanted)))
     known = {row.id: likeness.profile(service.person_of(row)) for row in rows}
