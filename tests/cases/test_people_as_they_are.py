@@ -396,3 +396,49 @@ class TestFamilies:
         refused = await house.post(visits, body)
         assert refused.status_code == 422
         assert refused.json()["errors"][0]["code"] == "left_household"
+
+
+class TestUndecided:
+    def entries(self) -> tuple[Entry, Entry]:
+        """Of one human being, whom no other test refers."""
+        year = 1930 + uuid4().int % 70
+        name = "".join("bdfgklmnrt"[int(c)] + "a" for c in str(uuid4().int)[:5]).title()
+        one, other = renumbered(*case("d02"))
+        return (
+            named(born(one, f"{year}-03-14"), given=name, family="Rojin"),
+            named(born(other, f"{year}-03-14"), given=name, family="Rozhin"),
+        )
+
+    async def test_two_undecided_referrals_see_each_other(self, house: House) -> None:
+        one, other = self.entries()
+        first, second = [await house.submit(referral_of(entry)) for entry in (one, other)]
+        for mine, theirs in ((first, second), (second, first)):
+            answer = await house.get(f"/referrals/{mine['id']}/duplicates")
+            found = answer.json()["items"][0]["referred"]
+            assert [(each["referral_id"], each["index"]) for each in found] == [(theirs["id"], 0)]
+            assert found[0]["likely"]
+            assert "same_document" in {each["reason"] for each in found[0]["evidence"]}
+
+    async def test_of_whom_others_refer_nothing_is_told_but_that_they_do(
+        self, house: House
+    ) -> None:
+        one, other = self.entries()
+        theirs = referral_of(other) | {"sender": "dtv"}
+        theirs["return"] |= {"host_country": "NLD"}
+        mine = await house.submit(referral_of(one))
+        others = await house.submit(theirs)
+        answer = await house.get(f"/referrals/{mine['id']}/duplicates", "fedasil")
+        (found,) = answer.json()["items"][0]["referred"]
+        assert (found["referral_id"], found["masked"], found["evidence"]) == (None, True, [])
+        assert others["id"] not in answer.text
+
+    async def test_what_was_decided_is_not_among_them(self, house: House) -> None:
+        one, other = self.entries()
+        first, second = [await house.submit(referral_of(entry)) for entry in (one, other)]
+        at = f"/referrals/{first['id']}"
+        body = {"reason": "already_referred", "comment": "the same person twice"}
+        answer = await house.post(f"{at}/reject", body, etag=await house.etag(at))
+        assert answer.status_code == 200, answer.text
+        answer = await house.get(f"/referrals/{second['id']}/duplicates")
+        assert answer.json()["items"][0]["referred"] == []
+        assert (await house.get(f"{at}/duplicates")).json()["items"][0]["referred"] == []

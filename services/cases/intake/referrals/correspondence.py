@@ -25,6 +25,7 @@ from participation import aliases
 from participation.access import Role, grant
 from services.cases.casework.cases import service as cases
 from services.cases.intake.referrals import rules, service
+from services.cases.intake.referrals.pending import referred_alike
 from services.cases.intake.referrals.schemas import (
     AmendIn,
     Correction,
@@ -78,16 +79,22 @@ async def candidates(session: Session, referral_id: UUID, caller: Caller) -> lis
         select(ReferralPerson).where(ReferralPerson.referral_id == referral.id)
     )
     bound = {row.index: row.returnee_id for row in rows}
+    people = {
+        index: PersonIn.model_validate(person)
+        for index, person in enumerate(referral.content["people"])
+        if not person.get("erased")
+    }
+    undecided = referral.state in rules.UNDECIDED
+    referred = await referred_alike(session, referral, people, caller) if undecided else {}
     found = []
-    for index, person in enumerate(referral.content["people"]):
-        if person.get("erased"):
-            continue
+    for index, entry in people.items():
         own = bound.get(index)
-        entry = PersonIn.model_validate(person)
         shown = await duplicates.candidates(
             session, referral.id, entry, caller, besides=[own] if own else []
         )
-        found.append(PersonCandidates(index=index, candidates=shown))
+        found.append(
+            PersonCandidates(index=index, candidates=shown, referred=referred.get(index, []))
+        )
     audit.record(session, caller, "read-duplicates", "referral", referral.id)
     return found
 
@@ -268,7 +275,9 @@ async def _add(
         referral_id=referral.id,
         programme=referral.programme,
     )
-    session.add(ReferralPerson(referral_id=referral.id, index=index, returnee_id=returnee.id))
+    session.add(
+        ReferralPerson(referral_id=referral.id, index=index, returnee_id=returnee.id, keys=[])
+    )
     for role, organisation in (
         (Role.REFERRER, referral.sender),
         (Role.PROGRAMME, referral.programme),

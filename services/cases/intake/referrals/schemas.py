@@ -45,7 +45,7 @@ from services.cases.intake.travel.schemas import (
     JourneyState,
     Port,
 )
-from services.cases.people.returnees.schemas import CandidateOut, Person, ReturneePatch
+from services.cases.people.returnees.schemas import CandidateOut, EvidenceOut, Person, ReturneePatch
 
 REFERENCE_LENGTH = 64
 
@@ -238,11 +238,40 @@ class MessageOut(Out):
     created_at: datetime
 
 
+class ReferredOut(Out):
+    """A person of another undecided referral who may be the same.
+
+    Attributes:
+        id: Of the candidate; no referral's id.
+        referral_id: Null where the referral is no concern of the caller's.
+        index: Their place in it.
+        score: From 0 to 1; rounded where it is masked.
+        likely: Whether it is more likely than not.
+        masked: Whether only other organisations know of the referral.
+        evidence: Why; empty where it is masked.
+    """
+
+    id: UUID
+    referral_id: UUID | None
+    index: int | None
+    score: float
+    likely: bool
+    masked: bool
+    evidence: list[EvidenceOut]
+
+
 class PersonCandidates(Out):
-    """Who one person of a referral may be."""
+    """Who one person of a referral may be.
+
+    Attributes:
+        index: Their place in the referral.
+        candidates: Returnees.
+        referred: People of other referrals that nobody has decided; none once this one is.
+    """
 
     index: int
     candidates: list[CandidateOut]
+    referred: list[ReferredOut]
 
 
 class InformationRequest(Body):
