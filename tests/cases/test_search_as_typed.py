@@ -1,5 +1,7 @@
 """Search by one word as people type it: over a joiner, with a wrong letter, by its beginning."""
 
+# ruff: noqa: RUF001 - names and digits in Arabic letters
+
 from typing import Any
 
 import pytest
