@@ -34,8 +34,8 @@ TYPES: dict[Any, Any] = {
     str: Text,
     datetime: DateTime(timezone=True),
     Decimal: Numeric(),  # keeps the decimals that were given
-    dict: JSONB,
-    list[dict[str, Any]]: JSONB,
+    dict: JSONB(none_as_null=True),  # an absent object is NULL, not the JSON word null
+    list[dict[str, Any]]: JSONB(none_as_null=True),
     list[str]: ARRAY(Text),
     list[UUID]: ARRAY(Uuid),
 }

@@ -34,7 +34,7 @@ from contracts.cases import (
     TravelNotDeparted,
     VisitRecorded,
 )
-from contracts.codes import GrantKind
+from contracts.codes import AssistanceKind, HelpKind
 from contracts.grants import GrantReason, ReturneeScrubbed
 from contracts.reception import (
     ArrivalConfirmed,
@@ -46,7 +46,6 @@ from contracts.reception import (
     ArrivalReceived,
     ArrivalReopened,
     AssistanceProvided,
-    ReceptionAssistance,
 )
 from participation import beneficiaries
 from participation.aliases import same_person
@@ -255,7 +254,7 @@ async def travel_confirmed(session: Session, event: Event[TravelConfirmed]) -> N
         return
     asked = grants.Asked(
         participant=who,
-        kind=GrantKind.CASH,
+        kind=HelpKind.CASH,
         amount=prepared.amount,
         currency=allowed.currency,
         requester=people.SYSTEM_ACTOR,
@@ -325,7 +324,7 @@ async def assisted(session: Session, event: Event[AssistanceProvided]) -> None:
     What answers to no released cash is kept, and listed until somebody confirms a payment with it.
     """
     data = event.data
-    if data.kind is not ReceptionAssistance.POCKET_MONEY or data.amount is None:
+    if data.kind is not AssistanceKind.POCKET_MONEY or data.amount is None:
         return
     known = select(Payment.id).where(Payment.receipt == data.assistance_id).limit(1)
     if (

@@ -17,7 +17,7 @@ from chassis.db import Session, now, savepoint
 from chassis.errors import INVALID, STATE_CONFLICT, Problem
 from chassis.http import ServiceClient
 from chassis.jobs import JobKind, Payload
-from contracts.codes import CaseState, GrantKind
+from contracts.codes import CaseState, HelpKind
 from contracts.grants import GrantReason
 from participation import beneficiaries
 from services.grants import people
@@ -171,7 +171,7 @@ async def _request(
 ) -> None:
     asked = service.Asked(
         participant=who,
-        kind=GrantKind(line["kind"]),
+        kind=HelpKind(line["kind"]),
         amount=Decimal(line["budget"]["amount"]),
         currency=line["budget"]["currency"],
         requester=preparers[0],

@@ -20,7 +20,7 @@ from chassis.db import Session, now
 from chassis.errors import Problem, ProblemType
 from chassis.http import ServiceClient
 from chassis.jobs import JobKind, Payload
-from contracts.codes import PROVED_BY, DocumentKind, GrantKind, Paper
+from contracts.codes import PROVED_BY, DocumentKind, HelpKind, Paper
 from participation.aliases import same_person
 from services.grants import people
 from services.grants.awards.cooperatives.models import Cooperative
@@ -246,7 +246,7 @@ async def _is_about(session: Session, grant: Grant, document: Any) -> bool:
     """Whether a document is about the case or the person; those of a cooperative may be about any
     of its members.
     """
-    if document["case_id"] == str(grant.case_id) or grant.kind == GrantKind.COOPERATIVE:
+    if document["case_id"] == str(grant.case_id) or grant.kind == HelpKind.COOPERATIVE:
         return True
     ids = await same_person(session, grant.returnee_id) if grant.returnee_id is not None else []
     return document["returnee_id"] in {str(each) for each in ids}

@@ -44,13 +44,11 @@ from participation.access import visible
 from services.reception.arrivals.arrival_matching import unite
 from services.reception.arrivals.batch import FRESH, Work, day_of, handed_to
 from services.reception.arrivals.rules import (
-    GROUPS,
     Action,
     age_on,
     clock_suspect,
     entitled,
     is_safe,
-    published_kind,
     transitions,
 )
 from services.reception.arrivals.schemas import Entitled, Guidance, Reachable
@@ -980,8 +978,8 @@ async def assist(
     fact = facts.AssistanceProvided(
         **ids_of(arrival),
         assistance_id=row.id,
-        group=GROUPS[kind],
-        kind=published_kind(kind),
+        group=kind.group,
+        kind=kind.published,
         amount=amount,
     )
     _did(work, arrival, Action.ASSIST, fact, row.occurred_at)

@@ -12,13 +12,13 @@ from chassis.db import Session
 from chassis.limits import TABLE_BYTES
 from chassis.pagination import Cursor, Limit, Page, link_next
 from chassis.routing import CallerDep, KeyringDep, PreconditionDep, Router, SessionDep, requires
-from contracts.codes import Slug
+from contracts.codes import CourseKind, Slug
 from contracts.scopes import Scope
 from contracts.training import Phase
 from participation import identities
 from services.training.courses import service
 from services.training.courses.calendar import MEDIA_TYPE, calendar
-from services.training.courses.rules import CohortState, CourseKind
+from services.training.courses.rules import CohortState
 from services.training.courses.schemas import (
     CohortChange,
     CohortDetail,

@@ -24,15 +24,9 @@ from chassis.ids import new_id
 from chassis.outbox import publish
 from chassis.pagination import Rows, page
 from contracts import training as facts
+from contracts.codes import CourseKind
 from contracts.training import CohortField
-from services.training.courses.rules import (
-    GROUPS,
-    CohortState,
-    CourseKind,
-    Offer,
-    published_kind,
-    slug_of,
-)
+from services.training.courses.rules import CohortState, Offer, slug_of
 from services.training.courses.schemas import (
     AsScheduled,
     CohortChange,
@@ -90,8 +84,8 @@ def about(course: Course) -> dict[str, Any]:
     """What every fact about a course carries."""
     return {
         "course_id": course.id,
-        "group": GROUPS[CourseKind(course.kind)],
-        "kind": published_kind(course.kind),
+        "group": CourseKind(course.kind).group,
+        "kind": CourseKind(course.kind).published,
         "phase": course.phase,
     }
 

@@ -33,19 +33,12 @@ from chassis.jobs import JobKind, Payload
 from chassis.outbox import publish
 from chassis.pagination import Rows
 from contracts import training as facts
+from contracts.codes import CourseKind
 from contracts.training import CancellationReason, CohortField, DropOutReason, QuestionReason
 from participation import aliases, beneficiaries, identities
 from participation.access import Role, grant
 from participation.beneficiaries import beneficiary
-from services.training.courses.rules import (
-    GROUPS,
-    CohortState,
-    CourseKind,
-    Offer,
-    Refusal,
-    published_kind,
-    refusals,
-)
+from services.training.courses.rules import CohortState, Offer, Refusal, refusals
 from services.training.courses.schemas import AsScheduled, CohortChange
 from services.training.courses.service import (
     about,
@@ -126,8 +119,8 @@ def fact_of(enrolment: Enrolment) -> dict[str, Any]:
         "enrolment_id": enrolment.id,
         "cohort_id": enrolment.cohort_id,
         "course_id": enrolment.course_id,
-        "group": GROUPS[CourseKind(enrolment.kind)],
-        "kind": published_kind(enrolment.kind),
+        "group": CourseKind(enrolment.kind).group,
+        "kind": CourseKind(enrolment.kind).published,
         "phase": enrolment.phase,
         "plan_line_id": enrolment.plan_line_id,
     }

@@ -21,11 +21,11 @@ from contracts.cases import (
     ServiceReferralReceived,
     ServiceReferralSent,
 )
+from contracts.codes import ServiceKind
 from services.cases.casework.cases import service as cases
 from services.cases.documents.service import check_documents
 from services.cases.follow_up.service_referrals import rules
 from services.cases.follow_up.service_referrals.schemas import (
-    ServiceKind,
     ServiceReferralIn,
     ServiceReferralState,
 )
@@ -41,7 +41,7 @@ FACTS: dict[ServiceReferralState, type[ServiceReferralFact]] = {
 
 def _tell(session: Session, case: CaseFile, member: CaseMember, row: ServiceReferral) -> None:
     fact = FACTS[ServiceReferralState(row.state)]
-    group = rules.GROUPS[ServiceKind(row.kind)]
+    group = ServiceKind(row.kind).group
     publish(session, fact(**cases.ids_of(case, member), service_referral_id=row.id, group=group))
 
 

@@ -28,7 +28,7 @@ from chassis.errors import (
 from chassis.ids import new_id
 from chassis.outbox import publish
 from contracts import grants as facts
-from contracts.codes import CaseState, GrantKind, Money
+from contracts.codes import CaseState, HelpKind, Money
 from contracts.currencies import split
 from contracts.entitlements import Cooperatives
 from participation.access import visible
@@ -439,7 +439,7 @@ async def request_grant(
     )
     asked = grants.Asked(
         participant=parts[0].participant,
-        kind=GrantKind.COOPERATIVE,
+        kind=HelpKind.COOPERATIVE,
         amount=body.amount.amount,
         currency=body.amount.currency,
         requester=people.actor(caller.require_person()),
@@ -471,7 +471,7 @@ async def _planned(
             col(Grant.case_id).in_(cases),
             col(Grant.plan_line_id).is_not(None),
         )
-        .where(Grant.kind == GrantKind.COOPERATIVE, col(Grant.state).in_(sorted(UNDECIDED)))
+        .where(Grant.kind == HelpKind.COOPERATIVE, col(Grant.state).in_(sorted(UNDECIDED)))
         .order_by(col(Grant.id))
         .with_for_update(),
         execution_options={"populate_existing": True},

@@ -17,7 +17,7 @@ from chassis.http import ServiceClient
 from chassis.ids import new_id
 from chassis.jobs import JobKind, Payload
 from contracts import grants as facts
-from contracts.codes import GrantKind, Money, PaymentMethod
+from contracts.codes import HelpKind, Money, PaymentMethod
 from contracts.grants import Question
 from participation.aliases import same_person
 from services.grants import people
@@ -51,7 +51,7 @@ async def settle_allowances(session: Session, returnee_id: UUID, case_id: UUID) 
         log.info("attendance of nobody here; it counts once they are known", case=str(case_id))
         return
     granted = await _locked(
-        session, who, Grant.case_id == case_id, Grant.kind == GrantKind.LIVING_ALLOWANCE
+        session, who, Grant.case_id == case_id, Grant.kind == HelpKind.LIVING_ALLOWANCE
     )
     if not granted:
         return
@@ -85,7 +85,7 @@ async def settle_subsidy(session: Session, worked: Worked) -> None:
     if seen is None or seen.returnee_id is None or worked.started_on is None:
         return
     who = await session.get_one(Participant, (seen.case_id, seen.returnee_id))
-    granted = await _locked(session, who, Grant.id == seen.id, Grant.kind == GrantKind.WAGE_SUBSIDY)
+    granted = await _locked(session, who, Grant.id == seen.id, Grant.kind == HelpKind.WAGE_SUBSIDY)
     await session.refresh(worked)  # as it is now that nobody else settles it
     if worked.started_on is None:
         return
@@ -300,7 +300,7 @@ async def _left(session: Session, grant: Grant, method: PaymentMethod) -> Decima
     left = grant.amount - await payments.live(session, grant.id)
     if method is PaymentMethod.CASH:
         cash = assistance(grant.programme, grant.programme_version).packages[grant.package].cash
-        if not cash.allows(GrantKind(grant.kind)):
+        if not cash.allows(HelpKind(grant.kind)):
             return Decimal(0)
         if cash.cap is not None:
             left = min(left, cash.cap - await payments.in_cash(session, grant))
@@ -321,7 +321,7 @@ async def _settle(session: Session, payload: Payload, _: Any) -> None:
     grant = await session.get(Grant, UUID(payload["grant_id"]))
     if grant is None or grant.returnee_id is None:
         return
-    if grant.kind == GrantKind.LIVING_ALLOWANCE:
+    if grant.kind == HelpKind.LIVING_ALLOWANCE:
         await settle_allowances(session, grant.returnee_id, grant.case_id)
         return
     query = (

@@ -13,11 +13,11 @@ from chassis.concurrency import set_etag
 from chassis.db import Session
 from chassis.pagination import Cursor, Limit, Page, link_next, page
 from chassis.routing import CallerDep, CaughtUpDep, PreconditionDep, Router, SessionDep, requires
-from contracts.codes import GrantKind, Slug
+from contracts.codes import HelpKind, Slug
 from contracts.scopes import Scope
 from participation.aliases import same_person
 from services.grants import people
-from services.grants.awards.grants import rules, service
+from services.grants.awards.grants import service
 from services.grants.awards.grants.rules import GrantState
 from services.grants.awards.grants.schemas import (
     AmendIn,
@@ -71,7 +71,7 @@ def shown(grant: Grant) -> dict[str, Any]:
     return members | {
         "amount": money(grant.amount, grant.currency),
         "planned": money(grant.planned, grant.currency) if grant.planned is not None else None,
-        "group": rules.GROUPS[GrantKind(grant.kind)],
+        "group": HelpKind(grant.kind).group,
     }
 
 
@@ -159,7 +159,7 @@ async def read_grants(
     caller: CallerDep,
     programme: Slug | None = None,
     state: GrantState | None = None,
-    kind: GrantKind | None = None,
+    kind: HelpKind | None = None,
     returnee_id: UUID | None = None,
     case_id: UUID | None = None,
     budget_id: UUID | None = None,

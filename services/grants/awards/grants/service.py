@@ -31,7 +31,7 @@ from chassis.errors import (
 from chassis.ids import new_id
 from chassis.outbox import publish
 from contracts import grants as facts
-from contracts.codes import CaseState, GrantKind, Money, Paper, PaymentMethod
+from contracts.codes import CaseState, HelpKind, Money, Paper, PaymentMethod
 from contracts.currencies import split
 from contracts.entitlements import Outside, Package
 from participation.access import visible
@@ -59,7 +59,7 @@ from services.grants.schemas import money
 RESOURCE = "grant"
 NOT_COUNTED = (GrantState.REJECTED, GrantState.CANCELLED)
 ON_ITS_WAY = ("scheduled", "released")
-EARNED = (GrantKind.LIVING_ALLOWANCE, GrantKind.WAGE_SUBSIDY)
+EARNED = (HelpKind.LIVING_ALLOWANCE, HelpKind.WAGE_SUBSIDY)
 """Kinds of help that are paid by and by, as attendance and work earn them."""
 SETTLE = "grants.earned.settle"
 """The job that schedules what was earned before the grant was approved."""
@@ -109,7 +109,7 @@ class Asked:
     """
 
     participant: Participant
-    kind: GrantKind
+    kind: HelpKind
     amount: Decimal
     currency: str
     requester: UUID
@@ -140,12 +140,12 @@ def told_of(grant: Grant, **amounts: Money) -> Iterator[dict[str, Any]]:
 
     About somebody who was erased nothing is told any more.
     """
-    kind = GrantKind(grant.kind)
+    kind = HelpKind(grant.kind)
     common = {
         "grant_id": grant.id,
         "programme": grant.programme,
-        "group": rules.GROUPS[kind],
-        "kind": rules.published_kind(kind),
+        "group": kind.group,
+        "kind": kind.published,
     }
     names = ("returnee_id", "case_id", "household_id", "plan_line_id")
     if not grant.parts:
@@ -174,7 +174,7 @@ def listed(
     *,
     programme: str | None,
     state: GrantState | None,
-    kind: GrantKind | None,
+    kind: HelpKind | None,
     returnee_ids: Sequence[UUID] | None,
     case_id: UUID | None,
     budget_id: UUID | None,
@@ -377,7 +377,7 @@ async def _check_one(
         amount=asked.amount,
         currency=allowed.currency,
     )
-    if asked.kind is GrantKind.CASH and not package.cash.allows(asked.kind):
+    if asked.kind is HelpKind.CASH and not package.cash.allows(asked.kind):
         raise rules.refused("in_kind", name, package.cash.source, package.cash.verified)
     return name, package, outside
 
@@ -964,7 +964,7 @@ async def change(
         )
     asked = Asked(
         participant=who,
-        kind=GrantKind(grant.kind),
+        kind=HelpKind(grant.kind),
         amount=amount,
         currency=currency,
         requester=requester,
@@ -983,7 +983,7 @@ async def change(
     grant.preparers = sorted({*grant.preparers, requester, *preparers})
     grant.planned = None
     grant.approvers_needed = allowed.approvers_needed(amount)
-    grant.quotes_needed = allowed.quotes_needed(GrantKind(grant.kind), amount)
+    grant.quotes_needed = allowed.quotes_needed(HelpKind(grant.kind), amount)
     grant.changed()
     await session.flush()
     tell(session, grant, facts.GrantAmended)

@@ -14,7 +14,7 @@ from chassis.db import Session
 from chassis.errors import FieldError, Problem, invalid, state_conflict
 from chassis.ids import new_id
 from contracts import grants as facts
-from contracts.codes import CaseState, GrantKind
+from contracts.codes import CaseState, HelpKind
 from contracts.currencies import unit
 from participation.aliases import same_person
 from services.grants import people, supporting_documents
@@ -47,7 +47,7 @@ async def check(session: Session, grant: Grant, instalment: int, amount: Decimal
         Problem: 409 (also `grant-exceeded`), 422.
     """
     shares = assistance(grant.programme, grant.programme_version).instalments_of(
-        GrantKind(grant.kind)
+        HelpKind(grant.kind)
     )
     if instalment > len(shares):
         raise invalid(
@@ -81,7 +81,7 @@ async def schedule_next(session: Session, grant: Grant) -> Payment | None:
         The payment; None where there is nothing to prepare.
     """
     shares = assistance(grant.programme, grant.programme_version).instalments_of(
-        GrantKind(grant.kind)
+        HelpKind(grant.kind)
     )
     if len(shares) == 1 or grant.state not in DECIDED or grant.returnee_id is None:
         return None

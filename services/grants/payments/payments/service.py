@@ -31,7 +31,7 @@ from chassis.errors import (
 from chassis.ids import new_id
 from chassis.outbox import publish
 from contracts import grants as facts
-from contracts.codes import GrantKind, Money, Paper, PaymentMethod
+from contracts.codes import HelpKind, Money, Paper, PaymentMethod
 from contracts.currencies import booked, paid_out, unit
 from participation.access import visible
 from participation.aliases import same_person
@@ -382,7 +382,7 @@ async def _in_hand(
         package = assistance(grant.programme, grant.programme_version).packages[grant.package]
         already = await in_cash(session, grant)
         grant_rules.check_cash(
-            grant.package, package, GrantKind(grant.kind), already, amount, grant.currency
+            grant.package, package, HelpKind(grant.kind), already, amount, grant.currency
         )
     return to_them
 
@@ -391,7 +391,7 @@ def _is_allowance(grant: Grant, payment: Payment) -> bool:
     """Whether attendance earned it: the programme itself says how an allowance reaches who
     attended.
     """
-    return grant.kind == GrantKind.LIVING_ALLOWANCE and payment.session is not None
+    return grant.kind == HelpKind.LIVING_ALLOWANCE and payment.session is not None
 
 
 async def _check_sends(session: Session, grant: Grant, person: UUID) -> None:
@@ -569,7 +569,7 @@ async def _account(session: Session, grant: Grant, payment: Payment) -> Payee | 
     query = select(Payee).with_for_update(read=True)
     if payment.payee_id is not None:
         query = query.where(Payee.id == payment.payee_id)
-    elif payment.returnee_id is not None and grant.kind != GrantKind.WAGE_SUBSIDY:
+    elif payment.returnee_id is not None and grant.kind != HelpKind.WAGE_SUBSIDY:
         ids = await same_person(session, payment.returnee_id)
         query = query.where(
             col(Payee.returnee_id).in_(ids), Payee.organisation == grant.implementer
