@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from email.message import Message
 
 from chassis.tabular.problems import Unreadable
 
@@ -42,6 +43,13 @@ WESTERN = frozenset(
 """What German, French, Dutch, Spanish and Nordic text has beyond ASCII."""
 ARABIC = re.compile(r"[\u0600-\u06ff\u200c\u200d\u200e\u200f]+")
 RUN = re.compile(rb"[A-Za-z\x80-\xff]+")
+
+
+def charset_of(content_type: str) -> str | None:
+    """What a Content-Type says of the encoding."""
+    message = Message()
+    message["content-type"] = content_type
+    return message.get_content_charset()
 
 
 def decoded(raw: bytes, charset: str | None = None) -> str:

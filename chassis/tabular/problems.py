@@ -91,7 +91,8 @@ def _kind_of_words(text: str) -> str:
         return "digits and signs" if digits else "signs, no letters or digits"
     script = unicodedata.name(letters[0], "UNKNOWN").split()[0]
     script = {"LATIN": "", "CJK": "Chinese "}.get(script, f"{script.capitalize()} ")
+    article = "an" if script[:1] in {"A", "E"} else "a"
     if digits:
         return f"{script}letters and digits".strip()
     words = len(text.split())
-    return f"a {script}word" if words == 1 else f"{words} {script}words"
+    return f"{article} {script}word" if words == 1 else f"{words} {script}words"

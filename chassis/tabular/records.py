@@ -122,7 +122,7 @@ def storable(value: Any) -> bool:
         text.encode()
     except ValueError:
         return False
-    return NUL.search(text) is None
+    return "\\u0000" not in text or NUL.search(text) is None
 
 
 def _nested_too_deeply(value: Any) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from chassis.errors import FieldError
 from chassis.tabular.encodings import decoded
 from chassis.tabular.problems import Unreadable
-from chassis.tabular.values import cleaned, line
+from chassis.tabular.values import cleaned, line, unguarded
 from chassis.tabular.workbook import is_workbook, sheets_of
 
 SEPARATORS = (",", ";", "\t", "|")
@@ -45,6 +45,7 @@ class Column:
         several: Whether a cell may hold several of them.
         also: Other headings under which it is known.
         hint: What stands in it, for whoever fills in the template.
+        as_written: Whether it is kept with the blanks about it, as a name is.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Column:
     several: bool = False
     also: tuple[str, ...] = ()
     hint: str = ""
+    as_written: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ class Table:
         header: At which row the header is, from 1.
         names: Of each position the column, None for one that is not read.
         blank: The positions without a heading; nothing may stand below them.
+        as_written: The columns whose cells are kept with the blanks about them.
     """
 
     def __init__(
@@ -95,16 +98,18 @@ class Table:
         header: int,
         names: Sequence[str | None],
         blank: frozenset[int],
+        as_written: frozenset[str],
     ) -> None:
         self._lines = lines
         self._header = header
         self._names = names
         self._blank = blank
+        self._as_written = as_written
 
     @property
-    def columns(self) -> frozenset[str]:
-        """The columns that the file has."""
-        return frozenset(name for name in self._names if name is not None)
+    def names(self) -> list[str]:
+        """The columns that the file has, in its order."""
+        return [name for name in self._names if name is not None]
 
     def rows(self) -> Iterator[Row]:
         """The rows below the header that say something.
@@ -112,7 +117,7 @@ class Table:
         Raises:
             Unreadable: A quotation mark is not closed.
         """
-        empty = dict.fromkeys((name for name in self._names if name is not None), "")
+        empty = dict.fromkeys(self.names, "")
         width = len(self._names)
         for number, values in enumerate(self._lines(), start=1):
             if number <= self._header:
@@ -124,8 +129,8 @@ class Table:
                 cells[place] for place in self._blank if place < len(cells)
             )
             named = {
-                name: cell
-                for name, cell in zip(self._names, cells, strict=False)
+                name: unguarded(value) if name in self._as_written and cell else cell
+                for name, cell, value in zip(self._names, cells, values, strict=False)
                 if name is not None
             }
             yield Row(number, empty | named, beside or len(cells) < width)
@@ -264,6 +269,7 @@ def _checked(header: _Header, columns: Sequence[Column], known: dict[str, str]) 
         header.row,
         [name if name in declared else None for name in names],
         frozenset(place for place, cell in enumerate(cells) if not cell),
+        frozenset(column.name for column in columns if column.as_written),
     )
 
 

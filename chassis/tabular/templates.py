@@ -3,16 +3,21 @@
 import csv
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import xlsxwriter
+from starlette.responses import Response
 
 from chassis.tabular.tables import Column
 
+CSV = "text/csv"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 ROWS = 5000
 """So many rows below the header are prepared."""
 CODES = "codes"
 """The second sheet."""
+SHORT = 32
+"""Characters of a title that a spreadsheet shows."""
 BOM = "\ufeff"
 """Without it spreadsheets take UTF-8 for something else."""
 
@@ -59,7 +64,7 @@ def xlsx_template(columns: Sequence[Column], title: str) -> bytes:
                 1, place, ROWS, place,
                 {
                     "validate": "list", "source": source, "error_type": "warning",
-                    "error_title": column.label, "error_message": "One of the list.",
+                    "error_title": column.name[:SHORT], "error_message": "One of the list.",
                 },
             )  # fmt: skip
         listed += 1
@@ -78,3 +83,15 @@ def _about(column: Column) -> str:
     needed = "needed" if column.needed else ""
     about = "; ".join(each for each in (column.hint, several, listed, needed) if each)
     return f"{column.label}: {about}" if about else column.label
+
+
+def download(content: bytes, media_type: str, name: str) -> Response:
+    """A file to save."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(content, media_type=media_type, headers=headers)
+
+
+def file_in(media_type: str) -> dict[int | str, dict[str, Any]]:
+    """What the OpenAPI document says of a route that answers with a file."""
+    schema = {"schema": {"type": "string", "format": "binary"}}
+    return {200: {"description": "The file.", "content": {media_type: schema}}}

@@ -20,6 +20,8 @@ Precision = Literal["day", "month", "year"]
 
 GUARDED = re.compile(r'="([^"]*)"')
 """A text that a spreadsheet was kept from taking for a number."""
+GUARDS = ("=", "'")
+BLANKS = re.compile(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 MARKS = "\ufeff\u200b\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 """What has no width and stands about a text that was copied from elsewhere."""
 LISTED = re.compile(r"[;,|،؛\r\n]+")
@@ -54,15 +56,22 @@ def cleaned(text: str) -> str:
     formulas.
     """
     text = _stripped(text)
-    guarded = GUARDED.fullmatch(text)
+    return _stripped(unguarded(text)) if text[:1] in GUARDS else text
+
+
+def unguarded(text: str) -> str:
+    """A cell without the guard that keeps a spreadsheet from taking it for a number or a formula:
+    `="0123"`, and the apostrophe that our own lists, and people, put before `=`, `+`, `-` and `@`.
+    """
+    guarded = GUARDED.fullmatch(text.strip()) if "=" in text else None
     if guarded:
-        text = _stripped(guarded[1])
-    # The apostrophe that our own lists, and people, put before what would be a formula.
+        return guarded[1]
     return text[1:] if len(text) > 1 and text[0] == "'" and text[1] in "=+-@" else text
 
 
 def _stripped(text: str) -> str:
-    before = None
+    text = text.strip()
+    before = text if text.isascii() else None
     while before != text:
         before, text = text, text.strip().strip(MARKS)
     return text
@@ -82,7 +91,12 @@ def line(text: str) -> str:
     """Text on one line, its blanks as blanks. What is inside stays as it was written."""
     if "\n" in text or "\r" in text:
         text = " ".join(text.split())
-    return "".join(" " if unicodedata.category(each) == "Zs" else each for each in text)
+    return text if text.isascii() else BLANKS.sub(" ", text)
+
+
+def spelling(text: str) -> str:
+    """A name as it was written, but on one line."""
+    return " ".join(text.splitlines()) if "\n" in text or "\r" in text else text
 
 
 def note(text: str) -> str:
@@ -92,7 +106,7 @@ def note(text: str) -> str:
 
 def lower(text: str) -> str:
     """A code in small letters: `Asylum rejected` is `asylum_rejected`."""
-    return re.sub(r"[\s]+", "_", line(text).strip()).lower()
+    return "_".join(text.split()).lower()
 
 
 def upper(text: str) -> str:

@@ -105,7 +105,7 @@ class TestHandedFiles:
                 read_table(file.read_bytes(), COLUMNS)
             return
         table = read_table(file.read_bytes(), COLUMNS)
-        assert table.columns == set(HEADINGS)
+        assert table.names == HEADINGS
         assert list(table.rows())
 
     @pytest.mark.parametrize("file", sorted(MANIFESTS.glob("*.csv")), ids=lambda file: file.stem)
@@ -587,7 +587,7 @@ class TestTemplates:
         assert cells(csv_template(SEATS) + b"3A,BABAN,IRQ\r\n") == [PEOPLE[0]]
         raw = xlsx_template(SEATS, "people")
         table = read_table(raw, SEATS)
-        assert (table.columns, list(table.rows())) == ({column.name for column in SEATS}, [])
+        assert (table.names, list(table.rows())) == ([column.name for column in SEATS], [])
         book = CalamineWorkbook.from_filelike(io.BytesIO(raw))
         assert book.get_sheet_by_name("codes").to_python() == [["nationality"], ["IRQ"], ["SYR"]]
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
