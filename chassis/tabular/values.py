@@ -17,6 +17,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from babel import Locale
 
 Precision = Literal["day", "month", "year"]
+SURE = ("day", "month", "year")
+"""The surest first."""
 
 GUARDED = re.compile(r'="([^"]*)"')
 """A text that a spreadsheet was kept from taking for a number."""
@@ -200,6 +202,22 @@ def partial_day(text: str, *, past: bool = False) -> PartialDay | None:
         month = _months().get(in_words[2].casefold())
         return _known(in_words[3], month, int(in_words[1]), past=past) if month else None
     return _in_digits(text)
+
+
+def as_precise(text: str, precision: str) -> tuple[str, str]:
+    """A past day in ISO form, and how much of it is known; both as they are where the text names no
+    day, or less of one than is said to be known.
+
+    Args:
+        text: As it was written.
+        precision: What is said of it: a `Precision`, another word, or nothing.
+    """
+    read = partial_day(text, past=True)
+    if read is None:
+        return text, precision
+    if precision in SURE and SURE.index(precision) < SURE.index(read.precision):
+        return text, precision
+    return read.date.isoformat(), precision or read.precision
 
 
 def _in_digits(text: str) -> PartialDay | None:

@@ -411,7 +411,10 @@ async def _copy_on_manifest(work: Work, arrival: Arrival) -> Copy:
         {
             "names": names,
             "sex": details.sex or "unknown",
-            "birth": {"date": details.birth_date.isoformat(), "precision": "day"},
+            "birth": {
+                "date": details.birth_date.isoformat(),
+                "precision": details.birth_precision or "day",
+            },
             "nationality": passenger.nationality,
             "documents": documents,
         }

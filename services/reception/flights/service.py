@@ -1,21 +1,22 @@
 """What is done with flights and manifests: each function is one step of a request's transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel
 from sqlalchemy import Date, Select, func, insert
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlmodel import cast, col, delete, select, update
+from sqlmodel import and_, cast, col, delete, select, update
 
 from chassis import audit
 from chassis.auth import Caller, OrganisationKind
 from chassis.concurrency import Precondition
 from chassis.crypto import Keyring
 from chassis.db import Session, now
-from chassis.errors import CONFLICT, NOT_FOUND, Problem, state_conflict
+from chassis.errors import CONFLICT, NOT_FOUND, FieldError, Problem, invalid, state_conflict
 from chassis.ids import new_id
 from chassis.outbox import publish
 from chassis.pagination import Rows, page
@@ -28,6 +29,7 @@ from services.reception.arrivals.arrival_matching import unite_known
 from services.reception.facts import ids_of
 from services.reception.flights.rules import TRANSITIONS, FlightAction, FlightState
 from services.reception.flights.schemas import (
+    Details,
     FlightIn,
     FlightPatch,
     ManifestTaken,
@@ -38,23 +40,8 @@ from services.reception.models import Alias, Arrival, Flight, Passenger
 from services.reception.ports import Ports
 
 RESOURCE = "flight"
+HALF_A_DAY = timedelta(hours=12)
 TO_COME = (ArrivalState.EXPECTED, ArrivalState.DIVERTED)
-
-
-class Details(BaseModel):
-    """What a manifest says about a passenger and is kept encrypted."""
-
-    external_reference: str | None = None
-    person: int | None = None
-    family_name: str | None = None
-    given_names: str | None = None
-    name_arab: str | None = None
-    sex: str | None = None
-    birth_date: date | None = None
-    document_kind: str | None = None
-    document_number: str | None = None
-    destination: str | None = None
-    remarks: list[str] = []
 
 
 def seal(details: Details, passenger_id: UUID, keyring: Keyring) -> bytes:
@@ -180,6 +167,32 @@ async def announce(session: Session, caller: Caller, body: FlightIn) -> Flight:
     publish(session, told.FlightAnnounced(**_schedule(made)))
     audit.record(session, caller, "announce", RESOURCE, made.id)
     return made
+
+
+async def also_announced(session: Session, caller: Caller, flight: Flight) -> list[UUID]:
+    """Other flights that the caller may know of and that seem to be the same one: of the same
+    number, or the same charter, to the same port within half a day.
+    """
+    number = (
+        col(Flight.flight_number) == flight.flight_number
+        if flight.flight_number is not None
+        else and_(
+            col(Flight.flight_number).is_(None),
+            col(Flight.carrier).is_not_distinct_from(flight.carrier),
+            col(Flight.origin) == flight.origin,
+        )
+    )
+    query = select(Flight.id).where(
+        col(Flight.id) != flight.id,
+        visible(col(Flight.id), caller),
+        number,
+        col(Flight.port_of_entry) == flight.port_of_entry,
+        col(Flight.state) != FlightState.CANCELLED,
+        col(Flight.scheduled_at).between(
+            flight.scheduled_at - HALF_A_DAY, flight.scheduled_at + HALF_A_DAY
+        ),
+    )
+    return list(await session.scalars(query.order_by(col(Flight.created_at)).limit(10)))
 
 
 def _next(flight: Flight, action: FlightAction) -> FlightState:
@@ -340,23 +353,88 @@ def _publish_diverted(session: Session, arrival: Arrival) -> None:
     publish(session, fact)
 
 
-def _key(passenger: PassengerIn, marks: Marks) -> bytes:
+@dataclass(frozen=True)
+class Known:
+    """A passenger of the manifest before, and what it said of them."""
+
+    row: Passenger
+    arrival: Arrival
+    details: Details
+
+
+def _key(said: PassengerIn | Details, seat: str | None, marks: Marks) -> bytes:
     """By what the same passenger is known in the next version of a manifest: the surest thing that
     is said.
     """
-    if passenger.external_reference is not None and passenger.person is not None:
-        return marks.reference(passenger.external_reference, passenger.person)
-    if passenger.document_number is not None:
-        return marks.document(passenger.document_number)
-    if not passenger.named:
-        return marks.of("seat", str(passenger.seat))
-    names = (
-        passenger.family_name,
-        passenger.given_names,
-        passenger.name_arab,
-        passenger.birth_date,
-    )
-    return marks.of("name", *(str(word or "").upper() for word in names), passenger.seat or "")
+    if said.external_reference is not None and said.person is not None:
+        return marks.reference(said.external_reference, said.person)
+    if said.document_number is not None:
+        return marks.document(said.document_number)
+    return _key_by_name(said, seat, marks)
+
+
+def _key_by_name(said: PassengerIn | Details, seat: str | None, marks: Marks) -> bytes:
+    if not said.named:
+        return marks.of("seat", str(seat))
+    names = (said.family_name, said.given_names, said.name_arab, said.birth_date)
+    return marks.of("name", *(str(word or "").upper() for word in names), seat or "")
+
+
+def _less_sure(said: PassengerIn | Details, seat: str | None, marks: Marks) -> list[bytes]:
+    """By what else a passenger is known, should the next version not say the surest: our own lists
+    do not have the reference.
+    """
+    keys = [marks.document(said.document_number)] if said.document_number is not None else []
+    return [*keys, _key_by_name(said, seat, marks)] if said.named else keys
+
+
+def _same_passengers(
+    before: Sequence[Known],
+    passengers: Sequence[PassengerIn],
+    erased: Collection[UUID],
+    marks: Marks,
+) -> dict[int, Known]:
+    """Who of the manifest before is who in the next: by the surest thing that is said, then by any,
+    then by who sat there.
+
+    Returns:
+        By place in the new manifest.
+    """
+    same: dict[int, Known] = {}
+    left = {each.row.id: each for each in before}
+    surest = {each.row.key: each for each in before}
+    seats: dict[str | None, list[Known]] = defaultdict(list)
+    for each in before:
+        if each.arrival.returnee_id not in erased:
+            seats[each.row.seat].append(each)
+    others = {
+        key: each for each in before for key in _less_sure(each.details, each.row.seat, marks)
+    }
+
+    def pair(find: Callable[[PassengerIn], Iterable[Known | None]]) -> None:
+        for place, passenger in enumerate(passengers):
+            if place in same:
+                continue
+            found = next((each for each in find(passenger) if each and each.row.id in left), None)
+            if found is not None:
+                same[place] = left.pop(found.row.id)
+
+    def by_any(passenger: PassengerIn) -> Iterable[Known | None]:
+        keys = _less_sure(passenger, passenger.seat, marks)
+        return (
+            each
+            for each in map(others.get, keys)
+            if each and None in {each.details.external_reference, passenger.external_reference}
+        )
+
+    def by_seat(passenger: PassengerIn) -> Iterable[Known | None]:
+        sitting = seats[passenger.seat] if passenger.seat is not None else []
+        return (each for each in sitting if _still_sits(each, passenger))
+
+    pair(lambda passenger: [surest.get(_key(passenger, passenger.seat, marks))])
+    pair(by_any)
+    pair(by_seat)
+    return same
 
 
 def _columns(
@@ -367,7 +445,7 @@ def _columns(
         reference = marks.reference(passenger.external_reference, passenger.person)
     details = Details.model_validate(passenger.model_dump(mode="json"))
     return {
-        "key": _key(passenger, marks),
+        "key": _key(passenger, passenger.seat, marks),
         "seat": passenger.seat,
         "family_group": passenger.family_group,
         "nationality": passenger.nationality,
@@ -375,9 +453,7 @@ def _columns(
         "document_digest": marks.document(passenger.document_number)
         if passenger.document_number
         else None,
-        "sealed": seal(details, passenger_id, keyring)
-        if passenger.named or passenger.remarks
-        else None,
+        "sealed": seal(details, passenger_id, keyring) if details != Details() else None,
     }
 
 
@@ -390,6 +466,7 @@ async def take_manifest(
     precondition: Precondition,
     marks: Marks,
     keyring: Keyring,
+    all_off: bool = False,
 ) -> tuple[Flight, ManifestTaken]:
     """Put a manifest in the place of the one before, without losing what was done with anybody.
 
@@ -406,9 +483,10 @@ async def take_manifest(
             yet.
         marks: Makes digests.
         keyring: Encrypts.
+        all_off: Whether it is meant that nobody is on the flight any more.
 
     Raises:
-        Problem: 404, 409, 412, 428.
+        Problem: 404, 409, 412, 428; 422 where nobody is left without its being meant.
     """
     flight = await find(session, caller, flight_id, lock=True)
     precondition.check(flight.version if flight.manifest_version else None)
@@ -423,41 +501,24 @@ async def take_manifest(
             .with_for_update()
         )
     ).all()
-    before = {passenger.key: (passenger, arrival) for passenger, arrival in rows}
-    wanted = {_key(passenger, marks): passenger for passenger in passengers}
+    if rows and not passengers and not all_off:
+        right = "the passengers; or all_off=true, where all of them are off the flight"
+        raise invalid(FieldError(pointer="/passengers", code="nobody_left", detail=right))
+    before = [Known(row, arrival, details_of(row, keyring)) for row, arrival in rows]
     erased = await _erased(session, [arrival for _, arrival in rows])
-    seats = {
-        p.seat: p.key
-        for p, a in rows
-        if p.seat and p.key not in wanted and a.returnee_id not in erased
-    }
+    same = _same_passengers(before, passengers, erased, marks)
     added: list[tuple[dict[str, Any], dict[str, Any]]] = []
     changed = 0
-    for key, passenger in wanted.items():
-        known = before.pop(key, None)
-        if known is None and passenger.seat in seats:
-            sat = before[seats[passenger.seat]]
-            if _still_sits(*sat, passenger, keyring):
-                known = before.pop(seats.pop(passenger.seat))
+    for place, passenger in enumerate(passengers):
+        known = same.get(place)
         if known is None:
             added.append(_new(flight, passenger, at, marks, keyring))
-            continue
-        row, arrival = known
-        if arrival.returnee_id in erased:  # who they were does not come back with the next version
-            continue
-        columns = _columns(passenger, row.id, marks, keyring)
-        new = Details.model_validate(passenger.model_dump(mode="json"))
-        bound_meanwhile = (
-            not passenger.named and row.sealed is not None
-        )  # particulars were entered at the desk
-        if bound_meanwhile or details_of(row, keyring) == new:
-            del columns["sealed"]
-        if any(getattr(row, name) != value for name, value in columns.items()):
-            changed += 1
-            await session.execute(
-                update(Passenger).where(col(Passenger.id) == row.id).values(columns)
-            )
-    removed, kept = await _take_off(session, list(before.values()))
+        # Of somebody erased, who they were does not come back with the next version.
+        elif known.arrival.returnee_id not in erased:
+            changed += await _update(session, known, passenger, marks, keyring)
+    stay = {known.row.id for known in same.values()}
+    gone = [(known.row, known.arrival) for known in before if known.row.id not in stay]
+    removed, kept = await _take_off(session, gone)
     if added:
         await session.execute(insert(Arrival), [arrival for arrival, _ in added])
         await session.execute(insert(Passenger), [passenger for _, passenger in added])
@@ -476,7 +537,7 @@ async def take_manifest(
     taken = ManifestTaken(
         flight_id=flight.id,
         manifest_version=flight.manifest_version,
-        passengers=len(wanted),
+        passengers=len(passengers),
         anonymous=sum(not passenger.named for passenger in passengers),
         recognised=recognised or 0,
         added=len(added),
@@ -518,11 +579,34 @@ async def _erased(session: Session, arrivals: Sequence[Arrival]) -> set[UUID]:
     return set(await session.scalars(query))
 
 
-def _still_sits(row: Passenger, arrival: Arrival, passenger: PassengerIn, keyring: Keyring) -> bool:
+async def _update(
+    session: Session, known: Known, passenger: PassengerIn, marks: Marks, keyring: Keyring
+) -> bool:
+    """Let a passenger be as the new version says. A reference that it does not say stays, and so do
+    particulars that were entered at the desk for a seat.
+
+    Returns:
+        Whether that is a change.
+    """
+    row, was = known.row, known.details
+    if passenger.external_reference is None:
+        kept = {"external_reference": was.external_reference, "person": was.person}
+        passenger = passenger.model_copy(update=kept)
+    columns = _columns(passenger, row.id, marks, keyring)
+    new = Details.model_validate(passenger.model_dump(mode="json"))
+    if was == new or (was.named and not passenger.named):
+        del columns["sealed"]
+    if all(getattr(row, name) == value for name, value in columns.items()):
+        return False
+    await session.execute(update(Passenger).where(col(Passenger.id) == row.id).values(columns))
+    return True
+
+
+def _still_sits(known: Known, passenger: PassengerIn) -> bool:
     """Whether a seat's passenger is the same, though nothing sure says so: a spelling or a number
     was corrected.
     """
-    was = details_of(row, keyring)
+    was, arrival = known.details, known.arrival
     names = {was.family_name, was.given_names, was.name_arab} - {None}
     if not names:
         return arrival.returnee_id is not None or (

@@ -15,7 +15,7 @@ from chassis.errors import FieldError
 from chassis.tabular.problems import Unreadable, kind_of
 from chassis.tabular.records import read_records, storable
 from chassis.tabular.tables import Row, Table, read_table
-from chassis.tabular.values import partial_day, whole
+from chassis.tabular.values import as_precise, whole
 from services.cases.intake.batches.columns import (
     BY_NAME,
     COLUMNS,
@@ -25,7 +25,7 @@ from services.cases.intake.batches.columns import (
     PERSON,
 )
 from services.cases.intake.batches.phones import contacts
-from services.cases.people.returnees.schemas import Precision, Script
+from services.cases.people.returnees.schemas import Script
 
 __all__ = ["COLUMNS", "NAME_PARTS", "OF_THE_REFERRAL", "Entry", "Unreadable", "json_lines", "table"]
 
@@ -235,7 +235,8 @@ def _person(row: dict[str, str], countries: tuple[str, ...]) -> dict[str, Any]:
         if column.pointer:
             _put(person, column.pointer.removeprefix(PERSON), column.read(row[name]))
     person["names"] = _names(person["names"])
-    person["birth"] = _birth(person["birth"])
+    born = as_precise(person["birth"]["date"], person["birth"]["precision"])
+    person["birth"] = dict(zip(("date", "precision"), born, strict=True))
     person["contacts"] = contacts(person["contacts"], countries)
     return person
 
@@ -246,16 +247,3 @@ def _names(by_script: dict[str, dict[str, str]]) -> list[dict[str, str]]:
     return [name for name in names if any(name[part] for part in NAME_PARTS)] or [
         {"script": Script.LATN.value} | by_script[Script.LATN.value]
     ]
-
-
-def _birth(written: dict[str, str]) -> dict[str, str]:
-    """A date of birth with its precision, which says less than is known but never more."""
-    read, precision = partial_day(written["date"], past=True), written["precision"]
-    if read is None:
-        return written
-    sure = list(Precision)
-    if precision in sure and sure.index(Precision(precision)) < sure.index(
-        Precision(read.precision)
-    ):
-        return written
-    return {"date": read.date.isoformat(), "precision": precision or read.precision}
