@@ -211,7 +211,9 @@ class Entitlement(Sourced):
 
 
 class HandoverReason(StrEnum):
-    """Why somebody may not simply walk out of the port. It discloses a child's situation or health."""
+    """Why somebody may not simply walk out of the port. It discloses a child's situation or
+    health.
+    """
 
     UNACCOMPANIED_CHILD = "unaccompanied_child"
     MEDICAL_ESCORT = "medical_escort"

@@ -50,7 +50,9 @@ async def plan_approved(session: Session, event: Event[PlanApproved]) -> None:
 
 
 async def plan_changed(session: Session, event: Event[PlanAmended] | Event[PlanReturned]) -> None:
-    """A new version of the plan is being written: a person looks at what the one before asked for."""
+    """A new version of the plan is being written: a person looks at what the one before asked
+    for.
+    """
     data = event.data
     await plans.amended(session, data.case_id, data.returnee_id, data.plan_version)
 
@@ -62,17 +64,21 @@ async def case_opened(session: Session, event: Event[CaseOpened]) -> None:
 
 
 async def case_moved(session: Session, event: Event[CaseProgressed] | Event[CaseResumed]) -> None:
-    """Look again for a cohort for what is asked for: another phase has begun, or the case goes on."""
+    """Look again for a cohort for what is asked for: another phase has begun, or the case goes
+    on.
+    """
     await projection.project(session, event)
     await look_again(session, event.data.returnee_id)
     await choose_for(session, event.data.returnee_id)
 
 
 async def case_closed(session: Session, event: Event[CaseClosed]) -> None:
-    """What has not begun does not take place; who was accompanied or accompanies does so no more."""
+    """What has not begun does not take place; who was accompanied or accompanies does so no
+    more.
+    """
     await projection.project(session, event)
     data = event.data
-    which = [Enrolment.returnee_id == data.returnee_id, Enrolment.case_id == data.case_id]
+    which = [col(Enrolment.returnee_id) == data.returnee_id, col(Enrolment.case_id) == data.case_id]
     await cancel_not_begun(session, which, CancellationReason.CASE_CLOSED)
     today = await _today(session)
     await end_not_begun(session, data.returnee_id, today)
@@ -116,7 +122,7 @@ async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> Non
     await projection.project(session, event)
     await identities.forget(session, returnee_id)
     await whereabouts.forget(session, returnee_id)
-    theirs = [Enrolment.returnee_id == returnee_id]
+    theirs = [col(Enrolment.returnee_id) == returnee_id]
     await cancel_not_begun(session, theirs, CancellationReason.ERASED)
     today = await _today(session)
     await end_not_begun(session, returnee_id, today)

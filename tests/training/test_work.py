@@ -1,4 +1,6 @@
-"""Work: who fits and why, placements within positions, checks, mentors within what they can carry."""
+"""Work: who fits and why, placements within positions, checks, mentors within what they can
+carry.
+"""
 
 import asyncio
 import random
@@ -14,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.training.programmes import weighing
+from services.training.weighing import Weighing
 from services.training.work.matching import Pool, best_work
-from services.training.work.rules import Match, Skills, Weighing, Work, match, month_after
+from services.training.work.rules import Match, Skills, Work, match, month_after
 from tests.training.school import Person, School
 
 BARBER = Skills(

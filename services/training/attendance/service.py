@@ -1,6 +1,6 @@
 """Attendance: a whole sheet at once, put right later, and what follows from it."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -17,16 +17,9 @@ from chassis.errors import CONFLICT, FORBIDDEN, FieldError, Problem, invalid
 from chassis.outbox import publish
 from contracts import training as facts
 from participation import aliases
-from services.training.courses.service import lock_cohort, sessions_of
-from services.training.enrolments.rules import (
-    COUNTS,
-    HAS_A_PLACE,
-    Action,
-    EnrolmentState,
-    after,
-    enough,
-    minutes_of,
-)
+from services.training.courses.service import lock_cohort
+from services.training.enrolments.progress import attended, held
+from services.training.enrolments.rules import COUNTS, enough, minutes_of
 from services.training.enrolments.schemas import SheetIn
 from services.training.enrolments.service import fact_of, in_sight
 from services.training.fields import found
@@ -39,6 +32,7 @@ from services.training.models import (
     PlannedLine,
 )
 from services.training.people import WHO_WORKS, decides, mine
+from services.training.states import ENROLMENT, EnrolmentAction, EnrolmentState
 
 RESOURCE = "attendance"
 ALLOWANCE = "living_allowance"
@@ -72,24 +66,6 @@ async def sheet(
     )
     rows = await session.execute(query, execution_options={"populate_existing": True})
     return [(row[0], row[1]) for row in rows]
-
-
-async def attended(session: Session, enrolment_ids: Iterable[UUID]) -> dict[UUID, int]:
-    """Minutes that count, by enrolment; none where nothing was recorded."""
-    query = (
-        select(Attendance.enrolment_id, func.sum(Attendance.minutes))
-        .where(col(Attendance.enrolment_id).in_(sorted(set(enrolment_ids))))
-        .group_by(col(Attendance.enrolment_id))
-    )
-    return {row[0]: int(row[1]) for row in await session.execute(query)}
-
-
-async def held(session: Session, cohort_id: UUID) -> int:
-    """Minutes of all sessions of a cohort."""
-    return sum(
-        int((each.ends_at - each.starts_at).total_seconds() // 60)
-        for each in await sessions_of(session, cohort_id)
-    )
 
 
 async def record(
@@ -186,11 +162,12 @@ async def _participants(
     """Who had a place when the session began, also who gave it up since."""
     wanted = [entry.enrolment_id for entry in body.entries]
     query = (
-        select(Enrolment, decides(caller, Action.ATTEND))
+        select(Enrolment, decides(caller, EnrolmentAction.ATTEND))
         .where(
             col(Enrolment.id).in_(wanted),
             Enrolment.cohort_id == meeting.cohort_id,
-            col(Enrolment.state).in_(HAS_A_PLACE) | (col(Enrolment.left_at) > meeting.starts_at),
+            col(Enrolment.state).in_(EnrolmentState.HAS_A_PLACE)
+            | (col(Enrolment.left_at) > meeting.starts_at),
             mine(caller),
         )
         .order_by(col(Enrolment.id))
@@ -278,7 +255,9 @@ async def _follow(
     before: dict[UUID, Attendance],
     at: datetime,
 ) -> None:
-    """Tell each entry that is new or other than before, and let enrolments and certificates follow."""
+    """Tell each entry that is new or other than before, and let enrolments and certificates
+    follow.
+    """
     total, minutes = await held(session, cohort.id), await attended(session, changed)
     day = (
         (await session.execute(select(func.timezone(cohort.time_zone, meeting.starts_at))))
@@ -293,8 +272,10 @@ async def _follow(
         assert enrolment.attendance_percent is not None
         sufficient = enough(minutes.get(enrolment_id, 0), total, enrolment.attendance_percent)
         if row.status in COUNTS and enrolment.state == EnrolmentState.ENROLLED:
-            enrolment.state = after(enrolment.state, Action.ATTEND)
+            ENROLMENT.apply(enrolment, EnrolmentAction.ATTEND)
             publish(session, facts.EnrolmentStarted(**fact_of(enrolment)), occurred_at=at)
+        else:
+            enrolment.changed()
         common = fact_of(enrolment) | {
             "session": meeting.number,
             "held_on": day,
@@ -316,7 +297,6 @@ async def _follow(
                 sufficient=sufficient,
             )
             publish(session, told, occurred_at=at)
-        enrolment.changed()
         if enrolment.state == EnrolmentState.COMPLETED:
             await _certificate(session, caller, enrolment, at, valid=sufficient)
 
