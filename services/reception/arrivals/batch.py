@@ -90,6 +90,8 @@ class Work:
         """By how much the clock of the device that tells this is ahead of it, where that is too
         much to be believed.
         """
+        self.clock_doubtful = False
+        """Whether that clock is wrong, also where what it said was corrected."""
         self._lock = lock
         self._arrivals: dict[UUID, Arrival] = {}
         self._mine: set[UUID] = set()
@@ -238,7 +240,7 @@ class Work:
 
     def is_suspect(self, at: datetime) -> bool:
         """Whether a time is by a clock that is wrong."""
-        return bool(self.ahead) or clock_suspect(at, self.clock)
+        return self.clock_doubtful or clock_suspect(at, self.clock)
 
     async def _know_cases(self) -> None:
         people = {
