@@ -292,12 +292,7 @@ async def observe_head(
         await session.execute(insert(inbox_source).values(row).on_conflict_do_nothing())
         return
     if known.epochs[-1][0] == theirs[-1][0]:
-        if time > known.heard_at and position < known.head:
-            log.error(
-                "the log of a source became shorter without a new epoch",
-                source=source,
-                head=position,
-            )
+        _watch_length(source, position, time, known)
         await session.execute(
             update(inbox_source)
             .where(table.source == source, table.epochs == known.epochs)
@@ -318,6 +313,26 @@ async def observe_head(
     known = locked.one()
     if time > known.heard_at and known.epochs[-1][0] != theirs[-1][0]:
         await _begin_epoch(session, known, theirs, position, heard_at)
+
+
+SHORTER_FOR = timedelta(seconds=30)
+_shorter_since: dict[str, datetime] = {}
+
+
+def _watch_length(source: str, position: int, time: datetime, known: Any) -> None:
+    """Raise an alarm when a source goes on saying that its log is shorter than what we have.
+
+    One such head says nothing: it was read before an event that overtook it on the way. A log that
+    lost its end without a new epoch says so from then on.
+    """
+    if time <= known.heard_at:
+        return
+    if position >= known.head:
+        _shorter_since.pop(source, None)
+    elif time - _shorter_since.setdefault(source, time) > SHORTER_FOR:
+        log.error(
+            "the log of a source became shorter without a new epoch", source=source, head=position
+        )
 
 
 async def _begin_epoch(

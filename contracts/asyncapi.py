@@ -173,7 +173,7 @@ def _message(name: str, summary: str, payload: Any, headers: Sequence[str]) -> d
     return {
         "name": name,
         "title": name,
-        "summary": summary.partition("\n")[0],
+        "summary": " ".join(summary.partition("\n\n")[0].split()),
         "contentType": "application/json",
         "headers": {"type": "object", "required": required, "properties": properties},
         "payload": payload,

@@ -41,8 +41,10 @@ class Scope(StrEnum):
     )
     RETURNEES_EXPORT = (
         "returnees:export",
-        "Hand a person all that is held about them, also what only few may read; every export is "
-        "audited.",
+        (
+            "Hand a person all that is held about them, also what only few may read; every export is "
+            "audited."
+        ),
     )
     CASES_READ = "cases:read", "Read cases and their deadlines."
     CASES_WRITE = (
@@ -51,8 +53,10 @@ class Scope(StrEnum):
     )
     FOLLOW_UP_READ = (
         "follow-up:read",
-        "Read screenings, counselling, visits, surveys, referrals to services and offers to "
-        "transfer a case.",
+        (
+            "Read screenings, counselling, visits, surveys, referrals to services and offers to "
+            "transfer a case."
+        ),
     )
     DOCUMENTS_READ = (
         "documents:read",

@@ -217,8 +217,10 @@ def _computed_otherwise(connection: Connection, table: Table) -> Iterator[str]:
         for statement in (
             f"CREATE TEMP TABLE computed_probe (LIKE {prepare.format_table(table)})",
             f"ALTER TABLE computed_probe DROP COLUMN {name}",
-            f"ALTER TABLE computed_probe ADD {name} {kind} GENERATED ALWAYS AS "
-            f"({column.computed.sqltext}) {stored}",
+            (
+                f"ALTER TABLE computed_probe ADD {name} {kind} GENERATED ALWAYS AS "
+                f"({column.computed.sqltext}) {stored}"
+            ),
         ):
             connection.exec_driver_sql(statement)
         there, wanted = (
