@@ -7,7 +7,9 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, get_args
+
+from pydantic_core.core_schema import ErrorType
 
 from chassis.errors import FieldError
 from chassis.tabular.encodings import decoded
@@ -58,6 +60,40 @@ class Column:
     also: tuple[str, ...] = ()
     hint: str = ""
     as_written: bool = False
+
+
+LIBRARYS = frozenset(get_args(ErrorType))
+"""Codes of pydantic's own, whose words are a programmer's."""
+RIGHT = {
+    "list_type": "a list; left out, or [], where there is none",
+    "string_type": 'text in quotation marks; left out, or "", where there is none',
+    "dict_type": "an object",
+    "model_type": "an object",
+    "model_attributes_type": "an object",
+    "extra_forbidden": "nothing of this name; perhaps it is misspelt",
+    "too_long": "fewer of them",
+    "too_short": "at least one of them",
+    "string_too_short": "text that says something",
+    "string_too_long": "shorter text",
+    "string_pattern_mismatch": "letters and digits in the form that the API describes",
+}
+
+
+def what_is_right(code: str, detail: str, column: Column | None = None) -> str:
+    """What would be right, in the words of whoever fills in the file.
+
+    Args:
+        code: What is wrong.
+        detail: What the check said.
+        column: Where, if it was a column.
+    """
+    if code not in LIBRARYS:
+        return detail
+    if column is not None and column.codes:
+        return "one of: " + ", ".join(column.codes)
+    if column is not None and column.hint:
+        return column.hint
+    return RIGHT.get(code, "a value in the form that the API describes")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ kind.
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
@@ -503,3 +504,16 @@ async def test_what_is_wrong_with_a_whole_file_is_said_once(
     assert any(said in error["detail"] for error in errors)
     assert len(errors) <= 2
     assert "Tahseen" not in json.dumps(errors)
+
+
+@pytest.mark.parametrize("nonsense", ["\u2603", "x" * 5000, "=1+1", "-5.5|||||"])
+async def test_whatever_is_wrong_is_said_in_the_fields_words(house: House, nonsense: str) -> None:
+    names = [name for name in ROW if name not in {"external_reference", "sender", "person"}]
+    rows = [row(**{name: nonsense}) for name in names]
+    _, results = await finished(house, await send(house, as_csv(rows), who=SENDER), SENDER)
+    assert sum(each["outcome"] == "refused" for each in results) > len(rows) // 2
+    for problem in [problem for each in results for problem in each["problems"]]:
+        assert problem["row"]
+        assert problem["column"], problem
+        assert not re.search(r"\b(should|Input|String)\b", problem["detail"]), problem
+        assert nonsense not in problem["detail"]

@@ -5,6 +5,7 @@ its kind.
 import csv
 import io
 import json
+import re
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,6 +15,7 @@ import httpx
 import pytest
 import xlsxwriter
 
+from chassis.tabular.tables import Column
 from chassis.tabular.templates import XLSX
 from services.reception.flights import manifest
 from services.reception.flights.schemas import (
@@ -567,3 +569,17 @@ class TestAnnouncedTwice:
         await desk.call("POST", f"/v1/flights/{first}/cancelled", json={})
         again = await desk.call("POST", "/v1/flights", json=body)
         assert again.json()["also_announced"] == [told.json()["id"]]
+
+
+@pytest.mark.parametrize("column", manifest.COLUMNS, ids=lambda column: column.name)
+@pytest.mark.parametrize("nonsense", ["\u2603", "x" * 200, "=1+1", "-5.5"])
+def test_whatever_is_wrong_is_said_in_the_fields_words(column: Column, nonsense: str) -> None:
+    cells = TestColumns.VALUES | {"remarks": "", "person": "0", column.name: nonsense}
+    try:
+        read({name: str(value) for name, value in cells.items()})
+    except manifest.Problem as refused:
+        for error in refused.errors:
+            assert (error.row, bool(error.found)) == (2, True)
+            assert error.column == column.name or nonsense == "-5.5"
+            assert not re.search(r"\b(should|Input|String|valid)\b", error.detail), error.detail
+            assert nonsense not in error.detail

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from chassis.app import field_error
 from chassis.errors import BAD_REQUEST, FieldError, Problem, invalid
 from chassis.tabular.problems import Unreadable, kind_of
-from chassis.tabular.tables import Column, Row, read_table
+from chassis.tabular.tables import Column, Row, read_table, what_is_right
 from chassis.tabular.values import LISTED_OR_BLANK, as_precise, lower, number, of, upper, whole
 from services.reception.flights.names import parts_of
 from services.reception.flights.schemas import (
@@ -77,9 +77,19 @@ COLUMNS = (
     Column(
         "seat", "/seat", "Seat", upper, needed=True, hint="as in 3A; empty for a child on a lap"
     ),
-    Column("external_reference", "/external_reference", "Reference", hint="the referral's"),
+    Column(
+        "external_reference",
+        "/external_reference",
+        "Reference",
+        hint="the sender's reference of the referral, without blanks",
+    ),
     Column("person", "/person", "Person", whole, hint="the place in the referral, from 0"),
-    Column("family_group", "/family_group", "Family", hint="the same for those of a family"),
+    Column(
+        "family_group",
+        "/family_group",
+        "Family",
+        hint="the same for those of a family, letters and digits",
+    ),
     Column("family_name", "/family_name", "Family name", also=("surname", "last name")),
     Column("given_names", "/given_names", "Given names", also=("first name", "given name")),
     Column("name_arab", "/name_arab", "الاسم", hint="in Arabic letters"),
@@ -106,11 +116,13 @@ COLUMNS = (
         "Document",
         _document_number,
         also=("passport number", "document no"),
+        hint="letters and digits",
     ),
     Column("destination", "/destination", "To", upper, hint="a governorate, as in IQ-BG"),
     Column("remarks", "/remarks", "Remarks", _remarks, codes=tuple(Remark), several=True),
 )
 NAMES = tuple(column.name for column in COLUMNS)
+BY_NAME = {column.name: column for column in COLUMNS}
 SHOWN_ONLY = frozenset(PassengerOut.model_fields) - frozenset(NAMES)
 """What our own lists have beside the columns; they can be put back."""
 
@@ -221,7 +233,10 @@ def _problem(item: Mapping[str, Any], index: int, row: Row) -> FieldError:
     error = field_error(dict(item, loc=("body", "passengers", index, *item["loc"])))
     column = item["loc"][0] if item["loc"] else (item.get("ctx") or {}).get("column")
     found = kind_of(row.cells.get(str(column), "")) if column else None
-    return error.model_copy(update={"row": row.number, "column": column, "found": found})
+    right = what_is_right(error.code, error.detail, BY_NAME.get(str(column)))
+    return error.model_copy(
+        update={"row": row.number, "column": column, "found": found, "detail": right}
+    )
 
 
 def _check_together(

@@ -21,9 +21,10 @@ from chassis.db import Session, is_outage, savepoint
 from chassis.errors import INVALID, NOT_FOUND, FieldError, Problem, invalid
 from chassis.jobs import JobKind, Payload
 from chassis.tabular.problems import Unreadable, kind_of
+from chassis.tabular.tables import what_is_right
 from chassis.tabular.templates import CSV, XLSX
 from services.cases.intake.batches import tabular
-from services.cases.intake.batches.columns import column_of, part_of, value_at
+from services.cases.intake.batches.columns import BY_NAME, column_of, part_of, value_at
 from services.cases.intake.batches.schemas import BatchProblem, BatchState, Outcome
 from services.cases.intake.referrals import service as referrals
 from services.cases.intake.referrals.schemas import ReferralIn
@@ -37,22 +38,6 @@ STORED_AT_ONCE = 500
 JSON_LINES = ("application/jsonl", "application/x-ndjson")
 MEDIA_TYPES = (*JSON_LINES, CSV, XLSX)
 JOB = "cases.referral-batch"
-RIGHT = {
-    "list_type": "a list; left out, or [], where there is none",
-    "string_type": 'text in quotation marks; left out, or "", where there is none',
-    "dict_type": "an object",
-    "model_type": "an object",
-    "missing": "a value here",
-    "extra_forbidden": "nothing of this name; perhaps it is misspelt",
-    "too_long": "fewer of them",
-    "too_short": "at least one of them",
-    "string_too_short": "text that says something",
-    "string_too_long": "shorter text",
-    "string_pattern_mismatch": "letters and digits in the form that the API describes",
-    "uuid_parsing": "the id of a referral, as its answer says it",
-    "uuid_type": "the id of a referral, as its answer says it",
-}
-"""What would be right, where a library's words are a programmer's."""
 
 
 def batched(entries: Iterable[tabular.Entry], most: int) -> Iterator[list[tabular.Entry]]:
@@ -156,7 +141,7 @@ def _problem(
                 row=row,
                 code=error.code,
                 found=found,
-                detail=RIGHT.get(error.code, error.detail),
+                detail=what_is_right(error.code, error.detail, BY_NAME.get(column or "")),
             )
         )
     return {"title": title, "problems": [each.model_dump(mode="json") for each in problems]}
