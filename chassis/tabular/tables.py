@@ -18,7 +18,7 @@ from chassis.tabular.values import cleaned, line, unguarded
 from chassis.tabular.workbook import is_workbook, sheets_of
 
 SEPARATORS = (",", ";", "\t", "|")
-SEPARATOR_SAID = re.compile(r"sep=(.)\r?\n|sep=(.)\r")
+SEPARATOR_SAID = re.compile(r'"?sep=(.)"?(?:\r\n|\n|\r)')
 """The line that Excel writes and reads before a table."""
 LOOKED_AT = 15
 """A title, a blank line, a date of printing: the header is below them, not further down."""
@@ -123,6 +123,7 @@ class Table:
     Args:
         lines: Gives the rows of the file from the first on, each as a list of text.
         header: At which row the header is, from 1.
+        headings: What stands in it.
         names: Of each position the column, None for one that is not read.
         blank: The positions without a heading; nothing may stand below them.
         as_written: The columns whose cells are kept with the blanks about them.
@@ -132,12 +133,14 @@ class Table:
         self,
         lines: Callable[[], Iterable[Sequence[str]]],
         header: int,
+        headings: Sequence[str],
         names: Sequence[str | None],
         blank: frozenset[int],
         as_written: frozenset[str],
     ) -> None:
         self._lines = lines
         self._header = header
+        self._headings = list(headings)
         self._names = names
         self._blank = blank
         self._as_written = as_written
@@ -148,18 +151,19 @@ class Table:
         return [name for name in self._names if name is not None]
 
     def rows(self) -> Iterator[Row]:
-        """The rows below the header that say something.
+        """The rows below the header that say something; where the header is repeated on every page,
+        it is none of them.
 
         Raises:
             Unreadable: A quotation mark is not closed.
         """
         empty = dict.fromkeys(self.names, "")
-        width = len(self._names)
+        width = len(self._headings)
         for number, values in enumerate(self._lines(), start=1):
             if number <= self._header:
                 continue
             cells = [cleaned(value) for value in values]
-            if not any(cells):
+            if not any(cells) or [_heading(cell) for cell in cells[:width]] == self._headings:
                 continue
             beside = any(cells[width:]) or any(
                 cells[place] for place in self._blank if place < len(cells)
@@ -214,7 +218,7 @@ def _find_in_text(raw: bytes, known: dict[str, str], charset: str | None) -> _He
     said = SEPARATOR_SAID.match(text)
     if said:
         text = text[said.end() :]
-    separators = [said[1] or said[2]] if said else SEPARATORS
+    separators = [said[1]] if said else SEPARATORS
     found = [_find_header(_csv_lines(text, each), known) for each in separators]
     return max((each for each in found if each), key=lambda header: header.recognised, default=None)
 
@@ -303,6 +307,7 @@ def _checked(header: _Header, columns: Sequence[Column], known: dict[str, str]) 
     return Table(
         header.lines,
         header.row,
+        cells,
         [name if name in declared else None for name in names],
         frozenset(place for place, cell in enumerate(cells) if not cell),
         frozenset(column.name for column in columns if column.as_written),

@@ -228,6 +228,10 @@ class TestTables:
         under_no_heading = b"seat,,nationality\n3A,beside,IRQ\n"
         assert next(read_table(under_no_heading, SEATS).rows()).shifted
 
+    def test_a_header_that_is_repeated_is_no_row(self) -> None:
+        raw = b'"sep=;"\nseat;Family name;nationality\n3A;BABAN;IRQ\nSEAT;family_name;Nationality\n'
+        assert cells(raw) == [PEOPLE[0]]
+
     def test_guards_and_marks_are_no_content(self) -> None:
         raw = 'seat,family_name,nationality\n"=""3A""",\'=BABAN,\u202aIRQ\u202c\xa0\n'
         assert cells(raw.encode()) == [["3A", "=BABAN", "IRQ"]]

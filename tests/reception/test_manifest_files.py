@@ -335,6 +335,21 @@ class TestLines:
         baby = line(given_names="BABY", document_number="B2", birth_date=born.isoformat())
         assert len(read(line(), baby)) == 2
 
+    @pytest.mark.parametrize(
+        ("born", "precision", "latest"),
+        [
+            ("2009-02-01", None, "2009-02-01"),
+            ("2009-02-01", "month", "2009-02-28"),
+            ("2009-01-01", "year", "2009-12-31"),
+            ("2009-07-01", "estimated", "2009-12-31"),
+        ],
+    )
+    def test_a_child_as_long_as_they_may_be_one(
+        self, born: str, precision: str | None, latest: str
+    ) -> None:
+        details = Details.model_validate({"birth_date": born, "birth_precision": precision})
+        assert details.born_at_latest == date.fromisoformat(latest)
+
     def test_a_shifted_row_is_said(self) -> None:
         with pytest.raises(manifest.Problem) as refused:
             manifest.from_table(table(line()) + b"3B,BABAN\r\n")

@@ -345,7 +345,7 @@ class Work:
         if born is None and arrival.id in self._arrivals:
             passenger = await self.seat(arrival)
             born = (
-                details_of(passenger, self.house.keyring).birth_date
+                details_of(passenger, self.house.keyring).born_at_latest
                 if passenger is not None
                 else None
             )

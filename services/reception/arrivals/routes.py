@@ -332,7 +332,9 @@ async def _watched(
     return stream.Watched(port=port, day=day, state=state, restricted=restricted, ports=house.ports)
 
 
-async def _from(last_event_id: Annotated[str | None, Header(max_length=64)] = None) -> datetime | None:
+async def _from(
+    last_event_id: Annotated[str | None, Header(max_length=64)] = None,
+) -> datetime | None:
     return stream.parse(last_event_id)
 
 

@@ -832,7 +832,7 @@ async def member_of(session: Session, house: House, arrival: Arrival) -> Member:
         if arrival.household_id is not None
         else ()
     )
-    born = {row.arrival_id: details_of(row, house.keyring).birth_date for row in passengers}
+    born = {row.arrival_id: details_of(row, house.keyring).born_at_latest for row in passengers}
     known = {arrival_id: day for arrival_id, day in born.items() if day is not None}
     if arrival.id not in known or arrival.id == min(known, key=lambda each: (known[each], each)):
         return Member.PRINCIPAL

@@ -1,6 +1,7 @@
 """The HTTP shape of flights and manifests."""
 
 import re
+from calendar import monthrange
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Self
@@ -176,6 +177,14 @@ class FlightOut(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
 
+def born_at_latest(day: date | None, precision: str | None) -> date | None:
+    """The last day on which somebody may have been born: they are a child while they may be."""
+    if day is None or precision in {None, BirthPrecision.DAY}:
+        return day
+    month = day.month if precision == BirthPrecision.MONTH else 12
+    return day.replace(month=month, day=monthrange(day.year, month)[1])
+
+
 HALVES = (
     ("external_reference", "person", "half_a_reference"),
     ("document_kind", "document_number", "half_a_document"),
@@ -229,8 +238,9 @@ class PassengerIn(Body):
     @property
     def infant(self) -> bool:
         """Whether they sit on somebody's lap: they are said to, or are younger than two."""
+        born = born_at_latest(self.birth_date, self.birth_precision)
         return Remark.INFANT in self.remarks or (
-            self.birth_date is not None and self.birth_date > datetime.now(UTC).date() - INFANCY
+            born is not None and born > datetime.now(UTC).date() - INFANCY
         )
 
 
@@ -251,6 +261,11 @@ class Details(BaseModel):
     document_number: str | None = None
     destination: str | None = None
     remarks: list[str] = []
+
+    @property
+    def born_at_latest(self) -> date | None:
+        """The last day on which they may have been born."""
+        return born_at_latest(self.birth_date, self.birth_precision)
 
     @property
     def named(self) -> bool:
