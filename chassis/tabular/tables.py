@@ -28,6 +28,8 @@ TOTAL_WORDS = (
     "total totals totaal summe gesamt gesamtsumme somme totale yhteensä summa sum مجموع المجموع"
 )
 TOTALS = frozenset(TOTAL_WORDS.split())
+TOTALS_SAY = 4
+"""Cells of a line of totals at most."""
 
 csv.field_size_limit(1024 * 1024)
 
@@ -112,9 +114,10 @@ class Row:
 
     @property
     def is_total(self) -> bool:
-        """Whether it is a line that counts the others."""
-        first = next((cell for cell in self.cells.values() if cell), "")
-        return first.casefold().rstrip(":").strip() in TOTALS
+        """Whether it is a line that counts the others: `Total: 3`, and little beside."""
+        said = [cell for cell in self.cells.values() if cell]
+        first = re.split(r"\W+", said[0].casefold(), maxsplit=1)[0] if said else ""
+        return first in TOTALS and len(said) <= TOTALS_SAY
 
 
 class Table:

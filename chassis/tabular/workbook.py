@@ -2,7 +2,8 @@
 
 A workbook is a zip of XML. A few kilobytes of it can stand for gigabytes: packed zeroes, a cell in
 the last row of the last column, one long text that a million cells point at. So its parts are
-unpacked here in pieces up to a limit and counted, and only then read as a whole.
+unpacked here up to a limit and counted, and what was looked at, and nothing else, is put together
+anew for the library: it never sees the archive that was sent.
 """
 
 import io
@@ -25,9 +26,7 @@ MOST_COLUMNS = 256
 MOST_CELLS = 2_500_000
 MOST_TEXT = 64 * 1024 * 1024
 """Characters of all cells of a workbook together."""
-PIECE = 256 * 1024
-SHEET = (b"sheetData", "sheetData".encode("utf-16-le"))
-"""Only a sheet has it. What is no XML here but may be to a more patient reader is no picture."""
+WORKBOOK = "xl/workbook.xml"
 BROKEN = "a workbook (.xlsx) that a spreadsheet opens, or CSV in UTF-8"
 OTHERS = {
     b"\xd0\xcf\x11\xe0": "a workbook in the form .xlsx without a password, or CSV in UTF-8",
@@ -54,9 +53,8 @@ def sheets_of(raw: bytes) -> Iterator[list[list[str]]]:
     Raises:
         Unreadable: It is broken, or larger than what is read here.
     """
-    _look_through(raw)
     try:
-        workbook = CalamineWorkbook.from_filelike(io.BytesIO(raw))
+        workbook = CalamineWorkbook.from_filelike(_looked_through(raw))
         for sheet in workbook.sheets_metadata:
             if sheet.visible is SheetVisibleEnum.Visible and sheet.typ is SheetTypeEnum.WorkSheet:
                 rows = workbook.get_sheet_by_name(sheet.name).to_python(skip_empty_area=False)
@@ -80,25 +78,29 @@ def _text(value: Any) -> str:
     return str(value) if isinstance(value, int | timedelta) else ""
 
 
-def _look_through(raw: bytes) -> None:
+def _looked_through(raw: bytes) -> io.BytesIO:
+    """The same workbook, with the parts alone that are XML and were counted."""
+    clean = io.BytesIO()
     try:
-        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            parts = archive.infolist()
-            if sum(part.file_size for part in parts) > MOST_UNPACKED or len(parts) > MOST_PARTS:
+        with zipfile.ZipFile(io.BytesIO(raw)) as sent, zipfile.ZipFile(clean, "w") as checked:
+            parts = {part.filename: part for part in sent.infolist()}
+            if sum(part.file_size for part in sent.infolist()) > MOST_UNPACKED:
                 raise Unreadable("a workbook with the table alone", "too_large")
-            if "xl/workbook.xml" not in archive.namelist():
+            if WORKBOOK not in parts or len(parts) > MOST_PARTS:
                 raise Unreadable(BROKEN)
             texts = _Texts()
-            shared = [part for part in parts if "sharedstrings" in part.filename.lower()]
-            for part in shared:
-                _parse(archive, part, texts)
             cells = _Cells(texts.lengths)
-            for part in parts:
-                if part not in shared:
-                    _parse(archive, part, cells)
+            # The shared texts first, so that it is known how long each is that a cell points at.
+            for name in sorted(parts, key=lambda name: "sharedstrings" not in name.lower()):
+                content = sent.read(parts[name])
+                is_shared = "sharedstrings" in name.lower()
+                if _parses(name, content, texts if is_shared else cells):
+                    checked.writestr(name, content)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError):
         # A broken, truncated, or password-protected archive, or one that says less than it holds.
         raise Unreadable(BROKEN) from None
+    clean.seek(0)
+    return clean
 
 
 class _Part:
@@ -192,23 +194,22 @@ def _refuse_types(*_: Any) -> None:
     raise Unreadable(BROKEN)
 
 
-def _parse(archive: zipfile.ZipFile, info: zipfile.ZipInfo, part: _Part) -> None:
-    """Go through a part in pieces. Pictures and the like are no XML, and hold no cells."""
+def _parses(name: str, content: bytes, part: _Part) -> bool:
+    """Whether a part is XML; pictures and the like are none, and hold no cells.
+
+    Raises:
+        Unreadable: It should be, and is not; or it is too large.
+    """
     parser = expat.ParserCreate()
     parser.buffer_text = True
     parser.StartElementHandler = part.start
     parser.CharacterDataHandler = part.text
     parser.StartDoctypeDeclHandler = _refuse_types
     part.begin()
-    must_parse = PurePosixPath(info.filename).suffix.lower() in {".xml", ".rels"}
-    parses, end = True, b""
-    with archive.open(info) as content:
-        while piece := content.read(PIECE):
-            if parses:
-                try:
-                    parser.Parse(piece, False)
-                except expat.ExpatError:
-                    parses = False
-            if not parses and (must_parse or any(each in end + piece for each in SHEET)):
-                raise Unreadable(BROKEN)
-            end = piece[-len(SHEET[-1]) :]
+    try:
+        parser.Parse(content, True)
+    except expat.ExpatError:
+        if PurePosixPath(name).suffix.lower() in {".xml", ".rels"}:
+            raise Unreadable(BROKEN) from None
+        return False
+    return True

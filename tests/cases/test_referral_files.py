@@ -196,6 +196,7 @@ class TestWholeOrNotAtAll:
         [
             {"external_reference": "Total", "sender": "2"},
             {"sender": "SUMME:"},
+            {"external_reference": "Total: 2 referrals", "notes": "4 persons"},
             {"notes": "printed on Monday"},
         ],
     )

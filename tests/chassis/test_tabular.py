@@ -300,7 +300,12 @@ class TestWorkbooks:
             b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
             b"<sheetData><row><c><v>&c;</v></c></row></sheetData></worksheet>"
         )
-        nowhere = b"junk" * 100_000 + b"<sheetData>"
+        relations = (
+            b'<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+            b'<Relationship Id="rId1" Target="media/1.png" Type="http://schemas.openxmlformats.org/'
+            b'officeDocument/2006/relationships/worksheet"/></Relationships>'
+        )
+        picture = b"junk <worksheet><sheetData>" + row.format(1_048_576, "XFD").encode()
         bombs = {
             "last cell": self.bomb(row.format(1_048_576, "XFD")),
             "wide": self.bomb(row.format(3, "XFD")),
@@ -308,7 +313,9 @@ class TestWorkbooks:
             "one text a million times": self.bomb(f"<row>{pointers}</row>" * 400, "x" * 32_000),
             "entities": self.bomb("", **{"xl/worksheets/sheet1.xml": entities}),
             "zeroes": self.bomb("", **{"xl/media/image1.png": bytes(workbook.MOST_UNPACKED)}),
-            "a sheet that is called a picture": self.bomb("", **{"xl/media/1.png": nowhere}),
+            "a sheet that is called a picture": self.bomb(
+                "", **{"xl/media/1.png": picture, "xl/_rels/workbook.xml.rels": relations}
+            ),
             "truncated": self.bomb("")[:-40],
             "junk": b"PK\x03\x04" + b"junk" * 100,
             "another zip": zip_of({"word/document.xml": b"<a/>"}),
@@ -323,6 +330,13 @@ class TestWorkbooks:
             assert [error.code for error in said.value.errors] == [code], name
             assert tracemalloc.get_traced_memory()[1] < 32 * 1024 * 1024, name
         tracemalloc.stop()
+
+    def test_the_library_sees_what_was_looked_at_and_nothing_else(self) -> None:
+        """Two archives in one, of which readers take one or the other."""
+        hidden = self.bomb('<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>')
+        assert cells(hidden + self.bomb("")) == [["3A", "IRQ"]]
+        pictures = self.bomb("", **{"xl/media/1.png": b"\x89PNG junk", "docProps/thumb.jpeg": b"x"})
+        assert cells(pictures) == [["3A", "IRQ"]]
 
     def test_a_part_that_holds_more_than_it_says_is_refused(self) -> None:
         raw = bytearray(self.bomb("<row><c><v>1</v></c></row>" * 1000))
