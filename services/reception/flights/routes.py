@@ -274,14 +274,14 @@ async def put_manifest(
 
 @router.get("/manifest/template.csv", response_class=Response, responses=file_in(CSV))
 @requires(Scope.FLIGHTS_WRITE)
-async def template_csv() -> Response:
+async def download_csv_template() -> Response:
     """The columns of a manifest, to fill in."""
     return download(csv_template(manifest.COLUMNS), CSV, "manifest.csv")
 
 
 @router.get("/manifest/template.xlsx", response_class=Response, responses=file_in(XLSX))
 @requires(Scope.FLIGHTS_WRITE)
-async def template_xlsx() -> Response:
+async def download_xlsx_template() -> Response:
     """A workbook to fill in: the columns of a manifest, what stands in each, and lists of the codes
     that may.
     """

@@ -103,14 +103,14 @@ async def batches(
 
 @router.get("/template.csv", response_class=Response, responses=file_in(CSV))
 @requires(Scope.REFERRALS_BATCH)
-async def template_csv() -> Response:
+async def download_csv_template() -> Response:
     """The columns of a table of referrals, to fill in."""
     return download(csv_template(COLUMNS), CSV, "referrals.csv")
 
 
 @router.get("/template.xlsx", response_class=Response, responses=file_in(XLSX))
 @requires(Scope.REFERRALS_BATCH)
-async def template_xlsx() -> Response:
+async def download_xlsx_template() -> Response:
     """A workbook to fill in: the columns of a table of referrals, what stands in each, and lists of
     the codes that may.
     """
