@@ -36,12 +36,15 @@ ACCEPTED = {
 HOW_TO_SAVE = (
     "text in UTF-8: in a spreadsheet choose 'CSV UTF-8' or 'Excel workbook' under 'Save as'"
 )
-WESTERN = frozenset(
-    "äöüÄÖÜßéèêëÉÈÊàâáåÀÂÁÅçÇîïíìÎÍôóòøÔÓØûùúÛÙÚñÑæÆœŒ€§°«»©®·"
-    "\u2018\u2019\u201c\u201d\u201e\u2013\u2014\u2026"
-)
+WESTERN = frozenset("äöüÄÖÜßéèêëÉÈÊàâáåÀÂÁÅçÇîïíìÎÍôóòøÔÓØûùúÛÙÚñÑæÆœŒ")
 """What German, French, Dutch, Spanish and Nordic text has beyond ASCII."""
 ARABIC = re.compile(r"[\u0600-\u06ff\u200c\u200d\u200e\u200f]+")
+ASCII = bytes(range(128))
+SAME = bytes(
+    byte
+    for byte in range(128, 256)
+    if bytes([byte]).decode("cp1252", "replace") == bytes([byte]).decode("cp1256")
+)
 RUN = re.compile(rb"[A-Za-z\x80-\xff]+")
 
 
@@ -102,18 +105,28 @@ def _told_by_its_letters(raw: bytes) -> str | None:
     """Windows-1252 or Windows-1256, where every word that is not ASCII speaks for the same one.
 
     An Arabic word is Arabic letters alone; a Western one has ASCII letters beside the few that are
-    not. Cyrillic, Polish or Turkish text speaks for neither, and is asked about.
+    not. Cyrillic, Polish or Turkish text speaks for neither, and is asked about. Dashes and
+    quotation marks are the same in both.
     """
-    votes = set()
-    for word in RUN.findall(raw):
-        if word.isascii():
-            continue
-        beyond = bytes(byte for byte in word if byte > 0x7F)  # noqa: PLR2004 - the end of ASCII
-        arabic = ARABIC.fullmatch(beyond.decode("cp1256"))
-        western = set(beyond.decode("cp1252", "replace")) <= WESTERN
-        if len(beyond) == len(word):
-            alone = len(word) > 1
-            votes.add("cp1256" if arabic and alone else "cp1252" if western and not alone else None)
-        else:
-            votes.add("cp1252" if western else None)
-    return votes.pop() if len(votes) == 1 else None
+    votes: set[str | None] = set()
+    for found in RUN.findall(raw):
+        word = found.translate(None, SAME)
+        beyond = word.translate(None, ASCII)
+        if beyond:
+            votes.add(_vote(beyond, whole=len(beyond) == len(word)))
+    return votes.pop() if len(votes) == 1 else None if votes else "cp1252"
+
+
+def _vote(beyond: bytes, *, whole: bool) -> str | None:
+    """Which codepage the letters of a word speak for.
+
+    Args:
+        beyond: Those that are not ASCII.
+        whole: Whether they are all of the word.
+    """
+    western = set(beyond.decode("cp1252", "replace")) <= WESTERN
+    if not whole:
+        return "cp1252" if western else None
+    if len(beyond) == 1:
+        return "cp1252" if western else None
+    return "cp1256" if ARABIC.fullmatch(beyond.decode("cp1256")) else None

@@ -173,9 +173,15 @@ class TestTables:
         western, arabic, both = PEOPLE[:2], [PEOPLE[0], PEOPLE[2]], PEOPLE
         assert cells(as_text(western).encode("cp1252")) == western
         assert cells(as_text(arabic).encode("cp1256")) == arabic
+        assert cells(as_text(both).encode("cp1256")) == both, "most accents of French are in both"
         assert cells(as_text(both).encode("cp1256"), "windows-1256") == both
+        dashes = [*arabic, ["3D", "\u2013 \u201cBABAN\u201d\xa0\u2026", "IRQ"]]
+        assert cells(as_text(dashes).encode("cp1256")) == dashes
+        assert cells(as_text(dashes[-1:]).encode("cp1252")) == dashes[-1:]
+        unlike = [["3A", "Großmann", "IRQ"], ["3B", "à", "IRQ"], ["3C", "D\u2019Été", "IRQ"]]
+        assert cells(as_text(unlike).encode("cp1252")) == unlike
         for words, codepage in [
-            (both, "cp1256"),
+            ([PEOPLE[2], ["3D", "Gro\u0643mann", "IRQ"]], "cp1256"),
             ([["3A", "Юсуф", "IRQ"]], "cp1251"),
             ([["3A", "Gökçe", "IRQ"], ["3B", "Şahin", "IRQ"]], "cp1254"),
         ]:
