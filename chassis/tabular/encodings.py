@@ -45,6 +45,7 @@ SAME = bytes(
     for byte in range(128, 256)
     if bytes([byte]).decode("cp1252", "replace") == bytes([byte]).decode("cp1256")
 )
+SIGNS = bytes(byte for byte in SAME if not bytes([byte]).decode("cp1252", "replace").isalpha())
 RUN = re.compile(rb"[A-Za-z\x80-\xff]+")
 
 
@@ -105,14 +106,14 @@ def _told_by_its_letters(raw: bytes) -> str | None:
     """Windows-1252 or Windows-1256, where every word that is not ASCII speaks for the same one.
 
     An Arabic word is Arabic letters alone; a Western one has ASCII letters beside the few that are
-    not. Cyrillic, Polish or Turkish text speaks for neither, and is asked about. Dashes and
-    quotation marks are the same in both.
+    not. Cyrillic, Polish or Turkish text speaks for neither, and is asked about. Dashes, quotation
+    marks and most accents of French are the same in both.
     """
     votes: set[str | None] = set()
     for found in RUN.findall(raw):
-        word = found.translate(None, SAME)
+        word = found.translate(None, SIGNS)
         beyond = word.translate(None, ASCII)
-        if beyond:
+        if beyond.translate(None, SAME):
             votes.add(_vote(beyond, whole=len(beyond) == len(word)))
     return votes.pop() if len(votes) == 1 else None if votes else "cp1252"
 
