@@ -29,7 +29,7 @@ from services.reception.fields import (
     refuse,
 )
 from services.reception.flights.names import known_part
-from services.reception.flights.rules import FlightState
+from services.reception.states import FlightState
 
 MOST_PASSENGERS = 1000
 NO_SEATS = frozenset({"INF", "INFT", "INFANT", "LAP"})
