@@ -30,7 +30,7 @@ from services.reception import identities
 from services.reception.arrivals.rules import age_on, clock_suspect, handover_due
 from services.reception.context import House
 from services.reception.flights.schemas import Remark
-from services.reception.flights.service import details_of
+from services.reception.flights.passengers import details_of
 from services.reception.identities import Copy, Identity
 from services.reception.models import (
     Alias,

@@ -57,7 +57,7 @@ from services.reception.arrivals.schemas import (
 )
 from services.reception.context import House, HouseDep
 from services.reception.fields import Claimed, Day
-from services.reception.flights.service import details_of
+from services.reception.flights.passengers import details_of
 from services.reception.identities import Identity
 from services.reception.models import (
     Arrival,

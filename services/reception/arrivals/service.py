@@ -47,7 +47,7 @@ from services.reception.arrivals.rules import age_on, clock_suspect, entitled, i
 from services.reception.arrivals.schemas import Entitled, Guidance, Reachable
 from services.reception.context import House
 from services.reception.facts import ids_of
-from services.reception.flights.service import details_of
+from services.reception.flights.passengers import details_of
 from services.reception.flights.service import find as find_flight
 from services.reception.identities import Copy
 from services.reception.models import (

@@ -28,6 +28,12 @@ from contracts.scopes import Scope
 from participation.matching_digests import MarksDep
 from services.reception.fields import Claimed, Day
 from services.reception.flights import manifest, service
+from services.reception.flights.passengers import (
+    details_of,
+    load_manifest,
+    record_disclosure,
+    take_manifest,
+)
 from services.reception.flights.schemas import (
     AuthorityFlight,
     AuthorityManifest,
@@ -258,7 +264,7 @@ async def put_manifest(
         passengers = await asyncio.to_thread(manifest.from_table, body, charset)
     else:
         passengers = manifest.from_json(body)
-    flight, taken = await service.take_manifest(
+    flight, taken = await take_manifest(
         session,
         caller,
         flight_id,
@@ -320,13 +326,13 @@ async def read_manifest(
         raise invalid(
             FieldError(pointer="#query/recipient", code="recipient_and_purpose", detail=detail)
         )
-    flight, rows = await service.read_manifest(session, caller, flight_id)
-    service.record_disclosure(
+    flight, rows = await load_manifest(session, caller, flight_id)
+    record_disclosure(
         session, caller, flight, len(rows), form=form, recipient=recipient, purpose=purpose
     )
     passengers = []
     for passenger, arrival, mine in rows:
-        details = service.details_of(passenger, keyring).model_dump(
+        details = details_of(passenger, keyring).model_dump(
             exclude={"external_reference", "person"}
         )
         passengers.append(
