@@ -13,14 +13,17 @@ from uuid import UUID
 
 from pydantic_core import PydanticUndefined
 from sqlalchemy import (
+    CheckConstraint,
+    Column,
     Computed,
     DateTime,
-    Enum,
+    Dialect,
     FetchedValue,
     Identity,
     MetaData,
     Numeric,
     Text,
+    TypeDecorator,
     Uuid,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -34,8 +37,8 @@ TYPES: dict[Any, Any] = {
     str: Text,
     datetime: DateTime(timezone=True),
     Decimal: Numeric(),  # keeps the decimals that were given
-    dict: JSONB,
-    list[dict[str, Any]]: JSONB,
+    dict: JSONB(none_as_null=True),  # an absent object is NULL, not the JSON word null
+    list[dict[str, Any]]: JSONB(none_as_null=True),
     list[str]: ARRAY(Text),
     list[UUID]: ARRAY(Uuid),
 }
@@ -50,21 +53,42 @@ def new_metadata() -> MetaData:
     return MetaData(naming_convention=NAMING)
 
 
-def code_type(name: str, codes: type[StrEnum]) -> Enum:
-    """A column type that holds one of a list of codes, which a CHECK of that name holds too.
+class Code(TypeDecorator[StrEnum]):
+    """A column of text that holds one of a list of codes; rows are read as its members.
+
+    The CHECK that holds it in the database is made from the codes (`code_check`), and made anew by
+    `migrations.upgrade` when they have changed, so that a new code needs no migration.
 
     Args:
-        name: Of the constraint, within its table: the column's name.
-        codes: The codes; rows are read as its members.
+        codes: The codes.
     """
-    return Enum(
-        codes,
-        name=name,
-        native_enum=False,
-        create_constraint=True,
-        length=32,
-        values_callable=lambda members: [member.value for member in members],
-    )
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, codes: type[StrEnum]) -> None:
+        super().__init__()
+        self.codes = codes
+        self._members: dict[str, StrEnum] = {member.value: member for member in codes}
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """A code as it is stored; another word is refused by the CHECK."""
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> StrEnum | None:  # noqa: ARG002
+        """The member that was stored."""
+        return None if value is None else self._members[value]
+
+
+CODES = "codes"
+"""In the `info` of a CHECK that was made from a list of codes."""
+
+
+def code_check(column: Column[Any]) -> CheckConstraint:
+    """The CHECK of a column of codes, named as the column."""
+    assert isinstance(column.type, Code)
+    words = ", ".join(f"'{code}'" for code in column.type.codes)
+    return CheckConstraint(f"{column.name} IN ({words})", name=column.name, info={CODES: words})
 
 
 class _Column(dict[str, Any]):
@@ -128,16 +152,16 @@ def column(
     return _Column({"sa_column_kwargs": kwargs, "sa_column_args": args} | given)
 
 
-def _type_of(name: str, annotation: Any, types: Mapping[Any, Any]) -> Any:
+def _type_of(annotation: Any, types: Mapping[Any, Any]) -> Any:
     """The column type of an annotation; None where SQLModel's own choice is right."""
     origin = get_origin(annotation)
     if origin is Annotated:
-        return _type_of(name, get_args(annotation)[0], types)
+        return _type_of(get_args(annotation)[0], types)
     if origin in {Union, UnionType}:
         (only,) = (each for each in get_args(annotation) if each is not type(None))
-        return _type_of(name, only, types)
+        return _type_of(only, types)
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
-        return code_type(name, annotation)
+        return Code(annotation)
     return types.get(annotation, types.get(origin))
 
 
@@ -154,11 +178,20 @@ class _TableMeta(SQLModelMetaclass):
                 continue
             said = namespace.get(attribute, PydanticUndefined)
             given = dict(said) if isinstance(said, _Column) else {"default": said}
-            chosen = _type_of(attribute, annotation, types)
+            chosen = _type_of(annotation, types)
             if chosen is not None:
                 given.setdefault("sa_type", chosen)
             namespace[attribute] = Field(**given)
         return super().__new__(cls, name, bases, namespace, **options)
+
+    def __init__(
+        cls, name: str, bases: tuple[type[Any], ...], namespace: dict[str, Any], **options: Any
+    ) -> None:
+        super().__init__(name, bases, namespace, **options)
+        table: Any = cls.__dict__.get("__table__")
+        for column_ in () if table is None else table.columns:
+            if isinstance(column_.type, Code):
+                table.append_constraint(code_check(column_))
 
 
 class Table(SQLModel, metaclass=_TableMeta):
@@ -186,4 +219,4 @@ class ResourceColumns(Table):
     def changed(self) -> None:
         """Count the change: another ETag, and a new `updated_at` by the database's clock."""
         self.version += 1
-        self.updated_at = now()
+        self.updated_at = now()  # type: ignore[assignment] # evaluated by the database

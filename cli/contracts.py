@@ -42,14 +42,23 @@ def openapi_document() -> dict[str, Any]:
     )
 
 
-def labels() -> dict[str, dict[str, str]]:
-    """The timeline's words for the codes that are listed to everybody, by code and language."""
-    codes = {code.value for kinds in SPOKEN.values() for code in kinds}
-    spoken = {tag: language(tag).codes for tag in LANGUAGES}
+def labels() -> dict[str, dict[str, dict[str, str]]]:
+    """The timeline's words for the codes that are listed to everybody, by list, code and
+    language.
+    """
     return {
-        code: words
-        for code in sorted(codes)
-        if (words := {tag: said[code] for tag, said in spoken.items() if code in said})
+        name: {
+            code.value: words
+            for code in kinds
+            if (
+                words := {
+                    tag: said[code]
+                    for tag in LANGUAGES
+                    if code in (said := language(tag).words_of(kinds))
+                }
+            )
+        }
+        for name, kinds in sorted(SPOKEN.items())
     }
 
 

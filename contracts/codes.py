@@ -1,9 +1,10 @@
 """The words that events and programmes share: codes, never free text."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from uuid import UUID, uuid5
 
 from pydantic import (
@@ -11,10 +12,14 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     PlainSerializer,
     StringConstraints,
     model_validator,
 )
+from pydantic_core import CoreSchema
+from pydantic_core.core_schema import no_info_after_validator_function
 
 from contracts.currencies import is_exact, unit
 
@@ -157,17 +162,147 @@ class AssistanceGroup(StrEnum):
     SOCIAL = "social"
     CARE = "care"
 
+    @property
+    def discloses(self) -> bool:
+        """Whether a kind of this group tells of somebody's health or of a child's situation.
 
-class AssistanceKind(StrEnum):
+        Such a kind is named to those only who help in it; everybody else is told the group. This
+        is the one place where that is decided, for plans, grants, training and the desk alike.
+        """
+        return self is AssistanceGroup.CARE
+
+
+class GroupedCode(StrEnum):
+    """A code of something that is given, with the group it belongs to.
+
+    Attributes:
+        group: Told in its place where the code would disclose something.
+    """
+
+    group: AssistanceGroup
+
+    def __new__(cls, code: str, group: AssistanceGroup = AssistanceGroup.CARE) -> Self:
+        """A member, declared as its code and its group; without one it is told to nobody."""
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.group = group
+        return member
+
+    @property
+    def published(self) -> Self | None:
+        """The code as it may be told to everybody; None where it would disclose something."""
+        return None if self.group.discloses else self
+
+
+@dataclass(frozen=True)
+class _Published:
+    """Beside the type of an event's member: only codes that disclose nothing are told."""
+
+    def __get_pydantic_core_schema__(
+        self, source: type[GroupedCode], handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        def told(code: GroupedCode) -> GroupedCode:
+            if code.published is None:
+                raise ValueError(f"{source.__name__}: is told as its group only")
+            return code
+
+        told_as = [code.value for code in source if code.published is not None]
+        return no_info_after_validator_function(
+            told, handler(source), metadata={"pydantic_js_extra": {"enum": told_as}}
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        told_as = schema["metadata"]["pydantic_js_extra"]["enum"]
+        return {"type": "string", "enum": told_as}
+
+
+ECONOMIC, SOCIAL, CARE = AssistanceGroup
+
+
+class CourseKind(GroupedCode):
+    """What a course teaches."""
+
+    ORIENTATION = "orientation", SOCIAL
+    VOCATIONAL = "vocational", ECONOMIC
+    LANGUAGE = "language", ECONOMIC
+    BUSINESS = "business", ECONOMIC
+    PSYCHOSOCIAL = "psychosocial", CARE
+    JOB_READINESS = "job_readiness", ECONOMIC
+
+
+class HelpKind(GroupedCode):
+    """A kind of help: what a plan's line asks for and what a grant is for.
+
+    A new one is declared here, with a word for it in each language of the timeline
+    (`gateway/timeline/summaries/`, under `help`); a test says which is missing.
+
+    Attributes:
+        course: The kind of course that carries it out, where it is taken part in.
+    """
+
+    course: CourseKind | None
+
+    def __new__(
+        cls,
+        code: str,
+        group: AssistanceGroup = AssistanceGroup.CARE,
+        course: CourseKind | None = None,
+    ) -> Self:
+        """A member, declared as its code, its group and the kind of course that carries it out."""
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.group, member.course = group, course
+        return member
+
+    CASH = "cash", ECONOMIC
+    BUSINESS = "business", ECONOMIC
+    VOCATIONAL_TRAINING = "vocational_training", ECONOMIC, CourseKind.VOCATIONAL
+    LANGUAGE_TRAINING = "language_training", ECONOMIC, CourseKind.LANGUAGE
+    JOB_PLACEMENT = "job_placement", ECONOMIC, CourseKind.JOB_READINESS
+    WAGE_SUBSIDY = "wage_subsidy", ECONOMIC
+    LIVING_ALLOWANCE = "living_allowance", ECONOMIC
+    HOUSING = "housing", SOCIAL
+    MEDICAL = "medical", CARE
+    EDUCATION = "education", SOCIAL
+    PSYCHOSOCIAL = "psychosocial", CARE
+    LEGAL = "legal", SOCIAL
+    COOPERATIVE = "cooperative", ECONOMIC
+    FAMILY_TRACING = "family_tracing", CARE
+
+
+class AssistanceKind(GroupedCode):
     """What is given at the port of entry. Events name only the kinds that disclose nothing."""
 
-    TEMPORARY_ACCOMMODATION = "temporary_accommodation"
-    NUTRITION = "nutrition"
-    CLOTHING = "clothing"
-    MEDICAL = "medical"
-    INTERPRETATION = "interpretation"
-    POCKET_MONEY = "pocket_money"
-    FAMILY_TRACING = "family_tracing"
+    TEMPORARY_ACCOMMODATION = "temporary_accommodation", SOCIAL
+    NUTRITION = "nutrition", SOCIAL
+    CLOTHING = "clothing", SOCIAL
+    MEDICAL = "medical", CARE
+    INTERPRETATION = "interpretation", SOCIAL
+    POCKET_MONEY = "pocket_money", ECONOMIC
+    FAMILY_TRACING = "family_tracing", CARE
+
+
+class ServiceKind(GroupedCode):
+    """A service outside the programme that somebody is referred to."""
+
+    HOSPITAL = "hospital", CARE
+    PSYCHOSOCIAL = "psychosocial", CARE
+    PROTECTION = "protection", CARE
+    SHELTER = "shelter", CARE
+    FAMILY_TRACING = "family_tracing", CARE
+    LEGAL_AID = "legal_aid", SOCIAL
+    CIVIL_DOCUMENTS = "civil_documents", SOCIAL
+    SCHOOL = "school", SOCIAL
+    HOUSING = "housing", SOCIAL
+    EMPLOYMENT_OFFICE = "employment_office", ECONOMIC
+    MICROFINANCE = "microfinance", ECONOMIC
+
+
+PublishedHelp = Annotated[HelpKind, _Published()]
+PublishedCourse = Annotated[CourseKind, _Published()]
+PublishedAssistance = Annotated[AssistanceKind, _Published()]
 
 
 class CaseState(StrEnum):
@@ -263,25 +398,6 @@ class ArrivalState(StrEnum):
     NOT_DEPARTED = "not_departed"
     DIVERTED = "diverted"
     DECLINED = "declined"
-
-
-class GrantKind(StrEnum):
-    """What a grant is for."""
-
-    CASH = "cash"
-    BUSINESS = "business"
-    VOCATIONAL_TRAINING = "vocational_training"
-    LANGUAGE_TRAINING = "language_training"
-    JOB_PLACEMENT = "job_placement"
-    WAGE_SUBSIDY = "wage_subsidy"
-    LIVING_ALLOWANCE = "living_allowance"
-    HOUSING = "housing"
-    MEDICAL = "medical"
-    EDUCATION = "education"
-    PSYCHOSOCIAL = "psychosocial"
-    LEGAL = "legal"
-    COOPERATIVE = "cooperative"
-    FAMILY_TRACING = "family_tracing"
 
 
 class PaymentMethod(StrEnum):

@@ -10,7 +10,7 @@ from typing import Annotated, Self, TypeVar
 
 from pydantic import Field, StringConstraints, model_validator
 
-from contracts.codes import CurrencyCode, GrantKind, Member, Paper, PaymentMethod, ReturnKind
+from contracts.codes import CurrencyCode, HelpKind, Member, Paper, PaymentMethod, ReturnKind
 from contracts.sourced import Data, Sourced, Unit
 
 Amount = Annotated[Decimal, Field(gt=0, max_digits=18, decimal_places=3)]
@@ -58,12 +58,12 @@ class CashRule(Sourced):
     """Whether a package may be paid in cash, and how much of it for a person."""
 
     allowed: bool
-    kinds: frozenset[GrantKind] | None = None
+    kinds: frozenset[HelpKind] | None = None
     """Of what is allowed in cash. None: every kind of the package."""
     cap: Amount | None = None
     """None: up to the package's ceiling."""
 
-    def allows(self, kind: GrantKind) -> bool:
+    def allows(self, kind: HelpKind) -> bool:
         """Whether a kind of help may be paid in cash."""
         return self.allowed and (self.kinds is None or kind in self.kinds)
 
@@ -71,7 +71,7 @@ class CashRule(Sourced):
 class Package(Data):
     """A part of the assistance with its own ceilings."""
 
-    kinds: frozenset[GrantKind] = Field(min_length=1)
+    kinds: frozenset[HelpKind] = Field(min_length=1)
     before_arrival: bool = False
     """Whether it may be requested before the person has arrived."""
     window: Window
@@ -114,7 +114,7 @@ class Quotes(Sourced):
 
     above: Decimal = Field(ge=0)
     count: int = Field(ge=1)
-    kinds: frozenset[GrantKind]
+    kinds: frozenset[HelpKind]
 
 
 class Papers(Sourced):
@@ -126,7 +126,7 @@ class Papers(Sourced):
 class Instalments(Sourced):
     """In what parts a grant is paid; each after the first follows a visit."""
 
-    kinds: frozenset[GrantKind]
+    kinds: frozenset[HelpKind]
     shares: tuple[Annotated[Decimal, Field(gt=0, le=1)], ...] = Field(min_length=2)
 
     @model_validator(mode="after")
@@ -246,7 +246,7 @@ class Assistance(Data):
             band.approvers for band in self.bands if band.up_to is None or amount <= band.up_to
         )
 
-    def quotes_needed(self, kind: GrantKind, amount: Decimal) -> int:
+    def quotes_needed(self, kind: HelpKind, amount: Decimal) -> int:
         """How many quotes a grant needs before it is approved."""
         quotes = self.quotes
         return (
@@ -255,7 +255,7 @@ class Assistance(Data):
             else 0
         )
 
-    def package_of(self, kind: GrantKind) -> str | None:
+    def package_of(self, kind: HelpKind) -> str | None:
         """The package that a kind of help belongs to where none is named: the last one that has it."""
         return next(
             (
@@ -266,7 +266,7 @@ class Assistance(Data):
             None,
         )
 
-    def instalments_of(self, kind: GrantKind) -> tuple[Decimal, ...]:
+    def instalments_of(self, kind: HelpKind) -> tuple[Decimal, ...]:
         """In what parts a grant is paid; one whole where the programme says nothing."""
         return next(
             (parts.shares for parts in self.instalments if kind in parts.kinds), (Decimal(1),)

@@ -7,23 +7,15 @@ from enum import StrEnum
 from uuid import UUID
 
 from chassis.events import EVERYBODY, IMPLEMENTERS, REGISTRY, EventData
-from contracts.codes import AssistanceGroup, CurrencyCode, Money, PaymentMethod, PortCode, Slug
-
-
-class GrantedKind(StrEnum):
-    """Kinds of grants that disclose nothing about health or a child; those that do are `care` only."""
-
-    CASH = "cash"
-    BUSINESS = "business"
-    VOCATIONAL_TRAINING = "vocational_training"
-    LANGUAGE_TRAINING = "language_training"
-    JOB_PLACEMENT = "job_placement"
-    WAGE_SUBSIDY = "wage_subsidy"
-    LIVING_ALLOWANCE = "living_allowance"
-    HOUSING = "housing"
-    EDUCATION = "education"
-    LEGAL = "legal"
-    COOPERATIVE = "cooperative"
+from contracts.codes import (
+    AssistanceGroup,
+    CurrencyCode,
+    Money,
+    PaymentMethod,
+    PortCode,
+    PublishedHelp,
+    Slug,
+)
 
 
 class GrantReason(StrEnum):
@@ -53,7 +45,7 @@ class GrantFact(EventData):
     plan_line_id: UUID | None = None
     """The line of the reintegration plan that it fulfils."""
     group: AssistanceGroup
-    kind: GrantedKind | None = None
+    kind: PublishedHelp | None = None
     """None where the kind would disclose health or a child's situation."""
     amount: Money
 
@@ -132,7 +124,7 @@ class PaymentFact(EventData):
     programme: Slug
     plan_line_id: UUID | None = None
     group: AssistanceGroup
-    kind: GrantedKind | None = None
+    kind: PublishedHelp | None = None
     method: PaymentMethod
     amount: Money
     """What the budget bears."""

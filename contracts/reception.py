@@ -16,6 +16,7 @@ from contracts.codes import (
     Money,
     NeedsPriority,
     PortCode,
+    PublishedAssistance,
     Slug,
 )
 
@@ -196,18 +197,6 @@ class ArrivalReopened(
     state: ArrivalState
 
 
-class ReceptionAssistance(StrEnum):
-    """Kinds of reception assistance that disclose nothing about health or a child; those that do
-    are `care` only.
-    """
-
-    TEMPORARY_ACCOMMODATION = "temporary_accommodation"
-    NUTRITION = "nutrition"
-    CLOTHING = "clothing"
-    INTERPRETATION = "interpretation"
-    POCKET_MONEY = "pocket_money"
-
-
 class AssistanceProvided(
     ArrivalFact, name="reception.assistance.provided", subject="returnee_id", audience=IMPLEMENTERS
 ):
@@ -215,7 +204,7 @@ class AssistanceProvided(
 
     assistance_id: UUID
     group: AssistanceGroup
-    kind: ReceptionAssistance | None = None
+    kind: PublishedAssistance | None = None
     """None where the kind would disclose health or a child's situation."""
     amount: Money | None = None
     """For pocket money: what was handed over."""

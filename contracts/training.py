@@ -10,23 +10,11 @@ from uuid import UUID
 from pydantic import Field
 
 from chassis.events import EVERYBODY, IMPLEMENTERS, REGISTRY, EventData
-from contracts.codes import AssistanceGroup, CountryCode, Moment, Slug, Version
+from contracts.codes import AssistanceGroup, CountryCode, Moment, PublishedCourse, Slug, Version
 
 Minutes = Annotated[int, Field(ge=0)]
 Occupation = Annotated[str, Field(pattern=r"^[0-9]{4}$")]
 """An ISCO-08 unit group."""
-
-
-class TrainingKind(StrEnum):
-    """Kinds of course that disclose nothing about health; one that would is told as the group
-    `care` only.
-    """
-
-    ORIENTATION = "orientation"
-    VOCATIONAL = "vocational"
-    LANGUAGE = "language"
-    BUSINESS = "business"
-    JOB_READINESS = "job_readiness"
 
 
 class Phase(StrEnum):
@@ -41,7 +29,7 @@ class CourseFact(EventData):
 
     course_id: UUID
     group: AssistanceGroup
-    kind: TrainingKind | None = None
+    kind: PublishedCourse | None = None
     """None where the kind would disclose something about health."""
     phase: Phase
 
@@ -132,7 +120,7 @@ class EnrolmentFact(TrainingFact):
     cohort_id: UUID | None = None
     course_id: UUID | None = None
     group: AssistanceGroup
-    kind: TrainingKind | None = None
+    kind: PublishedCourse | None = None
     phase: Phase | None = None
     plan_line_id: UUID | None = None
     """The line of the reintegration plan that it carries out."""

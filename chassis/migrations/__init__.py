@@ -11,12 +11,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, MetaData, Table, text
+from sqlalchemy import CheckConstraint, Connection, MetaData, Table, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from chassis.db import metadata as chassis_metadata
 from chassis.settings import async_url
+from chassis.tables import CODES
 
 HERE = Path(__file__).resolve().parent
 CHASSIS_VERSIONS = HERE / "versions"
@@ -67,6 +68,8 @@ async def upgrade(url: str, versions: Path | None, metadata: MetaData | None) ->
         connection.execute(text("SET LOCAL statement_timeout = '10min'"))
         for chain in chains(versions, metadata):
             command.upgrade(config_of(chain, connection), "head")
+            for table in chain[1].sorted_tables:
+                _hold_codes(connection, table)
 
     engine = create_async_engine(async_url(url), poolclass=NullPool)
     try:
@@ -74,6 +77,36 @@ async def upgrade(url: str, versions: Path | None, metadata: MetaData | None) ->
             await connection.run_sync(migrate)
     finally:
         await engine.dispose()
+
+
+SAID = text("""
+    SELECT obj_description(oid) FROM pg_constraint
+    WHERE conrelid = to_regclass(:table) AND conname = :name
+""")
+
+
+def _hold_codes(connection: Connection, table: Table) -> None:
+    """Make the CHECKs of a table's codes anew where the codes have changed.
+
+    The codes that a CHECK was made from are its comment. A code that is gone and is still in a row
+    stops the migration, as it should.
+    """
+    prepare = connection.dialect.identifier_preparer
+    where = prepare.format_table(table)
+    for constraint in table.constraints:
+        if CODES not in constraint.info:
+            continue
+        assert isinstance(constraint, CheckConstraint)
+        name = str(prepare.format_constraint(constraint))
+        codes = constraint.info[CODES]
+        if connection.execute(SAID, {"table": where, "name": name.strip('"')}).scalar() == codes:
+            continue
+        for statement in (
+            f"ALTER TABLE {where} DROP CONSTRAINT IF EXISTS {name}",
+            f"ALTER TABLE {where} ADD CONSTRAINT {name} CHECK ({constraint.sqltext})",
+            f"COMMENT ON CONSTRAINT {name} ON {where} IS $${codes}$$",
+        ):
+            connection.exec_driver_sql(statement)
 
 
 async def new_revision(url: str, chain: Chain, message: str) -> None:
@@ -121,6 +154,7 @@ async def drift(url: str, versions: Path | None, metadata: MetaData | None) -> l
                 found += [str(change) for change in compare_metadata(context, tables)]
             for table in tables.sorted_tables:
                 found += _computed_otherwise(connection, table)
+                found += _checked_otherwise(connection, table)
         return found
 
     engine = create_async_engine(async_url(url), poolclass=NullPool)
@@ -129,6 +163,30 @@ async def drift(url: str, versions: Path | None, metadata: MetaData | None) -> l
             return await connection.run_sync(compare)
     finally:
         await engine.dispose()
+
+
+CHECKS = text("""
+    SELECT conname, obj_description(oid) AS codes FROM pg_constraint
+    WHERE conrelid = to_regclass(:table) AND contype = 'c'
+""")
+
+
+def _checked_otherwise(connection: Connection, table: Table) -> Iterator[str]:
+    """CHECKs that only the model or only the database has, or that hold other codes."""
+    prepare = connection.dialect.identifier_preparer
+    rows = connection.execute(CHECKS, {"table": prepare.format_table(table)})
+    there = {row.conname: row.codes for row in rows}
+    wanted = {
+        str(prepare.format_constraint(constraint)).strip('"'): constraint.info.get(CODES)
+        for constraint in table.constraints
+        if isinstance(constraint, CheckConstraint)
+    }
+    for name in sorted(there.keys() ^ wanted.keys()):
+        where = "model" if name in wanted else "database"
+        yield f"{table.name}: only the {where} has the CHECK {name}"
+    for name in sorted(there.keys() & wanted.keys()):
+        if there[name] != wanted[name]:
+            yield f"{table.name}: {name} holds {there[name]}, the model has {wanted[name]}"
 
 
 REGCLASS = text("SELECT to_regclass(:name)")

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import ColumnElement, Select, exists, func, literal_column, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, exists, func, literal_column
+from sqlmodel import col, or_, select, tuple_
 
 from chassis.auth import Caller, OrganisationKind
 from chassis.db import Session
@@ -50,7 +51,7 @@ def still_meant_for(caller: Caller) -> ColumnElement[bool]:
     mine = [f"{role}/{caller.organisation}" for role in Role if role is not Role.PROGRAMME]
     if caller.kind is OrganisationKind.PROGRAMME_OFFICE:
         mine += [f"{Role.PROGRAMME}/{programme}" for programme in caller.programmes]
-    theirs: ColumnElement[bool] = TimelineEntry.still_for.overlap(mine)
+    theirs: ColumnElement[bool] = col(TimelineEntry.still_for).overlap(mine)
     return theirs
 
 
@@ -71,8 +72,8 @@ class Reading:
 
     def _entries(self, *wanted: Any) -> Select[Any]:
         # Of an erased person only the erasure itself is told.
-        statement = select(TimelineEntry, *wanted).where(TimelineEntry.subject.is_not(None))
-        return statement.where(TimelineEntry.type.in_(self.types)) if self.types else statement
+        statement = select(TimelineEntry, *wanted).where(col(TimelineEntry.subject).is_not(None))
+        return statement.where(col(TimelineEntry.type).in_(self.types)) if self.types else statement
 
     async def late(
         self, session: Session, after: Positions
@@ -87,7 +88,7 @@ class Reading:
         new = select(here.subject_id).where(
             part_of(self.caller), began, here.since > known, here.since <= reach
         )
-        meant = meant_for(TimelineEntry.subject, TimelineEntry.audience, self.caller)
+        meant = meant_for(col(TimelineEntry.subject), col(TimelineEntry.audience), self.caller)
         since = select(func.min(here.since)).where(meant).scalar_subquery()
         passed = [
             (TimelineEntry.source == source) & (TimelineEntry.position <= after[source])
@@ -95,7 +96,7 @@ class Reading:
         ]
         place = (since, TimelineEntry.source, TimelineEntry.position)
         statement = self._entries(since).where(
-            TimelineEntry.subject.in_(new), or_(*passed), since > known, since <= reach
+            col(TimelineEntry.subject).in_(new), or_(*passed), since > known, since <= reach
         )
         if after[LATE_SINCE]:
             source = ORDERED[min(after[LATE_SOURCE], len(ORDERED) - 1)]
@@ -119,20 +120,20 @@ class Reading:
         self, session: Session, after: Positions, limit: int
     ) -> dict[str, list[TimelineEntry]]:
         """What comes in each log, the last first."""
-        meant = meant_for(TimelineEntry.subject, TimelineEntry.audience, self.caller)
+        meant = meant_for(col(TimelineEntry.subject), col(TimelineEntry.audience), self.caller)
         counted = participation.c.since <= self.reach["cases"]
         shown = exists(select(1).where(meant, counted)) | still_meant_for(self.caller)
         found: dict[str, list[TimelineEntry]] = {}
         for source in SOURCES:
             statement = self._entries().where(
-                TimelineEntry.source == source,
-                TimelineEntry.position > after[source],
-                TimelineEntry.position <= self.reach[source],
+                col(TimelineEntry.source) == source,
+                col(TimelineEntry.position) > after[source],
+                col(TimelineEntry.position) <= self.reach[source],
             )
             if not self.caller.is_internal:
                 statement = statement.where(shown)
             rows = await session.scalars(
-                statement.order_by(TimelineEntry.position).limit(limit + 1)
+                statement.order_by(col(TimelineEntry.position)).limit(limit + 1)
             )
             found[source] = list(rows)[::-1]
         return found

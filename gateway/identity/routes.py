@@ -7,7 +7,7 @@ from urllib.parse import unquote_plus
 
 from fastapi import Form, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
-from sqlalchemy import select
+from sqlmodel import col, select
 
 from chassis.concurrency import set_etag
 from chassis.db import after_commit
@@ -178,7 +178,7 @@ async def list_organisations(
     if updated_since is not None:
         statement = statement.where(Organisation.updated_at >= updated_since)
     rows = await page(
-        session, statement, keys=[Organisation.slug], parsers=[str], after=after, limit=limit
+        session, statement, keys=[col(Organisation.slug)], parsers=[str], after=after, limit=limit
     )
     link_next(request, response, rows.next)
     return Page(items=[OrganisationOut.of(row) for row in rows.items], next=rows.next)
@@ -223,12 +223,12 @@ async def list_clients(
     if organisation is not None:
         statement = statement.where(Client.organisation == organisation)
     if state is not None:
-        revoked = Client.revoked_at.is_not(None)
+        revoked = col(Client.revoked_at).is_not(None)
         statement = statement.where(revoked if state is ClientState.REVOKED else ~revoked)
     if updated_since is not None:
         statement = statement.where(Client.updated_at >= updated_since)
     rows = await page(
-        session, statement, keys=[Client.client_id], parsers=[str], after=after, limit=limit
+        session, statement, keys=[col(Client.client_id)], parsers=[str], after=after, limit=limit
     )
     link_next(request, response, rows.next)
     return Page(items=[ClientOut.of(row) for row in rows.items], next=rows.next)

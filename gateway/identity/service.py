@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import jwt
-from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, select, update
 
 from chassis import audit
 from chassis.auth import Caller, OrganisationKind
@@ -67,14 +67,14 @@ async def issue(
     client = (
         await session.execute(
             select(
-                Client.secret_hashes,
-                Client.scopes,
-                Organisation.slug,
-                Organisation.kind,
-                Organisation.programmes,
+                col(Client.secret_hashes),
+                col(Client.scopes),
+                col(Organisation.slug),
+                col(Organisation.kind),
+                col(Organisation.programmes),
             )
-            .join(Organisation, Organisation.slug == Client.organisation)
-            .where(Client.client_id == client_id, Client.revoked_at.is_(None))
+            .join(Organisation, col(Organisation.slug) == col(Client.organisation))
+            .where(col(Client.client_id) == client_id, col(Client.revoked_at).is_(None))
         )
     ).first()
     await (
@@ -279,7 +279,7 @@ async def revoke(session: Session, caller: Caller, client_id: str) -> Client:
     if row.revoked_at is not None:
         raise state_conflict("revoked", [], "revoke")
     await session.execute(
-        update(Client).where(Client.client_id == client_id).values(revoked_at=now())
+        update(Client).where(col(Client.client_id) == client_id).values(revoked_at=now())
     )
     await _changed(session, row)
     audit.record(session, caller, "revoke", "client", client_id)

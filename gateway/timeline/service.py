@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, delete, false, or_, select
+from sqlalchemy import ColumnElement, Select
+from sqlmodel import and_, col, delete, false, or_, select
 
 from chassis import inbox
 from chassis.auth import Caller
@@ -104,9 +105,9 @@ def entries(who: Reader) -> Select[TimelineEntry]:
 def _of(returnee_id: UUID, roles: tuple[str, ...] | None) -> ColumnElement[bool]:
     related = select(Relation.subject).where(Relation.returnee_id == returnee_id)
     theirs: ColumnElement[bool] = or_(
-        TimelineEntry.subject == returnee_id, TimelineEntry.subject.in_(related)
+        TimelineEntry.subject == returnee_id, col(TimelineEntry.subject).in_(related)
     )
-    return theirs if roles is None else theirs & TimelineEntry.audience.overlap(list(roles))
+    return theirs if roles is None else theirs & col(TimelineEntry.audience).overlap(list(roles))
 
 
 async def read(
@@ -121,23 +122,23 @@ async def read(
     """A page of a timeline, by when things happened, then by when they were recorded."""
     statement = entries(who)
     if filters.happened_from is not None:
-        statement = statement.where(TimelineEntry.occurred_at >= filters.happened_from)
+        statement = statement.where(col(TimelineEntry.occurred_at) >= filters.happened_from)
     if filters.happened_to is not None:
-        statement = statement.where(TimelineEntry.occurred_at < filters.happened_to)
+        statement = statement.where(col(TimelineEntry.occurred_at) < filters.happened_to)
     if filters.as_of is not None:
-        statement = statement.where(TimelineEntry.recorded_at <= filters.as_of)
+        statement = statement.where(col(TimelineEntry.recorded_at) <= filters.as_of)
     if filters.services:
-        statement = statement.where(TimelineEntry.source.in_(filters.services))
+        statement = statement.where(col(TimelineEntry.source).in_(filters.services))
     if filters.types:
-        statement = statement.where(TimelineEntry.type.in_(filters.types))
+        statement = statement.where(col(TimelineEntry.type).in_(filters.types))
     return await page(
         session,
         statement,
         keys=[
-            TimelineEntry.occurred_at,
-            TimelineEntry.recorded_at,
-            TimelineEntry.source,
-            TimelineEntry.position,
+            col(TimelineEntry.occurred_at),
+            col(TimelineEntry.recorded_at),
+            col(TimelineEntry.source),
+            col(TimelineEntry.position),
         ],
         parsers=[datetime.fromisoformat, datetime.fromisoformat, str, int],
         after=after,
@@ -248,7 +249,7 @@ async def standing(session: Session, who: Reader, case_id: UUID) -> dict[str, An
         case_id: The case that they are in, or were in last.
     """
     told = CASE | TRAVEL | PLAN | DEADLINE | ARRIVAL | GRANT | PAYMENT | ENROLMENT | PLACEMENT
-    statement = entries(who).where(TimelineEntry.type.in_(told))
+    statement = entries(who).where(col(TimelineEntry.type).in_(told))
     order = (TimelineEntry.recorded_at, TimelineEntry.source, TimelineEntry.position)
     rows = (await session.scalars(statement.order_by(*order))).all()
     granted, paid = _each(rows, GRANT, "grant_id"), _each(rows, PAYMENT, "payment_id")

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlmodel import col, select
 
 from chassis.consumer import Handlers
 from chassis.db import Session
@@ -75,10 +75,10 @@ async def case_of(session: Session, fact: ArrivalFact) -> UUID | None:
     ):
         return fact.case_id
     case_id: UUID | None = await session.scalar(
-        select(CaseMember.case_id)
-        .join(CaseFile, CaseFile.id == CaseMember.case_id)
-        .where(CaseMember.returnee_id == fact.returnee_id)
-        .order_by((CaseFile.state == CaseState.CLOSED), CaseMember.case_id.desc())
+        select(col(CaseMember.case_id))
+        .join(CaseFile, col(CaseFile.id) == CaseMember.case_id)
+        .where(col(CaseMember.returnee_id) == fact.returnee_id)
+        .order_by((col(CaseFile.state) == CaseState.CLOSED), col(CaseMember.case_id).desc())
         .limit(1)
     )
     if case_id is None and not await _is_walk_in(session, fact):
@@ -125,8 +125,8 @@ async def _day(session: Session, fact: ArrivalFact) -> date | None:
             date.fromisoformat(pending["arrived_on"]) if pending and pending["arrived_on"] else None
         )
     day: date | None = await session.scalar(
-        select(CaseMember.arrived_on).where(
-            CaseMember.case_id == case_id, CaseMember.returnee_id == fact.returnee_id
+        select(col(CaseMember.arrived_on)).where(
+            col(CaseMember.case_id) == case_id, col(CaseMember.returnee_id) == fact.returnee_id
         )
     )
     return day

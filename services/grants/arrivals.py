@@ -3,7 +3,8 @@
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func
+from sqlmodel import col, or_, select, update
 
 from chassis.db import Session
 from contracts.codes import ArrivalState, CaseState
@@ -52,18 +53,18 @@ async def before_the_case(
     """
     named = [Arrival.case_id == case_id]
     if arrived_on is not None:  # without a day the case is of another journey than those of no case
-        named.append(Arrival.case_id.is_(None))
+        named.append(col(Arrival.case_id).is_(None))
         await session.execute(
             update(Participant)
-            .where(Participant.case_id == case_id, Participant.returnee_id == returnee_id)
-            .where(Participant.arrived_on.is_(None))
+            .where(col(Participant.case_id) == case_id, col(Participant.returnee_id) == returnee_id)
+            .where(col(Participant.arrived_on).is_(None))
             .values(arrived_on=arrived_on)
         )
     told = await session.scalars(
         update(Arrival)
-        .where(Arrival.returnee_id == returnee_id, or_(*named))
+        .where(col(Arrival.returnee_id) == returnee_id, or_(*named))
         .values(case_id=case_id)
-        .returning(Arrival.arrived_on)
+        .returning(col(Arrival.arrived_on))
     )
     if any(day is not None for day in told.all()):
         await _count(session, case_id, returnee_id)
@@ -71,9 +72,11 @@ async def before_the_case(
 
 async def _open_case(session: Session, returnee_id: UUID) -> UUID | None:
     case_id: UUID | None = await session.scalar(
-        select(Participant.case_id)
-        .where(Participant.returnee_id == returnee_id, Participant.state != CaseState.CLOSED)
-        .order_by(Participant.case_id.desc())
+        select(col(Participant.case_id))
+        .where(
+            col(Participant.returnee_id) == returnee_id, col(Participant.state) != CaseState.CLOSED
+        )
+        .order_by(col(Participant.case_id).desc())
         .limit(1)
     )
     return case_id
@@ -85,6 +88,6 @@ async def _count(session: Session, case_id: UUID, returnee_id: UUID) -> None:
     )
     await session.execute(
         update(Participant)
-        .where(Participant.case_id == case_id, Participant.returnee_id == returnee_id)
+        .where(col(Participant.case_id) == case_id, col(Participant.returnee_id) == returnee_id)
         .values(arrived_on=days.scalar_subquery())
     )

@@ -5,8 +5,8 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import cast, delete, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlmodel import cast, col, delete, select, update
 
 from chassis.consumer import Handlers
 from chassis.db import Session, savepoint
@@ -34,7 +34,7 @@ from contracts.cases import (
     TravelNotDeparted,
     VisitRecorded,
 )
-from contracts.codes import GrantKind
+from contracts.codes import AssistanceKind, HelpKind
 from contracts.grants import GrantReason, ReturneeScrubbed
 from contracts.reception import (
     ArrivalConfirmed,
@@ -46,7 +46,6 @@ from contracts.reception import (
     ArrivalReceived,
     ArrivalReopened,
     AssistanceProvided,
-    ReceptionAssistance,
 )
 from participation import beneficiaries
 from participation.aliases import same_person
@@ -110,8 +109,9 @@ async def case_resumed(session: Session, event: Event[CaseResumed]) -> None:
     await grants.lock_people(session, data.returnee_id)
     rested = timedelta(days=data.rested_days)
     since = await session.scalar(
-        select(Participant.suspended_on).where(
-            Participant.case_id == data.case_id, Participant.returnee_id == data.returnee_id
+        select(col(Participant.suspended_on)).where(
+            col(Participant.case_id) == data.case_id,
+            col(Participant.returnee_id) == data.returnee_id,
         )
     )
     since = since or event.envelope.occurred_at.date() - rested
@@ -150,16 +150,19 @@ async def case_transferred(session: Session, event: Event[CaseTransferred]) -> N
     await beneficiaries.on_transferred(session, event)
     moved = await session.scalar(
         update(Participant)
-        .where(Participant.case_id == data.case_id, Participant.returnee_id == data.returnee_id)
-        .where(Participant.implementer != data.implementer)
+        .where(
+            col(Participant.case_id) == data.case_id,
+            col(Participant.returnee_id) == data.returnee_id,
+        )
+        .where(col(Participant.implementer) != data.implementer)
         .values(implementer=data.implementer)
-        .returning(Participant.case_id)
+        .returning(col(Participant.case_id))
     )
     if moved is None:
         return
     await cooperatives.pass_on(session, data.returnee_id, data.case_id)
     theirs = (Grant.case_id == data.case_id, Grant.returnee_id == data.returnee_id)
-    for grant in await _grants(session, *theirs, Grant.state.in_({*UNDECIDED, *DECIDED})):
+    for grant in await _grants(session, *theirs, col(Grant.state).in_({*UNDECIDED, *DECIDED})):
         await transfers.hand_over(session, grant, data.implementer)
 
 
@@ -177,7 +180,7 @@ async def visit_recorded(session: Session, event: Event[VisitRecorded]) -> None:
     }
     await session.execute(insert(Visit).values(values).on_conflict_do_nothing())
     theirs = (Grant.case_id == data.case_id, Grant.returnee_id == data.returnee_id)
-    for grant in await _grants(session, *theirs, Grant.state.in_(DECIDED)):
+    for grant in await _grants(session, *theirs, col(Grant.state).in_(DECIDED)):
         await instalments.schedule_next(session, grant)
 
 
@@ -251,7 +254,7 @@ async def travel_confirmed(session: Session, event: Event[TravelConfirmed]) -> N
         return
     asked = grants.Asked(
         participant=who,
-        kind=GrantKind.CASH,
+        kind=HelpKind.CASH,
         amount=prepared.amount,
         currency=allowed.currency,
         requester=people.SYSTEM_ACTOR,
@@ -321,7 +324,7 @@ async def assisted(session: Session, event: Event[AssistanceProvided]) -> None:
     What answers to no released cash is kept, and listed until somebody confirms a payment with it.
     """
     data = event.data
-    if data.kind is not ReceptionAssistance.POCKET_MONEY or data.amount is None:
+    if data.kind is not AssistanceKind.POCKET_MONEY or data.amount is None:
         return
     known = select(Payment.id).where(Payment.receipt == data.assistance_id).limit(1)
     if (
@@ -332,16 +335,16 @@ async def assisted(session: Session, event: Event[AssistanceProvided]) -> None:
     day = await _day_of(session, event, data.case_id, data.returnee_id)
     released = await session.scalars(
         select(Payment.id)
-        .join(Grant, Grant.id == Payment.grant_id)
+        .join(Grant, col(Grant.id) == Payment.grant_id)
         .where(
-            Payment.returnee_id.in_(await same_person(session, data.returnee_id)),
+            col(Payment.returnee_id).in_(await same_person(session, data.returnee_id)),
             Grant.source == "travel",
         )
         .where(Payment.state == PaymentState.RELEASED)
         .where(
             Payment.payout >= data.amount.amount, Payment.payout_currency == data.amount.currency
         )
-        .order_by(Payment.payout, Payment.id)
+        .order_by(col(Payment.payout), col(Payment.id))
     )
     for payment_id in released.all():
         grant, payment = await payments.lock(session, payment_id)
@@ -384,7 +387,7 @@ async def _day_of(
 
 async def _grants(session: Session, *where: Any) -> list[Grant]:
     rows = await session.scalars(
-        select(Grant).where(*where).order_by(Grant.id).with_for_update(),
+        select(Grant).where(*where).order_by(col(Grant.id)).with_for_update(),
         execution_options={"populate_existing": True},
     )
     return list(rows)

@@ -5,7 +5,8 @@ ceilings need.
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, func, or_, select
+from sqlalchemy import ColumnElement, SQLColumnExpression, func
+from sqlmodel import col, or_, select
 
 from chassis.auth import Caller, OrganisationKind
 from chassis.db import Session
@@ -45,7 +46,7 @@ async def participant(
     query = select(Participant).where(
         Participant.case_id == case_id,
         Participant.returnee_id == returnee_id,
-        visible(Participant.returnee_id, caller),
+        visible(col(Participant.returnee_id), caller),
     )
     found: Participant | None = await session.scalar(query)
     if found is None:
@@ -86,8 +87,8 @@ async def households(
     """
     rows = await session.scalars(
         select(Participant.household_id)
-        .where(Participant.returnee_id.in_(list(ids)), Participant.state != CaseState.CLOSED)
-        .where(Participant.household_id.is_not(None))
+        .where(col(Participant.returnee_id).in_(list(ids)), Participant.state != CaseState.CLOSED)
+        .where(col(Participant.household_id).is_not(None))
         .distinct()
     )
     return sorted({each for each in (*rows, also) if each is not None})

@@ -9,15 +9,15 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, select
 
 from chassis import audit, jobs
 from chassis.db import Session, now, savepoint
 from chassis.errors import INVALID, STATE_CONFLICT, Problem
 from chassis.http import ServiceClient
 from chassis.jobs import JobKind, Payload
-from contracts.codes import CaseState, GrantKind
+from contracts.codes import CaseState, HelpKind
 from contracts.grants import GrantReason
 from participation import beneficiaries
 from services.grants import people
@@ -95,8 +95,8 @@ async def _take_over(
     """
     granted = await session.scalars(
         select(Grant)
-        .where(Grant.case_id == UUID(payload["case_id"]), Grant.plan_line_id.is_not(None))
-        .order_by(Grant.id)
+        .where(Grant.case_id == UUID(payload["case_id"]), col(Grant.plan_line_id).is_not(None))
+        .order_by(col(Grant.id))
         .with_for_update(),
         execution_options={"populate_existing": True},
     )
@@ -156,9 +156,9 @@ async def _is_newer(
     }
     statement = insert(AppliedPlan).values(case_id=case_id, **values)
     newer = statement.on_conflict_do_update(
-        index_elements=["case_id"], set_=values, where=AppliedPlan.plan_version < plan_version
+        index_elements=["case_id"], set_=values, where=col(AppliedPlan.plan_version) < plan_version
     )
-    return await session.scalar(newer.returning(AppliedPlan.case_id)) is not None
+    return await session.scalar(newer.returning(col(AppliedPlan.case_id))) is not None
 
 
 async def _request(
@@ -171,7 +171,7 @@ async def _request(
 ) -> None:
     asked = service.Asked(
         participant=who,
-        kind=GrantKind(line["kind"]),
+        kind=HelpKind(line["kind"]),
         amount=Decimal(line["budget"]["amount"]),
         currency=line["budget"]["currency"],
         requester=preparers[0],

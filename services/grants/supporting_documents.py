@@ -11,15 +11,16 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, func
 from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, select, update
 
 from chassis import audit, jobs
 from chassis.db import Session, now
 from chassis.errors import Problem, ProblemType
 from chassis.http import ServiceClient
 from chassis.jobs import JobKind, Payload
-from contracts.codes import PROVED_BY, DocumentKind, GrantKind, Paper
+from contracts.codes import PROVED_BY, DocumentKind, HelpKind, Paper
 from participation.aliases import same_person
 from services.grants import people
 from services.grants.awards.cooperatives.models import Cooperative
@@ -52,7 +53,9 @@ async def cite(session: Session, grant_id: UUID, documents: Iterable[UUID]) -> N
     if not ids:
         return
     if (
-        await session.scalar(_taken(grant_id).where(CitedDocument.document_id.in_(ids)).limit(1))
+        await session.scalar(
+            _taken(grant_id).where(col(CitedDocument.document_id).in_(ids)).limit(1)
+        )
         is not None
     ):
         raise Problem(DOCUMENT_TAKEN)
@@ -62,9 +65,9 @@ async def cite(session: Session, grant_id: UUID, documents: Iterable[UUID]) -> N
     asked = await session.scalars(
         statement.on_conflict_do_update(
             index_elements=["grant_id", "document_id"],
-            set_={"state": CitedDocument.state},
-            where=CitedDocument.state != FOUND,
-        ).returning(CitedDocument.document_id)
+            set_={"state": col(CitedDocument.state)},
+            where=col(CitedDocument.state) != FOUND,
+        ).returning(col(CitedDocument.document_id))
     )
     for document_id in asked.all():
         await _ask_at(session, grant_id, document_id, None)
@@ -77,7 +80,7 @@ async def on_file(
     rows = await session.execute(
         select(CitedDocument.document_id, CitedDocument.kind).where(
             CitedDocument.grant_id == grant_id,
-            CitedDocument.document_id.in_(list(documents)),
+            col(CitedDocument.document_id).in_(list(documents)),
             CitedDocument.state == FOUND,
         )
     )
@@ -99,21 +102,21 @@ def _taken(grant_id: UUID) -> Select[UUID]:
     """
     return (
         select(CitedDocument.document_id)
-        .join(Grant, Grant.id == CitedDocument.grant_id)
+        .join(Grant, col(Grant.id) == CitedDocument.grant_id)
         .where(
             CitedDocument.grant_id != grant_id,
             CitedDocument.state == FOUND,
-            CitedDocument.kind.in_(ONLY_ONCE),
+            col(CitedDocument.kind).in_(ONLY_ONCE),
         )
-        .where(Grant.state.not_in((GrantState.REJECTED, GrantState.CANCELLED)))
+        .where(col(Grant.state).not_in((GrantState.REJECTED, GrantState.CANCELLED)))
     )
 
 
 async def quotes(session: Session, grant: Grant) -> int:
     """How many quotes can be compared: each has a document of its own on file that is a quote."""
     query = (
-        select(func.count(Quote.document.distinct()))
-        .join(CitedDocument, CitedDocument.document_id == Quote.document)
+        select(func.count(col(Quote.document).distinct()))
+        .join(CitedDocument, col(CitedDocument.document_id) == Quote.document)
         .where(
             Quote.grant_id == grant.id,
             CitedDocument.grant_id == grant.id,
@@ -129,14 +132,14 @@ async def handed_over(session: Session, grant: Grant) -> date | None:
     nothing was.
     """
     day: date | None = await session.scalar(
-        select(func.max(Delivery.delivered_on))
-        .join(CitedDocument, CitedDocument.document_id == Delivery.certificate)
+        select(func.max(col(Delivery.delivered_on)))
+        .join(CitedDocument, col(CitedDocument.document_id) == Delivery.certificate)
         .where(
-            Delivery.grant_id == grant.id,
-            CitedDocument.grant_id == grant.id,
-            CitedDocument.state == FOUND,
+            col(Delivery.grant_id) == grant.id,
+            col(CitedDocument.grant_id) == grant.id,
+            col(CitedDocument.state) == FOUND,
         )
-        .where(CitedDocument.kind.in_(PROVED_BY[Paper.HANDOVER_CERTIFICATE]))
+        .where(col(CitedDocument.kind).in_(PROVED_BY[Paper.HANDOVER_CERTIFICATE]))
     )
     return day
 
@@ -181,7 +184,9 @@ async def _note(session: Session, payload: Payload, document: Any) -> None:
         state = TAKEN
     await session.execute(
         update(CitedDocument)
-        .where(CitedDocument.grant_id == grant_id, CitedDocument.document_id == document_id)
+        .where(
+            col(CitedDocument.grant_id) == grant_id, col(CitedDocument.document_id) == document_id
+        )
         .values(state=state, kind=kind, checked_at=now())
     )
     if state != FOUND:
@@ -200,7 +205,7 @@ async def _note(session: Session, payload: Payload, document: Any) -> None:
     waiting = (
         select(Payment)
         .where(Payment.grant_id == grant_id, Payment.state == "scheduled")
-        .order_by(Payment.id)
+        .order_by(col(Payment.id))
     )
     for payment in await session.scalars(waiting.with_for_update()):
         kinds = {
@@ -223,14 +228,16 @@ async def _may_count(session: Session, grant_id: UUID, document_id: UUID, kind: 
     )
     if (
         await session.scalar(
-            _taken(grant_id).where(CitedDocument.document_id == document_id).limit(1)
+            _taken(grant_id).where(col(CitedDocument.document_id) == document_id).limit(1)
         )
         is not None
     ):
         return False
     given_up = (CitedDocument.document_id == document_id, CitedDocument.grant_id != grant_id)
     await session.execute(
-        update(CitedDocument).where(*given_up, CitedDocument.state == FOUND).values(state=TAKEN)
+        update(CitedDocument)
+        .where(*given_up, col(CitedDocument.state) == FOUND)
+        .values(state=TAKEN)
     )
     return True
 
@@ -239,7 +246,7 @@ async def _is_about(session: Session, grant: Grant, document: Any) -> bool:
     """Whether a document is about the case or the person; those of a cooperative may be about any
     of its members.
     """
-    if document["case_id"] == str(grant.case_id) or grant.kind == GrantKind.COOPERATIVE:
+    if document["case_id"] == str(grant.case_id) or grant.kind == HelpKind.COOPERATIVE:
         return True
     ids = await same_person(session, grant.returnee_id) if grant.returnee_id is not None else []
     return document["returnee_id"] in {str(each) for each in ids}

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlmodel import select
 
 from chassis import audit, jobs
 from chassis.db import Session, now

@@ -5,7 +5,8 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ColumnElement, delete, or_, select, update
+from sqlalchemy import ColumnElement
+from sqlmodel import col, delete, or_, select, update
 
 from chassis.consumer import Handlers
 from chassis.db import Session, now
@@ -71,7 +72,7 @@ async def case_opened(session: Session, event: Event[CaseOpened]) -> None:
         return
     await session.execute(
         update(Arrival)
-        .where(Arrival.returnee_id == data.returnee_id, Arrival.case_id.is_(None))
+        .where(col(Arrival.returnee_id) == data.returnee_id, col(Arrival.case_id).is_(None))
         .values({name: getattr(data, name) for name in RELATED})
     )
     await identities.fetch_later(session, data.returnee_id)
@@ -106,18 +107,20 @@ async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> Non
     await beneficiaries.on_erased(session, event)
     await identities.forget(session, returnee_id)
     theirs = select(Arrival.id).where(Arrival.returnee_id == returnee_id)
-    await session.execute(delete(Profile).where(Profile.arrival_id.in_(theirs)))
-    await session.execute(delete(Mark).where(Mark.returnee_id == returnee_id))
+    await session.execute(delete(Profile).where(col(Profile.arrival_id).in_(theirs)))
+    await session.execute(delete(Mark).where(col(Mark.returnee_id) == returnee_id))
     await session.execute(
-        update(Handover).where(Handover.arrival_id.in_(theirs)).values(sealed=None)
+        update(Handover).where(col(Handover.arrival_id).in_(theirs)).values(sealed=None)
     )
     await session.execute(
         update(Passenger)
-        .where(Passenger.arrival_id.in_(theirs))
+        .where(col(Passenger.arrival_id).in_(theirs))
         .values(sealed=None, reference_digest=None, document_digest=None, family_group=None)
     )
     await session.execute(
-        update(OnwardTransport).where(OnwardTransport.arrival_id.in_(theirs)).values(district=None)
+        update(OnwardTransport)
+        .where(col(OnwardTransport.arrival_id).in_(theirs))
+        .values(district=None)
     )
     publish(session, ReturneeScrubbed(returnee_id=returnee_id))
 
@@ -143,7 +146,7 @@ async def returnee_merged(session: Session, event: Event[ReturneeMerged]) -> Non
         }
         await session.execute(
             update(Arrival)
-            .where(Arrival.id == arrival.id)
+            .where(col(Arrival.id) == arrival.id)
             .values(_reached(ArrivalState.COMPLETED, at) | confirmed)
         )
         fact = ArrivalConfirmed(
@@ -167,7 +170,7 @@ async def returnee_unmerged(session: Session, event: Event[ReturneeUnmerged]) ->
             changes = nothing | {"version": Arrival.version + 1, "updated_at": now()}
             await session.execute(
                 update(Arrival)
-                .where(Arrival.id == arrival.id)
+                .where(col(Arrival.id) == arrival.id)
                 .values(_reached(ArrivalState.EXPECTED, at) | changes)
             )
             ids = ids_of(arrival)
@@ -183,7 +186,10 @@ async def _as_walk_ins(session: Session, returnee_id: UUID) -> list[tuple[Arriva
     """
     ids = await aliases.same_person(session, returnee_id)
     query = (
-        select(Arrival).where(Arrival.returnee_id.in_(ids)).order_by(Arrival.id).with_for_update()
+        select(Arrival)
+        .where(col(Arrival.returnee_id).in_(ids))
+        .order_by(col(Arrival.id))
+        .with_for_update()
     )
     arrivals = list(await session.scalars(query))
     met = [each for each in arrivals if each.walk_in and each.arrived_on is not None]
@@ -218,7 +224,7 @@ async def travel_off(session: Session, event: Event[JourneyFact]) -> None:
     await _expect_no_more(
         session,
         event,
-        [Arrival.returnee_id == data.returnee_id, Arrival.travel_id == data.travel_id],
+        [col(Arrival.returnee_id) == data.returnee_id, col(Arrival.travel_id) == data.travel_id],
     )
 
 
@@ -229,7 +235,10 @@ async def referral_withdrawn(session: Session, event: Event[ReferralWithdrawn]) 
         await _expect_no_more(
             session,
             event,
-            [Arrival.returnee_id == data.returnee_id, Arrival.referral_id == data.referral_id],
+            [
+                col(Arrival.returnee_id) == data.returnee_id,
+                col(Arrival.referral_id) == data.referral_id,
+            ],
         )
 
 
@@ -283,7 +292,7 @@ async def _expect(session: Session, event: Event[Any], *, booked: bool | None) -
         }
         if arrival.state != ArrivalState.EXPECTED:
             changes |= _reached(ON_JOURNEY_SET[arrival.state], at)
-        await session.execute(update(Arrival).where(Arrival.id == arrival.id).values(changes))
+        await session.execute(update(Arrival).where(col(Arrival.id) == arrival.id).values(changes))
     fact = ArrivalExpected(
         **ids_of(arrival),
         port_of_entry=data.port_of_entry,
@@ -301,9 +310,9 @@ async def _arrival_of(session: Session, data: Itinerary) -> Arrival | None:
         select(Arrival)
         .where(
             Arrival.returnee_id == data.returnee_id,
-            or_(Arrival.travel_id == data.travel_id, Arrival.travel_id.is_(None)),
+            or_(Arrival.travel_id == data.travel_id, col(Arrival.travel_id).is_(None)),
         )
-        .order_by(Arrival.travel_id.is_(None), Arrival.id)
+        .order_by(col(Arrival.travel_id).is_(None), col(Arrival.id))
         .with_for_update()
     )
     for arrival in await session.scalars(query):
@@ -315,7 +324,9 @@ async def _arrival_of(session: Session, data: Itinerary) -> Arrival | None:
         at = flight.scheduled_at if flight is not None else arrival.met_at
         if at is not None and data.arrives_at is not None and same_journey(data.arrives_at, at):
             await session.execute(
-                update(Arrival).where(Arrival.id == arrival.id).values(travel_id=data.travel_id)
+                update(Arrival)
+                .where(col(Arrival.id) == arrival.id)
+                .values(travel_id=data.travel_id)
             )
             return arrival
     return None
@@ -334,14 +345,14 @@ async def _expect_no_more(
     session: Session, event: Event[Any], which: Sequence[ColumnElement[bool]]
 ) -> None:
     at = event.envelope.occurred_at
-    query = select(Arrival).where(*which).order_by(Arrival.id).with_for_update()
+    query = select(Arrival).where(*which).order_by(col(Arrival.id)).with_for_update()
     for arrival in await session.scalars(query):
         target = ON_JOURNEY_OFF.get(arrival.state)
         if target is None:
             log.info("a journey is off after its end", arrival=str(arrival.id), state=arrival.state)
             continue
         changes = _reached(target, at) | {"version": Arrival.version + 1, "updated_at": now()}
-        await session.execute(update(Arrival).where(Arrival.id == arrival.id).values(changes))
+        await session.execute(update(Arrival).where(col(Arrival.id) == arrival.id).values(changes))
         publish(session, ArrivalNotDeparted(**ids_of(arrival)), occurred_at=at)
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import delete, insert, update
+from sqlalchemy import insert
+from sqlmodel import col, delete, update
 
 from chassis.crypto import Keyring
 from chassis.db import Session, now
@@ -109,7 +110,7 @@ async def keep_new(
 
 async def mark(session: Session, returnee_id: UUID, digests: Iterable[bytes]) -> None:
     """Note by what a person is recognised in manifests, instead of what was noted before."""
-    await session.execute(delete(Mark).where(Mark.returnee_id == returnee_id))
+    await session.execute(delete(Mark).where(col(Mark.returnee_id) == returnee_id))
     rows: list[Mapping[str, Any]] = [
         {"returnee_id": returnee_id, "digest": digest} for digest in sorted(set(digests))
     ]
@@ -128,7 +129,7 @@ def fetch_job(settings: Settings) -> JobKind:
         await mark(session, returnee_id, map(bytes.fromhex, found.marks))
         await session.execute(
             update(Arrival)
-            .where(Arrival.returnee_id == returnee_id)
+            .where(col(Arrival.returnee_id) == returnee_id)
             .values(version=Arrival.version + 1, updated_at=now())
         )
         await unite_known(session, returnee_id=returnee_id)

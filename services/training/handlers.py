@@ -6,7 +6,8 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Date, cast, delete, select, update
+from sqlalchemy import ColumnElement, Date
+from sqlmodel import cast, col, delete, select, update
 
 from chassis.consumer import Handlers
 from chassis.db import Session, now
@@ -77,7 +78,9 @@ async def case_closed(session: Session, event: Event[CaseClosed]) -> None:
     today = await _today(session)
     await end_not_begun(session, data.returnee_id, today)
     await end_all_of(session, data.returnee_id, MentorshipEnd.CASE_CLOSED, today)
-    await session.execute(update(Seeker).where(Seeker.id == data.returnee_id).values(looking=False))
+    await session.execute(
+        update(Seeker).where(col(Seeker.id) == data.returnee_id).values(looking=False)
+    )
 
 
 async def not_returned(session: Session, event: Event[Any]) -> None:
@@ -85,7 +88,7 @@ async def not_returned(session: Session, event: Event[Any]) -> None:
     returnee_id: UUID | None = event.data.returnee_id
     if returnee_id is None:  # before acceptance nobody was known here
         return
-    which: list[ColumnElement[bool]] = [Enrolment.returnee_id == returnee_id]
+    which: list[ColumnElement[bool]] = [col(Enrolment.returnee_id) == returnee_id]
     await cancel_not_begun(session, which, CancellationReason.NOT_RETURNED)
 
 
@@ -125,7 +128,7 @@ async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> Non
         .values(comment=None, evaluation=None, score_before=None, score_after=None)
         .execution_options(synchronize_session=False)
     )
-    await session.execute(delete(Seeker).where(Seeker.id == returnee_id))
+    await session.execute(delete(Seeker).where(col(Seeker.id) == returnee_id))
     publish(session, ReturneeScrubbed(returnee_id=returnee_id))
 
 

@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement
+from sqlmodel import and_, col, or_, select
 
 from chassis.auth import Caller, OrganisationKind
 from chassis.db import Session
@@ -24,16 +25,17 @@ def _given_by(caller: Caller) -> ColumnElement[bool]:
     """
     theirs = (
         select(Cohort.id)
-        .join(Provider, Provider.id == Cohort.provider_id)
+        .join(Provider, col(Provider.id) == Cohort.provider_id)
         .where(Provider.slug == caller.organisation, Cohort.id == Enrolment.cohort_id)
     )
     was_there = select(CohortSession.cohort_id).where(
-        CohortSession.cohort_id == Enrolment.cohort_id, CohortSession.starts_at < Enrolment.left_at
+        CohortSession.cohort_id == Enrolment.cohort_id,
+        col(CohortSession.starts_at) < Enrolment.left_at,
     )
     return and_(
-        holds(Enrolment.returnee_id, {Role.PROVIDER}, caller),
+        holds(col(Enrolment.returnee_id), {Role.PROVIDER}, caller),
         theirs.exists(),
-        Enrolment.state.in_(HAS_A_PLACE) | was_there.exists(),
+        col(Enrolment.state).in_(HAS_A_PLACE) | was_there.exists(),
     )
 
 
@@ -43,7 +45,7 @@ def mine(caller: Caller) -> ColumnElement[bool]:
     """
     if caller.kind is OrganisationKind.TRAINING_PROVIDER:
         return _given_by(caller)
-    return visible(Enrolment.returnee_id, caller)
+    return visible(col(Enrolment.returnee_id), caller)
 
 
 def decides(caller: Caller, action: Action) -> ColumnElement[bool]:
@@ -54,9 +56,9 @@ def decides(caller: Caller, action: Action) -> ColumnElement[bool]:
     """
     before = and_(
         Enrolment.phase == Phase.PRE_DEPARTURE,
-        holds(Enrolment.returnee_id, WORKERS | {Role.REFERRER}, caller),
+        holds(col(Enrolment.returnee_id), WORKERS | {Role.REFERRER}, caller),
     )
-    may = or_(holds(Enrolment.returnee_id, WORKERS, caller), before)
+    may = or_(holds(col(Enrolment.returnee_id), WORKERS, caller), before)
     return or_(may, _given_by(caller)) if action in BY_WHO_GIVES_IT else may
 
 

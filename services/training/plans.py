@@ -7,8 +7,8 @@ from uuid import UUID
 
 import structlog
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, select, update
 
 from chassis import jobs
 from chassis.db import Session
@@ -98,7 +98,7 @@ async def amended(session: Session, case_id: UUID, returnee_id: UUID, plan_versi
     newer = statement.on_conflict_do_update(
         index_elements=["case_id"],
         set_={"drafted_version": plan_version},
-        where=AppliedPlan.drafted_version < plan_version,
+        where=col(AppliedPlan.drafted_version) < plan_version,
     )
     await session.execute(newer)
     applied = await session.scalar(
@@ -109,8 +109,8 @@ async def amended(session: Session, case_id: UUID, returnee_id: UUID, plan_versi
     which = (
         Enrolment.case_id == case_id,
         Enrolment.returnee_id == returnee_id,
-        Enrolment.plan_line_id.is_not(None),
-        Enrolment.review.is_(None),
+        col(Enrolment.plan_line_id).is_not(None),
+        col(Enrolment.review).is_(None),
     )
     await question(session, which, QuestionReason.PLAN_AMENDED)
 
@@ -128,8 +128,8 @@ async def take_over(session: Session, case_id: UUID, fetched: Fetched) -> None:
         statement.on_conflict_do_update(
             index_elements=["case_id"],
             set_={"plan_version": plan.plan_version},
-            where=AppliedPlan.plan_version < plan.plan_version,
-        ).returning(AppliedPlan.drafted_version)
+            where=col(AppliedPlan.plan_version) < plan.plan_version,
+        ).returning(col(AppliedPlan.drafted_version))
     )
     drafted = newer.scalar_one_or_none()
     if drafted is None:
@@ -148,14 +148,14 @@ async def take_over(session: Session, case_id: UUID, fetched: Fetched) -> None:
         added = insert(PlannedLine).values(line_id=line.id, case_id=case_id, **values)
         await session.execute(added.on_conflict_do_update(index_elements=["line_id"], set_=values))
     kept = [line.id for line in lines]
-    gone = (PlannedLine.case_id == case_id, PlannedLine.line_id.not_in(kept))
-    dropped = [Enrolment.plan_line_id.in_(select(PlannedLine.line_id).where(*gone))]
+    gone = (PlannedLine.case_id == case_id, col(PlannedLine.line_id).not_in(kept))
+    dropped = [col(Enrolment.plan_line_id).in_(select(col(PlannedLine.line_id)).where(*gone))]
     await session.execute(update(PlannedLine).where(*gone).values(active=False))
     only_wished = (EnrolmentState.REQUESTED,)
     await cancel_not_begun(session, dropped, CancellationReason.PLAN_AMENDED, only_wished)
     await question(session, dropped, QuestionReason.LINE_REMOVED)
     carried_out = select(Enrolment).where(
-        Enrolment.plan_line_id.in_(kept), Enrolment.state.not_in(OVER)
+        col(Enrolment.plan_line_id).in_(kept), col(Enrolment.state).not_in(OVER)
     )
     found = {
         enrolment.plan_line_id: enrolment

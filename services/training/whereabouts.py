@@ -5,8 +5,8 @@ over HTTP, no name.
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, delete, select
 
 from chassis import jobs
 from chassis.db import Session
@@ -81,4 +81,4 @@ async def _keep(session: Session, returnee_id: UUID, **values: str | list[str]) 
 
 async def forget(session: Session, returnee_id: UUID) -> None:
     """Keep nothing of somebody who was erased."""
-    await session.execute(delete(Whereabouts).where(Whereabouts.returnee_id == returnee_id))
+    await session.execute(delete(Whereabouts).where(col(Whereabouts.returnee_id) == returnee_id))

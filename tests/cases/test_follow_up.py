@@ -11,7 +11,7 @@ from contracts.codes import DeadlineKind, NeedsPriority
 from services.cases.casework.screening.rules import priority, readers_of
 from services.cases.follow_up.contact.schemas import Outcome
 from services.cases.follow_up.service_referrals import rules as service_rules
-from services.cases.follow_up.service_referrals.schemas import ServiceKind, ServiceReferralState
+from services.cases.follow_up.service_referrals.schemas import ServiceReferralState
 from services.cases.follow_up.surveys.instruments import UNANSWERED, instruments
 from services.cases.follow_up.surveys.rules import Scores, change, score
 from services.cases.follow_up.visits import rules as visit_rules
@@ -313,9 +313,6 @@ class TestServiceReferrals:
         }
         answer = await house.post("/service-referrals", body)
         assert answer.json()["errors"][0]["code"] == "unknown_document"
-
-    def test_every_kind_has_a_group(self) -> None:
-        assert set(service_rules.GROUPS) == set(ServiceKind)
 
     @given(st.lists(st.sampled_from(["accept", "receive", "not-received", "send"]), max_size=8))
     def test_no_sequence_of_actions_leads_outside_the_table(self, actions: list[str]) -> None:

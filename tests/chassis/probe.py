@@ -199,6 +199,7 @@ service = Service(
     metadata=tables,
     migrations=Path(__file__).parent,
     routers=[router],
+    knows_people_from="cases",
 )
 
 

@@ -46,6 +46,37 @@ async def test_another_way_to_compute_a_column_is_noticed(new_database: NewDatab
     assert found.startswith("payment.live is computed as")
 
 
+async def test_a_list_of_codes_that_changed_is_held_after_the_next_upgrade(
+    new_database: NewDatabase,
+) -> None:
+    service = ROLES["reception"].service()
+    fresh = await new_database("reception")
+    owner = Database(fresh.owner_url.replace("postgresql://", "postgresql+asyncpg://"))
+    async with owner.transaction() as session:
+        for statement in (
+            "ALTER TABLE flight DROP CONSTRAINT ck_flight_state",
+            "ALTER TABLE flight ADD CONSTRAINT ck_flight_state CHECK (state IN ('landed'))",
+            "COMMENT ON CONSTRAINT ck_flight_state ON flight IS $$'landed'$$",
+        ):
+            await session.execute(text(statement))
+    await owner.close()
+    (found,) = await migrations.drift(fresh.owner_url, service.migrations, service.metadata)
+    assert found.startswith("flight: ck_flight_state holds 'landed', the model has")
+    await migrations.upgrade(fresh.owner_url, service.migrations, service.metadata)
+    assert await migrations.drift(fresh.owner_url, service.migrations, service.metadata) == []
+
+
+async def test_a_check_that_only_one_side_has_is_noticed(new_database: NewDatabase) -> None:
+    service = ROLES["reception"].service()
+    fresh = await new_database("reception")
+    owner = Database(fresh.owner_url.replace("postgresql://", "postgresql+asyncpg://"))
+    async with owner.transaction() as session:
+        await session.execute(text("ALTER TABLE arrival DROP CONSTRAINT ck_arrival_held"))
+    await owner.close()
+    found = await migrations.drift(fresh.owner_url, service.migrations, service.metadata)
+    assert found == ["arrival: only the model has the CHECK ck_arrival_held"]
+
+
 async def test_two_at_once_and_again(new_database: NewDatabase) -> None:
     service = ROLES["gateway"].service()
     fresh = await new_database()

@@ -1,4 +1,5 @@
 import ast
+import inspect
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -184,7 +185,7 @@ class TestEveryEvent:
     def test_says_what_it_means_in_a_sentence(self, model: type[EventData]) -> None:
         text = vars(model).get("__doc__") or ""
         assert text.strip().endswith(".")
-        assert event_schema(model)["description"] == text
+        assert event_schema(model)["description"] == inspect.cleandoc(text)
 
     def test_has_an_audience_and_a_subject_that_is_an_id(self, model: type[EventData]) -> None:
         assert model.audience

@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.codes import ArrivalState, AssistanceGroup, AssistanceKind
-from contracts.reception import ReceptionAssistance
 from services.reception.arrivals import rules
 from services.reception.arrivals.rules import Action, transitions
 from services.reception.ports import load_ports
@@ -50,12 +49,11 @@ def test_news_of_a_journey_moves_nobody_who_has_arrived():
 
 @pytest.mark.parametrize("kind", AssistanceKind)
 def test_a_kind_that_discloses_health_or_a_child_is_only_a_group(kind):
-    published = rules.published_kind(kind)
     if kind in (AssistanceKind.MEDICAL, AssistanceKind.FAMILY_TRACING):
-        assert published is None
-        assert rules.GROUPS[kind] is AssistanceGroup.CARE
+        assert kind.published is None
+        assert kind.group is AssistanceGroup.CARE
     else:
-        assert published == ReceptionAssistance(kind)
+        assert kind.published is kind
 
 
 def test_a_clock_is_suspect_from_five_minutes_ahead():

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, Request, Response
-from sqlalchemy import or_
+from sqlmodel import col, or_
 
 from chassis.concurrency import set_etag
 from chassis.documents import MEDIA_TYPES, Documents
@@ -61,14 +61,14 @@ async def documents(
     """
     statement = service.listed(caller)
     if kind is not None:
-        statement = statement.where(StoredDocument.kind == kind)
+        statement = statement.where(col(StoredDocument.kind) == kind)
     if about is not None:
         subjects = (StoredDocument.returnee_id, StoredDocument.case_id, StoredDocument.referral_id)
         statement = statement.where(or_(*(subject == about for subject in subjects)))
     if updated_since is not None:
-        statement = statement.where(StoredDocument.updated_at >= updated_since)
+        statement = statement.where(col(StoredDocument.updated_at) >= updated_since)
     rows = await page(
-        session, statement, keys=[StoredDocument.id], parsers=[UUID], after=after, limit=limit
+        session, statement, keys=[col(StoredDocument.id)], parsers=[UUID], after=after, limit=limit
     )
     link_next(request, response, rows.next)
     return Page(items=[render(row) for row in rows.items], next=rows.next)

@@ -5,7 +5,8 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, delete, or_, select, union_all
+from sqlalchemy import ColumnElement, Select, union_all
+from sqlmodel import col, delete, or_, select
 
 from chassis import audit, jobs
 from chassis.auth import Caller
@@ -38,7 +39,7 @@ AT_ONCE = 200
 
 def _works_with_person(returnee_id: Any, caller: Caller) -> ColumnElement[bool]:
     """Whether the caller works with a person now, or uploaded the paper about them when it did."""
-    own = (StoredDocument.organisation == caller.organisation) & holds(
+    own = (col(StoredDocument.organisation) == caller.organisation) & holds(
         returnee_id, {Role.PARTNER}, caller
     )
     return returnees.works_under(returnee_id, caller) | own
@@ -64,8 +65,8 @@ def listed(caller: Caller) -> Select[Any]:
         referral.is_not(None) & holds(referral, WORKERS, caller),
         case.is_not(None) & worked_on(case, caller),
     )
-    about = or_(StoredDocument.kind.in_(everybody) & takes_part, works)
-    return select(StoredDocument).where(StoredDocument.kind.in_(kinds), about)
+    about = or_(col(StoredDocument.kind).in_(everybody) & takes_part, works)
+    return select(StoredDocument).where(col(StoredDocument.kind).in_(kinds), about)
 
 
 async def find(session: Session, document_id: UUID, caller: Caller) -> StoredDocument:
@@ -75,7 +76,7 @@ async def find(session: Session, document_id: UUID, caller: Caller) -> StoredDoc
         Problem: 404.
     """
     row: StoredDocument | None = await session.scalar(
-        listed(caller).where(StoredDocument.id == document_id)
+        listed(caller).where(col(StoredDocument.id) == document_id)
     )
     if row is None:
         raise Problem(NOT_FOUND)
@@ -99,7 +100,10 @@ async def check_documents(
     for pointer, document_id in cited.items():
         if document_id is None:
             continue
-        if await session.scalar(listed(caller).where(StoredDocument.id == document_id)) is None:
+        if (
+            await session.scalar(listed(caller).where(col(StoredDocument.id) == document_id))
+            is None
+        ):
             right = "a document that was uploaded, or null"
             errors.append(FieldError(pointer=pointer, code="unknown_document", detail=right))
     if errors:
@@ -224,8 +228,8 @@ async def forget(session: Session, returnee_id: UUID) -> int:
     """Forget the documents about a person who is erased; how many."""
     rows = await session.scalars(
         delete(StoredDocument)
-        .where(StoredDocument.returnee_id == returnee_id)
-        .returning(StoredDocument.id)
+        .where(col(StoredDocument.returnee_id) == returnee_id)
+        .returning(col(StoredDocument.id))
     )
     return await _remove_later(session, list(rows))
 
@@ -237,8 +241,8 @@ async def forget_of_cases(session: Session, case_ids: Sequence[UUID]) -> int:
     kept = [kind for kind, how in handling().items() if how.accounts]
     rows = await session.scalars(
         delete(StoredDocument)
-        .where(StoredDocument.case_id.in_(case_ids), StoredDocument.kind.not_in(kept))
-        .returning(StoredDocument.id)
+        .where(col(StoredDocument.case_id).in_(case_ids), col(StoredDocument.kind).not_in(kept))
+        .returning(col(StoredDocument.id))
     )
     return await _remove_later(session, list(rows))
 
@@ -247,8 +251,8 @@ async def forget_of_referral(session: Session, referral_id: UUID) -> int:
     """Forget the documents about a referral of which nobody is left; how many."""
     rows = await session.scalars(
         delete(StoredDocument)
-        .where(StoredDocument.referral_id == referral_id)
-        .returning(StoredDocument.id)
+        .where(col(StoredDocument.referral_id) == referral_id)
+        .returning(col(StoredDocument.id))
     )
     return await _remove_later(session, list(rows))
 
@@ -261,7 +265,7 @@ async def forget_expired(session: Session) -> int:
     expired = (
         select(StoredDocument)
         .where(StoredDocument.keep_until < today)
-        .order_by(StoredDocument.id)
+        .order_by(col(StoredDocument.id))
         .limit(AT_ONCE)
         .with_for_update(skip_locked=True)
     )
@@ -271,7 +275,7 @@ async def forget_expired(session: Session) -> int:
         needed = await _needed(session, rows)
         ids += [row.id for row in rows if row.id not in needed]
         rows = list(await session.scalars(expired.where(StoredDocument.id > rows[-1].id)))
-    await session.execute(delete(StoredDocument).where(StoredDocument.id.in_(ids)))
+    await session.execute(delete(StoredDocument).where(col(StoredDocument.id).in_(ids)))
     return await _remove_later(session, ids)
 
 
@@ -285,12 +289,12 @@ async def _needed(session: Session, rows: Sequence[StoredDocument]) -> set[UUID]
         row.returnee_id: {row.returnee_id} for row in rows if row.returnee_id
     }
     with_others: Any = union_all(
-        select(CaseMember.case_id.label("subject"), CaseMember.returnee_id).where(
-            CaseMember.case_id.in_([row.case_id for row in rows])
+        select(col(CaseMember.case_id).label("subject"), CaseMember.returnee_id).where(
+            col(CaseMember.case_id).in_([row.case_id for row in rows])
         ),
         select(ReferralPerson.referral_id, ReferralPerson.returnee_id).where(
-            ReferralPerson.referral_id.in_([row.referral_id for row in rows]),
-            ReferralPerson.returnee_id.is_not(None),
+            col(ReferralPerson.referral_id).in_([row.referral_id for row in rows]),
+            col(ReferralPerson.returnee_id).is_not(None),
         ),
     )
     for subject, returnee_id in await session.execute(with_others):
@@ -298,11 +302,11 @@ async def _needed(session: Session, rows: Sequence[StoredDocument]) -> set[UUID]
     ids = await aliases.same_people(session, set().union(*about.values()))
     needed = union_all(
         select(LegalHold.returnee_id).where(
-            LegalHold.returnee_id.in_(ids), LegalHold.released_at.is_(None)
+            col(LegalHold.returnee_id).in_(ids), col(LegalHold.released_at).is_(None)
         ),
         select(CaseMember.returnee_id)
-        .join(CaseFile, CaseFile.id == CaseMember.case_id)
-        .where(CaseMember.returnee_id.in_(ids), CaseFile.state != CaseState.CLOSED),
+        .join(CaseFile, col(CaseFile.id) == CaseMember.case_id)
+        .where(col(CaseMember.returnee_id).in_(ids), CaseFile.state != CaseState.CLOSED),
     )
     people = {ids[returnee_id] for returnee_id in await session.scalars(needed)}
     return {
@@ -320,7 +324,7 @@ async def forget_unknown(session: Session, stored: list[UUID]) -> int:
     how many.
     """
     known = set(
-        await session.scalars(select(StoredDocument.id).where(StoredDocument.id.in_(stored)))
+        await session.scalars(select(StoredDocument.id).where(col(StoredDocument.id).in_(stored)))
     )
     return await _remove_later(session, [each for each in stored if each not in known])
 

@@ -8,7 +8,8 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import func
+from sqlmodel import col, select
 
 from chassis import jobs
 from chassis.db import Session
@@ -190,13 +191,13 @@ async def _case_of_family(
     await session.execute(select(func.pg_advisory_xact_lock(household_id.int >> 65)))
     query = select(CaseFile).where(
         CaseFile.household_id == household_id,
-        CaseFile.referral_id.is_(None),
+        col(CaseFile.referral_id).is_(None),
         CaseFile.programme == document["programme"],
         CaseFile.implementer == implementer,
         CaseFile.state != CaseState.CLOSED,
     )
     case: CaseFile | None = await session.scalar(
-        query.order_by(CaseFile.id).limit(1).with_for_update()
+        query.order_by(col(CaseFile.id)).limit(1).with_for_update()
     )
     return case
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlmodel import col, select
 
 from chassis import jobs
 from chassis.db import Session, now
@@ -52,8 +52,10 @@ async def wind_up(
         await jobs.schedule(session, END, payload, due_at=later, key=str(grant.id))
         return
     spent = await session.scalar(
-        select(Payment.id)
-        .where(Payment.grant_id == grant.id, Payment.state.in_(("confirmed", "recovered")))
+        select(col(Payment.id))
+        .where(
+            col(Payment.grant_id) == grant.id, col(Payment.state).in_(("confirmed", "recovered"))
+        )
         .limit(1)
     )
     delivered = Action.CANCEL not in TRANSITIONS[GrantState(grant.state)]

@@ -6,7 +6,8 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, text
+from sqlmodel import col, select
 
 from chassis.db import Session
 from chassis.errors import Problem, ProblemType
@@ -115,8 +116,8 @@ async def balances(
     sums = {budget_id: dict.fromkeys(Account, Decimal(0)) for budget_id in budget_ids}
     rows = await session.execute(
         select(Posting.budget_id, Posting.account, func.sum(Posting.amount))
-        .where(Posting.budget_id.in_(budget_ids))
-        .group_by(Posting.budget_id, Posting.account)
+        .where(col(Posting.budget_id).in_(budget_ids))
+        .group_by(col(Posting.budget_id), Posting.account)
     )
     for budget_id, account, amount in rows:
         sums[budget_id][Account(account)] = amount
@@ -126,8 +127,9 @@ async def balances(
 async def available(session: Session, budget_id: UUID) -> Decimal:
     """What can still be granted, as of now."""
     balance = await session.scalar(
-        select(BudgetAccount.balance).where(
-            BudgetAccount.budget_id == budget_id, BudgetAccount.account == Account.AVAILABLE
+        select(col(BudgetAccount.balance)).where(
+            col(BudgetAccount.budget_id) == budget_id,
+            col(BudgetAccount.account) == Account.AVAILABLE,
         )
     )
     return balance or Decimal(0)

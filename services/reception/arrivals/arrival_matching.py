@@ -4,7 +4,8 @@ from datetime import UTC, datetime, time
 from uuid import UUID
 
 import structlog
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import insert
+from sqlmodel import col, delete, or_, select, update
 
 from chassis.db import Session, now
 from chassis.outbox import publish
@@ -34,19 +35,21 @@ async def unite_known(
     """
     query = (
         select(Passenger, Mark.returnee_id, Mark.digest == Passenger.reference_digest)
-        .join(Arrival, Arrival.id == Passenger.arrival_id)
+        .join(Arrival, col(Arrival.id) == Passenger.arrival_id)
         .join(
             Mark,
             or_(
                 Mark.digest == Passenger.reference_digest, Mark.digest == Passenger.document_digest
             ),
         )
-        .where(Arrival.returnee_id.is_(None))
+        .where(col(Arrival.returnee_id).is_(None))
     )
     if flight_id is not None:
         query = query.where(Passenger.flight_id == flight_id)
     if returnee_id is not None:
-        query = query.where(Mark.returnee_id.in_(await aliases.same_person(session, returnee_id)))
+        query = query.where(
+            col(Mark.returnee_id).in_(await aliases.same_person(session, returnee_id))
+        )
     found: dict[UUID, tuple[Passenger, dict[UUID, bool]]] = {}
     marked = (await session.execute(query)).all()
     one_of = await aliases.resolve_all(session, [who for _, who, _ in marked])
@@ -78,7 +81,7 @@ async def unite(session: Session, arrival_id: UUID, returnee_id: UUID) -> Arriva
     """
     mine = await session.scalar(
         select(Arrival)
-        .where(Arrival.id == arrival_id, Arrival.returnee_id.is_(None))
+        .where(col(Arrival.id) == arrival_id, col(Arrival.returnee_id).is_(None))
         .with_for_update()
     )
     if mine is None or mine.flight_id is None:
@@ -87,22 +90,22 @@ async def unite(session: Session, arrival_id: UUID, returnee_id: UUID) -> Arriva
     theirs = await session.scalars(
         select(Arrival)
         .where(
-            Arrival.returnee_id.in_(await aliases.same_person(session, returnee_id)),
-            or_(Arrival.flight_id.is_(None), Arrival.flight_id == flight.id),
+            col(Arrival.returnee_id).in_(await aliases.same_person(session, returnee_id)),
+            or_(col(Arrival.flight_id).is_(None), Arrival.flight_id == flight.id),
         )
-        .order_by(Arrival.id)
+        .order_by(col(Arrival.id))
         .with_for_update()
     )
     one = next((each for each in theirs if same_journey(when(each), flight.scheduled_at)), None)
     if one is None:
         return None
     await session.execute(
-        update(Passenger).where(Passenger.arrival_id == mine.id).values(arrival_id=one.id)
+        update(Passenger).where(col(Passenger.arrival_id) == mine.id).values(arrival_id=one.id)
     )
     await session.execute(
-        update(Alias).where(Alias.arrival_id == mine.id).values(arrival_id=one.id)
+        update(Alias).where(col(Alias.arrival_id) == mine.id).values(arrival_id=one.id)
     )
-    await session.execute(delete(Arrival).where(Arrival.id == mine.id))
+    await session.execute(delete(Arrival).where(col(Arrival.id) == mine.id))
     await session.execute(insert(Alias).values(id=mine.id, arrival_id=one.id))
     values = {"flight_id": flight.id, "version": Arrival.version + 1, "updated_at": now()}
     moved = {
@@ -115,7 +118,7 @@ async def unite(session: Session, arrival_id: UUID, returnee_id: UUID) -> Arriva
         getattr(one, name) != value for name, value in moved.items()
     )
     await session.execute(
-        update(Arrival).where(Arrival.id == one.id).values(values | (moved if told else {}))
+        update(Arrival).where(col(Arrival.id) == one.id).values(values | (moved if told else {}))
     )
     await session.refresh(one)
     if (

@@ -14,8 +14,9 @@ from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Row, ScalarResult, func, or_, select, tuple_
+from sqlalchemy import Row, ScalarResult, func
 from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, or_, select, tuple_
 
 from chassis.auth import Caller
 from chassis.db import Session, before_commit, now
@@ -143,7 +144,7 @@ class Work:
                 wanted -= self._arrivals.keys()
             if wanted:
                 known = await self.session.execute(
-                    select(Alias.id, Alias.arrival_id).where(Alias.id.in_(wanted))
+                    select(Alias.id, Alias.arrival_id).where(col(Alias.id).in_(wanted))
                 )
                 found = {row.id: row.arrival_id for row in known}
                 self._aliases |= found
@@ -151,15 +152,15 @@ class Work:
         self.clock = clock or (await self.session.execute(select(now()))).scalar_one()
 
     async def _take(self, wanted: Collection[UUID], *, households: bool) -> datetime | None:
-        which: Any = Arrival.id.in_(wanted)
+        which: Any = col(Arrival.id).in_(wanted)
         if households:
             theirs = select(Arrival.household_id).where(
-                Arrival.id.in_(wanted), Arrival.household_id.is_not(None)
+                col(Arrival.id).in_(wanted), col(Arrival.household_id).is_not(None)
             )
-            which = or_(which, Arrival.household_id.in_(theirs))
-        mine = visible(Arrival.seen_through, self.caller)
-        worked = holds(Arrival.seen_through, WORKERS, self.caller)
-        query = select(Arrival, mine, worked, now()).where(which).order_by(Arrival.id)
+            which = or_(which, col(Arrival.household_id).in_(theirs))
+        mine = visible(col(Arrival.seen_through), self.caller)
+        worked = holds(col(Arrival.seen_through), WORKERS, self.caller)
+        query = select(Arrival, mine, worked, now()).where(which).order_by(col(Arrival.id))
         if self._lock:
             query = query.with_for_update(of=Arrival)
         clock = None
@@ -269,8 +270,8 @@ class Work:
             missing = self._arrivals.keys() - self._given.keys()
             counted = (
                 select(Assistance.arrival_id, Assistance.kind, func.count().label("times"))
-                .where(Assistance.arrival_id.in_(missing))
-                .group_by(Assistance.arrival_id, Assistance.kind)
+                .where(col(Assistance.arrival_id).in_(missing))
+                .group_by(col(Assistance.arrival_id), Assistance.kind)
             )
             self._given |= {arrival_id: Counter() for arrival_id in missing}
             for row in await self.session.execute(counted):
@@ -290,7 +291,9 @@ class Work:
             missing = self._arrivals.keys() - self._seats.keys()
             self._seats |= dict.fromkeys(missing)
             query = (
-                select(Passenger).where(Passenger.arrival_id.in_(missing)).order_by(Passenger.id)
+                select(Passenger)
+                .where(col(Passenger.arrival_id).in_(missing))
+                .order_by(col(Passenger.id))
             )
             rows = (await self.session.scalars(query)).all()
             rows = sorted(
@@ -306,7 +309,7 @@ class Work:
         if arrival.id not in self._profiles:
             missing = self._arrivals.keys() - self._profiles.keys()
             self._profiles |= dict.fromkeys(missing)
-            query = select(Profile).where(Profile.arrival_id.in_(missing))
+            query = select(Profile).where(col(Profile.arrival_id).in_(missing))
             self._profiles |= {row.arrival_id: row for row in await self.session.scalars(query)}
         return self._profiles[arrival.id]
 
@@ -373,13 +376,13 @@ class Work:
         ids = [each.id for each in fresh]
         self._looked_at |= set(ids)
         for handover in await self.session.scalars(
-            select(Handover).where(Handover.arrival_id.in_(ids))
+            select(Handover).where(col(Handover.arrival_id).in_(ids))
         ):
             self._signed[handover.arrival_id] |= signed_for(handover, self.house)
         keys = {key for each in fresh for key in await self._keys(each)}
         households = {each for each, group in keys if not group}
         if households:
-            query = select(Arrival).where(Arrival.household_id.in_(households))
+            query = select(Arrival).where(col(Arrival.household_id).in_(households))
             for row in await self.session.scalars(query):
                 assert row.household_id is not None
                 self._together[row.household_id, ""][row.id] = row
@@ -387,7 +390,7 @@ class Work:
         if groups:
             of_group = tuple_(Passenger.flight_id, Passenger.family_group).in_(groups)
             joined = select(Arrival, Passenger.flight_id, Passenger.family_group).join(
-                Passenger, Passenger.arrival_id == Arrival.id
+                Passenger, col(Passenger.arrival_id) == Arrival.id
             )
             for row, flight_id, group in await self.session.execute(joined.where(of_group)):
                 self._together[flight_id, str(group)][row.id] = row
@@ -504,7 +507,7 @@ class Work:
                 participation.c.until,
             )
             .join(participation, participation.c.subject_id == Arrival.flight_id)
-            .where(Arrival.returnee_id.in_(people))
+            .where(col(Arrival.returnee_id).in_(people))
         )
         columns = ["subject_id", "role", "organisation", "until"]
         await session.execute(

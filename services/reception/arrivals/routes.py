@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import Depends, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from sqlalchemy import select
+from sqlmodel import col, select
 
 from chassis import audit
 from chassis.app import Homeward
@@ -131,7 +131,7 @@ async def entries(
         )
     seated = [arrival.id for arrival in arrivals if arrival.flight_id is not None]
     rows = (
-        await session.scalars(select(Passenger).where(Passenger.arrival_id.in_(seated)))
+        await session.scalars(select(Passenger).where(col(Passenger.arrival_id).in_(seated)))
         if seated
         else ()
     )

@@ -7,9 +7,8 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
-from contracts.codes import ArrivalState, AssistanceGroup, AssistanceKind, ReturnKind
+from contracts.codes import ArrivalState, ReturnKind
 from contracts.programmes import Entitlement, HandoverReason, HandoverRule
-from contracts.reception import ReceptionAssistance
 
 
 class Action(StrEnum):
@@ -150,24 +149,6 @@ ON_JOURNEY_OFF: Mapping[ArrivalState, ArrivalState] = MappingProxyType(
 """A journey that does not take place ends what has not begun; what has happened at the port is left
 alone.
 """
-
-
-GROUPS: Mapping[AssistanceKind, AssistanceGroup] = MappingProxyType(
-    {
-        AssistanceKind.TEMPORARY_ACCOMMODATION: AssistanceGroup.SOCIAL,
-        AssistanceKind.NUTRITION: AssistanceGroup.SOCIAL,
-        AssistanceKind.CLOTHING: AssistanceGroup.SOCIAL,
-        AssistanceKind.MEDICAL: AssistanceGroup.CARE,
-        AssistanceKind.INTERPRETATION: AssistanceGroup.SOCIAL,
-        AssistanceKind.POCKET_MONEY: AssistanceGroup.ECONOMIC,
-        AssistanceKind.FAMILY_TRACING: AssistanceGroup.CARE,
-    }
-)
-
-
-def published_kind(kind: AssistanceKind) -> ReceptionAssistance | None:
-    """The kind as events may name it; None where it would disclose health or a child's situation."""
-    return None if GROUPS[kind] is AssistanceGroup.CARE else ReceptionAssistance(kind)
 
 
 CLOCK_TOLERANCE = timedelta(minutes=5)

@@ -6,8 +6,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import Date, DateTime, Select, cast, exists, func, or_, select
+from sqlalchemy import Date, DateTime, Select, exists, func
 from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import cast, col, or_, select
 
 from chassis import audit
 from chassis.auth import Caller
@@ -43,13 +44,11 @@ from participation.access import visible
 from services.reception.arrivals.arrival_matching import unite
 from services.reception.arrivals.batch import FRESH, Work, day_of, handed_to
 from services.reception.arrivals.rules import (
-    GROUPS,
     Action,
     age_on,
     clock_suspect,
     entitled,
     is_safe,
-    published_kind,
     transitions,
 )
 from services.reception.arrivals.schemas import Entitled, Guidance, Reachable
@@ -125,29 +124,29 @@ async def board(
         after: Cursor of the page before.
         limit: How many in a page.
     """
-    query: Select[Any] = select(Arrival).where(visible(Arrival.seen_through, caller))
+    query: Select[Any] = select(Arrival).where(visible(col(Arrival.seen_through), caller))
     if port is not None:
-        query = query.where(Arrival.port_of_entry == port)
+        query = query.where(col(Arrival.port_of_entry) == port)
     if day is not None:
         query = query.where(*_on_day(day, port, ports))
     if state == HELD:
-        query = query.where(Arrival.held_at.is_not(None))
+        query = query.where(col(Arrival.held_at).is_not(None))
     elif state is not None:
-        query = query.where(Arrival.state == state)
+        query = query.where(col(Arrival.state) == state)
         if restricted:
-            query = query.where(Arrival.held_at.is_(None))
+            query = query.where(col(Arrival.held_at).is_(None))
     if flight_id is not None:
-        query = query.where(Arrival.flight_id == flight_id)
+        query = query.where(col(Arrival.flight_id) == flight_id)
     if returnee_id is not None:
         query = query.where(
-            Arrival.returnee_id.in_(await aliases.same_person(session, returnee_id))
+            col(Arrival.returnee_id).in_(await aliases.same_person(session, returnee_id))
         )
     if updated_since is not None:
-        query = query.where(Arrival.updated_at >= updated_since)
+        query = query.where(col(Arrival.updated_at) >= updated_since)
     return await page(
         session,
         query,
-        keys=[Arrival.listed_at, Arrival.id],
+        keys=[col(Arrival.listed_at), col(Arrival.id)],
         parsers=[datetime.fromisoformat, UUID],
         after=after,
         limit=limit,
@@ -165,9 +164,9 @@ def _on_day(day: date, port: str | None, ports: Ports) -> list[Any]:
             func.coalesce(dated, cast(Arrival.departs_on, DateTime(timezone=True))).is_not(None),
         ]
     noon = datetime.combine(day, time(12), UTC)
-    there = cast(func.timezone(ports.zone_in_sql(Arrival.port_of_entry), dated), Date)
+    there = cast(func.timezone(ports.zone_in_sql(col(Arrival.port_of_entry)), dated), Date)
     return [
-        Arrival.listed_at.between(
+        col(Arrival.listed_at).between(
             noon - timedelta(days=1, hours=3), noon + timedelta(days=1, hours=3)
         ),
         func.coalesce(there, Arrival.departs_on) == day,
@@ -181,7 +180,7 @@ async def get(session: Session, caller: Caller, arrival_id: UUID) -> Arrival:
         Problem: 404, absent or not for the caller.
     """
     query = select(Arrival).where(
-        Arrival.id == _now_called(arrival_id), visible(Arrival.seen_through, caller)
+        Arrival.id == _now_called(arrival_id), visible(col(Arrival.seen_through), caller)
     )
     arrival = await session.scalar(query)
     if arrival is None:
@@ -197,12 +196,12 @@ async def steps(
     given = await session.scalars(
         select(Assistance)
         .where(Assistance.arrival_id == arrival_id)
-        .order_by(Assistance.occurred_at, Assistance.id)
+        .order_by(col(Assistance.occurred_at), col(Assistance.id))
     )
     transport = await session.scalars(
         select(OnwardTransport)
         .where(OnwardTransport.arrival_id == arrival_id)
-        .order_by(OnwardTransport.occurred_at, OnwardTransport.id)
+        .order_by(col(OnwardTransport.occurred_at), col(OnwardTransport.id))
     )
     return profile, given.all(), transport.all()
 
@@ -212,7 +211,7 @@ async def handovers(session: Session, arrival_id: UUID) -> Sequence[Handover]:
     query = (
         select(Handover)
         .where(Handover.arrival_id == arrival_id)
-        .order_by(Handover.occurred_at, Handover.id)
+        .order_by(col(Handover.occurred_at), col(Handover.id))
     )
     return (await session.scalars(query)).all()
 
@@ -844,16 +843,18 @@ def _family_on_manifest(arrival: Arrival) -> Select[Any]:
     )
     together = Passenger.family_group == group
     same = Arrival.household_id == arrival.household_id
-    joined = select(Passenger).join(Arrival, Arrival.id == Passenger.arrival_id)
+    joined = select(Passenger).join(Arrival, col(Arrival.id) == Passenger.arrival_id)
     return joined.where(
-        Passenger.flight_id == arrival.flight_id, together, or_(Arrival.returnee_id.is_(None), same)
+        Passenger.flight_id == arrival.flight_id,
+        together,
+        or_(col(Arrival.returnee_id).is_(None), same),
     )
 
 
 async def _refuse_anothers_household(work: Work, household_id: UUID) -> None:
-    others = or_(~visible(Arrival.seen_through, work.caller), ~Arrival.walk_in)
+    others = or_(~visible(col(Arrival.seen_through), work.caller), ~col(Arrival.walk_in))
     if await work.session.scalar(
-        select(exists().where(Arrival.household_id == household_id, others))
+        select(exists().where(col(Arrival.household_id) == household_id, others))
     ):
         raise Problem(CONFLICT, "the household's id is taken by something else")
 
@@ -977,8 +978,8 @@ async def assist(
     fact = facts.AssistanceProvided(
         **ids_of(arrival),
         assistance_id=row.id,
-        group=GROUPS[kind],
-        kind=published_kind(kind),
+        group=kind.group,
+        kind=kind.published,
         amount=amount,
     )
     _did(work, arrival, Action.ASSIST, fact, row.occurred_at)

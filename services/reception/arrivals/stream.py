@@ -8,9 +8,10 @@ from uuid import UUID
 
 from fastapi.sse import ServerSentEvent
 from pydantic import BaseModel
-from sqlalchemy import Uuid, any_, cast, select, union_all
+from sqlalchemy import Uuid, union_all
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import any_, cast, col, select
 
 from chassis.auth import Caller
 from chassis.db import Database, Session, is_outage, now
@@ -155,7 +156,7 @@ async def _left(
     if not away:
         return []
     query = select(Arrival.id, Arrival.version).where(
-        Arrival.id == any_(cast(away, ARRAY(Uuid))), visible(Arrival.seen_through, caller)
+        Arrival.id == any_(cast(away, ARRAY(Uuid))), visible(col(Arrival.seen_through), caller)
     )
     now_at = {row.id: row.version for row in await session.execute(query)}
     return [who for who in away if now_at.get(who) != sent[who]]
@@ -167,11 +168,11 @@ async def _touched(
     """Those who were touched since a time and are not on the board: whoever listens again may have
     them on theirs.
     """
-    mine = visible(Arrival.seen_through, caller)
+    mine = visible(col(Arrival.seen_through), caller)
     touched = select(Arrival.id).where(Arrival.updated_at >= since, mine)
     became = (
         select(Alias.id)
-        .join(Arrival, Arrival.id == Alias.arrival_id)
+        .join(Arrival, col(Arrival.id) == Alias.arrival_id)
         .where(Alias.since >= since, mine)
     )
     here = {row.id for row in there}

@@ -12,8 +12,9 @@ from uuid import UUID
 
 import structlog
 from pydantic import ValidationError
-from sqlalchemy import delete, select, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from sqlmodel import col, delete, select
 
 from chassis.app import field_error
 from chassis.auth import Caller
@@ -367,7 +368,9 @@ async def _apply(session: Session, told: _Log, entries: Sequence[_Entry]) -> dic
     given_back = {entry.mutation.id for entry in mine} & set(refused)
     if given_back:
         organisation = Mutation.organisation == told.caller.organisation
-        await session.execute(delete(Mutation).where(organisation, Mutation.id.in_(given_back)))
+        await session.execute(
+            delete(Mutation).where(organisation, col(Mutation.id).in_(given_back))
+        )
     return results
 
 
@@ -434,7 +437,7 @@ async def _claim(
     if known:
         query = select(Mutation.id, Mutation.digest).where(
             Mutation.organisation == told.caller.organisation,
-            Mutation.id.in_([entry.mutation.id for entry in known]),
+            col(Mutation.id).in_([entry.mutation.id for entry in known]),
         )
         digests = {row.id: row.digest for row in await session.execute(query)}
         for entry in known:

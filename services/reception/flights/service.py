@@ -6,8 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import Date, Select, cast, delete, func, insert, select, update
+from sqlalchemy import Date, Select, func, insert
 from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlmodel import cast, col, delete, select, update
 
 from chassis import audit
 from chassis.auth import Caller, OrganisationKind
@@ -113,20 +114,20 @@ async def flights(
         after: Cursor of the page before.
         limit: How many in a page.
     """
-    query: Select[Any] = select(Flight).where(visible(Flight.id, caller))
+    query: Select[Any] = select(Flight).where(visible(col(Flight.id), caller))
     if port is not None:
-        query = query.where(Flight.port_of_entry == port)
+        query = query.where(col(Flight.port_of_entry) == port)
     if state is not None:
-        query = query.where(Flight.state == state)
+        query = query.where(col(Flight.state) == state)
     if updated_since is not None:
-        query = query.where(Flight.updated_at >= updated_since)
+        query = query.where(col(Flight.updated_at) >= updated_since)
     if day is not None and port is not None:
         begins, ends = (
             datetime.combine(d, time(), ports.zone(port)) for d in (day, day + timedelta(days=1))
         )
-        query = query.where(Flight.scheduled_at >= begins, Flight.scheduled_at < ends)
+        query = query.where(col(Flight.scheduled_at) >= begins, col(Flight.scheduled_at) < ends)
     elif day is not None:
-        there = func.timezone(ports.zone_in_sql(Flight.port_of_entry), Flight.scheduled_at)
+        there = func.timezone(ports.zone_in_sql(col(Flight.port_of_entry)), Flight.scheduled_at)
         query = query.where(cast(there, Date) == day)
     keys, parsers = [Flight.scheduled_at, Flight.id], [datetime.fromisoformat, UUID]
     return await page(session, query, keys=keys, parsers=parsers, after=after, limit=limit)
@@ -138,7 +139,7 @@ async def find(session: Session, caller: Caller, flight_id: UUID, *, lock: bool 
     Raises:
         Problem: 404.
     """
-    query = select(Flight).where(Flight.id == flight_id, visible(Flight.id, caller))
+    query = select(Flight).where(Flight.id == flight_id, visible(col(Flight.id), caller))
     flight = await session.scalar(query.with_for_update(of=Flight) if lock else query)
     if flight is None:
         raise Problem(NOT_FOUND)
@@ -165,7 +166,7 @@ async def announce(session: Session, caller: Caller, body: FlightIn) -> Flight:
     )
     if made is None:
         there = await session.scalar(
-            select(Flight).where(Flight.id == body.id, visible(Flight.id, caller))
+            select(Flight).where(col(Flight.id) == body.id, visible(col(Flight.id), caller))
         )
         if there is None or any(getattr(there, name) != value for name, value in values.items()):
             raise Problem(CONFLICT, "the id is taken by something else")
@@ -190,7 +191,7 @@ def _next(flight: Flight, action: FlightAction) -> FlightState:
 
 async def _change(session: Session, flight: Flight, **values: Any) -> Flight:
     changes = values | {"version": Flight.version + 1, "updated_at": now()}
-    await session.execute(update(Flight).where(Flight.id == flight.id).values(changes))
+    await session.execute(update(Flight).where(col(Flight.id) == flight.id).values(changes))
     await session.refresh(flight)
     return flight
 
@@ -299,8 +300,10 @@ async def _move(
     """Change those of a flight who are still to come; those who are known to be somebody, in the
     order of their ids.
     """
-    to_come = select(Arrival.id).where(Arrival.flight_id == flight.id, Arrival.state.in_(states))
-    ids = (await session.scalars(to_come.order_by(Arrival.id).with_for_update())).all()
+    to_come = select(Arrival.id).where(
+        Arrival.flight_id == flight.id, col(Arrival.state).in_(states)
+    )
+    ids = (await session.scalars(to_come.order_by(col(Arrival.id)).with_for_update())).all()
     changes = dict(values) | {"version": Arrival.version + 1, "updated_at": now()}
     if caller is not None:
         changes |= {
@@ -313,7 +316,7 @@ async def _move(
             "held_by": None,
         }
     rows = await session.scalars(
-        update(Arrival).where(Arrival.id.in_(ids)).values(changes).returning(Arrival),
+        update(Arrival).where(col(Arrival.id).in_(ids)).values(changes).returning(Arrival),
         execution_options={"synchronize_session": False, "populate_existing": True},
     )
     return sorted((row for row in rows if row.returnee_id is not None), key=lambda row: row.id)
@@ -414,9 +417,9 @@ async def take_manifest(
     rows = (
         await session.execute(
             select(Passenger, Arrival)
-            .join(Arrival, Arrival.id == Passenger.arrival_id)
+            .join(Arrival, col(Arrival.id) == Passenger.arrival_id)
             .where(Passenger.flight_id == flight.id)
-            .order_by(Arrival.id)
+            .order_by(col(Arrival.id))
             .with_for_update()
         )
     ).all()
@@ -451,7 +454,9 @@ async def take_manifest(
             del columns["sealed"]
         if any(getattr(row, name) != value for name, value in columns.items()):
             changed += 1
-            await session.execute(update(Passenger).where(Passenger.id == row.id).values(columns))
+            await session.execute(
+                update(Passenger).where(col(Passenger.id) == row.id).values(columns)
+            )
     removed, kept = await _take_off(session, list(before.values()))
     if added:
         await session.execute(insert(Arrival), [arrival for arrival, _ in added])
@@ -461,8 +466,12 @@ async def take_manifest(
     recognised = await session.scalar(
         select(func.count())
         .select_from(Passenger)
-        .join(Arrival, Arrival.id == Passenger.arrival_id)
-        .where(Passenger.flight_id == flight.id, Arrival.returnee_id.is_not(None), ~Arrival.walk_in)
+        .join(Arrival, col(Arrival.id) == Passenger.arrival_id)
+        .where(
+            col(Passenger.flight_id) == flight.id,
+            col(Arrival.returnee_id).is_not(None),
+            ~col(Arrival.walk_in),
+        )
     )
     taken = ManifestTaken(
         flight_id=flight.id,
@@ -534,13 +543,13 @@ async def _take_off(session: Session, gone: Sequence[tuple[Passenger, Arrival]])
         if arrival.state not in TO_COME or arrival.walk_in:
             continue
         removed += 1
-        await session.execute(delete(Passenger).where(Passenger.id == passenger.id))
+        await session.execute(delete(Passenger).where(col(Passenger.id) == passenger.id))
         if arrival.returnee_id is None:
-            await session.execute(delete(Alias).where(Alias.arrival_id == arrival.id))
-            await session.execute(delete(Arrival).where(Arrival.id == arrival.id))
+            await session.execute(delete(Alias).where(col(Alias.arrival_id) == arrival.id))
+            await session.execute(delete(Arrival).where(col(Arrival.id) == arrival.id))
             continue
         changes = {"flight_id": None, "version": Arrival.version + 1, "updated_at": now()}
-        await session.execute(update(Arrival).where(Arrival.id == arrival.id).values(changes))
+        await session.execute(update(Arrival).where(col(Arrival.id) == arrival.id).values(changes))
     return removed, len(gone) - removed
 
 
@@ -556,10 +565,10 @@ async def read_manifest(
     if not flight.manifest_version:
         raise Problem(NOT_FOUND)
     query = (
-        select(Passenger, Arrival, visible(Arrival.seen_through, caller))
-        .join(Arrival, Arrival.id == Passenger.arrival_id)
+        select(Passenger, Arrival, visible(col(Arrival.seen_through), caller))
+        .join(Arrival, col(Arrival.id) == Passenger.arrival_id)
         .where(Passenger.flight_id == flight.id)
-        .order_by(func.length(Passenger.seat), Passenger.seat, Passenger.id)
+        .order_by(func.length(Passenger.seat), col(Passenger.seat), col(Passenger.id))
     )
     return flight, (await session.execute(query)).all()
 

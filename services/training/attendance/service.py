@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, select
 
 from chassis import audit
 from chassis.auth import Caller
@@ -65,9 +66,9 @@ async def sheet(
     """Who was there, of those in whose return the caller takes part, with the returnee's id."""
     query = (
         select(Attendance, Enrolment.returnee_id)
-        .join(Enrolment, Enrolment.id == Attendance.enrolment_id)
+        .join(Enrolment, col(Enrolment.id) == Attendance.enrolment_id)
         .where(Attendance.cohort_id == cohort_id, Attendance.number == number, mine(caller))
-        .order_by(Attendance.enrolment_id)
+        .order_by(col(Attendance.enrolment_id))
     )
     rows = await session.execute(query, execution_options={"populate_existing": True})
     return [(row[0], row[1]) for row in rows]
@@ -77,8 +78,8 @@ async def attended(session: Session, enrolment_ids: Iterable[UUID]) -> dict[UUID
     """Minutes that count, by enrolment; none where nothing was recorded."""
     query = (
         select(Attendance.enrolment_id, func.sum(Attendance.minutes))
-        .where(Attendance.enrolment_id.in_(sorted(set(enrolment_ids))))
-        .group_by(Attendance.enrolment_id)
+        .where(col(Attendance.enrolment_id).in_(sorted(set(enrolment_ids))))
+        .group_by(col(Attendance.enrolment_id))
     )
     return {row[0]: int(row[1]) for row in await session.execute(query)}
 
@@ -187,12 +188,12 @@ async def _participants(
     query = (
         select(Enrolment, decides(caller, Action.ATTEND))
         .where(
-            Enrolment.id.in_(wanted),
+            col(Enrolment.id).in_(wanted),
             Enrolment.cohort_id == meeting.cohort_id,
-            Enrolment.state.in_(HAS_A_PLACE) | (Enrolment.left_at > meeting.starts_at),
+            col(Enrolment.state).in_(HAS_A_PLACE) | (col(Enrolment.left_at) > meeting.starts_at),
             mine(caller),
         )
-        .order_by(Enrolment.id)
+        .order_by(col(Enrolment.id))
         .with_for_update(of=Enrolment)
     )
     rows = (await session.execute(query, execution_options={"populate_existing": True})).all()
@@ -256,8 +257,12 @@ async def _allowances(session: Session, returnee_ids: Collection[UUID]) -> dict[
     same = await aliases.same_people(session, returnee_ids)
     query = (
         select(PlannedLine.returnee_id, PlannedLine.line_id)
-        .where(PlannedLine.returnee_id.in_(same), PlannedLine.kind == ALLOWANCE, PlannedLine.active)
-        .order_by(PlannedLine.line_id.desc())
+        .where(
+            col(PlannedLine.returnee_id).in_(same),
+            PlannedLine.kind == ALLOWANCE,
+            PlannedLine.active,
+        )
+        .order_by(col(PlannedLine.line_id).desc())
     )
     lines = {same[row.returnee_id]: row.line_id for row in await session.execute(query)}
     return {one: lines[root] for one, root in same.items() if root in lines}

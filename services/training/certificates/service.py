@@ -3,8 +3,9 @@
 import secrets
 from uuid import UUID
 
-from sqlalchemy import Date, cast, func, select
+from sqlalchemy import Date, func
 from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import cast, select
 
 from chassis import audit
 from chassis.auth import Caller

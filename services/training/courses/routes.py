@@ -4,7 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query, Request, Response
-from sqlalchemy import select
+from sqlmodel import col, select
 
 from chassis import audit
 from chassis.concurrency import set_etag
@@ -12,13 +12,13 @@ from chassis.db import Session
 from chassis.limits import TABLE_BYTES
 from chassis.pagination import Cursor, Limit, Page, link_next
 from chassis.routing import CallerDep, KeyringDep, PreconditionDep, Router, SessionDep, requires
-from contracts.codes import Slug
+from contracts.codes import CourseKind, Slug
 from contracts.scopes import Scope
 from contracts.training import Phase
 from participation import identities
 from services.training.courses import service
 from services.training.courses.calendar import MEDIA_TYPE, calendar
-from services.training.courses.rules import CohortState, CourseKind
+from services.training.courses.rules import CohortState
 from services.training.courses.schemas import (
     CohortChange,
     CohortDetail,
@@ -118,7 +118,9 @@ async def list_courses(
     if phase is not None:
         query = query.where(Course.phase == phase)
     if programme is not None:
-        query = query.where((Course.programmes == []) | Course.programmes.contains([programme]))
+        query = query.where(
+            (col(Course.programmes) == []) | col(Course.programmes).contains([programme])
+        )
     rows = await service.newest_first(
         session, query, Course, updated_since=updated_since, after=after, limit=limit
     )

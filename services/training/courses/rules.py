@@ -8,19 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
 
-from contracts.codes import AssistanceGroup, CaseState
-from contracts.training import Phase, TrainingKind
-
-
-class CourseKind(StrEnum):
-    """Kinds of course."""
-
-    ORIENTATION = "orientation"
-    VOCATIONAL = "vocational"
-    LANGUAGE = "language"
-    BUSINESS = "business"
-    PSYCHOSOCIAL = "psychosocial"
-    JOB_READINESS = "job_readiness"
+from contracts.codes import CaseState
+from contracts.training import Phase
 
 
 class CohortState(StrEnum):
@@ -30,21 +19,7 @@ class CohortState(StrEnum):
     CANCELLED = "cancelled"
 
 
-GROUPS = {
-    CourseKind.ORIENTATION: AssistanceGroup.SOCIAL,
-    CourseKind.VOCATIONAL: AssistanceGroup.ECONOMIC,
-    CourseKind.LANGUAGE: AssistanceGroup.ECONOMIC,
-    CourseKind.BUSINESS: AssistanceGroup.ECONOMIC,
-    CourseKind.PSYCHOSOCIAL: AssistanceGroup.CARE,
-    CourseKind.JOB_READINESS: AssistanceGroup.ECONOMIC,
-}
-
 IN_THE_COUNTRY = frozenset({CaseState.ARRIVED, CaseState.IN_DELIVERY, CaseState.MONITORING})
-
-
-def published_kind(kind: str) -> TrainingKind | None:
-    """The kind as events may name it; None where it would disclose something about health."""
-    return None if kind == CourseKind.PSYCHOSOCIAL else TrainingKind(kind)
 
 
 @dataclass(frozen=True, slots=True)

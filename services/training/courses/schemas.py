@@ -8,10 +8,10 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from chassis.routing import Body
-from contracts.codes import Slug
+from contracts.codes import CourseKind, Slug
 from contracts.training import Phase
 from services.training.classifications import IscedCode, IscoCode
-from services.training.courses.rules import CohortState, CourseKind, sessions_overlap
+from services.training.courses.rules import CohortState, sessions_overlap
 from services.training.fields import (
     Claimed,
     Country,

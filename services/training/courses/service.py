@@ -10,8 +10,9 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, Select, delete, select
+from sqlalchemy import ColumnElement, Select
 from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, delete, select
 
 from chassis import audit
 from chassis.app import field_error
@@ -23,15 +24,9 @@ from chassis.ids import new_id
 from chassis.outbox import publish
 from chassis.pagination import Rows, page
 from contracts import training as facts
+from contracts.codes import CourseKind
 from contracts.training import CohortField
-from services.training.courses.rules import (
-    GROUPS,
-    CohortState,
-    CourseKind,
-    Offer,
-    published_kind,
-    slug_of,
-)
+from services.training.courses.rules import CohortState, Offer, slug_of
 from services.training.courses.schemas import (
     AsScheduled,
     CohortChange,
@@ -89,8 +84,8 @@ def about(course: Course) -> dict[str, Any]:
     """What every fact about a course carries."""
     return {
         "course_id": course.id,
-        "group": GROUPS[CourseKind(course.kind)],
-        "kind": published_kind(course.kind),
+        "group": CourseKind(course.kind).group,
+        "kind": CourseKind(course.kind).published,
         "phase": course.phase,
     }
 
@@ -330,7 +325,7 @@ def _course_of(row: Mapping[str, str]) -> CourseIn:
 
 def scheduled_with() -> ColumnElement[bool]:
     """Joins a cohort to the revision of its course that it was scheduled with."""
-    return (CourseRevision.course_id == Cohort.course_id) & (
+    return (col(CourseRevision.course_id) == Cohort.course_id) & (
         CourseRevision.revision == Cohort.course_revision
     )
 
@@ -351,7 +346,7 @@ async def sessions_of(session: Session, cohort_id: UUID) -> Sequence[CohortSessi
     query = (
         select(CohortSession)
         .where(CohortSession.cohort_id == cohort_id)
-        .order_by(CohortSession.number)
+        .order_by(col(CohortSession.number))
     )
     return (await session.scalars(query)).all()
 
@@ -520,7 +515,7 @@ async def _move_sessions(session: Session, cohort: Cohort, wanted: Sequence[Sess
         )
     await session.execute(
         delete(CohortSession).where(
-            CohortSession.cohort_id == cohort.id, CohortSession.number > recorded
+            col(CohortSession.cohort_id) == cohort.id, col(CohortSession.number) > recorded
         )
     )
     for each in there[recorded:]:

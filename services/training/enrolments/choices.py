@@ -10,7 +10,8 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ColumnElement, Date, and_, cast, func, or_, select, true
+from sqlalchemy import ColumnElement, Date, func
+from sqlmodel import and_, cast, col, or_, select, true
 
 from chassis import jobs
 from chassis.auth import Caller, OrganisationKind
@@ -95,9 +96,9 @@ class _Want:
 
     def predicate(self) -> ColumnElement[bool]:
         if self.cohort_id is not None:
-            return Cohort.id == self.cohort_id
+            return col(Cohort.id) == self.cohort_id
         if self.course_id is not None:
-            return Cohort.course_id == self.course_id
+            return col(Cohort.course_id) == self.course_id
         content = CourseRevision.content
         open_to_all = func.jsonb_array_length(content["programmes"]) == 0
         fits = [
@@ -134,7 +135,7 @@ async def choose(session: Session, payload: Payload, _: Any) -> None:
     query = select(Enrolment).where(
         Enrolment.id == seen.id,
         Enrolment.state == EnrolmentState.REQUESTED,
-        Enrolment.review.is_(None),
+        col(Enrolment.review).is_(None),
     )
     enrolment = await session.scalar(
         query.with_for_update(), execution_options={"populate_existing": True}
@@ -277,7 +278,7 @@ async def _open(session: Session, wants: Collection[_Want]) -> list[_Open]:
     query = (
         select(Cohort, CourseRevision.content, Provider.slug)
         .join(CourseRevision, scheduled_with())
-        .join(Provider, Provider.id == Cohort.provider_id)
+        .join(Provider, col(Provider.id) == Cohort.provider_id)
         .where(
             Cohort.state == CohortState.SCHEDULED,
             Cohort.starts_on >= cast(now(), Date) - 1,
@@ -289,7 +290,9 @@ async def _open(session: Session, wants: Collection[_Want]) -> list[_Open]:
         (row[0], AsScheduled.model_validate(row[1]), row[2]) for row in await session.execute(query)
     ]
     times: dict[UUID, Times] = defaultdict(list)
-    meetings = select(CohortSession).where(CohortSession.cohort_id.in_([row[0].id for row in rows]))
+    meetings = select(CohortSession).where(
+        col(CohortSession.cohort_id).in_([row[0].id for row in rows])
+    )
     for each in await session.scalars(meetings):
         times[each.cohort_id].append((each.starts_at, each.ends_at))
     return [_Open(cohort, course, slug, times[cohort.id]) for cohort, course, slug in rows]
@@ -300,10 +303,10 @@ async def _busy(session: Session, returnee_ids: Collection[UUID]) -> Mapping[UUI
     same = await aliases.same_people(session, returnee_ids)
     query = (
         select(Enrolment.returnee_id, CohortSession.starts_at, CohortSession.ends_at)
-        .join(CohortSession, CohortSession.cohort_id == Enrolment.cohort_id)
+        .join(CohortSession, col(CohortSession.cohort_id) == Enrolment.cohort_id)
         .where(
-            Enrolment.returnee_id.in_(same),
-            Enrolment.state.in_(KEEPS_TIME),
+            col(Enrolment.returnee_id).in_(same),
+            col(Enrolment.state).in_(KEEPS_TIME),
             CohortSession.ends_at > now(),
         )
     )
@@ -321,6 +324,6 @@ async def waiting(
     """
     query = select(Enrolment).where(mine(caller), Enrolment.state == EnrolmentState.REQUESTED)
     rows: Rows[Enrolment] = await page(
-        session, query, keys=[Enrolment.id], parsers=[UUID], after=after, limit=limit
+        session, query, keys=[col(Enrolment.id)], parsers=[UUID], after=after, limit=limit
     )
     return rows, await fits_of(session, rows.items)

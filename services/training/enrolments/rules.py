@@ -7,14 +7,10 @@ from enum import StrEnum
 from uuid import UUID
 
 from chassis.errors import state_conflict
+from contracts.codes import CourseKind, HelpKind
 from contracts.training import AttendanceStatus, CancellationReason
-from services.training.courses.rules import CourseKind
 
-WANTED: Mapping[str, CourseKind] = {
-    "vocational_training": CourseKind.VOCATIONAL,
-    "language_training": CourseKind.LANGUAGE,
-    "job_placement": CourseKind.JOB_READINESS,
-}
+WANTED: Mapping[str, CourseKind] = {kind: kind.course for kind in HelpKind if kind.course}
 """Kinds of line of a plan that an enrolment carries out, and the kind of course."""
 
 

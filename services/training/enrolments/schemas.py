@@ -8,10 +8,9 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from chassis.routing import Body
-from contracts.codes import Money
+from contracts.codes import CourseKind, Money
 from contracts.training import AssessmentStage, AttendanceStatus, DropOutReason, QuestionReason
 from services.training.classifications import IscoCode
-from services.training.courses.rules import CourseKind
 from services.training.enrolments.rules import EnrolmentState, Obstacle
 from services.training.fields import (
     Claimed,

@@ -9,8 +9,9 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Date, Row, cast, func, or_, select, true
+from sqlalchemy import ColumnElement, Date, Row, func
 from sqlalchemy.orm import aliased
+from sqlmodel import cast, col, or_, select, true
 
 from chassis import audit, jobs
 from chassis.auth import Caller
@@ -32,19 +33,12 @@ from chassis.jobs import JobKind, Payload
 from chassis.outbox import publish
 from chassis.pagination import Rows
 from contracts import training as facts
+from contracts.codes import CourseKind
 from contracts.training import CancellationReason, CohortField, DropOutReason, QuestionReason
 from participation import aliases, beneficiaries, identities
 from participation.access import Role, grant
 from participation.beneficiaries import beneficiary
-from services.training.courses.rules import (
-    GROUPS,
-    CohortState,
-    CourseKind,
-    Offer,
-    Refusal,
-    published_kind,
-    refusals,
-)
+from services.training.courses.rules import CohortState, Offer, Refusal, refusals
 from services.training.courses.schemas import AsScheduled, CohortChange
 from services.training.courses.service import (
     about,
@@ -125,8 +119,8 @@ def fact_of(enrolment: Enrolment) -> dict[str, Any]:
         "enrolment_id": enrolment.id,
         "cohort_id": enrolment.cohort_id,
         "course_id": enrolment.course_id,
-        "group": GROUPS[CourseKind(enrolment.kind)],
-        "kind": published_kind(enrolment.kind),
+        "group": CourseKind(enrolment.kind).group,
+        "kind": CourseKind(enrolment.kind).published,
         "phase": enrolment.phase,
         "plan_line_id": enrolment.plan_line_id,
     }
@@ -203,15 +197,15 @@ async def _clashes(session: Session, person_ids: Sequence[UUID], cohort_id: UUID
             there.number,
             func.greatest(here.starts_at, there.starts_at).label("at"),
         )
-        .join(here, (here.starts_at < there.ends_at) & (there.starts_at < here.ends_at))
-        .join(Enrolment, Enrolment.cohort_id == there.cohort_id)
+        .join(here, (col(here.starts_at) < there.ends_at) & (there.starts_at < here.ends_at))
+        .join(Enrolment, col(Enrolment.cohort_id) == there.cohort_id)
         .where(
             here.cohort_id == cohort_id,
             there.cohort_id != cohort_id,
-            Enrolment.returnee_id.in_(person_ids),
-            Enrolment.state.in_(KEEPS_TIME),
+            col(Enrolment.returnee_id).in_(person_ids),
+            col(Enrolment.state).in_(KEEPS_TIME),
         )
-        .order_by("at", there.cohort_id, there.number)
+        .order_by("at", col(there.cohort_id), col(there.number))
         .limit(50)
     )
     return list(await session.execute(query))
@@ -246,7 +240,7 @@ async def _offer_of(session: Session, cohort_id: UUID) -> tuple[AsScheduled, Off
     query = (
         select(CourseRevision.content, Cohort.country, Cohort.online, Provider.slug)
         .join(Cohort, scheduled_with())
-        .join(Provider, Provider.id == Cohort.provider_id)
+        .join(Provider, col(Provider.id) == Cohort.provider_id)
         .where(Cohort.id == cohort_id)
     )
     content, country, online, slug = found((await session.execute(query)).one_or_none())
@@ -327,16 +321,16 @@ async def _check_line(
     suits = [wanted for wanted, carried_out_by in WANTED.items() if carried_out_by == kind]
     query = select(PlannedLine.line_id).where(
         PlannedLine.line_id == line_id,
-        PlannedLine.returnee_id.in_(person_ids),
+        col(PlannedLine.returnee_id).in_(person_ids),
         PlannedLine.active,
-        PlannedLine.kind.in_(WANTED),
-        or_(PlannedLine.cohort_id == cohort_id, named.exists(), PlannedLine.kind.in_(suits)),
+        col(PlannedLine.kind).in_(WANTED),
+        or_(PlannedLine.cohort_id == cohort_id, named.exists(), col(PlannedLine.kind).in_(suits)),
     )
     if await session.scalar(query) is None:
         right = "a line of the person's approved plan that asks for such a course"
         raise invalid(FieldError(pointer="/plan_line_id", code="unknown_line", detail=right))
     carried_out = select(Enrolment.id).where(
-        Enrolment.plan_line_id == line_id, Enrolment.state.not_in(OVER)
+        Enrolment.plan_line_id == line_id, col(Enrolment.state).not_in(OVER)
     )
     if await session.scalar(carried_out) is not None:
         raise Problem(
@@ -406,8 +400,8 @@ async def seat(
     await _refuse_ineligible(session, person, offer)
     active = (
         Enrolment.cohort_id == cohort_id,
-        Enrolment.returnee_id.in_(person_ids),
-        Enrolment.state.not_in(OVER),
+        col(Enrolment.returnee_id).in_(person_ids),
+        col(Enrolment.state).not_in(OVER),
     )
     if await session.scalar(select(Enrolment.id).where(*active)) is not None:
         raise Problem(CONFLICT, "the person is enrolled in this cohort, or on its waiting list")
@@ -492,15 +486,15 @@ async def fill(session: Session, cohort: Cohort) -> None:
     at, sessions = await clock(session), await _times(session, cohort.id)
     _, offer, _ = await _offer_of(session, cohort.id)
     waiting = (
-        select(Enrolment.id.label("enrolment_id"), Whereabouts.governorate, *beneficiary.c)
+        select(col(Enrolment.id).label("enrolment_id"), Whereabouts.governorate, *beneficiary.c)
         .join(beneficiary, beneficiary.c.returnee_id == Enrolment.returnee_id)
-        .outerjoin(Whereabouts, Whereabouts.returnee_id == Enrolment.returnee_id)
+        .outerjoin(Whereabouts, col(Whereabouts.returnee_id) == Enrolment.returnee_id)
         .where(
             Enrolment.cohort_id == cohort.id,
             Enrolment.state == EnrolmentState.WAITLISTED,
-            Enrolment.attendance_percent <= percent_left(sessions, at),
+            col(Enrolment.attendance_percent) <= percent_left(sessions, at),
         )
-        .order_by(Enrolment.queue)
+        .order_by(col(Enrolment.queue))
     )
     suits = (
         row.enrolment_id
@@ -509,8 +503,8 @@ async def fill(session: Session, cohort: Cohort) -> None:
     )
     query = (
         select(Enrolment)
-        .where(Enrolment.id.in_(list(islice(suits, free))))
-        .order_by(Enrolment.queue)
+        .where(col(Enrolment.id).in_(list(islice(suits, free))))
+        .order_by(col(Enrolment.queue))
     )
     first = (await session.scalars(query.with_for_update(), execution_options=AFRESH)).all()
     if not first:
@@ -571,7 +565,7 @@ async def _ask_again(session: Session, ended: Enrolment) -> None:
     goes_on = select(PlannedLine.kind).where(
         PlannedLine.line_id == ended.plan_line_id,
         PlannedLine.active,
-        PlannedLine.kind.in_(WANTED),
+        col(PlannedLine.kind).in_(WANTED),
         PlannedLine.returnee_id == beneficiary.c.returnee_id,
         beneficiary.c.state.not_in(["erased", "closed"]),
     )
@@ -765,13 +759,13 @@ async def cancel_not_begun(
     Returns:
         How many.
     """
-    wanted = (*which, Enrolment.state.in_(states))
+    wanted = (*which, col(Enrolment.state).in_(states))
     cohort_ids = await session.scalars(select(Enrolment.cohort_id).where(*wanted).distinct())
     cohorts = {
         cohort_id: await lock_cohort(session, cohort_id)
         for cohort_id in sorted(filter(None, cohort_ids))
     }
-    query = select(Enrolment).where(*wanted).order_by(Enrolment.id).with_for_update()
+    query = select(Enrolment).where(*wanted).order_by(col(Enrolment.id)).with_for_update()
     count = 0
     for enrolment in (
         await session.scalars(query, execution_options={"populate_existing": True})
@@ -797,10 +791,10 @@ async def question(
     Returns:
         Those that were not in question for this reason before.
     """
-    fresh = Enrolment.review.is_(None) | (Enrolment.review != reason)
-    query = select(Enrolment).where(*which, Enrolment.state.in_(MAY_BE_QUESTIONED), fresh)
+    fresh = col(Enrolment.review).is_(None) | (col(Enrolment.review) != reason)
+    query = select(Enrolment).where(*which, col(Enrolment.state).in_(MAY_BE_QUESTIONED), fresh)
     rows = await session.scalars(
-        query.order_by(Enrolment.id).with_for_update(), execution_options=AFRESH
+        query.order_by(col(Enrolment.id)).with_for_update(), execution_options=AFRESH
     )
     found = rows.all()
     for enrolment in found:
@@ -894,8 +888,10 @@ async def _tell(
         **more,
     }
     publish(session, fact(**common))
-    query = select(Enrolment).where(Enrolment.cohort_id == cohort.id, Enrolment.state.not_in(OVER))
-    for enrolment in await session.scalars(query.order_by(Enrolment.id)):
+    query = select(Enrolment).where(
+        Enrolment.cohort_id == cohort.id, col(Enrolment.state).not_in(OVER)
+    )
+    for enrolment in await session.scalars(query.order_by(col(Enrolment.id))):
         publish(session, fact(**common, **enrolment.ids))
 
 
@@ -975,10 +971,12 @@ async def listed(
     query = select(Enrolment).where(mine(caller))
     if returnee_id is not None:
         query = query.where(
-            Enrolment.returnee_id.in_(await aliases.same_person(session, returnee_id))
+            col(Enrolment.returnee_id).in_(await aliases.same_person(session, returnee_id))
         )
     if review is not None:
-        query = query.where(Enrolment.review.is_not(None) if review else Enrolment.review.is_(None))
+        query = query.where(
+            col(Enrolment.review).is_not(None) if review else col(Enrolment.review).is_(None)
+        )
     for column, value in ((Enrolment.cohort_id, cohort_id), (Enrolment.state, state)):
         if value is not None:
             query = query.where(column == value)
@@ -996,7 +994,7 @@ async def in_sight(session: Session, caller: Caller, cohort_id: UUID) -> None:
     runs = (Cohort.organisation == caller.organisation) | (Provider.slug == caller.organisation)
     theirs = (
         select(Cohort.id)
-        .join(Provider, Provider.id == Cohort.provider_id)
+        .join(Provider, col(Provider.id) == Cohort.provider_id)
         .where(Cohort.id == cohort_id, true() if caller.is_internal else runs)
     )
     if await session.scalar(theirs) is not None:
@@ -1014,6 +1012,6 @@ async def roster(session: Session, caller: Caller, cohort_id: UUID) -> Sequence[
     """
     await in_sight(session, caller, cohort_id)
     query = select(Enrolment).where(
-        Enrolment.cohort_id == cohort_id, Enrolment.state.not_in(OVER), mine(caller)
+        Enrolment.cohort_id == cohort_id, col(Enrolment.state).not_in(OVER), mine(caller)
     )
-    return (await session.scalars(query.order_by(Enrolment.id))).all()
+    return (await session.scalars(query.order_by(col(Enrolment.id)))).all()

@@ -3,7 +3,8 @@
 from uuid import UUID
 
 from fastapi import Request, Response
-from sqlalchemy import Date, cast, select
+from sqlalchemy import Date
+from sqlmodel import cast, select
 
 from chassis.concurrency import set_etag
 from chassis.db import now

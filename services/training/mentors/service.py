@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlmodel import col, select
 
 from chassis import audit
 from chassis.auth import Caller
@@ -77,7 +77,7 @@ async def mentor_of(session: Session, caller: Caller, mentor_id: UUID) -> Mentor
         Problem: 404.
     """
     query = select(Mentor).where(
-        Mentor.id == mentor_id, holds(Mentor.returnee_id, ALL_BUT_PROVIDERS, caller)
+        Mentor.id == mentor_id, holds(col(Mentor.returnee_id), ALL_BUT_PROVIDERS, caller)
     )
     mentor: Mentor | None = await session.scalar(query)
     if mentor is None:
@@ -232,7 +232,7 @@ async def _stop(session: Session, mentor: Mentor, reason: MentorshipEnd, today: 
         Mentorship.mentor_id == mentor.id, Mentorship.state == MentorState.ACTIVE
     )
     for mentorship in (
-        await session.scalars(pairs.order_by(Mentorship.id).with_for_update())
+        await session.scalars(pairs.order_by(col(Mentorship.id)).with_for_update())
     ).all():
         await _end(session, mentor, mentorship, reason, today)
     mentor.state = MentorState.ENDED
@@ -275,7 +275,7 @@ async def mentors(
     limit: int,
 ) -> Rows[Mentor]:
     """Mentors in whose return the caller takes part, newest first."""
-    query = select(Mentor).where(holds(Mentor.returnee_id, ALL_BUT_PROVIDERS, caller))
+    query = select(Mentor).where(holds(col(Mentor.returnee_id), ALL_BUT_PROVIDERS, caller))
     if state is not None:
         query = query.where(Mentor.state == state)
     return await newest_first(
@@ -290,6 +290,6 @@ async def pairs_of(session: Session, caller: Caller, mentor_id: UUID) -> Sequenc
         Problem: 404.
     """
     await mentor_of(session, caller, mentor_id)
-    told = holds(Mentorship.returnee_id, ALL_BUT_PROVIDERS, caller)
+    told = holds(col(Mentorship.returnee_id), ALL_BUT_PROVIDERS, caller)
     query = select(Mentorship).where(Mentorship.mentor_id == mentor_id, told)
-    return (await session.scalars(query.order_by(Mentorship.id))).all()
+    return (await session.scalars(query.order_by(col(Mentorship.id)))).all()

@@ -4,7 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query, Request, Response
-from sqlalchemy import select
+from sqlmodel import select
 
 from chassis.concurrency import set_etag
 from chassis.db import Session

@@ -5,8 +5,9 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Date, cast, func, select
+from sqlalchemy import ColumnElement, Date, func
 from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import cast, col, select
 
 from chassis import audit
 from chassis.auth import Caller
@@ -208,17 +209,19 @@ async def matches(
     """
     vacancy: Vacancy = found(await session.get(Vacancy, vacancy_id))
     query = select(*SKILLS).where(
-        Seeker.looking,
-        Seeker.groups.contains([vacancy.occupation[0]]),
-        holds(Seeker.id, WORKERS, caller),
+        col(Seeker.looking),
+        col(Seeker.groups).contains([vacancy.occupation[0]]),
+        holds(col(Seeker.id), WORKERS, caller),
     )
     if not vacancy.remote:
         query = query.where(Seeker.country == vacancy.country)
         if vacancy.governorate is not None:
-            there = Seeker.governorate.is_(None) | (Seeker.governorate == vacancy.governorate)
+            there = col(Seeker.governorate).is_(None) | (
+                col(Seeker.governorate) == vacancy.governorate
+            )
             query = query.where(there | Seeker.may_move)
     rows = await session.execute(
-        query.order_by(Seeker.updated_at.desc(), Seeker.id).limit(MOST_COMPARED)
+        query.order_by(col(Seeker.updated_at).desc(), Seeker.id).limit(MOST_COMPARED)
     )
     by = weighing(await _today(session))
     best = Pool((skills_of(row) for row in rows), by).best(work_of(vacancy), most)
@@ -237,16 +240,18 @@ async def suggestions(
     """
     seeker = await profile(session, caller, enrolment_id)
     groups = seeker.groups
-    here: ColumnElement[bool] = Vacancy.country == seeker.country
+    here: ColumnElement[bool] = col(Vacancy.country) == seeker.country
     if seeker.governorate is not None and not seeker.may_move:
-        here &= Vacancy.governorate.is_(None) | (Vacancy.governorate == seeker.governorate)
+        here &= col(Vacancy.governorate).is_(None) | (
+            col(Vacancy.governorate) == seeker.governorate
+        )
     query = select(Vacancy).where(
         Vacancy.state == VacancyState.OPEN,
         here | Vacancy.remote,
         func.left(Vacancy.occupation, 1).in_(groups),
     )
     open_ones = await session.scalars(
-        query.order_by(Vacancy.updated_at.desc(), Vacancy.id).limit(MOST_COMPARED)
+        query.order_by(col(Vacancy.updated_at).desc(), col(Vacancy.id)).limit(MOST_COMPARED)
     )
     by_id = {vacancy.id: vacancy for vacancy in open_ones}
     by = weighing(await _today(session))
@@ -262,7 +267,7 @@ async def profile(session: Session, caller: Caller, enrolment_id: UUID) -> Seeke
     """
     enrolment = await find(session, caller, enrolment_id)
     query = select(Seeker).where(
-        Seeker.id == enrolment.returnee_id, holds(Seeker.id, ALL_BUT_PROVIDERS, caller)
+        Seeker.id == enrolment.returnee_id, holds(col(Seeker.id), ALL_BUT_PROVIDERS, caller)
     )
     seeker: Seeker = found(await session.scalar(query))
     return seeker
@@ -325,21 +330,21 @@ def placement_fact(placement: Placement) -> dict[str, Any]:
 async def _line(session: Session, person_ids: Sequence[UUID], kind: str) -> UUID | None:
     """The line of the person's plan of a kind that no open placement carries out."""
     used = select(Placement.plan_line_id).where(
-        Placement.plan_line_id.is_not(None), Placement.state != PlacementState.ENDED
+        col(Placement.plan_line_id).is_not(None), Placement.state != PlacementState.ENDED
     )
     subsidised = select(Placement.subsidy_line_id).where(
-        Placement.subsidy_line_id.is_not(None), Placement.state != PlacementState.ENDED
+        col(Placement.subsidy_line_id).is_not(None), Placement.state != PlacementState.ENDED
     )
     query = (
         select(PlannedLine.line_id)
         .where(
-            PlannedLine.returnee_id.in_(person_ids),
+            col(PlannedLine.returnee_id).in_(person_ids),
             PlannedLine.kind == kind,
             PlannedLine.active,
-            PlannedLine.line_id.not_in(used),
-            PlannedLine.line_id.not_in(subsidised),
+            col(PlannedLine.line_id).not_in(used),
+            col(PlannedLine.line_id).not_in(subsidised),
         )
-        .order_by(PlannedLine.line_id)
+        .order_by(col(PlannedLine.line_id))
         .limit(1)
     )
     line_id: UUID | None = await session.scalar(query)
@@ -370,7 +375,7 @@ async def propose(
         raise state_conflict(vacancy.state, [], "propose")
     active = (
         Placement.vacancy_id == vacancy.id,
-        Placement.returnee_id.in_(ids),
+        col(Placement.returnee_id).in_(ids),
         Placement.state != PlacementState.ENDED,
     )
     if await session.scalar(select(Placement.id).where(*active)) is not None:
@@ -407,7 +412,7 @@ async def placement_of(session: Session, caller: Caller, placement_id: UUID) -> 
         Problem: 404.
     """
     query = select(Placement).where(
-        Placement.id == placement_id, holds(Placement.returnee_id, ALL_BUT_PROVIDERS, caller)
+        Placement.id == placement_id, holds(col(Placement.returnee_id), ALL_BUT_PROVIDERS, caller)
     )
     placement: Placement | None = await session.scalar(query)
     if placement is None:
@@ -550,7 +555,7 @@ async def check_retention(
 async def retention_of(session: Session, placement_id: UUID) -> Sequence[RetentionCheck]:
     """The checks of a placement, the first first."""
     query = select(RetentionCheck).where(RetentionCheck.placement_id == placement_id)
-    return (await session.scalars(query.order_by(RetentionCheck.months))).all()
+    return (await session.scalars(query.order_by(col(RetentionCheck.months)))).all()
 
 
 async def placements(
@@ -566,7 +571,7 @@ async def placements(
     limit: int,
 ) -> Rows[Placement]:
     """Placements of those in whose return the caller takes part, newest first."""
-    query = select(Placement).where(holds(Placement.returnee_id, ALL_BUT_PROVIDERS, caller))
+    query = select(Placement).where(holds(col(Placement.returnee_id), ALL_BUT_PROVIDERS, caller))
     for column, value in (
         (Placement.returnee_id, returnee_id),
         (Placement.vacancy_id, vacancy_id),
@@ -576,9 +581,9 @@ async def placements(
             query = query.where(column == value)
     if check_due_before is not None:
         due = select(RetentionCheck.placement_id).where(
-            RetentionCheck.due_on < check_due_before, RetentionCheck.checked_on.is_(None)
+            RetentionCheck.due_on < check_due_before, col(RetentionCheck.checked_on).is_(None)
         )
-        query = query.where(Placement.id.in_(due))
+        query = query.where(col(Placement.id).in_(due))
     return await newest_first(
         session, query, Placement, updated_since=updated_since, after=after_, limit=limit
     )
@@ -589,7 +594,7 @@ async def end_not_begun(session: Session, returnee_id: UUID, today: date) -> Non
     query = select(Placement).where(
         Placement.returnee_id == returnee_id, Placement.state == PlacementState.PROPOSED
     )
-    for seen in (await session.scalars(query.order_by(Placement.vacancy_id))).all():
+    for seen in (await session.scalars(query.order_by(col(Placement.vacancy_id)))).all():
         vacancy = await lock_vacancy(session, seen.vacancy_id)
         again = select(Placement).where(Placement.id == seen.id).with_for_update()
         placement = (

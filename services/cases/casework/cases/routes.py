@@ -5,6 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query, Request, Response
+from sqlmodel import col
 
 from chassis.auth import Caller
 from chassis.concurrency import set_etag
@@ -111,7 +112,7 @@ async def cases(
     }
     statement = service.listed(caller, filters, overdue=overdue, updated_since=updated_since)
     rows = await page(
-        session, statement, keys=[CaseFile.id], parsers=[UUID], after=after, limit=limit
+        session, statement, keys=[col(CaseFile.id)], parsers=[UUID], after=after, limit=limit
     )
     ids = [case.id for case in rows.items]
     mine = await service.those_worked_on(session, ids, caller)
@@ -135,9 +136,9 @@ async def transfers_offered(
     """Cases that the organisation is offered, and offers of those that it works on; oldest first."""
     statement = transfers.listed(caller, state)
     if updated_since is not None:
-        statement = statement.where(CaseTransfer.updated_at >= updated_since)
+        statement = statement.where(col(CaseTransfer.updated_at) >= updated_since)
     rows = await page(
-        session, statement, keys=[CaseTransfer.id], parsers=[UUID], after=after, limit=limit
+        session, statement, keys=[col(CaseTransfer.id)], parsers=[UUID], after=after, limit=limit
     )
     link_next(request, response, rows.next)
     return Page(items=await transfers.rendered(session, rows.items), next=rows.next)

@@ -5,8 +5,9 @@ from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, exists, func
 from sqlalchemy.orm import aliased
+from sqlmodel import and_, col, or_, select, true
 
 from chassis import audit
 from chassis.auth import Caller
@@ -78,7 +79,9 @@ def ids_of(case: CaseFile, member: CaseMember) -> dict[str, Any]:
 def seen_by(caller: Caller) -> ColumnElement[bool]:
     """Cases of which the caller takes part in a member's return, and is kept from nobody in them."""
     part = exists(
-        select(1).where(CaseMember.case_id == CaseFile.id, visible(CaseMember.returnee_id, caller))
+        select(1).where(
+            CaseMember.case_id == CaseFile.id, visible(col(CaseMember.returnee_id), caller)
+        )
     )
     return part & ~restricted.hides_case(CaseFile.id, caller)
 
@@ -87,7 +90,9 @@ async def members_of(session: Session, case_ids: Iterable[UUID]) -> dict[UUID, l
     """The members of cases, each list in the order of their ids."""
     found: dict[UUID, list[CaseMember]] = {case_id: [] for case_id in case_ids}
     rows = await session.scalars(
-        select(CaseMember).where(CaseMember.case_id.in_(found)).order_by(CaseMember.returnee_id)
+        select(CaseMember)
+        .where(col(CaseMember.case_id).in_(found))
+        .order_by(col(CaseMember.returnee_id))
     )
     for row in rows:
         found[row.case_id].append(row)
@@ -114,7 +119,9 @@ async def members_shown(
     }
     if not of_others:
         return members
-    seen = select(Returnee.id).where(Returnee.id.in_(of_others), visible(Returnee.id, caller))
+    seen = select(Returnee.id).where(
+        col(Returnee.id).in_(of_others), visible(col(Returnee.id), caller)
+    )
     known = set(await session.scalars(seen))
     return {
         case_id: [row for row in rows if case_id in worked_on or row.returnee_id in known]
@@ -159,7 +166,7 @@ def worked_on(case_id: Any, caller: Caller) -> ColumnElement[bool]:
     case, of_case = aliased(CaseFile), CaseMember.returnee_id
     return exists(
         select(1)
-        .join_from(case, CaseMember, CaseMember.case_id == case.id)
+        .join_from(case, CaseMember, col(CaseMember.case_id) == case.id)
         .where(
             case.id == case_id,
             (case.implementer == caller.organisation) & holds(of_case, {Role.PARTNER}, caller)
@@ -171,7 +178,9 @@ def worked_on(case_id: Any, caller: Caller) -> ColumnElement[bool]:
 
 async def those_worked_on(session: Session, case_ids: Iterable[UUID], caller: Caller) -> set[UUID]:
     """Those of some cases that the caller implements, or is the programme office of."""
-    ids = select(CaseFile.id).where(CaseFile.id.in_(list(case_ids)), worked_on(CaseFile.id, caller))
+    ids = select(CaseFile.id).where(
+        col(CaseFile.id).in_(list(case_ids)), worked_on(CaseFile.id, caller)
+    )
     return set(await session.scalars(ids))
 
 
@@ -179,7 +188,7 @@ async def of_referral(
     session: Session, referral_id: UUID, *, lock: bool = False
 ) -> dict[UUID, CaseFile]:
     """The case that a referral opened and those that were split off it, by id, the oldest first."""
-    return await _with_split_off(session, CaseFile.referral_id == referral_id, lock=lock)
+    return await _with_split_off(session, col(CaseFile.referral_id) == referral_id, lock=lock)
 
 
 async def _with_split_off(
@@ -187,21 +196,21 @@ async def _with_split_off(
 ) -> dict[UUID, CaseFile]:
     found: dict[UUID, CaseFile] = {}
     while True:
-        statement = select(CaseFile).where(wanted).order_by(CaseFile.id)
+        statement = select(CaseFile).where(wanted).order_by(col(CaseFile.id))
         newest = list(await session.scalars(statement.with_for_update() if lock else statement))
         if not newest:
             return found
         found |= {case.id: case for case in newest}
-        wanted = CaseFile.split_from.in_([case.id for case in newest])
+        wanted = col(CaseFile.split_from).in_([case.id for case in newest])
 
 
 async def followed_in(session: Session, case: CaseFile, returnee_id: UUID) -> CaseFile:
     """The case in which somebody is followed now, locked: the one given, or the one that was split
     off it with them.
     """
-    split_off = await _with_split_off(session, CaseFile.id == case.id)
+    split_off = await _with_split_off(session, col(CaseFile.id) == case.id)
     theirs = select(CaseMember.case_id).where(
-        CaseMember.case_id.in_(split_off), CaseMember.returnee_id == returnee_id
+        col(CaseMember.case_id).in_(split_off), CaseMember.returnee_id == returnee_id
     )
     case_id = await session.scalar(theirs)
     if case_id is None or case_id == case.id:
@@ -389,14 +398,14 @@ async def follow_lines(session: Session, case: CaseFile, members: Sequence[CaseM
     own, origin = [Plan.case_id == case.id], case.split_from
     people = [member.returnee_id for member in members]
     while origin is not None:
-        own.append(and_(Plan.case_id == origin, PlanLine.beneficiary.in_(people)))
+        own.append(and_(col(Plan.case_id) == origin, col(PlanLine.beneficiary).in_(people)))
         origin = await session.scalar(select(CaseFile.split_from).where(CaseFile.id == origin))
     status = func.coalesce(PlanLineStatus.status, LineStatus.PLANNED)
     statuses = await session.scalars(
         select(status)
         .select_from(PlanLine)
-        .join(Plan, Plan.id == PlanLine.plan_id)
-        .outerjoin(PlanLineStatus, PlanLineStatus.line_id == PlanLine.line_id)
+        .join(Plan, col(Plan.id) == PlanLine.plan_id)
+        .outerjoin(PlanLineStatus, col(PlanLineStatus.line_id) == PlanLine.line_id)
         .where(Plan.state == PlanState.APPROVED, or_(*own))
     )
     await progress(session, case, members, rules.on_lines(case.state, statuses.all()))
@@ -533,7 +542,10 @@ async def reopen(
     people = [member.returnee_id for member in members if member.left_on is None]
     # An acceptance that opens another one locks them too.
     await session.execute(
-        select(Returnee.id).where(Returnee.id.in_(people)).order_by(Returnee.id).with_for_update()
+        select(Returnee.id)
+        .where(col(Returnee.id).in_(people))
+        .order_by(col(Returnee.id))
+        .with_for_update()
     )
     for returnee_id in people:
         if await has_open_case(session, returnee_id):
@@ -653,8 +665,8 @@ def listed(
         late = exists(
             select(1).where(
                 Deadline.case_id == CaseFile.id,
-                Deadline.state.in_([DeadlineState.OPEN, DeadlineState.MISSED]),
-                Deadline.kind.not_in(sorted(WINDOWS)),
+                col(Deadline.state).in_([DeadlineState.OPEN, DeadlineState.MISSED]),
+                col(Deadline.kind).not_in(sorted(WINDOWS)),
                 Deadline.due_at < now(),
             )
         )

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, func
+from sqlmodel import col, or_, select, update
 
 from chassis import audit
 from chassis.auth import Caller, OrganisationKind
@@ -79,7 +80,7 @@ def _offered(caller: Caller) -> ColumnElement[bool]:
     """Offers to the caller that are open: with them it sees what it is offered, though not the
     people.
     """
-    return (CaseTransfer.offered_to == caller.organisation) & (
+    return (col(CaseTransfer.offered_to) == caller.organisation) & (
         CaseTransfer.state == TransferState.OFFERED
     )
 
@@ -102,8 +103,8 @@ async def newest(
     """
     statement = (
         listed(caller, None)
-        .where(CaseTransfer.case_id == case_id)
-        .order_by(CaseTransfer.id.desc())
+        .where(col(CaseTransfer.case_id) == case_id)
+        .order_by(col(CaseTransfer.id).desc())
         .limit(1)
     )
     if lock:
@@ -168,12 +169,12 @@ async def accept(
     # What one organisation was trusted with goes over with the file; who else may read it stays.
     flags = (
         select(Flag.id)
-        .join(Screening, Screening.id == Flag.screening_id)
+        .join(Screening, col(Screening.id) == Flag.screening_id)
         .where(Screening.case_id == case.id)
     )
     await session.execute(
         update(Flag)
-        .where(Flag.id.in_(flags.scalar_subquery()))
+        .where(col(Flag.id).in_(flags.scalar_subquery()))
         .values(readers=func.array_replace(Flag.readers, before, case.implementer))
     )
     for member in members:
@@ -203,9 +204,9 @@ async def _still_in(session: Session, people: Iterable[UUID], implementer: str) 
     """Who of them has another case with an organisation that is not closed."""
     rows = await session.scalars(
         select(CaseMember.returnee_id)
-        .join(CaseFile, CaseFile.id == CaseMember.case_id)
+        .join(CaseFile, col(CaseFile.id) == CaseMember.case_id)
         .where(
-            CaseMember.returnee_id.in_(list(people)),
+            col(CaseMember.returnee_id).in_(list(people)),
             CaseFile.implementer == implementer,
             CaseFile.state != CaseState.CLOSED,
         )
@@ -245,12 +246,12 @@ async def rendered(session: Session, transfers: Iterable[CaseTransfer]) -> list[
     ids = {transfer.case_id for transfer in transfers}
     cases = {
         case.id: case
-        for case in await session.scalars(select(CaseFile).where(CaseFile.id.in_(ids)))
+        for case in await session.scalars(select(CaseFile).where(col(CaseFile.id).in_(ids)))
     }
     counted = await session.execute(
         select(CaseMember.case_id, func.count())
-        .where(CaseMember.case_id.in_(ids))
-        .group_by(CaseMember.case_id)
+        .where(col(CaseMember.case_id).in_(ids))
+        .group_by(col(CaseMember.case_id))
     )
     members: dict[UUID, int] = {row[0]: row[1] for row in counted}
     return [

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlmodel import select
 
 from chassis import audit
 from chassis.auth import Caller

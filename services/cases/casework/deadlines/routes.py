@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fastapi import Request, Response
 from pydantic import TypeAdapter
+from sqlmodel import col
 
 from chassis.auth import Caller
 from chassis.concurrency import set_etag
@@ -73,7 +74,7 @@ def selected(
         if value is not None:
             statement = statement.where(column == value)
     if due_before is not None:
-        statement = statement.where(Deadline.due_at < due_before)
+        statement = statement.where(col(Deadline.due_at) < due_before)
     return statement
 
 
@@ -108,7 +109,7 @@ async def deadlines(
     rows = await page(
         session,
         statement,
-        keys=[Deadline.due_at, Deadline.id],
+        keys=[col(Deadline.due_at), col(Deadline.id)],
         parsers=[MOMENT.validate_python, UUID],
         after=after,
         limit=limit,

@@ -8,7 +8,8 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, insert
+from sqlmodel import col, or_, select, update
 
 from chassis import jobs
 from chassis.auth import Caller
@@ -310,7 +311,7 @@ async def copy(
 async def move_visits(session: Session, visits: Collection[UUID], case_id: UUID) -> None:
     """Let the deadlines of visits be of another case, as the visits are."""
     await session.execute(
-        update(Deadline).where(Deadline.visit_id.in_(visits)).values(case_id=case_id)
+        update(Deadline).where(col(Deadline.visit_id).in_(visits)).values(case_id=case_id)
     )
 
 
@@ -327,7 +328,11 @@ async def decided(
     """Tell what was decided about a deadline, and have its clock follow."""
     await session.flush()
     await _run(session, deadline)
-    rows = select(CaseMember).where(CaseMember.case_id == case.id).order_by(CaseMember.returnee_id)
+    rows = (
+        select(CaseMember)
+        .where(CaseMember.case_id == case.id)
+        .order_by(col(CaseMember.returnee_id))
+    )
     for member in await session.scalars(rows):
         ids = _ids(deadline, case) | _member_ids(case, member)
         if deadline.state == DeadlineState.WAIVED:
@@ -342,7 +347,7 @@ async def _of(
 ) -> list[Deadline]:
     about = Deadline.case_id == case_id if case_id else Deadline.referral_id == referral_id
     rows = await session.scalars(
-        select(Deadline).where(about).order_by(Deadline.id).with_for_update()
+        select(Deadline).where(about).order_by(col(Deadline.id)).with_for_update()
     )
     return list(rows)
 
@@ -431,7 +436,9 @@ async def miss(session: Session, deadline_id: UUID) -> tuple[Referral | None, De
     deadline.changed()
     if case is not None:
         members = (
-            select(CaseMember).where(CaseMember.case_id == case.id).order_by(CaseMember.returnee_id)
+            select(CaseMember)
+            .where(CaseMember.case_id == case.id)
+            .order_by(col(CaseMember.returnee_id))
         )
         for member in await session.scalars(members):
             publish(session, DeadlineMissed(**_ids(deadline, case), **_member_ids(case, member)))
@@ -473,13 +480,14 @@ def seen_by(caller: Caller) -> Select[Any]:
     and focal point.
     """
     of_case = select(CaseMember.case_id).where(
-        visible(CaseMember.returnee_id, caller), ~restricted.hides_case(CaseMember.case_id, caller)
+        visible(col(CaseMember.returnee_id), caller),
+        ~restricted.hides_case(CaseMember.case_id, caller),
     )
     mine: ColumnElement[bool] = or_(
-        Deadline.case_id.in_(of_case),
-        Deadline.referral_id.is_not(None) & visible(Deadline.referral_id, caller),
+        col(Deadline.case_id).in_(of_case),
+        col(Deadline.referral_id).is_not(None) & visible(col(Deadline.referral_id), caller),
     )
-    return select(Deadline).outerjoin(CaseFile, CaseFile.id == Deadline.case_id).where(mine)
+    return select(Deadline).outerjoin(CaseFile, col(CaseFile.id) == Deadline.case_id).where(mine)
 
 
 async def find(session: Session, deadline_id: UUID, caller: Caller) -> Deadline:
@@ -489,7 +497,7 @@ async def find(session: Session, deadline_id: UUID, caller: Caller) -> Deadline:
         Problem: 404.
     """
     deadline: Deadline | None = await session.scalar(
-        seen_by(caller).where(Deadline.id == deadline_id)
+        seen_by(caller).where(col(Deadline.id) == deadline_id)
     )
     if deadline is None:
         raise Problem(NOT_FOUND)
@@ -501,5 +509,5 @@ async def cases_of(session: Session, deadlines: Iterable[Deadline]) -> dict[UUID
     ids = {deadline.case_id for deadline in deadlines if deadline.case_id}
     return {
         case.id: case
-        for case in await session.scalars(select(CaseFile).where(CaseFile.id.in_(ids)))
+        for case in await session.scalars(select(CaseFile).where(col(CaseFile.id).in_(ids)))
     }

@@ -9,10 +9,10 @@ from chassis.auth import Caller
 from chassis.concurrency import set_etag
 from chassis.db import Session
 from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
-from contracts.codes import AssistanceGroup
+from contracts.codes import AssistanceGroup, HelpKind
 from contracts.scopes import Scope
 from services.cases.casework.cases import service as cases
-from services.cases.casework.plans import rules, service
+from services.cases.casework.plans import service
 from services.cases.casework.plans.schemas import (
     AgreeIn,
     AmendIn,
@@ -24,7 +24,6 @@ from services.cases.casework.plans.schemas import (
     ReturnIn,
     total,
 )
-from services.cases.intake.referrals.schemas import Assistance
 from services.cases.models import Plan
 
 router = Router(prefix="/v1/cases/{case_id}/plan", tags=["plans"])
@@ -51,7 +50,7 @@ async def answer(
     for line in rows:
         if line.beneficiary not in named:
             continue
-        group = rules.GROUPS[Assistance(line.kind)]
+        group = HelpKind(line.kind).group
         told = group is not AssistanceGroup.CARE or named[line.beneficiary]
         there = progress.get(line.line_id)
         lines.append(

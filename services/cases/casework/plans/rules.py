@@ -6,9 +6,8 @@ from decimal import Decimal
 from uuid import UUID
 
 from chassis.errors import FOUR_EYES, FieldError, Problem, state_conflict
-from contracts.codes import AssistanceGroup, CaseState
+from contracts.codes import CaseState
 from services.cases.casework.plans.schemas import LineStatus, PlanLineIn, PlanState
-from services.cases.intake.referrals.schemas import Assistance
 
 TRANSITIONS: Mapping[PlanState, Mapping[str, PlanState]] = {
     PlanState.DRAFT: {
@@ -27,19 +26,6 @@ TRANSITIONS: Mapping[PlanState, Mapping[str, PlanState]] = {
 }
 """Amending leads to the draft of a new version; the approved one stays in force until that one is
 approved.
-"""
-
-GROUPS: Mapping[Assistance, AssistanceGroup] = {
-    **dict.fromkeys(Assistance, AssistanceGroup.ECONOMIC),
-    Assistance.HOUSING: AssistanceGroup.SOCIAL,
-    Assistance.EDUCATION: AssistanceGroup.SOCIAL,
-    Assistance.LEGAL: AssistanceGroup.SOCIAL,
-    Assistance.MEDICAL: AssistanceGroup.CARE,
-    Assistance.PSYCHOSOCIAL: AssistanceGroup.CARE,
-    Assistance.FAMILY_TRACING: AssistanceGroup.CARE,
-}
-"""What a kind of line is called for who must not learn of somebody's health or of a child's
-situation by it.
 """
 
 AFTER_ARRIVAL = frozenset({"submit", "approve"})

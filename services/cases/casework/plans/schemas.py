@@ -9,9 +9,8 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from chassis.routing import Body
-from contracts.codes import AssistanceGroup, CurrencyCode, Money, Slug
+from contracts.codes import AssistanceGroup, CurrencyCode, HelpKind, Money, Slug
 from services.cases.fields import Comment, Date, Language, Line, Note, Out, member_of, refuse
-from services.cases.intake.referrals.schemas import Assistance
 
 MOST_LINES = 100
 HUNDREDTH = Decimal("0.01")
@@ -95,7 +94,7 @@ class Feasibility(Body):
 
 
 BY_COURSE = frozenset(
-    {Assistance.VOCATIONAL_TRAINING, Assistance.LANGUAGE_TRAINING, Assistance.JOB_PLACEMENT}
+    {HelpKind.VOCATIONAL_TRAINING, HelpKind.LANGUAGE_TRAINING, HelpKind.JOB_PLACEMENT}
 )
 """Kinds of line that a course may carry out."""
 
@@ -105,7 +104,7 @@ class PlanLineIn(Body):
 
     id: UUID | None = None
     """Of a line that is there already, or one's own for a new line."""
-    kind: Annotated[Assistance, member_of("unknown_assistance", Assistance)]
+    kind: Annotated[HelpKind, member_of("unknown_assistance", HelpKind)]
     housing: Annotated[Housing, member_of("unknown_housing", Housing)] | None = None
     beneficiary: UUID
     """A returnee of the case."""
@@ -138,7 +137,7 @@ class PlanLineIn(Body):
     @model_validator(mode="after")
     def housing_is_specified(self) -> Self:
         """Housing says what kind, and nothing else does."""
-        if (self.kind is Assistance.HOUSING) != (self.housing is not None):
+        if (self.kind is HelpKind.HOUSING) != (self.housing is not None):
             raise refuse(
                 "housing_kind",
                 "items, rent, materials or temporary on a housing line, and on no other",
@@ -190,7 +189,7 @@ class PlanLineOut(Out):
     """A line. Its id is the same in every version of the plan that has it."""
 
     id: UUID
-    kind: Assistance | None
+    kind: HelpKind | None
     """Null where it would tell somebody's health or a child's situation to who neither works on the
     case nor referred them and may read vulnerabilities; then there are no words either, and
     nobody who provides it.

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlmodel import col, delete, select
 
 from chassis import audit
 from chassis.auth import Caller, OrganisationKind
@@ -46,7 +46,7 @@ def person_id(person: str) -> UUID:
 async def newest(session: Session, case_id: UUID, plan_version: int | None = None) -> Plan | None:
     """A case's plan: the newest version, or the one that is asked for."""
     statement = (
-        select(Plan).where(Plan.case_id == case_id).order_by(Plan.plan_version.desc()).limit(1)
+        select(Plan).where(Plan.case_id == case_id).order_by(col(Plan.plan_version).desc()).limit(1)
     )
     if plan_version is not None:
         statement = statement.where(Plan.plan_version == plan_version)
@@ -72,7 +72,7 @@ async def find(
 async def lines_of(session: Session, plan: Plan) -> Sequence[PlanLine]:
     """The lines of a version of a plan."""
     rows = await session.scalars(
-        select(PlanLine).where(PlanLine.plan_id == plan.id).order_by(PlanLine.position)
+        select(PlanLine).where(PlanLine.plan_id == plan.id).order_by(col(PlanLine.position))
     )
     return rows.all()
 
@@ -90,9 +90,9 @@ async def named_to(session: Session, people: Collection[UUID], caller: Caller) -
         With each, whether help that tells of their health or a child's situation may be named: to
         who referred them, and may read vulnerabilities.
     """
-    referred = holds(Returnee.id, {Role.REFERRER}, caller)
+    referred = holds(col(Returnee.id), {Role.REFERRER}, caller)
     statement = select(Returnee.id, referred).where(
-        Returnee.id.in_(people), visible(Returnee.id, caller)
+        col(Returnee.id).in_(people), visible(col(Returnee.id), caller)
     )
     may_read = Scope.RETURNEES_VULNERABILITIES in caller.scopes
     return {row[0]: row[1] and may_read for row in await session.execute(statement)}
@@ -163,9 +163,9 @@ async def line_of(session: Session, line_id: UUID, returnee_id: UUID) -> tuple[C
     found = (
         await session.execute(
             select(Plan.case_id, PlanLine.beneficiary)
-            .join(PlanLine, PlanLine.plan_id == Plan.id)
+            .join(PlanLine, col(PlanLine.plan_id) == Plan.id)
             .where(PlanLine.line_id == line_id)
-            .order_by(Plan.plan_version.desc())
+            .order_by(col(Plan.plan_version).desc())
             .limit(1)
         )
     ).first()
@@ -309,7 +309,7 @@ async def write(
         plan.changed()
     _prepared_by(plan, caller)
     await session.flush()
-    await session.execute(delete(PlanLine).where(PlanLine.plan_id == plan.id))
+    await session.execute(delete(PlanLine).where(col(PlanLine.plan_id) == plan.id))
     session.add_all(
         PlanLine(
             plan_id=plan.id,
@@ -337,9 +337,9 @@ async def write(
 async def _taken(session: Session, case_id: UUID, body: PlanIn) -> list[FieldError]:
     """The lines whose ids are of another case's plan: what is told of them would be of that one."""
     ids = [line.id for line in body.lines if line.id is not None]
-    others = select(PlanLine.line_id).join(Plan, Plan.id == PlanLine.plan_id)
+    others = select(PlanLine.line_id).join(Plan, col(Plan.id) == PlanLine.plan_id)
     taken = set(
-        await session.scalars(others.where(PlanLine.line_id.in_(ids), Plan.case_id != case_id))
+        await session.scalars(others.where(col(PlanLine.line_id).in_(ids), Plan.case_id != case_id))
     )
     return [
         FieldError(

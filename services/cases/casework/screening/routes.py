@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from fastapi import Request, Response
-from sqlalchemy import select
+from sqlmodel import col, select
 
 from chassis.auth import Caller
 from chassis.concurrency import set_etag
@@ -85,7 +85,7 @@ async def screenings(
     if updated_since is not None:
         statement = statement.where(Screening.updated_at >= updated_since)
     rows = await page(
-        session, statement, keys=[Screening.id], parsers=[UUID], after=after, limit=limit
+        session, statement, keys=[col(Screening.id)], parsers=[UUID], after=after, limit=limit
     )
     link_next(request, response, rows.next)
     return Page(items=await rendered(session, rows.items, caller), next=rows.next)

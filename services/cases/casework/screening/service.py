@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlmodel import col, select
 
 from chassis import audit
 from chassis.auth import Caller
@@ -85,8 +85,8 @@ async def _last(session: Session, people: Iterable[UUID]) -> dict[UUID, str]:
     """What each person was last found to need."""
     rows = await session.execute(
         select(Screening.returnee_id, Screening.needs_priority)
-        .where(Screening.returnee_id.in_(list(people)))
-        .order_by(Screening.screened_on, Screening.created_at)
+        .where(col(Screening.returnee_id).in_(list(people)))
+        .order_by(col(Screening.screened_on), col(Screening.created_at))
     )
     return {row.returnee_id: row.needs_priority for row in rows}
 
@@ -99,11 +99,13 @@ async def flags_of(
     if not found:
         return found
     statement = (
-        select(Flag).where(Flag.screening_id.in_(found)).order_by(Flag.screening_id, Flag.kind)
+        select(Flag)
+        .where(col(Flag.screening_id).in_(found))
+        .order_by(col(Flag.screening_id), Flag.kind)
     )
     if not caller.is_internal:
         statement = statement.where(
-            (Flag.readers == []) | Flag.readers.contains([caller.organisation])
+            (col(Flag.readers) == []) | col(Flag.readers).contains([caller.organisation])
         )
     for flag in await session.scalars(statement):
         found[flag.screening_id].append(flag)

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from fastapi import Request, Response
-from sqlalchemy import select
+from sqlmodel import col, select
 
 from chassis.concurrency import set_etag
 from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
@@ -45,7 +45,12 @@ async def sessions(
     if updated_since is not None:
         statement = statement.where(CounsellingSession.updated_at >= updated_since)
     rows = await page(
-        session, statement, keys=[CounsellingSession.id], parsers=[UUID], after=after, limit=limit
+        session,
+        statement,
+        keys=[col(CounsellingSession.id)],
+        parsers=[UUID],
+        after=after,
+        limit=limit,
     )
     link_next(request, response, rows.next)
     return Page(items=[render_session(row) for row in rows.items], next=rows.next)
@@ -80,7 +85,7 @@ async def attempts(
     if updated_since is not None:
         statement = statement.where(ContactAttempt.updated_at >= updated_since)
     rows = await page(
-        session, statement, keys=[ContactAttempt.id], parsers=[UUID], after=after, limit=limit
+        session, statement, keys=[col(ContactAttempt.id)], parsers=[UUID], after=after, limit=limit
     )
     link_next(request, response, rows.next)
     return Page(items=[render_attempt(row) for row in rows.items], next=rows.next)

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from fastapi import Request, Response
+from sqlmodel import col
 
 from chassis import audit
 from chassis.concurrency import set_etag
@@ -54,9 +55,9 @@ async def referrals(
         if value is not None:
             statement = statement.where(column == value)
     if updated_since is not None:
-        statement = statement.where(ServiceReferral.updated_at >= updated_since)
+        statement = statement.where(col(ServiceReferral.updated_at) >= updated_since)
     rows = await page(
-        session, statement, keys=[ServiceReferral.id], parsers=[UUID], after=after, limit=limit
+        session, statement, keys=[col(ServiceReferral.id)], parsers=[UUID], after=after, limit=limit
     )
     for row in rows.items:
         audit.record(session, caller, "read", "service-referral", row.id)

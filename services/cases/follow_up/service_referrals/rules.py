@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 
 from chassis.errors import state_conflict
-from contracts.codes import AssistanceGroup
-from services.cases.follow_up.service_referrals.schemas import ServiceKind, ServiceReferralState
+from services.cases.follow_up.service_referrals.schemas import ServiceReferralState
 
 TRANSITIONS: Mapping[ServiceReferralState, Mapping[str, ServiceReferralState]] = {
     ServiceReferralState.SENT: {
@@ -19,20 +18,6 @@ TRANSITIONS: Mapping[ServiceReferralState, Mapping[str, ServiceReferralState]] =
     ServiceReferralState.RECEIVED: {},
     ServiceReferralState.NOT_RECEIVED: {},
 }
-GROUPS: Mapping[ServiceKind, AssistanceGroup] = {
-    ServiceKind.HOSPITAL: AssistanceGroup.CARE,
-    ServiceKind.PSYCHOSOCIAL: AssistanceGroup.CARE,
-    ServiceKind.PROTECTION: AssistanceGroup.CARE,
-    ServiceKind.SHELTER: AssistanceGroup.CARE,
-    ServiceKind.FAMILY_TRACING: AssistanceGroup.CARE,
-    ServiceKind.LEGAL_AID: AssistanceGroup.SOCIAL,
-    ServiceKind.CIVIL_DOCUMENTS: AssistanceGroup.SOCIAL,
-    ServiceKind.SCHOOL: AssistanceGroup.SOCIAL,
-    ServiceKind.HOUSING: AssistanceGroup.SOCIAL,
-    ServiceKind.EMPLOYMENT_OFFICE: AssistanceGroup.ECONOMIC,
-    ServiceKind.MICROFINANCE: AssistanceGroup.ECONOMIC,
-}
-"""As coarsely as an event may say it."""
 
 
 def after(state: str, action: str) -> ServiceReferralState:

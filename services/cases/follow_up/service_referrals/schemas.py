@@ -6,23 +6,8 @@ from typing import Annotated
 from uuid import UUID
 
 from chassis.routing import Body
+from contracts.codes import ServiceKind
 from services.cases.fields import Comment, Line, Moment, Note, Out, member_of
-
-
-class ServiceKind(StrEnum):
-    """What somebody is referred to. Only its group leaves this service."""
-
-    HOSPITAL = "hospital"
-    PSYCHOSOCIAL = "psychosocial"
-    PROTECTION = "protection"
-    SHELTER = "shelter"
-    LEGAL_AID = "legal_aid"
-    CIVIL_DOCUMENTS = "civil_documents"
-    SCHOOL = "school"
-    HOUSING = "housing"
-    FAMILY_TRACING = "family_tracing"
-    EMPLOYMENT_OFFICE = "employment_office"
-    MICROFINANCE = "microfinance"
 
 
 class ServiceReferralState(StrEnum):

@@ -5,7 +5,8 @@ were sent.
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select
+from sqlmodel import col, select
 
 from chassis import audit
 from chassis.auth import Caller
@@ -20,11 +21,11 @@ from contracts.cases import (
     ServiceReferralReceived,
     ServiceReferralSent,
 )
+from contracts.codes import ServiceKind
 from services.cases.casework.cases import service as cases
 from services.cases.documents.service import check_documents
 from services.cases.follow_up.service_referrals import rules
 from services.cases.follow_up.service_referrals.schemas import (
-    ServiceKind,
     ServiceReferralIn,
     ServiceReferralState,
 )
@@ -40,7 +41,7 @@ FACTS: dict[ServiceReferralState, type[ServiceReferralFact]] = {
 
 def _tell(session: Session, case: CaseFile, member: CaseMember, row: ServiceReferral) -> None:
     fact = FACTS[ServiceReferralState(row.state)]
-    group = rules.GROUPS[ServiceKind(row.kind)]
+    group = ServiceKind(row.kind).group
     publish(session, fact(**cases.ids_of(case, member), service_referral_id=row.id, group=group))
 
 
@@ -91,7 +92,7 @@ async def find(session: Session, referral_id: UUID, caller: Caller) -> ServiceRe
         Problem: 404.
     """
     row: ServiceReferral | None = await session.scalar(
-        listed(caller).where(ServiceReferral.id == referral_id)
+        listed(caller).where(col(ServiceReferral.id) == referral_id)
     )
     if row is None:
         raise Problem(NOT_FOUND)

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from fastapi import Request, Response
+from sqlmodel import col
 
 from chassis import audit
 from chassis.concurrency import set_etag
@@ -85,9 +86,9 @@ async def surveys(
         if value is not None:
             statement = statement.where(column == value)
     if updated_since is not None:
-        statement = statement.where(Survey.updated_at >= updated_since)
+        statement = statement.where(col(Survey.updated_at) >= updated_since)
     rows = await page(
-        session, statement, keys=[Survey.id], parsers=[UUID], after=after, limit=limit
+        session, statement, keys=[col(Survey.id)], parsers=[UUID], after=after, limit=limit
     )
     for row in rows.items:
         audit.record(session, caller, "read", "survey", row.id)

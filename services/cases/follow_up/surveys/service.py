@@ -3,7 +3,8 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select
+from sqlmodel import col, select
 
 from chassis import audit
 from chassis.auth import Caller
@@ -103,7 +104,7 @@ async def find(session: Session, survey_id: UUID, caller: Caller) -> Survey:
     Raises:
         Problem: 404.
     """
-    survey: Survey | None = await session.scalar(listed(caller).where(Survey.id == survey_id))
+    survey: Survey | None = await session.scalar(listed(caller).where(col(Survey.id) == survey_id))
     if survey is None:
         raise Problem(NOT_FOUND)
     return survey
@@ -114,13 +115,13 @@ async def before(session: Session, survey: Survey) -> Survey | None:
     found: Survey | None = await session.scalar(
         select(Survey)
         .where(
-            Survey.case_id == survey.case_id,
-            Survey.returnee_id == survey.returnee_id,
-            Survey.instrument == survey.instrument,
-            (Survey.taken_on < survey.taken_on)
-            | ((Survey.taken_on == survey.taken_on) & (Survey.id < survey.id)),
+            col(Survey.case_id) == survey.case_id,
+            col(Survey.returnee_id) == survey.returnee_id,
+            col(Survey.instrument) == survey.instrument,
+            (col(Survey.taken_on) < survey.taken_on)
+            | ((col(Survey.taken_on) == survey.taken_on) & (col(Survey.id) < survey.id)),
         )
-        .order_by(Survey.taken_on.desc(), Survey.id.desc())
+        .order_by(col(Survey.taken_on).desc(), col(Survey.id).desc())
         .limit(1)
     )
     return found

@@ -5,7 +5,7 @@ from datetime import date
 from uuid import UUID
 
 from fastapi import Request, Response
-from sqlalchemy import select
+from sqlmodel import col, select
 
 from chassis.concurrency import set_etag
 from chassis.db import Session
@@ -95,7 +95,7 @@ async def visits(
     rows = await page(
         session,
         statement,
-        keys=[Visit.due_on, Visit.id],
+        keys=[col(Visit.due_on), col(Visit.id)],
         parsers=[date.fromisoformat, UUID],
         after=after,
         limit=limit,

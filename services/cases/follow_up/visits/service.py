@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlmodel import col, select
 
 from chassis import audit
 from chassis.auth import Caller
@@ -146,7 +146,7 @@ async def agree(session: Session, case_id: UUID, body: VisitIn, caller: Caller) 
 
 
 async def _is_of_case(session: Session, case_id: UUID, line_id: UUID) -> bool:
-    statement = select(PlanLine.id).join(Plan, Plan.id == PlanLine.plan_id)
+    statement = select(PlanLine.id).join(Plan, col(Plan.id) == PlanLine.plan_id)
     found = await session.scalar(
         statement.where(Plan.case_id == case_id, PlanLine.line_id == line_id).limit(1)
     )
@@ -262,8 +262,8 @@ async def attempts_of(session: Session, visits: Iterable[Visit]) -> dict[UUID, l
     found: dict[UUID, list[VisitAttempt]] = {visit.id: [] for visit in visits}
     rows = (
         select(VisitAttempt)
-        .where(VisitAttempt.visit_id.in_(found))
-        .order_by(VisitAttempt.recorded_at)
+        .where(col(VisitAttempt.visit_id).in_(found))
+        .order_by(col(VisitAttempt.recorded_at))
     )
     for row in await session.scalars(rows):
         found[row.visit_id].append(row)

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from fastapi import Request, Response
-from sqlalchemy import select
+from sqlmodel import col, select
 
 from chassis.concurrency import set_etag
 from chassis.limits import FILE_BYTES
@@ -83,7 +83,7 @@ async def batches(
     rows = await page(
         session,
         statement,
-        keys=[ReferralBatch.id],
+        keys=[col(ReferralBatch.id)],
         parsers=[UUID],
         after=after,
         limit=limit,
@@ -119,7 +119,7 @@ async def results(
     await service.find(session, batch_id, caller)
     statement = select(BatchItem).where(BatchItem.batch_id == batch_id)
     rows = await page(
-        session, statement, keys=[BatchItem.number], parsers=[int], after=after, limit=limit
+        session, statement, keys=[col(BatchItem.number)], parsers=[int], after=after, limit=limit
     )
     link_next(request, response, rows.next)
     return Page(items=[result(item) for item in rows.items], next=rows.next)

@@ -9,9 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import ValidationError
-from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
+from sqlmodel import col, select
 
 from chassis import audit, jobs
 from chassis.app import field_error
@@ -155,8 +155,8 @@ async def run(session: Session, payload: Payload, _: Any) -> None:
     caller = _caller(batch.caller)
     items = await session.scalars(
         select(BatchItem)
-        .where(BatchItem.batch_id == batch_id, BatchItem.outcome.is_(None))
-        .order_by(BatchItem.number)
+        .where(BatchItem.batch_id == batch_id, col(BatchItem.outcome).is_(None))
+        .order_by(col(BatchItem.number))
         .limit(AT_ONCE)
     )
     for item, outcome in await _take_all(session, items.all(), caller, batch.media_type):

@@ -4,7 +4,7 @@ write.
 
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlmodel import col, select
 
 from chassis import audit
 from chassis.auth import Caller
@@ -119,7 +119,7 @@ async def messages(session: Session, referral_id: UUID, caller: Caller) -> list[
     referral = await service.find(session, referral_id, caller)
     audit.record(session, caller, "read-messages", "referral", referral.id)
     statement = select(ReferralMessage).where(ReferralMessage.referral_id == referral.id)
-    return list(await session.scalars(statement.order_by(ReferralMessage.id)))
+    return list(await session.scalars(statement.order_by(col(ReferralMessage.id))))
 
 
 async def write(
@@ -154,7 +154,7 @@ async def amend(session: Session, referral_id: UUID, body: AmendIn, caller: Call
     referral = await senders_referral(session, referral_id, caller)
     referral.state = rules.after(referral.state, "amend")
     opened = select(CaseFile).where(
-        CaseFile.referral_id == referral.id, CaseFile.split_from.is_(None)
+        CaseFile.referral_id == referral.id, col(CaseFile.split_from).is_(None)
     )
     case = await session.scalar(opened.with_for_update())
     if case is None or case.state == CaseState.CLOSED:

@@ -8,7 +8,8 @@ from functools import cache
 from typing import Any
 
 from pydantic import Field
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import func
+from sqlmodel import col, delete, select, update
 
 from chassis.db import Session, now
 from chassis.jobs import JobKind, Payload
@@ -73,12 +74,14 @@ async def scrub(
         await documents.forget_of_referral(session, referral.id)
         await session.execute(
             update(BatchItem)
-            .where(BatchItem.referral_id == referral.id)
+            .where(col(BatchItem.referral_id) == referral.id)
             .values(external_reference=None)
         )
     referral.content, referral.question, referral.comment = content, None, None
     referral.changed()
-    await session.execute(delete(ReferralMessage).where(ReferralMessage.referral_id == referral.id))
+    await session.execute(
+        delete(ReferralMessage).where(col(ReferralMessage.referral_id) == referral.id)
+    )
     await session.flush()
 
 
@@ -87,16 +90,16 @@ def _without_returnees() -> Any:
     are left out.
     """
     bound = select(ReferralPerson.referral_id).where(
-        ReferralPerson.referral_id == Referral.id, ReferralPerson.returnee_id.is_not(None)
+        ReferralPerson.referral_id == Referral.id, col(ReferralPerson.returnee_id).is_not(None)
     )
     return (
         select(Referral)
         .where(
-            Referral.state.in_(sorted(rules.CORRECTABLE)),
+            col(Referral.state).in_(sorted(rules.CORRECTABLE)),
             ~bound.exists(),
             ~Referral.content["people"].contains([{"erased": True}]),
         )
-        .order_by(Referral.id)
+        .order_by(col(Referral.id))
     )
 
 
@@ -123,10 +126,10 @@ async def forget_expired(session: Session) -> int:
     for row in rows:
         await scrub(session, row)
     batches = select(ReferralBatch.id).where(ReferralBatch.finished_at < before)
-    named = BatchItem.external_reference.is_not(None)
+    named = col(BatchItem.external_reference).is_not(None)
     await session.execute(
         update(BatchItem)
-        .where(BatchItem.batch_id.in_(batches), named)
+        .where(col(BatchItem.batch_id).in_(batches), named)
         .values(external_reference=None)
     )
     return len(rows)

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query, Request, Response
-from sqlalchemy import select
+from sqlmodel import col, select
 
 from chassis import audit
 from chassis.auth import Caller, OrganisationKind
@@ -173,14 +173,14 @@ async def _list(
     after: str | None,
     limit: int,
 ) -> Page[ReferralOut]:
-    statement = select(Referral).where(visible(Referral.id, caller))
+    statement = select(Referral).where(visible(col(Referral.id), caller))
     for name, value in filters.items():
         if value is not None:
             statement = statement.where(getattr(Referral, name) == value)
     if updated_since is not None:
         statement = statement.where(Referral.updated_at >= updated_since)
     rows = await page(
-        session, statement, keys=[Referral.id], parsers=[UUID], after=after, limit=limit
+        session, statement, keys=[col(Referral.id)], parsers=[UUID], after=after, limit=limit
     )
     return Page(items=[ReferralOut(**render(referral)) for referral in rows.items], next=rows.next)
 

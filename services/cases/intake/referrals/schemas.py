@@ -13,6 +13,7 @@ from contracts.codes import (
     CaseState,
     ClosureReason,
     ConsentPurpose,
+    HelpKind,
     LegalBasis,
     LegalStatus,
     NeedsPriority,
@@ -89,25 +90,6 @@ class VulnerabilityStatus(StrEnum):
 
     SUSPECTED = "suspected"
     CONFIRMED = "confirmed"
-
-
-class Assistance(StrEnum):
-    """What is asked for; the kinds of a plan's lines."""
-
-    BUSINESS = "business"
-    VOCATIONAL_TRAINING = "vocational_training"
-    LANGUAGE_TRAINING = "language_training"
-    JOB_PLACEMENT = "job_placement"
-    WAGE_SUBSIDY = "wage_subsidy"
-    LIVING_ALLOWANCE = "living_allowance"
-    HOUSING = "housing"
-    MEDICAL = "medical"
-    EDUCATION = "education"
-    PSYCHOSOCIAL = "psychosocial"
-    LEGAL = "legal"
-    CASH = "cash"
-    COOPERATIVE = "cooperative"
-    FAMILY_TRACING = "family_tracing"
 
 
 class ReferralState(StrEnum):
@@ -205,8 +187,8 @@ class ReferralContent(Body):
     ] = Field(default=[])
     vulnerabilities: Annotated[list[Vulnerability], Field(max_length=40)] = Field(default=[])
     requested_assistance: Annotated[
-        list[Annotated[Assistance, member_of("unknown_assistance", Assistance)]],
-        Field(max_length=len(Assistance)),
+        list[Annotated[HelpKind, member_of("unknown_assistance", HelpKind)]],
+        Field(max_length=len(HelpKind)),
     ] = Field(default=[])
     consents: Annotated[list[Consent], Field(max_length=20)] = Field(default=[])
     notes: Note = ""

@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, delete, select
 
 from chassis import audit
 from chassis.auth import Caller
@@ -413,9 +414,10 @@ async def _latest(
     rows = await session.scalars(
         select(Referral)
         .where(
-            Referral.submitter == caller.organisation, Referral.external_reference.in_(references)
+            Referral.submitter == caller.organisation,
+            col(Referral.external_reference).in_(references),
         )
-        .order_by(Referral.revision, Referral.id)
+        .order_by(col(Referral.revision), col(Referral.id))
         .with_for_update()
     )
     return {row.external_reference: row for row in rows}
@@ -442,7 +444,9 @@ async def find(
     Raises:
         Problem: 404.
     """
-    statement = select(Referral).where(Referral.id == referral_id, visible(Referral.id, caller))
+    statement = select(Referral).where(
+        Referral.id == referral_id, visible(col(Referral.id), caller)
+    )
     if lock:
         statement = statement.with_for_update(of=Referral)
     referral: Referral | None = await session.scalar(statement)
@@ -594,7 +598,7 @@ async def _people(session: Session, referral_id: UUID) -> Sequence[ReferralPerso
     rows = await session.scalars(
         select(ReferralPerson)
         .where(ReferralPerson.referral_id == referral_id)
-        .order_by(ReferralPerson.index)
+        .order_by(col(ReferralPerson.index))
     )
     return rows.all()
 
@@ -723,8 +727,8 @@ async def _known(
     roots = {ids[each] for each in await returnees.known_ids(session, list(ids), caller)}
     statement = (
         select(Returnee)
-        .where(Returnee.id.in_(roots), Returnee.erased_at.is_(None))
-        .order_by(Returnee.id)
+        .where(col(Returnee.id).in_(roots), col(Returnee.erased_at).is_(None))
+        .order_by(col(Returnee.id))
         .with_for_update(of=Returnee)
     )
     found = {returnee.id: returnee for returnee in await session.scalars(statement)}
@@ -986,8 +990,8 @@ async def became(session: Session, referral: Referral) -> list[BecameOut]:
 async def _last_journeys(session: Session, referral_id: UUID) -> dict[int, Journey]:
     rows: Iterable[Any] = await session.execute(
         select(JourneyPerson.index, Journey)
-        .join(Journey, Journey.id == JourneyPerson.journey_id)
+        .join(Journey, col(Journey.id) == JourneyPerson.journey_id)
         .where(Journey.referral_id == referral_id)
-        .order_by(Journey.id)
+        .order_by(col(Journey.id))
     )
     return {row[0]: row[1] for row in rows}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from fastapi import Request, Response
-from sqlalchemy import select
+from sqlmodel import col, select
 
 from chassis.concurrency import set_etag
 from chassis.db import Session
@@ -61,7 +61,7 @@ async def journeys(
     await find_referral(session, referral_id, caller)
     statement = select(Journey).where(Journey.referral_id == referral_id)
     rows = await page(
-        session, statement, keys=[Journey.id], parsers=[UUID], after=after, limit=limit
+        session, statement, keys=[col(Journey.id)], parsers=[UUID], after=after, limit=limit
     )
     persons = await service.persons_of(session, rows.items)
     link_next(request, response, rows.next)

@@ -7,8 +7,8 @@ from datetime import date, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, select
 
 from chassis import audit
 from chassis.auth import Caller
@@ -69,7 +69,7 @@ async def of_referral(session: Session, referral_id: UUID) -> list[Journey]:
     """The journeys of a referral, oldest first."""
     return list(
         await session.scalars(
-            select(Journey).where(Journey.referral_id == referral_id).order_by(Journey.id)
+            select(Journey).where(Journey.referral_id == referral_id).order_by(col(Journey.id))
         )
     )
 
@@ -79,8 +79,8 @@ async def persons_of(session: Session, journeys: Collection[Journey]) -> dict[UU
     found: dict[UUID, list[int]] = {journey.id: [] for journey in journeys}
     rows = await session.scalars(
         select(JourneyPerson)
-        .where(JourneyPerson.journey_id.in_(found))
-        .order_by(JourneyPerson.index)
+        .where(col(JourneyPerson.journey_id).in_(found))
+        .order_by(col(JourneyPerson.index))
     )
     for row in rows:
         found[row.journey_id].append(row.index)
@@ -205,11 +205,13 @@ async def tell(
         select(ReferralPerson)
         .join(
             JourneyPerson,
-            (JourneyPerson.index == ReferralPerson.index)
+            (col(JourneyPerson.index) == ReferralPerson.index)
             & (JourneyPerson.journey_id == journey.id),
         )
-        .where(ReferralPerson.referral_id == referral.id, ReferralPerson.returnee_id.is_not(None))
-        .order_by(ReferralPerson.index)
+        .where(
+            ReferralPerson.referral_id == referral.id, col(ReferralPerson.returnee_id).is_not(None)
+        )
+        .order_by(col(ReferralPerson.index))
     )
     people = [row.returnee_id for row in rows if row.returnee_id is not None]
     files = await cases.of_referral(session, referral.id) if people else {}
@@ -258,7 +260,7 @@ async def query(session: Session, referral_id: UUID, caller: Caller) -> list[Jou
     """
     referral: Referral | None = await session.scalar(
         select(Referral)
-        .where(Referral.id == referral_id, visible(Referral.id, caller))
+        .where(col(Referral.id) == referral_id, visible(col(Referral.id), caller))
         .with_for_update(of=Referral)
     )
     if referral is None:
@@ -334,7 +336,9 @@ async def senders_referral(session: Session, referral_id: UUID, caller: Caller) 
     Raises:
         Problem: 404, or 403 for who did not send it.
     """
-    statement = select(Referral).where(Referral.id == referral_id, visible(Referral.id, caller))
+    statement = select(Referral).where(
+        Referral.id == referral_id, visible(col(Referral.id), caller)
+    )
     referral: Referral | None = await session.scalar(statement.with_for_update(of=Referral))
     if referral is None:
         raise Problem(NOT_FOUND)
@@ -351,9 +355,9 @@ async def find(session: Session, referral_id: UUID, journey_id: UUID, caller: Ca
     """
     journey: Journey | None = await session.scalar(
         select(Journey).where(
-            Journey.id == journey_id,
-            Journey.referral_id == referral_id,
-            visible(Journey.referral_id, caller),
+            col(Journey.id) == journey_id,
+            col(Journey.referral_id) == referral_id,
+            visible(col(Journey.referral_id), caller),
         )
     )
     if journey is None:

@@ -4,8 +4,9 @@ from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Date, cast, func, select, text, update
+from sqlalchemy import Date, func, text
 from sqlalchemy import case as sql_case
+from sqlmodel import cast, col, select, update
 
 from chassis import audit
 from chassis.auth import Caller
@@ -57,14 +58,15 @@ async def _to_change(
         Problem: 404, 403, 412, 428.
     """
     seen = select(HouseholdMember.returnee_id).where(
-        HouseholdMember.household_id == household_id, visible(HouseholdMember.returnee_id, caller)
+        HouseholdMember.household_id == household_id,
+        visible(col(HouseholdMember.returnee_id), caller),
     )
     if await session.scalar(seen.limit(1)) is None:
         raise Problem(NOT_FOUND)
     statement = select(CaseFile).where(
         CaseFile.household_id == household_id, CaseFile.state != CaseState.CLOSED
     )
-    files = list(await session.scalars(statement.order_by(CaseFile.id).with_for_update()))
+    files = list(await session.scalars(statement.order_by(col(CaseFile.id)).with_for_update()))
     if not files:
         raise state_conflict(CaseState.CLOSED, [], "change the household")
     for file in files:
@@ -74,8 +76,8 @@ async def _to_change(
     precondition.check(household.version)
     rows = await session.scalars(
         select(HouseholdMember)
-        .where(HouseholdMember.household_id == household_id, HouseholdMember.until.is_(None))
-        .order_by(HouseholdMember.returnee_id)
+        .where(HouseholdMember.household_id == household_id, col(HouseholdMember.until).is_(None))
+        .order_by(col(HouseholdMember.returnee_id))
     )
     return household, {row.returnee_id: row for row in rows}, files
 
@@ -279,7 +281,7 @@ async def _take_along(
     session: Session, before: UUID, after: UUID, people: Collection[UUID]
 ) -> None:
     """Let what is about the people who go be in their own case."""
-    visits = select(Visit.id).where(Visit.case_id == before, Visit.returnee_id.in_(people))
+    visits = select(Visit.id).where(Visit.case_id == before, col(Visit.returnee_id).in_(people))
     await deadlines.move_visits(session, list(await session.scalars(visits)), after)
     for model in OF_A_PERSON:
         await session.execute(
@@ -347,23 +349,23 @@ async def come_of_age(session: Session) -> int:
     they are not.
     """
     certain_day = sql_case(
-        (Returnee.birth_precision == "day", cast(Returnee.birth_date, Date)),
+        (col(Returnee.birth_precision) == "day", cast(col(Returnee.birth_date), Date)),
         (
-            Returnee.birth_precision == "month",
-            _after(func.date_trunc("month", Returnee.birth_date), "1 month"),
+            col(Returnee.birth_precision) == "month",
+            _after(func.date_trunc("month", col(Returnee.birth_date)), "1 month"),
         ),
         else_=_after(func.date_trunc("year", Returnee.birth_date), "1 year"),
     )
     today = (await cases.clock(session)).date()
     rows = await session.scalars(
         select(HouseholdMember)
-        .join(Returnee, Returnee.id == HouseholdMember.returnee_id)
+        .join(Returnee, col(Returnee.id) == HouseholdMember.returnee_id)
         .where(
             HouseholdMember.member == Member.CHILD,
-            HouseholdMember.until.is_(None),
+            col(HouseholdMember.until).is_(None),
             certain_day <= rules.years_before(today, ADULT_AT),
         )
-        .order_by(HouseholdMember.returnee_id)
+        .order_by(col(HouseholdMember.returnee_id))
         .limit(AT_ONCE)
         .with_for_update(of=HouseholdMember, skip_locked=True)
     )
@@ -372,9 +374,9 @@ async def come_of_age(session: Session) -> int:
         row.member = Member.ADULT
         file = await session.scalar(
             select(CaseFile)
-            .join(CaseMember, CaseMember.case_id == CaseFile.id)
-            .where(CaseMember.returnee_id == row.returnee_id)
-            .order_by((CaseFile.state == CaseState.CLOSED), CaseFile.id.desc())
+            .join(CaseMember, col(CaseMember.case_id) == CaseFile.id)
+            .where(col(CaseMember.returnee_id) == row.returnee_id)
+            .order_by((col(CaseFile.state) == CaseState.CLOSED), col(CaseFile.id).desc())
             .limit(1)
         )
         if file is None:

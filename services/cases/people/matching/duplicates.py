@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from itertools import islice
 from uuid import UUID, uuid5
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, select
 
 from chassis import audit
 from chassis.auth import Caller
@@ -110,7 +111,7 @@ async def alike_all(
     wanted = sorted({each for ids in shared.values() for each in ids})
     rows = {
         row.id: row
-        for row in await session.scalars(select(Returnee).where(Returnee.id.in_(wanted)))
+        for row in await session.scalars(select(Returnee).where(col(Returnee.id).in_(wanted)))
     }
     known = {returnee_id: service.person_of(row) for returnee_id, row in rows.items()}
     found: list[list[tuple[Returnee, Verdict]]] = []
@@ -251,7 +252,9 @@ async def access_requests(
     """
     _, ids = await service.to_work_on(session, returnee_id, caller)
     rows = await session.scalars(
-        select(AccessRequest).where(AccessRequest.returnee_id.in_(ids)).order_by(AccessRequest.id)
+        select(AccessRequest)
+        .where(col(AccessRequest.returnee_id).in_(ids))
+        .order_by(col(AccessRequest.id))
     )
     return [render(row) for row in rows]
 
@@ -280,7 +283,7 @@ async def merge(
         session,
         lambda key: (
             select(Returnee)
-            .where(Returnee.id == key, Returnee.erased_at.is_(None))
+            .where(Returnee.id == key, col(Returnee.erased_at).is_(None))
             .with_for_update()
         ),
         [returnee_id, into],
@@ -336,7 +339,7 @@ async def unmerge(
         session,
         lambda key: (
             select(Returnee)
-            .where(Returnee.id == key, Returnee.erased_at.is_(None))
+            .where(Returnee.id == key, col(Returnee.erased_at).is_(None))
             .with_for_update()
         ),
         [returnee_id, root],

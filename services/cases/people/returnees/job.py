@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlmodel import col, select
 
 from chassis import jobs
 from chassis.db import Session
@@ -18,7 +18,7 @@ async def refresh(session: Session, _: Payload, __: Any) -> None:
     """Take the next people whom older rules described; soon again while there are more."""
     statement = (
         select(Returnee)
-        .where(Returnee.found_by < FOUND_BY, Returnee.erased_at.is_(None))
+        .where(Returnee.found_by < FOUND_BY, col(Returnee.erased_at).is_(None))
         .limit(AT_ONCE)
         .with_for_update(skip_locked=True)
     )

@@ -10,8 +10,8 @@ from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
-from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
+from sqlmodel import col, select, update
 
 from chassis import audit
 from chassis.auth import Caller
@@ -111,7 +111,7 @@ async def reassign(
         session,
         lambda key: (
             select(Returnee)
-            .where(Returnee.id == key, Returnee.erased_at.is_(None))
+            .where(Returnee.id == key, col(Returnee.erased_at).is_(None))
             .with_for_update()
         ),
         [returnee_id, body.to, root],
@@ -208,7 +208,7 @@ async def _move(session: Session, fact: Any, to: UUID, case_id: UUID | None) -> 
     await session.flush()
     if isinstance(fact, Screening):
         await session.execute(
-            update(Flag).where(Flag.screening_id == fact.id).values(returnee_id=to)
+            update(Flag).where(col(Flag.screening_id) == fact.id).values(returnee_id=to)
         )
     if isinstance(fact, Visit) and case_id is not None:
         await deadlines.move_visits(session, [fact.id], case_id)

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, func, or_, select
+from sqlalchemy import ColumnElement, exists, func
+from sqlmodel import col, or_, select
 
 from chassis import audit
 from chassis.auth import Caller
@@ -129,7 +130,7 @@ async def find(
     if not await known_ids(session, ids, caller):
         raise Problem(NOT_FOUND)
     root = await aliases.resolve(session, returnee_id)
-    statement = select(Returnee).where(Returnee.id == root, Returnee.erased_at.is_(None))
+    statement = select(Returnee).where(Returnee.id == root, col(Returnee.erased_at).is_(None))
     if lock:
         statement = statement.with_for_update(of=Returnee)
     returnee: Returnee | None = await session.scalar(statement)
@@ -157,9 +158,9 @@ async def readable(
         return person
     shares = await session.scalars(
         select(Share.categories).where(
-            Share.returnee_id.in_(known),
+            col(Share.returnee_id).in_(known),
             Share.organisation == caller.organisation,
-            Share.ended_at.is_(None),
+            col(Share.ended_at).is_(None),
         )
     )
     categories = {category for each in shares for category in each}
@@ -178,8 +179,12 @@ async def known_ids(session: Session, ids: Sequence[UUID], caller: Caller) -> li
     return list(
         await session.scalars(
             select(Returnee.id)
-            .where(Returnee.id.in_(ids), Returnee.erased_at.is_(None), visible(Returnee.id, caller))
-            .order_by(Returnee.id)
+            .where(
+                col(Returnee.id).in_(ids),
+                col(Returnee.erased_at).is_(None),
+                visible(col(Returnee.id), caller),
+            )
+            .order_by(col(Returnee.id))
         )
     )
 
@@ -203,9 +208,9 @@ async def works_with(session: Session, ids: Sequence[UUID], caller: Caller) -> b
         return Role.PROGRAMME in held
     rows = await session.execute(
         select(CaseFile.implementer, CaseFile.state, CaseMember.left_on)
-        .join(CaseMember, CaseMember.case_id == CaseFile.id)
-        .where(CaseMember.returnee_id.in_(ids))
-        .order_by(CaseFile.id.desc())
+        .join(CaseMember, col(CaseMember.case_id) == CaseFile.id)
+        .where(col(CaseMember.returnee_id).in_(ids))
+        .order_by(col(CaseFile.id).desc())
     )
     cases = [
         (row.implementer, row.state != CaseState.CLOSED and row.left_on is None) for row in rows
@@ -218,11 +223,11 @@ def works_under(returnee_id: Any, caller: Caller) -> ColumnElement[bool]:
     """The same of the one id in a column, in SQL."""
     present = (
         select(CaseFile.implementer)
-        .join(CaseMember, CaseMember.case_id == CaseFile.id)
+        .join(CaseMember, col(CaseMember.case_id) == CaseFile.id)
         .where(CaseMember.returnee_id == returnee_id)
         .order_by(
-            or_(CaseFile.state == CaseState.CLOSED, CaseMember.left_on.is_not(None)),
-            CaseFile.id.desc(),
+            or_(CaseFile.state == CaseState.CLOSED, col(CaseMember.left_on).is_not(None)),
+            col(CaseFile.id).desc(),
         )
         .limit(1)
         .scalar_subquery()
@@ -257,7 +262,8 @@ async def current_households(
     """Where each person belongs now."""
     rows = await session.scalars(
         select(HouseholdMember).where(
-            HouseholdMember.returnee_id.in_(list(returnee_ids)), HouseholdMember.until.is_(None)
+            col(HouseholdMember.returnee_id).in_(list(returnee_ids)),
+            col(HouseholdMember.until).is_(None),
         )
     )
     return {row.returnee_id: row for row in rows}
@@ -268,8 +274,8 @@ async def cases_of(session: Session, ids: Sequence[UUID]) -> list[UUID]:
     return list(
         await session.scalars(
             select(CaseMember.case_id)
-            .where(CaseMember.returnee_id.in_(ids))
-            .order_by(CaseMember.case_id)
+            .where(col(CaseMember.returnee_id).in_(ids))
+            .order_by(col(CaseMember.case_id))
             .distinct()
         )
     )
@@ -279,9 +285,9 @@ async def references_of(session: Session, returnee_id: UUID) -> list[tuple[str, 
     """The person's places in referrals, under their senders' references."""
     rows = await session.execute(
         select(Referral.external_reference, ReferralPerson.index)
-        .join(ReferralPerson, ReferralPerson.referral_id == Referral.id)
+        .join(ReferralPerson, col(ReferralPerson.referral_id) == Referral.id)
         .where(ReferralPerson.returnee_id == returnee_id)
-        .order_by(Referral.id)
+        .order_by(col(Referral.id))
     )
     return [(reference, index) for reference, index in rows]
 
@@ -314,9 +320,9 @@ async def correct(
     returnee.changed()
     case = await session.scalar(
         select(CaseFile)
-        .join(CaseMember, CaseMember.case_id == CaseFile.id)
-        .where(CaseMember.returnee_id == returnee.id)
-        .order_by(CaseFile.id.desc())
+        .join(CaseMember, col(CaseMember.case_id) == CaseFile.id)
+        .where(col(CaseMember.returnee_id) == returnee.id)
+        .order_by(col(CaseFile.id).desc())
         .limit(1)
     )
     publish(
@@ -421,9 +427,9 @@ async def household(
         select(HouseholdMember)
         .where(
             HouseholdMember.household_id == household_id,
-            visible(HouseholdMember.returnee_id, caller),
+            visible(col(HouseholdMember.returnee_id), caller),
         )
-        .order_by(HouseholdMember.since, HouseholdMember.id)
+        .order_by(col(HouseholdMember.since), col(HouseholdMember.id))
     )
     members = list(await session.scalars(seen))
     row = await session.get(Household, household_id)
@@ -441,10 +447,10 @@ async def has_open_case(session: Session, returnee_id: UUID) -> bool:
         await session.scalar(
             select(
                 exists().where(
-                    CaseMember.returnee_id.in_(ids),
-                    CaseMember.left_on.is_(None),
-                    CaseFile.id == CaseMember.case_id,
-                    CaseFile.state != CaseState.CLOSED,
+                    col(CaseMember.returnee_id).in_(ids),
+                    col(CaseMember.left_on).is_(None),
+                    col(CaseFile.id) == CaseMember.case_id,
+                    col(CaseFile.state) != CaseState.CLOSED,
                 )
             )
         )

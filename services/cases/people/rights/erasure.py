@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy import CursorResult
+from sqlmodel import col, delete, select, update
 
 from chassis import audit
 from chassis.auth import Caller
@@ -64,7 +65,10 @@ async def erase(
         raise Problem(FORBIDDEN, "the programme office decides on an erasure")
     people = list(
         await session.scalars(
-            select(Returnee).where(Returnee.id.in_(ids)).order_by(Returnee.id).with_for_update()
+            select(Returnee)
+            .where(col(Returnee.id).in_(ids))
+            .order_by(col(Returnee.id))
+            .with_for_update()
         )
     )
     if await service.holds(session, ids, standing=True):
@@ -101,7 +105,7 @@ async def erase(
 async def _scrub(session: Session, ids: Sequence[UUID]) -> dict[str, int]:
     cases = list(
         await session.scalars(
-            select(CaseMember.case_id).where(CaseMember.returnee_id.in_(ids)).distinct()
+            select(CaseMember.case_id).where(col(CaseMember.returnee_id).in_(ids)).distinct()
         )
     )
     alone = [case_id for case_id in cases if await _nobody_left(session, case_id)]
@@ -112,68 +116,70 @@ async def _scrub(session: Session, ids: Sequence[UUID]) -> dict[str, int]:
         assert isinstance(done, CursorResult)
         return int(done.rowcount)
 
-    plans = select(Plan.id).where(Plan.case_id.in_(alone))
+    plans = select(Plan.id).where(col(Plan.case_id).in_(alone))
     return {
         "referrals": referrals,
         "plan_lines": await count(
             update(PlanLine)
-            .where(PlanLine.beneficiary.in_(ids) | PlanLine.plan_id.in_(plans))
+            .where(col(PlanLine.beneficiary).in_(ids) | col(PlanLine.plan_id).in_(plans))
             .values(description=ERASED, feasibility=[])
         ),
         "plans": await count(
             update(Plan)
-            .where(Plan.case_id.in_(alone))
+            .where(col(Plan.case_id).in_(alone))
             .values(return_comment=None, amend_comment=None)
         ),
         "cases": await count(
             update(CaseFile)
-            .where(CaseFile.id.in_(alone))
+            .where(col(CaseFile.id).in_(alone))
             .values(address=ERASED, district=ERASED, closure_comment=None, suspension_comment=None)
         ),
         "transfers": await count(
             update(CaseTransfer)
-            .where(CaseTransfer.case_id.in_(alone))
+            .where(col(CaseTransfer.case_id).in_(alone))
             .values(comment=None, answer_comment=None)
         ),
         "deadlines": await count(
-            update(Deadline).where(Deadline.case_id.in_(alone)).values(decision_comment=None)
+            update(Deadline).where(col(Deadline.case_id).in_(alone)).values(decision_comment=None)
         ),
         "sessions": await count(
             update(CounsellingSession)
-            .where(CounsellingSession.case_id.in_(cases))
+            .where(col(CounsellingSession.case_id).in_(cases))
             .values(notes=None)
         ),
         "contact_attempts": await count(
-            update(ContactAttempt).where(ContactAttempt.returnee_id.in_(ids)).values(notes=None)
+            update(ContactAttempt)
+            .where(col(ContactAttempt.returnee_id).in_(ids))
+            .values(notes=None)
         ),
-        "vulnerabilities": await count(delete(Flag).where(Flag.returnee_id.in_(ids))),
+        "vulnerabilities": await count(delete(Flag).where(col(Flag.returnee_id).in_(ids))),
         "visits": await count(
             update(Visit)
-            .where(Visit.returnee_id.in_(ids), Visit.finding.is_not(None))
+            .where(col(Visit.returnee_id).in_(ids), col(Visit.finding).is_not(None))
             .values(finding={})
         ),
         "surveys": await count(
-            update(Survey).where(Survey.returnee_id.in_(ids)).values(answers={})
+            update(Survey).where(col(Survey.returnee_id).in_(ids)).values(answers={})
         ),
         "service_referrals": await count(
             update(ServiceReferral)
-            .where(ServiceReferral.returnee_id.in_(ids))
+            .where(col(ServiceReferral.returnee_id).in_(ids))
             .values(provider=ERASED, purpose=ERASED, comment=None)
         ),
         "documents": sum([await documents.forget(session, each) for each in ids])
         + await documents.forget_of_cases(session, alone),
         "shares": await count(
             update(Share)
-            .where(Share.returnee_id.in_(ids), Share.ended_at.is_(None))
+            .where(col(Share.returnee_id).in_(ids), col(Share.ended_at).is_(None))
             .values(ended_at=now())
         ),
         "access_requests": await count(
             delete(AccessRequest).where(
-                AccessRequest.returnee_id.in_(ids) | AccessRequest.because_of.in_(ids)
+                col(AccessRequest.returnee_id).in_(ids) | col(AccessRequest.because_of).in_(ids)
             )
         ),
         "legal_holds": await count(
-            update(LegalHold).where(LegalHold.returnee_id.in_(ids)).values(comment=ERASED)
+            update(LegalHold).where(col(LegalHold.returnee_id).in_(ids)).values(comment=ERASED)
         ),
     }
 
@@ -181,9 +187,9 @@ async def _scrub(session: Session, ids: Sequence[UUID]) -> dict[str, int]:
 async def _nobody_left(session: Session, case_id: UUID) -> bool:
     """Whether every member of a case was erased."""
     left = await session.scalar(
-        select(CaseMember.returnee_id)
-        .join(Returnee, Returnee.id == CaseMember.returnee_id)
-        .where(CaseMember.case_id == case_id, Returnee.erased_at.is_(None))
+        select(col(CaseMember.returnee_id))
+        .join(Returnee, col(Returnee.id) == CaseMember.returnee_id)
+        .where(col(CaseMember.case_id) == case_id, col(Returnee.erased_at).is_(None))
         .limit(1)
     )
     return left is None
@@ -196,18 +202,20 @@ async def _scrub_referrals(session: Session, ids: Sequence[UUID]) -> int:
     own = (
         select(Referral)
         .where(
-            Referral.id.in_(
-                select(ReferralPerson.referral_id).where(ReferralPerson.returnee_id.in_(ids))
+            col(Referral.id).in_(
+                select(col(ReferralPerson.referral_id)).where(
+                    col(ReferralPerson.returnee_id).in_(ids)
+                )
             )
         )
-        .order_by(Referral.id)
+        .order_by(col(Referral.id))
         .with_for_update()
     )
     rows, others = list(await session.scalars(own)), 0
     for referral in rows:
         places = await session.scalars(
             select(ReferralPerson.index).where(
-                ReferralPerson.referral_id == referral.id, ReferralPerson.returnee_id.in_(ids)
+                ReferralPerson.referral_id == referral.id, col(ReferralPerson.returnee_id).in_(ids)
             )
         )
         others += await forgetting.scrub_revisions(session, referral)

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, false, or_, select
+from sqlalchemy import ColumnElement, exists
 from sqlalchemy.orm import aliased
+from sqlmodel import col, false, or_, select
 
 from chassis.auth import Caller
 from chassis.db import Session, now
@@ -21,7 +22,7 @@ async def kept_from(session: Session, returnee_ids: Iterable[UUID]) -> set[str]:
     """The organisations that may not know of one of some people, under any of their ids."""
     ids = await aliases.same_people(session, returnee_ids)
     standing = select(Restriction.organisation).where(
-        Restriction.returnee_id.in_(ids), Restriction.lifted_at.is_(None)
+        col(Restriction.returnee_id).in_(ids), col(Restriction.lifted_at).is_(None)
     )
     return set(await session.scalars(standing))
 
@@ -78,12 +79,12 @@ def hides_case(case_id: Any, caller: Caller) -> ColumnElement[bool]:
     member = aliased(CaseMember)
     return exists(
         select(1)
-        .join_from(member, Restriction, Restriction.returnee_id == member.returnee_id)
+        .join_from(member, Restriction, col(Restriction.returnee_id) == member.returnee_id)
         .where(
             member.case_id == case_id,
             Restriction.organisation == caller.organisation,
-            Restriction.lifted_at.is_(None),
-            ~visible(member.returnee_id, caller),  # an office is in by its programme
+            col(Restriction.lifted_at).is_(None),
+            ~visible(col(member.returnee_id), caller),  # an office is in by its programme
         )
     )
 
@@ -106,7 +107,7 @@ async def tell_again(session: Session, returnee_id: UUID) -> None:
     part.
     """
     rows = select(Restriction).where(
-        Restriction.returnee_id == returnee_id, Restriction.lifted_at.is_(None)
+        Restriction.returnee_id == returnee_id, col(Restriction.lifted_at).is_(None)
     )
-    for row in await session.scalars(rows.order_by(Restriction.id)):
+    for row in await session.scalars(rows.order_by(col(Restriction.id))):
         tell(session, row)

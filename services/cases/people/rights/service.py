@@ -8,8 +8,9 @@ from itertools import product
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, or_, select, update
+from sqlalchemy import Select
 from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, or_, select, update
 
 from chassis import audit
 from chassis.auth import Caller
@@ -98,7 +99,10 @@ async def share(session: Session, returnee_id: UUID, body: ShareIn, caller: Call
     await grant(session, [returnee.id], Role.SHARED, body.organisation, until=body.until)
     await session.execute(
         update(AccessRequest)
-        .where(AccessRequest.returnee_id.in_(ids), AccessRequest.organisation == body.organisation)
+        .where(
+            col(AccessRequest.returnee_id).in_(ids),
+            col(AccessRequest.organisation) == body.organisation,
+        )
         .values(state="shared", updated_at=now())
     )
     publish(
@@ -123,9 +127,9 @@ async def share(session: Session, returnee_id: UUID, body: ShareIn, caller: Call
 
 async def _consents_to_sharing(session: Session, ids: Sequence[UUID]) -> bool:
     in_force = select(PersonConsent.id).where(
-        PersonConsent.returnee_id.in_(ids),
+        col(PersonConsent.returnee_id).in_(ids),
         PersonConsent.purpose == ConsentPurpose.SHARING,
-        PersonConsent.withdrawn_on.is_(None),
+        col(PersonConsent.withdrawn_on).is_(None),
     )
     return await session.scalar(in_force.limit(1)) is not None
 
@@ -134,10 +138,12 @@ async def _end(session: Session, ids: Sequence[UUID], organisation: str) -> list
     ended = await session.scalars(
         update(Share)
         .where(
-            Share.returnee_id.in_(ids), Share.organisation == organisation, Share.ended_at.is_(None)
+            col(Share.returnee_id).in_(ids),
+            col(Share.organisation) == organisation,
+            col(Share.ended_at).is_(None),
         )
-        .values(ended_at=now(), updated_at=now(), version=Share.version + 1)
-        .returning(Share.returnee_id)
+        .values(ended_at=now(), updated_at=now(), version=col(Share.version) + 1)
+        .returning(col(Share.returnee_id))
         .execution_options(synchronize_session=False)
     )
     return sorted(set(ended))
@@ -170,7 +176,7 @@ async def _unshare(session: Session, ids: Sequence[UUID], organisation: str) -> 
 
 async def shares(session: Session, ids: Sequence[UUID]) -> list[Share]:
     """With whom somebody is or was shared, oldest first."""
-    statement = select(Share).where(Share.returnee_id.in_(ids)).order_by(Share.id)
+    statement = select(Share).where(col(Share.returnee_id).in_(ids)).order_by(col(Share.id))
     return list(await session.scalars(statement.execution_options(populate_existing=True)))
 
 
@@ -203,7 +209,9 @@ async def give_consents(
 async def consents(session: Session, ids: Sequence[UUID]) -> list[PersonConsent]:
     """What a person agreed to, oldest first."""
     rows = (
-        select(PersonConsent).where(PersonConsent.returnee_id.in_(ids)).order_by(PersonConsent.id)
+        select(PersonConsent)
+        .where(col(PersonConsent.returnee_id).in_(ids))
+        .order_by(col(PersonConsent.id))
     )
     return list(await session.scalars(rows))
 
@@ -233,11 +241,11 @@ async def record_consent(
         await session.scalars(
             select(PersonConsent)
             .where(
-                PersonConsent.returnee_id.in_(ids),
+                col(PersonConsent.returnee_id).in_(ids),
                 PersonConsent.purpose == body.purpose,
-                PersonConsent.withdrawn_on.is_(None),
+                col(PersonConsent.withdrawn_on).is_(None),
             )
-            .order_by(PersonConsent.id)
+            .order_by(col(PersonConsent.id))
             .with_for_update()
         )
     )
@@ -298,11 +306,11 @@ async def restrict(
         await session.scalars(
             select(Restriction)
             .where(
-                Restriction.returnee_id.in_(ids),
+                col(Restriction.returnee_id).in_(ids),
                 Restriction.organisation == body.organisation,
-                Restriction.lifted_at.is_(None),
+                col(Restriction.lifted_at).is_(None),
             )
-            .order_by(Restriction.id)
+            .order_by(col(Restriction.id))
             .with_for_update()
         )
     )
@@ -334,7 +342,9 @@ async def restrict(
     await _unshare(session, ids, body.organisation)
     # What was submitted about them names them too, and whoever else is in it.
     submitted = await session.scalars(
-        select(ReferralPerson.referral_id).where(ReferralPerson.returnee_id.in_(ids)).distinct()
+        select(ReferralPerson.referral_id)
+        .where(col(ReferralPerson.returnee_id).in_(ids))
+        .distinct()
     )
     about = sorted(submitted)
     rows, there = [], {row.returnee_id: row for row in standing}
@@ -390,27 +400,29 @@ async def _give_back_referrals(session: Session, ids: Sequence[UUID], lifted: Re
     """
     kept = select(ReferralPerson.referral_id).join(
         Restriction,
-        (Restriction.returnee_id == ReferralPerson.returnee_id)
+        (col(Restriction.returnee_id) == ReferralPerson.returnee_id)
         & (Restriction.organisation == lifted.organisation)
-        & Restriction.lifted_at.is_(None),
+        & col(Restriction.lifted_at).is_(None),
     )
-    mine = select(ReferralPerson.referral_id).where(ReferralPerson.returnee_id.in_(ids))
+    mine = select(ReferralPerson.referral_id).where(col(ReferralPerson.returnee_id).in_(ids))
     part = {Role.REFERRER: Referral.sender, Role.PARTNER: Referral.implementer}
     for role in sorted(part.keys() & set(lifted.roles)):
         rows = select(Referral.id).where(
-            Referral.id.in_(mine), Referral.id.not_in(kept), part[role] == lifted.organisation
+            col(Referral.id).in_(mine),
+            col(Referral.id).not_in(kept),
+            part[role] == lifted.organisation,
         )
         await grant(session, sorted(await session.scalars(rows)), role, lifted.organisation)
 
 
 async def _implements(session: Session, ids: Sequence[UUID], organisation: str) -> bool:
     open_case = await session.scalar(
-        select(CaseFile.id)
-        .join(CaseMember, CaseMember.case_id == CaseFile.id)
+        select(col(CaseFile.id))
+        .join(CaseMember, col(CaseMember.case_id) == CaseFile.id)
         .where(
-            CaseMember.returnee_id.in_(ids),
-            CaseFile.implementer == organisation,
-            CaseFile.state != CaseState.CLOSED,
+            col(CaseMember.returnee_id).in_(ids),
+            col(CaseFile.implementer) == organisation,
+            col(CaseFile.state) != CaseState.CLOSED,
         )
         .limit(1)
     )
@@ -419,7 +431,11 @@ async def _implements(session: Session, ids: Sequence[UUID], organisation: str) 
 
 async def restrictions(session: Session, ids: Sequence[UUID]) -> list[Restriction]:
     """Who may know of somebody no more, oldest first."""
-    rows = select(Restriction).where(Restriction.returnee_id.in_(ids)).order_by(Restriction.id)
+    rows = (
+        select(Restriction)
+        .where(col(Restriction.returnee_id).in_(ids))
+        .order_by(col(Restriction.id))
+    )
     return list(await session.scalars(rows))
 
 
@@ -454,7 +470,7 @@ async def find_hold(
     _, ids = await returnees.to_work_on(session, returnee_id, caller)
     row = await session.scalar(
         select(LegalHold)
-        .where(LegalHold.id == hold_id, LegalHold.returnee_id.in_(ids))
+        .where(col(LegalHold.id) == hold_id, col(LegalHold.returnee_id).in_(ids))
         .with_for_update()
     )
     if row is None:
@@ -485,9 +501,9 @@ async def holds(
     session: Session, ids: Sequence[UUID], *, standing: bool = False
 ) -> list[LegalHold]:
     """Legal holds on somebody, oldest first."""
-    rows = select(LegalHold).where(LegalHold.returnee_id.in_(ids)).order_by(LegalHold.id)
+    rows = select(LegalHold).where(col(LegalHold.returnee_id).in_(ids)).order_by(col(LegalHold.id))
     if standing:
-        rows = rows.where(LegalHold.released_at.is_(None))
+        rows = rows.where(col(LegalHold.released_at).is_(None))
     return list(await session.scalars(rows))
 
 
@@ -495,20 +511,22 @@ async def accesses(session: Session, ids: Sequence[UUID], limit: int) -> list[An
     """Who read or changed something about a person in this service, newest first: organisations,
     never persons.
     """
-    cases = select(CaseMember.case_id).where(CaseMember.returnee_id.in_(ids))
-    referrals = select(ReferralPerson.referral_id).where(ReferralPerson.returnee_id.in_(ids))
+    cases = select(CaseMember.case_id).where(col(CaseMember.returnee_id).in_(ids))
+    referrals = select(ReferralPerson.referral_id).where(col(ReferralPerson.returnee_id).in_(ids))
     paper, deadline = StoredDocument, Deadline
     about: dict[str, Select[Any]] = {
         "case": cases,
         "referral": referrals,
         "household": select(HouseholdMember.household_id).where(
-            HouseholdMember.returnee_id.in_(ids)
+            col(HouseholdMember.returnee_id).in_(ids)
         ),
         "document": select(paper.id).where(
             paper.returnee_id.in_(ids) | paper.case_id.in_(cases) | paper.referral_id.in_(referrals)
         ),
-        "survey": select(Survey.id).where(Survey.returnee_id.in_(ids)),
-        "service-referral": select(ServiceReferral.id).where(ServiceReferral.returnee_id.in_(ids)),
+        "survey": select(Survey.id).where(col(Survey.returnee_id).in_(ids)),
+        "service-referral": select(ServiceReferral.id).where(
+            col(ServiceReferral.returnee_id).in_(ids)
+        ),
         "deadline": select(deadline.id).where(
             deadline.case_id.in_(cases) | deadline.referral_id.in_(referrals)
         ),

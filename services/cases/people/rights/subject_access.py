@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, false, or_, select
+from sqlalchemy import Table
+from sqlmodel import col, false, or_, select
 
 from chassis.db import Session
 from participation.subject_access import Further, Holdings
@@ -55,15 +56,19 @@ async def more(session: Session, ids: list[UUID]) -> Further:
     they are not.
     """
     cases = set(
-        await session.scalars(select(CaseMember.case_id).where(CaseMember.returnee_id.in_(ids)))
+        await session.scalars(
+            select(CaseMember.case_id).where(col(CaseMember.returnee_id).in_(ids))
+        )
     )
-    households = select(HouseholdMember.household_id).where(HouseholdMember.returnee_id.in_(ids))
-    lines = select(PlanLine.line_id).where(PlanLine.beneficiary.in_(ids))
+    households = select(HouseholdMember.household_id).where(
+        col(HouseholdMember.returnee_id).in_(ids)
+    )
+    lines = select(PlanLine.line_id).where(col(PlanLine.beneficiary).in_(ids))
     submitted = await _referrals(session, ids)
     referrals = {referral.id for referral, _ in submitted}
     alone = {referral.id for referral, _ in submitted if len(_people(referral)) == 1}
     with_others = select(CaseMember.case_id).where(
-        CaseMember.case_id.in_(cases), CaseMember.returnee_id.not_in(ids)
+        col(CaseMember.case_id).in_(cases), col(CaseMember.returnee_id).not_in(ids)
     )
     of_others = set(await session.scalars(with_others))
     withheld = {
@@ -77,30 +82,30 @@ async def more(session: Session, ids: list[UUID]) -> Further:
     shared = paper.case_id.in_(of_others) | paper.referral_id.in_(referrals - alone)
     if await session.scalar(select(paper.id).where(shared).limit(1)) is not None:
         withheld.add("document")
-    unsaid = ReferralMessage.referral_id.in_(referrals - alone)
+    unsaid = col(ReferralMessage.referral_id).in_(referrals - alone)
     if await session.scalar(select(ReferralMessage.id).where(unsaid).limit(1)) is not None:
         withheld.add("referral_message")
     theirs: dict[Any, Any] = {
-        Household: Household.id.in_(households),
-        CaseFile: CaseFile.id.in_(cases),
-        CaseTransfer: CaseTransfer.case_id.in_(cases),
-        Plan: Plan.case_id.in_(cases),
-        PlanLineStatus: PlanLineStatus.line_id.in_(lines),
-        Deadline: Deadline.case_id.in_(cases) | Deadline.referral_id.in_(referrals),
+        Household: col(Household.id).in_(households),
+        CaseFile: col(CaseFile.id).in_(cases),
+        CaseTransfer: col(CaseTransfer.case_id).in_(cases),
+        Plan: col(Plan.case_id).in_(cases),
+        PlanLineStatus: col(PlanLineStatus.line_id).in_(lines),
+        Deadline: col(Deadline.case_id).in_(cases) | col(Deadline.referral_id).in_(referrals),
         StoredDocument: paper.returnee_id.in_(ids)
         | paper.case_id.in_(cases - of_others)
         | paper.referral_id.in_(alone),
-        ReferralMessage: ReferralMessage.referral_id.in_(alone),
-        BatchItem: BatchItem.referral_id.in_(referrals),
+        ReferralMessage: col(ReferralMessage.referral_id).in_(alone),
+        BatchItem: col(BatchItem.referral_id).in_(referrals),
     }
     journeys = select(Journey.id)
     places = [
-        (JourneyPerson.index == index)
-        & JourneyPerson.journey_id.in_(journeys.where(Journey.referral_id == referral.id))
+        (col(JourneyPerson.index) == index)
+        & col(JourneyPerson.journey_id).in_(journeys.where(col(Journey.referral_id) == referral.id))
         for referral, index in submitted
     ]
     seats = await _rows(session, JourneyPerson.__table__, or_(false(), *places))
-    theirs[Journey] = Journey.id.in_([seat["journey_id"] for seat in seats])
+    theirs[Journey] = col(Journey.id).in_([seat["journey_id"] for seat in seats])
     found = {
         model.__tablename__: await _rows(session, model.__table__, where)
         for model, where in theirs.items()
@@ -115,7 +120,7 @@ async def more(session: Session, ids: list[UUID]) -> Further:
             for row in await _rows(
                 session,
                 CounsellingSession.__table__,
-                or_(*(CounsellingSession.attended.contains([i]) for i in ids)),
+                or_(*(col(CounsellingSession.attended).contains([i]) for i in ids)),
             )
         ],
     }, withheld
@@ -130,9 +135,9 @@ async def _rows(session: Session, table: Any, condition: Any) -> list[dict[str, 
 async def _referrals(session: Session, ids: list[UUID]) -> list[tuple[Referral, int]]:
     rows = await session.execute(
         select(Referral, ReferralPerson.index)
-        .join(ReferralPerson, ReferralPerson.referral_id == Referral.id)
-        .where(ReferralPerson.returnee_id.in_(ids))
-        .order_by(Referral.id)
+        .join(ReferralPerson, col(ReferralPerson.referral_id) == Referral.id)
+        .where(col(ReferralPerson.returnee_id).in_(ids))
+        .order_by(col(Referral.id))
     )
     return [(referral, index) for referral, index in rows]
 

@@ -10,23 +10,10 @@ from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    ColumnElement,
-    Text,
-    and_,
-    any_,
-    cast,
-    delete,
-    exists,
-    literal,
-    or_,
-    select,
-    text,
-    true,
-    union_all,
-)
+from sqlalchemy import ColumnElement, Text, exists, text, union_all
 from sqlalchemy.dialects.postgresql import ARRAY, array, insert
 from sqlalchemy.orm import defer
+from sqlmodel import and_, any_, cast, col, delete, literal, or_, select, true
 
 from chassis import audit
 from chassis.auth import Caller, OrganisationKind
@@ -151,10 +138,12 @@ async def _write(session: Session) -> None:
     if left:
         borne = exists(
             select(Returnee.id).where(
-                Returnee.terms.contains(array([lookup.SPELLED + NameWord.word]))
+                col(Returnee.terms).contains(array([lookup.SPELLED + col(NameWord.word)]))
             )
         )
-        await session.execute(delete(NameWord).where(NameWord.word == any_(_texts(left)), ~borne))
+        await session.execute(
+            delete(NameWord).where(col(NameWord.word) == any_(_texts(left)), ~borne)
+        )
 
 
 async def search(session: Session, q: str, limit: int, caller: Caller) -> Found:
@@ -167,7 +156,7 @@ async def search(session: Session, q: str, limit: int, caller: Caller) -> Found:
     await session.execute(PLANNED)
     scores = dict.fromkeys(await _referred(session, wanted, caller), 1.0)
     known = [Known(word) for word in wanted.words]
-    shown = and_(_known_to(caller), Returnee.erased_at.is_(None), _readable(caller))
+    shown = and_(_known_to(caller), col(Returnee.erased_at).is_(None), _readable(caller))
     several = len(wanted.words) + len(wanted.numbers) > 1
     ranked = RANKED if several else limit + 1
     more = False
@@ -187,8 +176,12 @@ async def search(session: Session, q: str, limit: int, caller: Caller) -> Found:
                     scores.setdefault(row.id, score)
             more = more or len(rows) == ranked
     best = sorted(scores, key=lambda each: (-scores[each], each))
-    shown_ones = select(Returnee).where(Returnee.id.in_(best[:limit]))
-    found_by = (defer(Returnee.terms), defer(Returnee.keys), defer(Returnee.known_to))
+    shown_ones = select(Returnee).where(col(Returnee.id).in_(best[:limit]))
+    found_by = (
+        defer(col(Returnee.terms)),
+        defer(col(Returnee.keys)),
+        defer(col(Returnee.known_to)),
+    )
     people = {row.id: row for row in await session.scalars(shown_ones.options(*found_by))}
     found = await _under_their_ids(session, [(people[each], scores[each]) for each in best[:limit]])
     audit.record(
@@ -209,11 +202,11 @@ async def _referred(session: Session, wanted: Wanted, caller: Caller) -> list[UU
         return []
     referred = (
         select(Returnee.id)
-        .join(ReferralPerson, ReferralPerson.returnee_id == Returnee.id)
-        .join(Referral, Referral.id == ReferralPerson.referral_id)
+        .join(ReferralPerson, col(ReferralPerson.returnee_id) == Returnee.id)
+        .join(Referral, col(Referral.id) == ReferralPerson.referral_id)
         .where(
-            Referral.external_reference.in_(written),
-            Returnee.erased_at.is_(None),
+            col(Referral.external_reference).in_(written),
+            col(Returnee.erased_at).is_(None),
             _readable(caller),
         )
         .limit(RANKED)
@@ -227,8 +220,8 @@ async def _known(session: Session, words: Sequence[Word]) -> list[Known]:
         select(
             literal(place).label("place"),
             NameWord.word,
-            NameWord.keys.overlap(_texts(sorted(word.sounding))).label("sounds"),
-        ).where(NameWord.keys.overlap(_texts(sorted(word.keys))))
+            col(NameWord.keys).overlap(_texts(sorted(word.sounding))).label("sounds"),
+        ).where(col(NameWord.keys).overlap(_texts(sorted(word.keys))))
         for place, word in enumerate(words)
     ]
     found = [(set[str](), set[str]()) for _ in words]
@@ -250,7 +243,7 @@ def _known_to(caller: Caller) -> ColumnElement[bool]:
     """
     if caller.is_internal or caller.kind is OrganisationKind.PROGRAMME_OFFICE:
         return true()
-    return Returnee.known_to.contains(_texts([caller.organisation]))
+    return col(Returnee.known_to).contains(_texts([caller.organisation]))
 
 
 def _readable(caller: Caller) -> ColumnElement[bool]:
@@ -261,11 +254,11 @@ def _readable(caller: Caller) -> ColumnElement[bool]:
         select(1).where(
             Share.returnee_id == participation.c.subject_id,
             Share.organisation == caller.organisation,
-            Share.ended_at.is_(None),
-            Share.categories.contains([SharedCategory.IDENTITY]),
+            col(Share.ended_at).is_(None),
+            col(Share.categories).contains([SharedCategory.IDENTITY]),
         )
     )
-    return one_by_one(Returnee.id, caller, or_(participation.c.role != Role.SHARED, told))
+    return one_by_one(col(Returnee.id), caller, or_(participation.c.role != Role.SHARED, told))
 
 
 class Stage(Enum):
@@ -316,7 +309,7 @@ def _ways(stage: Stage, wanted: Wanted, known: Sequence[Known]) -> Iterator[Colu
 
 
 def _all(conditions: Sequence[Sequence[str]]) -> ColumnElement[bool]:
-    return and_(*(Returnee.terms.overlap(_texts(terms)) for terms in conditions))
+    return and_(*(col(Returnee.terms).overlap(_texts(terms)) for terms in conditions))
 
 
 def _score(wanted: Wanted, known: Sequence[Known], terms: frozenset[str]) -> float:
@@ -348,7 +341,7 @@ async def _under_their_ids(
     if moved:
         people = {
             each.id: each
-            for each in await session.scalars(select(Returnee).where(Returnee.id.in_(moved)))
+            for each in await session.scalars(select(Returnee).where(col(Returnee.id).in_(moved)))
         }
     best: dict[UUID, tuple[Returnee, float]] = {}
     for returnee, score in rows:

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import Request, Response
+from sqlmodel import col
 
 from chassis.auth import Caller
 from chassis.concurrency import set_etag
@@ -100,12 +101,12 @@ async def read_cooperatives(
         updated_since=updated_since,
     )
     if format is Format.CSV:
-        rows = (await session.scalars(query.order_by(Cooperative.id).limit(LONGEST + 1))).all()
+        rows = (await session.scalars(query.order_by(col(Cooperative.id)).limit(LONGEST + 1))).all()
         return as_csv(
             COLUMNS, [each.model_dump(mode="json") for each in await service.shown(session, rows)]
         )
     found = await page(
-        session, query, keys=[Cooperative.id], parsers=[UUID], after=after, limit=limit
+        session, query, keys=[col(Cooperative.id)], parsers=[UUID], after=after, limit=limit
     )
     link_next(request, response, found.next)
     return Page(items=await service.shown(session, found.items), next=found.next)

@@ -8,8 +8,9 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, func, select, update
+from sqlalchemy import ColumnElement, Select, exists, func
 from sqlalchemy.exc import IntegrityError
+from sqlmodel import col, select, update
 
 from chassis import audit
 from chassis.auth import Caller
@@ -27,7 +28,7 @@ from chassis.errors import (
 from chassis.ids import new_id
 from chassis.outbox import publish
 from contracts import grants as facts
-from contracts.codes import CaseState, GrantKind, Money
+from contracts.codes import CaseState, HelpKind, Money
 from contracts.currencies import split
 from contracts.entitlements import Cooperatives
 from participation.access import visible
@@ -71,7 +72,7 @@ def seen_by(caller: Caller) -> ColumnElement[bool]:
     return exists(
         select(1).where(
             CooperativeMember.cooperative_id == Cooperative.id,
-            visible(CooperativeMember.returnee_id, caller),
+            visible(col(CooperativeMember.returnee_id), caller),
         )
     )
 
@@ -87,15 +88,15 @@ def listed(
     """Cooperatives of people in whose return the caller takes part."""
     query: Select[Any] = select(Cooperative).where(seen_by(caller))
     if programme is not None:
-        query = query.where(Cooperative.programme == programme)
+        query = query.where(col(Cooperative.programme) == programme)
     if state is not None:
-        query = query.where(Cooperative.state == state)
+        query = query.where(col(Cooperative.state) == state)
     if returnee_id is not None:
         theirs = select(CooperativeMember.cooperative_id).where(
             CooperativeMember.returnee_id == returnee_id,
-            visible(CooperativeMember.returnee_id, caller),
+            visible(col(CooperativeMember.returnee_id), caller),
         )
-        query = query.where(Cooperative.id.in_(theirs))
+        query = query.where(col(Cooperative.id).in_(theirs))
     if updated_since is not None:
         query = query.where(Cooperative.updated_at >= updated_since)
     return query
@@ -138,7 +139,7 @@ async def members_of(session: Session, cooperative_id: UUID) -> Sequence[Coopera
     """Everybody in it, in the order in which they were named."""
     query = select(CooperativeMember).where(CooperativeMember.cooperative_id == cooperative_id)
     rows = await session.scalars(
-        query.order_by(CooperativeMember.place), execution_options={"populate_existing": True}
+        query.order_by(col(CooperativeMember.place)), execution_options={"populate_existing": True}
     )
     return rows.all()
 
@@ -294,7 +295,9 @@ async def select_it(
 async def committee(session: Session, cooperative_id: UUID) -> list[UUID]:
     """Who of the committee said yes, in that order."""
     query = select(CommitteeMember.actor).where(CommitteeMember.cooperative_id == cooperative_id)
-    return list(await session.scalars(query.order_by(CommitteeMember.at, CommitteeMember.actor)))
+    return list(
+        await session.scalars(query.order_by(col(CommitteeMember.at), col(CommitteeMember.actor)))
+    )
 
 
 async def reject(
@@ -436,7 +439,7 @@ async def request_grant(
     )
     asked = grants.Asked(
         participant=parts[0].participant,
-        kind=GrantKind.COOPERATIVE,
+        kind=HelpKind.COOPERATIVE,
         amount=body.amount.amount,
         currency=body.amount.currency,
         requester=people.actor(caller.require_person()),
@@ -464,12 +467,12 @@ async def _planned(
     rows = await session.scalars(
         select(Grant)
         .where(
-            Grant.returnee_id.in_(everybody),
-            Grant.case_id.in_(cases),
-            Grant.plan_line_id.is_not(None),
+            col(Grant.returnee_id).in_(everybody),
+            col(Grant.case_id).in_(cases),
+            col(Grant.plan_line_id).is_not(None),
         )
-        .where(Grant.kind == GrantKind.COOPERATIVE, Grant.state.in_(sorted(UNDECIDED)))
-        .order_by(Grant.id)
+        .where(Grant.kind == HelpKind.COOPERATIVE, col(Grant.state).in_(sorted(UNDECIDED)))
+        .order_by(col(Grant.id))
         .with_for_update(),
         execution_options={"populate_existing": True},
     )
@@ -587,7 +590,7 @@ async def impact(session: Session, cooperative_id: UUID) -> list[ImpactOut]:
     query = select(CooperativeImpact).where(CooperativeImpact.cooperative_id == cooperative_id)
     rows = (
         await session.scalars(
-            query.order_by(CooperativeImpact.starts_on, CooperativeImpact.recorded_at)
+            query.order_by(col(CooperativeImpact.starts_on), col(CooperativeImpact.recorded_at))
         )
     ).all()
     replaced = {row.replaces for row in rows}
@@ -613,16 +616,18 @@ class _Counts:
 
 
 async def _counts(session: Session, ids: Sequence[UUID]) -> _Counts:
-    later = select(CooperativeImpact.replaces).where(CooperativeImpact.replaces.is_not(None))
+    later = select(CooperativeImpact.replaces).where(col(CooperativeImpact.replaces).is_not(None))
     members = (
         select(CooperativeMember.cooperative_id, func.count())
-        .where(CooperativeMember.cooperative_id.in_(ids))
-        .group_by(CooperativeMember.cooperative_id)
+        .where(col(CooperativeMember.cooperative_id).in_(ids))
+        .group_by(col(CooperativeMember.cooperative_id))
     )
     jobs = (
         select(CooperativeImpact.cooperative_id, func.sum(CooperativeImpact.jobs))
-        .where(CooperativeImpact.cooperative_id.in_(ids), CooperativeImpact.id.not_in(later))
-        .group_by(CooperativeImpact.cooperative_id)
+        .where(
+            col(CooperativeImpact.cooperative_id).in_(ids), col(CooperativeImpact.id).not_in(later)
+        )
+        .group_by(col(CooperativeImpact.cooperative_id))
     )
     return _Counts(
         {row[0]: row[1] for row in await session.execute(members)},
@@ -651,16 +656,17 @@ async def detail(session: Session, there: Cooperative, caller: Caller) -> Cooper
     mine = (
         select(CooperativeMember)
         .where(
-            CooperativeMember.cooperative_id == there.id, CooperativeMember.returnee_id.is_not(None)
+            CooperativeMember.cooperative_id == there.id,
+            col(CooperativeMember.returnee_id).is_not(None),
         )
-        .where(visible(CooperativeMember.returnee_id, caller))
-        .order_by(CooperativeMember.place)
+        .where(visible(col(CooperativeMember.returnee_id), caller))
+        .order_by(col(CooperativeMember.place))
     )
     activities = (
         await session.scalars(
             select(CooperativeActivity)
             .where(CooperativeActivity.cooperative_id == there.id)
-            .order_by(CooperativeActivity.held_on, CooperativeActivity.activity_id)
+            .order_by(col(CooperativeActivity.held_on), col(CooperativeActivity.activity_id))
         )
     ).all()
     return CooperativeDetail(
@@ -725,12 +731,13 @@ async def pass_on(session: Session, returnee_id: UUID, case_id: UUID | None = No
     query = select(Grant).where(
         Grant.returnee_id == returnee_id,
         func.jsonb_array_length(Grant.parts) > 0,
-        Grant.state.not_in(FINAL_OF_GRANT),
+        col(Grant.state).not_in(FINAL_OF_GRANT),
     )
     if case_id is not None:
         query = query.where(Grant.case_id == case_id)
     rows = await session.scalars(
-        query.order_by(Grant.id).with_for_update(), execution_options={"populate_existing": True}
+        query.order_by(col(Grant.id)).with_for_update(),
+        execution_options={"populate_existing": True},
     )
     for grant in rows.all():
         cases = [
@@ -740,14 +747,14 @@ async def pass_on(session: Session, returnee_id: UUID, case_id: UUID | None = No
         ]
         members = await session.scalars(
             select(Participant)
-            .where(Participant.case_id.in_(cases), Participant.state != CaseState.CLOSED)
+            .where(col(Participant.case_id).in_(cases), Participant.state != CaseState.CLOSED)
             .where(
-                Participant.returnee_id.in_(
+                col(Participant.returnee_id).in_(
                     [UUID(p["returnee_id"]) for p in grant.parts if p["returnee_id"]]
                 )
             )
             .where(Participant.returnee_id != returnee_id)
-            .order_by(Participant.returnee_id)
+            .order_by(col(Participant.returnee_id))
             .limit(1)
         )
         other = members.first()
@@ -774,10 +781,10 @@ async def scrub(session: Session, returnee_id: UUID) -> None:
     if not ids:
         return
     await session.execute(
-        update(Cooperative).where(Cooperative.id.in_(ids)).values(description=None, name="")
+        update(Cooperative).where(col(Cooperative.id).in_(ids)).values(description=None, name="")
     )
     await session.execute(
         update(CooperativeMember)
-        .where(CooperativeMember.returnee_id == returnee_id)
+        .where(col(CooperativeMember.returnee_id) == returnee_id)
         .values(returnee_id=None, case_id=None)
     )

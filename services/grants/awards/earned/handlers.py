@@ -6,8 +6,8 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, select
 
 from chassis.consumer import Handlers
 from chassis.db import Session
@@ -49,8 +49,8 @@ async def attended(
         statement.on_conflict_do_update(
             index_elements=["enrolment_id", "number"],
             set_=values,
-            where=Attended.told_at < statement.excluded.told_at,
-        ).returning(Attended.enrolment_id)
+            where=col(Attended.told_at) < statement.excluded.told_at,
+        ).returning(col(Attended.enrolment_id))
     )
     if news.first() is not None:
         await service.settle_allowances(session, data.returnee_id, data.case_id)

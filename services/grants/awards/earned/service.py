@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import delete, select, update
+from sqlmodel import col, delete, select, update
 
 from chassis import audit, jobs
 from chassis.db import Session
@@ -17,7 +17,7 @@ from chassis.http import ServiceClient
 from chassis.ids import new_id
 from chassis.jobs import JobKind, Payload
 from contracts import grants as facts
-from contracts.codes import GrantKind, Money, PaymentMethod
+from contracts.codes import HelpKind, Money, PaymentMethod
 from contracts.grants import Question
 from participation.aliases import same_person
 from services.grants import people
@@ -51,14 +51,14 @@ async def settle_allowances(session: Session, returnee_id: UUID, case_id: UUID) 
         log.info("attendance of nobody here; it counts once they are known", case=str(case_id))
         return
     granted = await _locked(
-        session, who, Grant.case_id == case_id, Grant.kind == GrantKind.LIVING_ALLOWANCE
+        session, who, Grant.case_id == case_id, Grant.kind == HelpKind.LIVING_ALLOWANCE
     )
     if not granted:
         return
     ids = await same_person(session, returnee_id)
     attended = await session.scalars(
         select(Attended).where(
-            Attended.returnee_id.in_(ids), Attended.case_id == case_id, Attended.counts
+            col(Attended.returnee_id).in_(ids), Attended.case_id == case_id, Attended.counts
         ),
         execution_options={"populate_existing": True},
     )
@@ -79,13 +79,13 @@ async def settle_subsidy(session: Session, worked: Worked) -> None:
     """
     seen = await session.scalar(
         select(Grant).where(
-            Grant.plan_line_id == worked.line_id, Grant.state.not_in(grants.NOT_COUNTED)
+            col(Grant.plan_line_id) == worked.line_id, col(Grant.state).not_in(grants.NOT_COUNTED)
         )
     )
     if seen is None or seen.returnee_id is None or worked.started_on is None:
         return
     who = await session.get_one(Participant, (seen.case_id, seen.returnee_id))
-    granted = await _locked(session, who, Grant.id == seen.id, Grant.kind == GrantKind.WAGE_SUBSIDY)
+    granted = await _locked(session, who, Grant.id == seen.id, Grant.kind == HelpKind.WAGE_SUBSIDY)
     await session.refresh(worked)  # as it is now that nobody else settles it
     if worked.started_on is None:
         return
@@ -147,8 +147,8 @@ async def _locked(session: Session, who: Participant, *where: Any) -> list[Grant
     ids = await same_person(session, who.returnee_id)
     rows = await session.scalars(
         select(Grant)
-        .where(*where, Grant.returnee_id.in_(ids))
-        .order_by(Grant.id)
+        .where(*where, col(Grant.returnee_id).in_(ids))
+        .order_by(col(Grant.id))
         .with_for_update(),
         execution_options={"populate_existing": True},
     )
@@ -171,8 +171,11 @@ async def _reconcile(
     by_id = {grant.id: grant for grant in granted}
     rows = await session.scalars(
         select(Payment)
-        .where(Payment.grant_id.in_(by_id), Payment.session.startswith(prefix, autoescape=True))
-        .order_by(Payment.id)
+        .where(
+            col(Payment.grant_id).in_(by_id),
+            col(Payment.session).startswith(prefix, autoescape=True),
+        )
+        .order_by(col(Payment.id))
         .with_for_update(),
         execution_options={"populate_existing": True},
     )
@@ -297,7 +300,7 @@ async def _left(session: Session, grant: Grant, method: PaymentMethod) -> Decima
     left = grant.amount - await payments.live(session, grant.id)
     if method is PaymentMethod.CASH:
         cash = assistance(grant.programme, grant.programme_version).packages[grant.package].cash
-        if not cash.allows(GrantKind(grant.kind)):
+        if not cash.allows(HelpKind(grant.kind)):
             return Decimal(0)
         if cash.cap is not None:
             left = min(left, cash.cap - await payments.in_cash(session, grant))
@@ -306,9 +309,11 @@ async def _left(session: Session, grant: Grant, method: PaymentMethod) -> Decima
 
 async def forget(session: Session, returnee_id: UUID) -> None:
     """Keep nothing that leads from a payment to who attended or worked."""
-    await session.execute(delete(Attended).where(Attended.returnee_id == returnee_id))
-    await session.execute(delete(Worked).where(Worked.returnee_id == returnee_id))
-    theirs = update(Payment).where(Payment.returnee_id == returnee_id, Payment.session.is_not(None))
+    await session.execute(delete(Attended).where(col(Attended.returnee_id) == returnee_id))
+    await session.execute(delete(Worked).where(col(Worked.returnee_id) == returnee_id))
+    theirs = update(Payment).where(
+        col(Payment.returnee_id) == returnee_id, col(Payment.session).is_not(None)
+    )
     await session.execute(theirs.values(session=None))
 
 
@@ -316,10 +321,14 @@ async def _settle(session: Session, payload: Payload, _: Any) -> None:
     grant = await session.get(Grant, UUID(payload["grant_id"]))
     if grant is None or grant.returnee_id is None:
         return
-    if grant.kind == GrantKind.LIVING_ALLOWANCE:
+    if grant.kind == HelpKind.LIVING_ALLOWANCE:
         await settle_allowances(session, grant.returnee_id, grant.case_id)
         return
-    query = select(Worked).where(Worked.line_id == grant.plan_line_id).order_by(Worked.placement_id)
+    query = (
+        select(Worked)
+        .where(Worked.line_id == grant.plan_line_id)
+        .order_by(col(Worked.placement_id))
+    )
     for worked in (await session.scalars(query)).all():
         await settle_subsidy(session, worked)
 

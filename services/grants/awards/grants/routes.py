@@ -6,17 +6,18 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import Request, Response
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, func
+from sqlmodel import col, select
 
 from chassis.concurrency import set_etag
 from chassis.db import Session
 from chassis.pagination import Cursor, Limit, Page, link_next, page
 from chassis.routing import CallerDep, CaughtUpDep, PreconditionDep, Router, SessionDep, requires
-from contracts.codes import GrantKind, Slug
+from contracts.codes import HelpKind, Slug
 from contracts.scopes import Scope
 from participation.aliases import same_person
 from services.grants import people
-from services.grants.awards.grants import rules, service
+from services.grants.awards.grants import service
 from services.grants.awards.grants.rules import GrantState
 from services.grants.awards.grants.schemas import (
     AmendIn,
@@ -70,7 +71,7 @@ def shown(grant: Grant) -> dict[str, Any]:
     return members | {
         "amount": money(grant.amount, grant.currency),
         "planned": money(grant.planned, grant.currency) if grant.planned is not None else None,
-        "group": rules.GROUPS[GrantKind(grant.kind)],
+        "group": HelpKind(grant.kind).group,
     }
 
 
@@ -84,8 +85,8 @@ async def answer(session: Session, grant: Grant, response: Response) -> GrantDet
         await session.execute(
             select(
                 service.approved_by(grant).scalar_subquery(),
-                exists().where(Quote.grant_id == grant.id),
-                exists().where(Delivery.grant_id == grant.id),
+                exists().where(col(Quote.grant_id) == grant.id),
+                exists().where(col(Delivery.grant_id) == grant.id),
                 paid.scalar_subquery(),
             )
         )
@@ -95,11 +96,11 @@ async def answer(session: Session, grant: Grant, response: Response) -> GrantDet
     deliveries: Iterable[Delivery] = ()
     if quoted:
         quotes = await session.scalars(
-            select(Quote).where(Quote.grant_id == grant.id).order_by(Quote.id)
+            select(Quote).where(Quote.grant_id == grant.id).order_by(col(Quote.id))
         )
     if delivered:
         deliveries = await session.scalars(
-            select(Delivery).where(Delivery.grant_id == grant.id).order_by(Delivery.id)
+            select(Delivery).where(Delivery.grant_id == grant.id).order_by(col(Delivery.id))
         )
     return GrantDetail(
         **shown(grant),
@@ -158,7 +159,7 @@ async def read_grants(
     caller: CallerDep,
     programme: Slug | None = None,
     state: GrantState | None = None,
-    kind: GrantKind | None = None,
+    kind: HelpKind | None = None,
     returnee_id: UUID | None = None,
     case_id: UUID | None = None,
     budget_id: UUID | None = None,
@@ -183,7 +184,7 @@ async def read_grants(
         updated_since=updated_since,
     )
     if format is Format.CSV:
-        rows = await session.scalars(query.order_by(Grant.id).limit(LONGEST + 1))
+        rows = await session.scalars(query.order_by(col(Grant.id)).limit(LONGEST + 1))
         return as_csv(
             COLUMNS,
             [
@@ -191,7 +192,9 @@ async def read_grants(
                 for grant in rows
             ],
         )
-    found = await page(session, query, keys=[Grant.id], parsers=[UUID], after=after, limit=limit)
+    found = await page(
+        session, query, keys=[col(Grant.id)], parsers=[UUID], after=after, limit=limit
+    )
     link_next(request, response, found.next)
     return Page(items=[GrantOut(**shown(grant)) for grant in found.items], next=found.next)
 

@@ -7,9 +7,8 @@ from enum import StrEnum
 from uuid import UUID
 
 from chassis.errors import FOUR_EYES, Problem, ProblemType, state_conflict
-from contracts.codes import AssistanceGroup, GrantKind, Money
+from contracts.codes import HelpKind, Money
 from contracts.entitlements import Ceiling, Package, Per
-from contracts.grants import GrantedKind
 
 
 class GrantState(StrEnum):
@@ -98,21 +97,6 @@ NOT_QUOTED = ProblemType(
     "Where quotes are compared, one of them is taken: its payee is paid, and no more than was quoted.",
 )
 
-GROUPS: Mapping[GrantKind, AssistanceGroup] = {
-    **dict.fromkeys(GrantKind, AssistanceGroup.ECONOMIC),
-    GrantKind.HOUSING: AssistanceGroup.SOCIAL,
-    GrantKind.EDUCATION: AssistanceGroup.SOCIAL,
-    GrantKind.LEGAL: AssistanceGroup.SOCIAL,
-    GrantKind.MEDICAL: AssistanceGroup.CARE,
-    GrantKind.PSYCHOSOCIAL: AssistanceGroup.CARE,
-    GrantKind.FAMILY_TRACING: AssistanceGroup.CARE,
-}
-
-
-def published_kind(kind: GrantKind) -> GrantedKind | None:
-    """The kind as events say it; None where it would disclose health or a child's situation."""
-    return None if GROUPS[kind] is AssistanceGroup.CARE else GrantedKind(kind.value)
-
 
 def after(state: str, action: Action) -> GrantState:
     """The state after an action.
@@ -190,7 +174,7 @@ def check_ceilings(
 
 
 def check_cash(
-    name: str, package: Package, kind: GrantKind, already: Decimal, amount: Decimal, currency: str
+    name: str, package: Package, kind: HelpKind, already: Decimal, amount: Decimal, currency: str
 ) -> None:
     """Refuse cash where the package, or this kind of help, is in kind, and more of it than the
     sub-ceiling.

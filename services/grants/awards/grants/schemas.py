@@ -9,7 +9,7 @@ from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from chassis.routing import Body
-from contracts.codes import AssistanceGroup, GrantKind, Money
+from contracts.codes import AssistanceGroup, HelpKind, Money
 from contracts.entitlements import PackageName
 from contracts.grants import GrantReason
 from services.grants.awards.grants.rules import GrantState
@@ -31,7 +31,7 @@ class GrantIn(Body):
     id: UUID | None = None
     case_id: UUID
     returnee_id: UUID
-    kind: GrantKind
+    kind: HelpKind
     housing: Housing | None = None
     package: PackageName | None = None
     """None: the programme's package for the kind."""
@@ -47,7 +47,7 @@ class GrantIn(Body):
     @model_validator(mode="after")
     def housing_is_specified(self) -> Self:
         """Housing says what kind, and nothing else does."""
-        if (self.kind is GrantKind.HOUSING) != (self.housing is not None):
+        if (self.kind is HelpKind.HOUSING) != (self.housing is not None):
             raise PydanticCustomError(
                 "housing_kind",
                 "items, rent, materials or temporary for housing only",
@@ -139,7 +139,7 @@ class GrantOut(Out):
     household_id: UUID | None
     programme: str
     package: str
-    kind: GrantKind
+    kind: HelpKind
     housing: Housing | None
     group: AssistanceGroup
     amount: Money

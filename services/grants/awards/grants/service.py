@@ -10,8 +10,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Date, Select, cast, func, or_, select, true, update
+from sqlalchemy import Date, Select, func
 from sqlalchemy.exc import IntegrityError, InvalidRequestError
+from sqlmodel import cast, col, or_, select, true, update
 
 from chassis import audit, jobs
 from chassis.auth import Caller
@@ -30,7 +31,7 @@ from chassis.errors import (
 from chassis.ids import new_id
 from chassis.outbox import publish
 from contracts import grants as facts
-from contracts.codes import CaseState, GrantKind, Money, Paper, PaymentMethod
+from contracts.codes import CaseState, HelpKind, Money, Paper, PaymentMethod
 from contracts.currencies import split
 from contracts.entitlements import Outside, Package
 from participation.access import visible
@@ -58,7 +59,7 @@ from services.grants.schemas import money
 RESOURCE = "grant"
 NOT_COUNTED = (GrantState.REJECTED, GrantState.CANCELLED)
 ON_ITS_WAY = ("scheduled", "released")
-EARNED = (GrantKind.LIVING_ALLOWANCE, GrantKind.WAGE_SUBSIDY)
+EARNED = (HelpKind.LIVING_ALLOWANCE, HelpKind.WAGE_SUBSIDY)
 """Kinds of help that are paid by and by, as attendance and work earn them."""
 SETTLE = "grants.earned.settle"
 """The job that schedules what was earned before the grant was approved."""
@@ -108,7 +109,7 @@ class Asked:
     """
 
     participant: Participant
-    kind: GrantKind
+    kind: HelpKind
     amount: Decimal
     currency: str
     requester: UUID
@@ -139,12 +140,12 @@ def told_of(grant: Grant, **amounts: Money) -> Iterator[dict[str, Any]]:
 
     About somebody who was erased nothing is told any more.
     """
-    kind = GrantKind(grant.kind)
+    kind = HelpKind(grant.kind)
     common = {
         "grant_id": grant.id,
         "programme": grant.programme,
-        "group": rules.GROUPS[kind],
-        "kind": rules.published_kind(kind),
+        "group": kind.group,
+        "kind": kind.published,
     }
     names = ("returnee_id", "case_id", "household_id", "plan_line_id")
     if not grant.parts:
@@ -173,7 +174,7 @@ def listed(
     *,
     programme: str | None,
     state: GrantState | None,
-    kind: GrantKind | None,
+    kind: HelpKind | None,
     returnee_ids: Sequence[UUID] | None,
     case_id: UUID | None,
     budget_id: UUID | None,
@@ -192,7 +193,7 @@ def listed(
         if value is not None:
             query = query.where(column == value)
     if returnee_ids is not None:
-        query = query.where(Grant.returnee_id.in_(returnee_ids))
+        query = query.where(col(Grant.returnee_id).in_(returnee_ids))
     if unsettled is not None:
         query = query.where((func.jsonb_array_length(Grant.unsettled) > 0) == unsettled)
     if updated_since is not None:
@@ -202,7 +203,7 @@ def listed(
 
 def visible_to(caller: Caller) -> Any:
     """Grants that the caller may know of."""
-    return visible(Grant.returnee_id, caller)
+    return visible(col(Grant.returnee_id), caller)
 
 
 async def find(session: Session, grant_id: UUID, caller: Caller) -> Grant:
@@ -226,7 +227,7 @@ async def locked(session: Session, grant_id: UUID, caller: Caller) -> Grant:
         Problem: 404, or 403 for who only referred the person.
     """
     found = await session.execute(
-        select(Grant, people.works_for(Grant.returnee_id, caller))
+        select(Grant, people.works_for(col(Grant.returnee_id), caller))
         .where(Grant.id == grant_id, visible_to(caller))
         .with_for_update(of=Grant),
         execution_options={"populate_existing": True},
@@ -253,17 +254,17 @@ async def _granted(
 ) -> Decimal:
     counts = (
         Grant.package == package,
-        Grant.state.not_in(NOT_COUNTED),
+        col(Grant.state).not_in(NOT_COUNTED),
         Grant.created_at >= now() - func.make_interval(0, months),
         true() if but is None else Grant.id != but,
     )
     alone = select(func.coalesce(func.sum(Grant.counted), 0)).where(
-        *counts, Grant.returnee_id.in_(ids), func.jsonb_array_length(Grant.parts) == 0
+        *counts, col(Grant.returnee_id).in_(ids), func.jsonb_array_length(Grant.parts) == 0
     )
     granted = Decimal((await session.execute(alone)).scalar_one())
     theirs = sorted({str(each) for each in ids})
     joint = select(Grant).where(
-        *counts, or_(*(Grant.parts.contains([{"returnee_id": each}]) for each in theirs))
+        *counts, or_(*(col(Grant.parts).contains([{"returnee_id": each}]) for each in theirs))
     )
     for grant in await session.scalars(joint):
         by_part = zip(grant.parts, divided(grant, grant.counted), strict=True)
@@ -376,7 +377,7 @@ async def _check_one(
         amount=asked.amount,
         currency=allowed.currency,
     )
-    if asked.kind is GrantKind.CASH and not package.cash.allows(asked.kind):
+    if asked.kind is HelpKind.CASH and not package.cash.allows(asked.kind):
         raise rules.refused("in_kind", name, package.cash.source, package.cash.verified)
     return name, package, outside
 
@@ -449,7 +450,7 @@ async def open_budgets(
         select(Budget)
         .where(Budget.programme == programme, Budget.organisation == organisation)
         .where(Budget.currency == currency, Budget.starts_on <= day, Budget.ends_on >= day)
-        .order_by(Budget.ends_on, Budget.id)
+        .order_by(col(Budget.ends_on), col(Budget.id))
     )
     return [budget for budget in await session.scalars(query) if _every_donor_pays(budget, day)]
 
@@ -571,8 +572,8 @@ async def _check_line(session: Session, asked: Asked) -> None:
             right = "a line for this person and kind of help of the plan in force"
             raise invalid(FieldError(pointer="/plan_line_id", code="unknown_line", detail=right))
     there = await session.scalar(
-        select(Grant.id).where(
-            Grant.plan_line_id == asked.plan_line_id, Grant.state.not_in(NOT_COUNTED)
+        select(col(Grant.id)).where(
+            col(Grant.plan_line_id) == asked.plan_line_id, col(Grant.state).not_in(NOT_COUNTED)
         )
     )
     if there is not None or await lines_in_common(session, [asked.plan_line_id]):
@@ -704,17 +705,17 @@ async def check_quoted(session: Session, grant: Grant, payee_id: UUID, amount: D
         Problem: 409 `not-quoted`.
     """
     rows = await session.execute(
-        select(Quote.payee_id, Quote.amount)
-        .join(Payee, Payee.id == Quote.payee_id)
-        .where(Quote.grant_id == grant.id, Payee.organisation == grant.implementer)
+        select(col(Quote.payee_id), col(Quote.amount))
+        .join(Payee, col(Payee.id) == Quote.payee_id)
+        .where(col(Quote.grant_id) == grant.id, col(Payee.organisation) == grant.implementer)
     )
     quoted = {row.payee_id: row.amount for row in rows}
     if not grant.quotes_needed or not quoted:
         return
     paid = await session.execute(
         select(Payment.payee_id, func.sum(Payment.amount))
-        .where(Payment.grant_id == grant.id, Payment.live, Payment.payee_id.in_(quoted))
-        .group_by(Payment.payee_id)
+        .where(Payment.grant_id == grant.id, Payment.live, col(Payment.payee_id).in_(quoted))
+        .group_by(col(Payment.payee_id))
     )
     already: dict[UUID | None, Decimal] = {row[0]: row[1] for row in paid}
     taken = already.keys() <= {payee_id}
@@ -728,7 +729,9 @@ async def check_quoted(session: Session, grant: Grant, payee_id: UUID, amount: D
 
 def approved_by(grant: Grant) -> Select[Any]:
     """Who said yes to the grant as it is now, in that order; null where nobody did."""
-    in_order = func.array_agg(Approval.actor).aggregate_order_by(Approval.at, Approval.actor)
+    in_order = func.array_agg(Approval.actor).aggregate_order_by(
+        col(Approval.at), col(Approval.actor)
+    )
     return select(in_order).where(Approval.grant_id == grant.id, Approval.round == grant.round)
 
 
@@ -945,8 +948,11 @@ async def change(
         else None
     )
     released = await session.scalar(
-        select(Payment.id)
-        .where(Payment.grant_id == grant.id, or_(Payment.released_by.is_not(None), Payment.live))
+        select(col(Payment.id))
+        .where(
+            col(Payment.grant_id) == grant.id,
+            or_(col(Payment.released_by).is_not(None), col(Payment.live)),
+        )
         .limit(1)
     )
     if who is None or released is not None or grant.budget_id is None:
@@ -958,7 +964,7 @@ async def change(
         )
     asked = Asked(
         participant=who,
-        kind=GrantKind(grant.kind),
+        kind=HelpKind(grant.kind),
         amount=amount,
         currency=currency,
         requester=requester,
@@ -977,7 +983,7 @@ async def change(
     grant.preparers = sorted({*grant.preparers, requester, *preparers})
     grant.planned = None
     grant.approvers_needed = allowed.approvers_needed(amount)
-    grant.quotes_needed = allowed.quotes_needed(GrantKind(grant.kind), amount)
+    grant.quotes_needed = allowed.quotes_needed(HelpKind(grant.kind), amount)
     grant.changed()
     await session.flush()
     tell(session, grant, facts.GrantAmended)
@@ -1002,8 +1008,8 @@ async def lines_in_common(session: Session, line_ids: Iterable[UUID]) -> set[UUI
     if not wanted:
         return set()
     query = select(Grant.parts).where(
-        Grant.state.not_in(NOT_COUNTED),
-        or_(*(Grant.parts.contains([{"plan_line_id": each}]) for each in wanted)),
+        col(Grant.state).not_in(NOT_COUNTED),
+        or_(*(col(Grant.parts).contains([{"plan_line_id": each}]) for each in wanted)),
     )
     lines = {part["plan_line_id"] for parts in await session.scalars(query) for part in parts}
     return {UUID(each) for each in wanted if each in lines}
@@ -1015,8 +1021,8 @@ async def payments_on_their_way(session: Session, grant_id: UUID) -> Sequence[Pa
     """
     rows = await session.scalars(
         select(Payment)
-        .where(Payment.grant_id == grant_id, Payment.state.in_(ON_ITS_WAY))
-        .order_by(Payment.id)
+        .where(Payment.grant_id == grant_id, col(Payment.state).in_(ON_ITS_WAY))
+        .order_by(col(Payment.id))
         .with_for_update(),
         execution_options={"populate_existing": True},
     )
@@ -1035,8 +1041,9 @@ async def cancel(
     rules.after(grant.state, Action.CANCEL)
     on_their_way = await payments_on_their_way(session, grant.id)
     paid = await session.scalar(
-        select(Payment.id).where(
-            Payment.grant_id == grant.id, Payment.state.in_(("released", "confirmed", "recovered"))
+        select(col(Payment.id)).where(
+            col(Payment.grant_id) == grant.id,
+            col(Payment.state).in_(("released", "confirmed", "recovered")),
         )
     )
     if paid is not None:
@@ -1118,9 +1125,9 @@ def publish_payment(
 
 async def scrub(session: Session, returnee_id: UUID) -> None:
     """Keep the amounts without the person."""
-    joint = select(Grant).where(Grant.parts.contains([{"returnee_id": str(returnee_id)}]))
+    joint = select(Grant).where(col(Grant.parts).contains([{"returnee_id": str(returnee_id)}]))
     nobody = {"returnee_id": None, "case_id": None, "household_id": None, "plan_line_id": None}
-    for grant in await session.scalars(joint.order_by(Grant.id).with_for_update()):
+    for grant in await session.scalars(joint.order_by(col(Grant.id)).with_for_update()):
         grant.parts = [
             part | nobody if part["returnee_id"] == str(returnee_id) else part
             for part in grant.parts
@@ -1128,11 +1135,11 @@ async def scrub(session: Session, returnee_id: UUID) -> None:
     await session.flush()
     await session.execute(
         update(Grant)
-        .where(Grant.returnee_id == returnee_id)
+        .where(col(Grant.returnee_id) == returnee_id)
         .values(returnee_id=None, household_id=None, description=None, housing=None, unsettled=[])
     )
     await session.execute(
-        update(Payment).where(Payment.returnee_id == returnee_id).values(returnee_id=None)
+        update(Payment).where(col(Payment.returnee_id) == returnee_id).values(returnee_id=None)
     )
-    handed = update(DeskReceipt).where(DeskReceipt.returnee_id == returnee_id)
+    handed = update(DeskReceipt).where(col(DeskReceipt.returnee_id) == returnee_id)
     await session.execute(handed.values(returnee_id=None, case_id=None))

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import Request, Response
-from sqlalchemy import select
+from sqlmodel import col, select
 
 from chassis.concurrency import set_etag
 from chassis.pagination import Cursor, Limit, Page, link_next, page
@@ -64,7 +64,9 @@ async def read_budgets(
         query = query.where(Budget.programme == programme)
     if updated_since is not None:
         query = query.where(Budget.updated_at >= updated_since)
-    rows = await page(session, query, keys=[Budget.id], parsers=[UUID], after=after, limit=limit)
+    rows = await page(
+        session, query, keys=[col(Budget.id)], parsers=[UUID], after=after, limit=limit
+    )
     link_next(request, response, rows.next)
     return Page(items=await service.answer(session, rows.items), next=rows.next)
 
@@ -111,9 +113,13 @@ async def read_postings(
     budget = await service.find(session, budget_id, caller)
     query = service.postings(budget.id, account=account, recorded_since=updated_since)
     if format is Format.CSV:
-        all_of_them = list(await session.scalars(query.order_by(Posting.id).limit(LONGEST + 1)))
+        all_of_them = list(
+            await session.scalars(query.order_by(col(Posting.id)).limit(LONGEST + 1))
+        )
         shown = await service.shown(session, budget, all_of_them)
         return as_csv(POSTINGS, [row.model_dump(mode="json") for row in shown])
-    rows = await page(session, query, keys=[Posting.id], parsers=[int], after=after, limit=limit)
+    rows = await page(
+        session, query, keys=[col(Posting.id)], parsers=[int], after=after, limit=limit
+    )
     link_next(request, response, rows.next)
     return Page(items=await service.shown(session, budget, rows.items), next=rows.next)

@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, false, or_, select, true
+from sqlalchemy import ColumnElement, Select
+from sqlmodel import col, false, or_, select, true
 
 from chassis import audit
 from chassis.auth import Caller, OrganisationKind
@@ -29,12 +30,12 @@ def seen_by(caller: Caller) -> ColumnElement[bool]:
     if caller.is_internal:
         return true()
     mine: ColumnElement[bool] = (
-        Budget.organisation == caller.organisation
+        col(Budget.organisation) == caller.organisation
         if caller.kind is OrganisationKind.PARTNER
         else false()
     )
     if caller.kind is OrganisationKind.PROGRAMME_OFFICE and caller.programmes:
-        mine = or_(mine, Budget.programme.in_(caller.programmes))
+        mine = or_(mine, col(Budget.programme).in_(caller.programmes))
     return mine
 
 
@@ -192,11 +193,11 @@ def postings(
     """The postings of a budget with the entries they are of."""
     query: Select[Any] = select(Posting).where(Posting.budget_id == budget_id)
     if account is not None:
-        query = query.where(Posting.account == account)
+        query = query.where(col(Posting.account) == account)
     if recorded_since is not None:
         query = query.where(
-            Posting.entry_id.in_(
-                select(JournalEntry.id).where(JournalEntry.recorded_at >= recorded_since)
+            col(Posting.entry_id).in_(
+                select(col(JournalEntry.id)).where(col(JournalEntry.recorded_at) >= recorded_since)
             )
         )
     return query
@@ -205,7 +206,7 @@ def postings(
 async def shown(session: Session, budget: Budget, rows: Sequence[Posting]) -> list[PostingOut]:
     """Postings as they are answered."""
     found = await session.scalars(
-        select(JournalEntry).where(JournalEntry.id.in_({row.entry_id for row in rows}))
+        select(JournalEntry).where(col(JournalEntry.id).in_({row.entry_id for row in rows}))
     )
     entries = {entry.id: entry for entry in found}
     return [

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from fastapi import Request, Response
-from sqlalchemy import select
+from sqlmodel import col, select
 
 from chassis.concurrency import set_etag
 from chassis.pagination import Cursor, Limit, Page, link_next, page
@@ -66,7 +66,9 @@ async def read_floats(
     query = select(CashFloat).where(service.seen_by(caller))
     if updated_since is not None:
         query = query.where(CashFloat.updated_at >= updated_since)
-    rows = await page(session, query, keys=[CashFloat.id], parsers=[UUID], after=after, limit=limit)
+    rows = await page(
+        session, query, keys=[col(CashFloat.id)], parsers=[UUID], after=after, limit=limit
+    )
     link_next(request, response, rows.next)
     return Page(items=[shown(row) for row in rows.items], next=rows.next)
 

@@ -3,7 +3,8 @@
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select, true
+from sqlalchemy import ColumnElement
+from sqlmodel import col, select, true
 
 from chassis import audit
 from chassis.auth import Caller
@@ -33,7 +34,7 @@ RESOURCE = "cash_float"
 
 def seen_by(caller: Caller) -> ColumnElement[bool]:
     """Floats of the caller's organisation."""
-    return true() if caller.is_internal else CashFloat.organisation == caller.organisation
+    return true() if caller.is_internal else col(CashFloat.organisation) == caller.organisation
 
 
 async def find(

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from fastapi import Request, Response
-from sqlalchemy import select
+from sqlmodel import col, select
 
 from chassis import audit
 from chassis.concurrency import set_etag
@@ -72,7 +72,9 @@ async def read_payees(
         query = query.where(Payee.kind == kind)
     if updated_since is not None:
         query = query.where(Payee.updated_at >= updated_since)
-    rows = await page(session, query, keys=[Payee.id], parsers=[UUID], after=after, limit=limit)
+    rows = await page(
+        session, query, keys=[col(Payee.id)], parsers=[UUID], after=after, limit=limit
+    )
     link_next(request, response, rows.next)
     return Page(items=[PayeeOut.model_validate(row) for row in rows.items], next=rows.next)
 

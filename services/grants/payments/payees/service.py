@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select, true, update
+from sqlalchemy import ColumnElement
+from sqlmodel import col, select, true, update
 
 from chassis import audit
 from chassis.auth import Caller
@@ -33,7 +34,9 @@ def seen_by(caller: Caller) -> ColumnElement[bool]:
     """
     if caller.is_internal:
         return true()
-    return (Payee.organisation == caller.organisation) & people.works_for(Payee.returnee_id, caller)
+    return (col(Payee.organisation) == caller.organisation) & people.works_for(
+        col(Payee.returnee_id), caller
+    )
 
 
 async def find(session: Session, payee_id: UUID, caller: Caller, *, lock: bool = False) -> Payee:
@@ -187,7 +190,7 @@ async def scrub(session: Session, returnee_id: UUID) -> None:
     """Keep that somebody was paid, without who and where."""
     await session.execute(
         update(Payee)
-        .where(Payee.returnee_id == returnee_id)
+        .where(col(Payee.returnee_id) == returnee_id)
         .values(
             returnee_id=None, sealed=None, pending=None, state="scrubbed", version=Payee.version + 1
         )

@@ -6,14 +6,15 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func
+from sqlmodel import col, select
 
 from chassis import audit
 from chassis.db import Session
 from chassis.errors import FieldError, Problem, invalid, state_conflict
 from chassis.ids import new_id
 from contracts import grants as facts
-from contracts.codes import CaseState, GrantKind
+from contracts.codes import CaseState, HelpKind
 from contracts.currencies import unit
 from participation.aliases import same_person
 from services.grants import people, supporting_documents
@@ -32,7 +33,7 @@ async def visited_on(session: Session, grant: Grant) -> date | None:
         return None
     ids = await same_person(session, grant.returnee_id)
     query = select(func.max(Visit.visited_on)).where(
-        Visit.case_id == grant.case_id, Visit.returnee_id.in_(ids)
+        Visit.case_id == grant.case_id, col(Visit.returnee_id).in_(ids)
     )
     day: date | None = await session.scalar(query)
     return day
@@ -46,7 +47,7 @@ async def check(session: Session, grant: Grant, instalment: int, amount: Decimal
         Problem: 409 (also `grant-exceeded`), 422.
     """
     shares = assistance(grant.programme, grant.programme_version).instalments_of(
-        GrantKind(grant.kind)
+        HelpKind(grant.kind)
     )
     if instalment > len(shares):
         raise invalid(
@@ -80,15 +81,15 @@ async def schedule_next(session: Session, grant: Grant) -> Payment | None:
         The payment; None where there is nothing to prepare.
     """
     shares = assistance(grant.programme, grant.programme_version).instalments_of(
-        GrantKind(grant.kind)
+        HelpKind(grant.kind)
     )
     if len(shares) == 1 or grant.state not in DECIDED or grant.returnee_id is None:
         return None
     who = await session.get(Participant, (grant.case_id, grant.returnee_id))
     before: Payment | None = await session.scalar(
         select(Payment)
-        .where(Payment.grant_id == grant.id, Payment.state == PaymentState.CONFIRMED)
-        .order_by(Payment.instalment.desc(), Payment.id.desc())
+        .where(col(Payment.grant_id) == grant.id, col(Payment.state) == PaymentState.CONFIRMED)
+        .order_by(col(Payment.instalment).desc(), col(Payment.id).desc())
         .limit(1)
     )
     if (
@@ -159,7 +160,7 @@ async def _left(
     used, up_to = func.coalesce(func.sum(Payment.amount), 0), Payment.instalment <= instalment
     row = (
         await session.execute(
-            select(used, func.coalesce(func.sum(Payment.amount).filter(up_to), 0)).where(
+            select(used, func.coalesce(func.sum(col(Payment.amount)).filter(up_to), 0)).where(
                 Payment.grant_id == grant.id, Payment.live
             )
         )

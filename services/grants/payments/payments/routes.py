@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import Request, Response
+from sqlmodel import col
 
 from chassis.concurrency import set_etag
 from chassis.errors import FieldError, invalid
@@ -151,7 +152,7 @@ async def read_payments(
         updated_since=updated_since,
     )
     if format is Format.CSV:
-        rows = await session.scalars(query.order_by(Payment.id).limit(LONGEST + 1))
+        rows = await session.scalars(query.order_by(col(Payment.id)).limit(LONGEST + 1))
         return as_csv(
             COLUMNS,
             [
@@ -160,7 +161,9 @@ async def read_payments(
                 for row in rows
             ],
         )
-    found = await page(session, query, keys=[Payment.id], parsers=[UUID], after=after, limit=limit)
+    found = await page(
+        session, query, keys=[col(Payment.id)], parsers=[UUID], after=after, limit=limit
+    )
     link_next(request, response, found.next)
     return Page(items=[shown(row) for row in found.items], next=found.next)
 
@@ -180,7 +183,12 @@ async def read_desk_receipts(
     """
     query = service.unmatched_receipts(caller)
     found = await page(
-        session, query, keys=[DeskReceipt.assistance_id], parsers=[UUID], after=after, limit=limit
+        session,
+        query,
+        keys=[col(DeskReceipt.assistance_id)],
+        parsers=[UUID],
+        after=after,
+        limit=limit,
     )
     link_next(request, response, found.next)
     items = [

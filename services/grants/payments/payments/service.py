@@ -9,8 +9,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, func, not_, or_, select, true
+from sqlalchemy import ColumnElement, Select, exists, func
 from sqlalchemy.exc import IntegrityError
+from sqlmodel import col, not_, or_, select, true
 
 from chassis import audit
 from chassis.auth import Caller
@@ -30,7 +31,7 @@ from chassis.errors import (
 from chassis.ids import new_id
 from chassis.outbox import publish
 from contracts import grants as facts
-from contracts.codes import GrantKind, Money, Paper, PaymentMethod
+from contracts.codes import HelpKind, Money, Paper, PaymentMethod
 from contracts.currencies import booked, paid_out, unit
 from participation.access import visible
 from participation.aliases import same_person
@@ -106,7 +107,7 @@ def listed(
     was erased.
     """
     query: Select[Any] = select(Payment).where(
-        of_nobody(caller) if erased else visible(Payment.returnee_id, caller)
+        of_nobody(caller) if erased else visible(col(Payment.returnee_id), caller)
     )
     for column, value in (
         (Payment.state, state),
@@ -119,12 +120,14 @@ def listed(
             query = query.where(column == value)
     if programme is not None:
         query = query.where(
-            Payment.grant_id.in_(select(Grant.id).where(Grant.programme == programme))
+            col(Payment.grant_id).in_(
+                select(col(Grant.id)).where(col(Grant.programme) == programme)
+            )
         )
     if questioned is not None:
-        sent = Payment.state.in_((PaymentState.RELEASED, PaymentState.CONFIRMED))
-        by_bank = Payment.questioned.is_not_distinct_from(facts.Question.PAID_AFTER_FAILURE)
-        open_ = Payment.questioned.is_not(None) & (sent | by_bank)
+        sent = col(Payment.state).in_((PaymentState.RELEASED, PaymentState.CONFIRMED))
+        by_bank = col(Payment.questioned).is_not_distinct_from(facts.Question.PAID_AFTER_FAILURE)
+        open_ = col(Payment.questioned).is_not(None) & (sent | by_bank)
         query = query.where(open_ if questioned else not_(open_))
     if updated_since is not None:
         query = query.where(Payment.updated_at >= updated_since)
@@ -137,7 +140,7 @@ def unmatched_receipts(caller: Caller) -> Select[Any]:
     """
     answered = select(Payment.id).where(Payment.receipt == DeskReceipt.assistance_id)
     return select(DeskReceipt).where(
-        visible(DeskReceipt.returnee_id, caller), not_(exists(answered))
+        visible(col(DeskReceipt.returnee_id), caller), not_(exists(answered))
     )
 
 
@@ -150,9 +153,9 @@ def of_nobody(caller: Caller) -> ColumnElement[bool]:
     """
     sent = true() if caller.is_internal else Grant.implementer == caller.organisation
     return (
-        Payment.returnee_id.is_(None)
-        & (Payment.state == PaymentState.RELEASED)
-        & exists(select(1).where(Grant.id == Payment.grant_id, sent).correlate(Payment))
+        col(Payment.returnee_id).is_(None)
+        & (col(Payment.state) == PaymentState.RELEASED)
+        & exists(select(1).where(col(Grant.id) == Payment.grant_id, sent).correlate(Payment))
     )
 
 
@@ -164,7 +167,8 @@ async def find(session: Session, payment_id: UUID, caller: Caller) -> Payment:
     """
     payment: Payment | None = await session.scalar(
         select(Payment).where(
-            Payment.id == payment_id, or_(visible(Payment.returnee_id, caller), of_nobody(caller))
+            col(Payment.id) == payment_id,
+            or_(visible(col(Payment.returnee_id), caller), of_nobody(caller)),
         )
     )
     if payment is None:
@@ -178,9 +182,9 @@ async def locked(session: Session, payment_id: UUID, caller: Caller) -> tuple[Gr
     Raises:
         Problem: 404, or 403 for who only referred the person.
     """
-    seen = or_(visible(Payment.returnee_id, caller), of_nobody(caller))
+    seen = or_(visible(col(Payment.returnee_id), caller), of_nobody(caller))
     found = await session.execute(
-        _both(payment_id, people.works_for(Payment.returnee_id, caller)).where(seen),
+        _both(payment_id, people.works_for(col(Payment.returnee_id), caller)).where(seen),
         execution_options={"populate_existing": True},
     )
     row = found.one_or_none()
@@ -205,7 +209,7 @@ def _both(payment_id: UUID, also: ColumnElement[bool]) -> Select[Grant, Payment,
     """The rows are locked in the order in which they are named."""
     query = (
         select(Grant, Payment, also)
-        .join(Payment, Payment.grant_id == Grant.id)
+        .join(Payment, col(Payment.grant_id) == Grant.id)
         .where(Payment.id == payment_id)
     )
     return query.with_for_update(of=(Grant, Payment))
@@ -378,7 +382,7 @@ async def _in_hand(
         package = assistance(grant.programme, grant.programme_version).packages[grant.package]
         already = await in_cash(session, grant)
         grant_rules.check_cash(
-            grant.package, package, GrantKind(grant.kind), already, amount, grant.currency
+            grant.package, package, HelpKind(grant.kind), already, amount, grant.currency
         )
     return to_them
 
@@ -387,7 +391,7 @@ def _is_allowance(grant: Grant, payment: Payment) -> bool:
     """Whether attendance earned it: the programme itself says how an allowance reaches who
     attended.
     """
-    return grant.kind == GrantKind.LIVING_ALLOWANCE and payment.session is not None
+    return grant.kind == HelpKind.LIVING_ALLOWANCE and payment.session is not None
 
 
 async def _check_sends(session: Session, grant: Grant, person: UUID) -> None:
@@ -399,7 +403,7 @@ async def _check_sends(session: Session, grant: Grant, person: UUID) -> None:
     """
     query = (
         select(Payment.id)
-        .where(Payment.grant_id == grant.id, Payment.undone_by.contains([person]))
+        .where(Payment.grant_id == grant.id, col(Payment.undone_by).contains([person]))
         .limit(1)
     )
     if person != people.SYSTEM_ACTOR and await session.scalar(query) is not None:
@@ -425,8 +429,8 @@ async def in_cash(session: Session, grant: Grant) -> Decimal:
     ids = await same_person(session, grant.returnee_id) if grant.returnee_id else []
     query = (
         select(func.coalesce(func.sum(Payment.amount), 0))
-        .join(Grant, Grant.id == Payment.grant_id)
-        .where(Payment.returnee_id.in_(ids), Payment.as_cash, Payment.live)
+        .join(Grant, col(Grant.id) == Payment.grant_id)
+        .where(col(Payment.returnee_id).in_(ids), Payment.as_cash, Payment.live)
         .where(Grant.package == grant.package)
     )
     return Decimal((await session.execute(query)).scalar_one())
@@ -492,8 +496,8 @@ async def release_many(
     versions = dict(wanted)
     seen = await session.scalars(
         select(Payment.id)
-        .where(Payment.id.in_(versions), visible(Payment.returnee_id, caller))
-        .order_by(Payment.grant_id, Payment.id)
+        .where(col(Payment.id).in_(versions), visible(col(Payment.returnee_id), caller))
+        .order_by(col(Payment.grant_id), col(Payment.id))
     )
     ids = seen.all()
     if len(ids) < len(versions):
@@ -565,12 +569,14 @@ async def _account(session: Session, grant: Grant, payment: Payment) -> Payee | 
     query = select(Payee).with_for_update(read=True)
     if payment.payee_id is not None:
         query = query.where(Payee.id == payment.payee_id)
-    elif payment.returnee_id is not None and grant.kind != GrantKind.WAGE_SUBSIDY:
+    elif payment.returnee_id is not None and grant.kind != HelpKind.WAGE_SUBSIDY:
         ids = await same_person(session, payment.returnee_id)
-        query = query.where(Payee.returnee_id.in_(ids), Payee.organisation == grant.implementer)
+        query = query.where(
+            col(Payee.returnee_id).in_(ids), Payee.organisation == grant.implementer
+        )
         query = (
             query.where(Payee.kind == "returnee", Payee.state == "verified")
-            .order_by(Payee.id.desc())
+            .order_by(col(Payee.id).desc())
             .limit(1)
         )
     else:
@@ -763,7 +769,9 @@ async def was_sent_after_all(session: Session, grant: Grant, payment: Payment) -
     """Whether a failed payment that the bank has paid after all still has its place in its grant;
     it is taken again.
     """
-    others = select(Payment.id).where(Payment.session == payment.session, Payment.state.in_(OPEN))
+    others = select(Payment.id).where(
+        Payment.session == payment.session, col(Payment.state).in_(OPEN)
+    )
     if (
         payment.state != PaymentState.FAILED
         or payment.released_by is None

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import Request, Response
 from pydantic import BaseModel
-from sqlalchemy import select
+from sqlmodel import col, select
 
 from chassis.concurrency import set_etag
 from chassis.db import Session
@@ -145,7 +145,7 @@ async def read_statements(
     if updated_since is not None:
         query = query.where(StatementFile.updated_at >= updated_since)
     rows = await page(
-        session, query, keys=[StatementFile.id], parsers=[UUID], after=after, limit=limit
+        session, query, keys=[col(StatementFile.id)], parsers=[UUID], after=after, limit=limit
     )
     link_next(request, response, rows.next)
     return Page(items=await answer(session, list(rows.items), FIRST_LINES), next=rows.next)

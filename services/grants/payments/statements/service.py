@@ -8,8 +8,9 @@ from decimal import Decimal
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ColumnElement, func, or_, select, true
+from sqlalchemy import ColumnElement, func
 from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, or_, select, true
 
 from chassis import audit
 from chassis.auth import Caller
@@ -35,7 +36,7 @@ Outcome = tuple[str, str | None]
 
 def seen_by(caller: Caller) -> ColumnElement[bool]:
     """Statements of the caller's organisation."""
-    return true() if caller.is_internal else StatementFile.organisation == caller.organisation
+    return true() if caller.is_internal else col(StatementFile.organisation) == caller.organisation
 
 
 async def find(session: Session, statement_id: UUID, caller: Caller) -> StatementFile:
@@ -56,17 +57,19 @@ async def lines_of(
     session: Session, statement_ids: Sequence[UUID], first: int | None = None
 ) -> Sequence[StatementLine]:
     """The lines of statements, in order; all of them, or the first of each."""
-    query = select(StatementLine).where(StatementLine.statement_id.in_(statement_ids))
+    query = select(StatementLine).where(col(StatementLine.statement_id).in_(statement_ids))
     if first is not None:
         place = func.row_number().over(
-            partition_by=StatementLine.statement_id, order_by=StatementLine.line
+            partition_by=col(StatementLine.statement_id), order_by=col(StatementLine.line)
         )
-        numbered = query.with_only_columns(StatementLine.id, place.label("place")).subquery()
+        numbered = query.with_only_columns(col(StatementLine.id), place.label("place")).subquery()
         query = query.where(
-            StatementLine.id.in_(select(numbered.c.id).where(numbered.c.place <= first))
+            col(StatementLine.id).in_(select(numbered.c.id).where(numbered.c.place <= first))
         )
     rows = await session.scalars(
-        query.order_by(StatementLine.statement_id, StatementLine.line, StatementLine.id)
+        query.order_by(
+            col(StatementLine.statement_id), col(StatementLine.line), col(StatementLine.id)
+        )
     )
     return rows.all()
 
@@ -166,9 +169,9 @@ async def _payments(
     ids = (
         await session.execute(
             select(Payment.grant_id, Payment.id, Payment.budget_id)
-            .join(Grant, Grant.id == Payment.grant_id)
-            .join(Budget, Budget.id == Payment.budget_id)
-            .where(Payment.reference.in_(references))
+            .join(Grant, col(Grant.id) == Payment.grant_id)
+            .join(Budget, col(Budget.id) == Payment.budget_id)
+            .where(col(Payment.reference).in_(references))
             .where(
                 or_(
                     Grant.implementer == caller.organisation,
@@ -177,13 +180,19 @@ async def _payments(
             )
         )
     ).all()
-    for_grants = select(Grant).where(Grant.id.in_({row.grant_id for row in ids})).order_by(Grant.id)
+    for_grants = (
+        select(Grant)
+        .where(col(Grant.id).in_({row.grant_id for row in ids}))
+        .order_by(col(Grant.id))
+    )
     grants = {
         grant.id: grant
         for grant in await session.scalars(for_grants.with_for_update(), execution_options=fresh)
     }
     for_payments = (
-        select(Payment).where(Payment.id.in_({row.id for row in ids})).order_by(Payment.id)
+        select(Payment)
+        .where(col(Payment.id).in_({row.id for row in ids}))
+        .order_by(col(Payment.id))
     )
     found = (await session.scalars(for_payments.with_for_update(), execution_options=fresh)).all()
     for budget_id in sorted({row.budget_id for row in ids}):
@@ -202,11 +211,14 @@ async def _match(
             await _ask(session, grant, payment, Question.PAID_AFTER_FAILURE)
         return "mismatched", "amount_differs"
     before = await session.scalar(
-        select(StatementLine.id)
-        .where(StatementLine.payment_id == payment.id, StatementLine.direction == entry.direction)
+        select(col(StatementLine.id))
         .where(
-            StatementLine.outcome.in_(("matched", "reversed")),
-            StatementLine.why.is_distinct_from(SETTLED),
+            col(StatementLine.payment_id) == payment.id,
+            col(StatementLine.direction) == entry.direction,
+        )
+        .where(
+            col(StatementLine.outcome).in_(("matched", "reversed")),
+            col(StatementLine.why).is_distinct_from(SETTLED),
         )
         .limit(1)
     )
