@@ -270,7 +270,7 @@ async def release(
 
 
 @router.post("/v1/payments/{payment_id}/confirm")
-@requires(Scope.PAYMENTS_WRITE)
+@requires(Scope.PAYMENTS_WRITE, person=True)
 async def confirm(
     payment_id: UUID, body: ConfirmIn, session: SessionDep, caller: CallerDep, response: Response
 ) -> PaymentOut:
