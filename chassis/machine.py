@@ -48,6 +48,7 @@ class Machine(Generic[State, Action]):
             says which. An action that leads back to its own state is allowed there and moves
             nothing.
         leaving: For a state, the columns that are set when it is left: what holds in it only.
+        internal: What only the platform itself does: a refusal does not name it as allowed.
 
     Raises:
         ValueError: A state is missing in the table.
@@ -59,6 +60,7 @@ class Machine(Generic[State, Action]):
         table: Mapping[State, Mapping[Action, State | frozenset[State]]],
         *,
         leaving: Mapping[State, Mapping[str, Any]] | None = None,
+        internal: Collection[Action] = (),
     ) -> None:
         missing = set(type(next(iter(table)))) - set(table)
         if missing:
@@ -76,6 +78,7 @@ class Machine(Generic[State, Action]):
             }
         )
         self._leaving = dict(leaving or {})
+        self._internal = frozenset(internal)
 
     @property
     def final(self) -> frozenset[State]:
@@ -87,8 +90,8 @@ class Machine(Generic[State, Action]):
         )
 
     def allowed(self, state: State) -> list[Action]:
-        """What may be done in a state, in order."""
-        return sorted(self.table[state])
+        """What may be asked for in a state, in order."""
+        return sorted(self.table[state].keys() - self._internal)
 
     def sources(self, action: Action) -> frozenset[State]:
         """The states that allow an action."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from types import UnionType
-from typing import Annotated, Any, ClassVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Union, get_args, get_origin
 from uuid import UUID
 
 from pydantic_core import PydanticUndefined
@@ -27,6 +27,7 @@ from sqlalchemy import (
     Uuid,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy import Table as SqlTable
 from sqlmodel import Field, SQLModel
 from sqlmodel.main import SQLModelMetaclass
 
@@ -204,6 +205,8 @@ class Table(SQLModel, metaclass=_TableMeta):
     """
 
     column_types: ClassVar[Mapping[Any, Any]] = {}
+    if TYPE_CHECKING:
+        __table__: ClassVar[SqlTable]
 
 
 class ResourceColumns(Table):

@@ -6,14 +6,12 @@ recorded in between is still under the id it was recorded with.
 """
 
 from collections.abc import Iterable
-from typing import Any, Protocol, cast
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Column, DateTime, Table, Uuid, delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis.db import Session, metadata, now
-from chassis.events import Event
 
 alias = Table(
     "alias",
@@ -42,13 +40,6 @@ SAME = text("""
     )
     SELECT id, root FROM down ORDER BY id
 """)
-
-
-class Merged(Protocol):
-    """What is read of `cases.returnee.merged`."""
-
-    returnee_id: UUID
-    into: UUID
 
 
 async def resolve_all(session: Session, returnee_ids: Iterable[UUID]) -> dict[UUID, UUID]:
@@ -102,14 +93,3 @@ async def is_alias(session: Session, returnee_id: UUID) -> bool:
         await session.scalar(select(alias.c.into_id).where(alias.c.returnee_id == returnee_id))
         is not None
     )
-
-
-async def on_merged(session: Session, event: Event[Any]) -> None:
-    """Two ids are one person."""
-    data = cast("Merged", event.data)
-    await merge(session, data.returnee_id, data.into)
-
-
-async def on_unmerged(session: Session, event: Event[Any]) -> None:
-    """They are not."""
-    await unmerge(session, cast("Merged", event.data).returnee_id)

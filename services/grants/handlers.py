@@ -13,7 +13,6 @@ from chassis.db import Session, savepoint
 from chassis.errors import Problem
 from chassis.events import Event
 from chassis.outbox import publish
-from contracts import cases
 from contracts.cases import (
     CaseClosed,
     CaseFact,
@@ -47,7 +46,7 @@ from contracts.reception import (
     ArrivalReopened,
     AssistanceProvided,
 )
-from participation import beneficiaries
+from participation import beneficiaries, projection
 from participation.aliases import same_person
 from services.grants import arrivals, people, plans, transfers
 from services.grants.awards.closing import wind_up
@@ -70,7 +69,7 @@ async def case_opened(session: Session, event: Event[CaseOpened]) -> None:
     """Know the person, their place in the household and how they return, in this case of theirs."""
     data = event.data
     await grants.lock_people(session, data.returnee_id)
-    await beneficiaries.on_opened(session, event)
+    await projection.project(session, event)
     if await beneficiaries.is_erased(session, data.returnee_id):
         return
     values = {
@@ -122,7 +121,7 @@ async def case_resumed(session: Session, event: Event[CaseResumed]) -> None:
 async def _moved(session: Session, event: Event[Any], **values: Any) -> None:
     data = event.data
     await grants.lock_people(session, data.returnee_id)
-    await beneficiaries.on_moved(session, event)
+    await projection.project(session, event)
     await session.execute(
         update(Participant)
         .where(Participant.case_id == data.case_id, Participant.returnee_id == data.returnee_id)
@@ -147,7 +146,7 @@ async def case_transferred(session: Session, event: Event[CaseTransferred]) -> N
     """
     data = event.data
     await grants.lock_people(session, data.returnee_id)
-    await beneficiaries.on_transferred(session, event)
+    await projection.project(session, event)
     moved = await session.scalar(
         update(Participant)
         .where(
@@ -199,7 +198,7 @@ async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> Non
     """Give up what was not begun, and keep the amounts without the person."""
     returnee_id = event.data.returnee_id
     await grants.lock_people(session, returnee_id)
-    await beneficiaries.on_erased(session, event)
+    await projection.project(session, event)
     await cooperatives.pass_on(session, returnee_id)
     for grant in await _grants(session, Grant.returnee_id == returnee_id):
         await wind_up(session, grant, GrantReason.OTHER, desk=True)
@@ -405,7 +404,7 @@ async def merged(session: Session, event: Event[ReturneeMerged]) -> None:
 
 HANDLERS: Handlers = {
     **BY_TRAINING,
-    **beneficiaries.projection(cases),
+    **projection.HANDLERS,
     ReturneeMerged: merged,
     CaseTransferred: case_transferred,
     CaseOpened: case_opened,

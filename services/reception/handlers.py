@@ -13,7 +13,6 @@ from chassis.db import Session, now
 from chassis.events import Event
 from chassis.ids import new_id
 from chassis.outbox import publish
-from contracts import cases
 from contracts.cases import (
     CaseOpened,
     HouseholdChange,
@@ -40,7 +39,7 @@ from contracts.reception import (
     ConfirmationMethod,
     ReturneeScrubbed,
 )
-from participation import aliases, beneficiaries, identities
+from participation import aliases, beneficiaries, identities, projection
 from participation.beneficiaries import is_erased
 from services.reception.arrivals.arrival_matching import unite_known, when
 from services.reception.arrivals.rules import ON_JOURNEY_OFF, ON_JOURNEY_SET
@@ -66,7 +65,7 @@ RELATED = ("case_id", "referral_id", "household_id", "programme")
 
 async def case_opened(session: Session, event: Event[CaseOpened]) -> None:
     """Know the person and who takes part, relate what is expected of them, and fetch who they are."""
-    await beneficiaries.on_opened(session, event)
+    await projection.project(session, event)
     data = event.data
     if await is_erased(session, data.returnee_id):
         return
@@ -104,7 +103,7 @@ async def returnee_updated(session: Session, event: Event[ReturneeUpdated]) -> N
 async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> None:
     """Keep what was counted, without the person: no identity, no profile, no place they went to."""
     returnee_id = event.data.returnee_id
-    await beneficiaries.on_erased(session, event)
+    await projection.project(session, event)
     await identities.forget(session, returnee_id)
     theirs = select(Arrival.id).where(Arrival.returnee_id == returnee_id)
     await session.execute(delete(Profile).where(col(Profile.arrival_id).in_(theirs)))
@@ -129,7 +128,7 @@ async def returnee_merged(session: Session, event: Event[ReturneeMerged]) -> Non
     """Know two ids as one person; who was met as a walk-in is not expected under the other id any
     more.
     """
-    await aliases.on_merged(session, event)
+    await projection.project(session, event)
     await identities.fetch_again(session, event.data.into)
     at = event.envelope.occurred_at
     for arrival, seen in await _as_walk_ins(session, event.data.into):
@@ -159,7 +158,7 @@ async def returnee_unmerged(session: Session, event: Event[ReturneeUnmerged]) ->
     """Know two ids as two people; who was only taken for the walk-in that the other is, is expected
     again.
     """
-    await aliases.on_unmerged(session, event)
+    await projection.project(session, event)
     data, at = event.data, event.envelope.occurred_at
     await identities.fetch_again(session, data.returnee_id, data.separated_from)
     for returnee_id in (data.returnee_id, data.separated_from):
@@ -368,7 +367,7 @@ def _reached(state: ArrivalState, at: Any) -> dict[str, Any]:
 
 
 HANDLERS: Handlers = {
-    **beneficiaries.projection(cases),
+    **projection.HANDLERS,
     CaseOpened: case_opened,
     HouseholdChanged: household_changed,
     ReturneeUpdated: returnee_updated,

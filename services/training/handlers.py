@@ -13,7 +13,6 @@ from chassis.consumer import Handlers
 from chassis.db import Session, now
 from chassis.events import Event
 from chassis.outbox import publish
-from contracts import cases
 from contracts.cases import (
     CaseClosed,
     CaseOpened,
@@ -31,7 +30,7 @@ from contracts.cases import (
 )
 from contracts.reception import ArrivalDeclined, ArrivalNoShow, ArrivalNotDeparted
 from contracts.training import CancellationReason, MentorshipEnd, ReturneeScrubbed
-from participation import aliases, beneficiaries, identities
+from participation import identities, projection
 from services.training import plans, whereabouts
 from services.training.enrolments.choices import choose_for
 from services.training.enrolments.service import cancel_not_begun, look_again
@@ -58,22 +57,22 @@ async def plan_changed(session: Session, event: Event[PlanAmended] | Event[PlanR
 
 async def case_opened(session: Session, event: Event[CaseOpened]) -> None:
     """Know the person, and have it fetched where they return to."""
-    await beneficiaries.on_opened(session, event)
+    await projection.project(session, event)
     await whereabouts.fetch_later(session, event.data.case_id)
 
 
 async def case_moved(session: Session, event: Event[CaseProgressed] | Event[CaseResumed]) -> None:
     """Look again for a cohort for what is asked for: another phase has begun, or the case goes on."""
-    await beneficiaries.on_moved(session, event)
+    await projection.project(session, event)
     await look_again(session, event.data.returnee_id)
     await choose_for(session, event.data.returnee_id)
 
 
 async def case_closed(session: Session, event: Event[CaseClosed]) -> None:
     """What has not begun does not take place; who was accompanied or accompanies does so no more."""
-    await beneficiaries.on_moved(session, event)
+    await projection.project(session, event)
     data = event.data
-    which = [Enrolment.returnee_id == data.returnee_id, Enrolment.case_id == data.case_id]
+    which = [col(Enrolment.returnee_id) == data.returnee_id, col(Enrolment.case_id) == data.case_id]
     await cancel_not_begun(session, which, CancellationReason.CASE_CLOSED)
     today = await _today(session)
     await end_not_begun(session, data.returnee_id, today)
@@ -99,13 +98,13 @@ async def returnee_updated(session: Session, event: Event[ReturneeUpdated]) -> N
 
 async def returnee_merged(session: Session, event: Event[ReturneeMerged]) -> None:
     """Know two ids as one person, and fetch who that is."""
-    await aliases.on_merged(session, event)
+    await projection.project(session, event)
     await identities.fetch_again(session, event.data.returnee_id)
 
 
 async def returnee_unmerged(session: Session, event: Event[ReturneeUnmerged]) -> None:
     """Know two ids as two people, and fetch who each is."""
-    await aliases.on_unmerged(session, event)
+    await projection.project(session, event)
     await identities.fetch_again(session, event.data.returnee_id, event.data.separated_from)
 
 
@@ -114,10 +113,10 @@ async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> Non
     they can do.
     """
     returnee_id = event.data.returnee_id
-    await beneficiaries.on_erased(session, event)
+    await projection.project(session, event)
     await identities.forget(session, returnee_id)
     await whereabouts.forget(session, returnee_id)
-    theirs = [Enrolment.returnee_id == returnee_id]
+    theirs = [col(Enrolment.returnee_id) == returnee_id]
     await cancel_not_begun(session, theirs, CancellationReason.ERASED)
     today = await _today(session)
     await end_not_begun(session, returnee_id, today)
@@ -133,7 +132,7 @@ async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> Non
 
 
 HANDLERS: Handlers = {
-    **beneficiaries.projection(cases),
+    **projection.HANDLERS,
     CaseOpened: case_opened,
     CaseProgressed: case_moved,
     CaseResumed: case_moved,

@@ -15,6 +15,22 @@ from sqlalchemy.orm import registry
 
 from chassis.db import now
 from chassis.tables import READ_BACK, ResourceColumns, Table, column, new_metadata
+from contracts.codes import CourseKind
+from contracts.training import (
+    AttendanceStatus,
+    MentorshipEnd,
+    Phase,
+    PlacementEnd,
+    QuestionReason,
+    WorkKind,
+)
+from services.training.states import (
+    CohortState,
+    EnrolmentState,
+    MentorState,
+    PlacementState,
+    VacancyState,
+)
 
 
 class Base(Table, registry=registry(metadata=new_metadata())):
@@ -76,8 +92,8 @@ class Course(Resource, table=True):
     code: str
     revision: int = column(default=1)
     title: str
-    kind: str
-    phase: str
+    kind: CourseKind
+    phase: Phase
     hours: Decimal
     days: int
     country: str
@@ -112,7 +128,6 @@ class Cohort(Resource, table=True):
 
     __tablename__ = "cohort"
     __table_args__ = (
-        CheckConstraint("state IN ('scheduled', 'cancelled')", name="state"),
         CheckConstraint("seats_taken BETWEEN 0 AND capacity", name="seats"),
         CheckConstraint("waiting BETWEEN 0 AND last_queue", name="waiting"),
         CheckConstraint("starts_on <= ends_on", name="dates"),
@@ -122,7 +137,7 @@ class Cohort(Resource, table=True):
     course_id: UUID = column(foreign_key="course.id", index=True)
     course_revision: int
     provider_id: UUID = column(foreign_key="provider.id", index=True)
-    state: str
+    state: CohortState
     starts_on: date = column(index=True)
     ends_on: date
     time_zone: str
@@ -163,16 +178,10 @@ class Enrolment(OfPerson, table=True):
     __tablename__ = "enrolment"
     __table_args__ = (
         CheckConstraint(
-            "state IN ('requested', 'waitlisted', 'offered', 'enrolled', 'attending', 'completed', 'dropped_out',"
-            " 'no_show', 'cancelled')",
-            name="state",
-        ),
-        CheckConstraint(
             "state IN ('requested', 'cancelled') OR cohort_id IS NOT NULL", name="cohort"
         ),
         CheckConstraint("(state = 'offered') = (offered_until IS NOT NULL)", name="offer"),
         CheckConstraint("state <> 'waitlisted' OR queue IS NOT NULL", name="queue"),
-        CheckConstraint("review IN ('plan_amended', 'line_removed')", name="review"),
         Index(
             "uq_enrolment_active",
             "cohort_id",
@@ -192,10 +201,10 @@ class Enrolment(OfPerson, table=True):
 
     cohort_id: UUID | None = column(foreign_key="cohort.id", index=True)
     course_id: UUID | None = column(foreign_key="course.id")
-    kind: str = column(comment="of course, or what the plan's line asks for")
-    phase: str | None = None
+    kind: CourseKind = column(comment="of course, or what the plan's line asks for")
+    phase: Phase | None = None
     plan_line_id: UUID | None = None
-    state: str
+    state: EnrolmentState
     queue: int | None = column(comment="number on the waiting list of the cohort")
     offered_until: datetime | None = None
     left_at: datetime | None = column(comment="when a place was given up that the person had taken")
@@ -206,7 +215,7 @@ class Enrolment(OfPerson, table=True):
     manual_on: date | None = None
     evaluation: dict[str, Any] | None = None
     reason: str | None = None
-    review: str | None = column(comment="why a person has to look whether it goes on")
+    review: QuestionReason | None = column(comment="why a person has to look whether it goes on")
     comment: str | None = None
     completed_on: date | None = None
     requested_by: str
@@ -216,15 +225,12 @@ class Attendance(Base, table=True):
     """Whether one person was at one session."""
 
     __tablename__ = "attendance"
-    __table_args__ = (
-        CheckConstraint("status IN ('present', 'late', 'excused', 'absent')", name="status"),
-        CheckConstraint("minutes >= 0", name="minutes"),
-    )
+    __table_args__ = (CheckConstraint("minutes >= 0", name="minutes"),)
 
     enrolment_id: UUID = column(foreign_key="enrolment.id", primary_key=True)
     number: int = column(primary_key=True, autoincrement=False)
     cohort_id: UUID = column(index=True)
-    status: str
+    status: AttendanceStatus
     minutes: int
     recorded_at: datetime = column(server_default=now())
 
@@ -326,8 +332,6 @@ class Vacancy(Resource, table=True):
 
     __tablename__ = "vacancy"
     __table_args__ = (
-        CheckConstraint("state IN ('open', 'filled', 'closed')", name="state"),
-        CheckConstraint("kind IN ('job', 'internship')", name="kind"),
         CheckConstraint("taken BETWEEN 0 AND positions", name="taken"),
         CheckConstraint("(wage IS NULL) = (currency IS NULL)", name="wage"),
         Index("ix_vacancy_country", "country", "state"),
@@ -335,9 +339,9 @@ class Vacancy(Resource, table=True):
 
     employer_id: UUID = column(foreign_key="employer.id", index=True)
     registered_by: str
-    state: str
+    state: VacancyState
     title: str
-    kind: str
+    kind: WorkKind
     occupation: str = column(comment="ISCO-08 unit group")
     country: str
     governorate: str | None = None
@@ -355,7 +359,6 @@ class Placement(OfPerson, table=True):
 
     __tablename__ = "placement"
     __table_args__ = (
-        CheckConstraint("state IN ('proposed', 'started', 'ended')", name="state"),
         CheckConstraint("state <> 'started' OR started_on IS NOT NULL", name="started"),
         CheckConstraint("(state = 'ended') = (reason IS NOT NULL)", name="reason"),
         CheckConstraint(
@@ -378,8 +381,8 @@ class Placement(OfPerson, table=True):
     )
 
     vacancy_id: UUID = column(foreign_key="vacancy.id", index=True)
-    state: str
-    kind: str
+    state: PlacementState
+    kind: WorkKind
     occupation: str
     plan_line_id: UUID | None = None
     wage_subsidy: bool
@@ -387,7 +390,7 @@ class Placement(OfPerson, table=True):
     subsidy_months: int | None = column(comment="agreed; none: as the programme says")
     started_on: date | None = None
     ended_on: date | None = None
-    reason: str | None = None
+    reason: PlacementEnd | None = None
 
 
 class RetentionCheck(Base, table=True):
@@ -407,7 +410,6 @@ class Mentor(OfPerson, table=True):
 
     __tablename__ = "mentor"
     __table_args__ = (
-        CheckConstraint("state IN ('active', 'ended')", name="state"),
         CheckConstraint("mentees BETWEEN 0 AND capacity", name="mentees"),
         Index(
             "uq_mentor_active",
@@ -418,7 +420,7 @@ class Mentor(OfPerson, table=True):
     )
 
     enrolment_id: UUID = column(foreign_key="enrolment.id")
-    state: str
+    state: MentorState
     agreed_on: date
     capacity: int
     mentees: int = column(default=0)
@@ -429,7 +431,6 @@ class Mentorship(OfPerson, table=True):
 
     __tablename__ = "mentorship"
     __table_args__ = (
-        CheckConstraint("state IN ('active', 'ended')", name="state"),
         Index(
             "uq_mentorship_active",
             "returnee_id",
@@ -439,7 +440,7 @@ class Mentorship(OfPerson, table=True):
     )
 
     mentor_id: UUID = column(foreign_key="mentor.id", index=True)
-    state: str
+    state: MentorState
     started_on: date
     ended_on: date | None = None
-    reason: str | None = None
+    reason: MentorshipEnd | None = None

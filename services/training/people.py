@@ -10,8 +10,8 @@ from chassis.db import Session
 from chassis.errors import FORBIDDEN, NOT_FOUND, Problem
 from contracts.training import Phase
 from participation.access import Role, holds, roles_of, visible
-from services.training.enrolments.rules import BY_WHO_GIVES_IT, HAS_A_PLACE, Action
 from services.training.models import Cohort, CohortSession, Enrolment, Provider
+from services.training.states import EnrolmentAction, EnrolmentState
 
 WORKERS = frozenset({Role.PARTNER, Role.PROGRAMME})
 ALL_BUT_PROVIDERS = frozenset(Role) - {Role.PROVIDER}
@@ -35,7 +35,7 @@ def _given_by(caller: Caller) -> ColumnElement[bool]:
     return and_(
         holds(col(Enrolment.returnee_id), {Role.PROVIDER}, caller),
         theirs.exists(),
-        col(Enrolment.state).in_(HAS_A_PLACE) | was_there.exists(),
+        col(Enrolment.state).in_(EnrolmentState.HAS_A_PLACE) | was_there.exists(),
     )
 
 
@@ -48,7 +48,7 @@ def mine(caller: Caller) -> ColumnElement[bool]:
     return visible(col(Enrolment.returnee_id), caller)
 
 
-def decides(caller: Caller, action: Action) -> ColumnElement[bool]:
+def decides(caller: Caller, action: EnrolmentAction) -> ColumnElement[bool]:
     """Whether the caller may do something about an enrolment, in SQL.
 
     A referrer decides about what it prepares before the departure; whoever gives the course notes
@@ -59,7 +59,7 @@ def decides(caller: Caller, action: Action) -> ColumnElement[bool]:
         holds(col(Enrolment.returnee_id), WORKERS | {Role.REFERRER}, caller),
     )
     may = or_(holds(col(Enrolment.returnee_id), WORKERS, caller), before)
-    return or_(may, _given_by(caller)) if action in BY_WHO_GIVES_IT else may
+    return or_(may, _given_by(caller)) if action in EnrolmentAction.BY_PROVIDER else may
 
 
 async def must_work_for(

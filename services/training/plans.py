@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import sqlalchemy
 import structlog
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.dialects.postgresql import insert
@@ -18,9 +19,10 @@ from contracts.training import CancellationReason, QuestionReason
 from participation.beneficiaries import beneficiary
 from services.training import whereabouts
 from services.training.enrolments.choices import choose_later
-from services.training.enrolments.rules import WANTED, EnrolmentState
-from services.training.enrolments.service import OVER, ask_for, cancel_not_begun, question
+from services.training.enrolments.rules import WANTED
+from services.training.enrolments.service import ask_for, cancel_not_begun, question
 from services.training.models import AppliedPlan, Enrolment, PlannedLine
+from services.training.states import EnrolmentState
 
 FETCH_PLAN = "training.plan.fetch"
 
@@ -107,8 +109,8 @@ async def amended(session: Session, case_id: UUID, returnee_id: UUID, plan_versi
     if applied is not None and applied >= plan_version:
         return
     which = (
-        Enrolment.case_id == case_id,
-        Enrolment.returnee_id == returnee_id,
+        col(Enrolment.case_id) == case_id,
+        col(Enrolment.returnee_id) == returnee_id,
         col(Enrolment.plan_line_id).is_not(None),
         col(Enrolment.review).is_(None),
     )
@@ -148,14 +150,14 @@ async def take_over(session: Session, case_id: UUID, fetched: Fetched) -> None:
         added = insert(PlannedLine).values(line_id=line.id, case_id=case_id, **values)
         await session.execute(added.on_conflict_do_update(index_elements=["line_id"], set_=values))
     kept = [line.id for line in lines]
-    gone = (PlannedLine.case_id == case_id, col(PlannedLine.line_id).not_in(kept))
+    gone = (col(PlannedLine.case_id) == case_id, col(PlannedLine.line_id).not_in(kept))
     dropped = [col(Enrolment.plan_line_id).in_(select(col(PlannedLine.line_id)).where(*gone))]
     await session.execute(update(PlannedLine).where(*gone).values(active=False))
     only_wished = (EnrolmentState.REQUESTED,)
     await cancel_not_begun(session, dropped, CancellationReason.PLAN_AMENDED, only_wished)
     await question(session, dropped, QuestionReason.LINE_REMOVED)
     carried_out = select(Enrolment).where(
-        col(Enrolment.plan_line_id).in_(kept), col(Enrolment.state).not_in(OVER)
+        col(Enrolment.plan_line_id).in_(kept), col(Enrolment.state).not_in(EnrolmentState.OVER)
     )
     found = {
         enrolment.plan_line_id: enrolment
@@ -177,7 +179,7 @@ async def take_over(session: Session, case_id: UUID, fetched: Fetched) -> None:
 
 
 async def _people(session: Session, returnee_ids: set[UUID]) -> dict[UUID, Any]:
-    query = select(beneficiary).where(
+    query = sqlalchemy.select(beneficiary).where(
         beneficiary.c.returnee_id.in_(returnee_ids),
         beneficiary.c.state.not_in(["erased", "closed"]),
     )

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -19,7 +19,7 @@ from sqlalchemy import select, text
 
 from chassis.app import Homeward, create_app
 from chassis.errors import Problem
-from chassis.events import Envelope, Event, EventData
+from chassis.events import EventData
 from chassis.jobs import job
 from chassis.outbox import outbox
 from chassis.settings import Settings
@@ -27,6 +27,7 @@ from contracts import reception
 from services.cases.app import service
 from services.cases.casework.deadlines.job import JOB
 from services.cases.handlers import HANDLERS
+from tests.events import deliver
 from tests.tokens import bearer, settings, trust
 
 EVERYTHING = (
@@ -289,17 +290,7 @@ class House:
 
     async def tell(self, *told: EventData) -> None:
         """Apply events as the consumer does: each handler in a transaction."""
-        for data in told:
-            envelope = Envelope(
-                id=uuid4(),
-                service="reception",
-                type=data.event_type,
-                subject=data.subject,
-                occurred_at=datetime.now(UTC),
-                data={},
-            )
-            async with self.homeward.database.transaction() as session:
-                await HANDLERS[type(data)](session, Event(data, envelope))
+        await deliver(self.homeward.database, HANDLERS, *told)
 
     async def published(self, subject: object) -> list[tuple[str, dict[str, Any]]]:
         """What was published about a subject: (short type, payload), oldest first."""

@@ -16,7 +16,7 @@ from sqlalchemy import select, text
 
 from chassis.app import Homeward, create_app
 from chassis.db import Session
-from chassis.events import Envelope, Event, EventData
+from chassis.events import EventData
 from contracts import cases, reception
 from contracts.codes import PROVED_BY, CaseState, Member, NeedsPriority, Paper, ReturnKind
 from contracts.entitlements import Window
@@ -27,6 +27,7 @@ from services.grants.books.verify import verify
 from services.grants.handlers import HANDLERS
 from services.grants.models import CitedDocument, Delivery, Grant, Payment, Quote
 from services.grants.programmes import data as programme_data
+from tests.events import deliver
 from tests.tokens import bearer, settings, trust
 
 PROGRAMME, PARTNER, OFFICE = "iom-iraq-avrr", "iom-iraq", "iom-avrr"
@@ -230,17 +231,7 @@ class Office:
 
     async def tell(self, *told: EventData, at: datetime | None = None) -> None:
         """Apply events as the consumer does: each handler in a transaction."""
-        for data in told:
-            envelope = Envelope(
-                id=uuid4(),
-                service=data.service,
-                type=data.event_type,
-                subject=data.subject,
-                occurred_at=at or datetime.now(UTC),
-                data={},
-            )
-            async with self.homeward.database.transaction() as session:
-                await HANDLERS[type(data)](session, Event(data, envelope))
+        await deliver(self.homeward.database, HANDLERS, *told, at=at)
 
     async def here(self, **values: Any) -> Person:
         """Somebody whose case is open and who has arrived."""

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from sqlalchemy import select
 
 from chassis.app import Homeward, create_app
-from chassis.events import Envelope, Event, EventData
+from chassis.events import EventData
 from chassis.outbox import outbox
 from contracts import cases
 from contracts.codes import CaseState, Member, NeedsPriority, ReturnKind
@@ -21,6 +21,7 @@ from participation.matching_digests import Marks
 from services.reception import identities
 from services.reception.app import service
 from services.reception.handlers import HANDLERS
+from tests.events import deliver
 from tests.tokens import bearer, settings, trust
 
 LANDS_AT = datetime(2026, 3, 14, 22, 30, tzinfo=UTC)
@@ -85,17 +86,7 @@ class Desk:
 
     async def tell(self, *told: EventData, at: datetime | None = None) -> None:
         """Apply events as the consumer does: each handler in a transaction."""
-        for data in told:
-            envelope = Envelope(
-                id=uuid4(),
-                service="cases",
-                type=data.event_type,
-                subject=data.subject,
-                occurred_at=at or datetime.now(UTC),
-                data={},
-            )
-            async with self.homeward.database.transaction() as session:
-                await HANDLERS[type(data)](session, Event(data, envelope))
+        await deliver(self.homeward.database, HANDLERS, *told, at=at)
 
     async def expect(
         self, person: Person | None = None, implementer: str = "iom-iraq", **journey: Any

@@ -15,8 +15,7 @@ import httpx
 from sqlalchemy import select, text, update
 
 from chassis.app import Homeward, create_app
-from chassis.db import Session
-from chassis.events import Envelope, Event, EventData
+from chassis.events import EventData
 from chassis.outbox import outbox
 from contracts import cases
 from contracts.codes import CaseState, Member, NeedsPriority, ReturnKind
@@ -27,6 +26,7 @@ from services.training.enrolments import choices
 from services.training.enrolments.service import LAPSE_JOB
 from services.training.handlers import HANDLERS
 from services.training.models import Enrolment
+from tests.events import handle
 from tests.tokens import bearer, settings, trust
 
 SCOPES = " ".join(
@@ -106,17 +106,6 @@ def sessions(*starts: timedelta, hours: float = 2) -> list[dict[str, str]]:
     ]
 
 
-async def _handle(session: Session, data: EventData) -> None:
-    about = {
-        "id": uuid4(),
-        "service": data.service,
-        "type": data.event_type,
-        "subject": data.subject,
-    }
-    envelope = Envelope(**about, occurred_at=datetime.now(UTC), data={})
-    await HANDLERS[type(data)](session, Event(data, envelope))
-
-
 class School:
     """The application, its database and callers."""
 
@@ -143,13 +132,13 @@ class School:
         """Apply events as the consumer does: each handler in a transaction."""
         for data in told:
             async with self.homeward.database.transaction() as session:
-                await _handle(session, data)
+                await handle(session, HANDLERS, data)
 
     async def tell_at_once(self, told: Iterable[EventData]) -> None:
         """Apply many events in one transaction, as the consumer does with a batch."""
         async with self.homeward.database.transaction() as session:
             for data in told:
-                await _handle(session, data)
+                await handle(session, HANDLERS, data)
 
     async def somebody(self, state: CaseState = CaseState.ARRIVED, **values: Any) -> Person:
         person = Person(**values)

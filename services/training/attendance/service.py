@@ -18,15 +18,7 @@ from chassis.outbox import publish
 from contracts import training as facts
 from participation import aliases
 from services.training.courses.service import lock_cohort, sessions_of
-from services.training.enrolments.rules import (
-    COUNTS,
-    HAS_A_PLACE,
-    Action,
-    EnrolmentState,
-    after,
-    enough,
-    minutes_of,
-)
+from services.training.enrolments.rules import COUNTS, enough, minutes_of
 from services.training.enrolments.schemas import SheetIn
 from services.training.enrolments.service import fact_of, in_sight
 from services.training.fields import found
@@ -39,6 +31,7 @@ from services.training.models import (
     PlannedLine,
 )
 from services.training.people import WHO_WORKS, decides, mine
+from services.training.states import ENROLMENT, EnrolmentAction, EnrolmentState
 
 RESOURCE = "attendance"
 ALLOWANCE = "living_allowance"
@@ -186,11 +179,12 @@ async def _participants(
     """Who had a place when the session began, also who gave it up since."""
     wanted = [entry.enrolment_id for entry in body.entries]
     query = (
-        select(Enrolment, decides(caller, Action.ATTEND))
+        select(Enrolment, decides(caller, EnrolmentAction.ATTEND))
         .where(
             col(Enrolment.id).in_(wanted),
             Enrolment.cohort_id == meeting.cohort_id,
-            col(Enrolment.state).in_(HAS_A_PLACE) | (col(Enrolment.left_at) > meeting.starts_at),
+            col(Enrolment.state).in_(EnrolmentState.HAS_A_PLACE)
+            | (col(Enrolment.left_at) > meeting.starts_at),
             mine(caller),
         )
         .order_by(col(Enrolment.id))
@@ -293,8 +287,10 @@ async def _follow(
         assert enrolment.attendance_percent is not None
         sufficient = enough(minutes.get(enrolment_id, 0), total, enrolment.attendance_percent)
         if row.status in COUNTS and enrolment.state == EnrolmentState.ENROLLED:
-            enrolment.state = after(enrolment.state, Action.ATTEND)
+            ENROLMENT.apply(enrolment, EnrolmentAction.ATTEND)
             publish(session, facts.EnrolmentStarted(**fact_of(enrolment)), occurred_at=at)
+        else:
+            enrolment.changed()
         common = fact_of(enrolment) | {
             "session": meeting.number,
             "held_on": day,
@@ -316,7 +312,6 @@ async def _follow(
                 sufficient=sufficient,
             )
             publish(session, told, occurred_at=at)
-        enrolment.changed()
         if enrolment.state == EnrolmentState.COMPLETED:
             await _certificate(session, caller, enrolment, at, valid=sufficient)
 

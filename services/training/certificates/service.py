@@ -7,7 +7,6 @@ from sqlalchemy import Date, func
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import cast, select
 
-from chassis import audit
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
@@ -17,8 +16,8 @@ from contracts import training as facts
 from services.training.attendance.service import attended, held
 from services.training.courses.schemas import AsScheduled
 from services.training.courses.service import scheduled_with
-from services.training.enrolments.rules import Action, after, enough
-from services.training.enrolments.service import RESOURCE, fact_of, lock
+from services.training.enrolments.rules import enough
+from services.training.enrolments.service import fact_of, lock
 from services.training.fields import found, is_in
 from services.training.models import (
     Certificate,
@@ -30,6 +29,7 @@ from services.training.models import (
     Seeker,
     Whereabouts,
 )
+from services.training.states import ENROLMENT, EnrolmentAction
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: nothing in it looks like something else."""
@@ -58,9 +58,9 @@ async def complete(
         Problem: 404; 403; 409, the state does not allow it, the course goes on, or too little was
             attended; 412, 428.
     """
-    enrolment, cohort = await lock(session, caller, enrolment_id, Action.COMPLETE)
+    enrolment, cohort = await lock(session, caller, enrolment_id, EnrolmentAction.COMPLETE)
     precondition.check(enrolment.version)
-    state = after(enrolment.state, Action.COMPLETE)
+    ENROLMENT.check(enrolment.state, EnrolmentAction.COMPLETE)
     assert cohort is not None
     assert enrolment.attendance_percent is not None
     to_come = select(CohortSession.number).where(
@@ -76,9 +76,10 @@ async def complete(
             f"{minutes} of {total} minutes; {enrolment.attendance_percent} percent are needed",
         )
     today = cast(func.timezone(cohort.time_zone, now()), Date)
-    enrolment.state = state
-    enrolment.completed_on = (await session.execute(select(today))).scalar_one()
-    enrolment.changed()
+    completed_on = (await session.execute(select(today))).scalar_one()
+    await ENROLMENT.move(
+        session, caller, enrolment, EnrolmentAction.COMPLETE, completed_on=completed_on
+    )
     query = (
         select(CourseRevision.content).join(Cohort, scheduled_with()).where(Cohort.id == cohort.id)
     )
@@ -95,7 +96,6 @@ async def complete(
         course_id=cohort.course_id,
     )
     publish(session, issued)
-    audit.record(session, caller, Action.COMPLETE, RESOURCE, enrolment.id)
     return enrolment
 
 

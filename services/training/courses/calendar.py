@@ -6,8 +6,8 @@ from uuid import uuid5
 
 from icalendar import Calendar, Event
 
-from services.training.courses.rules import CohortState
 from services.training.models import Cohort, CohortSession, Course
+from services.training.states import CohortState
 
 MEDIA_TYPE = "text/calendar"
 

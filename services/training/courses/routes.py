@@ -18,7 +18,6 @@ from contracts.training import Phase
 from participation import identities
 from services.training.courses import service
 from services.training.courses.calendar import MEDIA_TYPE, calendar
-from services.training.courses.rules import CohortState
 from services.training.courses.schemas import (
     CohortChange,
     CohortDetail,
@@ -36,6 +35,7 @@ from services.training.enrolments.schemas import Participant
 from services.training.fields import UNKNOWN, Claimed, Day, found
 from services.training.identities import Identity
 from services.training.models import Cohort, Course, Provider
+from services.training.states import CohortState
 
 providers = Router(prefix="/v1/providers", tags=["training"])
 courses = Router(prefix="/v1/courses", tags=["training"])

@@ -5,19 +5,10 @@ import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from itertools import pairwise
 
 from contracts.codes import CaseState
 from contracts.training import Phase
-
-
-class CohortState(StrEnum):
-    """Whether a cohort takes place."""
-
-    SCHEDULED = "scheduled"
-    CANCELLED = "cancelled"
-
 
 IN_THE_COUNTRY = frozenset({CaseState.ARRIVED, CaseState.IN_DELIVERY, CaseState.MONITORING})
 

@@ -11,7 +11,7 @@ from chassis.routing import Body
 from contracts.codes import CourseKind, Slug
 from contracts.training import Phase
 from services.training.classifications import IscedCode, IscoCode
-from services.training.courses.rules import CohortState, sessions_overlap
+from services.training.courses.rules import sessions_overlap
 from services.training.fields import (
     Claimed,
     Country,
@@ -24,6 +24,7 @@ from services.training.fields import (
     check_place,
     refuse,
 )
+from services.training.states import CohortState
 
 MOST_SESSIONS = 200
 Capacity = Annotated[int, Field(ge=1, le=1000)]

@@ -19,14 +19,14 @@ from chassis.app import field_error
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
-from chassis.errors import CONFLICT, FieldError, Problem, invalid, state_conflict
+from chassis.errors import CONFLICT, FieldError, Problem, invalid
 from chassis.ids import new_id
 from chassis.outbox import publish
 from chassis.pagination import Rows, page
 from contracts import training as facts
 from contracts.codes import CourseKind
 from contracts.training import CohortField
-from services.training.courses.rules import CohortState, Offer, slug_of
+from services.training.courses.rules import Offer, slug_of
 from services.training.courses.schemas import (
     AsScheduled,
     CohortChange,
@@ -38,6 +38,7 @@ from services.training.courses.schemas import (
 from services.training.fields import check_owner, found, is_in
 from services.training.models import Cohort, CohortSession, Course, CourseRevision, Provider
 from services.training.programmes import countries, governorate_of
+from services.training.states import COHORT, CohortAction, CohortState
 
 COLUMNS = (
     "code",
@@ -463,8 +464,7 @@ async def change_cohort(
     Raises:
         Problem: 409, it was cancelled, has more participants, or a recorded session would move.
     """
-    if cohort.state != CohortState.SCHEDULED:
-        raise state_conflict(cohort.state, [], "change")
+    COHORT.check(cohort.state, CohortAction.CHANGE)
     changed: list[CohortField] = []
     if body.capacity is not None and body.capacity != cohort.capacity:
         if body.capacity < cohort.seats_taken:

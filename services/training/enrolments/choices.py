@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import sqlalchemy
 import structlog
 from sqlalchemy import ColumnElement, Date, func
 from sqlmodel import and_, cast, col, or_, select, true
@@ -21,18 +22,11 @@ from chassis.jobs import JobKind, Payload
 from chassis.pagination import Rows, page
 from participation import aliases
 from participation.beneficiaries import beneficiary
-from services.training.courses.rules import CohortState, Offer
+from services.training.courses.rules import Offer
 from services.training.courses.schemas import AsScheduled
 from services.training.courses.service import offer_by, scheduled_with
-from services.training.enrolments.rules import (
-    EnrolmentState,
-    Obstacle,
-    Suits,
-    chosen,
-    obstacles,
-    overlaps,
-)
-from services.training.enrolments.service import KEEPS_TIME, one_at_a_time, refusals_of, seat
+from services.training.enrolments.rules import Obstacle, Suits, chosen, obstacles, overlaps
+from services.training.enrolments.service import one_at_a_time, refusals_of, seat
 from services.training.models import (
     Cohort,
     CohortSession,
@@ -44,6 +38,7 @@ from services.training.models import (
     Whereabouts,
 )
 from services.training.people import mine
+from services.training.states import CohortState, EnrolmentState
 
 CHOOSE = "training.cohort.choose"
 SYSTEM = Caller("service-training", "homeward", OrganisationKind.INTERNAL, frozenset())
@@ -99,7 +94,7 @@ class _Want:
             return col(Cohort.id) == self.cohort_id
         if self.course_id is not None:
             return col(Cohort.course_id) == self.course_id
-        content = CourseRevision.content
+        content = col(CourseRevision.content)
         open_to_all = func.jsonb_array_length(content["programmes"]) == 0
         fits = [
             content["kind"].astext == self.kind,
@@ -142,7 +137,7 @@ async def choose(session: Session, payload: Payload, _: Any) -> None:
     )
     person = (
         await session.execute(
-            select(beneficiary).where(beneficiary.c.returnee_id == seen.returnee_id)
+            sqlalchemy.select(beneficiary).where(beneficiary.c.returnee_id == seen.returnee_id)
         )
     ).first()
     if enrolment is None or person is None:
@@ -247,7 +242,7 @@ def _may_carry_out(each: _Open, enrolment: Enrolment, line: PlannedLine | None) 
 
 
 def _people(returnee_ids: Collection[UUID]) -> Any:
-    return select(beneficiary).where(
+    return sqlalchemy.select(beneficiary).where(
         beneficiary.c.returnee_id.in_(returnee_ids),
         beneficiary.c.state.not_in(["erased", "closed"]),
     )
@@ -306,7 +301,7 @@ async def _busy(session: Session, returnee_ids: Collection[UUID]) -> Mapping[UUI
         .join(CohortSession, col(CohortSession.cohort_id) == Enrolment.cohort_id)
         .where(
             col(Enrolment.returnee_id).in_(same),
-            col(Enrolment.state).in_(KEEPS_TIME),
+            col(Enrolment.state).in_(EnrolmentState.KEEPS_TIME),
             CohortSession.ends_at > now(),
         )
     )

@@ -26,7 +26,7 @@ from participation import identities
 from services.training.attendance.service import attended, held
 from services.training.certificates import service as certificates
 from services.training.enrolments import choices, service
-from services.training.enrolments.rules import EnrolmentState, enough
+from services.training.enrolments.rules import enough
 from services.training.enrolments.schemas import (
     AcceptIn,
     AssessIn,
@@ -47,6 +47,7 @@ from services.training.enrolments.schemas import (
 from services.training.fields import UNKNOWN, Claimed, found
 from services.training.identities import Identity
 from services.training.models import Enrolment, Seeker
+from services.training.states import EnrolmentState
 from services.training.work import service as work
 from services.training.work.schemas import ReasonOut, SuggestionOut, SuggestionsOut
 from services.training.work.views import vacancy_out, weighing_out

@@ -6,7 +6,6 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from chassis.errors import state_conflict
 from contracts.codes import CourseKind, HelpKind
 from contracts.training import AttendanceStatus, CancellationReason
 
@@ -14,133 +13,8 @@ WANTED: Mapping[str, CourseKind] = {kind: kind.course for kind in HelpKind if ki
 """Kinds of line of a plan that an enrolment carries out, and the kind of course."""
 
 
-class EnrolmentState(StrEnum):
-    """Where an enrolment stands."""
-
-    REQUESTED = "requested"
-    WAITLISTED = "waitlisted"
-    OFFERED = "offered"
-    ENROLLED = "enrolled"
-    ATTENDING = "attending"
-    COMPLETED = "completed"
-    DROPPED_OUT = "dropped_out"
-    NO_SHOW = "no_show"
-    CANCELLED = "cancelled"
-
-
-class Action(StrEnum):
-    """What is done with an enrolment. Where people do it, the word is the last segment of its path."""
-
-    PLACE = "place"
-    OFFER = "offer"
-    ACCEPT = "accept"
-    ATTEND = "attend"
-    ASSESS = "assess"
-    HAND_MANUAL = "manual"
-    COMPLETE = "complete"
-    EVALUATE = "evaluate"
-    KEEP = "keep"
-    DROP_OUT = "drop-out"
-    NO_SHOW = "no-show"
-    CANCEL = "cancel"
-
-
-BY_WHO_GIVES_IT = frozenset(
-    {
-        Action.ATTEND,
-        Action.ASSESS,
-        Action.HAND_MANUAL,
-        Action.COMPLETE,
-        Action.EVALUATE,
-        Action.DROP_OUT,
-        Action.NO_SHOW,
-    }
-)
-"""What whoever gives a course notes of it; who takes part is decided by those who work for the
-person.
-"""
-
-REQUESTED, WAITLISTED, OFFERED = (
-    EnrolmentState.REQUESTED,
-    EnrolmentState.WAITLISTED,
-    EnrolmentState.OFFERED,
-)
-ENROLLED, ATTENDING, COMPLETED = (
-    EnrolmentState.ENROLLED,
-    EnrolmentState.ATTENDING,
-    EnrolmentState.COMPLETED,
-)
-
-TRANSITIONS: Mapping[EnrolmentState, Mapping[Action, EnrolmentState]] = {
-    REQUESTED: {
-        Action.PLACE: ENROLLED,
-        Action.KEEP: REQUESTED,
-        Action.CANCEL: EnrolmentState.CANCELLED,
-    },
-    WAITLISTED: {
-        Action.OFFER: OFFERED,
-        Action.KEEP: WAITLISTED,
-        Action.CANCEL: EnrolmentState.CANCELLED,
-    },
-    OFFERED: {
-        Action.ACCEPT: ENROLLED,
-        Action.KEEP: OFFERED,
-        Action.CANCEL: EnrolmentState.CANCELLED,
-    },
-    ENROLLED: {
-        Action.KEEP: ENROLLED,
-        Action.ATTEND: ATTENDING,
-        Action.ASSESS: ENROLLED,
-        Action.HAND_MANUAL: ENROLLED,
-        Action.NO_SHOW: EnrolmentState.NO_SHOW,
-        Action.DROP_OUT: EnrolmentState.DROPPED_OUT,
-        Action.CANCEL: EnrolmentState.CANCELLED,
-    },
-    ATTENDING: {
-        Action.ATTEND: ATTENDING,
-        Action.ASSESS: ATTENDING,
-        Action.HAND_MANUAL: ATTENDING,
-        Action.EVALUATE: ATTENDING,
-        Action.COMPLETE: COMPLETED,
-        Action.KEEP: ATTENDING,
-        Action.DROP_OUT: EnrolmentState.DROPPED_OUT,
-    },
-    COMPLETED: {
-        Action.ATTEND: COMPLETED,
-        Action.ASSESS: COMPLETED,
-        Action.HAND_MANUAL: COMPLETED,
-        Action.EVALUATE: COMPLETED,
-    },
-    EnrolmentState.DROPPED_OUT: {},
-    EnrolmentState.NO_SHOW: {},
-    EnrolmentState.CANCELLED: {},
-}
-"""What each state allows, and where it leads. Where every place is taken, placing leads to the
-waiting list.
-"""
-
-HOLDS_A_SEAT = frozenset({OFFERED, ENROLLED, ATTENDING, COMPLETED})
-NOT_BEGUN = frozenset({REQUESTED, WAITLISTED, OFFERED, ENROLLED})
-"""What a closed case, or a return that does not take place, ends."""
-MAY_BE_QUESTIONED = NOT_BEGUN | {ATTENDING}
-"""What a person has to look at when the plan that asked for it is changed."""
-HAS_A_PLACE = frozenset({ENROLLED, ATTENDING, COMPLETED})
-
-
 NOT_GIVEN_UP = frozenset({CancellationReason.COHORT_CANCELLED, CancellationReason.OFFER_LAPSED})
 """Why an enrolment ends although the person goes on: what their plan asks for is asked for again."""
-
-
-def after(state: str, action: Action) -> EnrolmentState:
-    """The state after an action.
-
-    Raises:
-        Problem: 409, the state does not allow it.
-    """
-    allowed = TRANSITIONS[EnrolmentState(state)]
-    if action not in allowed:
-        raise state_conflict(state, [word for word in allowed if word is not Action.OFFER], action)
-    return allowed[action]
 
 
 COUNTS = frozenset({AttendanceStatus.PRESENT, AttendanceStatus.LATE})

@@ -11,7 +11,7 @@ from chassis.routing import Body
 from contracts.codes import CourseKind, Money
 from contracts.training import AssessmentStage, AttendanceStatus, DropOutReason, QuestionReason
 from services.training.classifications import IscoCode
-from services.training.enrolments.rules import EnrolmentState, Obstacle
+from services.training.enrolments.rules import Obstacle
 from services.training.fields import (
     Claimed,
     Country,
@@ -26,6 +26,7 @@ from services.training.fields import (
     refuse,
 )
 from services.training.identities import Identity
+from services.training.states import EnrolmentState
 
 Grade = Annotated[int, Field(ge=1, le=5)]
 

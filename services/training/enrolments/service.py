@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
+import sqlalchemy
 from sqlalchemy import ColumnElement, Date, Row, func
 from sqlalchemy.orm import aliased
 from sqlmodel import cast, col, or_, select, true
@@ -25,7 +26,6 @@ from chassis.errors import (
     Problem,
     ProblemType,
     invalid,
-    state_conflict,
 )
 from chassis.events import EventData
 from chassis.ids import new_id
@@ -38,7 +38,7 @@ from contracts.training import CancellationReason, CohortField, DropOutReason, Q
 from participation import aliases, beneficiaries, identities
 from participation.access import Role, grant
 from participation.beneficiaries import beneficiary
-from services.training.courses.rules import CohortState, Offer, Refusal, refusals
+from services.training.courses.rules import Offer, Refusal, refusals
 from services.training.courses.schemas import AsScheduled, CohortChange
 from services.training.courses.service import (
     about,
@@ -50,19 +50,7 @@ from services.training.courses.service import (
     scheduled_with,
     sessions_of,
 )
-from services.training.enrolments.rules import (
-    HAS_A_PLACE,
-    HOLDS_A_SEAT,
-    MAY_BE_QUESTIONED,
-    NOT_BEGUN,
-    NOT_GIVEN_UP,
-    WANTED,
-    Action,
-    EnrolmentState,
-    after,
-    must_begin_by,
-    percent_left,
-)
+from services.training.enrolments.rules import NOT_GIVEN_UP, WANTED, must_begin_by, percent_left
 from services.training.fields import check_owner, found
 from services.training.identities import is_kept
 from services.training.models import (
@@ -77,13 +65,19 @@ from services.training.models import (
 )
 from services.training.people import WHO_WORKS, decides, mine, must_work_for
 from services.training.programmes import rules_of
+from services.training.states import (
+    COHORT,
+    ENROLMENT,
+    CohortAction,
+    CohortState,
+    EnrolmentAction,
+    EnrolmentState,
+)
 
 LAPSE = "training.offer.lapse"
 RESOURCE = "enrolment"
 BY_PLAN = "plan"
 AFRESH = {"populate_existing": True}
-OVER = (EnrolmentState.DROPPED_OUT, EnrolmentState.NO_SHOW, EnrolmentState.CANCELLED)
-KEEPS_TIME = (EnrolmentState.OFFERED, EnrolmentState.ENROLLED, EnrolmentState.ATTENDING)
 
 CLASH = ProblemType(
     "training-clash",
@@ -156,7 +150,7 @@ async def find(session: Session, caller: Caller, enrolment_id: UUID) -> Enrolmen
 
 
 async def to_decide(
-    session: Session, caller: Caller, enrolment_id: UUID, action: Action
+    session: Session, caller: Caller, enrolment_id: UUID, action: EnrolmentAction
 ) -> Enrolment:
     """An enrolment, if the caller may do that.
 
@@ -172,7 +166,7 @@ async def to_decide(
 
 
 async def lock(
-    session: Session, caller: Caller, enrolment_id: UUID, action: Action
+    session: Session, caller: Caller, enrolment_id: UUID, action: EnrolmentAction
 ) -> tuple[Enrolment, Cohort | None]:
     """An enrolment and its cohort, both locked, the cohort first.
 
@@ -203,7 +197,7 @@ async def _clashes(session: Session, person_ids: Sequence[UUID], cohort_id: UUID
             here.cohort_id == cohort_id,
             there.cohort_id != cohort_id,
             col(Enrolment.returnee_id).in_(person_ids),
-            col(Enrolment.state).in_(KEEPS_TIME),
+            col(Enrolment.state).in_(EnrolmentState.KEEPS_TIME),
         )
         .order_by("at", col(there.cohort_id), col(there.number))
         .limit(50)
@@ -213,7 +207,7 @@ async def _clashes(session: Session, person_ids: Sequence[UUID], cohort_id: UUID
 
 async def clashes(session: Session, enrolment: Enrolment) -> list[Row[Any]]:
     """Sessions of the person's other courses at the same time: `cohort_id, number, at`."""
-    if enrolment.cohort_id is None or enrolment.state in OVER:
+    if enrolment.cohort_id is None or enrolment.state in EnrolmentState.OVER:
         return []
     ids = await aliases.same_person(session, enrolment.returnee_id)
     return await _clashes(session, ids, enrolment.cohort_id)
@@ -294,7 +288,7 @@ async def request(
         await _check_line(session, ids, plan_line_id, cohort_id, course.kind)
     values = person_of(person) | {
         "id": id or new_id(),
-        "version": 1,
+        "version": 0,  # counted when it is placed
         "cohort_id": None,
         "plan_line_id": plan_line_id,
         "state": EnrolmentState.REQUESTED,
@@ -330,7 +324,7 @@ async def _check_line(
         right = "a line of the person's approved plan that asks for such a course"
         raise invalid(FieldError(pointer="/plan_line_id", code="unknown_line", detail=right))
     carried_out = select(Enrolment.id).where(
-        Enrolment.plan_line_id == line_id, col(Enrolment.state).not_in(OVER)
+        Enrolment.plan_line_id == line_id, col(Enrolment.state).not_in(EnrolmentState.OVER)
     )
     if await session.scalar(carried_out) is not None:
         raise Problem(
@@ -353,13 +347,13 @@ async def place(
     Raises:
         Problem: 404, 403, 409, 412, 428.
     """
-    seen = await to_decide(session, caller, enrolment_id, Action.PLACE)
+    seen = await to_decide(session, caller, enrolment_id, EnrolmentAction.PLACE)
     person = await beneficiaries.require(session, seen.returnee_id, caller, caught_up=caught_up)
     ids = await one_at_a_time(session, seen.returnee_id)
     query = select(Enrolment).where(Enrolment.id == enrolment_id).with_for_update()
     enrolment = (await session.scalars(query, execution_options={"populate_existing": True})).one()
     precondition.check(enrolment.version)
-    after(enrolment.state, Action.PLACE)
+    ENROLMENT.check(enrolment.state, EnrolmentAction.PLACE)
     await seat(
         session, caller, person, ids, enrolment, cohort_id, despite_clash=despite_clash, new=False
     )
@@ -399,9 +393,9 @@ async def seat(
     course, offer, provider = await _offer_of(session, cohort_id)
     await _refuse_ineligible(session, person, offer)
     active = (
-        Enrolment.cohort_id == cohort_id,
+        col(Enrolment.cohort_id) == cohort_id,
         col(Enrolment.returnee_id).in_(person_ids),
-        col(Enrolment.state).not_in(OVER),
+        col(Enrolment.state).not_in(EnrolmentState.OVER),
     )
     if await session.scalar(select(Enrolment.id).where(*active)) is not None:
         raise Problem(CONFLICT, "the person is enrolled in this cohort, or on its waiting list")
@@ -413,18 +407,17 @@ async def seat(
     enrolment.stipend = course.stipend
     enrolment.attendance_percent = course.attendance_percent or rules.attendance_percent
     cohort = await lock_cohort(session, cohort_id)
-    if cohort.state != CohortState.SCHEDULED:
-        raise state_conflict(cohort.state, [], Action.PLACE)
+    COHORT.check(cohort.state, CohortAction.PLACE)
     enrolment.cohort_id, enrolment.course_id = cohort.id, cohort.course_id
     free = cohort.seats_taken < cohort.capacity and not cohort.waiting
     if not free and not may_wait:
         raise Problem(CONFLICT, "every place is taken")
+    to = EnrolmentState.ENROLLED if free else EnrolmentState.WAITLISTED
+    ENROLMENT.apply(enrolment, EnrolmentAction.PLACE, to=to)
     if free:
-        enrolment.state = EnrolmentState.ENROLLED
         cohort.seats_taken += 1
         await grant(session, [person.returnee_id], Role.PROVIDER, provider)
     else:
-        enrolment.state = EnrolmentState.WAITLISTED
         cohort.last_queue += 1
         cohort.waiting += 1
         enrolment.queue = cohort.last_queue
@@ -432,13 +425,13 @@ async def seat(
     if new:
         session.add(enrolment)
         publish(session, facts.EnrolmentRequested(**fact_of(enrolment)))
-    else:
-        enrolment.changed()
     if free:
         publish(session, facts.EnrolmentConfirmed(**fact_of(enrolment), stipend=enrolment.stipend))
     else:
         publish(session, facts.EnrolmentWaitlisted(**fact_of(enrolment), queue=cohort.waiting))
-    audit.record(session, caller, Action.PLACE, RESOURCE, enrolment.id, {"state": enrolment.state})
+    audit.record(
+        session, caller, EnrolmentAction.PLACE, RESOURCE, enrolment.id, {"state": enrolment.state}
+    )
     await session.flush()
     if not free:  # who waits in front may be those for whom the cohort is not any more
         await fill(session, cohort)
@@ -511,23 +504,22 @@ async def fill(session: Session, cohort: Cohort) -> None:
         return
     for enrolment in first:
         days = rules_of(enrolment.programme, enrolment.programme_version).training.offer_days
-        enrolment.state = after(enrolment.state, Action.OFFER)
         assert enrolment.attendance_percent is not None
         last = must_begin_by(sessions, enrolment.attendance_percent)
-        enrolment.offered_until = min(at + timedelta(days=days), last)
-        enrolment.changed()
+        kept_until = min(at + timedelta(days=days), last)
+        ENROLMENT.apply(enrolment, EnrolmentAction.OFFER, offered_until=kept_until)
         cohort.seats_taken += 1
         cohort.waiting -= 1
         await jobs.schedule(
             session,
             LAPSE,
             {"enrolment_id": str(enrolment.id)},
-            due_at=enrolment.offered_until,
+            due_at=kept_until,
             key=str(enrolment.id),
         )
         publish(
             session,
-            facts.EnrolmentOffered(**fact_of(enrolment), expires_at=enrolment.offered_until),
+            facts.EnrolmentOffered(**fact_of(enrolment), expires_at=kept_until),
         )
     cohort.changed()
     await session.flush()
@@ -593,20 +585,20 @@ async def leave(
     session: Session,
     enrolment: Enrolment,
     cohort: Cohort | None,
-    state: EnrolmentState,
+    action: EnrolmentAction,
     fact: EventData,
+    **values: Any,
 ) -> None:
     """End a locked enrolment; its place, if it held one, goes to the first on the waiting list."""
-    held = enrolment.state in HOLDS_A_SEAT
+    held = enrolment.state in EnrolmentState.HOLDS_A_SEAT
     if enrolment.state == EnrolmentState.WAITLISTED and cohort is not None:
         cohort.waiting -= 1
         cohort.changed()
     if enrolment.state == EnrolmentState.OFFERED:
         await jobs.cancel(session, LAPSE, str(enrolment.id))
-    if enrolment.state in HAS_A_PLACE:
+    if enrolment.state in EnrolmentState.HAS_A_PLACE:
         enrolment.left_at = await clock(session)
-    enrolment.state, enrolment.offered_until, enrolment.review = state, None, None
-    enrolment.changed()
+    ENROLMENT.apply(enrolment, action, review=None, **values)
     publish(session, fact)
     if held and cohort is not None:
         cohort.seats_taken -= 1
@@ -630,18 +622,18 @@ async def accept(
         Problem: 404; 403; 409, also where the offer lapsed, or the cohort is not for them any more;
             412, 428.
     """
-    seen = await to_decide(session, caller, enrolment_id, Action.ACCEPT)
+    seen = await to_decide(session, caller, enrolment_id, EnrolmentAction.ACCEPT)
     ids = await one_at_a_time(session, seen.returnee_id)
-    enrolment, cohort = await lock(session, caller, enrolment_id, Action.ACCEPT)
+    enrolment, cohort = await lock(session, caller, enrolment_id, EnrolmentAction.ACCEPT)
     precondition.check(enrolment.version)
-    state = after(enrolment.state, Action.ACCEPT)
+    ENROLMENT.check(enrolment.state, EnrolmentAction.ACCEPT)
     assert cohort is not None
     at = (await session.execute(select(now()))).scalar_one()
     if enrolment.offered_until is not None and enrolment.offered_until <= at:
         raise Problem(CONFLICT, "the offer has lapsed")
     _, offer, provider = await _offer_of(session, cohort.id)
     person = await session.execute(
-        select(beneficiary).where(beneficiary.c.returnee_id == enrolment.returnee_id)
+        sqlalchemy.select(beneficiary).where(beneficiary.c.returnee_id == enrolment.returnee_id)
     )
     await _refuse_ineligible(session, person.one(), offer)
     assert enrolment.attendance_percent is not None
@@ -652,11 +644,8 @@ async def accept(
     await _refuse_clash(session, ids, cohort.id, despite=despite_clash)
     await grant(session, [enrolment.returnee_id], Role.PROVIDER, provider)
     await jobs.cancel(session, LAPSE, str(enrolment.id))
-    enrolment.state, enrolment.offered_until = state, None
-    enrolment.changed()
-    audit.record(session, caller, Action.ACCEPT, RESOURCE, enrolment.id)
+    await ENROLMENT.move(session, caller, enrolment, EnrolmentAction.ACCEPT)
     publish(session, facts.EnrolmentConfirmed(**fact_of(enrolment), stipend=enrolment.stipend))
-    await session.flush()
     return enrolment
 
 
@@ -685,9 +674,9 @@ LAPSE_JOB = JobKind(LAPSE, lapse)
 async def _cancel(
     session: Session, enrolment: Enrolment, cohort: Cohort | None, reason: CancellationReason
 ) -> None:
-    enrolment.reason = reason
-    told = facts.EnrolmentCancelled(**fact_of(enrolment), reason=reason)
-    await leave(session, enrolment, cohort, EnrolmentState.CANCELLED, told)
+    cancelled = facts.EnrolmentCancelled(**fact_of(enrolment), reason=reason)
+    action = EnrolmentAction.that_cancels(reason)
+    await leave(session, enrolment, cohort, action, cancelled, reason=reason)
     if reason in NOT_GIVEN_UP:
         await _ask_again(session, enrolment)
 
@@ -698,10 +687,9 @@ async def cancel(session: Session, caller: Caller, enrolment_id: UUID) -> Enrolm
     Raises:
         Problem: 404, 403, 409.
     """
-    enrolment, cohort = await lock(session, caller, enrolment_id, Action.CANCEL)
-    after(enrolment.state, Action.CANCEL)
+    enrolment, cohort = await lock(session, caller, enrolment_id, EnrolmentAction.CANCEL)
     await _cancel(session, enrolment, cohort, CancellationReason.DECLINED)
-    audit.record(session, caller, Action.CANCEL, RESOURCE, enrolment.id)
+    audit.record(session, caller, EnrolmentAction.CANCEL, RESOURCE, enrolment.id)
     return enrolment
 
 
@@ -713,12 +701,20 @@ async def drop_out(
     Raises:
         Problem: 404, 403, 409.
     """
-    enrolment, cohort = await lock(session, caller, enrolment_id, Action.DROP_OUT)
-    state = after(enrolment.state, Action.DROP_OUT)
-    enrolment.reason, enrolment.comment = reason, comment
-    told = facts.EnrolmentDroppedOut(**fact_of(enrolment), reason=reason)
-    await leave(session, enrolment, cohort, state, told)
-    audit.record(session, caller, Action.DROP_OUT, RESOURCE, enrolment.id, {"reason": reason})
+    enrolment, cohort = await lock(session, caller, enrolment_id, EnrolmentAction.DROP_OUT)
+    dropped_out = facts.EnrolmentDroppedOut(**fact_of(enrolment), reason=reason)
+    await leave(
+        session,
+        enrolment,
+        cohort,
+        EnrolmentAction.DROP_OUT,
+        dropped_out,
+        reason=reason,
+        comment=comment,
+    )
+    audit.record(
+        session, caller, EnrolmentAction.DROP_OUT, RESOURCE, enrolment.id, {"reason": reason}
+    )
     return enrolment
 
 
@@ -728,17 +724,18 @@ async def no_show(session: Session, caller: Caller, enrolment_id: UUID) -> Enrol
     Raises:
         Problem: 404, 403, 409 (also before the cohort begins).
     """
-    enrolment, cohort = await lock(session, caller, enrolment_id, Action.NO_SHOW)
-    state = after(enrolment.state, Action.NO_SHOW)
+    enrolment, cohort = await lock(session, caller, enrolment_id, EnrolmentAction.NO_SHOW)
+    ENROLMENT.check(enrolment.state, EnrolmentAction.NO_SHOW)
     assert cohort is not None
     begins = await session.scalar(
         select(func.min(CohortSession.starts_at)).where(CohortSession.cohort_id == cohort.id)
     )
     if begins is None or begins > (await session.execute(select(now()))).scalar_one():
         raise Problem(CONFLICT, "the cohort has not begun")
-    await leave(session, enrolment, cohort, state, facts.EnrolmentNoShow(**fact_of(enrolment)))
+    not_shown = facts.EnrolmentNoShow(**fact_of(enrolment))
+    await leave(session, enrolment, cohort, EnrolmentAction.NO_SHOW, not_shown)
     await _ask_again(session, enrolment)
-    audit.record(session, caller, Action.NO_SHOW, RESOURCE, enrolment.id)
+    audit.record(session, caller, EnrolmentAction.NO_SHOW, RESOURCE, enrolment.id)
     return enrolment
 
 
@@ -746,7 +743,7 @@ async def cancel_not_begun(
     session: Session,
     which: Sequence[ColumnElement[bool]],
     reason: CancellationReason,
-    states: Collection[EnrolmentState] = NOT_BEGUN,
+    states: Collection[str] = EnrolmentState.NOT_BEGUN,
 ) -> int:
     """Cancel what has not begun, the cohorts locked in id order.
 
@@ -792,7 +789,7 @@ async def question(
         Those that were not in question for this reason before.
     """
     fresh = col(Enrolment.review).is_(None) | (col(Enrolment.review) != reason)
-    query = select(Enrolment).where(*which, col(Enrolment.state).in_(MAY_BE_QUESTIONED), fresh)
+    query = select(Enrolment).where(*which, col(Enrolment.state).in_(EnrolmentState.GOES_ON), fresh)
     rows = await session.scalars(
         query.order_by(col(Enrolment.id)).with_for_update(), execution_options=AFRESH
     )
@@ -814,15 +811,17 @@ async def keep(
     Raises:
         Problem: 404, 403; 409, it is over or not in question; 412, 428.
     """
-    enrolment, _ = await lock(session, caller, enrolment_id, Action.KEEP)
+    enrolment, _ = await lock(session, caller, enrolment_id, EnrolmentAction.KEEP)
     precondition.check(enrolment.version)
-    after(enrolment.state, Action.KEEP)
+    ENROLMENT.check(enrolment.state, EnrolmentAction.KEEP)
     if enrolment.review is None:
         raise Problem(CONFLICT, "nobody asked whether it goes on")
-    if enrolment.review == QuestionReason.LINE_REMOVED:
-        enrolment.plan_line_id = None
-    enrolment.review = None
-    return await _noted(session, caller, enrolment, Action.KEEP)
+    removed = enrolment.review == QuestionReason.LINE_REMOVED
+    line_id = None if removed else enrolment.plan_line_id
+    await ENROLMENT.move(
+        session, caller, enrolment, EnrolmentAction.KEEP, review=None, plan_line_id=line_id
+    )
+    return enrolment
 
 
 async def cancel_cohort(
@@ -836,16 +835,12 @@ async def cancel_cohort(
     cohort = await lock_cohort(session, cohort_id)
     check_owner(cohort.organisation, caller)
     precondition.check(cohort.version)
-    if cohort.state != CohortState.SCHEDULED:
-        raise state_conflict(cohort.state, [], Action.CANCEL)
-    cohort.state = CohortState.CANCELLED  # first, so that no place that becomes free is offered
-    cohort.changed()
+    # First, so that no place that becomes free is offered.
+    await COHORT.move(session, caller, cohort, CohortAction.CANCEL)
     await _tell(session, cohort, facts.CohortCancelled)
-    waiting_or_placed = (*NOT_BEGUN, EnrolmentState.ATTENDING)
-    which = [Enrolment.cohort_id == cohort.id]
-    await cancel_not_begun(session, which, CancellationReason.COHORT_CANCELLED, waiting_or_placed)
-    audit.record(session, caller, Action.CANCEL, "cohort", cohort.id)
-    await session.flush()
+    which = [col(Enrolment.cohort_id) == cohort.id]
+    reason = CancellationReason.COHORT_CANCELLED
+    await cancel_not_begun(session, which, reason, EnrolmentState.GOES_ON)
     return cohort
 
 
@@ -889,7 +884,7 @@ async def _tell(
     }
     publish(session, fact(**common))
     query = select(Enrolment).where(
-        Enrolment.cohort_id == cohort.id, col(Enrolment.state).not_in(OVER)
+        Enrolment.cohort_id == cohort.id, col(Enrolment.state).not_in(EnrolmentState.OVER)
     )
     for enrolment in await session.scalars(query.order_by(col(Enrolment.id))):
         publish(session, fact(**common, **enrolment.ids))
@@ -903,14 +898,18 @@ async def assess(
     Raises:
         Problem: 404, 403, 409.
     """
-    enrolment, _ = await lock(session, caller, enrolment_id, Action.ASSESS)
-    after(enrolment.state, Action.ASSESS)
-    if stage is facts.AssessmentStage.BEFORE:
-        enrolment.score_before = score
-    else:
-        enrolment.score_after = score
+    enrolment, _ = await lock(session, caller, enrolment_id, EnrolmentAction.ASSESS)
+    before = stage is facts.AssessmentStage.BEFORE
+    await ENROLMENT.move(
+        session,
+        caller,
+        enrolment,
+        EnrolmentAction.ASSESS,
+        score_before=score if before else enrolment.score_before,
+        score_after=enrolment.score_after if before else score,
+    )
     publish(session, facts.EnrolmentAssessed(**fact_of(enrolment), stage=stage))
-    return await _noted(session, caller, enrolment, Action.ASSESS)
+    return enrolment
 
 
 async def hand_manual(
@@ -921,15 +920,17 @@ async def hand_manual(
     Raises:
         Problem: 404, 403, 409, 422.
     """
-    enrolment, _ = await lock(session, caller, enrolment_id, Action.HAND_MANUAL)
-    after(enrolment.state, Action.HAND_MANUAL)
+    enrolment, _ = await lock(session, caller, enrolment_id, EnrolmentAction.HAND_MANUAL)
+    ENROLMENT.check(enrolment.state, EnrolmentAction.HAND_MANUAL)
     tomorrow = (await session.execute(select(cast(now() + timedelta(days=1), Date)))).scalar_one()
     if handed_on > tomorrow:
         raise invalid(
             FieldError(pointer="/handed_on", code="in_future", detail="a day that has come")
         )
-    enrolment.manual_on = handed_on
-    return await _noted(session, caller, enrolment, Action.HAND_MANUAL)
+    await ENROLMENT.move(
+        session, caller, enrolment, EnrolmentAction.HAND_MANUAL, manual_on=handed_on
+    )
+    return enrolment
 
 
 async def evaluate(
@@ -940,18 +941,10 @@ async def evaluate(
     Raises:
         Problem: 404, 403, 409.
     """
-    enrolment, _ = await lock(session, caller, enrolment_id, Action.EVALUATE)
-    after(enrolment.state, Action.EVALUATE)
-    enrolment.evaluation = dict(answers)
-    return await _noted(session, caller, enrolment, Action.EVALUATE)
-
-
-async def _noted(
-    session: Session, caller: Caller, enrolment: Enrolment, action: Action
-) -> Enrolment:
-    enrolment.changed()
-    audit.record(session, caller, action, RESOURCE, enrolment.id)
-    await session.flush()
+    enrolment, _ = await lock(session, caller, enrolment_id, EnrolmentAction.EVALUATE)
+    await ENROLMENT.move(
+        session, caller, enrolment, EnrolmentAction.EVALUATE, evaluation=dict(answers)
+    )
     return enrolment
 
 
@@ -1012,6 +1005,8 @@ async def roster(session: Session, caller: Caller, cohort_id: UUID) -> Sequence[
     """
     await in_sight(session, caller, cohort_id)
     query = select(Enrolment).where(
-        Enrolment.cohort_id == cohort_id, col(Enrolment.state).not_in(OVER), mine(caller)
+        Enrolment.cohort_id == cohort_id,
+        col(Enrolment.state).not_in(EnrolmentState.OVER),
+        mine(caller),
     )
     return (await session.scalars(query.order_by(col(Enrolment.id)))).all()

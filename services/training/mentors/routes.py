@@ -19,9 +19,9 @@ from services.training.mentors.schemas import (
     MentorshipEndIn,
     MentorshipIn,
     MentorshipOut,
-    MentorState,
 )
 from services.training.models import Mentor, Mentorship
+from services.training.states import MentorState
 
 router = Router(prefix="/v1/mentors", tags=["work"])
 

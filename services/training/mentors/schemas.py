@@ -1,7 +1,6 @@
 """The HTTP shape of mentors and mentorships."""
 
 from datetime import date
-from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
@@ -10,13 +9,7 @@ from pydantic import Field
 from chassis.routing import Body
 from contracts.training import MentorshipEnd
 from services.training.fields import Day, ResourceOut
-
-
-class MentorState(StrEnum):
-    """Whether a graduate, or a pair, goes on."""
-
-    ACTIVE = "active"
-    ENDED = "ended"
+from services.training.states import MentorState
 
 
 class MentorIn(Body):

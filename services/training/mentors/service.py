@@ -19,13 +19,13 @@ from contracts.training import MentorshipEnd, MentorshipPart
 from participation import beneficiaries
 from participation.access import holds
 from services.training.courses.service import newest_first
-from services.training.enrolments.rules import EnrolmentState
 from services.training.enrolments.service import find, one_at_a_time, person_of
 from services.training.fields import found
-from services.training.mentors.schemas import MentorIn, MentorshipIn, MentorState
+from services.training.mentors.schemas import MentorIn, MentorshipIn
 from services.training.models import Mentor, Mentorship
 from services.training.people import ALL_BUT_PROVIDERS, must_work_for
 from services.training.programmes import rules_of
+from services.training.states import MENTOR, MENTORSHIP, EnrolmentState, MentorAction, MentorState
 
 AFRESH = {"populate_existing": True}
 
@@ -116,8 +116,7 @@ async def pair(
             if (there.mentor_id, there.returnee_id) != (mentor_id, body.returnee_id):
                 raise Problem(CONFLICT, "the id is taken by something else")
             return there
-    if mentor.state != MentorState.ACTIVE:
-        raise state_conflict(mentor.state, [], "mentorships")
+    MENTOR.check(mentor.state, MentorAction.PAIR)
     if mentor.returnee_id == body.returnee_id:
         raise Problem(CONFLICT, "nobody accompanies themselves")
     active = (Mentorship.returnee_id == body.returnee_id, Mentorship.state == MentorState.ACTIVE)
@@ -190,8 +189,7 @@ async def end_pair(
     )
     await must_work_for(session, found(mentee), caller)
     mentor, mentorship = await _lock_pair(session, mentor_id, mentorship_id)
-    if mentorship.state != MentorState.ACTIVE:
-        raise state_conflict(mentorship.state, [], "end")
+    MENTORSHIP.check(mentorship.state, MentorAction.END)
     if ended_on < mentorship.started_on:
         raise invalid(
             FieldError(pointer="/ended_on", code="before_start", detail="a day after the start")
@@ -204,8 +202,7 @@ async def end_pair(
 async def _end(
     session: Session, mentor: Mentor, mentorship: Mentorship, reason: MentorshipEnd, ended_on: date
 ) -> None:
-    mentorship.state, mentorship.reason, mentorship.ended_on = MentorState.ENDED, reason, ended_on
-    mentorship.changed()
+    MENTORSHIP.apply(mentorship, MentorAction.END, reason=reason, ended_on=ended_on)
     mentor.mentees -= 1
     mentor.changed()
     _tell(session, mentor, mentorship, facts.MentorshipEnded, reason=reason)
@@ -220,8 +217,7 @@ async def stop(session: Session, caller: Caller, mentor_id: UUID, today: date) -
     """
     await _to_work_with(session, caller, mentor_id)
     mentor = await _lock(session, mentor_id)
-    if mentor.state != MentorState.ACTIVE:
-        raise state_conflict(mentor.state, [], "end")
+    MENTOR.check(mentor.state, MentorAction.END)
     await _stop(session, mentor, MentorshipEnd.MENTOR_STOPPED, today)
     audit.record(session, caller, "end", "mentor", mentor.id)
     return mentor
@@ -235,8 +231,7 @@ async def _stop(session: Session, mentor: Mentor, reason: MentorshipEnd, today: 
         await session.scalars(pairs.order_by(col(Mentorship.id)).with_for_update())
     ).all():
         await _end(session, mentor, mentorship, reason, today)
-    mentor.state = MentorState.ENDED
-    mentor.changed()
+    MENTOR.apply(mentor, MentorAction.END)
     await session.flush()
 
 

@@ -14,8 +14,8 @@ from contracts.scopes import Scope
 from services.training.courses.service import newest_first
 from services.training.fields import UNKNOWN, Claimed, Country, Day, found
 from services.training.models import Employer, Placement, Vacancy
+from services.training.states import PlacementState, VacancyState
 from services.training.work import service
-from services.training.work.rules import PlacementState, VacancyState
 from services.training.work.schemas import (
     CandidateOut,
     CandidatesOut,

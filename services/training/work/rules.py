@@ -5,7 +5,7 @@ Nothing protected is looked at: no sex, age, nationality, religion, health or ho
 person is known by here is `Skills`, which has no such member.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -16,47 +16,10 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from chassis.errors import state_conflict
 from contracts.sourced import Data, Sourced
 
 WHOLE = 100
 Percent = Annotated[int, Field(ge=0, le=WHOLE)]
-
-
-class VacancyState(StrEnum):
-    """Whether somebody is looked for."""
-
-    OPEN = "open"
-    FILLED = "filled"
-    CLOSED = "closed"
-
-
-class PlacementState(StrEnum):
-    """Where a placement stands."""
-
-    PROPOSED = "proposed"
-    STARTED = "started"
-    ENDED = "ended"
-
-
-TRANSITIONS: Mapping[PlacementState, Mapping[str, PlacementState]] = {
-    PlacementState.PROPOSED: {"start": PlacementState.STARTED, "end": PlacementState.ENDED},
-    PlacementState.STARTED: {"end": PlacementState.ENDED, "retention": PlacementState.STARTED},
-    PlacementState.ENDED: {"retention": PlacementState.ENDED},
-}
-"""What each state allows, and where it leads."""
-
-
-def after(state: str, action: str) -> PlacementState:
-    """The state after an action.
-
-    Raises:
-        Problem: 409, the state does not allow it.
-    """
-    allowed = TRANSITIONS[PlacementState(state)]
-    if action not in allowed:
-        raise state_conflict(state, list(allowed), action)
-    return allowed[action]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ from services.training.fields import (
     check_place,
     refuse,
 )
-from services.training.work.rules import Factor, PlacementState, VacancyState
+from services.training.states import PlacementState, VacancyState
+from services.training.work.rules import Factor
 
 
 class EmployerIn(Body):

@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import sqlalchemy
 from sqlalchemy import ColumnElement, Date, func
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import cast, col, select
@@ -13,7 +14,7 @@ from chassis import audit
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session, now
-from chassis.errors import CONFLICT, NOT_FOUND, FieldError, Problem, invalid, state_conflict
+from chassis.errors import CONFLICT, NOT_FOUND, FieldError, Problem, invalid
 from chassis.ids import new_id
 from chassis.outbox import publish
 from chassis.pagination import Rows
@@ -35,18 +36,16 @@ from services.training.models import (
 )
 from services.training.people import ALL_BUT_PROVIDERS, WORKERS, must_work_for
 from services.training.programmes import rules_of, weighing
-from services.training.work.matching import Pool, best_work
-from services.training.work.rules import (
-    Match,
+from services.training.states import (
+    PLACEMENT,
+    VACANCY,
+    PlacementAction,
     PlacementState,
-    Skills,
+    VacancyAction,
     VacancyState,
-    Weighing,
-    Work,
-    after,
-    known_groups,
-    month_after,
 )
+from services.training.work.matching import Pool, best_work
+from services.training.work.rules import Match, Skills, Weighing, Work, known_groups, month_after
 from services.training.work.schemas import EmployerIn, PlacementIn, RetentionIn, VacancyIn
 
 MOST_COMPARED = 20_000
@@ -142,12 +141,7 @@ async def close_vacancy(
     vacancy = await lock_vacancy(session, vacancy_id)
     check_owner(vacancy.registered_by, caller)
     precondition.check(vacancy.version)
-    if vacancy.state == VacancyState.CLOSED:
-        raise state_conflict(vacancy.state, [], "close")
-    vacancy.state = VacancyState.CLOSED
-    vacancy.changed()
-    audit.record(session, caller, "close", "vacancy", vacancy.id)
-    await session.flush()
+    await VACANCY.move(session, caller, vacancy, VacancyAction.CLOSE)
     return vacancy
 
 
@@ -166,7 +160,7 @@ def work_of(vacancy: Vacancy) -> Work:
     )
 
 
-SKILLS = (
+SKILLS: tuple[Any, ...] = (
     Seeker.id,
     Seeker.occupations,
     Seeker.languages,
@@ -208,7 +202,7 @@ async def matches(
         Problem: 404.
     """
     vacancy: Vacancy = found(await session.get(Vacancy, vacancy_id))
-    query = select(*SKILLS).where(
+    query = sqlalchemy.select(*SKILLS).where(
         col(Seeker.looking),
         col(Seeker.groups).contains([vacancy.occupation[0]]),
         holds(col(Seeker.id), WORKERS, caller),
@@ -371,8 +365,7 @@ async def propose(
             if (there.returnee_id, there.vacancy_id) != (body.returnee_id, body.vacancy_id):
                 raise Problem(CONFLICT, "the id is taken by something else")
             return there
-    if vacancy.state != VacancyState.OPEN:
-        raise state_conflict(vacancy.state, [], "propose")
+    VACANCY.check(vacancy.state, VacancyAction.PROPOSE)
     active = (
         Placement.vacancy_id == vacancy.id,
         col(Placement.returnee_id).in_(ids),
@@ -452,16 +445,15 @@ async def start(
             not come.
     """
     placement, vacancy = await _lock(session, caller, placement_id)
-    state = after(placement.state, "start")
+    PLACEMENT.check(placement.state, PlacementAction.START)
     await _has_come(session, started_on, "/started_on")
     if vacancy.taken >= vacancy.positions:
         raise Problem(CONFLICT, "every position of the vacancy is taken")
     vacancy.taken += 1
-    if vacancy.taken == vacancy.positions and vacancy.state == VacancyState.OPEN:
-        vacancy.state = VacancyState.FILLED
-    vacancy.changed()
-    placement.state, placement.started_on = state, started_on
-    placement.changed()
+    full = vacancy.taken == vacancy.positions and vacancy.state is VacancyState.OPEN
+    to = VacancyState.FILLED if full else vacancy.state
+    VACANCY.apply(vacancy, VacancyAction.TAKE_POSITION, to=to)
+    await PLACEMENT.move(session, caller, placement, PlacementAction.START, started_on=started_on)
     months = rules_of(placement.programme, placement.programme_version).training.retention_months
     session.add_all(
         RetentionCheck(placement_id=placement.id, months=each, due_on=month_after(started_on, each))
@@ -472,7 +464,6 @@ async def start(
         seeker.looking = False
         seeker.changed()
     publish(session, facts.PlacementStarted(**placement_fact(placement), started_on=started_on))
-    audit.record(session, caller, "start", "placement", placement.id)
     await session.flush()
     return placement
 
@@ -486,7 +477,7 @@ async def end(
         Problem: 404; 409; 422, the day has not come or is before the start.
     """
     placement, vacancy = await _lock(session, caller, placement_id)
-    after(placement.state, "end")
+    PLACEMENT.check(placement.state, PlacementAction.END)
     await _has_come(session, ended_on, "/ended_on")
     if placement.started_on is not None and ended_on < placement.started_on:
         raise invalid(
@@ -503,15 +494,12 @@ async def finish(
     """End a locked placement; the position is free again."""
     if placement.state == PlacementState.STARTED:
         vacancy.taken -= 1
-        if vacancy.state == VacancyState.FILLED:
-            vacancy.state = VacancyState.OPEN
-        vacancy.changed()
+        VACANCY.apply(vacancy, VacancyAction.FREE_POSITION)
         seeker = await session.get(Seeker, placement.returnee_id)
         if seeker is not None:
             seeker.looking = True
             seeker.changed()
-    placement.state, placement.reason, placement.ended_on = PlacementState.ENDED, reason, ended_on
-    placement.changed()
+    PLACEMENT.apply(placement, PlacementAction.END, reason=reason, ended_on=ended_on)
     ended = {"reason": reason, "started_on": placement.started_on, "ended_on": ended_on}
     publish(session, facts.PlacementEnded(**placement_fact(placement), **ended))
     await session.flush()
@@ -526,7 +514,7 @@ async def check_retention(
         Problem: 404; 409, it has not begun; 422, no such check, or before it is due.
     """
     placement, _ = await _lock(session, caller, placement_id)
-    after(placement.state, "retention")
+    PLACEMENT.check(placement.state, PlacementAction.CHECK_RETENTION)
     check = await session.get(RetentionCheck, (placement.id, body.months))
     if check is None:
         due = (

@@ -3,35 +3,29 @@ yet.
 """
 
 import asyncio
-from collections.abc import Iterator
-from types import SimpleNamespace
-from typing import Any, ClassVar
+import itertools
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import event, func, select, text
 
+from chassis.events import EventData
 from chassis.inbox import observe_head
-from participation import beneficiaries
+from contracts import cases
+from contracts.codes import CaseState, Member, NeedsPriority
+from participation import beneficiaries, projection
 from participation.access import participation
 from participation.beneficiaries import identity_copy
 from tests.chassis.probe import Probe
+from tests.events import event_of
 from tests.tokens import bearer
 
 EPOCH = uuid4()
+POSITIONS = itertools.count(1)
 
 
-class Told:
-    """Stands for an event: the projection reads only `data`."""
-
-    position: ClassVar[Iterator[int]] = iter(range(1, 10_000))
-
-    def __init__(self, **data: Any) -> None:
-        self.data = SimpleNamespace(**data)
-
-
-def opened(returnee_id: UUID) -> Told:
-    return Told(
+def opened(returnee_id: UUID) -> cases.CaseOpened:
+    return cases.CaseOpened(
         returnee_id=returnee_id,
         case_id=uuid4(),
         referral_id=uuid4(),
@@ -41,12 +35,27 @@ def opened(returnee_id: UUID) -> Told:
         return_kind="voluntary",
         referrer="bamf",
         implementer="iom-iraq",
+        office="iom-avrr",
+        state=CaseState.PRE_DEPARTURE,
+        member=Member.PRINCIPAL,
+        needs_priority=NeedsPriority.ROUTINE,
     )
 
 
-async def tell(probe: Probe, handler: Any, event: Told) -> None:
+def moved(case: cases.CaseOpened, state: CaseState) -> cases.CaseProgressed:
+    return cases.CaseProgressed(
+        returnee_id=case.returnee_id,
+        case_id=case.case_id,
+        programme=case.programme,
+        previous_state=case.state,
+        state=state,
+    )
+
+
+async def tell(probe: Probe, data: EventData) -> None:
+    """Publish a fact, as cases would, to the projection of the probe."""
     async with probe.homeward.database.transaction() as session:
-        await handler(session, event)
+        await projection.project(session, event_of(data, position=next(POSITIONS)))
 
 
 async def ask(probe: Probe, returnee_id: UUID, organisation: str = "iom-iraq"):
@@ -78,18 +87,16 @@ async def heads(probe: Probe):
 async def test_known_and_taking_part(probe: Probe) -> None:
     person = uuid4()
     first, second = opened(person), opened(person)
-    await tell(probe, beneficiaries.on_opened, first)
-    await tell(probe, beneficiaries.on_opened, second)
+    await tell(probe, first)
+    await tell(probe, second)
     await tell(
         probe,
-        beneficiaries.on_moved,
-        Told(returnee_id=person, case_id=second.data.case_id, state="arrived"),
+        moved(second, CaseState.ARRIVED),
     )
     # What an earlier case comes to is not where they stand.
     await tell(
         probe,
-        beneficiaries.on_moved,
-        Told(returnee_id=person, case_id=first.data.case_id, state="closed"),
+        moved(first, CaseState.MONITORING),
     )
     answer = await ask(probe, person)
     assert (answer.status_code, answer.json()) == (200, {"state": "arrived"})
@@ -97,7 +104,7 @@ async def test_known_and_taking_part(probe: Probe) -> None:
 
 async def test_absent_and_forbidden_look_the_same(probe: Probe, heads: None) -> None:
     person = uuid4()
-    await tell(probe, beneficiaries.on_opened, opened(person))
+    await tell(probe, opened(person))
     forbidden, absent = await ask(probe, person, "another-partner"), await ask(probe, uuid4())
     assert (forbidden.status_code, absent.status_code) == (404, 404)
     one, two = forbidden.json(), absent.json()
@@ -109,7 +116,7 @@ async def test_somebody_who_arrives_while_the_request_waits(probe: Probe) -> Non
     person = uuid4()
     asked = asyncio.create_task(ask(probe, person))
     await asyncio.sleep(0.3)
-    await tell(probe, beneficiaries.on_opened, opened(person))
+    await tell(probe, opened(person))
     await hear(probe)
     assert (await asked).status_code == 200
 
@@ -167,7 +174,7 @@ async def test_the_database_is_asked_no_oftener_however_many_wait(
 async def test_erased_person_stays_erased(probe: Probe, heads: None) -> None:
     person = uuid4()
     database, keyring = probe.homeward.database, probe.homeward.keyring
-    await tell(probe, beneficiaries.on_opened, opened(person))
+    await tell(probe, opened(person))
     async with database.transaction() as session:
         assert await beneficiaries.keep_identity(session, person, b'{"name": "Zaynab"}', keyring)
         sealed = await session.scalar(
@@ -178,13 +185,12 @@ async def test_erased_person_stays_erased(probe: Probe, heads: None) -> None:
         assert await beneficiaries.identities(session, [person], keyring) == {
             person: b'{"name": "Zaynab"}'
         }
-    await tell(probe, beneficiaries.on_erased, Told(returnee_id=person))
+    await tell(probe, cases.ReturneeErased(returnee_id=person))
     again = opened(person)
-    await tell(probe, beneficiaries.on_opened, again)
+    await tell(probe, again)
     await tell(
         probe,
-        beneficiaries.on_moved,
-        Told(returnee_id=person, case_id=again.data.case_id, state="arrived"),
+        moved(again, CaseState.ARRIVED),
     )
     async with database.transaction() as session:
         assert not await beneficiaries.keep_identity(session, person, b"late", keyring)
