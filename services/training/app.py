@@ -7,9 +7,11 @@ from contracts import training as facts
 from participation.subject_access import Holdings, holdings_router
 from services.training import plans, whereabouts
 from services.training.attendance.routes import router as attendance
+from services.training.certificates.routes import of_enrolment as completion
 from services.training.certificates.routes import router as certificates
 from services.training.courses.routes import cohorts, courses, providers
 from services.training.enrolments.choices import CHOOSE_JOB
+from services.training.enrolments.cohort_routes import router as cohort_members
 from services.training.enrolments.routes import router as enrolments
 from services.training.enrolments.service import LAPSE_JOB
 from services.training.handlers import HANDLERS
@@ -17,6 +19,7 @@ from services.training.identities import fetch_job
 from services.training.mentors.routes import router as mentors
 from services.training.models import Base
 from services.training.work.routes import employers, placements, vacancies
+from services.training.work.routes import of_enrolment as looking_for_work
 
 service = Service(
     name="training",
@@ -26,8 +29,11 @@ service = Service(
         providers,
         courses,
         cohorts,
+        cohort_members,
         attendance,
         enrolments,
+        completion,
+        looking_for_work,
         certificates,
         employers,
         vacancies,

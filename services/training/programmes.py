@@ -12,7 +12,7 @@ from chassis.settings import Settings
 from contracts.codes import CountryCode
 from contracts.programmes import Country, Programme, Rules, load_countries, load_programmes, read
 from contracts.sourced import Sourced
-from services.training.work.rules import Weighing
+from services.training.weighing import Weighing
 
 MATCHING_FILE, CITIES_FILE = Path("training", "matching.yaml"), Path("training", "cities.yaml")
 

@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.training.programmes import weighing
+from services.training.weighing import Weighing
 from services.training.work.matching import Pool, best_work
-from services.training.work.rules import Match, Skills, Weighing, Work, match, month_after
+from services.training.work.rules import Match, Skills, Work, match, month_after
 from tests.training.school import Person, School
 
 BARBER = Skills(

@@ -1,6 +1,6 @@
 """Attendance: a whole sheet at once, put right later, and what follows from it."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,8 @@ from chassis.errors import CONFLICT, FORBIDDEN, FieldError, Problem, invalid
 from chassis.outbox import publish
 from contracts import training as facts
 from participation import aliases
-from services.training.courses.service import lock_cohort, sessions_of
+from services.training.courses.service import lock_cohort
+from services.training.enrolments.progress import attended, held
 from services.training.enrolments.rules import COUNTS, enough, minutes_of
 from services.training.enrolments.schemas import SheetIn
 from services.training.enrolments.service import fact_of, in_sight
@@ -65,24 +66,6 @@ async def sheet(
     )
     rows = await session.execute(query, execution_options={"populate_existing": True})
     return [(row[0], row[1]) for row in rows]
-
-
-async def attended(session: Session, enrolment_ids: Iterable[UUID]) -> dict[UUID, int]:
-    """Minutes that count, by enrolment; none where nothing was recorded."""
-    query = (
-        select(Attendance.enrolment_id, func.sum(Attendance.minutes))
-        .where(col(Attendance.enrolment_id).in_(sorted(set(enrolment_ids))))
-        .group_by(col(Attendance.enrolment_id))
-    )
-    return {row[0]: int(row[1]) for row in await session.execute(query)}
-
-
-async def held(session: Session, cohort_id: UUID) -> int:
-    """Minutes of all sessions of a cohort."""
-    return sum(
-        int((each.ends_at - each.starts_at).total_seconds() // 60)
-        for each in await sessions_of(session, cohort_id)
-    )
 
 
 async def record(

@@ -13,9 +13,9 @@ from chassis.db import Session, now
 from chassis.errors import CONFLICT, Problem, ProblemType
 from chassis.outbox import publish
 from contracts import training as facts
-from services.training.attendance.service import attended, held
 from services.training.courses.schemas import AsScheduled
 from services.training.courses.service import scheduled_with
+from services.training.enrolments.progress import attended, held
 from services.training.enrolments.rules import enough
 from services.training.enrolments.service import fact_of, lock
 from services.training.fields import found, is_in
@@ -152,14 +152,6 @@ async def _can_do(session: Session, enrolment: Enrolment, occupation: str, cohor
             },
         )
     )
-
-
-async def of_enrolment(session: Session, enrolment_id: UUID) -> Certificate | None:
-    """The certificate of an enrolment."""
-    certificate: Certificate | None = await session.scalar(
-        select(Certificate).where(Certificate.enrolment_id == enrolment_id)
-    )
-    return certificate
 
 
 async def verify(session: Session, code: str) -> Certificate:

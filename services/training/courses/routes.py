@@ -6,20 +6,17 @@ from uuid import UUID
 from fastapi import Query, Request, Response
 from sqlmodel import col, select
 
-from chassis import audit
 from chassis.concurrency import set_etag
 from chassis.db import Session
 from chassis.limits import TABLE_BYTES
 from chassis.pagination import Cursor, Limit, Page, link_next
-from chassis.routing import CallerDep, KeyringDep, PreconditionDep, Router, SessionDep, requires
+from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
 from contracts.codes import CourseKind, Slug
 from contracts.scopes import Scope
 from contracts.training import Phase
-from participation import identities
 from services.training.courses import service
 from services.training.courses.calendar import MEDIA_TYPE, calendar
 from services.training.courses.schemas import (
-    CohortChange,
     CohortDetail,
     CohortIn,
     CohortOut,
@@ -30,10 +27,7 @@ from services.training.courses.schemas import (
     ProviderOut,
     SessionOut,
 )
-from services.training.enrolments import service as enrolments
-from services.training.enrolments.schemas import Participant
 from services.training.fields import UNKNOWN, Claimed, Day, found
-from services.training.identities import Identity
 from services.training.models import Cohort, Course, Provider
 from services.training.states import CohortState
 
@@ -155,7 +149,8 @@ async def change_course(
     return CourseOut.model_validate(course)
 
 
-async def _detail(session: Session, cohort: Cohort, response: Response) -> CohortDetail:
+async def render_cohort(session: Session, cohort: Cohort, response: Response) -> CohortDetail:
+    """The cohort with its sessions, and its ETag on the response."""
     set_etag(response, cohort.version)
     sessions = [
         SessionOut(
@@ -175,7 +170,7 @@ async def schedule_cohort(
     body: CohortIn, session: SessionDep, caller: CallerDep, response: Response
 ) -> CohortDetail:
     """Schedule a run of a course."""
-    return await _detail(session, await service.schedule(session, caller, body), response)
+    return await render_cohort(session, await service.schedule(session, caller, body), response)
 
 
 @cohorts.get("")
@@ -226,59 +221,4 @@ async def read_calendar(cohort_id: UUID, session: SessionDep) -> Response:
 @requires(Scope.COURSES_READ)
 async def read_cohort(cohort_id: UUID, session: SessionDep, response: Response) -> CohortDetail:
     """A cohort with its sessions."""
-    return await _detail(session, found(await session.get(Cohort, cohort_id)), response)
-
-
-@cohorts.patch("/{cohort_id}")
-@requires(Scope.COURSES_MANAGE, if_match=True)
-async def change_cohort(
-    cohort_id: UUID,
-    body: CohortChange,
-    session: SessionDep,
-    caller: CallerDep,
-    precondition: PreconditionDep,
-    response: Response,
-) -> CohortDetail:
-    """Change a cohort: everybody in it is told, and new places are offered to who waits for one."""
-    return await _detail(
-        session, await enrolments.change(session, caller, cohort_id, body, precondition), response
-    )
-
-
-@cohorts.post("/{cohort_id}/cancel")
-@requires(Scope.COURSES_MANAGE, if_match=True)
-async def cancel_cohort(
-    cohort_id: UUID,
-    session: SessionDep,
-    caller: CallerDep,
-    precondition: PreconditionDep,
-    response: Response,
-) -> CohortDetail:
-    """A cohort does not take place: everybody in it is told, and their enrolments are cancelled."""
-    return await _detail(
-        session, await enrolments.cancel_cohort(session, caller, cohort_id, precondition), response
-    )
-
-
-@cohorts.get("/{cohort_id}/participants")
-@requires(Scope.TRAINING_READ)
-async def read_roster(
-    cohort_id: UUID, session: SessionDep, caller: CallerDep, keyring: KeyringDep
-) -> Page[Participant]:
-    """The roster: who has a place or waits for one, with their names; reading them is audited."""
-    rows = await enrolments.roster(session, caller, cohort_id)
-    known = await identities.read(session, [row.returnee_id for row in rows], keyring, Identity)
-    if known:
-        audit.record(
-            session,
-            caller,
-            "read-identity",
-            "cohort",
-            cohort_id,
-            {"returnees": [str(r) for r in sorted(known)]},
-        )
-    items = [
-        Participant.model_validate(row).model_copy(update={"identity": known.get(row.returnee_id)})
-        for row in rows
-    ]
-    return Page(items=items)
+    return await render_cohort(session, found(await session.get(Cohort, cohort_id)), response)

@@ -5,27 +5,21 @@ from uuid import UUID
 
 from fastapi import Query, Request, Response
 
-from chassis import audit
 from chassis.auth import Caller
 from chassis.concurrency import set_etag
 from chassis.db import Session
-from chassis.errors import CONFLICT, NOT_CAUGHT_UP, Problem
 from chassis.pagination import Cursor, Limit, Page, link_next
 from chassis.routing import (
     CallerDep,
     CaughtUpDep,
-    KeyringDep,
     PreconditionDep,
     Router,
     SessionDep,
     requires,
 )
-from contracts.codes import Money
 from contracts.scopes import Scope
-from participation import identities
-from services.training.attendance.service import attended, held
-from services.training.certificates import service as certificates
 from services.training.enrolments import choices, service
+from services.training.enrolments.progress import attended, certificate_of, held
 from services.training.enrolments.rules import enough
 from services.training.enrolments.schemas import (
     AcceptIn,
@@ -41,22 +35,14 @@ from services.training.enrolments.schemas import (
     FitOut,
     ManualIn,
     PlaceIn,
-    ProfileIn,
-    ProfileOut,
 )
-from services.training.fields import UNKNOWN, Claimed, found
-from services.training.identities import Identity
-from services.training.models import Enrolment, Seeker
+from services.training.fields import UNKNOWN, Claimed
+from services.training.models import Enrolment
 from services.training.states import EnrolmentState
-from services.training.work import service as work
-from services.training.work.schemas import ReasonOut, SuggestionOut, SuggestionsOut
-from services.training.work.views import vacancy_out, weighing_out
 
 router = Router(prefix="/v1/enrolments", tags=["training"])
 
-PDF = "application/pdf"
 Few = Annotated[int, Query(ge=1, le=50, description="Items in a page.")]
-Most = Annotated[int, Query(ge=1, le=100, description="The best so many.")]
 
 
 def _out(response: Response, enrolment: Enrolment) -> EnrolmentOut:
@@ -159,9 +145,10 @@ def _fit(fit: choices.Fit) -> FitOut:
     )
 
 
-async def _detail(
+async def render_detail(
     session: Session, caller: Caller, enrolment: Enrolment, response: Response
 ) -> EnrolmentDetail:
+    """The enrolment with its progress and what clashes with it, and its ETag on the response."""
     so_far = None
     if enrolment.cohort_id is not None and enrolment.attendance_percent is not None:
         total = await held(session, enrolment.cohort_id)
@@ -172,7 +159,7 @@ async def _detail(
             percent_needed=enrolment.attendance_percent,
             sufficient=enough(minutes, total, enrolment.attendance_percent),
         )
-    certificate = await certificates.of_enrolment(session, enrolment.id)
+    certificate = await certificate_of(session, enrolment.id)
     at_once = (
         [] if caller.kind == "training_provider" else await service.clashes(session, enrolment)
     )
@@ -194,7 +181,7 @@ async def read_enrolment(
     """An enrolment with how much was attended, and which other courses of the person are at the
     same time.
     """
-    return await _detail(
+    return await render_detail(
         session, caller, await service.find(session, caller, enrolment_id), response
     )
 
@@ -309,118 +296,3 @@ async def evaluate(
 ) -> EnrolmentOut:
     """Keep what the participant says of the course."""
     return _out(response, await service.evaluate(session, caller, enrolment_id, body.model_dump()))
-
-
-@router.post("/{enrolment_id}/complete")
-@requires(Scope.TRAINING_WRITE, person=True, if_match=True)
-async def complete(
-    enrolment_id: UUID,
-    session: SessionDep,
-    caller: CallerDep,
-    precondition: PreconditionDep,
-    response: Response,
-) -> EnrolmentDetail:
-    """The person completed the course: they get a certificate."""
-    enrolment = await certificates.complete(session, caller, enrolment_id, precondition)
-    return await _detail(session, caller, enrolment, response)
-
-
-@router.get(
-    "/{enrolment_id}/certificate",
-    response_class=Response,
-    responses={200: {"content": {PDF: {"schema": {"type": "string", "format": "binary"}}}}},
-)
-@requires(Scope.TRAINING_READ)
-async def read_certificate(
-    enrolment_id: UUID,
-    request: Request,
-    session: SessionDep,
-    caller: CallerDep,
-    keyring: KeyringDep,
-) -> Response:
-    """The certificate on paper, with the person's name; reading it is audited. One that does not
-    hold is not drawn.
-    """
-    from services.training.certificates.pdf import draw  # noqa: PLC0415 - 22 MB that most processes never need
-
-    enrolment = await service.find(session, caller, enrolment_id)
-    certificate = found(await certificates.of_enrolment(session, enrolment_id))
-    if not certificate.valid:
-        raise Problem(CONFLICT, "the certificate does not hold: too little was attended after all")
-    known = await identities.read(session, [enrolment.returnee_id], keyring, Identity)
-    identity = known.get(enrolment.returnee_id)
-    if identity is None:
-        raise Problem(NOT_CAUGHT_UP, headers={"Retry-After": "5"})
-    audit.record(session, caller, "read-identity", "certificate", certificate.id)
-    gateway = str(request.app.state.homeward.settings.issuer).rstrip("/")
-    file = draw(certificate, identity, verify_at=f"{gateway}/v1/certificates/{certificate.code}")
-    headers = {
-        "Content-Disposition": 'inline; filename="certificate.pdf"',
-        "Cache-Control": "no-store",
-    }
-    return Response(file, media_type=PDF, headers=headers)
-
-
-def _profile(response: Response, seeker: Seeker) -> ProfileOut:
-    set_etag(response, seeker.version)
-    wage = (
-        Money(amount=seeker.wage, currency=seeker.currency)
-        if seeker.wage is not None and seeker.currency
-        else None
-    )
-    return ProfileOut(
-        id=seeker.id,
-        created_at=seeker.created_at,
-        updated_at=seeker.updated_at,
-        occupations=seeker.occupations,
-        languages=seeker.languages,
-        country=seeker.country,
-        governorate=seeker.governorate,
-        may_move=seeker.may_move,
-        wage=wage,
-        available_from=seeker.available_from,
-        looking=seeker.looking,
-    )
-
-
-@router.get("/{enrolment_id}/profile")
-@requires(Scope.TRAINING_READ)
-async def read_profile(
-    enrolment_id: UUID, session: SessionDep, caller: CallerDep, response: Response
-) -> ProfileOut:
-    """What the participant can do and wants."""
-    return _profile(response, await work.profile(session, caller, enrolment_id))
-
-
-@router.put("/{enrolment_id}/profile")
-@requires(Scope.TRAINING_WRITE, if_match=True)
-async def write_profile(
-    enrolment_id: UUID,
-    body: ProfileIn,
-    session: SessionDep,
-    caller: CallerDep,
-    precondition: PreconditionDep,
-    response: Response,
-) -> ProfileOut:
-    """Note what the participant can do and wants (`If-None-Match: *` the first time)."""
-    return _profile(
-        response, await work.set_profile(session, caller, enrolment_id, body, precondition)
-    )
-
-
-@router.get("/{enrolment_id}/vacancies")
-@requires(Scope.TRAINING_READ)
-async def suggest_vacancies(
-    enrolment_id: UUID, session: SessionDep, caller: CallerDep, limit: Most = 20
-) -> SuggestionsOut:
-    """The open vacancies that fit the participant best, with the reasons."""
-    best, by = await work.suggestions(session, caller, enrolment_id, limit)
-    items = [
-        SuggestionOut(
-            vacancy=vacancy_out(vacancy),
-            score=match.score,
-            reasons=[ReasonOut.model_validate(reason) for reason in match.reasons],
-        )
-        for match, vacancy in best
-    ]
-    return SuggestionsOut(items=items, weighing=weighing_out(by))

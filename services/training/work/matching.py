@@ -10,11 +10,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from heapq import heappush, heapreplace, nsmallest
 
+from services.training.weighing import WHOLE, Weighing
 from services.training.work.rules import (
-    WHOLE,
     Match,
     Skills,
-    Weighing,
     Work,
     availability_percent,
     language_percent,

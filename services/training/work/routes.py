@@ -10,10 +10,12 @@ from chassis.concurrency import set_etag
 from chassis.db import Session
 from chassis.pagination import Cursor, Limit, Page, link_next
 from chassis.routing import CallerDep, CaughtUpDep, PreconditionDep, Router, SessionDep, requires
+from contracts.codes import Money
 from contracts.scopes import Scope
 from services.training.courses.service import newest_first
+from services.training.enrolments.schemas import ProfileIn, ProfileOut
 from services.training.fields import UNKNOWN, Claimed, Country, Day, found
-from services.training.models import Employer, Placement, Vacancy
+from services.training.models import Employer, Placement, Seeker, Vacancy
 from services.training.states import PlacementState, VacancyState
 from services.training.work import service
 from services.training.work.schemas import (
@@ -29,11 +31,14 @@ from services.training.work.schemas import (
     RetentionIn,
     RetentionOut,
     StartIn,
+    SuggestionOut,
+    SuggestionsOut,
     VacancyIn,
     VacancyOut,
 )
 from services.training.work.views import vacancy_out, weighing_out
 
+of_enrolment = Router(prefix="/v1/enrolments", tags=["training"])
 employers = Router(prefix="/v1/employers", tags=["work"])
 vacancies = Router(prefix="/v1/vacancies", tags=["work"])
 placements = Router(prefix="/v1/placements", tags=["work"])
@@ -266,3 +271,68 @@ async def check_retention(
     """Note whether the person still works there so many months after the start."""
     placement = await service.check_retention(session, caller, placement_id, body)
     return await _detail(session, response, placement)
+
+
+def _profile(response: Response, seeker: Seeker) -> ProfileOut:
+    set_etag(response, seeker.version)
+    wage = (
+        Money(amount=seeker.wage, currency=seeker.currency)
+        if seeker.wage is not None and seeker.currency
+        else None
+    )
+    return ProfileOut(
+        id=seeker.id,
+        created_at=seeker.created_at,
+        updated_at=seeker.updated_at,
+        occupations=seeker.occupations,
+        languages=seeker.languages,
+        country=seeker.country,
+        governorate=seeker.governorate,
+        may_move=seeker.may_move,
+        wage=wage,
+        available_from=seeker.available_from,
+        looking=seeker.looking,
+    )
+
+
+@of_enrolment.get("/{enrolment_id}/profile")
+@requires(Scope.TRAINING_READ)
+async def read_profile(
+    enrolment_id: UUID, session: SessionDep, caller: CallerDep, response: Response
+) -> ProfileOut:
+    """What the participant can do and wants."""
+    return _profile(response, await service.profile(session, caller, enrolment_id))
+
+
+@of_enrolment.put("/{enrolment_id}/profile")
+@requires(Scope.TRAINING_WRITE, if_match=True)
+async def write_profile(
+    enrolment_id: UUID,
+    body: ProfileIn,
+    session: SessionDep,
+    caller: CallerDep,
+    precondition: PreconditionDep,
+    response: Response,
+) -> ProfileOut:
+    """Note what the participant can do and wants (`If-None-Match: *` the first time)."""
+    return _profile(
+        response, await service.set_profile(session, caller, enrolment_id, body, precondition)
+    )
+
+
+@of_enrolment.get("/{enrolment_id}/vacancies")
+@requires(Scope.TRAINING_READ)
+async def suggest_vacancies(
+    enrolment_id: UUID, session: SessionDep, caller: CallerDep, limit: Most = 20
+) -> SuggestionsOut:
+    """The open vacancies that fit the participant best, with the reasons."""
+    best, by = await service.suggestions(session, caller, enrolment_id, limit)
+    items = [
+        SuggestionOut(
+            vacancy=vacancy_out(vacancy),
+            score=match.score,
+            reasons=[ReasonOut.model_validate(reason) for reason in match.reasons],
+        )
+        for match, vacancy in best
+    ]
+    return SuggestionsOut(items=items, weighing=weighing_out(by))

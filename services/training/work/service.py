@@ -44,8 +44,9 @@ from services.training.states import (
     VacancyAction,
     VacancyState,
 )
+from services.training.weighing import Weighing
 from services.training.work.matching import Pool, best_work
-from services.training.work.rules import Match, Skills, Weighing, Work, known_groups, month_after
+from services.training.work.rules import Match, Skills, Work, known_groups, month_after
 from services.training.work.schemas import EmployerIn, PlacementIn, RetentionIn, VacancyIn
 
 MOST_COMPARED = 20_000
@@ -208,14 +209,14 @@ async def matches(
         holds(col(Seeker.id), WORKERS, caller),
     )
     if not vacancy.remote:
-        query = query.where(Seeker.country == vacancy.country)
+        query = query.where(col(Seeker.country) == vacancy.country)
         if vacancy.governorate is not None:
             there = col(Seeker.governorate).is_(None) | (
                 col(Seeker.governorate) == vacancy.governorate
             )
             query = query.where(there | Seeker.may_move)
     rows = await session.execute(
-        query.order_by(col(Seeker.updated_at).desc(), Seeker.id).limit(MOST_COMPARED)
+        query.order_by(col(Seeker.updated_at).desc(), col(Seeker.id)).limit(MOST_COMPARED)
     )
     by = weighing(await _today(session))
     best = Pool((skills_of(row) for row in rows), by).best(work_of(vacancy), most)

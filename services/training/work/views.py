@@ -2,7 +2,7 @@
 
 from contracts.codes import Money
 from services.training.models import Vacancy
-from services.training.work.rules import Weighing
+from services.training.weighing import Weighing
 from services.training.work.schemas import VacancyOut, WeighingOut
 
 
