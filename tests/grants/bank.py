@@ -1,14 +1,13 @@
 """A bank for tests: its statements are of today, as nothing is booked before it was released."""
 
 import re
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
 import httpx
 
-from tests.grants.office import THIRD, Office
+from tests.grants.office import THIRD, Office, today
 
 MEDIA_TYPES = {
     "csv": "text/csv",
@@ -17,11 +16,6 @@ MEDIA_TYPES = {
     "camt": "application/xml",
 }
 COLUMNS = "account,statement,line,booking_date,direction,amount,currency,bank_reference,reference"
-
-
-def today(days: int = 0) -> str:
-    """The day by UTC: the earliest on which a bank can have booked what was just released."""
-    return (datetime.now(UTC).date() + timedelta(days=days)).isoformat()
 
 
 def as_of_today(text: str) -> str:

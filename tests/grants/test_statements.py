@@ -11,8 +11,8 @@ from services.grants.statement_files.delimited import read_csv
 from services.grants.statement_files.model import Entry, Statement
 from services.grants.statement_files.mt940 import read_mt940
 from services.grants.statement_files.references import LENGTH, is_default
-from tests.grants.bank import as_of_today, csv_of, decide, imported, mt940_of, send, state_of, today
-from tests.grants.office import APPROVER, RELEASER, REQUESTER, SECOND, THIRD, Office
+from tests.grants.bank import as_of_today, csv_of, decide, imported, mt940_of, send, state_of
+from tests.grants.office import APPROVER, RELEASER, REQUESTER, SECOND, THIRD, Office, today
 from tests.grants.statement_files.camt_messages import Booking, Detail, balance, message
 
 DATA = Path(__file__).parent / "data"

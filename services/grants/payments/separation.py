@@ -16,7 +16,6 @@ from chassis.errors import FOUR_EYES, Problem
 class Part(StrEnum):
     """What somebody had to do with a payment, or with the grant that it pays."""
 
-    REQUESTED_GRANT = "requested_grant"
     PREPARED_GRANT = "prepared_grant"
     """Requested it, changed it, or wrote the plan that it is of."""
     APPROVED_GRANT = "approved_grant"
@@ -54,6 +53,8 @@ class Way(StrEnum):
     """Reception says what a desk handed over; who did is no person of grants."""
     JOB = "job"
     EVENT = "event"
+    CONSEQUENCE = "consequence"
+    """It follows from a decision for which four eyes were kept: an approval, a receipt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +72,14 @@ class Cell:
 
 NOBODY_BARRED = Cell(person=True)
 BY_THE_PLATFORM = Cell(person=False)
-SENT = Cell(person=True, barred=frozenset({Part.REQUESTED_GRANT, Part.SCHEDULED, Part.RELEASED}))
+SENT = Cell(person=True, barred=frozenset({Part.PREPARED_GRANT, Part.SCHEDULED, Part.RELEASED}))
 """Whoever had money sent does not say that it is back."""
 NOT_RELEASED = Cell(person=True, barred=frozenset({Part.RELEASED}))
 TABLE: Mapping[tuple[Step, Way], Cell] = {
     (Step.SCHEDULE, Way.HTTP): Cell(person=True, barred=frozenset({Part.TOOK_BACK})),
     (Step.SCHEDULE, Way.EVENT): BY_THE_PLATFORM,
     (Step.SCHEDULE, Way.JOB): BY_THE_PLATFORM,
+    (Step.SCHEDULE, Way.CONSEQUENCE): BY_THE_PLATFORM,
     (Step.RELEASE, Way.HTTP): Cell(person=True, barred=frozenset(Part) - {Part.RELEASED}),
     (Step.CONFIRM, Way.HTTP): NOT_RELEASED,
     (Step.CONFIRM, Way.IMPORT): NOT_RELEASED,

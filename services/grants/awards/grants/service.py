@@ -456,15 +456,23 @@ async def open_budgets(
     return [budget for budget in await session.scalars(query) if ledger.pays_on(budget, day)]
 
 
-async def check_open(session: Session, grant: Grant, budget_id: UUID) -> None:
-    """Refuse that money is committed or leaves before or after its budget, or when one of its
-    donors does not pay.
+async def check_open(
+    session: Session, grant: Grant, budget_id: UUID, on: date | None = None
+) -> None:
+    """Refuse that money is committed, leaves or arrives before or after its budget, or when one of
+    its donors does not pay.
+
+    Args:
+        session: The session.
+        grant: What it is for.
+        budget_id: Which bears it.
+        on: The day; None for today.
 
     Raises:
         Problem: 409 `budget-closed`.
     """
     budget = await session.get_one(Budget, budget_id)
-    day = await today(session, grant.programme, grant.implementer)
+    day = on or await today(session, grant.programme, grant.implementer)
     if not ledger.pays_on(budget, day):
         raise Problem(ledger.BUDGET_CLOSED)
 

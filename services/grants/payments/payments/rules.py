@@ -131,7 +131,9 @@ def check_confirms(person: UUID, releaser: UUID | None) -> None:
     separation.check(Step.CONFIRM, Way.HTTP, person, {Part.RELEASED: (releaser,)}, detail)
 
 
-def check_takes_back(person: UUID, requester: UUID, scheduler: UUID, releaser: UUID | None) -> None:
+def check_takes_back(
+    person: UUID, preparers: Collection[UUID], scheduler: UUID, releaser: UUID | None
+) -> None:
     """Refuse that whoever had money sent says of it that it did not arrive, not whole, or came
     back.
 
@@ -139,7 +141,7 @@ def check_takes_back(person: UUID, requester: UUID, scheduler: UUID, releaser: U
         Problem: 403 `four-eyes`.
     """
     parts = {
-        Part.REQUESTED_GRANT: (requester,),
+        Part.PREPARED_GRANT: preparers,
         Part.SCHEDULED: (scheduler,),
         Part.RELEASED: (releaser,),
     }

@@ -42,9 +42,10 @@ from services.grants.awards.grants.rules import GrantState
 from services.grants.books import ledger
 from services.grants.books.ledger import Cause, Movement
 from services.grants.models import Approval, CashFloat, DeskReceipt, Grant, Payee, Payment
+from services.grants.payments.days import check_received
 from services.grants.payments.payments import instalments, rules
 from services.grants.payments.payments.rules import Action, PaymentState
-from services.grants.programmes.data import assistance
+from services.grants.programmes.data import assistance, zone_of
 from services.grants.schemas import money
 from services.grants.statement_files.references import default_reference
 
@@ -421,7 +422,7 @@ def _takes_back(caller: Caller, grant: Grant, payment: Payment) -> None:
         people.SYSTEM_ACTOR if caller is people.SYSTEM else people.actor(caller.require_person())
     )
     if person != people.SYSTEM_ACTOR:
-        rules.check_takes_back(person, grant.requester, payment.scheduled_by, payment.released_by)
+        rules.check_takes_back(person, grant.preparers, payment.scheduled_by, payment.released_by)
     payment.undone_by = [*payment.undone_by, person]
 
 
@@ -708,10 +709,13 @@ async def confirm(
             again.
 
     Raises:
-        Problem: 409; 403 `four-eyes`, 422.
+        Problem: 409; 403 `four-eyes`; 422, also where it was not released yet on that day.
     """
     if caller is not people.SYSTEM:
         rules.check_confirms(people.actor(caller.require_person()), payment.released_by)
+    if payment.released_at is not None:
+        zone = zone_of(grant.programme, grant.implementer)
+        check_received(confirmed_on, payment.released_at, zone)
     payment.state = rules.after(payment.state, Action.CONFIRM)
     payment.confirmed_on, payment.receipt = confirmed_on, receipt
     if received is not None:

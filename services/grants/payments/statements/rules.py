@@ -1,10 +1,9 @@
 """What an entry of a bank's statement means for the payment that it names. Pure."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 from contracts.grants import Question
 from services.grants.payments.payments.rules import PaymentState
@@ -95,18 +94,6 @@ class Circumstances:
     same_before: bool
     open: bool
     barred: bool
-
-
-def first_day(released_at: datetime, zone: ZoneInfo) -> date:
-    """The earliest day on which a bank can have booked what was released at a moment: the day of
-    the partner, or of the bank, where it may still be the one before.
-    """
-    return min(released_at.astimezone(UTC).date(), released_at.astimezone(zone).date())
-
-
-def last_day(now: datetime, zone: ZoneInfo) -> date:
-    """The latest day that has begun by now, at the partner or at the bank."""
-    return max(now.astimezone(UTC).date(), now.astimezone(zone).date())
 
 
 def decide(entry: Entry, payment: Circumstances) -> Verdict:

@@ -3,7 +3,7 @@ whichever way and however often an entry is sent.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -24,6 +24,7 @@ from contracts.grants import Question
 from services.grants import people
 from services.grants.books import ledger
 from services.grants.models import Grant, Payment, StatementFile, StatementLine
+from services.grants.payments.days import first_day, last_day
 from services.grants.payments.payments import service as payments
 from services.grants.payments.payments.rules import PaymentState
 from services.grants.payments.separation import Part, Step, Way, is_barred
@@ -257,18 +258,18 @@ def _circumstances(
         currency=payment.payout_currency,
         questioned=Question(payment.questioned) if payment.questioned else None,
         recovered=payment.recovered > 0,
-        released_on=rules.first_day(payment.released_at, zone) if payment.released_at else None,
-        latest=rules.last_day(clock, zone),
+        released_on=first_day(payment.released_at, zone) if payment.released_at else None,
+        latest=last_day(clock, zone),
         same_before=same_before,
         open=decided or ledger.pays_on(match.budget, entry.booked_on),
         barred=is_barred(step, Way.IMPORT, person, parts_of(grant, payment)),
     )
 
 
-def parts_of(grant: Grant, payment: Payment) -> Mapping[Part, tuple[UUID | None, ...]]:
+def parts_of(grant: Grant, payment: Payment) -> Mapping[Part, Collection[UUID | None]]:
     """Who had which part in a payment, as far as a statement has to know."""
     return {
-        Part.REQUESTED_GRANT: (grant.requester,),
+        Part.PREPARED_GRANT: grant.preparers,
         Part.SCHEDULED: (payment.scheduled_by,),
         Part.RELEASED: (payment.released_by,),
     }
