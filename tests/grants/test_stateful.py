@@ -535,11 +535,8 @@ def machine(
             places=st.lists(st.tuples(PLACES, st.booleans()), min_size=1, max_size=3),
             wrong=st.booleans(),
             imported=st.integers(1, 2),
-            who=ACTORS,
         )
-        def statement(
-            self, places: list[tuple[int, bool]], wrong: bool, imported: int, who: str
-        ) -> None:
+        def statement(self, places: list[tuple[int, bool]], wrong: bool, imported: int) -> None:
             chosen = [(self.one(self.payments, place), back) for place, back in places]
 
             async def send(content: str) -> httpx.Response:
@@ -552,6 +549,7 @@ def machine(
                 )
 
             seen["statements"] += 1
+            who = (SECOND, RELEASER, REQUESTER)[seen["statements"] % 3]
             known = [run(office.get(f"/v1/payments/{payment}")).json() for payment, _ in chosen]
             content = statement_of(known, seen["statements"], [back for _, back in chosen], wrong)
             self.ask(*(send(content) for _ in range(imported)))

@@ -57,8 +57,8 @@ def read_camt(content: bytes) -> list[Statement]:
         raise Unreadable(1, "doctype", "a document without a document type")
     found = [
         element
-        for element in root.iter()
-        if isinstance(element.tag, str) and _name(element) in STATEMENTS and _holds_account(element)
+        for element in root.iter(*(f"{{*}}{name}" for name in STATEMENTS))
+        if _find(element, "Acct") is not None
     ]
     if not found:
         raise Unreadable(1, "no_statement", "a message camt.053, camt.052 or camt.054")
@@ -66,15 +66,14 @@ def read_camt(content: bytes) -> list[Statement]:
 
 
 def _statement(element: Element) -> Statement:
-    name = _name(element)
+    booked = STATEMENTS[etree.QName(element).localname]
     opening, closing, currency = _balances(element)
     currency = _text(element, "Acct", "Ccy") or currency or _first_currency(element)
     account = _text(element, "Acct", "Id", "IBAN") or _text(element, "Acct", "Id", "Othr", "Id")
-    number, page = _number(element) if STATEMENTS[name] else ("", 1)
+    number, page = _number(element) if booked else ("", 1)
     if not account:
         raise Unreadable(_row(element), "account", "the account of each statement")
     account = account_number(account, currency)
-    booked = STATEMENTS[name]
     entries: list[Entry] = []
     for entry in _children(element, "Ntry"):
         if _status(entry) != "BOOK":
@@ -84,7 +83,8 @@ def _statement(element: Element) -> Statement:
     if booked and (opening is None or closing is None):
         raise Unreadable(_row(element), "not_closed", "an opening and a closing booked balance")
     if opening is not None and closing is not None:
-        add_up(_row(element), opening, entries, closing)
+        moved = sum((entry.signed for entry in entries), Decimal(0))
+        add_up(_row(element), opening, moved, closing)
     return Statement(account, currency, number, opening, closing, tuple(entries), page)
 
 
@@ -233,7 +233,7 @@ class _Entry:
 def _references(transaction: Element) -> tuple[str, ...]:
     structured = [
         text
-        for strd in _descendants(transaction, "Strd")
+        for strd in transaction.iter("{*}Strd")
         for information in _children(strd, "CdtrRefInf")
         for text in _texts(information, "Ref")
     ]
@@ -298,30 +298,15 @@ def _first_currency(element: Element) -> str:
     return ""
 
 
-def _holds_account(element: Element) -> bool:
-    return _find(element, "Acct") is not None
-
-
-def _name(element: Element) -> str:
-    return str(etree.QName(element).localname)
-
-
 def _children(element: Element, name: str) -> list[Element]:
-    return [child for child in element if isinstance(child.tag, str) and _name(child) == name]
-
-
-def _descendants(element: Element, name: str) -> list[Element]:
-    return [
-        child for child in element.iter() if isinstance(child.tag, str) and _name(child) == name
-    ]
+    return list(element.iterchildren(f"{{*}}{name}"))
 
 
 def _find(element: Element, *path: str) -> Element | None:
     for name in path:
-        found = _children(element, name)
-        if not found:
+        element = next(element.iterchildren(f"{{*}}{name}"), None)
+        if element is None:
             return None
-        element = found[0]
     return element
 
 
@@ -331,7 +316,8 @@ def _text(element: Element, *path: str) -> str:
 
 
 def _texts(element: Element, name: str) -> list[str]:
-    return [text for child in _descendants(element, name) if (text := (child.text or "").strip())]
+    found = element.iter(f"{{*}}{name}")
+    return [text for child in found if (text := (child.text or "").strip())]
 
 
 def _row(element: Element) -> int:

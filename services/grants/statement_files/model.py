@@ -185,14 +185,13 @@ def exact_amount(text: str, currency: str, row: int, *, nothing: bool = False) -
     return amount
 
 
-def add_up(row: int, opening: Balance, entries: Iterable[Entry], closing: Balance) -> None:
-    """Refuse a statement whose entries do not lead from one balance to the other.
+def add_up(row: int, opening: Balance, moved: Decimal, closing: Balance) -> None:
+    """Refuse a statement whose entries together do not lead from one balance to the other.
 
     Raises:
         Unreadable: They do not.
     """
-    total = opening.amount + sum((entry.signed for entry in entries), Decimal(0))
-    if total != closing.amount:
+    if opening.amount + moved != closing.amount:
         right = "a closing balance that is the opening one and the entries"
         raise Unreadable(row, "does_not_add_up", right)
 

@@ -57,6 +57,11 @@ class _Movement:
     supplement: str
     texts: list[str]
 
+    @property
+    def signed(self) -> Decimal:
+        """The amount as it changes the balance."""
+        return self.amount if self.direction is Direction.CREDIT else -self.amount
+
     def entry(self, statement: "_Block") -> Entry:
         """The entry, once all that belongs to it was read."""
         details = details_of("\n".join(self.texts)) if self.texts else Details()
@@ -131,10 +136,10 @@ class _Block:
         if self.opening is None or self.closing is not None:
             raise Unreadable(row, "order", "an opening balance, the entries, one closing balance")
         self.closing, currency = _balance(row, value)
-        entries = [movement.entry(self) for movement in self.movements]
         if currency != self.currency:
             raise Unreadable(row, "currency", "both balances in the same currency")
-        add_up(row, self.opening, entries, self.closing)
+        moved = sum((movement.signed for movement in self.movements), Decimal(0))
+        add_up(row, self.opening, moved, self.closing)
 
     def _moves(self, row: int, value: str) -> None:
         if self.closing is not None:

@@ -22,6 +22,7 @@ NO_REFERENCE = frozenset(
 )
 MOST_MENTIONS = 20
 STRUCTURED = re.compile(r"\s*\d{0,3}\s*(?P<separator>[?<^~>])\d{2}")
+SUBFIELDS = {each: re.compile(rf"{re.escape(each)}(\d{{2}})") for each in "?<^~>"}
 PURPOSE = frozenset(map(str, (*range(20, 30), *range(60, 64))))
 COUNTERPARTY = ("38", "31")
 """The IBAN, else the account number."""
@@ -40,6 +41,7 @@ OWN = re.compile(rf"(?=({PREFIX}[0-9A-Z]{{{LENGTH - len(PREFIX)}}}))")
 MENTION = re.compile(r"(?<![A-Z0-9-])(?=[A-Z-]*\d)[A-Z0-9][A-Z0-9-]{5,34}(?![A-Z0-9-])")
 SURE = ("EREF", "KREF", "PREF")
 IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{10,30}\b")
+SIGN = re.compile(r"[^\W_]")
 ACCOUNT = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{10,30}|\d{6,26}")
 
 
@@ -78,8 +80,8 @@ def is_default(reference: str) -> bool:
 
 def tidy(text: str) -> str:
     """A reference as it is compared; empty for what says that there is none."""
-    reference = re.sub(r"\s", "", text).upper().rstrip("+")
-    if reference in NO_REFERENCE or not any(character.isalnum() for character in reference):
+    reference = "".join(text.split()).upper().rstrip("+")
+    if reference in NO_REFERENCE or not SIGN.search(reference):
         return ""
     if IBAN.fullmatch(reference) and iban.is_valid(reference):
         return ""  # some banks write the other account where a reference belongs
@@ -113,7 +115,7 @@ def details_of(text: str) -> Details:
 
 def _subfields(text: str, separator: str) -> Details:
     """`166?00…?20EREF+…?31DE…`: code words within numbered fields, in which a value goes on."""
-    parts = re.split(rf"{re.escape(separator)}(\d{{2}})", text)
+    parts = SUBFIELDS[separator].split(text)
     fields = list(zip(parts[1::2], parts[2::2], strict=True))
     purposes = [value for name, value in fields if name in PURPOSE]
     account = next(
