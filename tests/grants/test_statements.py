@@ -295,6 +295,7 @@ async def test_the_same_entry_in_every_form_is_one(office: Office) -> None:
         listed = (await office.get("/v1/statements", limit=200)).json()["items"]
         lines = [line for item in listed if item["account"] == account for line in item["lines"]]
         assert [line["outcome"] for line in lines] == ["matched"], bank_reference
+    assert (await office.get("/v1/payments", questioned="true")).json()["items"] == []
     await office.proved()
 
 

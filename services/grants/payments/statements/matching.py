@@ -27,6 +27,17 @@ MOST_CANDIDATES = 5
 CANDIDATE_DAYS = timedelta(days=60)
 """How long after its release or confirmation a payment may be what an entry is about."""
 Content = tuple[str, str, date, str, Decimal]
+Alike = tuple[Decimal, str, str]
+"""Amount, currency and state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A payment that an entry may be: since which day, and to which account."""
+
+    payment_id: UUID
+    since: date
+    account: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,45 +267,36 @@ async def candidates_of(
             .order_by(col(Payment.id))
         )
     ).all()
-    found = [(payment, payee) for payment, payee in rows if payment.id not in taken]
+    alike: dict[Alike, list[Candidate]] = defaultdict(list)
     accounts: dict[UUID, str] = {}
-    for _, payee in found:
+    for payment, payee in rows:
+        if payment.id in taken:
+            continue
         if payee is not None and payee.id not in accounts:
             accounts[payee.id] = _account_of(keyring, payee)
-    return {
-        place: [
-            payment.id
-            for _, _, payment in sorted(
-                (not _same_account(entry, payee, accounts), payment.id, payment)
-                for payment, payee in found
-                if _may_be(entry, payment)
-            )[:MOST_CANDIDATES]
-        ]
-        for place, entry in enumerate(entries)
-    }
+        since = payment.confirmed_on
+        if payment.state == PaymentState.RELEASED and payment.released_at is not None:
+            since = payment.released_at.date()
+        if since is not None:
+            account = accounts[payee.id] if payee is not None else ""
+            of = (payment.payout, payment.payout_currency, payment.state)
+            alike[of].append(Candidate(payment.id, since, account))
+    return {index: _likeliest(entry, alike) for index, entry in enumerate(entries)}
 
 
-def _may_be(entry: Entry, payment: Payment) -> bool:
-    if (payment.payout, payment.payout_currency) != (entry.amount, entry.currency):
-        return False
-    if entry.direction is Direction.DEBIT:
-        since = payment.released_at.date() if payment.released_at else None
-        state = PaymentState.RELEASED
-    else:
-        since, state = payment.confirmed_on, PaymentState.CONFIRMED
-    return (
-        payment.state == state
-        and since is not None
-        and since <= entry.booked_on <= since + CANDIDATE_DAYS
-    )
+def _likeliest(entry: Entry, alike: Mapping[Alike, Sequence[Candidate]]) -> list[UUID]:
+    """The payments that an entry may be; those to the account of the other side first."""
+    debit = entry.direction is Direction.DEBIT
+    state = PaymentState.RELEASED if debit else PaymentState.CONFIRMED
+    found = [
+        candidate
+        for candidate in alike.get((entry.amount, entry.currency, state), ())
+        if candidate.since <= entry.booked_on <= candidate.since + CANDIDATE_DAYS
+    ]
+    found.sort(key=lambda each: not entry.counterparty or each.account != entry.counterparty)
+    return [candidate.payment_id for candidate in found[:MOST_CANDIDATES]]
 
 
 def _account_of(keyring: Keyring, payee: Payee) -> str:
     details = details_of(keyring, payee.id, payee.sealed)
     return account_number(details.account or "") if details is not None else ""
-
-
-def _same_account(entry: Entry, payee: Payee | None, accounts: Mapping[UUID, str]) -> bool:
-    if payee is None or not entry.counterparty:
-        return False
-    return accounts[payee.id] == entry.counterparty

@@ -2,6 +2,7 @@
 the tables of a bank are read.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -120,7 +121,8 @@ async def import_statements(
     It is the act of a person: what they released themselves waits for another.
     """
     try:
-        statements = read_file(await _sent(request, session, caller, mapping))
+        sent = await _sent(request, session, caller, mapping)
+        statements = await asyncio.to_thread(read_file, sent)  # thousands of entries take a while
     except Unreadable as error:
         raise _unreadable(error) from None
     files = await service.import_statements(session, caller, keyring, statements)
@@ -139,7 +141,8 @@ async def preview(
             rows = rows_of(text_of(sent.content), sent.mapping)
             found = preview_table(rows, sent.mapping, FIRST_LINES)
             return _preview(found.entries, found.problems)
-        entries = [entry for statement in read_file(sent) for entry in statement.entries]
+        statements = await asyncio.to_thread(read_file, sent)
+        entries = [entry for statement in statements for entry in statement.entries]
         return _preview(entries[:FIRST_LINES], ())
     except Unreadable as error:
         return _preview((), (error,))

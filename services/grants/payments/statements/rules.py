@@ -67,6 +67,9 @@ class Verdict:
     question: Question | None = None
 
 
+UNJUDGED = Verdict(Outcome.UNKNOWN, NO_PAYMENT)
+
+
 @dataclass(frozen=True, slots=True)
 class Circumstances:
     """What is known of a payment when an entry names it.

@@ -4,9 +4,10 @@ whichever way and however often an entry is sent.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -109,23 +110,21 @@ async def import_statements(
     known, lines = await matching.load_known(
         session, caller.organisation, [entry for entry, _ in entries]
     )
-    work = [
-        _Work(entry, file, line)
-        for entry, file in entries
-        for line in (known.take(entry),)
-        if line is None or line.outcome in rules.UNDECIDED or not line.key
-    ]
+    work = []
+    for entry, file in entries:
+        line = known.take(entry)
+        if line is None or line.outcome in rules.UNDECIDED:
+            work.append(_Work(entry, file, line))
+        else:
+            line.key = line.key or entry.key  # a notice is of this statement, and of no other
     matches = await matching.lock_named(session, caller, [one.entry for one in work])
-    settled = _Settled(lines)
-    for line in await matching.load_matched(session, matches.payment_ids):
-        settled.add(line)
+    matched = await matching.load_matched(session, matches.payment_ids)
+    settled = _Settled([*lines, *matched])
     booking = _Booking(session, caller, person, matches, await _clock(session), settled)
     for one in work:
         await booking.judge(one)
     await _add_candidates(session, caller, keyring, work)
-    for file in {one.file.id: one.file for one in work}.values():
-        file.changed()
-    await session.flush()
+    await _save(session, work, person)
     for file in files.values():
         audit.record(session, caller, "import", "statement", file.id)
     return list(files.values())
@@ -133,37 +132,56 @@ async def import_statements(
 
 @dataclass
 class _Work:
-    """An entry, its statement, and its line, where it has one already."""
+    """An entry, its statement, its line, where it has one already, and what it turned out to be."""
 
     entry: Entry
     file: StatementFile
     line: StatementLine | None
+    verdict: Verdict = rules.UNJUDGED
+    payment_id: UUID | None = None
+    candidates: list[UUID] = field(default_factory=list)
 
-    def write(self, verdict: Verdict, person: UUID, payment_id: UUID | None) -> StatementLine:
-        """The line of the entry, with what it turned out to be."""
-        line, entry = self.line, self.entry
-        if line is None:
-            line = self.line = StatementLine(
-                statement_id=self.file.id,
-                line=entry.line,
-                key=entry.key,
-                ordinal=entry.equal_before,
-                booked_on=entry.booked_on,
-                direction=entry.direction,
-                amount=entry.amount,
-                currency=entry.currency,
-                reference=entry.reference,
-                outcome=verdict.outcome,
-                why=verdict.why,
-                payment_id=payment_id,
-                imported_by=person,
-            )
-            return line
+    def values(self, person: UUID) -> dict[str, Any]:
+        """The columns of a new line."""
+        entry = self.entry
+        return {
+            "id": new_id(),
+            "statement_id": self.file.id,
+            "line": entry.line,
+            "key": entry.key,
+            "ordinal": entry.equal_before,
+            "booked_on": entry.booked_on,
+            "direction": entry.direction.value,
+            "amount": entry.amount,
+            "currency": entry.currency,
+            "reference": entry.reference,
+            "outcome": self.verdict.outcome.value,
+            "why": self.verdict.why,
+            "payment_id": self.payment_id,
+            "candidates": self.candidates,
+            "imported_by": person,
+        }
+
+    def change(self, line: StatementLine, person: UUID) -> None:
+        """Make a line that is there already what the entry now turned out to be."""
+        entry = self.entry
         line.key, line.reference = line.key or entry.key, line.reference or entry.reference
-        if line.outcome in rules.UNDECIDED:
-            line.outcome, line.why, line.payment_id = verdict.outcome, verdict.why, payment_id
-            line.imported_by = person
-        return line
+        line.outcome, line.why = self.verdict.outcome, self.verdict.why
+        line.payment_id, line.imported_by = self.payment_id, person
+        line.candidates = self.candidates
+
+
+async def _save(session: Session, works: Sequence[_Work], person: UUID) -> None:
+    """Write the lines: those that are new in one statement, as a file may have thousands."""
+    for work in works:
+        if work.line is not None:
+            work.change(work.line, person)
+    new = [work.values(person) for work in works if work.line is None]
+    if new:
+        await session.execute(insert(StatementLine.__table__), new)
+    for file in {work.file.id: work.file for work in works}.values():
+        file.changed()
+    await session.flush()
 
 
 class _Settled:
@@ -176,13 +194,14 @@ class _Settled:
     def __init__(self, lines: Iterable[StatementLine]) -> None:
         self._keys: dict[tuple[UUID, str], set[str]] = defaultdict(set)
         for line in lines:
-            self.add(line)
+            verdict = Verdict(Outcome(line.outcome), line.why)
+            self.add(line.payment_id, line.direction, line.key, verdict)
 
-    def add(self, line: StatementLine) -> None:
-        """Note what a line was matched to."""
-        matched = line.outcome in {Outcome.MATCHED, Outcome.REVERSED} and line.why != rules.SETTLED
-        if line.payment_id is not None and matched:
-            self._keys[line.payment_id, line.direction].add(line.key)
+    def add(self, payment_id: UUID | None, direction: str, key: str, verdict: Verdict) -> None:
+        """Note what an entry was matched to."""
+        matched = verdict.outcome in {Outcome.MATCHED, Outcome.REVERSED}
+        if payment_id is not None and matched and verdict.why != rules.SETTLED:
+            self._keys[payment_id, direction].add(key)
 
     def has(self, payment: Payment, direction: Direction) -> bool:
         """Whether the bank said so before."""
@@ -209,7 +228,7 @@ class _Booking:
         found = self.matches.of(work.entry)
         if len(found) != 1:
             why = rules.SEVERAL_PAYMENTS if found else rules.NO_PAYMENT
-            self._write(work, Verdict(Outcome.UNKNOWN, why), None)
+            self._note(work, Verdict(Outcome.UNKNOWN, why), None)
             return
         (match,) = found
         same_before = self.settled.has(match.payment, work.entry.direction)
@@ -220,14 +239,11 @@ class _Booking:
         if verdict.why == "amount_differs" and self.settled.differs(match.payment, work.entry):
             verdict = Verdict(Outcome.MISMATCHED, "differs_from_before")
         verdict = await _carry_out(self.session, self.caller, match, work.entry, verdict)
-        self._write(work, verdict, match.payment.id)
+        self._note(work, verdict, match.payment.id)
 
-    def _write(self, work: _Work, verdict: Verdict, payment_id: UUID | None) -> None:
-        is_new = work.line is None
-        line = work.write(verdict, self.person, payment_id)
-        if is_new:
-            self.session.add(line)
-        self.settled.add(line)
+    def _note(self, work: _Work, verdict: Verdict, payment_id: UUID | None) -> None:
+        work.verdict, work.payment_id = verdict, payment_id
+        self.settled.add(payment_id, work.entry.direction.value, work.entry.key, verdict)
 
 
 def _circumstances(
@@ -313,17 +329,13 @@ async def _ask(session: Session, grant: Grant, payment: Payment, why: Question |
 async def _add_candidates(
     session: Session, caller: Caller, keyring: Keyring, works: Sequence[_Work]
 ) -> None:
-    """Note on the lines that name no payment which ones they may be."""
-    unknown = [
-        work for work in works if work.line is not None and work.line.outcome == Outcome.UNKNOWN
-    ]
-    taken = {work.line.payment_id for work in works if work.line and work.line.payment_id}
+    """Note of the entries that name no payment which ones they may be."""
+    unknown = [work for work in works if work.verdict.outcome is Outcome.UNKNOWN]
+    taken = {work.payment_id for work in works if work.payment_id is not None}
     entries = [work.entry for work in unknown]
     found = await matching.candidates_of(session, caller, keyring, entries, taken)
-    for place, candidates in found.items():
-        line = unknown[place].line
-        if line is not None and line.candidates != candidates:
-            line.candidates = candidates
+    for index, candidates in found.items():
+        unknown[index].candidates = candidates
 
 
 async def decide_line(
