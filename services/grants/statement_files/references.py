@@ -21,8 +21,8 @@ NO_REFERENCE = frozenset(
     ("NONREF", "NOTPROVIDED", "NOTAVAILABLE", "UNKNOWN", "NONE", "EREF", "KREF", "PREF", "REF")
 )
 MOST_MENTIONS = 20
-STRUCTURED = re.compile(r"\s*\d{0,3}\s*(?P<separator>[?<^~>])\d{2}")
-SUBFIELDS = {each: re.compile(rf"{re.escape(each)}(\d{{2}})") for each in "?<^~>"}
+STRUCTURED = re.compile(r"\s*(?:\d{0,3}\s*(?P<separator>[?<^~>])|\d{3}(?P<plus>\+))\d{2}")
+SUBFIELDS = {each: re.compile(rf"{re.escape(each)}(\d{{2}})") for each in "?<^~>+"}
 PURPOSE = frozenset(map(str, (*range(20, 30), *range(60, 64))))
 COUNTERPARTY = ("38", "31")
 """The IBAN, else the account number."""
@@ -107,7 +107,7 @@ def details_of(text: str) -> Details:
     whole = re.sub(r"\n", "", text)
     numbered = STRUCTURED.match(whole)
     if numbered is not None:
-        return _subfields(whole, numbered["separator"])
+        return _subfields(whole, numbered["separator"] or numbered["plus"])
     if SLASH.search(whole):
         return _codewords(whole)
     return _plain(text)

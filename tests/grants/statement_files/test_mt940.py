@@ -240,7 +240,8 @@ def test_dialects(path: Path) -> None:
         ("rabobank", "NL70ABNA0987654321"),
         ("sparkasse", "DE02100100100006820101"),
         ("bnp-paribas", "PL27114020040000300201355387"),
-        ("mbank", "PL27114020040000300201355387"),
+        ("millennium", "27114020040000300201355387"),
+        ("nordea-poland", "27114020040000300201355387"),
         ("asn", "NL20INGB9999999999"),
     ],
 )

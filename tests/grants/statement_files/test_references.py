@@ -58,6 +58,8 @@ def test_references_of_many_payments_differ() -> None:
         f"020~00X~20EREF+{REFERENCE}~21COURSE",
         f"225^00X^20EREF+{REFERENCE}^21COURSE",
         f"020<00X<20EREF+{REFERENCE}<21COURSE",
+        f"020>00X>20EREF+{REFERENCE}>21COURSE",
+        f"020+00X+20EREF+{REFERENCE}+21COURSE",
         f"EREF+{REFERENCE} SVWZ+Course".replace(" SVWZ", "SVWZ"),
         f"SEPA TRANSFER\nEnd-to-End-Ref.: {REFERENCE}\nCourse fee",
         f"Kundenreferenz: {REFERENCE}",
