@@ -163,6 +163,19 @@ def test_every_cell_says_who_and_the_platform_is_barred_from_nothing(step: Step,
         assert cell == Cell(person=False)
 
 
+PAGE = ROOT / "docs" / "four-eyes.md"
+
+
+def test_the_page_shows_the_table() -> None:
+    rows = [
+        f"| {step.value} | {way.value} | {'a person' if cell.person else 'the platform'} | "
+        f"{', '.join(sorted(part.value for part in cell.barred)) or 'nobody'} |"
+        for (step, way), cell in TABLE.items()
+    ]
+    shown = [line for line in PAGE.read_text("utf-8").splitlines() if line.startswith("| ")][1:]
+    assert shown == rows
+
+
 CALLERS = {
     "payments/payments/routes.py:schedule": {(Step.SCHEDULE, Way.HTTP)},
     "payments/payments/routes.py:release": {(Step.RELEASE, Way.HTTP)},
