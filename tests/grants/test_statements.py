@@ -485,11 +485,12 @@ async def test_an_entry_that_came_before_its_payment_was_known_is_matched_when_s
     office: Office,
 ) -> None:
     payer = await payer_of(office)
-    content = csv_of(("1", today(), "debit", "33.00", "LATER-1"))
-    assert (await imported(office, "csv", content))[0]["outcome"] == "unknown"
-    payment = await payer.released("33.00", "LATER-1")
-    (line,) = await imported(office, "csv", content)
-    assert (line["outcome"], line["payment_id"]) == ("matched", payment["id"])
+    for number, reference in enumerate(("LATER-1", "RENT-OF-NOVEMBER")):
+        content = csv_of((str(number), today(), "debit", "33.00", reference))
+        assert (await imported(office, "csv", content))[0]["outcome"] == "unknown"
+        payment = await payer.released("33.00", reference)
+        (line,) = await imported(office, "csv", content)
+        assert (line["outcome"], line["payment_id"]) == ("matched", payment["id"])
     await office.proved()
 
 

@@ -15,6 +15,7 @@ from enum import StrEnum
 from contracts.currencies import is_exact
 
 MOST_ENTRIES = 5000
+KEPT = re.compile(r"(?=.*\d)[A-Z0-9/.:+-]{4,35}")
 TOO_LARGE = Decimal(10) ** 15
 
 
@@ -89,8 +90,11 @@ class Entry:
 
     @property
     def reference(self) -> str:
-        """The surest reference; empty where there is none."""
-        return self.references[0] if self.references else ""
+        """The surest reference that is kept; empty where there is none.
+
+        What has no digit may be a name: payments are looked for by it, and it is left behind.
+        """
+        return next(filter(KEPT.fullmatch, self.references), "")
 
     @property
     def key(self) -> str:

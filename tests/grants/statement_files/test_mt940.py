@@ -255,6 +255,11 @@ def test_an_account_that_stands_for_a_reference_is_none() -> None:
     assert all(entry.reference == "" for entry in entries)
 
 
+def test_what_may_be_a_name_is_looked_for_and_not_kept() -> None:
+    (entry,) = entries_of(PLAIN.replace("REF-1234", "SOMEBODYS NAME"))
+    assert (entry.references, entry.reference) == (("SOMEBODYSNAME",), "")
+
+
 def test_accounts_are_compared_without_what_banks_glue_to_them() -> None:
     accounts = {path.stem: read(path)[0].account for path in DIALECTS}
     assert accounts["ing"] == "NL69INGB0123456789"

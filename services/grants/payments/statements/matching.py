@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, tuple_
 from sqlmodel import col, or_, select
 
+from chassis import audit
 from chassis.auth import Caller
 from chassis.crypto import Keyring
 from chassis.db import Session
@@ -242,7 +243,7 @@ async def candidates_of(
     Args:
         session: The session.
         caller: Who imports.
-        keyring: Opens the accounts of payees, which are compared and not shown.
+        keyring: Opens the accounts of payees, which are compared and not shown; that is audited.
         entries: Those that name no payment.
         taken: Payments that another entry of the file is.
 
@@ -268,17 +269,20 @@ async def candidates_of(
         )
     ).all()
     alike: dict[Alike, list[Candidate]] = defaultdict(list)
+    told = {(entry.amount, entry.currency) for entry in entries if entry.counterparty}
     accounts: dict[UUID, str] = {}
     for payment, payee in rows:
         if payment.id in taken:
             continue
-        if payee is not None and payee.id not in accounts:
+        compared = (payment.payout, payment.payout_currency) in told
+        if payee is not None and compared and payee.id not in accounts:
             accounts[payee.id] = _account_of(keyring, payee)
+            audit.record(session, caller, "compare-account", "payee", payee.id)
         since = payment.confirmed_on
         if payment.state == PaymentState.RELEASED and payment.released_at is not None:
             since = payment.released_at.date()
         if since is not None:
-            account = accounts[payee.id] if payee is not None else ""
+            account = accounts.get(payee.id, "") if payee is not None else ""
             of = (payment.payout, payment.payout_currency, payment.state)
             alike[of].append(Candidate(payment.id, since, account))
     return {index: _likeliest(entry, alike) for index, entry in enumerate(entries)}
