@@ -41,7 +41,10 @@ def test_what_the_tests_read_is_what_iso_publishes(path: Path) -> None:
     version = int(path.stem.rpartition(".")[2])
     batch = Booking(
         "40.00",
-        details=(Detail("A-1", "15.00", structured="RF18539007547034"), Detail("A-2", "25.00")),
+        details=(
+            Detail("PART-1", "15.00", structured="RF18539007547034"),
+            Detail("PART-2", "25.00"),
+        ),
     )
     for booking in (ONE, batch):
         schema.assertValid(etree.fromstring(statement(booking, version=version)))
@@ -90,18 +93,18 @@ def test_prefixes_and_envelopes_are_passed_through() -> None:
 
 
 def test_the_details_of_a_batch_are_entries_of_their_own() -> None:
-    details = (Detail("A-1", "15.00"), Detail("A-2", "15.00"), Detail("A-3", "10.00"))
+    details = (Detail("PART-1", "15.00"), Detail("PART-2", "15.00"), Detail("PART-3", "10.00"))
     for version in (2, 8):
         batch = Booking("40.00", bank_reference="BATCH1", details=details)
         entries = entries_of(statement(batch, version=version))
-        assert [entry.reference for entry in entries] == ["A-1", "A-2", "A-3"]
+        assert [entry.reference for entry in entries] == ["PART-1", "PART-2", "PART-3"]
         assert [entry.amount for entry in entries] == [Decimal(15), Decimal(15), Decimal(10)]
         assert {entry.bank_reference for entry in entries} == {"BATCH1"}
         assert [entry.line for entry in entries] == [1, 2, 3]
 
 
 def test_a_batch_whose_details_do_not_tell_it_all_is_one_entry() -> None:
-    short = (Detail("A-1", "15.00"), Detail("A-2", "15.00"))
+    short = (Detail("PART-1", "15.00"), Detail("PART-2", "15.00"))
     for details in (short, ()):
         (entry,) = entries_of(statement(Booking("40.00", details=details)))
         assert (entry.amount, entry.references) == (Decimal(40), ())
