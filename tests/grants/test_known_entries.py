@@ -12,7 +12,7 @@ from services.grants.models import StatementLine
 from services.grants.payments.statements.matching import KnownLines
 from services.grants.statement_files.model import Direction, Entry, Statement, count_equals
 
-ACCOUNT, DAY = "BE1", date(2026, 11, 30)
+ACCOUNT, DAY, STATEMENT = "BE1", date(2026, 11, 30), uuid4()
 Said = tuple[int, str, str]
 """Amount, reference and the bank's reference."""
 BOOKED = st.lists(
@@ -54,16 +54,22 @@ class Kept:
     def take(self, entries: list[Entry]) -> int:
         """Import entries; returns how many of them were new."""
         known = KnownLines((line, ACCOUNT) for line in self.lines)
-        new = [entry for entry in entries if not self.is_known(known, entry)]
+        assigned = known.assign(entries)
+        taken = [line for line in assigned if line is not None]
+        assert len({line.id for line in taken}) == len(taken), "a line is one entry"
+        for line, entry in zip(assigned, entries, strict=True):
+            if line is not None:
+                known.complete(line, entry)
+        new = [entry for line, entry in zip(assigned, entries, strict=True) if line is None]
         self.lines += [
             StatementLine(
                 id=uuid4(),
-                statement_id=uuid4(),
+                statement_id=STATEMENT,
                 line=entry.line,
                 key=entry.key,
-                ordinal=entry.equal_before,
+                ordinal=known.ordinal_of(STATEMENT, entry),
                 booked_on=entry.booked_on,
-                direction=entry.direction,
+                direction=entry.direction.value,
                 amount=entry.amount,
                 currency=entry.currency,
                 reference=entry.reference,
@@ -71,14 +77,9 @@ class Kept:
             )
             for entry in new
         ]
+        unique = {(each.key, each.ordinal, each.amount, each.reference) for each in self.lines}
+        assert len(unique) == len(self.lines), "as the table wants it"
         return len(new)
-
-    def is_known(self, known: KnownLines, entry: Entry) -> bool:
-        line = known.take(entry)
-        if line is None:
-            return False
-        line.key, line.reference = line.key or entry.key, line.reference or entry.reference
-        return True
 
 
 @given(BOOKED, st.integers(1, 3))
@@ -118,3 +119,15 @@ def test_another_statement_repeats_nothing_but_what_the_bank_names(said: list[Sa
     kept.take(sent(said, "7"))
     unnamed = sum(not any(sign.isdigit() for sign in bank) for _, _, bank in said)
     assert kept.take(sent(said, "8")) == unnamed
+
+
+@given(BOOKED, BOOKED, st.permutations(["7", "", "8"]))
+def test_whatever_came_before_nothing_comes_twice(
+    one: list[Said], other: list[Said], numbers: list[str]
+) -> None:
+    kept = Kept()
+    files = [sent(one, numbers[0]), sent(other, numbers[1]), sent([*other, *one], numbers[2])]
+    for entries in files:
+        kept.take(entries)
+    for entries in files:
+        assert kept.take(entries) == 0

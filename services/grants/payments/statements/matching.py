@@ -3,7 +3,7 @@ payment that it names; and payments that it may be, for a person to choose from.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -28,6 +28,9 @@ MOST_CANDIDATES = 5
 CANDIDATE_DAYS = timedelta(days=60)
 """How long after its release or confirmation a payment may be what an entry is about."""
 Content = tuple[str, str, date, str, Decimal]
+Equal = tuple[UUID, str, date, str, Decimal, str]
+"""Statement, key and what a line says: lines of which it is the same are counted."""
+Fits = Callable[[StatementLine, Entry], bool]
 Alike = tuple[Decimal, str, str]
 """Amount, currency and state."""
 
@@ -54,24 +57,63 @@ class KnownLines:
     """The lines of the accounts of a file, each of which is one entry and no other.
 
     Args:
-        lines: With the account and the currency of each.
+        lines: With the account of each.
     """
 
     def __init__(self, lines: Iterable[tuple[StatementLine, str]]) -> None:
         self._left: dict[Content, list[StatementLine]] = defaultdict(list)
+        self._ordinals: dict[Equal, set[int]] = defaultdict(set)
         for line, account in lines:
             content = (account, line.currency, line.booked_on, line.direction, line.amount)
             self._left[content].append(line)
+            self._ordinals[_equal(line)].add(line.ordinal)
 
-    def take(self, entry: Entry) -> StatementLine | None:
-        """The line that an entry is, which it is then for no other entry; None where it is new."""
-        left = self._left[entry.content[:5]]
+    def assign(self, entries: Sequence[Entry]) -> list[StatementLine | None]:
+        """The line that each entry is; None where it is new.
+
+        Those that say the very same go first: an entry that only may be a line takes it from none
+        that is it.
+        """
+        found: list[StatementLine | None] = [None] * len(entries)
         for fits in (_says_the_same, _may_be_the_same):
-            for line in left:
-                if fits(line, entry):
-                    left.remove(line)
-                    return line
+            for index, entry in enumerate(entries):
+                if found[index] is None:
+                    found[index] = self._take(entry, fits)
+        return found
+
+    def complete(self, line: StatementLine, entry: Entry) -> None:
+        """Add to a line what a fuller form of its entry says: the bank's reference or the statement
+        of a notice, a reference of the payer.
+        """
+        key, reference = line.key or entry.key, line.reference or entry.reference
+        if (key, reference) != (line.key, line.reference):
+            self._ordinals[_equal(line)].discard(line.ordinal)
+            line.key, line.reference = key, reference
+            line.ordinal = self._next(_equal(line))
+
+    def ordinal_of(self, statement_id: UUID, entry: Entry) -> int:
+        """How many equal lines there are before that of a new entry."""
+        said = (entry.booked_on, entry.direction.value, entry.amount, entry.reference)
+        return self._next((statement_id, entry.key, *said))
+
+    def _take(self, entry: Entry, fits: Fits) -> StatementLine | None:
+        left = self._left[entry.content[:5]]
+        for line in left:
+            if fits(line, entry):
+                left.remove(line)
+                return line
         return None
+
+    def _next(self, equal: Equal) -> int:
+        used = self._ordinals[equal]
+        ordinal = next(number for number in range(len(used) + 1) if number not in used)
+        used.add(ordinal)
+        return ordinal
+
+
+def _equal(line: StatementLine) -> Equal:
+    said = (line.booked_on, line.direction, line.amount, line.reference)
+    return (line.statement_id, line.key, *said)
 
 
 def _says_the_same(line: StatementLine, entry: Entry) -> bool:

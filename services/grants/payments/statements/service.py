@@ -100,7 +100,8 @@ async def import_statements(
     person = people.actor(caller.require_person())
     if not statements:
         raise invalid(FieldError(pointer="", code="empty", detail="at least one entry"))
-    await _lock_accounts(session, caller.organisation, statements)
+    accounts = [(statement.account, statement.currency) for statement in statements]
+    await _lock_accounts(session, caller.organisation, accounts)
     files = await _lock_files(session, caller.organisation, statements)
     entries = [
         (entry, files[_key(statement, entry.booked_on)])
@@ -111,12 +112,12 @@ async def import_statements(
         session, caller.organisation, [entry for entry, _ in entries]
     )
     work = []
-    for entry, file in entries:
-        line = known.take(entry)
+    assigned = known.assign([entry for entry, _ in entries])
+    for (entry, file), line in zip(entries, assigned, strict=True):
+        if line is not None:
+            known.complete(line, entry)
         if line is None or line.outcome in rules.UNDECIDED:
             work.append(_Work(entry, file, line))
-        else:
-            line.key = line.key or entry.key  # a notice is of this statement, and of no other
     matches = await matching.lock_named(session, caller, [one.entry for one in work])
     matched = await matching.load_matched(session, matches.payment_ids)
     settled = _Settled([*lines, *matched])
@@ -124,7 +125,7 @@ async def import_statements(
     for one in work:
         await booking.judge(one)
     await _add_candidates(session, caller, keyring, work)
-    await _save(session, work, person)
+    await _save(session, known, work, person)
     for file in files.values():
         audit.record(session, caller, "import", "statement", file.id)
     return list(files.values())
@@ -141,7 +142,7 @@ class _Work:
     payment_id: UUID | None = None
     candidates: list[UUID] = field(default_factory=list)
 
-    def values(self, person: UUID) -> dict[str, Any]:
+    def values(self, person: UUID, ordinal: int) -> dict[str, Any]:
         """The columns of a new line."""
         entry = self.entry
         return {
@@ -149,7 +150,7 @@ class _Work:
             "statement_id": self.file.id,
             "line": entry.line,
             "key": entry.key,
-            "ordinal": entry.equal_before,
+            "ordinal": ordinal,
             "booked_on": entry.booked_on,
             "direction": entry.direction.value,
             "amount": entry.amount,
@@ -164,19 +165,23 @@ class _Work:
 
     def change(self, line: StatementLine, person: UUID) -> None:
         """Make a line that is there already what the entry now turned out to be."""
-        entry = self.entry
-        line.key, line.reference = line.key or entry.key, line.reference or entry.reference
         line.outcome, line.why = self.verdict.outcome, self.verdict.why
         line.payment_id, line.imported_by = self.payment_id, person
         line.candidates = self.candidates
 
 
-async def _save(session: Session, works: Sequence[_Work], person: UUID) -> None:
+async def _save(
+    session: Session, known: matching.KnownLines, works: Sequence[_Work], person: UUID
+) -> None:
     """Write the lines: those that are new in one statement, as a file may have thousands."""
     for work in works:
         if work.line is not None:
             work.change(work.line, person)
-    new = [work.values(person) for work in works if work.line is None]
+    new = [
+        work.values(person, known.ordinal_of(work.file.id, work.entry))
+        for work in works
+        if work.line is None
+    ]
     if new:
         await session.execute(insert(StatementLine.__table__), new)
     for file in {work.file.id: work.file for work in works}.values():
@@ -356,10 +361,12 @@ async def decide_line(
     """
     person = people.actor(caller.require_person())
     file = await load_statement(session, caller, statement_id)
+    await _lock_accounts(session, file.organisation, [(file.account, file.currency)])
     line: StatementLine | None = await session.scalar(
         select(StatementLine)
         .where(StatementLine.id == line_id, StatementLine.statement_id == file.id)
-        .with_for_update()
+        .with_for_update(),
+        execution_options={"populate_existing": True},
     )
     if line is None:
         raise Problem(NOT_FOUND)
@@ -443,12 +450,12 @@ def _keys(statements: Sequence[Statement]) -> set[FileKey]:
 
 
 async def _lock_accounts(
-    session: Session, organisation: str, statements: Sequence[Statement]
+    session: Session, organisation: str, accounts: Iterable[tuple[str, str]]
 ) -> None:
-    """Let nobody else import entries of these accounts until the transaction ends: the same entry
-    may come in another statement.
+    """Let nobody else import or decide about entries of these accounts and currencies until the
+    transaction ends: the same entry may come in another statement.
     """
-    for account, currency in sorted({(each.account, each.currency) for each in statements}):
+    for account, currency in sorted(set(accounts)):
         name = f"statement/{organisation}/{account}/{currency}"
         await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
 
