@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
+from enum import StrEnum, nonmember
 from typing import Annotated, Any, Self
 from uuid import UUID, uuid5
 
@@ -398,6 +398,14 @@ class ArrivalState(StrEnum):
     NOT_DEPARTED = "not_departed"
     DIVERTED = "diverted"
     DECLINED = "declined"
+
+    TO_COME = nonmember(frozenset({EXPECTED, DIVERTED}))
+    """Whom a desk waits for."""
+    NOT_SEEN = nonmember(frozenset({EXPECTED, DIVERTED, NO_SHOW, NOT_DEPARTED}))
+    """Who was not met, so that news of another journey makes them expected again."""
+    AT_THE_PORT = nonmember(frozenset({MET, COMPLETED, DECLINED}))
+    """Who was there, so that a child of theirs was not alone."""
+    ENDED_AT_THE_DESK = nonmember(frozenset({COMPLETED, DECLINED}))
 
 
 class PaymentMethod(StrEnum):
