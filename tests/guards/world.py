@@ -392,16 +392,18 @@ async def statement_of(
         "POST", "/v1/statements", content=f"{head}\n{row}\n".encode(), headers=headers
     )
     statement = answer.json()["items"][0]
-    mapping = {
+    table = {
         "name": f"Guarded bank {entry}",
         "columns": {"booked_on": ["Date"], "amount": ["Amount"]},
         "account": "GUARD",
         "currency": "EUR",
     }
+    mapping = (await reader.post("/v1/statement-mappings", table))["id"]
     return {
         "statement_id": statement["id"],
         "line_id": statement["lines"][0]["id"],
-        "mapping_id": (await reader.post("/v1/statement-mappings", mapping))["id"],
+        "mapping_id": mapping,
+        "mapping": mapping,
     }
 
 

@@ -77,6 +77,17 @@ class Sign(StrEnum):
     """A column of words, of which `debit_words` mean a debit."""
 
 
+class Encoding(StrEnum):
+    """As which bytes a bank writes letters, where a file does not tell."""
+
+    UTF_8 = "utf-8"
+    WESTERN = "windows-1252"
+    CENTRAL = "windows-1250"
+    ARABIC = "windows-1256"
+    CYRILLIC = "windows-1251"
+    DOS_CENTRAL = "cp852"
+
+
 class Column(StrEnum):
     """What a column of a bank's table can hold."""
 
@@ -118,6 +129,7 @@ class TableMapping:
         account: Where no column holds it.
         currency: Where no column holds it.
         header_row: Which row names the columns, from 1; what is above is passed over.
+        encoding: As which bytes letters are written; None for what the file tells.
     """
 
     columns: Mapping[Column, tuple[str, ...]]
@@ -129,6 +141,7 @@ class TableMapping:
     account: str = ""
     currency: str = ""
     header_row: int = 1
+    encoding: Encoding | None = None
 
     def missing(self) -> list[str]:
         """What it does not say and has to: columns, or a constant instead of them."""

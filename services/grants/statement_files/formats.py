@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from services.grants.statement_files.camt import read_camt
 from services.grants.statement_files.delimited import (
+    Encoding,
+    Row,
     TableMapping,
     read_csv,
     read_table,
@@ -55,28 +57,36 @@ def read_file(file: StatementFile) -> list[Statement]:
     """
     if file.media_type in XML:
         return read_camt(file.content)
+    if file.media_type is MediaType.CSV and file.mapping is not None:
+        return read_table(table_of(file.content, file.mapping), file.mapping)
     text = text_of(file.content)
-    if file.media_type is MediaType.MT940:
-        return read_mt940(text)
-    if file.mapping is None:
-        return read_csv(text)
-    return read_table(rows_of(text, file.mapping), file.mapping)
+    return read_mt940(text) if file.media_type is MediaType.MT940 else read_csv(text)
 
 
-def text_of(content: bytes) -> str:
-    """The text of a file: by its mark, as UTF-8, else as Windows-1252.
+def table_of(content: bytes, mapping: TableMapping) -> list[Row]:
+    """The rows of a bank's table.
+
+    Raises:
+        Unreadable: It is no text, or not of the encoding that was saved.
+    """
+    return rows_of(text_of(content, mapping.encoding), mapping)
+
+
+def text_of(content: bytes, encoding: Encoding | None = None) -> str:
+    """The text of a file: by its mark, as what is known of it, as UTF-8, else as Windows-1252.
 
     Windows-1252 has a sign for almost every byte; what money depends on is ASCII in all of them.
 
     Raises:
         Unreadable: It is no text.
     """
-    encoding = next((name for mark, name in MARKS if content.startswith(mark)), "utf-8")
+    marked = next((name for mark, name in MARKS if content.startswith(mark)), None)
+    known = marked or (encoding.value if encoding is not None else None)
     try:
-        text = content.decode(encoding)
+        text = content.decode(known or "utf-8")
     except UnicodeDecodeError:
-        if encoding != "utf-8":
-            raise Unreadable(1, "encoding", "UTF-8") from None
+        if known is not None:
+            raise Unreadable(1, "encoding", known.removesuffix("-sig").upper()) from None
         text = content.decode("cp1252", errors="replace")
     if "\0" in text:
         raise Unreadable(1, "text", "text")

@@ -1,5 +1,6 @@
 """Tables: the platform's own form, and those of banks by a mapping."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -8,6 +9,7 @@ import pytest
 from services.grants.statement_files.delimited import (
     Column,
     DayFormat,
+    Encoding,
     Sign,
     TableMapping,
     preview_table,
@@ -15,6 +17,7 @@ from services.grants.statement_files.delimited import (
     read_table,
     rows_of,
 )
+from services.grants.statement_files.formats import MediaType, StatementFile, read_file
 from services.grants.statement_files.model import Direction, Entry, Unreadable
 
 SPARKASSE = """\
@@ -202,6 +205,23 @@ def test_a_preview_shows_what_can_be_read_and_what_not() -> None:
     assert len(preview.entries) == 2
     assert [(problem.row, problem.code) for problem in preview.problems] == [(4, "date")]
     assert len(preview_table(rows_of(text, OF_SPARKASSE), OF_SPARKASSE, most=1).entries) == 1
+
+
+def test_letters_of_any_bank() -> None:
+    titles = {
+        Column.BOOKED_ON: ("\u062a\u0627\u0631\u064a\u062e",),
+        Column.AMOUNT: ("\u0645\u0628\u0644\u063a",),
+    }
+    text = "\u062a\u0627\u0631\u064a\u062e;\u0645\u0628\u0644\u063a\n2026-11-30;-1,00\n"
+    for encoding in (Encoding.ARABIC, Encoding.UTF_8, None):
+        mapping = replace(mapping_of(), columns=titles, encoding=encoding)
+        content = text.encode(encoding or "utf-8")
+        (statement,) = read_file(StatementFile(content, MediaType.CSV, mapping))
+        assert len(statement.entries) == 1
+    wrong = replace(mapping_of(), columns=titles, encoding=Encoding.UTF_8)
+    with pytest.raises(Unreadable) as refused:
+        read_file(StatementFile(text.encode("windows-1256"), MediaType.CSV, wrong))
+    assert refused.value.code == "encoding"
 
 
 OWN = (

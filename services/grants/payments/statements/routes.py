@@ -33,8 +33,8 @@ from services.grants.payments.statements.schemas import (
     StatementsOut,
 )
 from services.grants.schemas import Claimed, money
-from services.grants.statement_files.delimited import TableMapping, preview_table, rows_of
-from services.grants.statement_files.formats import MediaType, read_file, text_of
+from services.grants.statement_files.delimited import TableMapping, preview_table
+from services.grants.statement_files.formats import MediaType, read_file, table_of
 from services.grants.statement_files.formats import StatementFile as SentFile
 from services.grants.statement_files.model import Entry, Unreadable
 
@@ -138,7 +138,7 @@ async def preview(
     sent = await _sent(request, session, caller, mapping)
     try:
         if sent.mapping is not None and sent.media_type is MediaType.CSV:
-            rows = rows_of(text_of(sent.content), sent.mapping)
+            rows = table_of(sent.content, sent.mapping)
             found = preview_table(rows, sent.mapping, FIRST_LINES)
             return _preview(found.entries, found.problems)
         statements = await asyncio.to_thread(read_file, sent)

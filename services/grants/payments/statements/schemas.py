@@ -12,7 +12,13 @@ from contracts.codes import CurrencyCode, Money
 from services.grants.payments.statements.rules import Outcome
 from services.grants.payments.statements.service import Decision
 from services.grants.schemas import Out
-from services.grants.statement_files.delimited import Column, DayFormat, Sign, TableMapping
+from services.grants.statement_files.delimited import (
+    Column,
+    DayFormat,
+    Encoding,
+    Sign,
+    TableMapping,
+)
 
 Title = Annotated[
     str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", min_length=1, max_length=100)
@@ -93,6 +99,10 @@ class MappingIn(Body):
     currency: CurrencyCode | None = None
     """Where no column holds it."""
     header_row: Annotated[int, Field(ge=1, le=50)] = 1
+    encoding: Encoding | None = None
+    """As which bytes letters are written, where the file does not tell. None: UTF-8, else
+    Windows-1252.
+    """
 
     @model_validator(mode="after")
     def nothing_is_missing(self) -> Self:
@@ -115,6 +125,7 @@ class MappingIn(Body):
             account=self.account or "",
             currency=self.currency or "",
             header_row=self.header_row,
+            encoding=self.encoding,
         )
 
 
