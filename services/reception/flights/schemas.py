@@ -26,6 +26,7 @@ from services.reception.fields import (
     Governorate,
     LatinName,
     Nationality,
+    PastMoment,
     refuse,
 )
 from services.reception.flights.names import known_part
@@ -140,7 +141,7 @@ class FlightPatch(Body):
 class LandedIn(Body):
     """The flight is on the ground."""
 
-    landed_at: Claimed | None = None
+    landed_at: PastMoment | None = None
 
 
 class DivertedIn(Body):
