@@ -9,7 +9,8 @@ SOURCES := chassis contracts participation services gateway cli tests benchmarks
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test test-kafka check fmt contracts kafka kafka-jars migration lock clean
+CHECKS := format lint types imports dependencies contracts advisories
+.PHONY: help install run demo test test-kafka check $(CHECKS:%=check-%) fmt contracts kafka kafka-jars migration lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,13 +38,27 @@ test: $(INSTALLED) ## Run the tests; ARGS='-n 2' for two at a time
 test-kafka: $(INSTALLED) $(KAFKA) ## Run the tests of the event path on a real Apache Kafka
 	HOMEWARD_TEST_KAFKA=apache $(BIN)/python -m pytest -m kafka $(ARGS)
 
-check: $(INSTALLED) ## Format, lint, types, import rules, contracts, dependencies
+check: $(CHECKS:%=check-%) ## Format, lint, types, import rules, dependencies, contracts, advisories
+
+check-format: $(INSTALLED)
 	$(BIN)/ruff format --check $(SOURCES)
+
+check-lint: $(INSTALLED)
 	$(BIN)/ruff check $(SOURCES)
+
+check-types: $(INSTALLED)
 	$(BIN)/mypy
+
+check-imports: $(INSTALLED)
 	$(BIN)/lint-imports
+
+check-dependencies: $(INSTALLED)
 	$(BIN)/deptry .
+
+check-contracts: $(INSTALLED)
 	$(BIN)/python -m cli.contracts --check
+
+check-advisories: $(INSTALLED)
 	$(BIN)/python .ci/advisories.py
 
 fmt: $(INSTALLED) ## Format the code and put right what ruff can
