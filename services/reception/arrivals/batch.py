@@ -29,8 +29,8 @@ from participation.access import Role, grant, holds, participation, visible
 from services.reception import identities
 from services.reception.arrivals.rules import age_on, clock_suspect, handover_due
 from services.reception.context import House
-from services.reception.flights.schemas import Remark
 from services.reception.flights.passengers import details_of
+from services.reception.flights.schemas import Remark
 from services.reception.identities import Copy, Identity
 from services.reception.models import (
     Alias,

@@ -24,7 +24,7 @@ REKEYED = rf"""
         ELSE '/' || coalesce(substring(key from 'page (\d+)'), '1')
     END
     FROM statement s WHERE s.id = l.statement_id AND l.{NO_REFERENCE_OF_THE_BANK}
-"""
+"""  # noqa: S608 - only an expression of our own is filled in
 COUNTED = """
     UPDATE statement_line l SET ordinal = n.ordinal
     FROM (
