@@ -399,6 +399,11 @@ class ArrivalState(StrEnum):
     DIVERTED = "diverted"
     DECLINED = "declined"
 
+    @property
+    def has_arrived(self) -> bool:
+        """Whether the person is in the country; also who declined assistance has arrived."""
+        return self in {ArrivalState.MET, ArrivalState.COMPLETED, ArrivalState.DECLINED}
+
 
 class PaymentMethod(StrEnum):
     """How money reaches who is paid."""

@@ -14,9 +14,9 @@ from sqlalchemy import func, select
 from chassis.events import EventData
 from contracts import grants
 from services.cases.casework.plans import rules
-from services.cases.casework.plans.schemas import LineStatus
-from services.cases.casework.plans.service import WrongLine
+from services.cases.casework.plans.progress import WrongLine
 from services.cases.models import PlanLineStatus
+from services.cases.states.casework import LineStatus
 from tests.cases.house import Accepted, House, alone, referral
 from tests.cases.test_case_life import act, deadlines
 from tests.cases.test_plans import drafted, line, path
@@ -316,7 +316,7 @@ def test_no_sequence_of_facts_leads_outside_the_table_or_back_from_a_delivery(
 ) -> None:
     status, delivered = LineStatus.PLANNED, False
     for to in told:
-        after = rules.moved(status, to)
+        after = rules.next_status(status, to)
         assert after == status or after in rules.LINE_MOVES[status]
         status = after
         delivered = delivered or status is LineStatus.DELIVERED
