@@ -85,7 +85,8 @@ class TestSuspension:
             await house.pass_deadline(accepted.case_id, kind)
         async with house.homeward.database.transaction() as session:
             before = text(
-                "UPDATE deadline SET due_at = due_at - interval '9 days' WHERE case_id = :id AND kind = 'plan'"
+                "UPDATE deadline SET due_at = due_at - interval '9 days'"
+                " WHERE case_id = :id AND kind = 'plan'"
             )
             await session.execute(before, {"id": UUID(accepted.case_id)})
         since = today() - timedelta(days=4)
@@ -357,8 +358,9 @@ class TestHousehold:
         async with house.homeward.database.transaction() as session:
             await session.execute(
                 text(
-                    "UPDATE returnee SET birth_precision = :precision, birth_date = (clock_timestamp() AT TIME ZONE "
-                    "'UTC')::date - make_interval(years => :years, days => :days) WHERE id = CAST(:id AS uuid)"
+                    "UPDATE returnee SET birth_precision = :precision, birth_date ="
+                    " (clock_timestamp() AT TIME ZONE 'UTC')::date"
+                    " - make_interval(years => :years, days => :days) WHERE id = CAST(:id AS uuid)"
                 ),
                 {"precision": precision, "years": years, "days": days, "id": child},
             )
