@@ -30,7 +30,7 @@ NOT_VISIBLE: dict[int | str, dict[str, Any]] = {
 router = Router(prefix="/v1/documents", tags=["documents"])
 
 
-def _store(request: Request) -> Documents:
+async def _store(request: Request) -> Documents:
     homeward = request.app.state.homeward
     return Documents(homeward.settings, homeward.keyring)
 
