@@ -50,7 +50,7 @@ from services.cases.codes import (
     TransferReason,
 )
 from services.cases.states.casework import DeadlineState, LineStatus, PlanState, TransferState
-from services.cases.states.follow_up import ServiceReferralState, VisitState
+from services.cases.states.follow_up import ServiceReferralState, VisitCancellation, VisitState
 
 
 class Base(Table, registry=registry(metadata=new_metadata())):
@@ -582,6 +582,7 @@ class Visit(Resource, table=True):
     cause_id: UUID | None = column(unique=True)
     """The delivery or payment that it follows; once."""
     state: VisitState
+    cancelled_for: VisitCancellation | None = None
     due_on: date
     method: ContactMethod | None = None
     occurred_at: datetime | None = None
@@ -594,6 +595,9 @@ class Visit(Resource, table=True):
     __table_args__ = (
         CheckConstraint(
             "(state = 'recorded') = (finding IS NOT NULL)", name="recorded_with_a_finding"
+        ),
+        CheckConstraint(
+            "(state = 'cancelled') = (cancelled_for IS NOT NULL)", name="cancelled_for_a_reason"
         ),
         Index("ix_visit_due_on", "state", "due_on"),
     )

@@ -22,7 +22,7 @@ from services.cases.states.follow_up import (
     VisitState,
 )
 from tests.cases.house import Accepted, House, alone, stepped
-from tests.cases.test_case_life import deadlines
+from tests.cases.test_case_life import act, deadlines
 from tests.cases.test_plans import approved
 
 NOW = "2026-04-02T10:00:00+03:00"
@@ -239,6 +239,22 @@ class TestVisits:
         ]
         assert [fact["reached"] for fact in facts] == [False, False, True]
         assert (await house.get(at, "fedasil")).status_code == 403
+
+    async def test_it_ends_with_its_case_and_is_scheduled_again_with_it(self, house: House) -> None:
+        accepted = await house.arrived(alone())
+        at = f"/cases/{accepted.case_id}"
+        day = (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
+        body = {"returnee_id": accepted.people[0], "due_on": day}
+        agreed = await house.post(f"{at}/visits", body)
+        visit = f"{at}/visits/{agreed.json()['id']}"
+        await act(house, accepted, "close", {"reason": "lost_contact"})
+        closed = await house.get(visit)
+        assert (closed.json()["state"], closed.json()["overdue"]) == ("cancelled", False)
+        assert closed.headers["etag"] != agreed.headers["etag"]
+        assert (await deadlines(house, accepted.case_id))["visit"]["state"] == "cancelled"
+        await act(house, accepted, "reopen", {"reason": "in_contact_again"})
+        assert (await house.get(visit)).json()["state"] == "scheduled"
+        assert (await deadlines(house, accepted.case_id))["visit"]["state"] == "open"
 
     async def test_a_visit_that_is_late_is_on_the_list(self, house: House) -> None:
         accepted = await house.arrived(alone())

@@ -16,6 +16,15 @@ class VisitState(StrEnum):
     """What it would have followed up was undone before anybody went, or the case was closed."""
 
 
+class VisitCancellation(StrEnum):
+    """Why a visit is not paid."""
+
+    UNDONE = "undone"
+    """What it would have followed up was undone."""
+    CASE_CLOSED = "case_closed"
+    """It is scheduled again if the case is reopened."""
+
+
 class VisitAction(StrEnum):
     """What is done with a visit."""
 
@@ -25,6 +34,8 @@ class VisitAction(StrEnum):
     """Nobody was reached; it is tried again."""
     CALL_OFF = "call-off"
     """What it would follow up was undone."""
+    CLOSE_WITH_CASE = "close-with-case"
+    REOPEN_WITH_CASE = "reopen-with-case"
 
 
 VISIT = Machine(
@@ -34,11 +45,21 @@ VISIT = Machine(
             VisitAction.RECORD: VisitState.RECORDED,
             VisitAction.TRY: VisitState.SCHEDULED,
             VisitAction.CALL_OFF: VisitState.CANCELLED,
+            VisitAction.CLOSE_WITH_CASE: VisitState.CANCELLED,
         },
         VisitState.RECORDED: {},
-        VisitState.CANCELLED: {},
+        VisitState.CANCELLED: {
+            # What is undone while the case is closed is not scheduled again with it.
+            VisitAction.CALL_OFF: VisitState.CANCELLED,
+            VisitAction.REOPEN_WITH_CASE: VisitState.SCHEDULED,
+        },
     },
-    internal={VisitAction.CALL_OFF},
+    leaving={VisitState.CANCELLED: {"cancelled_for": None}},
+    internal={
+        VisitAction.CALL_OFF,
+        VisitAction.CLOSE_WITH_CASE,
+        VisitAction.REOPEN_WITH_CASE,
+    },
 )
 
 

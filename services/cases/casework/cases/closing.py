@@ -8,6 +8,7 @@ from sqlmodel import col, select
 from chassis import audit
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
+from chassis.consequences import Consequences
 from chassis.db import Session
 from chassis.errors import CONFLICT, Problem
 from chassis.outbox import publish
@@ -24,6 +25,9 @@ from services.cases.models import CaseFile, CaseMember, Returnee
 from services.cases.people.returnees.service import has_open_case
 from services.cases.people.rights import restricted
 from services.cases.states.casework import CASE, CaseAction, DeadlineState
+
+CASE_CLOSED: Consequences[Session, CaseFile] = Consequences("a case is closed")
+CASE_REOPENED: Consequences[Session, CaseFile] = Consequences("a case is reopened")
 
 
 async def close_case(
@@ -49,6 +53,7 @@ async def close_case(
         ids = event_ids(case, member)
         publish(session, CaseClosed(**ids, reason=reason, previous_state=previous))
     await deadlines.settle(session, DeadlineState.CANCELLED, case_id=case.id)
+    await CASE_CLOSED(session, case)
 
 
 async def close(
@@ -104,6 +109,7 @@ async def reopen(
     )
     for member in members:
         publish(session, CaseReopened(**event_ids(case, member), state=case.state))
+    await CASE_REOPENED(session, case)
     await clocks.reopen(session, case)
     if days:
         await deadlines.set_for_case(session, case, members, min(days))

@@ -43,7 +43,7 @@ from services.cases.follow_up.visits.schemas import RecordIn, VisitIn
 from services.cases.models import CaseFile, CaseMember, Plan, PlanLine, Visit, VisitAttempt
 from services.cases.programmes import rules_of, zone_of
 from services.cases.states.casework import DeadlineAction
-from services.cases.states.follow_up import VISIT, VisitAction, VisitState
+from services.cases.states.follow_up import VISIT, VisitAction, VisitCancellation, VisitState
 
 
 async def schedule_after(
@@ -107,9 +107,35 @@ async def call_off(session: Session, cause_id: UUID) -> None:
     case = await lock_case(session, visit.case_id)
     assert case is not None
     await session.refresh(visit, with_for_update=True)
-    if visit.state in VISIT.sources(VisitAction.CALL_OFF):
-        await VISIT.move(session, SYSTEM, visit, VisitAction.CALL_OFF)
+    undone = VisitCancellation.UNDONE
+    if VisitAction.CALL_OFF in VISIT.table[visit.state] and visit.cancelled_for is not undone:
+        await VISIT.move(session, SYSTEM, visit, VisitAction.CALL_OFF, cancelled_for=undone)
         await deadlines.settle_visit(session, case, visit.id, DeadlineAction.CANCEL)
+
+
+async def close_with_case(session: Session, case: CaseFile) -> None:
+    """Cancel the visits of a case that is closed, which is locked; their deadlines end with it."""
+    for visit in await _lock_visits(session, case, VisitState.SCHEDULED):
+        VISIT.apply(visit, VisitAction.CLOSE_WITH_CASE, cancelled_for=VisitCancellation.CASE_CLOSED)
+    await session.flush()
+
+
+async def reopen_with_case(session: Session, case: CaseFile) -> None:
+    """Schedule the visits again that were cancelled when the case was closed."""
+    for visit in await _lock_visits(session, case, VisitState.CANCELLED):
+        if visit.cancelled_for is VisitCancellation.CASE_CLOSED:
+            VISIT.apply(visit, VisitAction.REOPEN_WITH_CASE)
+    await session.flush()
+
+
+async def _lock_visits(session: Session, case: CaseFile, state: VisitState) -> list[Visit]:
+    rows = await session.scalars(
+        select(Visit)
+        .where(Visit.case_id == case.id, Visit.state == state)
+        .order_by(col(Visit.id))
+        .with_for_update()
+    )
+    return list(rows)
 
 
 async def agree(session: Session, caller: Caller, case_id: UUID, agreed: VisitIn) -> Visit:
