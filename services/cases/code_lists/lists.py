@@ -79,10 +79,10 @@ class CodeListOut(Out):
 def code_lists() -> Mapping[str, CodeListOut]:
     """Every list by its id, in order."""
     labels = json.loads(LABELS.read_text(encoding="utf-8"))
-    found = {}
-    for name, kinds in sorted(LISTS.items()):
+    lists = {}
+    for name, members in sorted(LISTS.items()):
         spoken = labels.get(name, {})
-        listed = [CodeOut(code=code, labels=spoken.get(code, {})) for code in kinds]
-        version = zlib.crc32(json.dumps([each.model_dump() for each in listed]).encode())
-        found[name] = CodeListOut(id=name, version=version, codes=listed)
-    return found
+        listed = [CodeOut(code=code, labels=spoken.get(code, {})) for code in members]
+        version = zlib.crc32(json.dumps([code.model_dump() for code in listed]).encode())
+        lists[name] = CodeListOut(id=name, version=version, codes=listed)
+    return lists
