@@ -26,12 +26,13 @@ from services.reception.fields import (
     ArabicName,
     BirthDate,
     Claimed,
-    Day,
     Governorate,
     Language,
     LatinName,
     NamePart,
     Nationality,
+    PastDay,
+    PastMoment,
     refuse,
 )
 from services.reception.flights.schemas import DocumentKind, DocumentNumber, Sex
@@ -351,7 +352,7 @@ class HandoverIn(Happened):
 class ArrivalPatch(Body):
     """Where or when somebody was met, corrected; a member that is not sent stays as it is."""
 
-    met_at: Claimed | None = None
+    met_at: PastMoment | None = None
     port_of_entry: PortCode | None = None
     identity_doubtful: bool | None = None
 
@@ -359,7 +360,7 @@ class ArrivalPatch(Body):
 class ConfirmIn(Body):
     """The office established that somebody arrived who was not met."""
 
-    arrived_on: Day
+    arrived_on: PastDay
     method: ConfirmationMethod
     evidence: Evidence
 

@@ -16,6 +16,7 @@ from services.reception.fields import (
     Governorate,
     LatinName,
     Nationality,
+    PastMoment,
     refuse,
 )
 from services.reception.states import FlightState
@@ -107,7 +108,7 @@ class FlightPatch(Body):
 class LandedIn(Body):
     """The flight is on the ground."""
 
-    landed_at: Claimed | None = None
+    landed_at: PastMoment | None = None
 
 
 class DivertedIn(Body):

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
+from chassis.datetimes import Past
 from chassis.routing import Body
 from contracts.codes import CarrierCode, FlightNumber, PortCode
 from services.cases.fields import Date, Flag, Moment, Out, coded, member_of, refuse
@@ -81,7 +82,7 @@ class JourneyChange(Body):
 class DepartedIn(Body):
     """That the persons have left."""
 
-    departed_on: Date
+    departed_on: Annotated[Date, Past("date_ahead")]
 
 
 class JourneyOut(Out):

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, lru_cache
 
-from services.cases.people.matching.likeness import document_key, phone_key
-from services.cases.people.matching.sounds import bare, codes, similarity, sounds, without_article
-from services.cases.people.returnees.rules import plain
+from services.cases.people.matching.numbers import document_key, phone_key
+from services.cases.people.names.letters import bare, plain
+from services.cases.people.names.sounds import codes, similarity, sounds, without_article
 from services.cases.people.returnees.schemas import Person
 
 MOST_WORDS, MOST_NUMBERS = 6, 3
@@ -168,7 +168,7 @@ def terms(person: Person) -> list[str]:
     found = {term for name in person.names for part in name.parts for term in _terms_of(part)}
     found |= {NUMBER + form for each in person.documents for form in _forms(each.number)}
     found |= {NUMBER + document_key(each.value) for each in person.identifiers}
-    found |= {NUMBER + phone_key(each)[-PHONE:] for each in person.contacts}
+    found |= {NUMBER + phone_key(each.value)[-PHONE:] for each in person.contacts}
     return sorted(found.union(born(person.birth.date)) - {NUMBER})
 
 
