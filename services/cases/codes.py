@@ -118,3 +118,57 @@ class Scan(StrEnum):
 
     NOT_SCANNED = "not_scanned"
     CLEAN = "clean"
+
+
+class Sex(StrEnum):
+    """As the person, or their document, says."""
+
+    MALE = "male"
+    FEMALE = "female"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+
+
+class Precision(StrEnum):
+    """How much of a date of birth is known."""
+
+    DAY = "day"
+    MONTH = "month"
+    YEAR = "year"
+    ESTIMATED = "estimated"
+
+
+class RestrictionReason(StrEnum):
+    """Why an organisation may know of somebody no more."""
+
+    OBJECTION = "objection"
+    SAFETY = "safety"
+    CONTESTED = "contested"
+    UNLAWFUL = "unlawful"
+
+
+class HoldReason(StrEnum):
+    """Why data must be kept."""
+
+    LITIGATION = "litigation"
+    COMPLAINT = "complaint"
+    AUDIT = "audit"
+    FRAUD = "fraud"
+    AUTHORITY = "authority"
+
+
+class ErasureReason(StrEnum):
+    """Why somebody is erased."""
+
+    REQUEST = "request"
+    RETENTION = "retention"
+    RECORDED_IN_ERROR = "recorded_in_error"
+
+
+class BatchOutcome(StrEnum):
+    """What became of one referral of a batch."""
+
+    SUBMITTED = "submitted"
+    REPLAYED = "replayed"
+    """It had been submitted before."""
+    REFUSED = "refused"

@@ -1,4 +1,6 @@
-"""The tables of cases. Invariants are constraints too: two requests at once do not meet in Python."""
+"""The tables of cases. Invariants are constraints too: two requests at once do not meet in
+Python.
+"""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -25,32 +27,45 @@ from contracts.codes import (
     ArrivalState,
     CaseState,
     ClosureReason,
+    ConsentPurpose,
     ContactMethod,
     DeadlineKind,
     DocumentKind,
     HelpKind,
+    LegalBasis,
     Member,
     NeedsPriority,
     Phase,
+    RejectionReason,
     ReturnKind,
     ServiceKind,
+    SharingPurpose,
     SurveyRound,
 )
+from contracts.programmes import Decider
 from services.cases.codes import (
+    BatchOutcome,
     DecisionReason,
+    ErasureReason,
     FlagSource,
     FlagStatus,
+    HoldReason,
     Housing,
     Level,
     NotReceivedReason,
     Outcome,
+    Precision,
+    RestrictionReason,
     ReturnReason,
     Scan,
+    Sex,
     SuspensionReason,
     TransferReason,
 )
 from services.cases.states.casework import DeadlineState, LineStatus, PlanState, TransferState
 from services.cases.states.follow_up import ServiceReferralState, VisitCancellation, VisitState
+from services.cases.states.intake import BatchState, JourneyState, ReferralState
+from services.cases.states.people import AccessRequestState
 
 
 class Base(Table, registry=registry(metadata=new_metadata())):
@@ -68,7 +83,7 @@ class Referral(Resource, table=True):
 
     __tablename__ = "referral"
 
-    state: str
+    state: ReferralState
     external_reference: str
     """The submitter's own number for it."""
     sender: str
@@ -81,31 +96,24 @@ class Referral(Resource, table=True):
     supersedes: UUID | None = column(foreign_key="referral.id", unique=True)
     programme: str
     programme_version: int
-    return_kind: str
+    return_kind: ReturnKind
     country_of_return: str
     requested_partner: str | None = None
-    decider: str
+    decider: Decider
     """Whose turn it is: the partner's, or the programme office's."""
     implementer: str | None = None
-    needs_priority: str
+    needs_priority: NeedsPriority
     content: dict[str, Any]
     digest: bytes
     """SHA-256 of the content first sent, by which the same submission is recognised."""
     question: str | None = None
-    rejection_reason: str | None = None
+    rejection_reason: RejectionReason | None = None
     comment: str | None = None
     decided_by: str | None = None
     decided_at: datetime | None = None
 
     __table_args__ = (
         UniqueConstraint("submitter", "external_reference", "revision"),
-        CheckConstraint(
-            "state IN ('submitted', 'information_requested', 'accepted', 'rejected', 'expired', 'withdrawn')",
-            name="state_known",
-        ),
-        CheckConstraint(
-            "decider IN ('partner', 'programme_office', 'referrer')", name="decider_known"
-        ),
         CheckConstraint(
             "retroactive = (arrived_on IS NOT NULL)", name="retroactive_after_an_arrival"
         ),
@@ -129,9 +137,9 @@ class Returnee(Resource, table=True):
     __tablename__ = "returnee"
 
     names: list[dict[str, Any]]
-    sex: str
+    sex: Sex
     birth_date: date | None = None
-    birth_precision: str
+    birth_precision: Precision
     nationality: str
     documents: list[dict[str, Any]]
     languages: list[str]
@@ -155,9 +163,6 @@ class Returnee(Resource, table=True):
             "(erased_at IS NULL) = (birth_date IS NOT NULL)", name="born_unless_erased"
         ),
         Index("ix_returnee_keys", "keys", postgresql_using="gin"),
-        CheckConstraint(
-            "birth_precision IN ('day', 'month', 'year', 'estimated')", name="birth_precision_known"
-        ),
         # Each search would read what is pending of a fast update.
         Index(
             "ix_returnee_terms",
@@ -205,12 +210,11 @@ class HouseholdMember(Base, table=True):
     household_id: UUID = column(foreign_key="household.id", index=True)
     returnee_id: UUID = column(foreign_key="returnee.id", index=True)
     relationship: str
-    member: str
+    member: Member
     since: datetime = column(server_default=now())
     until: datetime | None = None
 
     __table_args__ = (
-        CheckConstraint("member IN ('principal', 'adult', 'child')", name="member_known"),
         Index(
             "uq_household_member_now",
             "returnee_id",
@@ -322,7 +326,7 @@ class Journey(Resource, table=True):
     __tablename__ = "journey"
 
     referral_id: UUID = column(foreign_key="referral.id", index=True)
-    state: str
+    state: JourneyState
     revision: int = column(default=1)
     legs: list[dict[str, Any]]
     escorted: bool
@@ -331,10 +335,6 @@ class Journey(Resource, table=True):
     """When the partner asked whether they have left."""
 
     __table_args__ = (
-        CheckConstraint(
-            "state IN ('planned', 'confirmed', 'departed', 'not_departed', 'cancelled')",
-            name="state_known",
-        ),
         CheckConstraint(
             "(state = 'departed') = (departed_on IS NOT NULL)", name="departed_on_a_day"
         ),
@@ -718,7 +718,7 @@ class ReferralBatch(Resource, table=True):
 
     __tablename__ = "referral_batch"
 
-    state: str
+    state: BatchState
     organisation: str
     caller: dict[str, Any]
     """On whose behalf the referrals are taken."""
@@ -731,7 +731,6 @@ class ReferralBatch(Resource, table=True):
     finished_at: datetime | None = None
 
     __table_args__ = (
-        CheckConstraint("state IN ('waiting', 'running', 'done')", name="state_known"),
         CheckConstraint("done = submitted + replayed + refused AND done <= total", name="adds_up"),
         Index("ix_referral_batch_organisation", "organisation", "id"),
     )
@@ -747,14 +746,13 @@ class BatchItem(Base, table=True):
     rows: list[int] = column(sa_type=ARRAY(Integer))
     external_reference: str | None = None
     content: dict[str, Any] | None = column(sa_type=JSONB(none_as_null=True))
-    outcome: str | None = None
+    outcome: BatchOutcome | None = None
     referral_id: UUID | None = None
     candidates: int | None = None
     """How many people known here one of its persons may be."""
     problem: dict[str, Any] | None = column(sa_type=JSONB(none_as_null=True))
 
     __table_args__ = (
-        CheckConstraint("outcome IN ('submitted', 'replayed', 'refused')", name="outcome_known"),
         CheckConstraint("outcome IS NULL OR content IS NULL", name="content_not_kept"),
     )
 
@@ -766,8 +764,8 @@ class Share(Resource, table=True):
 
     returnee_id: UUID = column(foreign_key="returnee.id", index=True)
     organisation: str
-    purpose: str
-    legal_basis: str
+    purpose: SharingPurpose
+    legal_basis: LegalBasis
     categories: list[str]
     until: datetime
     ended_at: datetime | None = None
@@ -792,15 +790,12 @@ class AccessRequest(Resource, table=True):
     returnee_id: UUID = column(foreign_key="returnee.id", index=True)
     because_of: UUID
     """A returnee, or a referral that is still to be decided on."""
-    state: str
+    state: AccessRequestState
     organisation: str
-    reason: str
+    reason: SharingPurpose
     requested_by: str | None = None
 
-    __table_args__ = (
-        UniqueConstraint("returnee_id", "organisation", "because_of"),
-        CheckConstraint("state IN ('requested', 'shared')", name="state_known"),
-    )
+    __table_args__ = (UniqueConstraint("returnee_id", "organisation", "because_of"),)
 
 
 class PersonConsent(Resource, table=True):
@@ -811,10 +806,10 @@ class PersonConsent(Resource, table=True):
     __tablename__ = "consent"
 
     returnee_id: UUID = column(foreign_key="returnee.id", index=True)
-    purpose: str
+    purpose: ConsentPurpose
     consent_version: str
     given_on: date
-    legal_basis: str
+    legal_basis: LegalBasis
     withdrawn_on: date | None = None
     document_id: UUID | None = None
 
@@ -837,7 +832,7 @@ class Restriction(Resource, table=True):
 
     returnee_id: UUID = column(foreign_key="returnee.id", index=True)
     organisation: str
-    reason: str
+    reason: RestrictionReason
     roles: list[str]
     """In what capacities it took part; they are given back when the restriction is lifted."""
     lifted_at: datetime | None = None
@@ -859,7 +854,7 @@ class LegalHold(Resource, table=True):
     __tablename__ = "legal_hold"
 
     returnee_id: UUID = column(foreign_key="returnee.id", index=True)
-    reason: str
+    reason: HoldReason
     comment: str
     organisation: str
     placed_by: str
@@ -880,7 +875,7 @@ class Erasure(Base, table=True):
 
     returnee_id: UUID = column(foreign_key="returnee.id", primary_key=True)
     erased_at: datetime = column(server_default=now())
-    reason: str
+    reason: ErasureReason
     organisation: str
     decided_by: str
     scrubbed: dict[str, Any]

@@ -10,8 +10,8 @@ import pytest
 from contracts.codes import CaseState
 from services.cases.casework.plans import rules as plan_rules
 from services.cases.intake.referrals import rules as referral_rules
-from services.cases.intake.referrals.schemas import ReferralState
 from services.cases.states.casework import CASE, PLAN, PlanAction, PlanState
+from services.cases.states.intake import ReferralState
 from tests.cases.house import House, alone
 from tests.cases.test_plans import drafted, line
 

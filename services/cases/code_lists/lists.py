@@ -11,6 +11,7 @@ from pathlib import Path
 
 import contracts
 from contracts import codes
+from services.cases.codes import Precision, Sex
 from services.cases.fields import Out
 from services.cases.intake.referrals.schemas import (
     Need,
@@ -41,7 +42,7 @@ SPOKEN: Mapping[str, type[StrEnum]] = {
 """Lists whose codes the timeline says in words, where it has them."""
 LISTS: Mapping[str, type[StrEnum]] = {
     **SPOKEN,
-    "birth-precisions": people.Precision,
+    "birth-precisions": Precision,
     "consent-purposes": codes.ConsentPurpose,
     "contact-owners": people.ContactOwner,
     "document-kinds": codes.DocumentKind,
@@ -53,7 +54,7 @@ LISTS: Mapping[str, type[StrEnum]] = {
     "payment-methods": codes.PaymentMethod,
     "relationships": Role,
     "scripts": people.Script,
-    "sexes": people.Sex,
+    "sexes": Sex,
     "sharing-purposes": codes.SharingPurpose,
     "vulnerabilities": VulnerabilityKind,
     "vulnerability-statuses": VulnerabilityStatus,

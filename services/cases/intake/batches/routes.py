@@ -11,8 +11,9 @@ from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
 from chassis.routing import CallerDep, Router, SessionDep, requires
 from contracts.scopes import Scope
 from services.cases.intake.batches import service
-from services.cases.intake.batches.schemas import BatchOut, BatchProblem, BatchState, ResultOut
+from services.cases.intake.batches.schemas import BatchOut, BatchProblem, ResultOut
 from services.cases.models import BatchItem, ReferralBatch
+from services.cases.states.intake import BatchState
 
 router = Router(prefix="/v1/referral-batches", tags=["referrals"])
 

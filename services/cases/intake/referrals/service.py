@@ -60,12 +60,10 @@ from services.cases.intake.referrals.schemas import (
     InformationRequest,
     ReferralContent,
     ReferralIn,
-    ReferralState,
     RejectIn,
     WithdrawIn,
 )
 from services.cases.intake.travel import service as travel
-from services.cases.intake.travel.schemas import JourneyState
 from services.cases.models import (
     CaseFile,
     CaseMember,
@@ -81,6 +79,7 @@ from services.cases.people.rights import restricted
 from services.cases.people.rights import service as rights
 from services.cases.programmes import known_referrers, programmes, rules_of
 from services.cases.states.casework import DeadlineState
+from services.cases.states.intake import JourneyState, ReferralState
 
 DECISIONS = {
     Decider.PARTNER: DeadlineKind.REFERRAL_DECISION,

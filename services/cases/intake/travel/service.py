@@ -33,16 +33,11 @@ from services.cases.casework.deadlines import service as deadlines
 from services.cases.intake.referrals import rules as referral_rules
 from services.cases.intake.referrals.schemas import Travel
 from services.cases.intake.travel import rules
-from services.cases.intake.travel.schemas import (
-    DepartedIn,
-    JourneyChange,
-    JourneyIn,
-    JourneyState,
-    Leg,
-)
+from services.cases.intake.travel.schemas import DepartedIn, JourneyChange, JourneyIn, Leg
 from services.cases.models import Journey, JourneyPerson, Referral, ReferralPerson
 from services.cases.programmes import rules_of
 from services.cases.states.casework import DeadlineState
+from services.cases.states.intake import JourneyState
 
 EARLIEST = timezone(timedelta(hours=14))
 """Where a day begins first: they may leave from anywhere."""
