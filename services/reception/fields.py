@@ -34,9 +34,15 @@ Governorate = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}-[A-Z0-9]{1,3}
 """ISO 3166-2."""
 
 
-def refuse(code: str, right: str) -> PydanticCustomError:
-    """An error with a code and what would be right."""
-    return PydanticCustomError(code, right, {"code": code})
+def refuse(code: str, right: str, *, column: str | None = None) -> PydanticCustomError:
+    """An error with a code and what would be right.
+
+    Args:
+        code: What is wrong.
+        right: What would be right.
+        column: In which member, where several are looked at together.
+    """
+    return PydanticCustomError(code, right, {"code": code, "column": column})
 
 
 FORMULA = re.compile(r"\s*([=@+]|-[^\s\d])")

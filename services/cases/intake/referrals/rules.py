@@ -25,6 +25,7 @@ from services.cases.intake.referrals.schemas import (
     Role,
     VulnerabilityKind,
 )
+from services.cases.intake.travel.schemas import arrives_before
 from services.cases.people.matching.repetitions import repeated_documents, repeated_people
 from services.cases.people.matching.zones import zone_errors
 from services.cases.people.returnees.ages import may_be_child
@@ -208,7 +209,7 @@ def consistency(referral: ReferralContent, today: date) -> list[FieldError]:
         errors.append(FieldError(pointer=pointer, code=code, detail=right))
 
     travel = referral.travel
-    if travel and travel.arrives_at and travel.arrives_at.date() < travel.departs_on:
+    if travel and arrives_before(travel.departs_on, travel.arrives_at):
         wrong("/travel/arrives_at", "arrives_before_departure", "a time after the departure")
     for place, consent in enumerate(referral.consents):
         if travel and consent.given_on > travel.departs_on:

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "9e4b62d7f013"
-down_revision = "5c1e7a90d2b4"
+down_revision = "c2f80d4e6b19"
 branch_labels = None
 depends_on = None
 

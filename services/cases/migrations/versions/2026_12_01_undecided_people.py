@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "5c1e7a90d2b4"
-down_revision = "c2f80d4e6b19"
+down_revision = "0652cd12d039"
 branch_labels = None
 depends_on = None
 
