@@ -24,7 +24,7 @@ from chassis.routing import Body
 from contracts.scopes import Scope
 from services.reception.arrivals import service
 from services.reception.arrivals.batch import StepModel, Work
-from services.reception.arrivals.rules import CLOCK_TOLERANCE, Action
+from services.reception.arrivals.rules import CLOCK_TOLERANCE
 from services.reception.arrivals.schemas import (
     AssistanceIn,
     BindIn,
@@ -51,6 +51,7 @@ from services.reception.models import (
     OnwardTransport,
     Profile,
 )
+from services.reception.states import ArrivalAction
 
 INVALID = frozenset({403, 422})
 ROUNDS = 8
@@ -184,7 +185,7 @@ async def _reopen(work: Work, arrival_id: UUID, body: Happened) -> None:
     await service.reopen(work, arrival_id, body.occurred_at)
 
 
-def _end(action: Action) -> Apply:
+def _end(action: ArrivalAction) -> Apply:
     async def apply(work: Work, arrival_id: UUID, body: Happened) -> None:
         await service.end(work, arrival_id, action, body.occurred_at)
 
@@ -201,10 +202,10 @@ KINDS: Mapping[MutationKind, tuple[type[Body], Apply]] = {
     MutationKind.ONWARD_TRANSPORT: (TransportIn, arrange_transport),
     MutationKind.HANDOVER: (HandoverIn, hand_over),
     MutationKind.REDIRECT: (RedirectIn, redirect),
-    MutationKind.COMPLETE: (Happened, _end(Action.COMPLETE)),
-    MutationKind.NO_SHOW: (Happened, _end(Action.NO_SHOW)),
-    MutationKind.NOT_DEPARTED: (Happened, _end(Action.NOT_DEPARTED)),
-    MutationKind.DECLINE: (Happened, _end(Action.DECLINE)),
+    MutationKind.COMPLETE: (Happened, _end(ArrivalAction.COMPLETE)),
+    MutationKind.NO_SHOW: (Happened, _end(ArrivalAction.NO_SHOW)),
+    MutationKind.NOT_DEPARTED: (Happened, _end(ArrivalAction.NOT_DEPARTED)),
+    MutationKind.DECLINE: (Happened, _end(ArrivalAction.DECLINE)),
     MutationKind.REOPEN: (Happened, _reopen),
 }
 """What each kind of entry holds, and what is done; in the order in which things of one moment
@@ -367,7 +368,7 @@ async def _apply(session: Session, told: _Log, entries: Sequence[_Entry]) -> dic
     ]
     given_back = {entry.mutation.id for entry in mine} & set(refused)
     if given_back:
-        organisation = Mutation.organisation == told.caller.organisation
+        organisation = col(Mutation.organisation) == told.caller.organisation
         await session.execute(
             delete(Mutation).where(organisation, col(Mutation.id).in_(given_back))
         )

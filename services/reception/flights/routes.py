@@ -25,7 +25,6 @@ from contracts.scopes import Scope
 from participation.matching_digests import MarksDep
 from services.reception.fields import Claimed, Day
 from services.reception.flights import manifest, service
-from services.reception.flights.rules import FlightState
 from services.reception.flights.schemas import (
     AuthorityFlight,
     AuthorityManifest,
@@ -44,6 +43,7 @@ from services.reception.flights.schemas import (
 from services.reception.models import Flight
 from services.reception.ports import PortsDep
 from services.reception.printing import Column, Form, FormDep, as_csv, as_page, in_forms
+from services.reception.states import FlightState
 
 router = Router(prefix="/v1/flights", tags=["flights"])
 

@@ -18,7 +18,7 @@ from services.reception.fields import (
     Nationality,
     refuse,
 )
-from services.reception.flights.rules import FlightState
+from services.reception.states import FlightState
 
 MOST_PASSENGERS = 1000
 Seat = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9-]{1,6}$")]

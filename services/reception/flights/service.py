@@ -15,7 +15,7 @@ from chassis.auth import Caller, OrganisationKind
 from chassis.concurrency import Precondition
 from chassis.crypto import Keyring
 from chassis.db import Session, now
-from chassis.errors import CONFLICT, NOT_FOUND, Problem, state_conflict
+from chassis.errors import CONFLICT, NOT_FOUND, Problem
 from chassis.ids import new_id
 from chassis.outbox import publish
 from chassis.pagination import Rows, page
@@ -26,7 +26,6 @@ from participation.access import Role, grant, visible
 from participation.matching_digests import Marks
 from services.reception.arrivals.arrival_matching import unite_known
 from services.reception.facts import ids_of
-from services.reception.flights.rules import TRANSITIONS, FlightAction, FlightState
 from services.reception.flights.schemas import (
     FlightIn,
     FlightPatch,
@@ -36,9 +35,9 @@ from services.reception.flights.schemas import (
 )
 from services.reception.models import Alias, Arrival, Flight, Passenger
 from services.reception.ports import Ports
+from services.reception.states import ARRIVAL, FLIGHT, ArrivalAction, FlightAction, FlightState
 
 RESOURCE = "flight"
-TO_COME = (ArrivalState.EXPECTED, ArrivalState.DIVERTED)
 
 
 class Details(BaseModel):
@@ -129,7 +128,7 @@ async def flights(
     elif day is not None:
         there = func.timezone(ports.zone_in_sql(col(Flight.port_of_entry)), Flight.scheduled_at)
         query = query.where(cast(there, Date) == day)
-    keys, parsers = [Flight.scheduled_at, Flight.id], [datetime.fromisoformat, UUID]
+    keys, parsers = [col(Flight.scheduled_at), col(Flight.id)], [datetime.fromisoformat, UUID]
     return await page(session, query, keys=keys, parsers=parsers, after=after, limit=limit)
 
 
@@ -182,16 +181,9 @@ async def announce(session: Session, caller: Caller, body: FlightIn) -> Flight:
     return made
 
 
-def _next(flight: Flight, action: FlightAction) -> FlightState:
-    allowed = TRANSITIONS[flight.state]
-    if action not in allowed:
-        raise state_conflict(flight.state, list(allowed), action)
-    return allowed[action]
-
-
-async def _change(session: Session, flight: Flight, **values: Any) -> Flight:
-    changes = values | {"version": Flight.version + 1, "updated_at": now()}
-    await session.execute(update(Flight).where(col(Flight.id) == flight.id).values(changes))
+async def _change(session: Session, flight: Flight, action: FlightAction, **values: Any) -> Flight:
+    FLIGHT.apply(flight, action, **values)
+    await session.flush()
     await session.refresh(flight)
     return flight
 
@@ -206,19 +198,19 @@ async def change(
     """
     flight = await find(session, caller, flight_id, lock=True)
     precondition.check(flight.version)
-    _next(flight, FlightAction.CHANGE)
+    FLIGHT.check(flight.state, FlightAction.CHANGE)
     sent = {name: getattr(body, name) for name in body.model_fields_set}
     changed = {name: value for name, value in sent.items() if getattr(flight, name) != value}
     if not changed:
         return flight
-    flight = await _change(session, flight, **changed)
+    flight = await _change(session, flight, FlightAction.CHANGE, **changed)
     publish(session, told.FlightUpdated(**_schedule(flight)))
     moved = {
         "expected_at": flight.scheduled_at,
         "carrier": flight.carrier,
         "flight_number": flight.flight_number,
     }
-    for arrival in await _move(session, flight, TO_COME, moved):
+    for arrival in await _move(session, caller, flight, None, moved):
         if arrival.state is ArrivalState.DIVERTED:
             _publish_diverted(session, arrival)
         else:
@@ -238,8 +230,7 @@ async def land(
         Problem: 404, 409.
     """
     flight = await find(session, caller, flight_id, lock=True)
-    state = _next(flight, FlightAction.LANDED)
-    flight = await _change(session, flight, state=state, landed_at=landed_at or now())
+    flight = await _change(session, flight, FlightAction.LANDED, landed_at=landed_at or now())
     assert flight.landed_at is not None
     publish(
         session,
@@ -258,11 +249,9 @@ async def cancel(session: Session, caller: Caller, flight_id: UUID) -> Flight:
         Problem: 404, 409.
     """
     flight = await find(session, caller, flight_id, lock=True)
-    flight = await _change(session, flight, state=_next(flight, FlightAction.CANCELLED))
+    flight = await _change(session, flight, FlightAction.CANCELLED)
     publish(session, told.FlightCancelled(**_fact(flight)))
-    for arrival in await _move(
-        session, flight, TO_COME, {"state": ArrivalState.NOT_DEPARTED}, caller
-    ):
+    for arrival in await _move(session, caller, flight, ArrivalAction.CALL_OFF):
         publish(session, told.ArrivalNotDeparted(**ids_of(arrival)))
     audit.record(session, caller, FlightAction.CANCELLED, RESOURCE, flight.id)
     return flight
@@ -277,14 +266,19 @@ async def divert(
         Problem: 404, 409.
     """
     flight = await find(session, caller, flight_id, lock=True)
-    state, before = _next(flight, FlightAction.DIVERTED), flight.port_of_entry
+    before = flight.port_of_entry
     at = scheduled_at or flight.scheduled_at
     flight = await _change(
-        session, flight, state=state, port_of_entry=port, previous_port=before, scheduled_at=at
+        session,
+        flight,
+        FlightAction.DIVERTED,
+        port_of_entry=port,
+        previous_port=before,
+        scheduled_at=at,
     )
     publish(session, told.FlightDiverted(**_fact(flight), previous_port=before))
-    moved = {"state": ArrivalState.DIVERTED, "port_of_entry": port, "expected_at": at}
-    for arrival in await _move(session, flight, TO_COME, moved, caller):
+    moved = {"port_of_entry": port, "expected_at": at}
+    for arrival in await _move(session, caller, flight, ArrivalAction.DIVERT, moved):
         _publish_diverted(session, arrival)
     audit.record(session, caller, FlightAction.DIVERTED, RESOURCE, flight.id)
     return flight
@@ -292,28 +286,35 @@ async def divert(
 
 async def _move(
     session: Session,
+    caller: Caller,
     flight: Flight,
-    states: Sequence[ArrivalState],
-    values: Mapping[str, Any],
-    caller: Caller | None = None,
+    action: ArrivalAction | None,
+    values: Mapping[str, Any] | None = None,
 ) -> list[Arrival]:
-    """Change those of a flight who are still to come; those who are known to be somebody, in the
-    order of their ids.
+    """Change those of a flight who are still to come.
+
+    Args:
+        session: The session.
+        caller: Who does it.
+        flight: The flight.
+        action: What happens to them; None where only what is known of their journey changes.
+        values: What is known of it.
+
+    Returns:
+        Those who are known to be somebody, in the order of their ids.
     """
     to_come = select(Arrival.id).where(
-        Arrival.flight_id == flight.id, col(Arrival.state).in_(states)
+        Arrival.flight_id == flight.id, col(Arrival.state).in_(ArrivalState.TO_COME)
     )
     ids = (await session.scalars(to_come.order_by(col(Arrival.id)).with_for_update())).all()
-    changes = dict(values) | {"version": Arrival.version + 1, "updated_at": now()}
-    if caller is not None:
-        changes |= {
+    changes = dict(values or {}) | {"version": Arrival.version + 1, "updated_at": now()}
+    if action is not None:
+        changes |= ARRIVAL.bulk(action, ArrivalState.TO_COME) | {
             "state_at": now(),
             "state_recorded_at": now(),
             "state_by": caller.organisation,
             "state_by_person": caller.person,
             "clock_suspect": False,
-            "held_at": None,
-            "held_by": None,
         }
     rows = await session.scalars(
         update(Arrival).where(col(Arrival.id).in_(ids)).values(changes).returning(Arrival),
@@ -412,7 +413,7 @@ async def take_manifest(
     """
     flight = await find(session, caller, flight_id, lock=True)
     precondition.check(flight.version if flight.manifest_version else None)
-    _next(flight, FlightAction.MANIFEST)
+    FLIGHT.check(flight.state, FlightAction.MANIFEST)
     at: datetime = (await session.execute(select(now()))).scalar_one()
     rows = (
         await session.execute(
@@ -461,7 +462,8 @@ async def take_manifest(
     if added:
         await session.execute(insert(Arrival), [arrival for arrival, _ in added])
         await session.execute(insert(Passenger), [passenger for _, passenger in added])
-    flight = await _change(session, flight, manifest_version=flight.manifest_version + 1)
+    version = flight.manifest_version + 1
+    flight = await _change(session, flight, FlightAction.MANIFEST, manifest_version=version)
     await unite_known(session, flight_id=flight.id)
     recognised = await session.scalar(
         select(func.count())
@@ -526,7 +528,7 @@ def _still_sits(row: Passenger, arrival: Arrival, passenger: PassengerIn, keyrin
     names = {was.family_name, was.given_names, was.name_arab} - {None}
     if not names:
         return arrival.returnee_id is not None or (
-            arrival.state in TO_COME and arrival.held_at is None
+            arrival.state in ArrivalState.TO_COME and arrival.held_at is None
         )
     same = names & {passenger.family_name, passenger.given_names, passenger.name_arab}
     return (
@@ -540,7 +542,7 @@ async def _take_off(session: Session, gone: Sequence[tuple[Passenger, Arrival]])
     """Take passengers off a manifest; those with whom something was done stay on it."""
     removed = 0
     for passenger, arrival in gone:
-        if arrival.state not in TO_COME or arrival.walk_in:
+        if arrival.state not in ArrivalState.TO_COME or arrival.walk_in:
             continue
         removed += 1
         await session.execute(delete(Passenger).where(col(Passenger.id) == passenger.id))
