@@ -407,11 +407,6 @@ class ArrivalState(StrEnum):
     """Who was there, so that a child of theirs was not alone."""
     ENDED_AT_THE_DESK = nonmember(frozenset({COMPLETED, DECLINED}))
 
-    @property
-    def has_arrived(self) -> bool:
-        """Whether the person is in the country; also who declined assistance has arrived."""
-        return self in ArrivalState.AT_THE_PORT
-
 
 class PaymentMethod(StrEnum):
     """How money reaches who is paid."""

@@ -178,7 +178,7 @@ async def reopened(session: Session, event: Event[ArrivalReopened]) -> None:
     """An arrival or an absence was a mistake; a day of arrival stays only where somebody is still
     said to be here.
     """
-    is_here = event.data.state.has_arrived
+    is_here = event.data.state in ArrivalState.AT_THE_PORT
     await _note(
         session, event.data, event.data.state, await _day(session, event.data) if is_here else None
     )
