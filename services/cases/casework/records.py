@@ -11,6 +11,7 @@ from chassis.db import Session, current_time
 from chassis.errors import FieldError, id_taken, invalid, state_conflict
 from chassis.ids import new_id
 from contracts.codes import CaseState
+from participation import aliases
 from services.cases.models import CaseFile, CaseMember, Resource
 from services.cases.programmes import zone_of
 from services.cases.states.casework import CASE
@@ -44,16 +45,32 @@ def require_open(case: CaseFile, action: str) -> None:
         raise state_conflict(case.state, CASE.allowed(case.state), action)
 
 
-def require_member(members: Iterable[CaseMember], returnee_id: UUID, pointer: str) -> CaseMember:
-    """The member of a case that a body names.
+async def require_member(
+    session: Session, members: Iterable[CaseMember], returnee_id: UUID, pointer: str
+) -> CaseMember:
+    """The member of a case that a body names, by any id of the person.
 
     Raises:
         Problem: 422, they are in another case.
     """
-    for member in members:
-        if member.returnee_id == returnee_id:
-            return member
-    raise invalid(FieldError(pointer=pointer, code="not_in_case", detail="a returnee of the case"))
+    by_id = {member.returnee_id: member for member in members}
+    ids = await aliases.same_person(session, returnee_id)
+    member = next((by_id[known] for known in (returnee_id, *ids) if known in by_id), None)
+    if member is None:
+        right = "a returnee of the case"
+        raise invalid(FieldError(pointer=pointer, code="not_in_case", detail=right))
+    return member
+
+
+def require_present(member: CaseMember, pointer: str) -> None:
+    """Refuse to plan anything with somebody who died or left the household.
+
+    Raises:
+        Problem: 422.
+    """
+    if member.left_on is not None:
+        right = "somebody who has not died or left the household"
+        raise invalid(FieldError(pointer=pointer, code="left_household", detail=right))
 
 
 async def insert_once(session: Session, row: Record) -> tuple[Record, bool]:

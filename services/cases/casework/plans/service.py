@@ -23,6 +23,7 @@ from contracts.cases import (
 )
 from contracts.codes import CaseState, DeadlineKind, actor_id
 from contracts.scopes import Scope
+from participation import aliases
 from participation.access import Role, holds, visible
 from services.cases.casework.access import load_case, require_worker
 from services.cases.casework.cases.service import follow_plan_lines, progress
@@ -194,7 +195,7 @@ async def write(
     rules.check_case(case.state, PlanAction.EDIT)
     plan = await _newest(session, case_id)
     precondition.check(plan.version if plan else None)
-    await _check_lines(session, case_id, members, lines)
+    lines = await _check_lines(session, case_id, members, lines)
     if plan is None:
         plan = Plan(case_id=case_id, plan_version=1, state=PlanState.DRAFT, preparers=[])
         session.add(plan)
@@ -214,9 +215,12 @@ async def write(
 
 async def _check_lines(
     session: Session, case_id: UUID, members: Sequence[CaseMember], lines: Sequence[PlanLineIn]
-) -> None:
+) -> list[PlanLineIn]:
     """Refuse lines for others than the people of the case, and lines that take back what was
     granted.
+
+    Returns:
+        The lines, each beneficiary under the id by which the case knows them.
 
     Raises:
         Problem: 422.
@@ -226,6 +230,7 @@ async def _check_lines(
     people = {member.returnee_id for member in members if member.left_on is None} | {
         line.beneficiary for line in granted
     }
+    lines = await _under_ids_of(session, lines, people)
     terms = [
         rules.Terms(line.id, line.kind, line.beneficiary, line.budget.amount, line.budget.currency)
         for line in lines
@@ -234,6 +239,22 @@ async def _check_lines(
     errors += await _taken_ids(session, case_id, lines)
     if errors:
         raise invalid(*errors)
+    return lines
+
+
+async def _under_ids_of(
+    session: Session, lines: Sequence[PlanLineIn], people: Collection[UUID]
+) -> list[PlanLineIn]:
+    ids = await aliases.same_people(session, {line.beneficiary for line in lines})
+    by_root = {ids[known]: known for known in sorted(people, reverse=True) if known in ids}
+    return [
+        line
+        if line.beneficiary in people
+        else line.model_copy(
+            update={"beneficiary": by_root.get(ids.get(line.beneficiary), line.beneficiary)}
+        )
+        for line in lines
+    ]
 
 
 def _new_line(plan: Plan, position: int, line: PlanLineIn) -> PlanLine:

@@ -36,14 +36,14 @@ async def record(
     """
     case, members = await require_worker(session, caller, case_id)
     require_open(case, "screen")
-    member = require_member(members, screened.returnee_id, "/returnee_id")
+    member = await require_member(session, members, screened.returnee_id, "/returnee_id")
     _check_flags(caller, screened.vulnerabilities)
     screening, is_new = await insert_once(
         session,
         Screening(
             id=screened.id,
             case_id=case_id,
-            returnee_id=screened.returnee_id,
+            returnee_id=member.returnee_id,
             phase=screened.phase,
             screened_on=screened.screened_on,
             needs_priority=screened.needs_priority,
@@ -58,7 +58,7 @@ async def record(
     session.add_all(
         Flag(
             screening_id=screening.id,
-            returnee_id=screened.returnee_id,
+            returnee_id=member.returnee_id,
             kind=flag.kind,
             status=flag.status,
             source=flag.source,

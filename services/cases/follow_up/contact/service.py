@@ -40,11 +40,11 @@ async def hold_session(
     """
     case, members = await require_worker(session, caller, case_id)
     require_open(case, "hold a session")
-    attended = sorted(set(counselled.attended))
     present = [
-        require_member(members, person, f"/attended/{counselled.attended.index(person)}")
-        for person in attended
+        await require_member(session, members, person, f"/attended/{index}")
+        for index, person in enumerate(counselled.attended)
     ]
+    attended = sorted({member.returnee_id for member in present})
     row, is_new = await insert_once(
         session,
         CounsellingSession(
@@ -65,7 +65,7 @@ async def hold_session(
     )
     if not is_new:
         return row
-    for member in present:
+    for member in {member.returnee_id: member for member in present}.values():
         held = SessionHeld(
             **event_ids(case, member), session_id=row.id, phase=row.phase, method=row.method
         )
@@ -85,13 +85,13 @@ async def attempt_contact(
     """
     case, members = await require_worker(session, caller, case_id)
     require_open(case, "note a contact attempt")
-    member = require_member(members, attempt.returnee_id, "/returnee_id")
+    member = await require_member(session, members, attempt.returnee_id, "/returnee_id")
     row, is_new = await insert_once(
         session,
         ContactAttempt(
             id=attempt.id,
             case_id=case_id,
-            returnee_id=attempt.returnee_id,
+            returnee_id=member.returnee_id,
             method=attempt.method,
             outcome=attempt.outcome,
             notes=attempt.notes or None,

@@ -63,14 +63,14 @@ async def send(session: Session, caller: Caller, sent: ServiceReferralIn) -> Ser
     """
     case, members = await require_worker(session, caller, sent.case_id)
     require_open(case, "refer to a service")
-    member = require_member(members, sent.returnee_id, "/returnee_id")
+    member = await require_member(session, members, sent.returnee_id, "/returnee_id")
     await check_documents(session, caller, {"/consent_document": sent.consent_document})
     row, is_new = await insert_once(
         session,
         ServiceReferral(
             id=sent.id,
             case_id=sent.case_id,
-            returnee_id=sent.returnee_id,
+            returnee_id=member.returnee_id,
             state=ServiceReferralState.SENT,
             kind=sent.kind,
             provider=sent.provider,
@@ -140,5 +140,6 @@ async def record_outcome(
         comment=comment or row.comment,
         document_id=document_id or row.document_id,
     )
-    _publish_state(session, case, require_member(members, row.returnee_id, ""), row)
+    member = await require_member(session, members, row.returnee_id, "")
+    _publish_state(session, case, member, row)
     return row

@@ -49,7 +49,7 @@ async def take(session: Session, caller: Caller, taken: SurveyIn) -> Survey:
     """
     case, members = await require_worker(session, caller, taken.case_id)
     require_open(case, "take a survey")
-    member = require_member(members, taken.returnee_id, "/returnee_id")
+    member = await require_member(session, members, taken.returnee_id, "/returnee_id")
     instrument = _choose_instrument(taken.instrument, taken.instrument_version)
     errors = rules.answer_errors(instrument, taken.answers)
     if taken.taken_on > await today_of(session, case):
@@ -62,7 +62,7 @@ async def take(session: Session, caller: Caller, taken: SurveyIn) -> Survey:
     same_round = await session.scalar(
         select(Survey).where(
             Survey.case_id == taken.case_id,
-            Survey.returnee_id == taken.returnee_id,
+            Survey.returnee_id == member.returnee_id,
             Survey.instrument == instrument.id,
             Survey.round == taken.round,
         )
@@ -74,7 +74,7 @@ async def take(session: Session, caller: Caller, taken: SurveyIn) -> Survey:
         Survey(
             id=taken.id,
             case_id=taken.case_id,
-            returnee_id=taken.returnee_id,
+            returnee_id=member.returnee_id,
             instrument=instrument.id,
             instrument_version=instrument.version,
             round=taken.round,

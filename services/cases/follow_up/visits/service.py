@@ -35,6 +35,7 @@ from services.cases.casework.records import (
     is_ahead,
     require_member,
     require_open,
+    require_present,
     today_of,
 )
 from services.cases.documents.service import check_documents
@@ -106,6 +107,17 @@ async def call_off(session: Session, cause_id: UUID) -> None:
         return
     case = await lock_case(session, visit.case_id)
     assert case is not None
+    await _call_off(session, case, visit)
+
+
+async def call_off_with(session: Session, case: CaseFile, returnee_id: UUID) -> None:
+    """Call off the visits to somebody who died or left the case, which is locked."""
+    visits = select(Visit).where(Visit.case_id == case.id, Visit.returnee_id == returnee_id)
+    for visit in await session.scalars(visits.order_by(col(Visit.id))):
+        await _call_off(session, case, visit)
+
+
+async def _call_off(session: Session, case: CaseFile, visit: Visit) -> None:
     await session.refresh(visit, with_for_update=True)
     undone = VisitCancellation.UNDONE
     if VisitAction.CALL_OFF in VISIT.table[visit.state] and visit.cancelled_for is not undone:
@@ -146,7 +158,8 @@ async def agree(session: Session, caller: Caller, case_id: UUID, agreed: VisitIn
     """
     case, members = await require_worker(session, caller, case_id)
     require_open(case, "schedule a visit")
-    require_member(members, agreed.returnee_id, "/returnee_id")
+    member = await require_member(session, members, agreed.returnee_id, "/returnee_id")
+    require_present(member, "/returnee_id")
     today = await today_of(session, case)
     if agreed.due_on < today:
         raise invalid(FieldError(pointer="/due_on", code="date_past", detail="today or later"))
@@ -159,7 +172,7 @@ async def agree(session: Session, caller: Caller, case_id: UUID, agreed: VisitIn
         Visit(
             id=agreed.id,
             case_id=case_id,
-            returnee_id=agreed.returnee_id,
+            returnee_id=member.returnee_id,
             line_id=agreed.line_id,
             cooperative_id=agreed.cooperative_id,
             cause=DeadlineKind.VISIT,

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "7a1c93e0b5d2"
-down_revision = "0652cd12d039"
+down_revision = "5c1e7a90d2b4"
 branch_labels = None
 depends_on = None
 
