@@ -22,7 +22,7 @@ from contracts.codes import PROVED_BY, CaseState, Member, NeedsPriority, Paper, 
 from contracts.entitlements import Window
 from services.grants import supporting_documents
 from services.grants.app import service
-from services.grants.awards.earned.service import SETTLE_JOB
+from services.grants.payments.earned.service import SETTLE_JOB
 from services.grants.books.verify import verify
 from services.grants.handlers import HANDLERS
 from services.grants.models import CitedDocument, Delivery, Grant, Payment, Quote

@@ -16,8 +16,8 @@ from contracts import training
 from contracts.cases import ReturneeErased
 from contracts.codes import AssistanceGroup
 from contracts.training import AttendanceStatus, PlacementEnd, WorkKind
-from services.grants.awards.earned.rules import Work, months_after, subsidies
-from services.grants.awards.earned.service import WAGE_JOB
+from services.grants.payments.earned.rules import Work, months_after, subsidies
+from services.grants.payments.earned.service import WAGE_JOB
 from services.grants.programmes.data import programmes
 from tests.grants.office import APPROVER, RELEASER, REQUESTER, SECOND, Office, Person
 from tests.grants.test_reactions import Plan

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from contracts import cases
 from services.grants import transfers
-from services.grants.awards import closing
+from services.grants import closing
 from tests.grants.office import APPROVER, OFFICE, RELEASER, SECOND, Office, Person, euros
 
 PAID_ON = "2026-11-20"

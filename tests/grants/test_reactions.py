@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from contracts import cases, reception
 from contracts.codes import Money
-from services.grants.awards.closing import JOB as ENDING
+from services.grants.closing import JOB as ENDING
 from services.grants.plans import JOB
 from tests.grants.office import APPROVER, ARRIVED, RELEASER, SECOND, Office, Person, euros
 

@@ -176,7 +176,7 @@ async def read_lines(
     """The lines of a statement, in order."""
     file = await service.find(session, statement_id, caller)
     query = select(StatementLine).where(StatementLine.statement_id == file.id)
-    keys = [StatementLine.line, StatementLine.id]
+    keys = [col(StatementLine.line), col(StatementLine.id)]
     rows = await page(session, query, keys=keys, parsers=[int, UUID], after=after, limit=limit)
     link_next(request, response, rows.next)
     return Page(items=[shown(row) for row in rows.items], next=rows.next)

@@ -20,9 +20,9 @@ from chassis.ids import new_id
 from contracts.grants import Question
 from services.grants.books import ledger
 from services.grants.models import Budget, Grant, Payment, StatementFile, StatementLine
-from services.grants.payments.payments import service as payments
-from services.grants.payments.payments.rules import PaymentState
+from services.grants.payments.payments import outcomes as payments
 from services.grants.payments.statements.rules import Entry
+from services.grants.states import PaymentState
 
 BY_BANK = (Question.PAID_AFTER_FAILURE, Question.PAID_TWICE)
 NOT_SENT = (PaymentState.FAILED, PaymentState.REVERSED)
@@ -196,7 +196,7 @@ async def _payments(
     )
     found = (await session.scalars(for_payments.with_for_update(), execution_options=fresh)).all()
     for budget_id in sorted({row.budget_id for row in ids}):
-        await ledger.lock(session, budget_id)
+        await ledger.lock_budget(session, budget_id)
     return {payment.reference: (grants[payment.grant_id], payment) for payment in found}
 
 
@@ -227,7 +227,9 @@ async def _match(
     if before is not None:
         await _ask(session, grant, payment, Question.PAID_TWICE)
         return "mismatched", "paid_twice"
-    if payment.state in NOT_SENT and not await payments.was_sent_after_all(session, grant, payment):
+    if payment.state in NOT_SENT and not await payments.resurrect_failed_payment(
+        session, caller, grant, payment
+    ):
         await _ask(session, grant, payment, Question.PAID_AFTER_FAILURE)
         return "mismatched", f"is_{payment.state}"
     if payment.state == PaymentState.RELEASED:
