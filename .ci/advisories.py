@@ -13,7 +13,9 @@ SOURCES = ("pypi", "osv")
 
 
 def ask(source: str) -> list[dict[str, Any]] | None:
-    """What pip-audit says about each package, from one source; None if the source does not answer."""
+    """What pip-audit says about each package, from one source; None if the source does not
+    answer.
+    """
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         command = [
@@ -74,14 +76,16 @@ def main() -> int:
         print(f"advisories: {package['name']} {package['version']}: {found}")
     if skipped:
         print(
-            f"advisories: NOT CHECKED, because no source knows them here: {', '.join(sorted(skipped))}"
+            f"advisories: NOT CHECKED, because no source knows them here: "
+            f"{', '.join(sorted(skipped))}"
         )
     if not checked:
         print(
             "advisories: NOTHING WAS CHECKED. This is no statement that the dependencies are safe."
         )
     print(
-        f"advisories: {len(checked)} packages checked, {len(skipped)} not checked, {len(vulnerable)} vulnerable"
+        f"advisories: {len(checked)} packages checked, {len(skipped)} not checked, "
+        f"{len(vulnerable)} vulnerable"
     )
     return 1 if vulnerable else 0
 

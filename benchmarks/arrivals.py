@@ -32,9 +32,12 @@ DAY = datetime(2026, 3, 15, tzinfo=UTC)
 
 FILL = """
     WITH people AS (
-        INSERT INTO arrival (id, returnee_id, travel_id, state, state_at, port_of_entry, expected_at, confirmed)
-        SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'expected', clock_timestamp(),
-               (ARRAY['BGW', 'BSR', 'EBL', 'ISU'])[1 + n % 4], $2::timestamptz + (n % 365 - 182) * interval '1 day',
+        INSERT INTO arrival (id, returnee_id, travel_id, state, state_at, port_of_entry,
+            expected_at, confirmed)
+        SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'expected',
+            clock_timestamp(),
+               (ARRAY['BGW', 'BSR', 'EBL', 'ISU'])[1 + n % 4], $2::timestamptz + (n % 365 - 182) *
+                   interval '1 day',
                true
         FROM generate_series(1, $1) AS n RETURNING returnee_id
     )
@@ -100,7 +103,8 @@ async def main(folder: Path, arrivals: int, requests: int) -> None:
         async with running(fresh.url) as desk:
             day = {"date": "2026-03-15"}
             print(
-                f"{'SELECT 1 through the pool':38} {said(await times(lambda: bare(desk), requests))}"
+                f"{'SELECT 1 through the pool':38} "
+                f"{said(await times(lambda: bare(desk), requests))}"
             )
             empty = await measure(
                 desk, "board of a port and day, empty table", None, requests, port="EBL", **day

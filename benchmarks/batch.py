@@ -100,7 +100,8 @@ async def run(databases: Databases, number: int, known: int) -> None:
         took = time.perf_counter() - begun
         print(
             f"{number} referrals, {len(raw) / 1e6:.1f} MB: received in {received:.2f} s; "
-            f"{batch['submitted']} submitted, {batch['refused']} refused in {took:.1f} s, {number / took:.0f}/s; "
+            f"{batch['submitted']} submitted, {batch['refused']} refused in {took:.1f} s, "
+            f"{number / took:.0f}/s; "
             f"memory {before:.0f} MB before, {memory():.0f} MB at most; "
             f"bare rows {number / baseline:.0f}/s, {took / baseline:.0f} times as fast"
         )

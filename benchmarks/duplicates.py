@@ -29,13 +29,18 @@ from services.cases.people.returnees.schemas import Person
 HERE = Path(__file__).resolve().parents[1]
 GIVEN = {
     "male": (
-        "منتظر حيان ضرغام يعرب وضاح بشار صهيب معتز قصي عدي نزار هاشم زياد جعفر كاظم باقر مرتضى سجاد حيدره غيث"
+        "منتظر حيان ضرغام يعرب وضاح بشار صهيب معتز قصي عدي نزار هاشم زياد جعفر كاظم باقر مرتضى "
+        "سجاد حيدره غيث"
     ).split(),
     "female": (
-        "شيماء غفران بتول زهراء رقيه تبارك نرجس سجى ريام ضحى وجدان هديل رغد اسراء ميساء فاتن سهاد هيفاء اخلاص بشرى"
+        "شيماء غفران بتول زهراء رقيه تبارك نرجس سجى ريام ضحى وجدان هديل رغد اسراء ميساء فاتن "
+        "سهاد هيفاء اخلاص بشرى"
     ).split(),
 }
-FAMILIES = "الخفاجي الدراجي السعدي الموسوي الساعدي اللامي المياحي الزيادي البياتي الحلي النعيمي العاني الراشدي الغانمي".split()
+FAMILIES = (
+    "الخفاجي الدراجي السعدي الموسوي الساعدي اللامي المياحي "
+    "الزيادي البياتي الحلي النعيمي العاني الراشدي الغانمي"
+).split()
 STYLES: dict[str, dict[str, str]] = {
     "english": {
         "ش": "sh",
@@ -87,8 +92,9 @@ STYLES: dict[str, dict[str, str]] = {
     },
 }
 LETTERS = {
-    "ا": "a", "ب": "b", "ت": "t", "ث": "th", "ح": "h", "د": "d", "ر": "r", "ز": "z", "س": "s", "ص": "s", "ط": "t",
-    "ع": "", "ف": "f", "ك": "k", "ل": "l", "م": "m", "ن": "n", "ه": "h", "ى": "a", "ة": "a", "ء": "", "أ": "a", "ئ": "",
+    "ا": "a", "ب": "b", "ت": "t", "ث": "th", "ح": "h", "د": "d", "ر": "r", "ز": "z",
+    "س": "s", "ص": "s", "ط": "t", "ع": "", "ف": "f", "ك": "k", "ل": "l", "م": "m",
+    "ن": "n", "ه": "h", "ى": "a", "ة": "a", "ء": "", "أ": "a", "ئ": "",
 }  # fmt: skip
 LONG = "اويى"
 
@@ -123,7 +129,8 @@ class Figures:
         pairs = self.found + self.missed
         return (
             f"recall {self.recall:.3f}, precision {self.precision:.3f} "
-            f"({self.found} of {pairs} pairs found, {self.wrong} wrongly, {self.unblocked} never compared)"
+            f"({self.found} of {pairs} pairs found, {self.wrong} wrongly, {self.unblocked} never "
+            f"compared)"
         )
 
 
@@ -257,7 +264,8 @@ def _somebody(chance: random.Random) -> dict[str, Any]:
         "father": chance.choice(GIVEN["male"]),
         "grandfather": chance.choice(GIVEN["male"]),
         "family": chance.choice(FAMILIES),
-        "birth": f"{chance.randrange(1950, 2015)}-{chance.randrange(1, 13):02}-{chance.randrange(2, 29):02}",
+        "birth": f"{chance.randrange(1950, 2015)}-{chance.randrange(1, 13):02}"
+        f"-{chance.randrange(2, 29):02}",
         "document": _document(chance),
     }
 

@@ -39,17 +39,20 @@ PAYLOAD = {"returnee_id": "0190a1b2-0000-7000-8000-000000000000", "note": "x" * 
 
 FILL = """
     INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload, occurred_at)
-    SELECT gen_random_uuid(), 'thing', 's' || n % $2, 'org.homeward.bench.thing.told.v1', $3::jsonb, clock_timestamp()
+    SELECT gen_random_uuid(), 'thing', 's' || n % $2, 'org.homeward.bench.thing.told.v1',
+        $3::jsonb, clock_timestamp()
     FROM generate_series(1, $1) n
 """
 ROWS = """
-    CREATE TABLE entry (source text, position bigint, subject text, type text, payload jsonb, occurred_at timestamptz,
+    CREATE TABLE entry (source text, position bigint, subject text, type text, payload jsonb,
+        occurred_at timestamptz,
                         PRIMARY KEY (source, position))
 """
 WRITE = text("""
     INSERT INTO entry
     SELECT e.source, e.position, e.subject, e.type, CAST(e.payload AS jsonb), e.occurred_at
-    FROM unnest(CAST(:source AS text[]), CAST(:position AS bigint[]), CAST(:subject AS text[]), CAST(:type AS text[]),
+    FROM unnest(CAST(:source AS text[]), CAST(:position AS bigint[]), CAST(:subject AS text[]),
+        CAST(:type AS text[]),
                 CAST(:payload AS text[]), CAST(:occurred_at AS timestamptz[]))
          AS e (source, position, subject, type, payload, occurred_at)
     ON CONFLICT DO NOTHING
@@ -186,7 +189,8 @@ async def main(folder: Path, events: int) -> None:
             log = [relay.envelope_of(row, SERVICE) for row in rows.mappings()]
         assert [e.position for e in log] == list(range(1, events + 1))
         print(
-            f"topic {topic_of(SERVICE)}: {events:,} events of about 1 kB, {SUBJECTS:,} subjects, batches of {BATCH}"
+            f"topic {topic_of(SERVICE)}: {events:,} events of about 1 kB, {SUBJECTS:,} subjects, "
+            f"batches of {BATCH}"
         )
         await coming_in(databases["reader"], settings, log)
         for database in databases.values():

@@ -30,7 +30,8 @@ WARM_UP = 50
 
 def percentiles(milliseconds: list[float]) -> str:
     cuts = statistics.quantiles(milliseconds, n=100)
-    return f"median {statistics.median(milliseconds):.1f} ms, p99 {cuts[98]:.1f} ms, most {max(milliseconds):.1f} ms"
+    median, most = statistics.median(milliseconds), max(milliseconds)
+    return f"median {median:.1f} ms, p99 {cuts[98]:.1f} ms, most {most:.1f} ms"
 
 
 async def bare(platform: Platform, events: int) -> list[float]:
@@ -105,7 +106,8 @@ async def main(rate: float, seconds: float) -> None:
         await asyncio.sleep(5)
         used = memory(platform)
         print(
-            f"resident memory at rest: {sum(pss for _, _, pss in used):.0f} MB in {len(used)} processes, "
+            f"resident memory at rest: {sum(pss for _, _, pss in used):.0f} MB in {len(used)} "
+            f"processes, "
             f"{sum(rss for _, rss, _ in used):.0f} MB with shared pages counted in each"
         )
         for name, rss, pss in sorted(used, key=lambda item: -item[1])[:6]:

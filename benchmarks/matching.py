@@ -98,15 +98,18 @@ def main() -> None:
             sys.exit("the readable scoring finds others")
     plain = (time.perf_counter() - begun) * len(work) / len(some)
     print(
-        f"{counts[0]:,} vacancies x {counts[-1]:,} people = {looked:,} pairs, the best {TOP} of each with reasons"
+        f"{counts[0]:,} vacancies x {counts[-1]:,} people = {looked:,} pairs, the best {TOP} of "
+        f"each with reasons"
     )
     each_ms = (took - arranged) / counts[0] * 1000
     print(f"bare loop over all pairs {bare:7.2f} s")
     print(
-        f"matching                 {took:7.2f} s ({took / bare:.2f} x bare), of it to arrange people {arranged:.2f} s"
+        f"matching                 {took:7.2f} s ({took / bare:.2f} x bare), of it to arrange "
+        f"people {arranged:.2f} s"
     )
     print(
-        f"readable scoring         {plain:7.2f} s ({plain / took:.0f} x as long), taken from {len(some)} vacancies"
+        f"readable scoring         {plain:7.2f} s ({plain / took:.0f} x as long), taken from "
+        f"{len(some)} vacancies"
     )
     print(f"one vacancy              {each_ms:7.2f} ms, the slowest {slowest * 1000:.1f} ms")
     print(f"matches found            {sum(map(len, best)):,}")

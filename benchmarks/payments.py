@@ -95,11 +95,13 @@ async def bare(url: str, count: int) -> float:
             )
             await connection.execute("SELECT 1 FROM budget WHERE id = $1 FOR UPDATE", budget)
             await connection.execute(
-                "UPDATE assistance_grant SET version = version + 1, updated_at = now() WHERE id = $1",
+                "UPDATE assistance_grant SET version = version + 1, updated_at = now() WHERE id "
+                "= $1",
                 UUID(grant),
             )
             await connection.execute(
-                "INSERT INTO journal_entry (id, budget_id, kind, grant_id) VALUES ($1, $2, 'bare', $3)",
+                "INSERT INTO journal_entry (id, budget_id, kind, grant_id) VALUES ($1, $2, "
+                "'bare', $3)",
                 entry,
                 budget,
                 UUID(grant),
@@ -111,7 +113,8 @@ async def bare(url: str, count: int) -> float:
                 budget,
             )
             await connection.execute(
-                "INSERT INTO audit (client_id, organisation, action, resource, resource_id, details) "
+                "INSERT INTO audit (client_id, organisation, action, resource, resource_id, "
+                "details) "
                 "VALUES ('x', 'x', 'approve', 'grant', $1, '{}')",
                 grant,
             )

@@ -56,7 +56,8 @@ from tests.cases.house import House, running
 from tests.conftest import Databases
 
 COLUMNS = tuple(
-    "id version names sex birth_date birth_precision nationality documents languages contacts identifiers "
+    "id version names sex birth_date birth_precision nationality documents languages contacts "
+    "identifiers "
     "terms keys found_by known_to".split()
 )
 PARTS = ("given", "father", "grandfather", "family")
@@ -237,7 +238,9 @@ def chunk(start_and_number: tuple[int, int]) -> tuple[list[tuple[Any, ...]], lis
 
 
 async def load(url: str, number: int) -> None:
-    """Load people, who takes part in their return, their referrals, and the words of their names."""
+    """Load people, who takes part in their return, their referrals, and the words of their
+    names.
+    """
     begun = time.perf_counter()
     connection = await asyncpg.connect(url.replace("+asyncpg", ""))
     try:
@@ -245,10 +248,12 @@ async def load(url: str, number: int) -> None:
             "SET session_replication_role = replica"
         )  # foreign keys hold by the way it is made
         await connection.execute(
-            "CREATE TABLE register (id uuid, given text, father text, grandfather text, family text, born date)"
+            "CREATE TABLE register (id uuid, given text, father text, grandfather text, family "
+            "text, born date)"
         )
         indexes = await connection.fetch(
-            "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'returnee' AND indexdef LIKE '%gin%'"
+            "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'returnee' AND "
+            "indexdef LIKE '%gin%'"
         )
         for index in indexes:
             await connection.execute(f"DROP INDEX {index['indexname']}")
@@ -293,7 +298,8 @@ async def load(url: str, number: int) -> None:
                 (each.id, 1, "submitted", each.reference, *[REFERRER] * 2, 1, "eurp", 1, *REFERRAL)
                 for each in referred
             ],
-            columns="id version state external_reference sender submitter revision programme programme_version "
+            columns="id version state external_reference sender submitter revision programme "
+            "programme_version "
             "return_kind country_of_return decider needs_priority content digest".split(),
         )
         await connection.copy_records_to_table(
@@ -309,7 +315,8 @@ async def load(url: str, number: int) -> None:
         await connection.close()
     done = time.perf_counter()
     print(
-        f"{number} people, {len(known)} words, {size}: made in {made - begun:.0f} s, indexed in {done - made:.0f} s"
+        f"{number} people, {len(known)} words, {size}: made in {made - begun:.0f} s, indexed in "
+        f"{done - made:.0f} s"
     )
 
 
@@ -396,7 +403,8 @@ class Samples:
             if self.found
             else ""
         )
-        return f"{name:40} p50 {cuts[49]:6.1f}   p99 {cuts[98]:6.1f}   most {max(self.took):6.1f} ms{shares}"
+        times = f"p50 {cuts[49]:6.1f}   p99 {cuts[98]:6.1f}   most {max(self.took):6.1f} ms"
+        return f"{name:40} {times}{shares}"
 
 
 def share(found: list[bool]) -> str:
@@ -552,7 +560,8 @@ async def measure(house: House, number: int, queries: int) -> None:
     ):
         print(searches.samples[name].line(name))
     print(
-        f"processor time of the application and its client: {cpu:.1f} ms each; load average {os.getloadavg()[0]:.1f}"
+        f"processor time of the application and its client: {cpu:.1f} ms each; load average "
+        f"{os.getloadavg()[0]:.1f}"
     )
 
 

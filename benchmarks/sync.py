@@ -98,7 +98,8 @@ async def empty(admin: asyncpg.Connection) -> None:
 async def bare(admin: asyncpg.Connection) -> tuple[float, int]:
     """Write the rows of a log again; milliseconds, and how many."""
     columns_of = """
-        SELECT column_name FROM information_schema.columns WHERE table_name = $1 AND table_schema = 'public'
+        SELECT column_name FROM information_schema.columns WHERE table_name = $1 AND table_schema =
+            'public'
         AND is_identity = 'NO' AND is_generated = 'NEVER' ORDER BY ordinal_position
     """
     found = {}
@@ -156,7 +157,8 @@ async def main(folder: Path, entries: int, logs: int, *, profile: bool) -> None:
             await admin.close()
         per = 1000 / entries
         print(
-            f"{rows} rows for {entries} entries; milliseconds per 1,000 entries, median of {logs} logs"
+            f"{rows} rows for {entries} entries; milliseconds per 1,000 entries, median of "
+            f"{logs} logs"
         )
         print(f"applied                 {statistics.median(taken) * per:7.0f}")
         print(f"sent again              {statistics.median(again) * per:7.0f}")

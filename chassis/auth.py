@@ -1,4 +1,6 @@
-"""Who is calling: a JWT checked against the issuer's keys, and the person that the client acts for."""
+"""Who is calling: a JWT checked against the issuer's keys, and the person that the client acts
+for.
+"""
 
 import asyncio
 import re
@@ -173,7 +175,8 @@ class KeySet:
             self.url.startswith("https:") and not url.startswith("https:")
         ):
             raise ValueError(
-                "the provider speaks of another issuer, or of keys that anybody could have put there"
+                "the provider speaks of another issuer, or of keys that anybody could have put "
+                "there"
             )
         return url
 

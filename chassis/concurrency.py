@@ -26,7 +26,9 @@ def set_etag(response: Response, version: int) -> None:
 
 
 class Precondition:
-    """What the caller says it has seen: `If-Match`, or `If-None-Match: *` where nothing exists yet."""
+    """What the caller says it has seen: `If-Match`, or `If-None-Match: *` where nothing exists
+    yet.
+    """
 
     def __init__(self, if_match: str | None, if_none_match: str | None) -> None:
         self._if_match = if_match

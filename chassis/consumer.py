@@ -167,7 +167,9 @@ class Consumer:
         self._measured = -MEASURE_SECONDS
 
     async def run(self) -> None:
-        """Work until cancelled. Outages of the database, of Kafka and of the feeds are waited out."""
+        """Work until cancelled. Outages of the database, of Kafka and of the feeds are waited
+        out.
+        """
         if not self.sources:
             return
         async with asyncio.TaskGroup() as tasks:

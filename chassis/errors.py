@@ -118,13 +118,15 @@ UNKNOWN_PARAMETER = ProblemType(
     "unknown-parameter",
     400,
     "A query parameter is not known here",
-    "A filter that is not understood must never widen a result, so it is refused. The problem lists what is known.",
+    "A filter that is not understood must never widen a result, so it is refused. The problem "
+    "lists what is known.",
 )
 IDEMPOTENCY_KEY_REQUIRED = ProblemType(
     "idempotency-key-required",
     400,
     "Idempotency-Key is required",
-    "Every POST that changes something carries an Idempotency-Key of 1 to 255 visible ASCII characters, so that it can "
+    "Every POST that changes something carries an Idempotency-Key of 1 to 255 visible ASCII "
+    "characters, so that it can "
     "be sent again safely after a broken connection. A UUID is a good one.",
 )
 UNAUTHENTICATED = ProblemType(
@@ -137,19 +139,22 @@ FORBIDDEN = ProblemType(
     "forbidden",
     403,
     "The token does not allow this",
-    "The client lacks the scope that the problem names, or another organisation decides this; the detail says which.",
+    "The client lacks the scope that the problem names, or another organisation decides this; "
+    "the detail says which.",
 )
 PERSON_REQUIRED = ProblemType(
     "person-required",
     403,
     "A person must decide this",
-    "Sign in, or name the person the client acts for in Homeward-Actor; the client then needs the scope act-for-users.",
+    "Sign in, or name the person the client acts for in Homeward-Actor; the client then needs "
+    "the scope act-for-users.",
 )
 FOUR_EYES = ProblemType(
     "four-eyes",
     403,
     "Another person must decide this",
-    "Whoever prepared something does not approve it. Persons are compared, whichever client they use.",
+    "Whoever prepared something does not approve it. Persons are compared, whichever client they "
+    "use.",
 )
 NOT_FOUND = ProblemType(
     "not-found",
@@ -197,13 +202,15 @@ IDEMPOTENCY_KEY_REUSED = ProblemType(
     "idempotency-key-reused",
     422,
     "The Idempotency-Key was used for another request",
-    "The same key with the same request replays the first answer; another request needs another key.",
+    "The same key with the same request replays the first answer; another request needs another "
+    "key.",
 )
 ANSWER_LOST = ProblemType(
     "answer-lost",
     409,
     "It was done, and its answer is not kept any more",
-    "A request with this Idempotency-Key was carried out, and its stored answer was encrypted under a key that is "
+    "A request with this Idempotency-Key was carried out, and its stored answer was encrypted "
+    "under a key that is "
     "not in use any more. Nothing is done again: read the resource to see what came of it.",
 )
 PRECONDITION_REQUIRED = ProblemType(
@@ -241,14 +248,16 @@ TOO_SLOW = ProblemType(
     "took-too-long",
     503,
     "It took too long and was given up",
-    "Nothing was applied. Others may be changing the same things, or it is too much at once: wait for Retry-After, "
+    "Nothing was applied. Others may be changing the same things, or it is too much at once: "
+    "wait for Retry-After, "
     "send it again with the same key, and if that comes to the same, ask for less.",
 )
 NOT_CAUGHT_UP = ProblemType(
     "not-caught-up",
     503,
     "This service has not heard yet",
-    "The returnee may have been registered a moment ago and the news is on its way. Try again after Retry-After.",
+    "The returnee may have been registered a moment ago and the news is on its way. Try again "
+    "after Retry-After.",
 )
 
 

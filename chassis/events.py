@@ -117,7 +117,9 @@ class MalformedEvent(ValueError):  # noqa: N818 - it says what arrived, as NotYe
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A fact as it travels: CloudEvents attributes, our extensions, and the payload as a mapping."""
+    """A fact as it travels: CloudEvents attributes, our extensions, and the payload as a
+    mapping.
+    """
 
     id: UUID
     service: str
@@ -163,7 +165,9 @@ class Envelope:
         ]
 
     def kafka_key(self) -> bytes:
-        """The record key: the subject, so that one subject's facts stay in order in one partition."""
+        """The record key: the subject, so that one subject's facts stay in order in one
+        partition.
+        """
         return self.subject.encode()
 
     def kafka_value(self) -> bytes:

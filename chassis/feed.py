@@ -1,4 +1,6 @@
-"""The log of a service over HTTP: to fill a gap, to catch up after Kafka lost data, and to rebuild."""
+"""The log of a service over HTTP: to fill a gap, to catch up after Kafka lost data, and to
+rebuild.
+"""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime

@@ -128,7 +128,8 @@ NOT_APPLIED = text("""
     FROM unnest(CAST(:sources AS text[]), CAST(:positions AS bigint[])) AS e (source, position)
     JOIN inbox_source s ON s.source = e.source
     WHERE (e.position > s.watermark
-           AND NOT EXISTS (SELECT FROM inbox i WHERE i.source = e.source AND i.position = e.position))
+           AND NOT EXISTS (SELECT FROM inbox i WHERE i.source = e.source AND i.position =
+               e.position))
        OR EXISTS (SELECT FROM parked p WHERE p.source = e.source AND p.position = e.position)
        OR EXISTS (SELECT FROM dead_letter d
                   WHERE d.source = e.source AND d.position = e.position AND d.replayed_at IS NULL)
@@ -142,7 +143,8 @@ COMPACT = text("""
                row_number() OVER (PARTITION BY i.source ORDER BY i.position) AS n
         FROM inbox i JOIN here ON here.source = i.source AND i.position > here.watermark
     ), top AS (
-        SELECT source, max(position) AS position FROM numbered WHERE position = watermark + n GROUP BY source
+        SELECT source, max(position) AS position FROM numbered WHERE position = watermark + n GROUP
+            BY source
     ), cleared AS (
         DELETE FROM inbox i USING top WHERE i.source = top.source AND i.position <= top.position
     )
@@ -158,7 +160,8 @@ PARK = text("""
         attempts = parked.attempts + 1,
         next_try_at = clock_timestamp()
             + make_interval(secs => least(CAST(:longest AS float),
-                                          CAST(:wait AS float) * 2 ^ least(10, parked.attempts + 1)))
+                                          CAST(:wait AS float) * 2 ^ least(10, parked.attempts +
+                                              1)))
 """)
 READY = text("""
     SELECT p.source, p.position
@@ -169,7 +172,8 @@ READY = text("""
          OR EXISTS (SELECT FROM inbox i WHERE i.source = p.source AND i.position = p.previous))
         AND NOT EXISTS (SELECT FROM parked q WHERE q.source = p.source AND q.position = p.previous)
         AND NOT EXISTS (SELECT FROM dead_letter d
-                        WHERE d.source = p.source AND d.position = p.previous AND d.replayed_at IS NULL)))
+                        WHERE d.source = p.source AND d.position = p.previous AND d.replayed_at IS
+                            NULL)))
     ORDER BY p.source, p.position LIMIT :limit
 """)
 CLAIM = text("""
@@ -288,12 +292,7 @@ async def observe_head(
         await session.execute(insert(inbox_source).values(row).on_conflict_do_nothing())
         return
     if known.epochs[-1][0] == theirs[-1][0]:
-        if time > known.heard_at and position < known.head:
-            log.error(
-                "the log of a source became shorter without a new epoch",
-                source=source,
-                head=position,
-            )
+        _watch_length(source, position, time, known)
         await session.execute(
             update(inbox_source)
             .where(table.source == source, table.epochs == known.epochs)
@@ -314,6 +313,26 @@ async def observe_head(
     known = locked.one()
     if time > known.heard_at and known.epochs[-1][0] != theirs[-1][0]:
         await _begin_epoch(session, known, theirs, position, heard_at)
+
+
+SHORTER_FOR = timedelta(seconds=30)
+_shorter_since: dict[str, datetime] = {}
+
+
+def _watch_length(source: str, position: int, time: datetime, known: Any) -> None:
+    """Raise an alarm when a source goes on saying that its log is shorter than what we have.
+
+    One such head says nothing: it was read before an event that overtook it on the way. A log that
+    lost its end without a new epoch says so from then on.
+    """
+    if time <= known.heard_at:
+        return
+    if position >= known.head:
+        _shorter_since.pop(source, None)
+    elif time - _shorter_since.setdefault(source, time) > SHORTER_FOR:
+        log.error(
+            "the log of a source became shorter without a new epoch", source=source, head=position
+        )
 
 
 async def _begin_epoch(
@@ -463,7 +482,9 @@ async def parked_of(session: Session, subjects: Collection[str], limit: int) -> 
 
 
 async def claim(session: Session, keys: Collection[Key]) -> list[Envelope]:
-    """Lock parked events and give them back; those that another replica is trying are left to it."""
+    """Lock parked events and give them back; those that another replica is trying are left to
+    it.
+    """
     if not keys:
         return []
     return [from_json(document) for document in await session.scalars(CLAIM, columns(sorted(keys)))]

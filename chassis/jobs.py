@@ -156,7 +156,8 @@ def _moved(statement: Insert) -> Insert:
             "attempts": 0,
             "last_error": None,
             "failing_since": None,
-            "leased_by": None,  # who runs it as it was has it no more: neither its end nor its failure counts
+            # Who runs it as it was has it no more: neither its end nor its failure counts.
+            "leased_by": None,
             "leased_until": None,
         },
     )

@@ -109,7 +109,8 @@ def _describe_operation(
         parameters.append(
             _header(
                 ACTOR_HEADER,
-                f"The deciding person, where the token names none: an opaque user id; needs the scope {ACT_FOR_USERS}.",
+                f"The deciding person, where the token names none: an opaque user id; needs the "
+                f"scope {ACT_FOR_USERS}.",
                 False,
                 "^[A-Za-z0-9._-]{1,64}$",
             )

@@ -40,9 +40,11 @@ WRITE = text("""
     SELECT e.id, e.aggregatetype, e.aggregateid, e.type, CAST(e.payload AS jsonb),
            coalesce(e.occurred_at, clock_timestamp()), e.traceparent
     FROM unnest(CAST(:id AS uuid[]), CAST(:aggregatetype AS text[]), CAST(:aggregateid AS text[]),
-                CAST(:type AS text[]), CAST(:payload AS text[]), CAST(:occurred_at AS timestamptz[]),
+                CAST(:type AS text[]), CAST(:payload AS text[]), CAST(:occurred_at AS
+                    timestamptz[]),
                 CAST(:traceparent AS text[]))
-         WITH ORDINALITY AS e (id, aggregatetype, aggregateid, type, payload, occurred_at, traceparent, n)
+         WITH ORDINALITY AS e (id, aggregatetype, aggregateid, type, payload, occurred_at,
+             traceparent, n)
     ORDER BY e.n
 """)
 

@@ -121,7 +121,8 @@ IDENTITY = """
 """
 FIRST_STATE = """
     INSERT INTO relay_state (epoch, epochs, database_identity)
-    VALUES (CAST($1 AS uuid), jsonb_build_array(jsonb_build_array(CAST($1 AS uuid), 0)), $2) ON CONFLICT DO NOTHING
+    VALUES (CAST($1 AS uuid), jsonb_build_array(jsonb_build_array(CAST($1 AS uuid), 0)), $2) ON
+        CONFLICT DO NOTHING
 """
 NEW_EPOCH = """
     UPDATE relay_state
@@ -136,29 +137,37 @@ SEQUENCE = """
         UPDATE lease SET expires_at = clock_timestamp() + make_interval(secs => $2)
         WHERE name = 'relay' AND holder = $1 RETURNING holder
     ), batch AS (
-        DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox ORDER BY seq LIMIT $3) AND EXISTS (SELECT FROM held)
+        DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox ORDER BY seq LIMIT $3) AND EXISTS
+            (SELECT FROM held)
         RETURNING seq, id, aggregatetype, aggregateid, type, payload, occurred_at, traceparent
     ), state AS (
         UPDATE relay_state SET head = head + (SELECT count(*) FROM batch)
         WHERE id = 1 AND EXISTS (SELECT FROM held)
         RETURNING head - (SELECT count(*) FROM batch) AS base, head, epoch
     ), numbered AS (
-        SELECT batch.*, state.epoch, state.base + row_number() OVER (ORDER BY seq) AS position FROM batch, state
+        SELECT batch.*, state.epoch, state.base + row_number() OVER (ORDER BY seq) AS position FROM
+            batch, state
     ), linked AS (
-        SELECT *, lag(position) OVER (PARTITION BY aggregateid ORDER BY position) AS before FROM numbered
+        SELECT *, lag(position) OVER (PARTITION BY aggregateid ORDER BY position) AS before FROM
+            numbered
     ), logged AS (
-        INSERT INTO event_log (position, previous, epoch, id, aggregatetype, aggregateid, type, payload, occurred_at,
+        INSERT INTO event_log (position, previous, epoch, id, aggregatetype, aggregateid, type,
+            payload, occurred_at,
                                traceparent, recorded_at)
         SELECT position,
-               coalesce(before, (SELECT max(l.position) FROM event_log l WHERE l.aggregateid = linked.aggregateid)),
-               epoch, id, aggregatetype, aggregateid, type, payload, occurred_at, traceparent, clock_timestamp()
+               coalesce(before, (SELECT max(l.position) FROM event_log l WHERE l.aggregateid =
+                   linked.aggregateid)),
+               epoch, id, aggregatetype, aggregateid, type, payload, occurred_at, traceparent,
+                   clock_timestamp()
         FROM linked ORDER BY position
     )
-    SELECT (SELECT count(*) FROM held) AS held, (SELECT count(*) FROM batch) AS moved, (SELECT head FROM state) AS head
+    SELECT (SELECT count(*) FROM held) AS held, (SELECT count(*) FROM batch) AS moved, (SELECT head
+        FROM state) AS head
 """
 
 READ = """
-    SELECT position, previous, epoch, id, aggregateid, type, payload, occurred_at, traceparent, recorded_at
+    SELECT position, previous, epoch, id, aggregateid, type, payload, occurred_at, traceparent,
+        recorded_at
     FROM event_log WHERE position > $1 ORDER BY position LIMIT $2
 """
 
@@ -167,7 +176,8 @@ MARK = """
         UPDATE lease SET expires_at = clock_timestamp() + make_interval(secs => $2)
         WHERE name = 'relay' AND holder = $1 RETURNING holder
     )
-    UPDATE relay_state SET published = greatest(published, $3) FROM held WHERE id = 1 RETURNING published
+    UPDATE relay_state SET published = greatest(published, $3) FROM held WHERE id = 1 RETURNING
+        published
 """
 
 # The time of a head is one at which nothing was committed that it leaves out: the statement may
@@ -478,7 +488,9 @@ async def first_of(event: asyncio.Event, seconds: float) -> None:
 
 
 async def release(connection: asyncpg.Connection, holder: UUID | None) -> None:
-    """Close a connection; give the lease back first, so that nobody has to wait for it to run out."""
+    """Close a connection; give the lease back first, so that nobody has to wait for it to run
+    out.
+    """
     try:
         if holder is not None:
             await connection.execute(RELEASE, holder)

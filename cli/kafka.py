@@ -85,7 +85,8 @@ class ApacheKafka(Child):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise StartError(
-                f"Apache Kafka's storage could not be formatted: {done.stderr.strip() or done.stdout.strip()}"
+                f"Apache Kafka's storage could not be formatted: "
+                f"{done.stderr.strip() or done.stdout.strip()}"
             )
 
 

@@ -165,7 +165,8 @@ class Machine:
             except BlockingIOError:
                 lock.seek(0)
                 raise CannotRun(
-                    f"Homeward is running here already (process {lock.read().strip() or 'unknown'})."
+                    f"Homeward is running here already (process "
+                    f"{lock.read().strip() or 'unknown'})."
                 ) from None
             lock.truncate(0)
             lock.write(str(os.getpid()))
@@ -277,7 +278,8 @@ def check_ports(chosen: Mapping[str, int]) -> None:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 taken.append(
-                    f"Port {port} is taken{holder_of(port)}. Free it, or choose another: {variable}={port + 1000} ..."
+                    f"Port {port} is taken{holder_of(port)}. Free it, or choose another: "
+                    f"{variable}={port + 1000} ..."
                 )
     if taken:
         raise CannotRun("\n".join(taken))

@@ -62,7 +62,9 @@ Home = Annotated[
 ]
 HERE = Path(".homeward")
 TABLET_PATIENCE = 300
-"""Seconds for which a simulated tablet sends its log again; a busy machine is no reason to give up."""
+"""Seconds for which a simulated tablet sends its log again; a busy machine is no reason to give
+up.
+"""
 STOPS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
@@ -107,7 +109,9 @@ def serve(
 
 @app.command()
 def work(role: RoleName, home: Home = HERE) -> None:
-    """Run only the relay, consumer and jobs of a role. HOMEWARD_PORT serves its health and metrics."""
+    """Run only the relay, consumer and jobs of a role. HOMEWARD_PORT serves its health and
+    metrics.
+    """
     from chassis.app import create_app  # noqa: PLC0415 - see settings_of
 
     settings = settings_of(role, home)
@@ -387,7 +391,8 @@ def dead_letters_list(role: RoleName, home: Home = HERE) -> None:
             f"{letter.source} {letter.position}" if letter.position is not None else letter.source
         )
         print(
-            f"{letter.id}  {letter.failed_at:%Y-%m-%d %H:%M:%S}  {where}  {letter.type or 'malformed'}  {letter.error}"
+            f"{letter.id}  {letter.failed_at:%Y-%m-%d %H:%M:%S}  {where}  "
+            f"{letter.type or 'malformed'}  {letter.error}"
         )
     print(f"{len(letters)} dead letters")
 
@@ -455,7 +460,8 @@ def audit_verify(role: RoleName, home: Home = HERE) -> None:
     key = audit_key(secret)
     verdict = in_database(role, home, lambda session: verify(session, key))
     print(
-        f"{role}: {verdict.rows} rows under {verdict.seals} seals, the newest {verdict.newest or 'none'}"
+        f"{role}: {verdict.rows} rows under {verdict.seals} seals, the newest "
+        f"{verdict.newest or 'none'}"
     )
     for problem in verdict.problems:
         print(f"  {problem}")
@@ -471,7 +477,8 @@ def ledger_verify(home: Home = HERE) -> None:
     verify = importlib.import_module("services.grants.books.verify").verify
     proof = in_database("grants", home, verify)
     print(
-        f"{proof.entries} entries with {proof.postings} postings: {'right' if not proof.findings else 'not right'}"
+        f"{proof.entries} entries with {proof.postings} postings: "
+        f"{'right' if not proof.findings else 'not right'}"
     )
     for finding in proof.findings:
         print(f"  {finding}")
@@ -540,7 +547,8 @@ def run_http(application: Any, settings: Any) -> None:
     import uvicorn  # noqa: PLC0415 - see settings_of
 
     gc.collect()
-    gc.freeze()  # what is there from the start stays: looking through it again and again would only be a pause
+    # What is there from the start stays: looking through it again and again is only a pause.
+    gc.freeze()
     server = uvicorn.Server(http_config(application, settings))
     server.run()
     if not server.started:

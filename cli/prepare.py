@@ -88,7 +88,8 @@ async def connect(machine: Machine) -> asyncpg.Connection:
             return await asyncpg.connect(machine.admin_url())
         except asyncpg.InvalidPasswordError:
             raise CannotRun(
-                f"{machine.postgres_data} was made with other secrets than {machine.home / 'secrets.json'}. "
+                f"{machine.postgres_data} was made with other secrets than "
+                f"{machine.home / 'secrets.json'}. "
                 "Put the file back, or remove the whole folder to begin anew."
             ) from None
         except STARTING:

@@ -93,8 +93,10 @@ async def submit(
     target = results_file(file)
     write(results, target)
     console.print(
-        f"{batch['submitted']} submitted, {batch['replayed']} were there, {batch['refused']} refused; "
-        f"{sum(1 for each in results if each['candidates'])} may be about people known here: {target}"
+        f"{batch['submitted']} submitted, {batch['replayed']} were there, {batch['refused']} "
+        f"refused; "
+        f"{sum(1 for each in results if each['candidates'])} may be about people known here: "
+        f"{target}"
     )
     problems = [(each, problem) for each in results for problem in each["problems"]]
     for each, problem in problems[:SAID_HERE]:

@@ -223,7 +223,8 @@ def start_everything(machine: Machine, supervisor: Supervisor, chosen: Mapping[s
         StartError: Something did not start.
     """
     say, begun = supervisor.say, time.monotonic()
-    prepare = subprocess.Popen(  # it imports every service and waits for PostgreSQL: better now than afterwards
+    # It imports every service and waits for PostgreSQL: better now than afterwards.
+    prepare = subprocess.Popen(
         [sys.executable, "-m", "cli.main", "prepare", "--home", str(machine.home)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -23,13 +23,15 @@ EVENTS: tuple[type[EventData], ...] = (
 """Every event type that the platform publishes."""
 
 DESCRIPTION = """\
-Every fact that a service records is published on its topic as a CloudEvent 1.0.2 in binary mode: the attributes are
-record headers, the payload is the record value. The record key is the subject, so that facts about one subject stay in
-order. Delivery is at least once: `position` tells repetitions and gaps, and `GET /v1/events` of the service fills them.
+Every fact that a service records is published on its topic as a CloudEvent 1.0.2 in binary mode:
+the attributes are record headers, the payload is the record value. The record key is the subject,
+so that facts about one subject stay in order. Delivery is at least once: `position` tells
+repetitions and gaps, and `GET /v1/events` of the service fills them.
 
-Types only grow: members and codes may be added, so readers ignore members and tolerate codes that they do not know.
-Anything else is a new type, published beside the old one. A member that has no value is left out. No event holds what
-identifies a person. `x-audience` says who outside the platform may be shown an event of a returnee they take part in.
+Types only grow: members and codes may be added, so readers ignore members and tolerate codes that
+they do not know. Anything else is a new type, published beside the old one. A member that has no
+value is left out. No event holds what identifies a person. `x-audience` says who outside the
+platform may be shown an event of a returnee they take part in.
 """
 
 HEADERS: dict[str, tuple[str, dict[str, Any], bool]] = {
@@ -171,7 +173,7 @@ def _message(name: str, summary: str, payload: Any, headers: Sequence[str]) -> d
     return {
         "name": name,
         "title": name,
-        "summary": summary.partition("\n")[0],
+        "summary": " ".join(summary.partition("\n\n")[0].split()),
         "contentType": "application/json",
         "headers": {"type": "object", "required": required, "properties": properties},
         "payload": payload,

@@ -66,7 +66,9 @@ class ReferralInformationRequested(
     subject="referral_id",
     audience=EVERYBODY,
 ):
-    """Who decides on a referral asked its sender for more; what exactly is in the referral itself."""
+    """Who decides on a referral asked its sender for more; what exactly is in the referral
+    itself.
+    """
 
 
 class ReferralEscalated(
@@ -250,7 +252,9 @@ class ReturneeUpdated(
 class ReturneeMerged(
     EventData, name="cases.returnee.merged", subject="returnee_id", audience=IMPLEMENTERS
 ):
-    """The returnee is the same person as another; facts stay under the id they were recorded with."""
+    """The returnee is the same person as another; facts stay under the id they were recorded
+    with.
+    """
 
     returnee_id: UUID
     into: UUID
@@ -305,7 +309,9 @@ class ReturneeRestricted(
     subject="returnee_id",
     audience={Audience.PROGRAMME},
 ):
-    """An organisation that took part in the return may know of the returnee no more, or may again."""
+    """An organisation that took part in the return may know of the returnee no more, or may
+    again.
+    """
 
     returnee_id: UUID
     organisation: Slug
@@ -481,7 +487,9 @@ class ContactAttempted(
 class ScreeningRecorded(
     CaseFact, name="cases.screening.recorded", subject="returnee_id", audience=IMPLEMENTERS
 ):
-    """The returnee was screened; what was found stays in cases, and only its urgency is published."""
+    """The returnee was screened; what was found stays in cases, and only its urgency is
+    published.
+    """
 
     screening_id: UUID
     phase: Phase

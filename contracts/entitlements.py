@@ -230,7 +230,9 @@ class Assistance(Data):
 
     @model_validator(mode="after")
     def bands_cover_everything(self) -> Self:
-        """Refuse bands that do not ascend to any amount, and cash for a package that there is not."""
+        """Refuse bands that do not ascend to any amount, and cash for a package that there is
+        not.
+        """
         limits = [band.up_to for band in self.bands]
         if limits[-1] is not None or None in limits[:-1]:
             raise ValueError("the last band, and only it, has no upper amount")
@@ -256,7 +258,9 @@ class Assistance(Data):
         )
 
     def package_of(self, kind: HelpKind) -> str | None:
-        """The package that a kind of help belongs to where none is named: the last one that has it."""
+        """The package that a kind of help belongs to where none is named: the last one that has
+        it.
+        """
         return next(
             (
                 name

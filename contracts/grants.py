@@ -288,7 +288,9 @@ class CooperativeImpactReported(
     subject="returnee_id",
     audience=EVERYBODY,
 ):
-    """What the cooperative did in a period: jobs that it created beside its members', and services."""
+    """What the cooperative did in a period: jobs that it created beside its members', and
+    services.
+    """
 
     starts_on: date
     ends_on: date

@@ -11,16 +11,18 @@ OF_A_PROCESS = ("/health/", "/metrics", "/v1/events", "/v1/holdings/")
 """Paths that every process has for itself: the gateway answers its own and forwards none."""
 
 DESCRIPTION = """\
-One API for everybody who takes part in a return: host-country services that refer, partners that receive and assist,
-programme offices. Requests carry a token; every POST that changes something carries an `Idempotency-Key`; answers carry
-an `ETag`, and decisions the `If-Match` of what was seen. What is wrong is said as RFC 9457 problems.
+One API for everybody who takes part in a return: host-country services that refer, partners that
+receive and assist, programme offices. Requests carry a token; every POST that changes something
+carries an `Idempotency-Key`; answers carry an `ETag`, and decisions the `If-Match` of what was
+seen. What is wrong is said as RFC 9457 problems.
 """
 
 TAGS = {
     "referrals": "What a host-country service submits, and what becomes of it.",
     "travel": "The journeys of the people of a referral.",
     "returnees": "Who they are, to those who take part in their return.",
-    "rights": "What a person may ask for: who knows of them, what they agreed to, what is held, that it is erased.",
+    "rights": "What a person may ask for: who knows of them, what they agreed to, what is held, "
+    "that it is erased.",
     "households": "Who returns with whom.",
     "arrivals": "The port of entry: who is expected, who was met, what they were given.",
     "cases": "One a return, from acceptance to closure.",

@@ -29,6 +29,7 @@ from contracts.codes import (
 from contracts.entitlements import Assistance
 from contracts.sourced import Data, Sourced, Unit
 
+COMMON_FILE = "common.yaml"
 COUNTRIES_FILE = "countries.yaml"
 DAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 END_OF_DAY = time(23, 59, 59)
@@ -211,7 +212,9 @@ class Entitlement(Sourced):
 
 
 class HandoverReason(StrEnum):
-    """Why somebody may not simply walk out of the port. It discloses a child's situation or health."""
+    """Why somebody may not simply walk out of the port. It discloses a child's situation or
+    health.
+    """
 
     UNACCOMPANIED_CHILD = "unaccompanied_child"
     MEDICAL_ESCORT = "medical_escort"
@@ -557,8 +560,8 @@ def load_programmes(path: Path) -> dict[str, Programme]:
     """Read every programme of a folder.
 
     Args:
-        path: The folder: one file a programme, and `countries.yaml` for what they share about
-            countries of return.
+        path: The folder: one file a programme, `countries.yaml` for what they share about
+            countries of return, and `common.yaml` for the rules that they have in common.
 
     Returns:
         The programmes by id.
@@ -566,14 +569,15 @@ def load_programmes(path: Path) -> dict[str, Programme]:
     Raises:
         ValueError: A file does not say what a programme says, or its name is not the programme's
             id.
-        FileNotFoundError: There is no `countries.yaml`.
+        FileNotFoundError: There is no `countries.yaml`, or no `common.yaml`.
     """
-    countries = load_countries(path)
+    countries, common = load_countries(path), read(path / COMMON_FILE)
     programmes: dict[str, Programme] = {}
     for file in sorted(path.glob("*.yaml")):
-        if file.name == COUNTRIES_FILE:
+        if file.name in {COUNTRIES_FILE, COMMON_FILE}:
             continue
         data = read(file)
+        data["versions"] = [inherit(common, rules) for rules in data["versions"]]
         for rules in data["versions"]:
             for code, place in rules["countries_of_return"].items():
                 place["country"] = countries[code]
@@ -582,6 +586,26 @@ def load_programmes(path: Path) -> dict[str, Programme]:
             raise ValueError(f"{file.name} holds the programme {programme.id}")
         programmes[programme.id] = programme
     return programmes
+
+
+def inherit(common: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """The rules that a programme's version has: the common ones, where it does not say otherwise.
+
+    A rule is taken or replaced whole, with its source: half of one and half of another would have
+    no source. What stands beside rules (sections, packages) is merged. `null` says that there is no
+    such rule.
+    """
+    rules = {name: rule for name, rule in common.items() if own.get(name, rule) is not None}
+    for name, rule in own.items():
+        base = common.get(name)
+        if rule is None and base is not None:
+            continue
+        sections = isinstance(base, Mapping) and isinstance(rule, Mapping)
+        if sections and "source" not in base and "source" not in rule:
+            rules[name] = inherit(base, rule)
+        else:
+            rules[name] = rule
+    return rules
 
 
 def read(file: Path) -> dict[str, Any]:

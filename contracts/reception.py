@@ -176,7 +176,9 @@ class ConfirmationMethod(StrEnum):
     TRAVEL_DOCUMENT = "travel_document"
     AUTHORITY = "authority"
     MET_AS_WALK_IN = "met_as_walk_in"
-    """A desk met them as somebody whom nobody expected, and they turned out to be the one who was."""
+    """A desk met them as somebody whom nobody expected, and they turned out to be the one who
+    was.
+    """
 
 
 class ArrivalConfirmed(

@@ -5,7 +5,9 @@ from typing import Self
 
 
 class Scope(StrEnum):
-    """The OAuth scopes. Each one's `description` is what the documentation and a consent page show."""
+    """The OAuth scopes. Each one's `description` is what the documentation and a consent page
+    show.
+    """
 
     description: str
 
@@ -39,7 +41,10 @@ class Scope(StrEnum):
     )
     RETURNEES_EXPORT = (
         "returnees:export",
-        "Hand a person all that is held about them, also what only few may read; every export is audited.",
+        (
+            "Hand a person all that is held about them, also what only few may read; every export is "
+            "audited."
+        ),
     )
     CASES_READ = "cases:read", "Read cases and their deadlines."
     CASES_WRITE = (
@@ -48,7 +53,10 @@ class Scope(StrEnum):
     )
     FOLLOW_UP_READ = (
         "follow-up:read",
-        "Read screenings, counselling, visits, surveys, referrals to services and offers to transfer a case.",
+        (
+            "Read screenings, counselling, visits, surveys, referrals to services and offers to "
+            "transfer a case."
+        ),
     )
     DOCUMENTS_READ = (
         "documents:read",

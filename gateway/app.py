@@ -60,7 +60,8 @@ async def poll_revocations(here: Homeward) -> None:
 service = Service(
     name="gateway",
     title="Homeward",
-    description="The API platform of return and reintegration programmes: one door, one timeline per returnee.",
+    description="The API platform of return and reintegration programmes: one door, one timeline "
+    "per returnee.",
     routers=[
         identity.oauth,
         identity.organisations,

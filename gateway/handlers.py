@@ -26,6 +26,7 @@ SOURCES = ("cases", "reception", "grants", "training")
 EVENTS = {model.event_type: model for model in REGISTRY.values() if model.service in SOURCES}
 CONTRACTS = (cases, reception, grants, training)
 
+ENTRY_KEY = {"source", "position"}
 ENTRY = {
     "source": "text",
     "position": "bigint",
@@ -50,7 +51,7 @@ INSERT_ENTRIES = text(f"""
            CAST(data AS jsonb), CAST(audience AS text[])
     FROM {unnest(ENTRY)} ORDER BY source, position
     ON CONFLICT (source, position) DO UPDATE SET
-        {", ".join(f"{name} = excluded.{name}" for name in ENTRY if name not in {"source", "position"})}
+        {", ".join(f"{name} = excluded.{name}" for name in ENTRY if name not in ENTRY_KEY)}
     WHERE timeline.epoch <> excluded.epoch
 """)  # noqa: S608 - only names of our own columns are filled in
 EPOCHS = text("""
@@ -58,7 +59,8 @@ EPOCHS = text("""
     WHERE source = ANY(CAST(:sources AS text[])) AND jsonb_array_length(epochs) > 1
 """)
 FORGET_LOST = text("""
-    DELETE FROM timeline WHERE source = :source AND position > :position AND epoch = ANY(CAST(:earlier AS uuid[]))
+    DELETE FROM timeline WHERE source = :source AND position > :position AND epoch =
+        ANY(CAST(:earlier AS uuid[]))
 """)
 INSERT_RELATIONS = text(f"""
     INSERT INTO relation ({names(RELATION)}) SELECT {names(RELATION)} FROM {unnest(RELATION)}
@@ -78,7 +80,8 @@ LIFT = text(f"""
     UPDATE participation SET until = NULL, since = :position
     WHERE organisation = :organisation AND role = ANY(CAST(:roles AS text[])) AND until IS NOT NULL
           AND subject_id IN (
-              SELECT mine.subject FROM relation mine WHERE mine.returnee_id = :returnee_id AND NOT EXISTS (
+              SELECT mine.subject FROM relation mine WHERE mine.returnee_id = :returnee_id AND NOT
+                  EXISTS (
                   SELECT FROM relation other
                   WHERE other.subject = mine.subject AND other.returnee_id <> :returnee_id AND (
                       SELECT CAST(data ->> 'restricted' AS boolean) FROM timeline
@@ -90,16 +93,19 @@ LIFT = text(f"""
 REMEMBER = text("""
     UPDATE timeline SET still_for = ARRAY(
         SELECT role || '/' || organisation FROM participation
-        WHERE subject_id = :subject AND (until IS NULL OR until > clock_timestamp()) ORDER BY role, organisation)
+        WHERE subject_id = :subject AND (until IS NULL OR until > clock_timestamp()) ORDER BY role,
+            organisation)
     WHERE source = :source AND position = :position AND still_for IS NULL
 """)
 TOMBSTONES = text("""
-    SELECT returnee_id FROM beneficiary WHERE returnee_id = ANY(CAST(:subjects AS uuid[])) AND state = 'erased'
+    SELECT returnee_id FROM beneficiary WHERE returnee_id = ANY(CAST(:subjects AS uuid[])) AND
+        state = 'erased'
 """)
 # Amounts, codes and dates stay, to be counted; whom they are about does not.
 SCRUB = text(r"""
     UPDATE timeline SET subject = NULL, data = coalesce(
-        (SELECT jsonb_object_agg(key, value) FROM jsonb_each(data) WHERE key NOT LIKE '%\_id'), '{}')
+        (SELECT jsonb_object_agg(key, value) FROM jsonb_each(data) WHERE key NOT LIKE '%\_id'),
+            '{}')
     WHERE subject = ANY(CAST(:subjects AS uuid[])) AND still_for IS NULL
 """)
 SCRUB_RELATIONS = text("DELETE FROM relation WHERE returnee_id = ANY(CAST(:subjects AS uuid[]))")

@@ -70,7 +70,8 @@ class TimelineEntry(Base, table=True):
     epoch: UUID
     id: UUID
     subject: UUID | None = column(
-        comment="the returnee, or what concerns several: a referral, a case; null of an erased person"
+        comment="the returnee, or what concerns several: a referral, a case; null of an erased "
+        "person"
     )
     type: str = column(sa_type=Text)
     occurred_at: datetime = column(sa_type=DateTime(timezone=True))
@@ -79,7 +80,8 @@ class TimelineEntry(Base, table=True):
     audience: list[str] = column(sa_type=ARRAY(Text))
     still_for: list[str] | None = column(
         sa_type=ARRAY(Text),
-        comment="of an erasure: who took part until then, as role/organisation, and must hear of it",
+        comment="of an erasure: who took part until then, as role/organisation, and must hear of "
+        "it",
     )
 
 

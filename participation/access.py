@@ -40,7 +40,9 @@ class Role(StrEnum):
     PARTNER = "partner"
     PROVIDER = "provider"
     PROGRAMME = "programme"
-    """The `organisation` of such a row is a programme id; the offices of that programme take part."""
+    """The `organisation` of such a row is a programme id; the offices of that programme take
+    part.
+    """
     SHARED = "shared"
     """The person was shared with it: it is shown what partners are shown, and decides nothing."""
 
@@ -127,7 +129,9 @@ def _parts_of(caller: Caller) -> list[ColumnElement[bool]]:
 
 
 def part_of(caller: Caller) -> ColumnElement[bool]:
-    """Whether a row of `participation` says that the caller's organisation takes part now, in SQL."""
+    """Whether a row of `participation` says that the caller's organisation takes part now, in
+    SQL.
+    """
     current = or_(participation.c.until.is_(None), participation.c.until > now())
     return or_(*_parts_of(caller)) & current
 

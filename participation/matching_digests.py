@@ -46,7 +46,7 @@ class Marks:
         return self.of("document", "".join(filter(str.isalnum, number)).upper())
 
 
-def _marks(request: Request) -> Marks:
+async def _marks(request: Request) -> Marks:
     return Marks(request.app.state.homeward.settings)
 
 

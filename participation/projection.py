@@ -81,13 +81,16 @@ STATES = text("""
     UPDATE beneficiary SET state = e.state, updated_at = clock_timestamp()
     FROM unnest(CAST(:returnee_id AS uuid[]), CAST(:case_id AS uuid[]), CAST(:state AS text[]))
         AS e (returnee_id, case_id, state)
-    WHERE beneficiary.returnee_id = e.returnee_id AND beneficiary.case_id = e.case_id AND beneficiary.state <> 'erased'
+    WHERE beneficiary.returnee_id = e.returnee_id AND beneficiary.case_id = e.case_id AND
+        beneficiary.state <> 'erased'
 """)
 IMPLEMENTERS = text("""
     UPDATE beneficiary SET implementer = e.implementer, updated_at = clock_timestamp()
-    FROM unnest(CAST(:returnee_id AS uuid[]), CAST(:case_id AS uuid[]), CAST(:implementer AS text[]))
+    FROM unnest(CAST(:returnee_id AS uuid[]), CAST(:case_id AS uuid[]), CAST(:implementer AS
+        text[]))
         AS e (returnee_id, case_id, implementer)
-    WHERE beneficiary.returnee_id = e.returnee_id AND beneficiary.case_id = e.case_id AND beneficiary.state <> 'erased'
+    WHERE beneficiary.returnee_id = e.returnee_id AND beneficiary.case_id = e.case_id AND
+        beneficiary.state <> 'erased'
 """)
 TAKE_NO_PART = text(f"""
     DELETE FROM participation USING {unnest(PARTICIPATION)}
@@ -96,13 +99,15 @@ TAKE_NO_PART = text(f"""
 """)  # noqa: S608 - only names of our own columns are filled in
 # Of the partners that were asked about a referral, only these go on seeing it.
 KEEP_PARTNERS = text(f"""
-    DELETE FROM participation WHERE role = '{Role.PARTNER}' AND subject_id = ANY(CAST(:referrals AS uuid[]))
+    DELETE FROM participation WHERE role = '{Role.PARTNER}' AND subject_id = ANY(CAST(:referrals AS
+        uuid[]))
         AND subject_id || '/' || organisation <> ALL(CAST(:kept AS text[]))
 """)  # noqa: S608 - only a word of our own is filled in
 TAKE_PART = text(f"""
     INSERT INTO participation ({names(PARTICIPATION_SINCE)})
     SELECT {names(PARTICIPATION_SINCE)} FROM {unnest(PARTICIPATION_SINCE)}
-    WHERE NOT EXISTS (SELECT FROM beneficiary b WHERE b.returnee_id = e.subject_id AND b.state = 'erased')
+    WHERE NOT EXISTS (SELECT FROM beneficiary b WHERE b.returnee_id = e.subject_id AND b.state =
+        'erased')
     ORDER BY {names(PARTICIPATION)}
     ON CONFLICT (subject_id, role, organisation) DO UPDATE SET until = NULL, since = excluded.since
     WHERE participation.until IS NOT NULL AND participation.since < excluded.since
@@ -219,7 +224,9 @@ class Projection:
         return [data[name] for name in self.subjects if data.get(name)]
 
     def _parts_ended(self, envelope: Envelope) -> list[tuple[str, str, str]]:
-        """Who takes part no more from this event on: who implemented a case before another took it."""
+        """Who takes part no more from this event on: who implemented a case before another took
+        it.
+        """
         if envelope.type != TRANSFERRED:
             return []
         data = envelope.data

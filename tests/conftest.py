@@ -1,4 +1,6 @@
-"""PostgreSQL, databases and a broker for tests: the real ones, a set for every pytest-xdist worker."""
+"""PostgreSQL, databases and a broker for tests: the real ones, a set for every pytest-xdist
+worker.
+"""
 
 import asyncio
 import os
@@ -151,7 +153,9 @@ def postgres() -> Iterator[str]:
 
 @pytest_asyncio.fixture(scope="session")
 async def databases(postgres: str) -> AsyncIterator[Databases]:
-    """Makes databases that live until the session ends; for fixtures of a wider scope than a test."""
+    """Makes databases that live until the session ends; for fixtures of a wider scope than a
+    test.
+    """
     made = Databases(postgres)
     yield made
     if os.environ.get("HOMEWARD_TEST_DATABASE_URL"):

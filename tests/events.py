@@ -1,4 +1,6 @@
-"""Events given to a service's handlers as its consumer does: with an envelope, one transaction each."""
+"""Events given to a service's handlers as its consumer does: with an envelope, one transaction
+each.
+"""
 
 from datetime import UTC, datetime
 from uuid import uuid4

@@ -29,7 +29,9 @@ Chain = tuple[Path, MetaData, str]
 
 
 def chains(versions: Path | None, metadata: MetaData | None) -> list[Chain]:
-    """The chassis' chain, then the service's if there is one, as (folder, tables, version table)."""
+    """The chassis' chain, then the service's if there is one, as (folder, tables, version
+    table).
+    """
     found: list[Chain] = [(CHASSIS_VERSIONS, chassis_metadata, CHASSIS_VERSION_TABLE)]
     if versions is not None and metadata is not None:
         found.append((versions, metadata, SERVICE_VERSION_TABLE))
@@ -215,7 +217,10 @@ def _computed_otherwise(connection: Connection, table: Table) -> Iterator[str]:
         for statement in (
             f"CREATE TEMP TABLE computed_probe (LIKE {prepare.format_table(table)})",
             f"ALTER TABLE computed_probe DROP COLUMN {name}",
-            f"ALTER TABLE computed_probe ADD {name} {kind} GENERATED ALWAYS AS ({column.computed.sqltext}) {stored}",
+            (
+                f"ALTER TABLE computed_probe ADD {name} {kind} GENERATED ALWAYS AS "
+                f"({column.computed.sqltext}) {stored}"
+            ),
         ):
             connection.exec_driver_sql(statement)
         there, wanted = (

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+import sqlalchemy
 from fastapi import Query, Request, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import ColumnElement, Select, exists, func, literal_column
+from sqlalchemy import ColumnElement, Select, Text, cast, exists, func, literal_column
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import col, or_, select, tuple_
 
 from chassis.auth import Caller, OrganisationKind
@@ -51,8 +53,7 @@ def still_meant_for(caller: Caller) -> ColumnElement[bool]:
     mine = [f"{role}/{caller.organisation}" for role in Role if role is not Role.PROGRAMME]
     if caller.kind is OrganisationKind.PROGRAMME_OFFICE:
         mine += [f"{Role.PROGRAMME}/{programme}" for programme in caller.programmes]
-    theirs: ColumnElement[bool] = col(TimelineEntry.still_for).overlap(mine)
-    return theirs
+    return col(TimelineEntry.still_for).bool_op("&&")(cast(mine, ARRAY(Text)))
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,9 @@ class Reading:
 
     def _entries(self, *wanted: Any) -> Select[Any]:
         # Of an erased person only the erasure itself is told.
-        statement = select(TimelineEntry, *wanted).where(col(TimelineEntry.subject).is_not(None))
+        statement = sqlalchemy.select(TimelineEntry, *wanted).where(
+            col(TimelineEntry.subject).is_not(None)
+        )
         return statement.where(col(TimelineEntry.type).in_(self.types)) if self.types else statement
 
     async def late(
@@ -94,7 +97,7 @@ class Reading:
             (TimelineEntry.source == source) & (TimelineEntry.position <= after[source])
             for source in SOURCES
         ]
-        place = (since, TimelineEntry.source, TimelineEntry.position)
+        place = (since, col(TimelineEntry.source), col(TimelineEntry.position))
         statement = self._entries(since).where(
             col(TimelineEntry.subject).in_(new), or_(*passed), since > known, since <= reach
         )

@@ -68,7 +68,9 @@ async def token(
     client_id: Annotated[str | None, Form(description="Unless HTTP Basic is used.")] = None,
     client_secret: Annotated[str | None, Form(description="Unless HTTP Basic is used.")] = None,
 ) -> Response:
-    """Exchange a client's id and secret for a token that lasts ten minutes (RFC 6749, section 4.4)."""
+    """Exchange a client's id and secret for a token that lasts ten minutes (RFC 6749, section
+    4.4).
+    """
     try:
         if grant_type is None:
             raise TokenRefused(TokenErrorCode.INVALID_REQUEST, "grant_type is missing")

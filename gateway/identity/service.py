@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import jwt
+import sqlalchemy
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select, update
 
@@ -66,7 +67,7 @@ async def issue(
     """
     client = (
         await session.execute(
-            select(
+            sqlalchemy.select(
                 col(Client.secret_hashes),
                 col(Client.scopes),
                 col(Organisation.slug),
@@ -288,7 +289,7 @@ async def revoke(session: Session, caller: Caller, client_id: str) -> Client:
 
 async def _changed(session: Session, row: Client | Organisation) -> None:
     row.version += 1
-    row.updated_at = now()
+    row.updated_at = now()  # type: ignore[assignment] # evaluated by the database
     await session.flush()
     await session.refresh(row)
 

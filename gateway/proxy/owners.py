@@ -26,7 +26,9 @@ def _paths() -> Mapping[str, Any]:
 
 @lru_cache
 def owners() -> dict[str, str]:
-    """Segments and the services that own them. What the gateway answers itself is not among them."""
+    """Segments and the services that own them. What the gateway answers itself is not among
+    them.
+    """
     return {
         path.removeprefix(PREFIX).split("/")[0]: operation[SERVICE]
         for path, operations in _paths().items()
@@ -82,7 +84,9 @@ def most_bytes(method: str, path: str) -> int | None:
 
 
 def is_open(method: str, path: str) -> bool:
-    """Whether anybody may read a path of a service without a token, as the committed document says."""
+    """Whether anybody may read a path of a service without a token, as the committed document
+    says.
+    """
     return method in {"GET", "HEAD"} and _open_to_all().fullmatch(f"GET {path}") is not None
 
 

@@ -136,7 +136,8 @@ class TimelinePage(BaseModel):
     items: list[Entry]
     next: str | None = Field(None, description="Cursor of the next page; null on the last.")
     live: str = Field(
-        description="Give it to the stream as `after` to hear everything that comes after this answer."
+        description="Give it to the stream as `after` to hear everything that comes after this "
+        "answer."
     )
     freshness: dict[str, FreshnessOut] = Field(description="By service.")
 
@@ -167,7 +168,8 @@ class ArrivalNow(BaseModel):
 
     id: UUID
     state: str = Field(
-        description="The last thing that reception said: expected, received, completed, no_show, ..."
+        description="The last thing that reception said: expected, received, completed, no_show, "
+        "..."
     )
     port_of_entry: str | None = None
     expected_at: datetime | None = None
@@ -197,7 +199,8 @@ class GrantNow(BaseModel):
 
     id: UUID
     state: str = Field(
-        description="The last thing that grants said: requested, approved, delivered, cancelled, ..."
+        description="The last thing that grants said: requested, approved, delivered, cancelled, "
+        "..."
     )
     group: AssistanceGroup
     amount: Money
@@ -222,7 +225,8 @@ class EnrolmentNow(BaseModel):
 
     id: UUID
     state: str = Field(
-        description="The last thing that training said: requested, confirmed, started, completed, ..."
+        description="The last thing that training said: requested, confirmed, started, "
+        "completed, ..."
     )
     group: AssistanceGroup
     course_id: UUID | None = None
@@ -234,7 +238,8 @@ class PlacementNow(BaseModel):
 
     id: UUID
     state: str = Field(
-        description="The last thing that training said: proposed, started, retention_checked or ended."
+        description="The last thing that training said: proposed, started, retention_checked or "
+        "ended."
     )
     kind: WorkKind
     started_on: date | None = None

@@ -7,8 +7,11 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select
-from sqlmodel import and_, col, delete, false, or_, select
+import sqlalchemy
+from sqlalchemy import ColumnElement, CompoundSelect, Text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlmodel import and_, col, delete, false, literal, or_, select, true, union_all
+from sqlmodel.sql.expression import SelectOfScalar
 
 from chassis import inbox
 from chassis.auth import Caller
@@ -35,6 +38,8 @@ from gateway.timeline.schemas import (
 from participation import aliases
 from participation.access import Role, participation, roles_of
 from participation.beneficiaries import beneficiary
+
+TEXTS = ARRAY(Text)
 
 
 @dataclass(frozen=True)
@@ -93,21 +98,36 @@ async def reader(session: Session, returnee_id: UUID, caller: Caller) -> Reader:
     )
 
 
-def entries(who: Reader) -> Select[TimelineEntry]:
+def entries(who: Reader) -> SelectOfScalar[TimelineEntry]:
     """The facts about a returnee, and about their referral and case as a whole, that the reader may
     see.
+
+    The subjects are one `IN` of a union: as an `OR` of an id and a subquery PostgreSQL reads the
+    whole table, however long it is.
     """
-    return select(TimelineEntry).where(
-        or_(false(), *(_of(returnee_id, roles) for returnee_id, roles in who.parts))
-    )
+    subject = col(TimelineEntry.subject)
+    visible = or_(false(), *(_visible(returnee_id, roles) for returnee_id, roles in who.parts))
+    ids = [returnee_id for returnee_id, _ in who.parts]
+    return select(TimelineEntry).where(subject.in_(_subjects(ids)), visible)
 
 
-def _of(returnee_id: UUID, roles: tuple[str, ...] | None) -> ColumnElement[bool]:
-    related = select(Relation.subject).where(Relation.returnee_id == returnee_id)
-    theirs: ColumnElement[bool] = or_(
-        TimelineEntry.subject == returnee_id, col(TimelineEntry.subject).in_(related)
+def _subjects(returnee_ids: Sequence[UUID]) -> CompoundSelect[UUID]:
+    """Some ids of a person, and their referrals and cases."""
+    own = [sqlalchemy.select(literal(returnee_id)) for returnee_id in returnee_ids]
+    related = sqlalchemy.select(col(Relation.subject)).where(
+        col(Relation.returnee_id).in_(returnee_ids)
     )
-    return theirs if roles is None else theirs & col(TimelineEntry.audience).overlap(list(roles))
+    return union_all(*own, related)
+
+
+def _visible(returnee_id: UUID, roles: tuple[str, ...] | None) -> ColumnElement[bool]:
+    """Whether a fact that concerns one id of the person is meant for one of the roles in which the
+    caller takes part under that id.
+    """
+    if roles is None:
+        return true()
+    concerns = col(TimelineEntry.subject).in_(_subjects([returnee_id]))
+    return concerns & col(TimelineEntry.audience).bool_op("&&")(sqlalchemy.cast(list(roles), TEXTS))
 
 
 async def read(
@@ -154,7 +174,7 @@ async def since(session: Session, who: Reader, positions: Positions) -> Sequence
         for source in SOURCES
     ]
     statement = entries(who).where(or_(*beyond))
-    order = (TimelineEntry.recorded_at, TimelineEntry.source, TimelineEntry.position)
+    order = (col(TimelineEntry.recorded_at), col(TimelineEntry.source), col(TimelineEntry.position))
     return (await session.scalars(statement.order_by(*order))).all()
 
 
@@ -250,7 +270,7 @@ async def standing(session: Session, who: Reader, case_id: UUID) -> dict[str, An
     """
     told = CASE | TRAVEL | PLAN | DEADLINE | ARRIVAL | GRANT | PAYMENT | ENROLMENT | PLACEMENT
     statement = entries(who).where(col(TimelineEntry.type).in_(told))
-    order = (TimelineEntry.recorded_at, TimelineEntry.source, TimelineEntry.position)
+    order = (col(TimelineEntry.recorded_at), col(TimelineEntry.source), col(TimelineEntry.position))
     rows = (await session.scalars(statement.order_by(*order))).all()
     granted, paid = _each(rows, GRANT, "grant_id"), _each(rows, PAYMENT, "payment_id")
     enrolments = _each(rows, ENROLMENT, "enrolment_id")

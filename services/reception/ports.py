@@ -58,7 +58,7 @@ def load_ports(programmes_path: Path) -> Ports:
     )
 
 
-def _ports(request: Request) -> Ports:
+async def _ports(request: Request) -> Ports:
     return load_ports(request.app.state.homeward.settings.programmes_path)
 
 

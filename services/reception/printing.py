@@ -31,7 +31,7 @@ class Form(StrEnum):
     PAGE = "page"
 
 
-def _form(request: Request) -> Form:
+async def _form(request: Request) -> Form:
     """The first form of ours in the Accept header; JSON where none is named."""
     for part in request.headers.get("accept", "").split(","):
         match part.partition(";")[0].strip().lower():

@@ -24,7 +24,8 @@ from services.training.work.routes import of_enrolment as looking_for_work
 service = Service(
     name="training",
     title="Homeward training",
-    description="Courses and who takes part in them, certificates, vacancies, placements in work, and mentors.",
+    description="Courses and who takes part in them, certificates, vacancies, placements in "
+    "work, and mentors.",
     routers=[
         providers,
         courses,

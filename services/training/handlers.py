@@ -50,7 +50,9 @@ async def plan_approved(session: Session, event: Event[PlanApproved]) -> None:
 
 
 async def plan_changed(session: Session, event: Event[PlanAmended] | Event[PlanReturned]) -> None:
-    """A new version of the plan is being written: a person looks at what the one before asked for."""
+    """A new version of the plan is being written: a person looks at what the one before asked
+    for.
+    """
     data = event.data
     await plans.amended(session, data.case_id, data.returnee_id, data.plan_version)
 
@@ -62,14 +64,18 @@ async def case_opened(session: Session, event: Event[CaseOpened]) -> None:
 
 
 async def case_moved(session: Session, event: Event[CaseProgressed] | Event[CaseResumed]) -> None:
-    """Look again for a cohort for what is asked for: another phase has begun, or the case goes on."""
+    """Look again for a cohort for what is asked for: another phase has begun, or the case goes
+    on.
+    """
     await projection.project(session, event)
     await look_again(session, event.data.returnee_id)
     await choose_for(session, event.data.returnee_id)
 
 
 async def case_closed(session: Session, event: Event[CaseClosed]) -> None:
-    """What has not begun does not take place; who was accompanied or accompanies does so no more."""
+    """What has not begun does not take place; who was accompanied or accompanies does so no
+    more.
+    """
     await projection.project(session, event)
     data = event.data
     which = [col(Enrolment.returnee_id) == data.returnee_id, col(Enrolment.case_id) == data.case_id]

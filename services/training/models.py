@@ -284,7 +284,9 @@ class AppliedPlan(Base, table=True):
 
 
 class Whereabouts(Base, table=True):
-    """Where a person returns to and what they speak, as far as it decides which cohorts suit them."""
+    """Where a person returns to and what they speak, as far as it decides which cohorts suit
+    them.
+    """
 
     __tablename__ = "whereabouts"
 

@@ -1,4 +1,6 @@
-"""What an approved reintegration plan asks of training: its lines are fetched over HTTP by a job."""
+"""What an approved reintegration plan asks of training: its lines are fetched over HTTP by a
+job.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -61,7 +61,9 @@ class EnrolmentState(StrEnum):
 
 
 class EnrolmentAction(StrEnum):
-    """What is done with an enrolment. Where people do it, the word is the last segment of its path."""
+    """What is done with an enrolment. Where people do it, the word is the last segment of its
+    path.
+    """
 
     PLACE = "place"
     OFFER = "offer"
@@ -129,7 +131,8 @@ ENROLMENT = Machine(
             _A.COMPLETE: _S.COMPLETED,
             _A.KEEP: _S.ATTENDING,
             _A.DROP_OUT: _S.DROPPED_OUT,
-            # Who attends is asked why they leave; only a course that is called off ends it for them.
+            # Who attends is asked why they leave; only a course that is called off ends it for
+            # them.
             _A.CANCEL_WITH_COHORT: _S.CANCELLED,
         },
         _S.COMPLETED: {

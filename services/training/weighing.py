@@ -41,7 +41,9 @@ class Weighing(Sourced):
 
     @model_validator(mode="after")
     def adds_up(self) -> Self:
-        """Refuse weights that are not out of a hundred, and a nearer occupation that counts less."""
+        """Refuse weights that are not out of a hundred, and a nearer occupation that counts
+        less.
+        """
         if sum(self.weights.model_dump().values()) != WHOLE:
             raise ValueError("the weights do not add up to 100")
         if self.occupation != tuple(sorted(self.occupation)) or self.occupation[0] != 0:

@@ -19,7 +19,9 @@ FETCH_PLACE = "training.place.fetch"
 
 
 class Place(BaseModel):
-    """Where the people of a case return to; empty for who came without a referral and has not said."""
+    """Where the people of a case return to; empty for who came without a referral and has not
+    said.
+    """
 
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 

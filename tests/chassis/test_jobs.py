@@ -140,7 +140,8 @@ async def test_call_is_made_outside_a_transaction_and_tried_again(database: Data
             busy = await session.scalar(
                 text(
                     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-                    "AND state = 'idle in transaction' AND query LIKE '%job%'"  # not who looks whether it is written
+                    # Not who looks whether it is written.
+                    "AND state = 'idle in transaction' AND query LIKE '%job%'"
                 )
             )
         assert busy == 0

@@ -121,7 +121,10 @@ class TestTransaction:
         asked = asyncio.create_task(
             probe.http.post("/v1/notes", json={"words": "waits at commit"}, headers=sent)
         )
-        kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query ~ '^COMMIT' AND wait_event = $1"
+        kill = (
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+            "WHERE query ~ '^COMMIT' AND wait_event = $1"
+        )
         async with asyncio.timeout(8):
             while not await admin.fetchval(kill, "advisory"):  # noqa: ASYNC110 - it happens in the database
                 await asyncio.sleep(0.02)

@@ -3,7 +3,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,13 +18,16 @@ from contracts.programmes import (
     Described,
     Programme,
     eligibility,
+    inherit,
     last_day,
     load_programmes,
+    read,
 )
 from contracts.sourced import Unit
 
 ROOT = Path(__file__).parents[2]
-PROGRAMMES = load_programmes(ROOT / "programmes")
+FOLDER = ROOT / "programmes"
+PROGRAMMES = load_programmes(FOLDER)
 EXAMPLES: list[dict[str, Any]] = [
     json.loads(line)
     for line in (ROOT / "examples" / "referrals.jsonl").read_text("utf-8").splitlines()
@@ -341,7 +344,7 @@ class TestDeadlines:
 
 class TestLoading:
     def write(self, folder: Path, change: dict[str, Any]) -> None:
-        for name in ("countries.yaml", "eurp.yaml"):
+        for name in ("common.yaml", "countries.yaml", "eurp.yaml"):
             (folder / name).write_text((ROOT / "programmes" / name).read_text("utf-8"), "utf-8")
         data = yaml.safe_load((folder / "eurp.yaml").read_text("utf-8"))
         (folder / "eurp.yaml").write_text(yaml.safe_dump(data | change), "utf-8")
@@ -371,3 +374,47 @@ class TestLoading:
                 assert all(deadline.source for deadline in rules.deadlines.values())
                 # A visit that a case worker agrees is due when they agree.
                 assert set(DeadlineKind) - {DeadlineKind.VISIT} == set(rules.deadlines)
+
+
+class TestInheritance:
+    COMMON: ClassVar = {
+        "training": {"percent": 80, "source": "a"},
+        "deadlines": {"plan": {"length": 1, "source": "a"}, "visit": {"length": 3, "source": "a"}},
+    }
+
+    def test_a_rule_that_is_not_stated_is_the_common_one(self) -> None:
+        assert inherit(self.COMMON, {"version": 1}) == {"version": 1, **self.COMMON}
+
+    def test_a_rule_is_replaced_whole_with_its_source(self) -> None:
+        own = {"training": {"source": "b"}, "deadlines": {"plan": {"source": "b"}}}
+        rules = inherit(self.COMMON, own)
+        assert rules["training"] == {"source": "b"}
+        assert rules["deadlines"]["plan"] == {"source": "b"}
+        assert rules["deadlines"]["visit"] == {"length": 3, "source": "a"}
+
+    def test_null_says_that_there_is_no_such_rule(self) -> None:
+        rules = inherit(self.COMMON, {"training": None, "deadlines": {"visit": None}})
+        assert rules == {"deadlines": {"plan": {"length": 1, "source": "a"}}}
+
+    def test_what_is_absent_on_its_own_stays(self) -> None:
+        assert inherit({}, {"period": {"until": None}}) == {"period": {"until": None}}
+
+    def test_no_programme_states_again_what_is_common(self) -> None:
+        common = read(FOLDER / "common.yaml")
+        for file in sorted(FOLDER.glob("*.yaml")):
+            if file.name in {"common.yaml", "countries.yaml"}:
+                continue
+            for version in read(file)["versions"]:
+                assert repeated(common, version) == [], file.name
+
+
+def repeated(common: Any, own: Any, path: str = "") -> list[str]:
+    """The rules of a programme that are the common ones."""
+    found = []
+    for name in common.keys() & own.keys():
+        where = f"{path}/{name}"
+        if common[name] == own[name]:
+            found.append(where)
+        elif "source" not in common[name] and isinstance(own[name], dict):
+            found += repeated(common[name], own[name], where)
+    return found

@@ -77,7 +77,8 @@ def test_children_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     port = free_port()
     script = (
         "import sys, time; from cli.embedded import EmbeddedBroker\n"
-        f"broker = EmbeddedBroker({port}); broker.start(); print(broker.pid, flush=True); time.sleep(60)"
+        f"broker = EmbeddedBroker({port}); broker.start(); print(broker.pid, flush=True); "
+        f"time.sleep(60)"
     )
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
     assert parent.stdout

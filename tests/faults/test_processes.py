@@ -38,7 +38,9 @@ async def come_home(platform: Platform, references: list[str]) -> list[Return]:
 
 
 async def moved(platform: Platform, way: Return) -> bool:
-    """Whether the case went on to the follow-up, as it does when every line of its plan was given."""
+    """Whether the case went on to the follow-up, as it does when every line of its plan was
+    given.
+    """
     partner = platform.client("iom-iraq")
 
     async def look() -> bool:
@@ -110,7 +112,10 @@ async def test_process_killed_in_the_middle(own_platform: Platform, name: str) -
 
 
 WITH_ALLOWANCE, WITH_COURSE = "FED-2019-00033", "BAMF-2023-00009"
-AT_WORK = "SELECT EXISTS (SELECT FROM job WHERE kind = $1 || '.plan.fetch' AND leased_until > clock_timestamp())"
+AT_WORK = (
+    "SELECT EXISTS (SELECT FROM job "
+    "WHERE kind = $1 || '.plan.fetch' AND leased_until > clock_timestamp())"
+)
 TOLD = "SELECT count(*) FROM event_log"
 
 
@@ -171,7 +176,9 @@ async def doubled(platform: Platform, ways: list[Return]) -> list[str]:
 
 
 async def test_who_pays_and_who_teaches_are_killed_at_work(own_platform: Platform) -> None:
-    """Breaks: grants and training, twice each, with plans, payments and attendance in their hands."""
+    """Breaks: grants and training, twice each, with plans, payments and attendance in their
+    hands.
+    """
     names = ["grants", "training"]
     coming = asyncio.create_task(come_home(own_platform, [WITH_ALLOWANCE] * 2 + [WITH_COURSE] * 2))
     before = await asyncio.gather(*(kill_at_work(own_platform, name) for name in names))

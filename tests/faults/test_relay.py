@@ -130,7 +130,8 @@ async def test_broker_that_lost_only_the_last_event_costs_nothing(
     async with running(world.relay().run()):
         await world.publish([("s", n) for n in range(10)])
         await world.published(10)
-    kafka.restart_empty()  # the events are in the log and marked as published; Kafka has none of them
+    # The events are in the log and marked as published; Kafka has none of them.
+    kafka.restart_empty()
     async with running(world.relay().run(), world.consumer().run()):
         await world.all_applied(10)
 
@@ -150,7 +151,7 @@ async def test_two_workers_one_waits_and_takes_over_when_the_other_ends(world: W
     contiguous(await world.log())
 
 
-async def test_worker_stopped_while_it_holds_the_lease_is_replaced_and_changes_nothing_when_it_wakes(
+async def test_a_worker_stopped_with_the_lease_is_replaced_and_changes_nothing_when_it_wakes(
     world: World,
 ) -> None:
     stopped = world.worker("relay")

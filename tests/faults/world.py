@@ -146,7 +146,9 @@ class World:
             return int(await session.scalar(text(f"SELECT count(*) FROM {table}")) or 0)
 
     async def all_applied(self, number: int, *, timeout: float = 30) -> None:
-        """Wait until so many events are applied, and hold that none was lost, doubled or overtaken."""
+        """Wait until so many events are applied, and hold that none was lost, doubled or
+        overtaken.
+        """
         await until(lambda: self._has("applied", number), timeout=timeout)
         rows = await self.applied()
         positions = [position for position, _, _ in rows]
@@ -227,7 +229,8 @@ async def record(session: Session, envelopes: Sequence[Envelope]) -> None:
     await session.execute(
         text("""
             INSERT INTO applied (source, position, subject, n)
-            SELECT * FROM unnest(CAST(:source AS text[]), CAST(:position AS bigint[]), CAST(:subject AS text[]),
+            SELECT * FROM unnest(CAST(:source AS text[]), CAST(:position AS bigint[]),
+                CAST(:subject AS text[]),
                                  CAST(:n AS int[]))
         """),
         {

@@ -194,7 +194,8 @@ async def test_nobody_walks_out_of_the_path_of_its_owner(behind: Gateway) -> Non
         ):
             reader, writer = await asyncio.open_connection(host, int(port))
             authorization = CALLER["Authorization"]
-            head = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: {authorization}\r\nConnection: close\r\n\r\n"
+            head = f"GET {path} HTTP/1.1\r\nHost: x\r\n"
+            head += f"Authorization: {authorization}\r\nConnection: close\r\n\r\n"
             writer.write(head.encode())
             answer = await reader.read()
             writer.close()

@@ -15,7 +15,6 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-import yaml
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -28,6 +27,7 @@ from hypothesis.stateful import (
 from sqlalchemy import text
 
 from contracts import cases
+from contracts.programmes import inherit, read
 from tests.conftest import Databases
 from tests.grants.office import (
     APPROVER,
@@ -43,8 +43,9 @@ from tests.grants.office import (
     running,
 )
 
-DATA = yaml.safe_load((Path(__file__).parents[2] / "programmes" / f"{PROGRAMME}.yaml").read_text())
-ALLOWED = DATA["versions"][0]["assistance"]
+FOLDER = Path(__file__).parents[2] / "programmes"
+OWN = read(FOLDER / f"{PROGRAMME}.yaml")["versions"][0]
+ALLOWED = inherit(read(FOLDER / "common.yaml"), OWN)["assistance"]
 BANDS = [(Decimal(band["up_to"] or "Infinity"), band["approvers"]) for band in ALLOWED["bands"]]
 PAPERS = ALLOWED["papers"]["by_method"]
 PERSON, HOUSEHOLD, CASH = (

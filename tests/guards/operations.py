@@ -291,7 +291,9 @@ class Operation:
         )
 
     def content_to_send(self, ids: Ids, sender: str, *, full: bool = False) -> Any:
-        """The smallest valid body, or one with everything that it may have; None if it takes none."""
+        """The smallest valid body, or one with everything that it may have; None if it takes
+        none.
+        """
         body = self.body()
         if body is None:
             return None

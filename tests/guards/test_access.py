@@ -202,14 +202,16 @@ class Matrix:
             return
         if answer.media_type not in described.get("content", {}) and answer.text:
             self.findings.append(
-                f"{operation.label}: {answer.status} is {answer.media_type}, which is not documented"
+                f"{operation.label}: {answer.status} is {answer.media_type}, which is not "
+                f"documented"
             )
         if answer.media_type == PROBLEM:
             problem = answer.problem()
             known = CATALOGUE.get(problem["type"].removeprefix("/problems/"))
             if known is None or not known.status == problem["status"] == answer.status:
                 self.findings.append(
-                    f"{operation.label}: {answer.status} with the undocumented type {problem['type']}"
+                    f"{operation.label}: {answer.status} with the undocumented type "
+                    f"{problem['type']}"
                 )
 
     async def only_own(self, operation: Operation, kind: Kind, answer: Answer) -> None:
@@ -318,7 +320,9 @@ async def without_a_token(matrix: Matrix) -> None:
 
 
 async def without_the_scope(matrix: Matrix) -> None:
-    """Whoever lacks the scope is told which; `internal` is worth nothing in anybody else's hands."""
+    """Whoever lacks the scope is told which; `internal` is worth nothing in anybody else's
+    hands.
+    """
     partner = next(kind for kind in matrix.world.kinds if kind.name == "partner")
 
     async def refused(operation: Operation, caller: str, scopes: list[str]) -> None:
@@ -478,7 +482,8 @@ async def participants(matrix: Matrix) -> None:
             and operation.label not in seen
         ):
             matrix.findings.append(
-                f"{operation.label}: nobody saw the return in it, so the strangers' cells prove nothing"
+                f"{operation.label}: nobody saw the return in it, so the strangers' cells prove "
+                f"nothing"
             )
     for operation in every:
         for kind in kinds:
@@ -493,7 +498,8 @@ async def participants(matrix: Matrix) -> None:
             and operation.label not in understood
         ):
             matrix.findings.append(
-                f"{operation.label}: its request is valid for nobody, so no cell of it proves anything: give it a body "
+                f"{operation.label}: its request is valid for nobody, so no cell of it proves "
+                f"anything: give it a body "
                 "in tests/guards/operations.py"
             )
 
@@ -511,7 +517,8 @@ async def test_cells(matrix: Matrix, record_property: Callable[[str, object], No
     callers = {caller for _, _, caller in matrix.cells}
     record_property("cells", len(matrix.cells))
     print(
-        f"\naccess matrix: {len(operations())} operations, {len(callers)} kinds of caller and token, "
+        f"\naccess matrix: {len(operations())} operations, {len(callers)} kinds of caller and "
+        f"token, "
         f"{len(matrix.cells)} cells, {matrix.requests} requests"
     )
     assert not matrix.findings, "\n".join(sorted(set(matrix.findings)))

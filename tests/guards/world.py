@@ -162,7 +162,8 @@ class World:
     def id_for(self, name: str, operation: Operation) -> str:
         """The real id that an operation means by a name."""
         assert name in self.ids, (
-            f"{operation.label} names something by `{name}`: add an id of the walked return for it to `build` in "
+            f"{operation.label} names something by `{name}`: add an id of the walked return for "
+            f"it to `build` in "
             "tests/guards/world.py, so that the access matrix covers the operation"
         )
         return self.ids[name]
@@ -185,7 +186,9 @@ def is_uuid(value: str) -> bool:
 
 
 async def build(platform: Platform) -> World:
-    """Walk a return, and another one of other organisations, and collect what the first is made of."""
+    """Walk a return, and another one of other organisations, and collect what the first is made
+    of.
+    """
     walk = walk_of(platform)
     way, theirs = await walk.submit(example(FAMILY)), await walk.submit(example(ANOTHER))
     for step in (
@@ -380,7 +383,8 @@ async def statement_of(reader: GatewayClient, payments: Sequence[Mapping[str, An
     payment, entry = payments[0], secrets.token_hex(6).upper()
     head = "account,statement,line,booking_date,direction,amount,currency,bank_reference,reference"
     amount = payment["payout"]["amount"]
-    row = f"GUARD,{entry},1,2026-01-05,debit,{amount},{payment['payout']['currency']},{entry},{payment['reference']}"
+    currency, reference = payment["payout"]["currency"], payment["reference"]
+    row = f"GUARD,{entry},1,2026-01-05,debit,{amount},{currency},{entry},{reference}"
     headers = {"Content-Type": "text/csv"}
     answer = await reader.send(
         "POST", "/v1/statements", content=f"{head}\n{row}\n".encode(), headers=headers
@@ -434,14 +438,16 @@ BATCHES: dict[str, str] = {}
 async def rights(platform: Platform, *ways: Return) -> None:
     """A legal hold on each, somebody who looks like them, and a batch of their sender."""
     connection = await asyncpg.connect(platform.machine.database_url("cases"))
-    columns = "version, names, sex, birth_date, birth_precision, nationality, documents, languages, contacts, "
+    columns = "version, names, sex, birth_date, birth_precision, nationality, "
+    columns += "documents, languages, contacts, "
     columns += "identifiers, terms, keys, found_by"
     try:
         for way in ways:
             person = way.returnees[0]
             LOOKALIKES[person] = str(uuid4())
             await connection.execute(
-                f"INSERT INTO returnee (id, {columns}) SELECT $2::uuid, {columns} FROM returnee WHERE id = $1::uuid",
+                f"INSERT INTO returnee (id, {columns}) SELECT $2::uuid, {columns} FROM returnee "
+                f"WHERE id = $1::uuid",
                 person,
                 LOOKALIKES[person],
             )
@@ -468,8 +474,10 @@ async def offer(platform: Platform, *ways: Return) -> None:
     connection = await asyncpg.connect(platform.machine.database_url("cases"))
     try:
         await connection.executemany(
-            "INSERT INTO case_transfer (id, version, case_id, state, offered_by, previous_implementer, offered_to, "
-            "reason) VALUES (gen_random_uuid(), 1, $1::uuid, 'offered', 'iom-iraq', 'iom-iraq', 'nobody', 'other')",
+            "INSERT INTO case_transfer (id, version, case_id, state, offered_by, "
+            "previous_implementer, offered_to, "
+            "reason) VALUES (gen_random_uuid(), 1, $1::uuid, 'offered', 'iom-iraq', 'iom-iraq', "
+            "'nobody', 'other')",
             [(way.case_id,) for way in ways],
         )
     finally:
@@ -477,11 +485,14 @@ async def offer(platform: Platform, *ways: Return) -> None:
 
 
 async def hand_out(platform: Platform, *ways: Return) -> None:
-    """Let a desk have handed over money that nobody had released, which no desk does in the walk."""
+    """Let a desk have handed over money that nobody had released, which no desk does in the
+    walk.
+    """
     connection = await asyncpg.connect(platform.machine.database_url("grants"))
     try:
         await connection.executemany(
-            "INSERT INTO desk_receipt (assistance_id, returnee_id, case_id, amount, currency, handed_on) "
+            "INSERT INTO desk_receipt (assistance_id, returnee_id, case_id, amount, currency, "
+            "handed_on) "
             "VALUES (gen_random_uuid(), $1::uuid, $2::uuid, 10, 'EUR', current_date)",
             [(way.returnees[0], way.case_id) for way in ways],
         )
@@ -497,13 +508,17 @@ async def provider_of(reader: GatewayClient, cohort_id: str) -> str:
 
 
 async def wish(platform: Platform, *ways: Return) -> None:
-    """Let a plan ask for training that no cohort was chosen for, beside what the return attended."""
+    """Let a plan ask for training that no cohort was chosen for, beside what the return
+    attended.
+    """
     connection = await asyncpg.connect(platform.machine.database_url("training"))
     same = "returnee_id, case_id, programme, programme_version, kind, requested_by"
     try:
         await connection.executemany(
-            f"INSERT INTO enrolment (id, version, state, stipend, plan_line_id, {same}) SELECT gen_random_uuid(), 1, "
-            f"'requested', false, gen_random_uuid(), {same} FROM enrolment WHERE returnee_id = $1::uuid LIMIT 1",
+            f"INSERT INTO enrolment (id, version, state, stipend, plan_line_id, {same}) SELECT "
+            f"gen_random_uuid(), 1, "
+            f"'requested', false, gen_random_uuid(), {same} FROM enrolment WHERE returnee_id = "
+            f"$1::uuid LIMIT 1",
             [(way.returnees[0],) for way in ways],
         )
     finally:

@@ -680,7 +680,8 @@ async def test_no_marker_is_where_it_must_not_be(
     assert places.searched["log cases.log"] > 2000
     assert places.searched["grants.assistance_grant"] > 100
     print(
-        f"\n{places.markers} markers in {len(places.forms)} forms, searched in {len(places.searched)} places, "
+        f"\n{places.markers} markers in {len(places.forms)} forms, searched in "
+        f"{len(places.searched)} places, "
         f"{sum(places.searched.values())} bytes"
     )
     assert sorted(set(places.found)) == []
@@ -693,7 +694,8 @@ async def test_every_word_about_a_person_is_sent_with_a_marker(
     whole = document()
     personal = may_name_somebody(whole) - ABOUT_NOBODY
     print(
-        f"\n{len(personal)} fields marked, {len(personal & every_field)} of them in a request that was granted"
+        f"\n{len(personal)} fields marked, {len(personal & every_field)} of them in a request "
+        f"that was granted"
     )
     assert sorted(personal - marked(whole, sent)) == []
 

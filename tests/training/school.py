@@ -318,7 +318,8 @@ class School:
     async def choose(self, person: Person) -> None:
         """Do the jobs that are waiting: look for a cohort for what is asked for."""
         rows = await self.sql(
-            "DELETE FROM job USING enrolment WHERE job.kind = :kind AND key = CAST(enrolment.id AS text)"
+            "DELETE FROM job USING enrolment WHERE job.kind = :kind AND key = CAST(enrolment.id "
+            "AS text)"
             " AND returnee_id = :person RETURNING payload",
             kind=choices.CHOOSE,
             person=person.id,

@@ -325,7 +325,8 @@ async def test_what_was_recorded_of_who_left_is_put_right(school: School, left: 
     name, told = (await school.published(person))[-1]
     assert (name, told["status"], told["minutes"]) == ("attendance.corrected", "excused", 0)
     await school.sql(
-        "UPDATE cohort_session SET starts_at = clock_timestamp(), ends_at = clock_timestamp() + interval"
+        "UPDATE cohort_session SET starts_at = clock_timestamp(), ends_at = clock_timestamp() + "
+        "interval"
         " '1 hour' WHERE cohort_id = :id AND number = 2",
         id=cohort,
     )

@@ -55,7 +55,8 @@ async def test_an_offer_that_lapsed_is_not_accepted_even_before_the_job_ran(scho
     first, second = [await school.enrol(cohort) for _ in range(2)]
     await school.post(f"/v1/enrolments/{first['id']}/cancel")
     await school.sql(
-        "UPDATE enrolment SET offered_until = clock_timestamp() - interval '1 second' WHERE id = :id",
+        "UPDATE enrolment SET offered_until = clock_timestamp() - interval '1 second' WHERE id = "
+        ":id",
         id=second["id"],
     )
     answer = await school.decide(f"/v1/enrolments/{second['id']}", "accept")
@@ -68,7 +69,8 @@ async def test_an_offer_lasts_as_long_as_the_programme_says(school: School) -> N
     first, second = [await school.enrol(cohort) for _ in range(2)]
     await school.post(f"/v1/enrolments/{first['id']}/cancel")
     rows = await school.sql(
-        "SELECT offered_until - clock_timestamp() AS left, due_at = offered_until AS due FROM enrolment, job"
+        "SELECT offered_until - clock_timestamp() AS left, due_at = offered_until AS due FROM "
+        "enrolment, job"
         " WHERE enrolment.id = :id AND job.key = CAST(enrolment.id AS text)",
         id=second["id"],
     )

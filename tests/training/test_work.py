@@ -1,4 +1,6 @@
-"""Work: who fits and why, placements within positions, checks, mentors within what they can carry."""
+"""Work: who fits and why, placements within positions, checks, mentors within what they can
+carry.
+"""
 
 import asyncio
 import random

@@ -65,7 +65,8 @@ def upgrade() -> None:
             "subject",
             sa.Uuid(),
             nullable=True,
-            comment="the returnee, or what concerns several: a referral, a case; null of an erased person",
+            comment="the returnee, or what concerns several: a referral, a case; null of an "
+            "erased person",
         ),
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
@@ -76,7 +77,8 @@ def upgrade() -> None:
             "still_for",
             postgresql.ARRAY(sa.Text()),
             nullable=True,
-            comment="of an erasure: who took part until then, as role/organisation, and must hear of it",
+            comment="of an erasure: who took part until then, as role/organisation, and must "
+            "hear of it",
         ),
         sa.PrimaryKeyConstraint("source", "position", name=op.f("pk_timeline")),
     )

@@ -30,7 +30,7 @@ NOT_THEIRS: dict[int | str, dict[str, Any]] = {
 router = Router(prefix="/v1/documents", tags=["documents"])
 
 
-def _store(request: Request) -> Documents:
+async def _store(request: Request) -> Documents:
     here = request.app.state.homeward
     return Documents(here.settings, here.keyring)
 

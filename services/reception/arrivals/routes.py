@@ -312,7 +312,7 @@ def _name(identity: Identity | None, script: str) -> str:
     )
 
 
-def _watched(
+async def _watched(
     caller: CallerDep,
     house: HouseDep,
     port: PortCode | None = None,
@@ -327,7 +327,7 @@ def _watched(
     return stream.Watched(port=port, day=day, state=state, restricted=restricted, ports=house.ports)
 
 
-def _from(last_event_id: Annotated[str | None, Header(max_length=64)] = None) -> datetime | None:
+async def _from(last_event_id: Annotated[str | None, Header(max_length=64)] = None) -> datetime | None:
     return stream.parse(last_event_id)
 
 

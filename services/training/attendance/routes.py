@@ -18,7 +18,7 @@ from services.training.models import CohortSession
 router = Router(prefix="/v1/cohorts/{cohort_id}/sessions/{number}/attendance", tags=["training"])
 
 
-def _number(number: Annotated[str, Path(description="Number of the session.")]) -> int:
+async def _number(number: Annotated[str, Path(description="Number of the session.")]) -> int:
     """A session's number; what is none is not there."""
     if not number.isdecimal() or not number.isascii() or len(number) > MOST_DIGITS:
         raise Problem(NOT_FOUND)

@@ -255,7 +255,9 @@ async def _follow(
     before: dict[UUID, Attendance],
     at: datetime,
 ) -> None:
-    """Tell each entry that is new or other than before, and let enrolments and certificates follow."""
+    """Tell each entry that is new or other than before, and let enrolments and certificates
+    follow.
+    """
     total, minutes = await held(session, cohort.id), await attended(session, changed)
     day = (
         (await session.execute(select(func.timezone(cohort.time_zone, meeting.starts_at))))

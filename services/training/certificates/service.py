@@ -39,7 +39,8 @@ TOO_LITTLE = ProblemType(
     "attendance-insufficient",
     409,
     "Too little was attended",
-    "A course is completed by whoever attended as much of it as it asks for. `detail` says how much that is.",
+    "A course is completed by whoever attended as much of it as it asks for. `detail` says how "
+    "much that is.",
 )
 
 

@@ -39,7 +39,9 @@ class ProviderIn(Body):
     """Who gives courses."""
 
     slug: Slug
-    """Its organisation, if it is registered as one: it then sees the participants of its cohorts."""
+    """Its organisation, if it is registered as one: it then sees the participants of its
+    cohorts.
+    """
     name: Line
     country: Country
 

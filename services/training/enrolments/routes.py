@@ -232,7 +232,9 @@ async def accept(
 async def cancel(
     enrolment_id: UUID, session: SessionDep, caller: CallerDep, response: Response
 ) -> EnrolmentOut:
-    """The person does not want the place, or the offer; it goes to the first on the waiting list."""
+    """The person does not want the place, or the offer; it goes to the first on the waiting
+    list.
+    """
     return _out(response, await service.cancel(session, caller, enrolment_id))
 
 

@@ -14,7 +14,9 @@ WANTED: Mapping[str, CourseKind] = {kind: kind.course for kind in HelpKind if ki
 
 
 NOT_GIVEN_UP = frozenset({CancellationReason.COHORT_CANCELLED, CancellationReason.OFFER_LAPSED})
-"""Why an enrolment ends although the person goes on: what their plan asks for is asked for again."""
+"""Why an enrolment ends although the person goes on: what their plan asks for is asked for
+again.
+"""
 
 
 COUNTS = frozenset({AttendanceStatus.PRESENT, AttendanceStatus.LATE})

@@ -180,7 +180,9 @@ class SheetIn(Body):
     """A whole sheet at once."""
 
     capture_id: UUID | None = None
-    """Chosen by the device, so that the same capture can be sent again after a broken connection."""
+    """Chosen by the device, so that the same capture can be sent again after a broken
+    connection.
+    """
     occurred_at: Claimed | None = None
     entries: Annotated[list[SheetEntryIn], Field(min_length=1, max_length=1000)]
 

@@ -83,7 +83,8 @@ CLASH = ProblemType(
     "training-clash",
     409,
     "Another course is at the same time",
-    "The person has, or was offered, a place in a cohort that meets at the same time. `errors` says which; send "
+    "The person has, or was offered, a place in a cohort that meets at the same time. `errors` "
+    "says which; send "
     "`despite_clash: true` where that is known and right.",
 )
 NOT_FOR_THEM = ProblemType(

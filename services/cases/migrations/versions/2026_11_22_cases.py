@@ -78,7 +78,8 @@ def upgrade() -> None:
             name=op.f("ck_referral_rejected_for_a_reason"),
         ),
         sa.CheckConstraint(
-            "state IN ('submitted', 'information_requested', 'accepted', 'rejected', 'expired', 'withdrawn')",
+            "state IN ('submitted', 'information_requested', 'accepted', 'rejected', 'expired', "
+            "'withdrawn')",
             name=op.f("ck_referral_state_known"),
         ),
         sa.ForeignKeyConstraint(
@@ -176,7 +177,8 @@ def upgrade() -> None:
             name=op.f("ck_case_file_closed_for_a_reason"),
         ),
         sa.CheckConstraint(
-            "state IN ('pre_departure', 'arrived', 'in_delivery', 'monitoring', 'suspended', 'closed')",
+            "state IN ('pre_departure', 'arrived', 'in_delivery', 'monitoring', 'suspended', "
+            "'closed')",
             name=op.f("ck_case_file_state_known"),
         ),
         sa.ForeignKeyConstraint(

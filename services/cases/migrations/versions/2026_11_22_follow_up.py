@@ -203,7 +203,8 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement a change
             name=op.f("ck_plan_line_status_undone_is_not_delivered"),
         ),
         sa.CheckConstraint(
-            "status IN ('planned', 'requested', 'granted', 'in_delivery', 'delivered', 'cancelled')",
+            "status IN ('planned', 'requested', 'granted', 'in_delivery', 'delivered', "
+            "'cancelled')",
             name=op.f("ck_plan_line_status_status_known"),
         ),
         sa.ForeignKeyConstraint(

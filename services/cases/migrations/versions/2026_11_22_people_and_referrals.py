@@ -17,12 +17,14 @@ KNOWN_TO = (
     CREATE FUNCTION returnee_is_known_to() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         NEW.known_to := ARRAY(
-            SELECT DISTINCT organisation FROM participation WHERE subject_id = NEW.id AND role <> 'programme'
+            SELECT DISTINCT organisation FROM participation WHERE subject_id = NEW.id AND role <>
+                'programme'
         );
         RETURN NEW;
     END $$
     """,
-    "CREATE TRIGGER known_to BEFORE INSERT ON returnee FOR EACH ROW EXECUTE FUNCTION returnee_is_known_to()",
+    "CREATE TRIGGER known_to BEFORE INSERT ON returnee FOR EACH ROW EXECUTE FUNCTION "
+    "returnee_is_known_to()",
     # Nothing is taken out: another transaction may just be giving the same organisation another
     # part.
     """
@@ -34,7 +36,8 @@ KNOWN_TO = (
     END $$
     """,
     """
-    CREATE TRIGGER known_to AFTER INSERT ON participation FOR EACH ROW WHEN (NEW.role <> 'programme')
+    CREATE TRIGGER known_to AFTER INSERT ON participation FOR EACH ROW WHEN (NEW.role <>
+        'programme')
     EXECUTE FUNCTION participation_is_known()
     """,
 )

@@ -14,7 +14,8 @@ GUARDS = (
     """
     CREATE FUNCTION committee_is_of_others() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        IF EXISTS (SELECT 1 FROM cooperative c WHERE c.id = NEW.cooperative_id AND c.proposer = NEW.actor) THEN
+        IF EXISTS (SELECT 1 FROM cooperative c WHERE c.id = NEW.cooperative_id AND c.proposer =
+            NEW.actor) THEN
             RAISE EXCEPTION 'the proposer does not select' USING ERRCODE = 'check_violation';
         END IF;
         RETURN NEW;
@@ -30,7 +31,8 @@ GUARDS = (
     DECLARE
         which uuid;
     BEGIN
-        which := (to_jsonb(NEW) ->> CASE TG_TABLE_NAME WHEN 'cooperative' THEN 'id' ELSE 'cooperative_id' END)::uuid;
+        which := (to_jsonb(NEW) ->> CASE TG_TABLE_NAME WHEN 'cooperative' THEN 'id' ELSE
+            'cooperative_id' END)::uuid;
         IF EXISTS (
             SELECT 1 FROM cooperative c LEFT JOIN cooperative_member m ON m.cooperative_id = c.id
             WHERE c.id = which GROUP BY c.id HAVING sum(m.share) IS DISTINCT FROM c.shares
@@ -41,7 +43,8 @@ GUARDS = (
     END $$
     """,
     """
-    CREATE CONSTRAINT TRIGGER the_whole AFTER INSERT OR UPDATE OF shares ON cooperative DEFERRABLE INITIALLY DEFERRED
+    CREATE CONSTRAINT TRIGGER the_whole AFTER INSERT OR UPDATE OF shares ON cooperative DEFERRABLE
+        INITIALLY DEFERRED
     FOR EACH ROW EXECUTE FUNCTION shares_are_the_whole()
     """,
     """

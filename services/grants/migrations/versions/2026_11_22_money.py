@@ -15,7 +15,8 @@ GUARDS = (
     """
     CREATE FUNCTION ledger_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        RAISE EXCEPTION 'the ledger is append-only' USING ERRCODE = 'integrity_constraint_violation';
+        RAISE EXCEPTION 'the ledger is append-only' USING ERRCODE =
+            'integrity_constraint_violation';
     END $$
     """,
     """
@@ -35,8 +36,10 @@ GUARDS = (
         total numeric;
         foreign_sides integer;
     BEGIN
-        entry := (to_jsonb(NEW) ->> CASE TG_TABLE_NAME WHEN 'posting' THEN 'entry_id' ELSE 'id' END)::uuid;
-        SELECT count(*), coalesce(sum(p.amount), 0), count(*) FILTER (WHERE p.budget_id <> e.budget_id)
+        entry := (to_jsonb(NEW) ->> CASE TG_TABLE_NAME WHEN 'posting' THEN 'entry_id' ELSE 'id'
+            END)::uuid;
+        SELECT count(*), coalesce(sum(p.amount), 0), count(*) FILTER (WHERE p.budget_id <>
+            e.budget_id)
         INTO sides, total, foreign_sides
         FROM journal_entry e LEFT JOIN posting p ON p.entry_id = e.id WHERE e.id = entry;
         IF sides < 2 OR total <> 0 OR foreign_sides > 0 THEN
@@ -61,23 +64,28 @@ GUARDS = (
         UPDATE budget_account SET balance = balance + NEW.amount
         WHERE budget_id = NEW.budget_id AND account = NEW.account;
         IF NOT FOUND THEN
-            INSERT INTO budget_account (budget_id, account, balance) VALUES (NEW.budget_id, NEW.account, NEW.amount);
+            INSERT INTO budget_account (budget_id, account, balance) VALUES (NEW.budget_id,
+                NEW.account, NEW.amount);
         END IF;
         RETURN NULL;
     END $$
     """,
-    "CREATE TRIGGER balance_follows AFTER INSERT ON posting FOR EACH ROW EXECUTE FUNCTION balance_follows()",
+    "CREATE TRIGGER balance_follows AFTER INSERT ON posting FOR EACH ROW EXECUTE FUNCTION "
+    "balance_follows()",
     # Nobody approves what they requested, changed or planned.
     """
     CREATE FUNCTION approver_is_another() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        IF EXISTS (SELECT 1 FROM assistance_grant g WHERE g.id = NEW.grant_id AND NEW.actor = ANY (g.preparers)) THEN
-            RAISE EXCEPTION 'whoever prepared it does not approve' USING ERRCODE = 'check_violation';
+        IF EXISTS (SELECT 1 FROM assistance_grant g WHERE g.id = NEW.grant_id AND NEW.actor = ANY
+            (g.preparers)) THEN
+            RAISE EXCEPTION 'whoever prepared it does not approve' USING ERRCODE =
+                'check_violation';
         END IF;
         RETURN NEW;
     END $$
     """,
-    "CREATE TRIGGER another BEFORE INSERT OR UPDATE ON approval FOR EACH ROW EXECUTE FUNCTION approver_is_another()",
+    "CREATE TRIGGER another BEFORE INSERT OR UPDATE ON approval FOR EACH ROW EXECUTE FUNCTION "
+    "approver_is_another()",
     # Money leaves only with enough approvals, and by somebody who had no part in it before.
     """
     CREATE FUNCTION releaser_is_a_third() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -86,11 +94,13 @@ GUARDS = (
             SELECT 1 FROM assistance_grant g
             WHERE g.id = NEW.grant_id AND g.state IN ('approved', 'ordered', 'delivered')
               AND NEW.released_by <> ALL (g.preparers)
-              AND NOT EXISTS (SELECT 1 FROM approval a WHERE a.grant_id = g.id AND a.actor = NEW.released_by)
+              AND NOT EXISTS (SELECT 1 FROM approval a WHERE a.grant_id = g.id AND a.actor =
+                  NEW.released_by)
               AND (SELECT count(*) FROM approval a WHERE a.grant_id = g.id AND a.round = g.round)
                   >= g.approvers_needed
         ) THEN
-            RAISE EXCEPTION 'a third person releases what is approved' USING ERRCODE = 'check_violation';
+            RAISE EXCEPTION 'a third person releases what is approved' USING ERRCODE =
+                'check_violation';
         END IF;
         RETURN NEW;
     END $$
@@ -111,23 +121,28 @@ GUARDS = (
     DECLARE
         sending uuid[];
     BEGIN
-        sending := CASE TG_OP WHEN 'INSERT' THEN ARRAY[NEW.scheduled_by, NEW.released_by] ELSE ARRAY[
+        sending := CASE TG_OP WHEN 'INSERT' THEN ARRAY[NEW.scheduled_by, NEW.released_by] ELSE
+            ARRAY[
             CASE WHEN NEW.scheduled_by <> OLD.scheduled_by THEN NEW.scheduled_by END,
-            CASE WHEN NEW.released_by IS DISTINCT FROM OLD.released_by THEN NEW.released_by END] END;
+            CASE WHEN NEW.released_by IS DISTINCT FROM OLD.released_by THEN NEW.released_by END]
+                END;
         IF EXISTS (
             SELECT 1 FROM assistance_grant g WHERE g.id = NEW.grant_id
-              AND g.requester = ANY (array_remove(NEW.undone_by, '4a30cff8-09d0-53d9-ae2c-da80ece46793'::uuid))
+              AND g.requester = ANY (array_remove(NEW.undone_by,
+                  '4a30cff8-09d0-53d9-ae2c-da80ece46793'::uuid))
         ) OR EXISTS (
             SELECT 1 FROM payment p WHERE p.grant_id = NEW.grant_id AND p.undone_by <> '{}'
               AND array_remove(p.undone_by, '4a30cff8-09d0-53d9-ae2c-da80ece46793'::uuid) && sending
         ) THEN
-            RAISE EXCEPTION 'another person takes money back than sends it' USING ERRCODE = 'check_violation';
+            RAISE EXCEPTION 'another person takes money back than sends it' USING ERRCODE =
+                'check_violation';
         END IF;
         RETURN NEW;
     END $$
     """,
     """
-    CREATE TRIGGER another_takes_back BEFORE INSERT OR UPDATE OF scheduled_by, released_by, undone_by ON payment
+    CREATE TRIGGER another_takes_back BEFORE INSERT OR UPDATE OF scheduled_by, released_by,
+        undone_by ON payment
     FOR EACH ROW EXECUTE FUNCTION taken_back_by_another()
     """,
     # Never more than the grant.
@@ -144,7 +159,8 @@ GUARDS = (
     END $$
     """,
     """
-    CREATE CONSTRAINT TRIGGER within_grant AFTER INSERT OR UPDATE OF amount, state, grant_id ON payment
+    CREATE CONSTRAINT TRIGGER within_grant AFTER INSERT OR UPDATE OF amount, state, grant_id ON
+        payment
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION payments_within_grant()
     """,
 )
@@ -227,7 +243,8 @@ def upgrade() -> None:
             "amount > 0 AND drawn >= 0 AND drawn <= amount", name=op.f("ck_cash_float_drawn")
         ),
         sa.CheckConstraint(
-            "reconciled_by IS NULL OR (reconciled_by <> opened_by AND reconciled_by <> returned_by)",
+            "reconciled_by IS NULL OR (reconciled_by <> opened_by AND reconciled_by <> "
+            "returned_by)",
             name=op.f("ck_cash_float_four_eyes"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cash_float")),
@@ -408,7 +425,8 @@ def upgrade() -> None:
             name=op.f("ck_assistance_grant_from_a_budget"),
         ),
         sa.CheckConstraint(
-            "state IN ('requested', 'quoted', 'approved', 'ordered', 'delivered', 'closed', 'rejected', 'cancelled')",
+            "state IN ('requested', 'quoted', 'approved', 'ordered', 'delivered', 'closed', "
+            "'rejected', 'cancelled')",
             name=op.f("ck_assistance_grant_state_known"),
         ),
         sa.CheckConstraint(

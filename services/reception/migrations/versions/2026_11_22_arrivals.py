@@ -102,7 +102,8 @@ def upgrade() -> None:
             "listed_at",
             sa.DateTime(timezone=True),
             sa.Computed(
-                "coalesce(met_at, expected_at, departs_on::timestamp AT TIME ZONE 'UTC', created_at)",
+                "coalesce(met_at, expected_at, departs_on::timestamp AT TIME ZONE 'UTC', "
+                "created_at)",
                 persisted=True,
             ),
             nullable=False,

@@ -293,7 +293,8 @@ def upgrade() -> None:
     op.create_check_constraint(
         "somebody",
         "arrival",
-        "returnee_id IS NOT NULL OR (flight_id IS NOT NULL AND met_at IS NULL AND confirmation_method IS NULL)",
+        "returnee_id IS NOT NULL OR (flight_id IS NOT NULL AND met_at IS NULL AND "
+        "confirmation_method IS NULL)",
     )
     op.create_check_constraint("held", "arrival", "held_at IS NULL OR state IN ('expected', 'met')")
     op.create_index("ix_arrival_flight_id", "arrival", ["flight_id"], unique=False)

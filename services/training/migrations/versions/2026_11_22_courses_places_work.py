@@ -492,7 +492,8 @@ def upgrade() -> None:
             name=op.f("ck_enrolment_cohort"),
         ),
         sa.CheckConstraint(
-            "state IN ('requested', 'waitlisted', 'offered', 'enrolled', 'attending', 'completed', 'dropped_out',"
+            "state IN ('requested', 'waitlisted', 'offered', 'enrolled', 'attending', "
+            "'completed', 'dropped_out',"
             " 'no_show', 'cancelled')",
             name=op.f("ck_enrolment_state"),
         ),
