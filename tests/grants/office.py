@@ -22,10 +22,10 @@ from contracts.codes import PROVED_BY, CaseState, Member, NeedsPriority, Paper, 
 from contracts.entitlements import Window
 from services.grants import supporting_documents
 from services.grants.app import service
-from services.grants.payments.earned.service import SETTLE_JOB
 from services.grants.books.verify import verify
 from services.grants.handlers import HANDLERS
 from services.grants.models import CitedDocument, Delivery, Grant, Payment, Quote
+from services.grants.payments.earned.service import SETTLE_JOB
 from services.grants.programmes import data as programme_data
 from tests.events import deliver
 from tests.tokens import bearer, settings, trust

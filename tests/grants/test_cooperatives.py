@@ -9,48 +9,17 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from contracts.cases import ReturneeErased
-from tests.grants.office import APPROVER, RELEASER, REQUESTER, SECOND, THIRD, Office, Person, euros
-from tests.grants.test_reactions import Plan
-from tests.grants.test_reactions import line as planned_line
-
-MINUTES = str(uuid4())
-
-
-def proposal(people: list[Person], each: list[str], **more: Any) -> dict[str, Any]:
-    members = [
-        {"returnee_id": person.id, "case_id": person.case_id, "share": share}
-        for person, share in zip(people, each, strict=True)
-    ]
-    return {"name": "Bakery of the bridge", "kind": "business", "members": members} | more
-
-
-async def proposed(
-    office: Office, people: list[Person], each: list[str] | None = None, **more: Any
-) -> Any:
-    body = proposal(people, each or ["0.5", "0.5"], **more)
-    return await office.done("/v1/cooperatives", body)
-
-
-async def selected(
-    office: Office, people: list[Person], each: list[str] | None = None, **more: Any
-) -> Any:
-    there = await proposed(office, people, each, **more)
-    for who in (APPROVER, SECOND, THIRD):
-        there = await office.done(
-            f"/v1/cooperatives/{there['id']}/select", {"minutes": MINUTES}, by=who
-        )
-    assert there["state"] == "selected"
-    return there
-
-
-async def formed(office: Office, people: list[Person], each: list[str] | None = None) -> Any:
-    there = await selected(office, people, each)
-    body = {"formed_on": "2026-11-10", "statutes": uuid4()}
-    return await office.done(f"/v1/cooperatives/{there['id']}/form", body)
-
-
-async def two(office: Office, **values: Any) -> list[Person]:
-    return [await office.here(**values), await office.here(**values)]
+from tests.grants.arranging import (
+    MINUTES,
+    Plan,
+    formed,
+    planned_line,
+    proposal,
+    proposed,
+    selected,
+    two,
+)
+from tests.grants.office import APPROVER, RELEASER, REQUESTER, SECOND, Office, euros
 
 
 async def test_from_the_proposal_to_what_came_of_it(office: Office) -> None:

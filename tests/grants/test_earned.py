@@ -14,62 +14,17 @@ import pytest
 
 from contracts import training
 from contracts.cases import ReturneeErased
-from contracts.codes import AssistanceGroup
-from contracts.training import AttendanceStatus, PlacementEnd, WorkKind
+from contracts.training import PlacementEnd, WorkKind
 from services.grants.payments.earned.rules import Work, months_after, subsidies
 from services.grants.payments.earned.service import WAGE_JOB
 from services.grants.programmes.data import programmes
+from tests.grants.arranging import ABSENT, DAY, PRESENT, Course, Plan, planned_line
 from tests.grants.office import APPROVER, RELEASER, REQUESTER, SECOND, Office, Person
-from tests.grants.test_reactions import Plan
-from tests.grants.test_reactions import line as planned_line
 
 BELGIUM = "amif-be-2018"
-DAY = date(2026, 11, 9)
 CLOCK = datetime(2026, 11, 10, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-PRESENT, ABSENT = AttendanceStatus.PRESENT, AttendanceStatus.ABSENT
 TICKS = count(1)
-
-
-class Course:
-    """What training tells of one person in one course."""
-
-    def __init__(self, person: Person, line: UUID | None = None, **values: Any) -> None:
-        self.person, self.line = person, line
-        self.fact = {
-            **person.ids,
-            "enrolment_id": uuid4(),
-            "cohort_id": uuid4(),
-            "course_id": uuid4(),
-            "group": AssistanceGroup.ECONOMIC,
-            "kind": "vocational",
-            "phase": "post_arrival",
-            "stipend": True,
-            "allowance_line_id": line,
-        } | values
-
-    def _said(self, number: int, status: AttendanceStatus, day: date) -> dict[str, Any]:
-        minutes = 240 if status is PRESENT else 0
-        return self.fact | {"session": number, "status": status, "minutes": minutes, "held_on": day}
-
-    def recorded(
-        self, number: int, status: AttendanceStatus = PRESENT, day: date | None = None
-    ) -> training.AttendanceRecorded:
-        return training.AttendanceRecorded(
-            **self._said(number, status, day or DAY + timedelta(days=number))
-        )
-
-    def corrected(
-        self, number: int, status: AttendanceStatus, day: date | None = None
-    ) -> training.AttendanceCorrected:
-        was = ABSENT if status is PRESENT else PRESENT
-        said = self._said(number, status, day or DAY + timedelta(days=number))
-        return training.AttendanceCorrected(
-            **said,
-            previous_status=was,
-            previous_minutes=240 if was is PRESENT else 0,
-            sufficient=True,
-        )
 
 
 async def tell(office: Office, *facts: Any) -> None:
