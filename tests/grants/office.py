@@ -32,8 +32,8 @@ from tests.tokens import bearer, settings, trust
 
 PROGRAMME, PARTNER, OFFICE = "iom-iraq-avrr", "iom-iraq", "iom-avrr"
 SCOPES = (
-    "programmes:read budgets:read budgets:write grants:read grants:write grants:approve payments:release "
-    "payments:write payees:read payees:write floats:read floats:write"
+    "programmes:read budgets:read budgets:write grants:read grants:write grants:approve "
+    "payments:release payments:write payees:read payees:write floats:read floats:write"
 )
 ARRIVED = date(2026, 11, 1)
 REQUESTER, APPROVER, SECOND, THIRD, RELEASER = (
@@ -184,7 +184,8 @@ class Office:
         """Documents of a grant that cases is asked for."""
         async with self.homeward.database.transaction() as session:
             query = text(
-                "SELECT payload ->> 'document_id' FROM job WHERE kind = :kind AND payload ->> 'grant_id' = :of"
+                "SELECT payload ->> 'document_id' FROM job"
+                " WHERE kind = :kind AND payload ->> 'grant_id' = :of"
             )
             return set(
                 await session.scalars(query, {"kind": supporting_documents.ASK, "of": grant_id})

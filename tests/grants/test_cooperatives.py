@@ -57,7 +57,10 @@ async def test_from_the_proposal_to_what_came_of_it(office: Office) -> None:
     for person in people:
         assert await office.published(person) == told
     async with office.homeward.database.transaction() as session:
-        query = "SELECT payload ->> 'amount' FROM outbox WHERE type LIKE '%grant.approved%' ORDER BY seq"
+        query = (
+            "SELECT payload ->> 'amount' FROM outbox WHERE type LIKE '%grant.approved%' "
+            "ORDER BY seq"
+        )
         parts = list(await session.scalars(text(query)))
     assert sorted(parts) == [
         '{"amount": "250.00", "currency": "EUR"}',
@@ -101,7 +104,10 @@ async def test_a_number_of_shares_and_a_change_of_them(office: Office) -> None:
         await office.http.put(f"{path}/shares", json=others, headers=headers)
     ).status_code == 422
     async with office.homeward.database.transaction() as session:
-        query = "SELECT details -> 'from' ->> :who, details -> 'to' ->> :who FROM audit WHERE action = 'change-shares'"
+        query = (
+            "SELECT details -> 'from' ->> :who, details -> 'to' ->> :who FROM audit "
+            "WHERE action = 'change-shares'"
+        )
         before, after = (await session.execute(text(query), {"who": str(people[0].id)})).one()
     assert (Decimal(before), Decimal(after)) == (3, 1)
 
@@ -218,7 +224,10 @@ async def test_it_takes_the_place_of_what_each_ones_plan_asked_for(office: Offic
         await plan.approved()
         assert await plan.grants() == {}
     async with office.homeward.database.transaction() as session:
-        query = "SELECT payload ->> 'plan_line_id' FROM outbox WHERE type LIKE '%grant.requested%' ORDER BY seq"
+        query = (
+            "SELECT payload ->> 'plan_line_id' FROM outbox WHERE type "
+            "LIKE '%grant.requested%' ORDER BY seq"
+        )
         told = list(await session.scalars(text(query)))
     assert sorted(told) == sorted([line["id"] for line in lines] * 2)
     await office.proved()

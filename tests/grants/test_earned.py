@@ -45,7 +45,7 @@ def states(payments: Sequence[dict[str, Any]]) -> list[str]:
 
 
 async def granted(office: Office, amount: str = "100.00", **person: Any) -> tuple[Person, Any]:
-    """Somebody with an approved living allowance, and a mobile account of theirs that was verified."""
+    """Somebody with an approved living allowance, and a verified mobile account of theirs."""
     somebody = await office.here(**person)
     grant = await office.approved(somebody, amount, kind="living_allowance")
     await office.payee(kind="returnee", returnee_id=somebody.id)
@@ -449,9 +449,7 @@ async def test_a_wage_that_is_not_known_or_in_another_currency_schedules_nothing
     assert len(await allowances(office, grant)) == 3
 
 
-def test_the_subsidy_is_a_share_up_to_the_most_of_a_month_and_for_no_more_months_than_the_programme_says() -> (
-    None
-):
+def test_the_subsidy_is_a_share_up_to_the_most_of_a_month_and_of_the_months_there_are() -> None:
     rates = programmes()["iom-iraq-avrr"].versions[0].assistance.wage_subsidy
     (rate,) = rates
 

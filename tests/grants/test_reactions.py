@@ -165,7 +165,10 @@ async def test_a_plan_that_came_before_its_people_is_asked_for_less_and_less_oft
 
 async def waits(office: Office) -> list[float]:
     """For how many seconds each plan is waited for, in the order in which they were asked for."""
-    query = "SELECT extract(epoch FROM due_at - created_at) FROM job WHERE kind = 'grants.plan.fetch' ORDER BY id"
+    query = (
+        "SELECT extract(epoch FROM due_at - created_at) FROM job "
+        "WHERE kind = 'grants.plan.fetch' ORDER BY id"
+    )
     async with office.homeward.database.transaction() as session:
         return [float(seconds) for seconds in await session.scalars(text(query))]
 

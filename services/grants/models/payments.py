@@ -68,7 +68,7 @@ class Payment(Resource, table=True):
     it gets there.
     """
     reimbursement: bool = column(server_default=false())
-    """Whether it gives back what the returnee laid out for what was granted, as their papers show."""
+    """Whether it gives back what the returnee laid out, as their papers show."""
     amount: Decimal
     currency: str
     payout: Decimal

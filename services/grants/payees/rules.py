@@ -38,4 +38,4 @@ MACHINE: Machine[PayeeState, Action] = Machine(
     },
     internal={Action.SCRUB},
 )
-"""While a change waits, nothing is paid to the old account either; refused, the old one counts again."""
+"""While a change waits, nothing is paid to the old account; refused, the old one counts again."""

@@ -1,6 +1,4 @@
-"""What is decided about a grant: approved by enough others or refused, ordered, delivered, given up,
-closed.
-"""
+"""What is decided about a grant: approved or refused, ordered, delivered, given up, closed."""
 
 from datetime import date
 from typing import Any

@@ -1,4 +1,4 @@
-"""What is published of a grant: once of each person whom it is of, with their part of each amount."""
+"""What is published of a grant: of each person whom it is of, with their part of each amount."""
 
 from collections.abc import Iterator
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Grants are requested, by a person, a plan or a journey; and changed before their first payment."""
+"""Grants are requested by a person, a plan or a journey, and changed before the first payment."""
 
 from collections.abc import Iterable
 from decimal import Decimal

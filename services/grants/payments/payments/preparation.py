@@ -1,4 +1,4 @@
-"""Payments that the platform prepares, as they follow from something else; a person releases them."""
+"""Payments that the platform prepares, as they follow from something else."""
 
 from collections.abc import Collection
 from datetime import date

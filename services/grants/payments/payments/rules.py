@@ -45,8 +45,8 @@ MACHINE: Machine[PaymentState, Action] = Machine(
     },
     internal={Action.RESURRECT},
 )
-"""Money that is to be sent again is another payment. What was said to have failed goes on only where
-a bank shows that it was sent after all. A recovery leads to `recovered` when all is back.
+"""Money that is to be sent again is another payment. What was said to have failed goes on only
+where a bank shows that it was sent after all. A recovery leads to `recovered` when all is back.
 """
 
 PAPERS_MISSING = ProblemType(
@@ -59,8 +59,8 @@ PAYEE_NOT_VERIFIED = ProblemType(
     "payee-not-verified",
     409,
     "The payee's account is not verified",
-    "Somebody else than who proposed the account verifies it; while a change waits, nothing is paid "
-    "to it.",
+    "Somebody else than who proposed the account verifies it; while a change waits, nothing is "
+    "paid to it.",
 )
 AMOUNT_EXCEEDED = ProblemType(
     "grant-exceeded",
