@@ -157,10 +157,10 @@ class Machine(Generic[State, Action]):
         elif to not in targets:
             raise self.conflict(before, action)
         row.state = to
+        row.changed()
         undone = self._leaving.get(before, {}) if to != before else {}
         for name, value in {**undone, **values}.items():
             setattr(row, name, value)
-        row.changed()
         return before
 
     async def move(
@@ -201,7 +201,7 @@ class Machine(Generic[State, Action]):
         await session.flush()
         return before
 
-    def bulk(self, action: Action, states: Collection[State] | None = None) -> dict[str, Any]:
+    def bulk(self, action: Action, states: Collection[str] | None = None) -> dict[str, Any]:
         """The columns that a statement over many rows sets: the state, and what leaving undoes.
 
         Args:
@@ -211,7 +211,9 @@ class Machine(Generic[State, Action]):
         Raises:
             ValueError: The action leads to several states.
         """
-        chosen = self.sources(action) if states is None else frozenset(states)
+        chosen = self.sources(action)
+        if states is not None:
+            chosen = frozenset(state for state in self.table if state in states)
         targets = {target for state in chosen for target in self.table[state][action]}
         if len(targets) != 1:
             raise ValueError(f"{self.resource}: {action} leads to {sorted(targets)}")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
+from enum import StrEnum, nonmember
 from typing import Annotated, Any, Self
 from uuid import UUID, uuid5
 
@@ -413,10 +413,13 @@ class ArrivalState(StrEnum):
     DIVERTED = "diverted"
     DECLINED = "declined"
 
-    @property
-    def has_arrived(self) -> bool:
-        """Whether the person is here, also if they wanted nothing at the port of entry."""
-        return self in {ArrivalState.MET, ArrivalState.COMPLETED, ArrivalState.DECLINED}
+    TO_COME = nonmember(frozenset({EXPECTED, DIVERTED}))
+    """Whom a desk waits for."""
+    NOT_SEEN = nonmember(frozenset({EXPECTED, DIVERTED, NO_SHOW, NOT_DEPARTED}))
+    """Who was not met, so that news of another journey makes them expected again."""
+    AT_THE_PORT = nonmember(frozenset({MET, COMPLETED, DECLINED}))
+    """Who was there, so that a child of theirs was not alone."""
+    ENDED_AT_THE_DESK = nonmember(frozenset({COMPLETED, DECLINED}))
 
 
 class PaymentMethod(StrEnum):

@@ -597,14 +597,12 @@ def inherit(common: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]
     """
     rules = {name: rule for name, rule in common.items() if own.get(name, rule) is not None}
     for name, rule in own.items():
-        base = common.get(name)
+        base: Any = common.get(name)
         if rule is None and base is not None:
             continue
-        sections = isinstance(base, Mapping) and isinstance(rule, Mapping)
-        if sections and "source" not in base and "source" not in rule:
-            rules[name] = inherit(base, rule)
-        else:
-            rules[name] = rule
+        both = isinstance(base, Mapping) and isinstance(rule, Mapping)
+        merged = both and "source" not in base and "source" not in rule
+        rules[name] = inherit(base, rule) if merged else rule
     return rules
 
 

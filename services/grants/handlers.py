@@ -33,7 +33,7 @@ from contracts.cases import (
     TravelNotDeparted,
     VisitRecorded,
 )
-from contracts.codes import AssistanceKind, HelpKind, Money
+from contracts.codes import ArrivalState, AssistanceKind, HelpKind, Money
 from contracts.grants import GrantReason, ReturneeScrubbed
 from contracts.reception import (
     ArrivalConfirmed,
@@ -59,6 +59,7 @@ from services.grants.closing import close_or_cancel
 from services.grants.codes import GrantSource
 from services.grants.models import Arrival, DeskReceipt, Grant, Participant, Payment, Visit
 from services.grants.payees import service as payees
+from services.grants.payments.days import first_day
 from services.grants.payments.earned import service as earned
 from services.grants.payments.earned.handlers import BY_TRAINING
 from services.grants.payments.payments import instalments, outcomes
@@ -227,7 +228,7 @@ async def arrived(
 
 async def arrival_reopened(session: Session, event: Event[ArrivalReopened]) -> None:
     """How an arrival ended was a mistake; its day stays where the person is still here."""
-    if not event.data.state.has_arrived:
+    if event.data.state not in ArrivalState.AT_THE_PORT:
         await arrivals.note(session, event.data, None)
 
 
@@ -372,10 +373,12 @@ async def _received_at_desk(
     session: Session, payment_id: UUID, receipt: UUID, amount: Money, day: date
 ) -> bool:
     """Confirm released cash with what a desk handed over; False where it cannot be the receipt of
-    it, as it is less than the smallest amount that the budget can bear.
+    it: it was handed over before the release, or is less than the budget can bear.
     """
     grant, payment = await lock_any_payment(session, payment_id)
-    if payment.state is not PaymentState.RELEASED:
+    zone = zone_of(grant.programme, grant.implementer)
+    before = payment.released_at is None or day < first_day(payment.released_at, zone)
+    if payment.state is not PaymentState.RELEASED or before:
         return False
     try:
         async with savepoint(session):

@@ -1,6 +1,7 @@
 """What reception does when cases tells something."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -42,7 +43,6 @@ from contracts.reception import (
 from participation import aliases, beneficiaries, identities, projection
 from participation.beneficiaries import is_erased
 from services.reception.arrivals.arrival_matching import unite_known, when
-from services.reception.arrivals.rules import ON_JOURNEY_OFF, ON_JOURNEY_SET
 from services.reception.facts import ids_of
 from services.reception.flights.rules import same_journey
 from services.reception.models import (
@@ -54,12 +54,10 @@ from services.reception.models import (
     Passenger,
     Profile,
 )
+from services.reception.states import ARRIVAL, ArrivalAction
 
 log = structlog.get_logger("homeward.reception")
 
-NOT_SEEN = frozenset(
-    {ArrivalState.EXPECTED, ArrivalState.DIVERTED, ArrivalState.NO_SHOW, ArrivalState.NOT_DEPARTED}
-)
 RELATED = ("case_id", "referral_id", "household_id", "programme")
 
 
@@ -83,12 +81,12 @@ async def household_changed(session: Session, event: Event[HouseholdChanged]) ->
     now_in = None if data.change is HouseholdChange.LEFT else data.household_id
     known = beneficiaries.beneficiary
     where = [known.c.returnee_id == data.returnee_id]
-    theirs = [Arrival.returnee_id == data.returnee_id]
+    theirs = [col(Arrival.returnee_id) == data.returnee_id]
     if now_in is None:
         where.append(known.c.household_id == data.household_id)
-        theirs.append(Arrival.household_id == data.household_id)
+        theirs.append(col(Arrival.household_id) == data.household_id)
     elif data.referral_id is not None:
-        theirs.append(Arrival.referral_id == data.referral_id)
+        theirs.append(col(Arrival.referral_id) == data.referral_id)
     await session.execute(update(known).where(*where).values(household_id=now_in, updated_at=now()))
     await session.execute(update(Arrival).where(*theirs).values(household_id=now_in))
 
@@ -132,22 +130,17 @@ async def returnee_merged(session: Session, event: Event[ReturneeMerged]) -> Non
     await identities.fetch_again(session, event.data.into)
     at = event.envelope.occurred_at
     for arrival, seen in await _as_walk_ins(session, event.data.into):
-        if arrival.state not in NOT_SEEN or seen is None:
+        if arrival.state not in ArrivalState.NOT_SEEN or seen is None:
             continue
-        confirmed = {
-            "arrived_on": seen.arrived_on,
-            "confirmation_method": ConfirmationMethod.MET_AS_WALK_IN,
-            "confirmation_evidence": "seen_in_person",
-            "held_at": None,
-            "held_by": None,
-            "version": Arrival.version + 1,
-            "updated_at": now(),
-        }
-        await session.execute(
-            update(Arrival)
-            .where(col(Arrival.id) == arrival.id)
-            .values(_reached(ArrivalState.COMPLETED, at) | confirmed)
+        ARRIVAL.apply(
+            arrival,
+            ArrivalAction.RECOGNISE,
+            **_by_news(at),
+            arrived_on=seen.arrived_on,
+            confirmation_method=ConfirmationMethod.MET_AS_WALK_IN,
+            confirmation_evidence="seen_in_person",
         )
+        await session.flush()
         fact = ArrivalConfirmed(
             **ids_of(arrival), arrived_on=seen.arrived_on, method=ConfirmationMethod.MET_AS_WALK_IN
         )
@@ -166,12 +159,8 @@ async def returnee_unmerged(session: Session, event: Event[ReturneeUnmerged]) ->
             if arrival.confirmation_method != ConfirmationMethod.MET_AS_WALK_IN or seen is not None:
                 continue
             nothing = dict.fromkeys(("arrived_on", "confirmation_method", "confirmation_evidence"))
-            changes = nothing | {"version": Arrival.version + 1, "updated_at": now()}
-            await session.execute(
-                update(Arrival)
-                .where(col(Arrival.id) == arrival.id)
-                .values(_reached(ArrivalState.EXPECTED, at) | changes)
-            )
+            ARRIVAL.apply(arrival, ArrivalAction.TELL_APART, **_by_news(at), **nothing)
+            await session.flush()
             ids = ids_of(arrival)
             fact = ArrivalReopened(
                 **ids, previous_state=ArrivalState.COMPLETED, state=ArrivalState.EXPECTED
@@ -276,7 +265,7 @@ async def _expect(session: Session, event: Event[Any], *, booked: bool | None) -
     elif arrival.state == ArrivalState.DIVERTED and booked is not None:
         log.info("a journey was booked that goes elsewhere by now", arrival=str(arrival.id))
         return
-    elif arrival.state not in ON_JOURNEY_SET:
+    elif arrival.state not in ARRIVAL.sources(ArrivalAction.EXPECT):
         log.info("a journey moved after its end", arrival=str(arrival.id), state=arrival.state)
         return
     elif arrival.state == ArrivalState.EXPECTED and all(
@@ -284,14 +273,11 @@ async def _expect(session: Session, event: Event[Any], *, booked: bool | None) -
     ):
         return
     else:
-        changes = journey | {
-            "travel_id": data.travel_id,
-            "version": Arrival.version + 1,
-            "updated_at": now(),
-        }
+        moved: dict[str, Any] = journey | {"travel_id": data.travel_id}
         if arrival.state != ArrivalState.EXPECTED:
-            changes |= _reached(ON_JOURNEY_SET[arrival.state], at)
-        await session.execute(update(Arrival).where(col(Arrival.id) == arrival.id).values(changes))
+            moved |= _by_news(at)
+        ARRIVAL.apply(arrival, ArrivalAction.EXPECT, **moved)
+        await session.flush()
     fact = ArrivalExpected(
         **ids_of(arrival),
         port_of_entry=data.port_of_entry,
@@ -346,18 +332,17 @@ async def _expect_no_more(
     at = event.envelope.occurred_at
     query = select(Arrival).where(*which).order_by(col(Arrival.id)).with_for_update()
     for arrival in await session.scalars(query):
-        target = ON_JOURNEY_OFF.get(arrival.state)
-        if target is None:
+        if arrival.state not in ARRIVAL.sources(ArrivalAction.CALL_OFF):
             log.info("a journey is off after its end", arrival=str(arrival.id), state=arrival.state)
             continue
-        changes = _reached(target, at) | {"version": Arrival.version + 1, "updated_at": now()}
-        await session.execute(update(Arrival).where(col(Arrival.id) == arrival.id).values(changes))
+        ARRIVAL.apply(arrival, ArrivalAction.CALL_OFF, **_by_news(at))
+        await session.flush()
         publish(session, ArrivalNotDeparted(**ids_of(arrival)), occurred_at=at)
 
 
-def _reached(state: ArrivalState, at: Any) -> dict[str, Any]:
+def _by_news(at: datetime) -> dict[str, Any]:
+    """What is noted of a state that nobody at a desk reached: a journey's news did."""
     return {
-        "state": state,
         "state_at": at,
         "state_recorded_at": now(),
         "state_by": None,

@@ -21,7 +21,7 @@ from chassis.db import now
 from chassis.tables import Table, column, new_metadata
 from contracts.codes import ArrivalState, AssistanceKind, Member, NeedsPriority, ReturnKind
 from contracts.reception import ConfirmationMethod, TransportMode
-from services.reception.flights.rules import FlightState
+from services.reception.states import FlightState
 
 
 def one_of(name: str, words: type[StrEnum]) -> Enum:
@@ -73,6 +73,11 @@ class Flight(Base, table=True):
     created_at: datetime = column(server_default=now())
     updated_at: datetime = column(server_default=now())
     version: int = column(server_default=text("1"))
+
+    def changed(self) -> None:
+        """Count the change: another ETag, and a new `updated_at`."""
+        self.version += 1
+        self.updated_at = now()  # type: ignore[assignment] # evaluated by the database
 
 
 class Arrival(Base, table=True):
@@ -147,6 +152,11 @@ class Arrival(Base, table=True):
     seen_through: UUID = column(
         computed="coalesce(returnee_id, flight_id)", comment="whose participants see it"
     )
+
+    def changed(self) -> None:
+        """Count the change: another ETag, and a new `updated_at`."""
+        self.version += 1
+        self.updated_at = now()  # type: ignore[assignment] # evaluated by the database
 
 
 class Alias(Base, table=True):

@@ -5,6 +5,7 @@ A budget's money is always in exactly one of its accounts.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
@@ -83,6 +84,14 @@ async def lock_budget(session: Session, budget_id: UUID) -> Budget:
             execution_options=FRESH,
         )
     ).one()
+
+
+def pays_on(budget: Budget, day: date) -> bool:
+    """Whether a day is in a budget's period, and in that of every donor of it."""
+    return budget.starts_on <= day <= budget.ends_on and all(
+        date.fromisoformat(source["from"]) <= day <= date.fromisoformat(source["until"])
+        for source in budget.sources
+    )
 
 
 async def balances(

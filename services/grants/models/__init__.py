@@ -16,7 +16,7 @@ from services.grants.models.cooperatives import (
 from services.grants.models.earned import Attended, Worked
 from services.grants.models.payments import DeskReceipt, Payee, Payment
 from services.grants.models.people import AppliedPlan, Arrival, Participant, Visit
-from services.grants.models.statements import StatementFile, StatementLine
+from services.grants.models.statements import StatementFile, StatementLine, StatementMapping
 
 __all__ = [
     "SYSTEM_ACTOR",
@@ -46,6 +46,7 @@ __all__ = [
     "Resource",
     "StatementFile",
     "StatementLine",
+    "StatementMapping",
     "Visit",
     "Worked",
 ]

@@ -29,8 +29,8 @@ from participation.access import Role, grant, holds, participation, visible
 from services.reception import identities
 from services.reception.arrivals.rules import age_on, clock_suspect, handover_due
 from services.reception.context import House
+from services.reception.flights.passengers import details_of
 from services.reception.flights.schemas import Remark
-from services.reception.flights.service import details_of
 from services.reception.identities import Copy, Identity
 from services.reception.models import (
     Alias,
@@ -42,12 +42,12 @@ from services.reception.models import (
     Passenger,
     Profile,
 )
+from services.reception.states import ARRIVAL, ArrivalAction
 
 FRESH = {"synchronize_session": False, "populate_existing": True}
 """What a statement returns is what is there now, not what the session has seen before."""
 WORKERS = frozenset({Role.PARTNER, Role.PROGRAMME})
 WHO_RECEIVES = "the organisation that receives them and the programme office work on arrivals"
-PRESENT = frozenset({ArrivalState.MET, ArrivalState.COMPLETED, ArrivalState.DECLINED})
 TOGETHER = timedelta(days=1)
 """How many days apart a family may be met and be on the same journey: before midnight, and after
 it.
@@ -90,6 +90,8 @@ class Work:
         """By how much the clock of the device that tells this is ahead of it, where that is too
         much to be believed.
         """
+        self.clock_doubtful = False
+        """Whether that clock is wrong, also where what it said was corrected."""
         self._lock = lock
         self._arrivals: dict[UUID, Arrival] = {}
         self._mine: set[UUID] = set()
@@ -222,23 +224,36 @@ class Work:
         arrival.version += 1
         arrival.updated_at = self.clock
 
-    def reach(self, arrival: Arrival, state: ArrivalState, at: datetime) -> None:
-        """Bring an arrival to a state, in the caller's name.
+    def transition(
+        self,
+        arrival: Arrival,
+        action: ArrivalAction,
+        at: datetime,
+        to: ArrivalState | None = None,
+    ) -> None:
+        """Move an arrival by an action, in the caller's name.
 
         Args:
             arrival: Which.
-            state: Where to.
+            action: What was done.
             at: When, by the clock of whoever tells it.
+            to: Which of several states it leads to.
         """
-        arrival.state, arrival.state_at, arrival.state_recorded_at = state, at, self.clock
-        arrival.state_by, arrival.state_by_person = self.caller.organisation, self.caller.person
-        arrival.clock_suspect = self.is_suspect(at)
-        arrival.held_at = arrival.held_by = None
-        self.touch(arrival)
+        ARRIVAL.apply(
+            arrival,
+            action,
+            to=to,
+            state_at=at,
+            state_recorded_at=self.clock,
+            state_by=self.caller.organisation,
+            state_by_person=self.caller.person,
+            clock_suspect=self.is_suspect(at),
+            updated_at=self.clock,
+        )
 
     def is_suspect(self, at: datetime) -> bool:
         """Whether a time is by a clock that is wrong."""
-        return bool(self.ahead) or clock_suspect(at, self.clock)
+        return self.clock_doubtful or clock_suspect(at, self.clock)
 
     async def _know_cases(self) -> None:
         people = {
@@ -343,7 +358,7 @@ class Work:
         if born is None and arrival.id in self._arrivals:
             passenger = await self.seat(arrival)
             born = (
-                details_of(passenger, self.house.keyring).birth_date
+                details_of(passenger, self.house.keyring).born_at_latest
                 if passenger is not None
                 else None
             )
@@ -532,7 +547,7 @@ def is_with(other: Arrival, arrival: Arrival) -> bool:
     held by nobody.
     """
     return (
-        other.state in PRESENT
+        other.state in ArrivalState.AT_THE_PORT
         and other.held_at is None
         and other.port_of_entry == arrival.port_of_entry
         and abs(day_of(other) - day_of(arrival)) <= TOGETHER

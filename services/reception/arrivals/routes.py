@@ -26,7 +26,6 @@ from participation import beneficiaries
 from services.reception import identities
 from services.reception.arrivals import service, stream, sync
 from services.reception.arrivals.batch import Work, handed_to, restricted_of
-from services.reception.arrivals.rules import Action
 from services.reception.arrivals.schemas import (
     AdoptedOut,
     ArrivalDetail,
@@ -58,7 +57,7 @@ from services.reception.arrivals.schemas import (
 )
 from services.reception.context import House, HouseDep
 from services.reception.fields import Claimed, Day
-from services.reception.flights.service import details_of
+from services.reception.flights.passengers import details_of
 from services.reception.identities import Identity
 from services.reception.models import (
     Arrival,
@@ -69,6 +68,7 @@ from services.reception.models import (
     Profile,
 )
 from services.reception.printing import Column, Form, FormDep, as_csv, as_page, in_forms
+from services.reception.states import ArrivalAction
 
 router = Router(prefix="/v1/arrivals", tags=["arrivals"])
 
@@ -169,7 +169,12 @@ def _as_the_manifest_says(passenger: Passenger, house: House) -> Identity | None
     if not names:
         return None
     birth = (
-        {"date": details.birth_date.isoformat(), "precision": "day"} if details.birth_date else None
+        {
+            "date": details.birth_date.isoformat(),
+            "precision": details.birth_precision or "day",
+        }
+        if details.birth_date
+        else None
     )
     return Identity.model_validate(
         {"names": names, "sex": details.sex, "birth": birth, "nationality": passenger.nationality}
@@ -327,7 +332,9 @@ async def _watched(
     return stream.Watched(port=port, day=day, state=state, restricted=restricted, ports=house.ports)
 
 
-async def _from(last_event_id: Annotated[str | None, Header(max_length=64)] = None) -> datetime | None:
+async def _from(
+    last_event_id: Annotated[str | None, Header(max_length=64)] = None,
+) -> datetime | None:
     return stream.parse(last_event_id)
 
 
@@ -652,7 +659,7 @@ async def complete(
 ) -> ArrivalOut:
     """Everything to be done at the port of entry is done."""
     work = await Work.on(session, caller, house, [arrival_id])
-    arrival = await service.end(work, arrival_id, Action.COMPLETE, body.occurred_at)
+    arrival = await service.end(work, arrival_id, ArrivalAction.COMPLETE, body.occurred_at)
     return _out(response, arrival, caller)
 
 
@@ -668,7 +675,7 @@ async def no_show(
 ) -> ArrivalOut:
     """The person was not on the flight, or was not found."""
     work = await Work.on(session, caller, house, [arrival_id])
-    arrival = await service.end(work, arrival_id, Action.NO_SHOW, body.occurred_at)
+    arrival = await service.end(work, arrival_id, ArrivalAction.NO_SHOW, body.occurred_at)
     return _out(response, arrival, caller)
 
 
@@ -684,7 +691,7 @@ async def not_departed(
 ) -> ArrivalOut:
     """The person did not depart, and will not arrive."""
     work = await Work.on(session, caller, house, [arrival_id])
-    arrival = await service.end(work, arrival_id, Action.NOT_DEPARTED, body.occurred_at)
+    arrival = await service.end(work, arrival_id, ArrivalAction.NOT_DEPARTED, body.occurred_at)
     return _out(response, arrival, caller)
 
 
@@ -700,7 +707,7 @@ async def decline(
 ) -> ArrivalOut:
     """The person arrived and wants no reception assistance."""
     work = await Work.on(session, caller, house, [arrival_id])
-    arrival = await service.end(work, arrival_id, Action.DECLINE, body.occurred_at)
+    arrival = await service.end(work, arrival_id, ArrivalAction.DECLINE, body.occurred_at)
     return _out(response, arrival, caller)
 
 

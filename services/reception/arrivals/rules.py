@@ -4,100 +4,15 @@ is expected.
 
 from collections.abc import Collection, Mapping
 from datetime import date, datetime, time, timedelta
-from enum import StrEnum
-from types import MappingProxyType
 
 from contracts.codes import ArrivalState, ReturnKind
 from contracts.programmes import Entitlement, HandoverReason, HandoverRule
-
-
-class Action(StrEnum):
-    """What is done at the desk, or afterwards by the office. The word is the last segment of its
-    path.
-    """
-
-    CHECK_IN = "check-in"
-    PROFILE = "profile"
-    ASSIST = "assistance"
-    ARRANGE_TRANSPORT = "onward-transport"
-    COMPLETE = "complete"
-    NO_SHOW = "no-show"
-    NOT_DEPARTED = "not-departed"
-    DECLINE = "decline"
-    CONFIRM = "confirm"
-    REOPEN = "reopen"
-    BIND = "bind"
-    HANDOVER = "handover"
-    HOLD = "hold"
-    REDIRECT = "redirect"
-    CORRECT = "correct"
-
-
-EXPECTED, MET, COMPLETED = ArrivalState.EXPECTED, ArrivalState.MET, ArrivalState.COMPLETED
-
-TRANSITIONS: Mapping[ArrivalState, Mapping[Action, ArrivalState]] = MappingProxyType(
-    {
-        ArrivalState.EXPECTED: {
-            Action.CHECK_IN: MET,
-            Action.NO_SHOW: ArrivalState.NO_SHOW,
-            Action.NOT_DEPARTED: ArrivalState.NOT_DEPARTED,
-            Action.DECLINE: ArrivalState.DECLINED,
-            Action.CONFIRM: COMPLETED,
-            Action.BIND: EXPECTED,
-            Action.HOLD: EXPECTED,
-            Action.REDIRECT: ArrivalState.DIVERTED,
-            Action.HANDOVER: EXPECTED,
-        },
-        ArrivalState.MET: {
-            Action.PROFILE: MET,
-            Action.ASSIST: MET,
-            Action.ARRANGE_TRANSPORT: MET,
-            Action.COMPLETE: COMPLETED,
-            Action.DECLINE: ArrivalState.DECLINED,
-            Action.HANDOVER: MET,
-            Action.HOLD: MET,
-            Action.CORRECT: MET,
-            Action.REOPEN: EXPECTED,
-        },
-        ArrivalState.COMPLETED: {
-            Action.CONFIRM: COMPLETED,
-            Action.CORRECT: COMPLETED,
-            Action.REOPEN: EXPECTED,
-        },
-        ArrivalState.NO_SHOW: {
-            Action.CONFIRM: COMPLETED,
-            Action.REOPEN: EXPECTED,
-            Action.HANDOVER: ArrivalState.NO_SHOW,
-        },
-        ArrivalState.NOT_DEPARTED: {
-            Action.CONFIRM: COMPLETED,
-            Action.REOPEN: EXPECTED,
-            Action.HANDOVER: ArrivalState.NOT_DEPARTED,
-        },
-        ArrivalState.DECLINED: {Action.REOPEN: EXPECTED},
-        ArrivalState.DIVERTED: {
-            Action.CHECK_IN: MET,
-            Action.NO_SHOW: ArrivalState.NO_SHOW,
-            Action.NOT_DEPARTED: ArrivalState.NOT_DEPARTED,
-            Action.DECLINE: ArrivalState.DECLINED,
-            Action.CONFIRM: COMPLETED,
-            Action.BIND: ArrivalState.DIVERTED,
-            Action.REDIRECT: ArrivalState.DIVERTED,
-            Action.REOPEN: EXPECTED,
-            Action.HANDOVER: ArrivalState.DIVERTED,
-        },
-    }
-)
-"""What each state allows, and where it leads. Who walked past the desk is handed over too: the
-office writes it down.
-
-Two rows depend on whether the person was met: see `transitions`.
-"""
+from services.reception.states import ARRIVAL, ArrivalAction
 
 
 def transitions(
     state: ArrivalState, *, met: bool, held: bool = False, before_end: bool = False
-) -> Mapping[Action, ArrivalState]:
+) -> Mapping[ArrivalAction, ArrivalState]:
     """What may be done now, and where it leads.
 
     Args:
@@ -111,44 +26,40 @@ def transitions(
         before_end: Whether the action was done before the arrival ended, and only its news comes
             later.
     """
-    allowed = dict(TRANSITIONS[state])
-    if met:
-        allowed.pop(Action.CONFIRM, None)
-        if Action.REOPEN in allowed and state is not MET:
-            allowed[Action.REOPEN] = MET
-    else:
-        allowed.pop(Action.CORRECT, None)
-    if before_end and met and state in ENDED_AT_THE_DESK:
-        allowed |= dict.fromkeys(STEPS, state)
+    reopened = ArrivalState.MET if met and state is not ArrivalState.MET else ArrivalState.EXPECTED
+    allowed = {
+        action: reopened if action is ArrivalAction.REOPEN else min(ARRIVAL.check(state, action))
+        for action in ARRIVAL.allowed(state)
+    }
+    allowed.pop(ArrivalAction.CONFIRM if met else ArrivalAction.CORRECT, None)
+    late = before_end and met and state in ArrivalState.ENDED_AT_THE_DESK
+    for step in STEPS:
+        if late:
+            allowed[step] = state
+        elif state in ArrivalState.ENDED_AT_THE_DESK:
+            allowed.pop(step, None)
     if held:
         allowed = {action: target for action, target in allowed.items() if action in ENDS_HOLD}
     return allowed
 
 
-STEPS = (Action.PROFILE, Action.ASSIST, Action.ARRANGE_TRANSPORT, Action.HANDOVER)
+STEPS = (
+    ArrivalAction.PROFILE,
+    ArrivalAction.ASSIST,
+    ArrivalAction.ARRANGE_TRANSPORT,
+    ArrivalAction.HANDOVER,
+)
 """What is done at the desk in any order. A tablet's news of it may come after that of the end."""
-ENDED_AT_THE_DESK = frozenset({COMPLETED, ArrivalState.DECLINED})
 ENDS_HOLD = frozenset(
-    {Action.CHECK_IN, Action.COMPLETE, Action.DECLINE, Action.REOPEN, Action.CONFIRM}
+    {
+        ArrivalAction.CHECK_IN,
+        ArrivalAction.COMPLETE,
+        ArrivalAction.DECLINE,
+        ArrivalAction.REOPEN,
+        ArrivalAction.CONFIRM,
+    }
 )
 """What is done with somebody whom the authorities have let go."""
-
-
-ON_JOURNEY_SET: Mapping[ArrivalState, ArrivalState] = MappingProxyType(
-    dict.fromkeys(
-        (EXPECTED, ArrivalState.DIVERTED, ArrivalState.NO_SHOW, ArrivalState.NOT_DEPARTED), EXPECTED
-    )
-)
-"""A journey that is planned, booked or moved makes a person expected, also again; who has arrived
-is left alone.
-"""
-
-ON_JOURNEY_OFF: Mapping[ArrivalState, ArrivalState] = MappingProxyType(
-    dict.fromkeys((EXPECTED, ArrivalState.DIVERTED), ArrivalState.NOT_DEPARTED)
-)
-"""A journey that does not take place ends what has not begun; what has happened at the port is left
-alone.
-"""
 
 
 CLOCK_TOLERANCE = timedelta(minutes=5)

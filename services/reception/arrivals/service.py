@@ -43,18 +43,11 @@ from participation import aliases, beneficiaries
 from participation.access import visible
 from services.reception.arrivals.arrival_matching import unite
 from services.reception.arrivals.batch import FRESH, Work, day_of, handed_to
-from services.reception.arrivals.rules import (
-    Action,
-    age_on,
-    clock_suspect,
-    entitled,
-    is_safe,
-    transitions,
-)
+from services.reception.arrivals.rules import age_on, clock_suspect, entitled, is_safe, transitions
 from services.reception.arrivals.schemas import Entitled, Guidance, Reachable
 from services.reception.context import House
 from services.reception.facts import ids_of
-from services.reception.flights.service import details_of
+from services.reception.flights.passengers import details_of
 from services.reception.flights.service import find as find_flight
 from services.reception.identities import Copy
 from services.reception.models import (
@@ -67,6 +60,7 @@ from services.reception.models import (
     Profile,
 )
 from services.reception.ports import Ports
+from services.reception.states import ArrivalAction
 
 RESOURCE = "arrival"
 HELD = "held_by_authorities"
@@ -272,7 +266,9 @@ def _now_called(arrival_id: UUID) -> Any:
     )
 
 
-def allowed_now(arrival: Arrival, done_at: datetime | None = None) -> Mapping[Action, ArrivalState]:
+def allowed_now(
+    arrival: Arrival, done_at: datetime | None = None
+) -> Mapping[ArrivalAction, ArrivalState]:
     """What may be done with an arrival now, and where it leads; or what may be told that was done
     at another time.
     """
@@ -286,7 +282,7 @@ def allowed_now(arrival: Arrival, done_at: datetime | None = None) -> Mapping[Ac
 
 def words_now(arrival: Arrival) -> list[str]:
     """What may be posted to an arrival now; a correction is no word, it is a PATCH."""
-    return sorted(action for action in allowed_now(arrival) if action is not Action.CORRECT)
+    return sorted(action for action in allowed_now(arrival) if action is not ArrivalAction.CORRECT)
 
 
 def _since(arrival: Arrival) -> str:
@@ -294,7 +290,9 @@ def _since(arrival: Arrival) -> str:
     return f"{arrival.state} since {arrival.state_at.isoformat()}" + (f" by {by}" if by else "")
 
 
-def _conflict(arrival: Arrival, action: Action, errors: Sequence[FieldError] = ()) -> Problem:
+def _conflict(
+    arrival: Arrival, action: ArrivalAction, errors: Sequence[FieldError] = ()
+) -> Problem:
     allowed = words_now(arrival)
     said: dict[str, Any] = {
         "since": arrival.state_at.isoformat(),
@@ -354,8 +352,8 @@ async def check_in(
         arrival.met_at, arrival.met_by, arrival.port_of_entry = at, work.caller.organisation, here
         arrival.identity_doubtful = identity_doubtful
         arrival.arrived_on = _day_at(work, at, here)
-        work.reach(arrival, ArrivalState.MET, at)
-        audit.record(work.session, work.caller, Action.CHECK_IN, RESOURCE, arrival.id)
+        work.transition(arrival, ArrivalAction.CHECK_IN, at)
+        audit.record(work.session, work.caller, ArrivalAction.CHECK_IN, RESOURCE, arrival.id)
         publish(work.session, _received(arrival), occurred_at=arrival.met_at)
     return arrivals
 
@@ -411,7 +409,10 @@ async def _copy_on_manifest(work: Work, arrival: Arrival) -> Copy:
         {
             "names": names,
             "sex": details.sex or "unknown",
-            "birth": {"date": details.birth_date.isoformat(), "precision": "day"},
+            "birth": {
+                "date": details.birth_date.isoformat(),
+                "precision": details.birth_precision or "day",
+            },
             "nationality": passenger.nationality,
             "documents": documents,
         }
@@ -437,21 +438,21 @@ def _refuse_check_in(found: Sequence[Arrival], port: str | None) -> None:
     in_the_way = [
         (place, arrival)
         for place, arrival in enumerate(found)
-        if Action.CHECK_IN not in allowed_now(arrival)
+        if ArrivalAction.CHECK_IN not in allowed_now(arrival)
     ]
     if in_the_way:
         errors = [
             FieldError(pointer=f"/arrivals/{place}", code="state_conflict", detail=_since(arrival))
             for place, arrival in in_the_way
         ]
-        raise _conflict(in_the_way[0][1], Action.CHECK_IN, errors if len(found) > 1 else ())
+        raise _conflict(in_the_way[0][1], ArrivalAction.CHECK_IN, errors if len(found) > 1 else ())
     if port is None and any(arrival.port_of_entry is None for arrival in found):
         detail = "where the desk is: the journey did not say"
         raise invalid(FieldError(pointer="/port_of_entry", code="port_required", detail=detail))
 
 
 def _allowed(
-    work: Work, arrival_id: UUID, action: Action, done_at: datetime | None = None
+    work: Work, arrival_id: UUID, action: ArrivalAction, done_at: datetime | None = None
 ) -> Arrival:
     """The arrival; refused unless the state allows the action."""
     arrival = work.find(arrival_id)
@@ -463,12 +464,19 @@ def _allowed(
 
 
 OF_A_SEAT = frozenset(
-    {Action.BIND, Action.NO_SHOW, Action.NOT_DEPARTED, Action.HOLD, Action.REDIRECT, Action.REOPEN}
+    {
+        ArrivalAction.BIND,
+        ArrivalAction.NO_SHOW,
+        ArrivalAction.NOT_DEPARTED,
+        ArrivalAction.HOLD,
+        ArrivalAction.REDIRECT,
+        ArrivalAction.REOPEN,
+    }
 )
 """What can be said of somebody without knowing who they are."""
 
 
-def _move(work: Work, arrival: Arrival, action: Action, at: datetime) -> None:
+def _move(work: Work, arrival: Arrival, action: ArrivalAction, at: datetime) -> None:
     target = allowed_now(arrival)[action]
     audit.record(
         work.session,
@@ -478,20 +486,20 @@ def _move(work: Work, arrival: Arrival, action: Action, at: datetime) -> None:
         arrival.id,
         {"from": arrival.state, "to": target},
     )
-    work.reach(arrival, target, at)
+    work.transition(arrival, action, at, to=target)
 
 
-ENDS: Mapping[Action, type[facts.ArrivalFact]] = {
-    Action.COMPLETE: facts.ArrivalCompleted,
-    Action.NO_SHOW: facts.ArrivalNoShow,
-    Action.NOT_DEPARTED: facts.ArrivalNotDeparted,
-    Action.DECLINE: facts.ArrivalDeclined,
+ENDS: Mapping[ArrivalAction, type[facts.ArrivalFact]] = {
+    ArrivalAction.COMPLETE: facts.ArrivalCompleted,
+    ArrivalAction.NO_SHOW: facts.ArrivalNoShow,
+    ArrivalAction.NOT_DEPARTED: facts.ArrivalNotDeparted,
+    ArrivalAction.DECLINE: facts.ArrivalDeclined,
 }
 """Actions that end an arrival without saying more, and the fact that tells it."""
 
 
 async def end(
-    work: Work, arrival_id: UUID, action: Action, occurred_at: datetime | None
+    work: Work, arrival_id: UUID, action: ArrivalAction, occurred_at: datetime | None
 ) -> Arrival:
     """Complete an arrival, or note that the person did not show up, did not depart, or declines.
 
@@ -513,20 +521,20 @@ async def end(
     return arrival
 
 
-async def _refuse_without_handover(work: Work, arrival: Arrival, action: Action) -> None:
+async def _refuse_without_handover(work: Work, arrival: Arrival, action: ArrivalAction) -> None:
     """Raise that somebody has to sign first: no child goes alone, and whoever is completed is
     handed over.
     """
     if action not in ENDS_AT_THE_PORT or arrival.returnee_id is None:
         return
     reasons, rule = await work.handover_due(arrival)
-    if action is not Action.COMPLETE:
+    if action is not ArrivalAction.COMPLETE:
         reasons &= {HandoverReason.UNACCOMPANIED_CHILD}
     if reasons:
         raise Problem(HANDOVER_REQUIRED, reasons=sorted(reasons), source=rule.source)
 
 
-ENDS_AT_THE_PORT = frozenset({Action.COMPLETE, Action.DECLINE, Action.CONFIRM})
+ENDS_AT_THE_PORT = frozenset({ArrivalAction.COMPLETE, ArrivalAction.DECLINE, ArrivalAction.CONFIRM})
 """Actions after which nobody at the port looks after a person any more."""
 
 
@@ -548,9 +556,9 @@ async def confirm(
         raise invalid(
             FieldError(pointer="/arrived_on", code="in_future", detail="a day that has come")
         )
-    arrival = _allowed(work, arrival_id, Action.CONFIRM)
-    await _refuse_without_handover(work, arrival, Action.CONFIRM)
-    _move(work, arrival, Action.CONFIRM, work.clock)
+    arrival = _allowed(work, arrival_id, ArrivalAction.CONFIRM)
+    await _refuse_without_handover(work, arrival, ArrivalAction.CONFIRM)
+    _move(work, arrival, ArrivalAction.CONFIRM, work.clock)
     arrival.arrived_on, arrival.confirmation_method, arrival.confirmation_evidence = (
         arrived_on,
         method,
@@ -568,9 +576,9 @@ async def reopen(work: Work, arrival_id: UUID, occurred_at: datetime | None) -> 
     Raises:
         Problem: 404; 409 with the state, since when and by whom.
     """
-    arrival = _allowed(work, arrival_id, Action.REOPEN)
+    arrival = _allowed(work, arrival_id, ArrivalAction.REOPEN)
     previous = arrival.state
-    _move(work, arrival, Action.REOPEN, occurred_at or work.clock)
+    _move(work, arrival, ArrivalAction.REOPEN, occurred_at or work.clock)
     if arrival.met_at is None:
         arrival.arrived_on = arrival.confirmation_method = arrival.confirmation_evidence = None
     elif previous == ArrivalState.MET:
@@ -598,7 +606,7 @@ async def correct(
     Raises:
         Problem: 404, 409, 412, 428.
     """
-    arrival = _allowed(work, arrival_id, Action.CORRECT)
+    arrival = _allowed(work, arrival_id, ArrivalAction.CORRECT)
     precondition.check(arrival.version)
     assert arrival.met_at is not None
     at, here = met_at or arrival.met_at, port or arrival.port_of_entry
@@ -616,7 +624,7 @@ async def correct(
     if not changed:
         return arrival
     audit.record(
-        work.session, work.caller, Action.CORRECT, RESOURCE, arrival.id, {"changed": changed}
+        work.session, work.caller, ArrivalAction.CORRECT, RESOURCE, arrival.id, {"changed": changed}
     )
     for name, value in values.items():
         setattr(arrival, name, value)
@@ -635,8 +643,8 @@ async def hold(work: Work, arrival_id: UUID, occurred_at: datetime | None) -> Ar
     Raises:
         Problem: 404; 409 with the state, since when and by whom.
     """
-    arrival = _allowed(work, arrival_id, Action.HOLD)
-    audit.record(work.session, work.caller, Action.HOLD, RESOURCE, arrival.id)
+    arrival = _allowed(work, arrival_id, ArrivalAction.HOLD)
+    audit.record(work.session, work.caller, ArrivalAction.HOLD, RESOURCE, arrival.id)
     at = occurred_at or work.clock
     arrival.held_at, arrival.held_by = at, work.caller.organisation
     arrival.clock_suspect = arrival.clock_suspect or work.is_suspect(at)
@@ -664,21 +672,26 @@ async def redirect(
         Problem: 404; 409 with the state, since when and by whom; 422, neither the port nor the time
             is another.
     """
-    arrival = _allowed(work, arrival_id, Action.REDIRECT)
+    arrival = _allowed(work, arrival_id, ArrivalAction.REDIRECT)
     if port == arrival.port_of_entry and expected_at in (None, arrival.expected_at):
         detail = "another port, or another time at the same one"
         raise invalid(FieldError(pointer="/port_of_entry", code="nothing_changed", detail=detail))
     elsewhere = port != arrival.port_of_entry
     at = occurred_at or work.clock
     audit.record(
-        work.session, work.caller, Action.REDIRECT, RESOURCE, arrival.id, {"elsewhere": elsewhere}
+        work.session,
+        work.caller,
+        ArrivalAction.REDIRECT,
+        RESOURCE,
+        arrival.id,
+        {"elsewhere": elsewhere},
     )
     arrival.port_of_entry, arrival.expected_at = port, expected_at or arrival.expected_at
     arrival.carrier, arrival.flight_number = carrier, flight_number
     if arrival.returnee_id is not None:
         arrival.flight_id = None
     if elsewhere:
-        work.reach(arrival, ArrivalState.DIVERTED, at)
+        work.transition(arrival, ArrivalAction.REDIRECT, at)
     else:
         work.touch(arrival)
     if arrival.returnee_id is not None:
@@ -715,7 +728,7 @@ async def bind(
     Raises:
         Problem: 404, 409.
     """
-    arrival = _allowed(work, arrival_id, Action.BIND)
+    arrival = _allowed(work, arrival_id, ArrivalAction.BIND)
     if arrival.returnee_id is not None:
         if arrival.returnee_id == returnee_id:
             return arrival
@@ -737,7 +750,7 @@ async def bind(
             for name in ("case_id", "referral_id", "household_id", "programme"):
                 setattr(arrival, name, getattr(person, name))
             work.touch(arrival)
-    audit.record(work.session, work.caller, Action.BIND, RESOURCE, arrival.id)
+    audit.record(work.session, work.caller, ArrivalAction.BIND, RESOURCE, arrival.id)
     publish(work.session, facts.ArrivalBound(**ids_of(arrival)))
     return arrival
 
@@ -829,7 +842,7 @@ async def member_of(session: Session, house: House, arrival: Arrival) -> Member:
         if arrival.household_id is not None
         else ()
     )
-    born = {row.arrival_id: details_of(row, house.keyring).birth_date for row in passengers}
+    born = {row.arrival_id: details_of(row, house.keyring).born_at_latest for row in passengers}
     known = {arrival_id: day for arrival_id, day in born.items() if day is not None}
     if arrival.id not in known or arrival.id == min(known, key=lambda each: (known[each], each)):
         return Member.PRINCIPAL
@@ -879,7 +892,7 @@ async def hand_over(
     Raises:
         Problem: 404; 409, the state does not allow it or the id is taken by something else.
     """
-    arrival = _allowed(work, arrival_id, Action.HANDOVER, occurred_at)
+    arrival = _allowed(work, arrival_id, ArrivalAction.HANDOVER, occurred_at)
     chosen = id or new_id()
     sealed = work.house.keyring.encrypt(
         json.dumps(dict(to), ensure_ascii=False).encode(), f"handover/{chosen}"
@@ -893,7 +906,7 @@ async def hand_over(
             raise Problem(CONFLICT, "the id is taken by something else")
         return arrival, row
     fact = facts.HandoverRecorded(**ids_of(arrival), handover_id=row.id, group=AssistanceGroup.CARE)
-    _did(work, arrival, Action.HANDOVER, fact, row.occurred_at)
+    _did(work, arrival, ArrivalAction.HANDOVER, fact, row.occurred_at)
     return arrival, row
 
 
@@ -915,7 +928,7 @@ async def profile(
     Raises:
         Problem: 404; 409 with the state, since when and by whom.
     """
-    arrival = _allowed(work, arrival_id, Action.PROFILE, occurred_at)
+    arrival = _allowed(work, arrival_id, ArrivalAction.PROFILE, occurred_at)
     sealed = None
     if restricted:
         sealed = work.house.keyring.encrypt(
@@ -933,7 +946,7 @@ async def profile(
     )
     work.take_down(row)
     fact = facts.ArrivalProfiled(**ids_of(arrival), needs_priority=needs_priority)
-    _did(work, arrival, Action.PROFILE, fact, row.occurred_at)
+    _did(work, arrival, ArrivalAction.PROFILE, fact, row.occurred_at)
     return arrival, row
 
 
@@ -961,7 +974,7 @@ async def assist(
         Problem: 404; 409, the state does not allow it, the programme does not give it, or the id is
             taken by something else.
     """
-    arrival = _allowed(work, arrival_id, Action.ASSIST, occurred_at)
+    arrival = _allowed(work, arrival_id, ArrivalAction.ASSIST, occurred_at)
     row = Assistance(
         id=id or new_id(),
         arrival_id=arrival.id,
@@ -982,7 +995,7 @@ async def assist(
         kind=kind.published,
         amount=amount,
     )
-    _did(work, arrival, Action.ASSIST, fact, row.occurred_at)
+    _did(work, arrival, ArrivalAction.ASSIST, fact, row.occurred_at)
     return arrival, row
 
 
@@ -1003,7 +1016,7 @@ async def arrange_transport(
     Raises:
         Problem: 404; 409, the state does not allow it or the id is taken by something else.
     """
-    arrival = _allowed(work, arrival_id, Action.ARRANGE_TRANSPORT, occurred_at)
+    arrival = _allowed(work, arrival_id, ArrivalAction.ARRANGE_TRANSPORT, occurred_at)
     content = {
         "arrival_id": arrival.id,
         "mode": mode,
@@ -1020,7 +1033,7 @@ async def arrange_transport(
     fact = facts.OnwardTransportArranged(
         **ids_of(arrival), mode=mode, departs_at=departs_at, cost=cost
     )
-    _did(work, arrival, Action.ARRANGE_TRANSPORT, fact, row.occurred_at)
+    _did(work, arrival, ArrivalAction.ARRANGE_TRANSPORT, fact, row.occurred_at)
     return arrival, row
 
 
@@ -1070,7 +1083,7 @@ def _when(work: Work, occurred_at: datetime | None) -> dict[str, Any]:
 
 
 def _did(
-    work: Work, arrival: Arrival, action: Action, fact: EventData, occurred_at: datetime
+    work: Work, arrival: Arrival, action: ArrivalAction, fact: EventData, occurred_at: datetime
 ) -> None:
     audit.record(work.session, work.caller, action, RESOURCE, arrival.id)
     publish(work.session, fact, occurred_at=occurred_at)

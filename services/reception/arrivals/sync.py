@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import col, delete, select
@@ -19,12 +19,12 @@ from sqlmodel import col, delete, select
 from chassis.app import field_error
 from chassis.auth import Caller
 from chassis.db import LOCK_NOT_AVAILABLE, Database, Session, is_conflict, is_outage, now, sqlstate
-from chassis.errors import BUSY, CONFLICT, INTERNAL, Problem, invalid
+from chassis.errors import BUSY, CONFLICT, INTERNAL, FieldError, Problem, invalid
 from chassis.routing import Body
 from contracts.scopes import Scope
 from services.reception.arrivals import service
 from services.reception.arrivals.batch import StepModel, Work
-from services.reception.arrivals.rules import CLOCK_TOLERANCE, Action
+from services.reception.arrivals.rules import CLOCK_TOLERANCE
 from services.reception.arrivals.schemas import (
     AssistanceIn,
     BindIn,
@@ -40,9 +40,11 @@ from services.reception.arrivals.schemas import (
     SyncOut,
     SyncResult,
     TransportIn,
+    UnreadableMutation,
     WalkIn,
 )
 from services.reception.context import House
+from services.reception.fields import Claimed
 from services.reception.models import (
     Arrival,
     Assistance,
@@ -51,8 +53,14 @@ from services.reception.models import (
     OnwardTransport,
     Profile,
 )
+from services.reception.states import ArrivalAction
 
 INVALID = frozenset({403, 422})
+FALLEN = timedelta(days=1)
+"""A clock that is so wrong is not slow, and in no other time zone: it ran empty and began anew."""
+MOST_SECONDS = 2**31 - 1
+"""What the column holds."""
+OCCURRED: TypeAdapter[datetime] = TypeAdapter(Claimed)
 ROUNDS = 8
 """How often entries are tried that another entry may have made possible. What is left then is told
 as a conflict.
@@ -184,7 +192,7 @@ async def _reopen(work: Work, arrival_id: UUID, body: Happened) -> None:
     await service.reopen(work, arrival_id, body.occurred_at)
 
 
-def _end(action: Action) -> Apply:
+def _end(action: ArrivalAction) -> Apply:
     async def apply(work: Work, arrival_id: UUID, body: Happened) -> None:
         await service.end(work, arrival_id, action, body.occurred_at)
 
@@ -201,10 +209,10 @@ KINDS: Mapping[MutationKind, tuple[type[Body], Apply]] = {
     MutationKind.ONWARD_TRANSPORT: (TransportIn, arrange_transport),
     MutationKind.HANDOVER: (HandoverIn, hand_over),
     MutationKind.REDIRECT: (RedirectIn, redirect),
-    MutationKind.COMPLETE: (Happened, _end(Action.COMPLETE)),
-    MutationKind.NO_SHOW: (Happened, _end(Action.NO_SHOW)),
-    MutationKind.NOT_DEPARTED: (Happened, _end(Action.NOT_DEPARTED)),
-    MutationKind.DECLINE: (Happened, _end(Action.DECLINE)),
+    MutationKind.COMPLETE: (Happened, _end(ArrivalAction.COMPLETE)),
+    MutationKind.NO_SHOW: (Happened, _end(ArrivalAction.NO_SHOW)),
+    MutationKind.NOT_DEPARTED: (Happened, _end(ArrivalAction.NOT_DEPARTED)),
+    MutationKind.DECLINE: (Happened, _end(ArrivalAction.DECLINE)),
     MutationKind.REOPEN: (Happened, _reopen),
 }
 """What each kind of entry holds, and what is done; in the order in which things of one moment
@@ -224,19 +232,52 @@ class _Log:
     caller: Caller
     house: House
     device: UUID
-    ahead: timedelta
-    doubtful: bool
+    sent_at: datetime
+    received_at: datetime
+
+    @property
+    def ahead(self) -> timedelta:
+        return self.sent_at - self.received_at
 
     @property
     def ahead_seconds(self) -> int:
-        return round(self.ahead.total_seconds())
+        return max(-MOST_SECONDS, min(MOST_SECONDS, round(self.ahead.total_seconds())))
+
+    @property
+    def doubtful(self) -> bool:
+        return abs(self.ahead) > CLOCK_TOLERANCE
+
+    @property
+    def fallen(self) -> bool:
+        """Whether the device's clock is no clock any more: it ran empty, and began anew."""
+        return abs(self.ahead) > FALLEN
+
+    def corrected(self, claimed: datetime) -> datetime:
+        """When something was, by our clock.
+
+        What was noted before the clock fell is told by a clock that was right then: it lies after
+        the time at which a clock that is behind sends, or before ours where it is ahead.
+        """
+        if not self.fallen:
+            return claimed
+        since = (
+            claimed <= self.sent_at + CLOCK_TOLERANCE
+            if self.ahead < timedelta(0)
+            else claimed > self.received_at + CLOCK_TOLERANCE
+        )
+        try:
+            return claimed - self.ahead if since else claimed
+        except OverflowError:
+            return claimed
 
 
 @dataclass(frozen=True)
 class _Entry:
     place: int
     mutation: MutationIn
+    """At the time that is taken for right."""
     digest: bytes
+    claimed_at: datetime
 
 
 async def synchronise(database: Database, caller: Caller, house: House, body: SyncIn) -> SyncOut:
@@ -257,12 +298,14 @@ async def synchronise(database: Database, caller: Caller, house: House, body: Sy
     """
     async with database.transaction() as session:
         received_at: datetime = (await session.execute(select(now()))).scalar_one()
-    ahead = body.sent_at - received_at
-    told = _Log(caller, house, body.device, ahead, abs(ahead) > CLOCK_TOLERANCE)
-    entries = [
-        _Entry(place, mutation, _digest(house, mutation))
-        for place, mutation in enumerate(body.mutations)
-    ]
+    told = _Log(caller, house, body.device, body.sent_at, received_at)
+    answers: dict[int, SyncResult] = {}
+    entries = []
+    for place, mutation in enumerate(body.mutations):
+        try:
+            entries.append(_entry(told, place, mutation))
+        except Problem as problem:
+            answers[place] = _refused(mutation, problem)
     first: dict[UUID, _Entry] = {}
     for entry in entries:
         first.setdefault(entry.mutation.id, entry)
@@ -270,12 +313,26 @@ async def synchronise(database: Database, caller: Caller, house: House, body: Sy
         first.values(), key=lambda e: (e.mutation.occurred_at, RANK[e.mutation.kind], e.place)
     )
     results = await _settle(database, told, in_time)
+    answers |= {entry.place: _answer(entry, first[entry.mutation.id], results) for entry in entries}
     return SyncOut(
         received_at=received_at,
         clock_ahead_seconds=told.ahead_seconds,
         clock_doubtful=told.doubtful,
-        items=[_answer(entry, first[entry.mutation.id], results) for entry in entries],
+        items=[answers[place] for place in range(len(body.mutations))],
     )
+
+
+def _entry(told: _Log, place: int, mutation: MutationIn | UnreadableMutation) -> _Entry:
+    """An entry at the time that is taken for right.
+
+    Raises:
+        Problem: 422, it cannot be read.
+    """
+    if isinstance(mutation, UnreadableMutation):
+        raise invalid(*mutation.errors)
+    digest, claimed = _digest(told.house, mutation), mutation.occurred_at
+    corrected = mutation.model_copy(update={"occurred_at": told.corrected(claimed)})
+    return _Entry(place, corrected, digest, claimed)
 
 
 def _digest(house: House, mutation: MutationIn) -> bytes:
@@ -299,7 +356,7 @@ USED = "the id was used for something else"
 UNDOES_ANOTHER = "what this undoes was refused; it would undo what somebody else did"
 
 
-def _refused(mutation: MutationIn, problem: Problem) -> SyncResult:
+def _refused(mutation: MutationIn | UnreadableMutation, problem: Problem) -> SyncResult:
     outcome = Outcome.INVALID if problem.kind.status in INVALID else Outcome.CONFLICT
     return SyncResult(
         id=mutation.id, arrival_id=mutation.arrival_id, outcome=outcome, problem=problem.document()
@@ -347,7 +404,8 @@ async def _apply(session: Session, told: _Log, entries: Sequence[_Entry]) -> dic
     gives = any(entry.mutation.kind is MutationKind.ASSISTANCE for entry in mine)
     arrivals = {entry.mutation.arrival_id for entry in mine}
     work = await Work.on(session, told.caller, told.house, arrivals, households=gives)
-    if told.doubtful:
+    work.clock_doubtful = told.doubtful
+    if told.doubtful and not told.fallen:
         work.ahead = told.ahead
     for kind, model in STEPS.items():
         await work.know_steps(
@@ -367,7 +425,7 @@ async def _apply(session: Session, told: _Log, entries: Sequence[_Entry]) -> dic
     ]
     given_back = {entry.mutation.id for entry in mine} & set(refused)
     if given_back:
-        organisation = Mutation.organisation == told.caller.organisation
+        organisation = col(Mutation.organisation) == told.caller.organisation
         await session.execute(
             delete(Mutation).where(organisation, col(Mutation.id).in_(given_back))
         )
@@ -430,7 +488,7 @@ async def _claim(
         "kind": [entry.mutation.kind.value for entry in entries],
         "arrival_id": [entry.mutation.arrival_id for entry in entries],
         "digest": [entry.digest for entry in entries],
-        "occurred_at": [entry.mutation.occurred_at for entry in entries],
+        "occurred_at": [entry.claimed_at for entry in entries],
     }
     new = set(await session.scalars(CLAIM, told_by | columns))
     known = [entry for entry in entries if entry.mutation.id not in new]
@@ -465,6 +523,17 @@ async def _one(work: Work, mutation: MutationIn, body: Body) -> SyncResult:
 
 
 def _body_of(mutation: MutationIn) -> Body:
+    """What an entry says.
+
+    Raises:
+        Problem: 422, it says nothing sensible, or its time is none of ours. An entry that was
+            applied is not asked again: its clock may have been set since.
+    """
+    try:
+        OCCURRED.validate_python(mutation.occurred_at)
+    except ValidationError:
+        right = "when it was; the device's clock had fallen, and was right again as it sent this"
+        raise invalid(FieldError(pointer="/occurred_at", code="clock_fell", detail=right)) from None
     model, _ = KINDS[mutation.kind]
     data = dict(mutation.data)
     if "occurred_at" in model.model_fields:

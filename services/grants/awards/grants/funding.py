@@ -29,19 +29,27 @@ async def open_budgets(
         .where(Budget.currency == currency, Budget.starts_on <= day, Budget.ends_on >= day)
         .order_by(col(Budget.ends_on), col(Budget.id))
     )
-    return [budget for budget in await session.scalars(query) if _every_donor_pays(budget, day)]
+    return [budget for budget in await session.scalars(query) if ledger.pays_on(budget, day)]
 
 
-async def check_budget_open(session: Session, grant: Grant, budget_id: UUID) -> None:
-    """Refuse that money is committed or leaves before or after its budget, or when one of its
-    donors does not pay.
+async def check_budget_open(
+    session: Session, grant: Grant, budget_id: UUID, on: date | None = None
+) -> None:
+    """Refuse that money is committed, leaves or arrives before or after its budget, or when one of
+    its donors does not pay.
+
+    Args:
+        session: The session.
+        grant: What it is for.
+        budget_id: Which bears it.
+        on: The day; None for today.
 
     Raises:
         Problem: 409 `budget-closed`.
     """
     budget = await session.get_one(Budget, budget_id)
-    day = await local_today(session, grant.programme, grant.implementer)
-    if not (budget.starts_on <= day <= budget.ends_on and _every_donor_pays(budget, day)):
+    day = on or await local_today(session, grant.programme, grant.implementer)
+    if not ledger.pays_on(budget, day):
         raise Problem(ledger.BUDGET_CLOSED)
 
 
@@ -88,13 +96,6 @@ async def lock_budget_with(
 
 class _GrantedToOthers(Exception):  # noqa: N818 - it is caught where it is raised
     """Others were granted what a budget had left."""
-
-
-def _every_donor_pays(budget: Budget, day: date) -> bool:
-    return all(
-        date.fromisoformat(source["from"]) <= day <= date.fromisoformat(source["until"])
-        for source in budget.sources
-    )
 
 
 async def give_back(session: Session, grant: Grant, actor: UUID | None) -> None:

@@ -12,7 +12,7 @@ from chassis.routing import Body
 from contracts.codes import AssistanceGroup, HelpKind, Housing, Money
 from contracts.entitlements import PackageName
 from contracts.grants import GrantReason
-from services.grants.schemas import Day, ExactMoney, Out, Words
+from services.grants.schemas import ExactMoney, Out, PastDay, Words
 from services.grants.states import GrantState
 
 
@@ -64,7 +64,7 @@ class ReasonIn(Body):
 class DeliveryIn(Body):
     """What was handed over."""
 
-    delivered_on: Day
+    delivered_on: PastDay
     certificate: UUID
     """The handover certificate that the returnee signed."""
     complete: bool = True

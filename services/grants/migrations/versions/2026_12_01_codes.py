@@ -6,7 +6,7 @@ The state of a participant is that of their case, and says so.
 from alembic import op
 
 revision = "7d3f0a51c9e2"
-down_revision = "5d0c7b1e94a2"
+down_revision = "c41e7a9b2d60"
 branch_labels = None
 depends_on = None
 
@@ -29,7 +29,7 @@ RENAMED = ("assistance_grant", "cooperative")
 
 def upgrade() -> None:
     for table, column in REPLACED:
-        op.drop_constraint(op.f(f"ck_{table}_{column}_known"), table, type_="check")
+        op.execute(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS ck_{table}_{column}_known")
     for table in RENAMED:
         op.execute(
             f"ALTER TABLE {table} RENAME CONSTRAINT ck_{table}_reason TO ck_{table}_reason_given"
@@ -38,4 +38,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    pass
+    op.alter_column("participant", "case_state", new_column_name="state")
+    for table in RENAMED:
+        op.execute(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS ck_{table}_reason")
+        op.execute(
+            f"ALTER TABLE {table} RENAME CONSTRAINT ck_{table}_reason_given TO ck_{table}_reason"
+        )

@@ -21,10 +21,12 @@ from services.grants.books import ledger
 from services.grants.books.ledger import Cause
 from services.grants.codes import Movement
 from services.grants.models import DeskReceipt, Grant, Payment
+from services.grants.payments.days import check_received
 from services.grants.payments.payments import instalments, limits, rules
 from services.grants.payments.payments.cash import put_cash_back
 from services.grants.payments.payments.events import publish_payment_event
 from services.grants.payments.payments.rules import MACHINE, Action
+from services.grants.programmes.data import zone_of
 from services.grants.schemas import money
 from services.grants.states import OPEN, PaymentState
 
@@ -42,7 +44,7 @@ def _take_back(caller: Caller, grant: Grant, payment: Payment) -> None:
         people.SYSTEM_ACTOR if caller is people.SYSTEM else people.actor(caller.require_person())
     )
     if person != people.SYSTEM_ACTOR:
-        rules.check_takes_back(person, grant.requester, payment.scheduled_by, payment.released_by)
+        rules.check_takes_back(person, grant.preparers, payment.scheduled_by, payment.released_by)
     payment.undone_by = [*payment.undone_by, person]
 
 
@@ -69,8 +71,13 @@ async def confirm(
             again.
 
     Raises:
-        Problem: 409; 403 `four-eyes`, 422.
+        Problem: 409; 403 `four-eyes`; 422, also where it was not released yet on that day.
     """
+    if caller is not people.SYSTEM:
+        rules.check_confirms(people.actor(caller.require_person()), payment.released_by)
+    if payment.released_at is not None:
+        zone = zone_of(grant.programme, grant.implementer)
+        check_received(confirmed_on, payment.released_at, zone)
     MACHINE.require(payment, Action.CONFIRM)
     if received is not None:
         await _receive(session, caller, grant, payment, received)
@@ -194,21 +201,17 @@ async def reverse(
     grant: Grant,
     payment: Payment,
     reason: str,
-    *,
-    by_bank: bool = False,
 ) -> Payment:
     """Book back a locked payment that came back; of a closed grant, or one that has moved, it is
     available again.
 
     Raises:
-        Problem: 409, also where a part of it was recovered; 403 `four-eyes`, unless the bank says
-            so.
+        Problem: 409, also where a part of it was recovered; 403 `four-eyes`.
     """
     MACHINE.require(payment, Action.REVERSE)
     if payment.recovered:
         raise state_conflict(payment.state, [Action.RECOVER], Action.REVERSE)
-    if not by_bank:
-        _take_back(caller, grant, payment)
+    _take_back(caller, grant, payment)
     await put_cash_back(session, payment, payment.payout)
     details = {"reason": reason}
     await MACHINE.move(session, caller, payment, Action.REVERSE, details=details, reason=reason)

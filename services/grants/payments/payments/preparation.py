@@ -16,14 +16,8 @@ from services.grants.models import Grant, Payment
 from services.grants.payments.payments.events import publish_payment_event
 from services.grants.payments.payments.rules import MACHINE
 from services.grants.programmes.data import assistance
+from services.grants.statement_files.references import default_reference
 from services.grants.states import PaymentState
-
-
-def default_reference(payment_id: UUID) -> str:
-    """What a bank repeats where the payer chose nothing: short enough for SEPA and MT940, and about
-    nobody.
-    """
-    return f"HW{payment_id.hex.upper()}"
 
 
 async def schedule_by_platform(

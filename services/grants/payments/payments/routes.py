@@ -13,6 +13,7 @@ from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requ
 from contracts.codes import PaymentMethod, Slug
 from contracts.scopes import Scope
 from services.grants import supporting_documents
+from services.grants.awards.grants.funding import check_budget_open
 from services.grants.awards.grants.loading import local_today
 from services.grants.models import DeskReceipt, Payment
 from services.grants.payments.payments import loading, outcomes, releasing, scheduling
@@ -268,7 +269,7 @@ async def release(
 
 
 @router.post("/v1/payments/{payment_id}/confirm")
-@requires(Scope.PAYMENTS_WRITE)
+@requires(Scope.PAYMENTS_WRITE, person=True)
 async def confirm(
     payment_id: UUID, body: ConfirmIn, session: SessionDep, caller: CallerDep, response: Response
 ) -> PaymentOut:
@@ -277,6 +278,7 @@ async def confirm(
     if body.confirmed_on > await local_today(session, grant.programme, grant.implementer):
         detail = "a day that has come"
         raise invalid(FieldError(pointer="/confirmed_on", code="in_future", detail=detail))
+    await check_budget_open(session, grant, payment.budget_id, body.confirmed_on)
     if await session.get(DeskReceipt, body.receipt) is None:
         await supporting_documents.cite(session, grant.id, [body.receipt])
     confirmed = await outcomes.confirm(

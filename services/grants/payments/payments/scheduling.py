@@ -28,9 +28,9 @@ from services.grants.payees.service import require_payee
 from services.grants.payments.payments import instalments, limits, rules
 from services.grants.payments.payments.events import publish_payment_event
 from services.grants.payments.payments.loading import load_payment, lock_payment
-from services.grants.payments.payments.preparation import default_reference
 from services.grants.payments.payments.rules import MACHINE, Action
 from services.grants.programmes.data import assistance
+from services.grants.statement_files.references import default_reference
 from services.grants.states import PaymentState
 
 
