@@ -29,7 +29,8 @@ COUNTED = """
     UPDATE statement_line l SET ordinal = n.ordinal
     FROM (
         SELECT id, row_number() OVER (
-            PARTITION BY statement_id, key, booked_on, direction, amount, reference ORDER BY line, id
+            PARTITION BY statement_id, key, booked_on, direction, amount, reference
+            ORDER BY line, id
         ) - 1 AS ordinal
         FROM statement_line
     ) n

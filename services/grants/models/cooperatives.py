@@ -1,6 +1,4 @@
-"""Tables of cooperatives: who set one up together, who selected it, what it learned, and what came
-of it.
-"""
+"""Cooperatives: who set one up, who selected it, what it learned, and what came of it."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,7 +9,10 @@ from sqlalchemy import CheckConstraint, Index, Numeric, UniqueConstraint
 from chassis.db import now
 from chassis.ids import new_id
 from chassis.tables import column
-from services.grants.models import Base, Resource
+from contracts.grants import CooperativeReason
+from services.grants.codes import ActivityKind, CooperativeKind
+from services.grants.models.base import Base, Resource
+from services.grants.states import CooperativeState
 
 SHARE = Numeric(18, 6)
 
@@ -25,9 +26,9 @@ class Cooperative(Resource, table=True):
     implementer: str
     name: str
     description: str | None = None
-    kind: str
-    state: str
-    reason: str | None = None
+    kind: CooperativeKind
+    state: CooperativeState
+    reason: CooperativeReason | None = None
     shares: Decimal = column(sa_type=SHARE)
     """How many there are; the members' add up to them."""
     proposer: UUID
@@ -40,11 +41,7 @@ class Cooperative(Resource, table=True):
     grant_id: UUID | None = column(foreign_key="assistance_grant.id", unique=True)
 
     __table_args__ = (
-        CheckConstraint(
-            "state IN ('proposed', 'selected', 'formed', 'rejected')", name="state_known"
-        ),
-        CheckConstraint("kind IN ('business', 'social')", name="kind_known"),
-        CheckConstraint("(state = 'rejected') = (reason IS NOT NULL)", name="reason"),
+        CheckConstraint("(state = 'rejected') = (reason IS NOT NULL)", name="reason_given"),
         CheckConstraint(
             "state NOT IN ('selected', 'formed') OR minutes IS NOT NULL", name="selected"
         ),
@@ -90,15 +87,13 @@ class CooperativeActivity(Base, table=True):
     __tablename__ = "cooperative_activity"
 
     cooperative_id: UUID = column(foreign_key="cooperative.id", primary_key=True)
-    kind: str = column(primary_key=True)
+    kind: ActivityKind = column(primary_key=True)
     activity_id: UUID = column(primary_key=True)
     held_on: date
 
-    __table_args__ = (CheckConstraint("kind IN ('training', 'visit')", name="kind_known"),)
-
 
 class CooperativeImpact(Base, table=True):
-    """What a cooperative did in a period. A report is never changed: another one takes its place."""
+    """What a cooperative did in a period; a report is replaced by another one, never changed."""
 
     __tablename__ = "cooperative_impact"
 

@@ -1,7 +1,6 @@
 """Payees as they are sent and answered."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Self
 from uuid import UUID
 
@@ -9,21 +8,12 @@ from pydantic import BaseModel, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from chassis.routing import Body
+from services.grants.codes import PayeeKind
 from services.grants.schemas import Out
 
 Name = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=140)]
 Account = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9+]{5,34}$")]
 """An IBAN, another account number, or a telephone in E.164, without spaces."""
-
-
-class PayeeKind(StrEnum):
-    """Who is paid."""
-
-    RETURNEE = "returnee"
-    SUPPLIER = "supplier"
-    LANDLORD = "landlord"
-    EMPLOYER = "employer"
-    PROVIDER = "provider"
 
 
 class Details(Body):

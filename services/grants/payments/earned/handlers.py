@@ -12,6 +12,7 @@ from sqlmodel import col, select
 from chassis.consumer import Handlers
 from chassis.db import Session
 from chassis.events import Event
+from chassis.loading import FRESH
 from contracts.training import (
     AttendanceCorrected,
     AttendanceRecorded,
@@ -21,8 +22,8 @@ from contracts.training import (
     PlacementStarted,
 )
 from participation import beneficiaries
-from services.grants.awards.earned import service
-from services.grants.awards.earned.models import Attended, Worked
+from services.grants.models import Attended, Worked
+from services.grants.payments.earned import service
 
 log = structlog.get_logger("homeward.grants")
 
@@ -71,7 +72,7 @@ async def _worked(session: Session, data: PlacementFact, **told: Any) -> Worked 
     new = insert(Worked).values(placement_id=data.placement_id, **values)
     await session.execute(new.on_conflict_do_nothing())
     query = select(Worked).where(Worked.placement_id == data.placement_id).with_for_update()
-    worked = (await session.scalars(query, execution_options={"populate_existing": True})).one()
+    worked = (await session.scalars(query, execution_options=FRESH)).one()
     for name, value in told.items():
         if value is not None:
             setattr(worked, name, value)

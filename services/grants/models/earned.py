@@ -1,5 +1,6 @@
-"""What training told: who attended what, and who worked since when. What is paid follows from these
-rows alone.
+"""What training told: who attended what, and who worked since when.
+
+What is paid follows from these rows alone.
 """
 
 from datetime import date, datetime
@@ -10,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, text
 
 from chassis.tables import column
-from services.grants.models import Base
+from services.grants.models.base import Base
 
 
 class Attended(Base, table=True):

@@ -18,21 +18,17 @@ from chassis.routing import (
     requires,
 )
 from contracts.scopes import Scope
+from services.grants.codes import PayeeKind
 from services.grants.models import Payee
-from services.grants.payments.payees import service
-from services.grants.payments.payees.schemas import (
-    AccountOut,
-    DetailsIn,
-    PayeeIn,
-    PayeeKind,
-    PayeeOut,
-)
+from services.grants.payees import service
+from services.grants.payees.rules import MACHINE
+from services.grants.payees.schemas import AccountOut, DetailsIn, PayeeIn, PayeeOut
 from services.grants.schemas import UNKNOWN, Claimed
 
 router = Router(prefix="/v1/payees", tags=["payees"])
 
 
-def answer(payee: Payee, response: Response) -> PayeeOut:
+def _answer(payee: Payee, response: Response) -> PayeeOut:
     """A payee and its ETag."""
     set_etag(response, payee.version)
     return PayeeOut.model_validate(payee)
@@ -49,9 +45,17 @@ async def propose(
     response: Response,
 ) -> PayeeOut:
     """Note somebody who is to be paid."""
-    return answer(
-        await service.propose(session, body, caller, keyring, caught_up=caught_up), response
+    payee = await service.propose(
+        session,
+        caller,
+        keyring,
+        body.kind,
+        body.details,
+        returnee_id=body.returnee_id,
+        payee_id=body.id,
+        caught_up=caught_up,
     )
+    return _answer(payee, response)
 
 
 @router.get("")
@@ -67,7 +71,7 @@ async def read_payees(
     limit: Limit = 50,
 ) -> Page[PayeeOut]:
     """Payees of the organisation."""
-    query = select(Payee).where(service.seen_by(caller))
+    query = select(Payee).where(service.visible_to(caller))
     if kind is not None:
         query = query.where(Payee.kind == kind)
     if updated_since is not None:
@@ -85,7 +89,7 @@ async def read_payee(
     payee_id: UUID, session: SessionDep, caller: CallerDep, response: Response
 ) -> PayeeOut:
     """A payee, without name and account."""
-    return answer(await service.find(session, payee_id, caller), response)
+    return _answer(await service.load_payee(session, caller, payee_id), response)
 
 
 @router.get("/{payee_id}/account")
@@ -94,8 +98,8 @@ async def read_account(
     payee_id: UUID, session: SessionDep, caller: CallerDep, keyring: KeyringDep
 ) -> AccountOut:
     """Name and account; the reading is audited."""
-    payee = await service.find(session, payee_id, caller)
-    audit.record(session, caller, "read-account", service.RESOURCE, payee.id)
+    payee = await service.load_payee(session, caller, payee_id)
+    audit.record(session, caller, "read-account", MACHINE.resource, payee.id)
     return AccountOut(
         verified=service.details_of(keyring, payee.id, payee.sealed),
         proposed=service.details_of(keyring, payee.id, payee.pending),
@@ -113,7 +117,8 @@ async def change(
     response: Response,
 ) -> PayeeOut:
     """Propose another account."""
-    return answer(await service.change(session, payee_id, body.details, caller, keyring), response)
+    changed = await service.change(session, caller, keyring, payee_id, body.details)
+    return _answer(changed, response)
 
 
 @router.post("/{payee_id}/verify")
@@ -126,7 +131,7 @@ async def verify(
     response: Response,
 ) -> PayeeOut:
     """Verify the account, as somebody else than who proposed it."""
-    return answer(await service.verify(session, payee_id, caller, precondition), response)
+    return _answer(await service.verify(session, caller, payee_id, precondition), response)
 
 
 @router.post("/{payee_id}/refuse")
@@ -139,4 +144,4 @@ async def refuse(
     response: Response,
 ) -> PayeeOut:
     """Refuse the account, as somebody else than who proposed it."""
-    return answer(await service.refuse(session, payee_id, caller, precondition), response)
+    return _answer(await service.refuse(session, caller, payee_id, precondition), response)

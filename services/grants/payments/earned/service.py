@@ -2,7 +2,7 @@
 them, else told.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -14,31 +14,29 @@ from sqlmodel import col, delete, select, update
 from chassis import audit, jobs
 from chassis.db import Session
 from chassis.http import ServiceClient
-from chassis.ids import new_id
 from chassis.jobs import JobKind, Payload
-from contracts import grants as facts
+from chassis.loading import FRESH
 from contracts.codes import HelpKind, Money, PaymentMethod
 from contracts.grants import Question
 from participation.aliases import same_person
 from services.grants import people
-from services.grants.awards.earned.models import Attended, Worked
-from services.grants.awards.earned.rules import Earned, Work, allowances, checks_of, subsidies
-from services.grants.awards.grants import service as grants
-from services.grants.awards.grants.rules import DECIDED, GrantState
+from services.grants.awards.grants.loading import lock_grants, lock_people
+from services.grants.awards.grants.rules import MACHINE
 from services.grants.awards.grants.schemas import Unsettled, UnsettledOut
-from services.grants.models import Grant, Participant, Payment
-from services.grants.payments.payments import service as payments
-from services.grants.payments.payments.rules import PaymentState
+from services.grants.models import Attended, Grant, Participant, Payment, Worked
+from services.grants.payments.earned.rules import Earned, Work, allowances, checks_of, subsidies
+from services.grants.payments.payments import limits, outcomes
+from services.grants.payments.payments.preparation import schedule_by_platform
 from services.grants.programmes.data import assistance
 from services.grants.schemas import money
-from services.grants.statement_files.references import default_reference
+from services.grants.states import GIVEN_UP, OPEN, GrantState, PaymentState
 
 NOT_EARNED = "not_earned"
 """Why a payment failed: what it was for was taken back before anybody released it."""
 FETCH_WAGE = "grants.wage.fetch"
-OURS = (Question.ATTENDANCE_CORRECTED, Question.WORK_ENDED)
+SETTLE = "grants.earned.settle"
+RAISED_HERE = (Question.ATTENDANCE_CORRECTED, Question.WORK_ENDED)
 """Questions that attendance and work raise, and settle."""
-GIVEN = DECIDED | {GrantState.CLOSED}
 
 log = structlog.get_logger("homeward.grants")
 
@@ -47,12 +45,12 @@ async def settle_allowances(session: Session, returnee_id: UUID, case_id: UUID) 
     """Have exactly what somebody's attendance has earned on its way, within what was granted for
     it.
     """
-    who = await session.get(Participant, (case_id, returnee_id))
-    if who is None:
+    person = await session.get(Participant, (case_id, returnee_id))
+    if person is None:
         log.info("attendance of nobody here; it counts once they are known", case=str(case_id))
         return
-    granted = await _locked(
-        session, who, Grant.case_id == case_id, Grant.kind == HelpKind.LIVING_ALLOWANCE
+    granted = await _lock_grants_of(
+        session, person, Grant.case_id == case_id, Grant.kind == HelpKind.LIVING_ALLOWANCE
     )
     if not granted:
         return
@@ -61,9 +59,9 @@ async def settle_allowances(session: Session, returnee_id: UUID, case_id: UUID) 
         select(Attended).where(
             col(Attended.returnee_id).in_(ids), Attended.case_id == case_id, Attended.counts
         ),
-        execution_options={"populate_existing": True},
+        execution_options=FRESH,
     )
-    rates = assistance(who.programme, who.programme_version).living_allowance
+    rates = assistance(person.programme, person.programme_version).living_allowance
     await _reconcile(
         session, granted, allowances(attended.all(), rates), Question.ATTENDANCE_CORRECTED
     )
@@ -80,13 +78,15 @@ async def settle_subsidy(session: Session, worked: Worked) -> None:
     """
     seen = await session.scalar(
         select(Grant).where(
-            col(Grant.plan_line_id) == worked.line_id, col(Grant.state).not_in(grants.NOT_COUNTED)
+            col(Grant.plan_line_id) == worked.line_id, col(Grant.state).not_in(GIVEN_UP)
         )
     )
     if seen is None or seen.returnee_id is None or worked.started_on is None:
         return
-    who = await session.get_one(Participant, (seen.case_id, seen.returnee_id))
-    granted = await _locked(session, who, Grant.id == seen.id, Grant.kind == HelpKind.WAGE_SUBSIDY)
+    person = await session.get_one(Participant, (seen.case_id, seen.returnee_id))
+    granted = await _lock_grants_of(
+        session, person, Grant.id == seen.id, Grant.kind == HelpKind.WAGE_SUBSIDY
+    )
     await session.refresh(worked)  # as it is now that nobody else settles it
     if worked.started_on is None:
         return
@@ -95,7 +95,7 @@ async def settle_subsidy(session: Session, worked: Worked) -> None:
         why = (
             Unsettled.WAGE_NOT_KNOWN if worked.wage is None else Unsettled.WAGE_IN_ANOTHER_CURRENCY
         )
-        _tell_unsettled(
+        _note_unsettled(
             session, granted, [(seen.id, _unsettled(prefix, why, worked.started_on))], prefix
         )
         return
@@ -107,7 +107,7 @@ async def settle_subsidy(session: Session, worked: Worked) -> None:
         months=worked.months,
         checks=checks_of(worked.checks),
     )
-    rates = assistance(who.programme, who.programme_version).wage_subsidy
+    rates = assistance(person.programme, person.programme_version).wage_subsidy
     earned = subsidies(work, rates, seen.currency)
     await _reconcile(session, granted, earned, Question.WORK_ENDED, prefix)
 
@@ -122,14 +122,14 @@ async def _ask(client: ServiceClient, payload: Payload) -> Any:
     return await client.find("training", f"/v1/vacancies/{payload['vacancy_id']}")
 
 
-async def _know(session: Session, payload: Payload, vacancy: Any) -> None:
+async def _note_wage(session: Session, payload: Payload, vacancy: Any) -> None:
     if vacancy is None:
         log.warning("training has no such vacancy", vacancy=payload["vacancy_id"])
     wage = vacancy["wage"] if vacancy is not None else None
     query = (
         select(Worked).where(Worked.placement_id == UUID(payload["placement_id"])).with_for_update()
     )
-    worked = await session.scalar(query, execution_options={"populate_existing": True})
+    worked = await session.scalar(query, execution_options=FRESH)
     if worked is None:  # erased since
         return
     if wage is not None:
@@ -138,22 +138,15 @@ async def _know(session: Session, payload: Payload, vacancy: Any) -> None:
     await settle_subsidy(session, worked)
 
 
-WAGE_JOB = JobKind(FETCH_WAGE, _know, _ask)
+WAGE_JOB = JobKind(FETCH_WAGE, _note_wage, _ask)
 """What a wage subsidy is a share of."""
 
 
-async def _locked(session: Session, who: Participant, *where: Any) -> list[Grant]:
+async def _lock_grants_of(session: Session, person: Participant, *where: Any) -> Sequence[Grant]:
     """Somebody's grants, locked in order, after the person and their household."""
-    await grants.lock_people(session, who.returnee_id)
-    ids = await same_person(session, who.returnee_id)
-    rows = await session.scalars(
-        select(Grant)
-        .where(*where, col(Grant.returnee_id).in_(ids))
-        .order_by(col(Grant.id))
-        .with_for_update(),
-        execution_options={"populate_existing": True},
-    )
-    return list(rows)
+    await lock_people(session, person.returnee_id)
+    ids = await same_person(session, person.returnee_id)
+    return await lock_grants(session, *where, col(Grant.returnee_id).in_(ids))
 
 
 async def _reconcile(
@@ -178,40 +171,74 @@ async def _reconcile(
         )
         .order_by(col(Payment.id))
         .with_for_update(),
-        execution_options={"populate_existing": True},
+        execution_options=FRESH,
     )
-    due = {each.key for each in earned}
+    due = {payment.key for payment in earned}
     covered: dict[str | None, tuple[UUID | None, Decimal]] = {}
-    settled = set()
+    settled = await _paid_by_other_grants(session, due, by_id)
     for payment in rows:
-        grant, is_due = by_id[payment.grant_id], payment.session in due
-        if payment.state not in payments.OPEN:
-            if payment.reason != NOT_EARNED and payment.questioned not in OURS:
-                settled.add(payment.session)
-        elif is_due:
+        grant = by_id[payment.grant_id]
+        if payment.state in OPEN and payment.session in due:
             covered[payment.session] = grant.id, payment.amount
-            if payment.questioned in OURS:
-                await payments.question(session, grant, payment, None)
-        elif payment.state == PaymentState.SCHEDULED:
-            await payments.fail(session, people.SYSTEM, grant, payment, NOT_EARNED)
-        elif payment.questioned is None:
-            await payments.question(session, grant, payment, why)
+        elif _is_settled_by_people(payment):
+            settled.add(payment.session)
+        await _reconcile_payment(session, grant, payment, is_due=payment.session in due, why=why)
     await session.flush()
-    for each in earned:
-        if each.key not in settled | covered.keys():
-            covered[each.key] = await _schedule(session, granted, each)
+    for item in earned:
+        if item.key not in settled | covered.keys():
+            covered[item.key] = await _schedule(session, granted, item)
     missing = [
         (
             grant_id,
             _unsettled(
-                each.key, Unsettled.NOTHING_LEFT, each.due_on, money(less, by_id[grant_id].currency)
+                item.key, Unsettled.NOTHING_LEFT, item.due_on, money(less, by_id[grant_id].currency)
             ),
         )
-        for each in earned
-        for grant_id, amount in [covered.get(each.key, (None, each.amount))]
-        if grant_id is not None and (less := each.amount - amount) > 0
+        for item in earned
+        for grant_id, amount in [covered.get(item.key, (None, item.amount))]
+        if grant_id is not None and (less := item.amount - amount) > 0
     ]
-    _tell_unsettled(session, granted, missing, prefix)
+    _note_unsettled(session, granted, missing, prefix)
+
+
+def _is_settled_by_people(payment: Payment) -> bool:
+    """Whether people failed, reversed or recovered a payment for reasons of their own."""
+    return (
+        payment.state not in OPEN
+        and payment.reason != NOT_EARNED
+        and payment.questioned not in RAISED_HERE
+    )
+
+
+async def _reconcile_payment(
+    session: Session, grant: Grant, payment: Payment, *, is_due: bool, why: Question
+) -> None:
+    """Make one payment agree with whether it was earned."""
+    if payment.state not in OPEN:
+        return
+    if is_due:
+        if payment.questioned in RAISED_HERE:
+            await outcomes.question(session, grant, payment, None)
+    elif payment.state is PaymentState.SCHEDULED:
+        await outcomes.fail(session, people.SYSTEM, grant, payment, NOT_EARNED)
+    elif payment.questioned is None:
+        await outcomes.question(session, grant, payment, why)
+
+
+async def _paid_by_other_grants(
+    session: Session, due: Collection[str], granted: Collection[UUID]
+) -> set[str | None]:
+    """What of everything that is due other grants pay already: the same hours count once, also
+    where they were first told of another case.
+    """
+    rows = await session.scalars(
+        select(Payment.session).where(
+            col(Payment.session).in_(due),
+            col(Payment.state).in_(OPEN),
+            col(Payment.grant_id).not_in(granted),
+        )
+    )
+    return set(rows)
 
 
 def _unsettled(
@@ -223,7 +250,7 @@ def _unsettled(
     )
 
 
-def _tell_unsettled(
+def _note_unsettled(
     session: Session,
     granted: Sequence[Grant],
     missing: Sequence[tuple[UUID, dict[str, Any]]],
@@ -231,19 +258,13 @@ def _tell_unsettled(
 ) -> None:
     """Have locked grants say what of everything whose key begins so they do not pay."""
     for grant in granted:
-        others = [each for each in grant.unsettled if not each["earned_by"].startswith(prefix)]
-        now_missing = [*others, *(each for grant_id, each in missing if grant_id == grant.id)]
-        if now_missing != grant.unsettled:
-            grant.unsettled = now_missing
+        others = [item for item in grant.unsettled if not item["earned_by"].startswith(prefix)]
+        unsettled = [*others, *(item for grant_id, item in missing if grant_id == grant.id)]
+        if unsettled != grant.unsettled:
+            grant.unsettled = unsettled
             grant.changed()
-            audit.record(
-                session,
-                people.SYSTEM,
-                "unsettled",
-                grants.RESOURCE,
-                grant.id,
-                {"count": len(now_missing)},
-            )
+            details = {"count": len(unsettled)}
+            audit.record(session, people.SYSTEM, "unsettled", MACHINE.resource, grant.id, details)
 
 
 async def _schedule(
@@ -259,52 +280,35 @@ async def _schedule(
     used_up: UUID | None = None
     for grant in granted:
         of_line = earned.line_id is None or grant.plan_line_id in {earned.line_id, None}
-        if not of_line or grant.state not in GIVEN:
+        if not of_line or not (grant.state.is_decided or grant.state is GrantState.CLOSED):
             continue
         used_up = grant.id
-        left = await _left(session, grant, earned.method) if grant.state in DECIDED else Decimal(0)
-        amount = min(earned.amount, left)
+        if not grant.state.is_decided:
+            continue
+        amount = min(earned.amount, await _left(session, grant, earned.method))
         if amount > 0:
-            break
-    else:
-        return used_up, Decimal(0)
-    payment_id = new_id()
-    payment = Payment(
-        id=payment_id,
-        grant_id=grant.id,
-        budget_id=grant.budget_id,
-        returnee_id=grant.returnee_id,
-        reference=default_reference(payment_id),
-        method=earned.method,
-        session=earned.key,
-        as_cash=earned.method is PaymentMethod.CASH,
-        amount=amount,
-        currency=grant.currency,
-        payout=amount,
-        payout_currency=grant.currency,
-        rate=Decimal(1),
-        due_on=earned.due_on,
-        state=PaymentState.SCHEDULED,
-        papers=[],
-        papers_there=sorted(earned.papers_there),
-        papers_needed=sorted(earned.papers_needed),
-        scheduled_by=people.SYSTEM_ACTOR,
-    )
-    session.add(payment)
-    await session.flush()
-    grants.publish_payment(session, grant, payment, facts.PaymentScheduled, due_on=earned.due_on)
-    audit.record(session, people.SYSTEM, "schedule", payments.RESOURCE, payment.id)
-    return grant.id, amount
+            await schedule_by_platform(
+                session,
+                grant,
+                method=earned.method,
+                amount=amount,
+                papers_needed=earned.papers_needed,
+                papers_on_file=earned.papers_there,
+                due_on=earned.due_on,
+                earned_by=earned.key,
+            )
+            return grant.id, amount
+    return used_up, Decimal(0)
 
 
 async def _left(session: Session, grant: Grant, method: PaymentMethod) -> Decimal:
-    left = grant.amount - await payments.live(session, grant.id)
+    left = grant.amount - await limits.used_of_grant(session, grant.id)
     if method is PaymentMethod.CASH:
         cash = assistance(grant.programme, grant.programme_version).packages[grant.package].cash
-        if not cash.allows(HelpKind(grant.kind)):
+        if not cash.allows(grant.kind):
             return Decimal(0)
         if cash.cap is not None:
-            left = min(left, cash.cap - await payments.in_cash(session, grant))
+            left = min(left, cash.cap - await limits.given_in_cash(session, grant))
     return left
 
 
@@ -312,17 +316,17 @@ async def forget(session: Session, returnee_id: UUID) -> None:
     """Keep nothing that leads from a payment to who attended or worked."""
     await session.execute(delete(Attended).where(col(Attended.returnee_id) == returnee_id))
     await session.execute(delete(Worked).where(col(Worked.returnee_id) == returnee_id))
-    theirs = update(Payment).where(
+    earned = update(Payment).where(
         col(Payment.returnee_id) == returnee_id, col(Payment.session).is_not(None)
     )
-    await session.execute(theirs.values(session=None))
+    await session.execute(earned.values(session=None))
 
 
 async def _settle(session: Session, payload: Payload, _: Any) -> None:
     grant = await session.get(Grant, UUID(payload["grant_id"]))
     if grant is None or grant.returnee_id is None:
         return
-    if grant.kind == HelpKind.LIVING_ALLOWANCE:
+    if grant.kind is HelpKind.LIVING_ALLOWANCE:
         await settle_allowances(session, grant.returnee_id, grant.case_id)
         return
     query = (
@@ -334,5 +338,11 @@ async def _settle(session: Session, payload: Payload, _: Any) -> None:
         await settle_subsidy(session, worked)
 
 
-SETTLE_JOB = JobKind(grants.SETTLE, _settle)
+SETTLE_JOB = JobKind(SETTLE, _settle)
 """What was earned before its grant was approved."""
+
+
+async def settle_later(session: Session, grant: Grant) -> None:
+    """Have what was earned before its grant was approved scheduled; other help is left alone."""
+    if grant.kind.is_earned:
+        await jobs.schedule(session, SETTLE, {"grant_id": str(grant.id)}, key=str(grant.id))
