@@ -271,8 +271,10 @@ async def test_an_entry_that_the_database_refuses_holds_up_no_other(
     admin = await asyncpg.connect(databases.address(str(name)))
     await admin.execute(f"""
         CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-            IF NEW.arrival_id = '{arrivals[2]}' THEN RAISE check_violation; END IF; RETURN NEW; END $$;
-        CREATE TRIGGER refuse BEFORE INSERT ON arrival_assistance FOR EACH ROW EXECUTE FUNCTION refuse();
+            IF NEW.arrival_id = '{arrivals[2]}' THEN RAISE check_violation; END IF;
+            RETURN NEW; END $$;
+        CREATE TRIGGER refuse BEFORE INSERT ON arrival_assistance
+            FOR EACH ROW EXECUTE FUNCTION refuse();
     """)
     log = [mutation("check-in", arrival, 0) for arrival in arrivals]
     log += [mutation("assistance", arrival, 1, kind="nutrition") for arrival in arrivals]

@@ -28,10 +28,10 @@ from participation import beneficiaries
 from participation.access import Role, grant, holds, participation, visible
 from services.reception import identities
 from services.reception.arrivals.rules import age_on, clock_suspect, handover_due
-from services.reception.context import House
+from services.reception.context import ReceptionContext
 from services.reception.flights.schemas import Remark
 from services.reception.flights.service import details_of
-from services.reception.identities import Copy, Identity
+from services.reception.identities import Identity, IdentityCopy
 from services.reception.models import (
     Alias,
     Arrival,
@@ -66,24 +66,24 @@ Together = tuple[UUID, str]
 @dataclass(frozen=True)
 class _Minted:
     returnee_id: UUID
-    copy: Copy
+    copy: IdentityCopy
     programme: str | None
 
 
-class Work:
+class ArrivalBatch:
     """What is done to arrivals in one transaction. It is written just before the commit.
 
     Args:
         session: The session.
         caller: Whose work it is.
-        house: Keys, ports and programmes.
+        context: Keys, ports and programmes.
         lock: Whether anything is going to be changed.
     """
 
     def __init__(
-        self, session: Session, caller: Caller, house: House, *, lock: bool = True
+        self, session: Session, caller: Caller, context: ReceptionContext, *, lock: bool = True
     ) -> None:
-        self.session, self.caller, self.house = session, caller, house
+        self.session, self.caller, self.context = session, caller, context
         self.clock: datetime
         """The database's, as the arrivals were taken."""
         self.ahead = timedelta(0)
@@ -109,23 +109,23 @@ class Work:
         self._new_profiles: dict[UUID, Profile] = {}
         self._minted: list[_Minted] = []
         if lock:
-            before_commit(session, f"work {id(self)}", self._write)
+            before_commit(session, f"arrival batch {id(self)}", self._write)
 
     @classmethod
     async def on(
         cls,
         session: Session,
         caller: Caller,
-        house: House,
+        context: ReceptionContext,
         arrival_ids: Collection[UUID],
         *,
         households: bool = False,
         lock: bool = True,
-    ) -> "Work":
+    ) -> "ArrivalBatch":
         """Take arrivals; see `take`."""
-        work = cls(session, caller, house, lock=lock)
-        await work.take(arrival_ids, households=households)
-        return work
+        batch = cls(session, caller, context, lock=lock)
+        await batch.take(arrival_ids, households=households)
+        return batch
 
     async def take(self, arrival_ids: Collection[UUID], *, households: bool = False) -> None:
         """Lock arrivals in the order of their ids, also by the ids that they had before they became
@@ -197,7 +197,7 @@ class Work:
         """Whether the caller takes part in the person's return."""
         return arrival.id in self._mine
 
-    def made(self, arrival: Arrival) -> None:
+    def add_new(self, arrival: Arrival) -> None:
         """An arrival has come to be, of somebody who came without being expected."""
         self._arrivals[arrival.id] = arrival
         self._mine.add(arrival.id)
@@ -208,7 +208,7 @@ class Work:
             None,
         )
 
-    async def became(self, before: Arrival, after: Arrival) -> None:
+    async def replace_with(self, before: Arrival, after: Arrival) -> None:
         """An arrival of a seat became the one that was expected of somebody already."""
         self._arrivals.pop(before.id, None)
         self._aliases[before.id] = after.id
@@ -265,15 +265,15 @@ class Work:
         self._cases |= {row.returnee_id: row for row in rows}
 
     async def rules_of(self, arrival: Arrival) -> tuple[Rules | None, ReturnKind | None]:
-        """The programme's rules for an arrival and how the person returned, where they are known."""
+        """The programme's rules and how the person returned, where they are known."""
         if arrival.returnee_id is not None and arrival.returnee_id not in self._cases:
             await self._know_cases()
         row = self._cases.get(arrival.returnee_id) if arrival.returnee_id is not None else None
         day = day_of(arrival)
         if row is not None and row.programme is not None:
             kind = ReturnKind(row.return_kind) if row.return_kind else arrival.return_kind
-            return self.house.rules(row.programme, row.programme_version, day), kind
-        return self.house.rules(arrival.programme, None, day), arrival.return_kind
+            return self.context.rules(row.programme, row.programme_version, day), kind
+        return self.context.rules(arrival.programme, None, day), arrival.return_kind
 
     async def given(self, arrival: Arrival, kind: AssistanceKind, per: Per) -> int:
         """How often something was given: to the person on this arrival, or to the household, which
@@ -333,7 +333,7 @@ class Work:
         that says so.
         """
         rules, _ = await self.rules_of(arrival)
-        rule = rules.reception.handover if rules else self.house.strictest_handover
+        rule = rules.reception.handover if rules else self.context.strictest_handover
         if arrival.id not in self._looked_at:
             await self._know_families()
         day = day_of(arrival)
@@ -356,7 +356,7 @@ class Work:
         if born is None and arrival.id in self._arrivals:
             passenger = await self.seat(arrival)
             born = (
-                details_of(passenger, self.house.keyring).birth_date
+                details_of(passenger, self.context.keyring).birth_date
                 if passenger is not None
                 else None
             )
@@ -367,10 +367,10 @@ class Work:
         noted: set[HandoverReason] = set()
         passenger, taken = await self.seat(arrival), await self.profile(arrival)
         if passenger is not None:
-            remarks = details_of(passenger, self.house.keyring).remarks
+            remarks = details_of(passenger, self.context.keyring).remarks
             noted |= {reason for remark, reason in REMARKS_THAT_COUNT.items() if remark in remarks}
         if taken is not None:
-            noted |= restricted_of(taken, self.house)
+            noted |= restricted_of(taken, self.context)
             came = taken.household
             if age is None and not came["women"] + came["men"] and came["girls"] + came["boys"]:
                 noted.add(HandoverReason.UNACCOMPANIED_CHILD)
@@ -391,7 +391,7 @@ class Work:
         for handover in await self.session.scalars(
             select(Handover).where(col(Handover.arrival_id).in_(ids))
         ):
-            self._signed[handover.arrival_id] |= signed_for(handover, self.house)
+            self._signed[handover.arrival_id] |= signed_for(handover, self.context)
         keys = {key for each in fresh for key in await self._keys(each)}
         households = {each for each, group in keys if not group}
         if households:
@@ -415,11 +415,11 @@ class Work:
         }
         people |= {each.returnee_id for each in fresh}
         missing = [who for who in people if who is not None and who not in self._births]
-        known = await identities.read(self.session, missing, self.house.keyring)
+        known = await identities.read(self.session, missing, self.context.keyring)
         self._births |= dict.fromkeys(missing)
         self._births |= {who: _born(identity) for who, identity in known.items()}
 
-    def mint(self, arrival: Arrival, copy: Copy, returnee_id: UUID | None = None) -> None:
+    def mint(self, arrival: Arrival, copy: IdentityCopy, returnee_id: UUID | None = None) -> None:
         """Give somebody whom no referral names an id; whoever sees the flight sees them, and so
         does the desk.
 
@@ -436,10 +436,10 @@ class Work:
             self._together[arrival.household_id, ""][arrival.id] = arrival
         self._minted.append(_Minted(arrival.returnee_id, copy, arrival.programme))
 
-    async def copy_of(self, returnee_id: UUID) -> Copy | None:
+    async def copy_of(self, returnee_id: UUID) -> IdentityCopy | None:
         """Who somebody is, as the desk keeps it. The caller of this audits the reading."""
         minted = next((each.copy for each in self._minted if each.returnee_id == returnee_id), None)
-        return minted or await identities.read_copy(self.session, returnee_id, self.house.keyring)
+        return minted or await identities.read_copy(self.session, returnee_id, self.context.keyring)
 
     async def know_steps(self, model: StepModel, ids: Iterable[UUID]) -> None:
         """Find out which of these ids steps have already."""
@@ -483,10 +483,10 @@ class Work:
         if isinstance(row, Assistance):
             self._new_given[row.arrival_id][row.kind] += 1
         elif isinstance(row, Handover):
-            self._signed[row.arrival_id] |= signed_for(row, self.house)
+            self._signed[row.arrival_id] |= signed_for(row, self.context)
         return row, True
 
-    def take_down(self, profile: Profile) -> None:
+    def replace_profile(self, profile: Profile) -> None:
         """Put a profile in the place of the one before."""
         self._profiles[profile.arrival_id] = self._new_profiles[profile.arrival_id] = profile
 
@@ -511,7 +511,7 @@ class Work:
     async def _write_minted(self, session: Session) -> None:
         people = [each.returnee_id for each in self._minted]
         copies = {each.returnee_id: each.copy for each in self._minted}
-        await identities.keep_new(session, copies, self.house.keyring, self.house.marks)
+        await identities.keep_new(session, copies, self.context.keyring, self.context.marks)
         parts = (
             select(
                 Arrival.returnee_id,
@@ -552,27 +552,27 @@ def is_with(other: Arrival, arrival: Arrival) -> bool:
     )
 
 
-def restricted_of(profile: Profile, house: House) -> set[HandoverReason]:
+def restricted_of(profile: Profile, context: ReceptionContext) -> set[HandoverReason]:
     """What a profile says that only few may read."""
     if profile.restricted is None:
         return set()
-    plain = house.keyring.decrypt(profile.restricted, f"profile/{profile.arrival_id}")
+    plain = context.keyring.decrypt(profile.restricted, f"profile/{profile.arrival_id}")
     return {HandoverReason(word) for word in json.loads(plain)}
 
 
-def handed_to(handover: Handover, house: House) -> dict[str, Any] | None:
+def handed_to(handover: Handover, context: ReceptionContext) -> dict[str, Any] | None:
     """To whom; None after an erasure. The caller of this audits the reading."""
     if handover.sealed is None:
         return None
     to: dict[str, Any] = json.loads(
-        house.keyring.decrypt(handover.sealed, f"handover/{handover.id}")
+        context.keyring.decrypt(handover.sealed, f"handover/{handover.id}")
     )
     return to
 
 
-def signed_for(handover: Handover, house: House) -> set[HandoverReason]:
+def signed_for(handover: Handover, context: ReceptionContext) -> set[HandoverReason]:
     """For what reasons somebody has signed; for any, where it was erased."""
-    to = handed_to(handover, house)
+    to = handed_to(handover, context)
     return {HandoverReason(to["reason"])} if to is not None else set(HandoverReason)
 
 

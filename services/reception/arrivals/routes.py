@@ -25,7 +25,7 @@ from contracts.scopes import Scope
 from participation import beneficiaries
 from services.reception import identities
 from services.reception.arrivals import service, stream, sync
-from services.reception.arrivals.batch import Work, handed_to, restricted_of
+from services.reception.arrivals.batch import ArrivalBatch, handed_to, restricted_of
 from services.reception.arrivals.schemas import (
     AdoptedOut,
     ArrivalDetail,
@@ -55,7 +55,7 @@ from services.reception.arrivals.schemas import (
     TransportOut,
     WalkIn,
 )
-from services.reception.context import House, HouseDep
+from services.reception.context import ReceptionContext, ReceptionContextDep
 from services.reception.fields import Claimed, Day
 from services.reception.flights.service import details_of
 from services.reception.identities import Identity
@@ -115,13 +115,17 @@ def _audit_reading(
 
 
 async def entries(
-    session: Session, caller: Caller, house: House, arrivals: Sequence[Arrival], where: object
+    session: Session,
+    caller: Caller,
+    context: ReceptionContext,
+    arrivals: Sequence[Arrival],
+    where: object,
 ) -> list[BoardEntry]:
     """Arrivals as the board shows them to somebody; what is read of people is audited."""
     known = await identities.read(
         session,
         [arrival.returnee_id for arrival in arrivals if arrival.returnee_id is not None],
-        house.keyring,
+        context.keyring,
     )
     _audit_reading(session, caller, where, sorted(known))
     held = [str(arrival.id) for arrival in arrivals if _shows_held(arrival, caller)]
@@ -142,7 +146,7 @@ async def entries(
         seat = seats.get(arrival.id)
         identity = known.get(arrival.returnee_id) if arrival.returnee_id is not None else None
         if identity is None and seat is not None and arrival.returnee_id is None:
-            identity = _as_the_manifest_says(seat, house)
+            identity = _as_the_manifest_says(seat, context)
         more = {
             "identity": identity,
             "state": _shown_state(arrival, caller),
@@ -153,8 +157,8 @@ async def entries(
     return shown
 
 
-def _as_the_manifest_says(passenger: Passenger, house: House) -> Identity | None:
-    details = details_of(passenger, house.keyring)
+def _as_the_manifest_says(passenger: Passenger, context: ReceptionContext) -> Identity | None:
+    details = details_of(passenger, context.keyring)
     names = []
     if details.given_names or details.family_name:
         names.append(
@@ -200,7 +204,7 @@ async def read_board(
     session: SessionDep,
     caller: CallerDep,
     caught_up: CaughtUpDep,
-    house: HouseDep,
+    context: ReceptionContextDep,
     form: FormDep,
     port: PortCode | None = None,
     day: Annotated[
@@ -227,7 +231,7 @@ async def read_board(
         return await service.board(
             session,
             caller,
-            ports=house.ports,
+            ports=context.ports,
             port=port,
             day=day,
             state=state,
@@ -242,7 +246,7 @@ async def read_board(
     rows = await read(after, limit if form is Form.JSON else MOST_PRINTED)
     if returnee_id is not None and not rows.items:
         await beneficiaries.require(session, returnee_id, caller, caught_up=caught_up)
-    items = await entries(session, caller, house, rows.items, port or "all")
+    items = await entries(session, caller, context, rows.items, port or "all")
     if form is not Form.JSON:
         filters = [
             port or "all ports",
@@ -250,7 +254,7 @@ async def read_board(
             state.value.replace("_", " ") if state else "",
         ]
         about = ", ".join(filter(None, filters))
-        printed = _printed(form, items, port, about, house, whole=rows.next is None)
+        printed = _printed(form, items, port, about, context, whole=rows.next is None)
         link_next(request, printed, rows.next)
         return printed
     link_next(request, response, rows.next)
@@ -262,7 +266,7 @@ def _printed(
     items: Sequence[BoardEntry],
     port: str | None,
     about: str,
-    house: House,
+    context: ReceptionContext,
     *,
     whole: bool,
 ) -> Response:
@@ -291,7 +295,7 @@ def _printed(
     ]
     if form is Form.CSV:
         return as_csv(PRINTED, lines)
-    zone = house.ports.zone(port or "")
+    zone = context.ports.zone(port or "")
     for line in lines:
         for place, form_of in ((0, "%d %b %H:%M"), (1, "%H:%M")):
             line[place] = line[place].astimezone(zone).strftime(form_of) if line[place] else None
@@ -314,7 +318,7 @@ def _name(identity: Identity | None, script: str) -> str:
 
 async def _watched(
     caller: CallerDep,
-    house: HouseDep,
+    context: ReceptionContextDep,
     port: PortCode | None = None,
     day: Annotated[
         Day | None, Query(alias="date", description="A day in the time zone of the port.")
@@ -324,7 +328,9 @@ async def _watched(
     restricted = Scope.ARRIVALS_RESTRICTED in caller.scopes
     if state is ShownState.HELD_BY_AUTHORITIES:
         caller.require(Scope.ARRIVALS_RESTRICTED)
-    return stream.Watched(port=port, day=day, state=state, restricted=restricted, ports=house.ports)
+    return stream.Watched(
+        port=port, day=day, state=state, restricted=restricted, ports=context.ports
+    )
 
 
 async def _from(
@@ -339,7 +345,7 @@ async def stream_board(
     request: Request,
     caller: CallerDep,
     listener: ListenerDep,
-    house: HouseDep,
+    context: ReceptionContextDep,
     watched: Annotated[stream.Watched, Depends(_watched)],
     start: Annotated[datetime | None, Depends(_from)],
 ) -> AsyncIterator[ServerSentEvent]:
@@ -352,7 +358,7 @@ async def stream_board(
     here = cast("Homeward", request.app.state.homeward)
 
     async def show(session: Session, arrivals: Sequence[Arrival]) -> list[BoardEntry]:
-        return await entries(session, caller, house, arrivals, watched.port or "all")
+        return await entries(session, caller, context, arrivals, watched.port or "all")
 
     async for event in stream.follow(here.database, listener, caller, watched, start, show):
         yield event
@@ -361,20 +367,26 @@ async def stream_board(
 @router.post("", status_code=201, responses=UNKNOWN)
 @requires(Scope.ARRIVALS_WRITE)
 async def walk_in(
-    body: WalkIn, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
+    body: WalkIn,
+    response: Response,
+    session: SessionDep,
+    caller: CallerDep,
+    context: ReceptionContextDep,
 ) -> ArrivalOut:
     """Meet somebody whom nobody expected. They get a returnee id here, under which their case is
     opened.
     """
-    work = await Work.on(session, caller, house, [body.id] if body.id is not None else [])
-    arrival, _ = await sync.walk_in(work, body.id, body)
+    batch = await ArrivalBatch.on(
+        session, caller, context, [body.id] if body.id is not None else []
+    )
+    arrival, _ = await sync.walk_in(batch, body.id, body)
     return _out(response, arrival, caller)
 
 
 @router.post("/sync")
 @requires(Scope.ARRIVALS_WRITE, query=True, max_body=FILE_BYTES)
 async def synchronise(
-    body: SyncIn, request: Request, caller: CallerDep, house: HouseDep
+    body: SyncIn, request: Request, caller: CallerDep, context: ReceptionContextDep
 ) -> SyncOut:
     """Take a device's log of what it did without a connection, in any order and any number of
     times.
@@ -383,13 +395,17 @@ async def synchronise(
     conflict is told, never resolved silently. No Idempotency-Key is needed.
     """
     here = cast("Homeward", request.app.state.homeward)
-    return await sync.synchronise(here.database, caller, house, body)
+    return await sync.synchronise(here.database, caller, context, body)
 
 
 @router.get("/{arrival_id}")
 @requires(Scope.ARRIVALS_READ)
 async def read_arrival(
-    arrival_id: UUID, response: Response, session: SessionDep, caller: CallerDep, house: HouseDep
+    arrival_id: UUID,
+    response: Response,
+    session: SessionDep,
+    caller: CallerDep,
+    context: ReceptionContextDep,
 ) -> ArrivalDetail:
     """An arrival with who it is, all that was done, and what the programme says; reading it is
     audited.
@@ -397,21 +413,23 @@ async def read_arrival(
     arrival = await service.get(session, caller, arrival_id)
     profile, assistance, transport = await service.steps(session, arrival.id)
     handovers = await service.handovers(session, arrival.id)
-    (entry,) = await entries(session, caller, house, [arrival], arrival.id)
+    (entry,) = await entries(session, caller, context, [arrival], arrival.id)
     restricted = None
     if Scope.RETURNEES_VULNERABILITIES in caller.scopes and (profile or handovers):
         audit.record(session, caller, "read-vulnerability", service.RESOURCE, arrival.id)
-        restricted = sorted(restricted_of(profile, house)) if profile else []
+        restricted = sorted(restricted_of(profile, context)) if profile else []
     set_etag(response, arrival.version)
     taken = ProfileOut.model_validate(_profile_of(profile, restricted)) if profile else None
     return ArrivalDetail(
         **entry.model_dump(),
-        guidance=await service.guidance(session, caller, house, arrival),
+        guidance=await service.guidance(session, caller, context, arrival),
         profile=taken,
         assistance=[_assistance_out(row) for row in assistance],
         onward_transport=[_transport_out(row) for row in transport],
         handovers=[
-            _handover_out(row, house, why=restricted is not None, signature=restricted is not None)
+            _handover_out(
+                row, context, why=restricted is not None, signature=restricted is not None
+            )
             for row in handovers
         ],
         confirmation=_confirmation_out(arrival),
@@ -421,7 +439,7 @@ async def read_arrival(
 @router.get("/{arrival_id}/identity")
 @requires(Scope.INTERNAL)
 async def read_adopted(
-    arrival_id: UUID, session: SessionDep, caller: CallerDep, house: HouseDep
+    arrival_id: UUID, session: SessionDep, caller: CallerDep, context: ReceptionContextDep
 ) -> AdoptedOut:
     """Who somebody is whom the desk met without a referral; for our own service that adopts them.
 
@@ -430,7 +448,7 @@ async def read_adopted(
     arrival = await service.get(session, caller, arrival_id)
     copy = None
     if arrival.walk_in and arrival.returnee_id is not None:
-        copy = await identities.read_copy(session, arrival.returnee_id, house.keyring)
+        copy = await identities.read_copy(session, arrival.returnee_id, context.keyring)
     if copy is None or arrival.returnee_id is None or arrival.met_by is None:
         raise Problem(NOT_FOUND)
     audit.record(session, caller, "read-identity", service.RESOURCE, arrival.id)
@@ -440,9 +458,9 @@ async def read_adopted(
         organisation=arrival.met_by,
         programme=arrival.programme,
         return_kind=arrival.return_kind,
-        country_of_return=house.country_of(arrival.port_of_entry or ""),
+        country_of_return=context.country_of(arrival.port_of_entry or ""),
         household_id=arrival.household_id,
-        member=await service.member_of(session, house, arrival),
+        member=await service.member_of(session, context, arrival),
     )
 
 
@@ -454,12 +472,12 @@ async def correct(
     response: Response,
     session: SessionDep,
     caller: CallerDep,
-    house: HouseDep,
+    context: ReceptionContextDep,
     precondition: PreconditionDep,
 ) -> ArrivalOut:
     """Correct where or when somebody was met, or whether they are surely who was expected."""
     arrival = await service.correct(
-        await Work.on(session, caller, house, [arrival_id]),
+        await ArrivalBatch.on(session, caller, context, [arrival_id]),
         arrival_id,
         met_at=body.met_at,
         port=body.port_of_entry,
@@ -472,7 +490,7 @@ async def correct(
 @router.post("/check-in", responses=UNKNOWN)
 @requires(Scope.ARRIVALS_WRITE)
 async def check_in_family(
-    body: FamilyCheckIn, session: SessionDep, caller: CallerDep, house: HouseDep
+    body: FamilyCheckIn, session: SessionDep, caller: CallerDep, context: ReceptionContextDep
 ) -> ArrivalsOut:
     """Check in several persons at once: all of them, or none.
 
@@ -480,7 +498,7 @@ async def check_in_family(
     there.
     """
     arrivals = await service.check_in(
-        await Work.on(session, caller, house, body.arrivals),
+        await ArrivalBatch.on(session, caller, context, body.arrivals),
         body.arrivals,
         occurred_at=body.occurred_at,
         port=body.port_of_entry,
@@ -497,13 +515,13 @@ async def check_in(
     response: Response,
     session: SessionDep,
     caller: CallerDep,
-    house: HouseDep,
+    context: ReceptionContextDep,
 ) -> ArrivalOut:
     """Check in one person. Of two desks one wins; the other is told, with the 409, since when and
     by whom.
     """
     arrivals = await service.check_in(
-        await Work.on(session, caller, house, [arrival_id]),
+        await ArrivalBatch.on(session, caller, context, [arrival_id]),
         [arrival_id],
         occurred_at=body.occurred_at,
         port=body.port_of_entry,
@@ -520,7 +538,7 @@ async def bind(
     response: Response,
     session: SessionDep,
     caller: CallerDep,
-    house: HouseDep,
+    context: ReceptionContextDep,
     caught_up: CaughtUpDep,
 ) -> ArrivalOut:
     """Say who sits on a seat that a manifest gave without saying whose.
@@ -529,7 +547,7 @@ async def bind(
     there is only one.
     """
     arrival = await service.bind(
-        await Work.on(session, caller, house, [arrival_id]),
+        await ArrivalBatch.on(session, caller, context, [arrival_id]),
         arrival_id,
         returnee_id=body.returnee_id,
         copy=body.particulars.copy_of() if body.particulars else None,
@@ -546,11 +564,11 @@ async def profile(
     response: Response,
     session: SessionDep,
     caller: CallerDep,
-    house: HouseDep,
+    context: ReceptionContextDep,
 ) -> ProfileOut:
     """Take down needs and skills; taken again, they replace what was taken before."""
-    work = await Work.on(session, caller, house, [arrival_id])
-    arrival, taken = await sync.profile(work, arrival_id, body)
+    batch = await ArrivalBatch.on(session, caller, context, [arrival_id])
+    arrival, taken = await sync.profile(batch, arrival_id, body)
     set_etag(response, arrival.version)
     return ProfileOut.model_validate(_profile_of(taken, None))
 
@@ -563,11 +581,11 @@ async def assist(
     response: Response,
     session: SessionDep,
     caller: CallerDep,
-    house: HouseDep,
+    context: ReceptionContextDep,
 ) -> AssistanceOut:
     """Note something that was given at the desk, if the programme gives it."""
-    work = await Work.on(session, caller, house, [arrival_id], households=True)
-    arrival, given = await sync.assist(work, arrival_id, body)
+    batch = await ArrivalBatch.on(session, caller, context, [arrival_id], households=True)
+    arrival, given = await sync.assist(batch, arrival_id, body)
     set_etag(response, arrival.version)
     return _assistance_out(given)
 
@@ -580,11 +598,11 @@ async def arrange_transport(
     response: Response,
     session: SessionDep,
     caller: CallerDep,
-    house: HouseDep,
+    context: ReceptionContextDep,
 ) -> TransportOut:
     """Note how somebody travels on from the port of entry."""
-    work = await Work.on(session, caller, house, [arrival_id])
-    arrival, arranged = await sync.arrange_transport(work, arrival_id, body)
+    batch = await ArrivalBatch.on(session, caller, context, [arrival_id])
+    arrival, arranged = await sync.arrange_transport(batch, arrival_id, body)
     set_etag(response, arrival.version)
     return _transport_out(arranged)
 
@@ -597,15 +615,15 @@ async def hand_over(
     response: Response,
     session: SessionDep,
     caller: CallerDep,
-    house: HouseDep,
+    context: ReceptionContextDep,
 ) -> HandoverOut:
     """Note to whom a child or a patient was handed over, and who signed. Without it they are not
     completed.
     """
-    work = await Work.on(session, caller, house, [arrival_id])
-    arrival, handover = await sync.hand_over(work, arrival_id, body)
+    batch = await ArrivalBatch.on(session, caller, context, [arrival_id])
+    arrival, handover = await sync.hand_over(batch, arrival_id, body)
     set_etag(response, arrival.version)
-    return _handover_out(handover, house, why=True, signature=False)
+    return _handover_out(handover, context, why=True, signature=False)
 
 
 @router.post("/{arrival_id}/hold")
@@ -616,13 +634,13 @@ async def hold(
     response: Response,
     session: SessionDep,
     caller: CallerDep,
-    house: HouseDep,
+    context: ReceptionContextDep,
 ) -> ArrivalOut:
     """The authorities hold the person. Nothing is published, and only few are shown it; checking in
     ends it.
     """
-    work = await Work.on(session, caller, house, [arrival_id])
-    return _out(response, await service.hold(work, arrival_id, body.occurred_at), caller)
+    batch = await ArrivalBatch.on(session, caller, context, [arrival_id])
+    return _out(response, await service.hold(batch, arrival_id, body.occurred_at), caller)
 
 
 @router.post("/{arrival_id}/redirect")
@@ -633,11 +651,11 @@ async def redirect(
     response: Response,
     session: SessionDep,
     caller: CallerDep,
-    house: HouseDep,
+    context: ReceptionContextDep,
 ) -> ArrivalOut:
     """Expect the person at another port, or later at the same one after a missed connection."""
     arrival = await sync.redirect(
-        await Work.on(session, caller, house, [arrival_id]), arrival_id, body
+        await ArrivalBatch.on(session, caller, context, [arrival_id]), arrival_id, body
     )
     return _out(response, arrival, caller)
 
@@ -650,11 +668,11 @@ async def complete(
     response: Response,
     session: SessionDep,
     caller: CallerDep,
-    house: HouseDep,
+    context: ReceptionContextDep,
 ) -> ArrivalOut:
     """Everything to be done at the port of entry is done."""
-    work = await Work.on(session, caller, house, [arrival_id])
-    arrival = await service.end(work, arrival_id, ArrivalAction.COMPLETE, body.occurred_at)
+    batch = await ArrivalBatch.on(session, caller, context, [arrival_id])
+    arrival = await service.end(batch, arrival_id, ArrivalAction.COMPLETE, body.occurred_at)
     return _out(response, arrival, caller)
 
 
@@ -666,11 +684,11 @@ async def no_show(
     response: Response,
     session: SessionDep,
     caller: CallerDep,
-    house: HouseDep,
+    context: ReceptionContextDep,
 ) -> ArrivalOut:
     """The person was not on the flight, or was not found."""
-    work = await Work.on(session, caller, house, [arrival_id])
-    arrival = await service.end(work, arrival_id, ArrivalAction.NO_SHOW, body.occurred_at)
+    batch = await ArrivalBatch.on(session, caller, context, [arrival_id])
+    arrival = await service.end(batch, arrival_id, ArrivalAction.NO_SHOW, body.occurred_at)
     return _out(response, arrival, caller)
 
 
@@ -682,11 +700,11 @@ async def not_departed(
     response: Response,
     session: SessionDep,
     caller: CallerDep,
-    house: HouseDep,
+    context: ReceptionContextDep,
 ) -> ArrivalOut:
     """The person did not depart, and will not arrive."""
-    work = await Work.on(session, caller, house, [arrival_id])
-    arrival = await service.end(work, arrival_id, ArrivalAction.NOT_DEPARTED, body.occurred_at)
+    batch = await ArrivalBatch.on(session, caller, context, [arrival_id])
+    arrival = await service.end(batch, arrival_id, ArrivalAction.NOT_DEPARTED, body.occurred_at)
     return _out(response, arrival, caller)
 
 
@@ -698,11 +716,11 @@ async def decline(
     response: Response,
     session: SessionDep,
     caller: CallerDep,
-    house: HouseDep,
+    context: ReceptionContextDep,
 ) -> ArrivalOut:
     """The person arrived and wants no reception assistance."""
-    work = await Work.on(session, caller, house, [arrival_id])
-    arrival = await service.end(work, arrival_id, ArrivalAction.DECLINE, body.occurred_at)
+    batch = await ArrivalBatch.on(session, caller, context, [arrival_id])
+    arrival = await service.end(batch, arrival_id, ArrivalAction.DECLINE, body.occurred_at)
     return _out(response, arrival, caller)
 
 
@@ -714,12 +732,12 @@ async def confirm(
     response: Response,
     session: SessionDep,
     caller: CallerDep,
-    house: HouseDep,
+    context: ReceptionContextDep,
 ) -> ArrivalOut:
     """The office confirms that somebody arrived who walked past the desk; again corrects it."""
-    work = await Work.on(session, caller, house, [arrival_id])
+    batch = await ArrivalBatch.on(session, caller, context, [arrival_id])
     arrival = await service.confirm(
-        work, arrival_id, arrived_on=body.arrived_on, method=body.method, evidence=body.evidence
+        batch, arrival_id, arrived_on=body.arrived_on, method=body.method, evidence=body.evidence
     )
     return _out(response, arrival, caller)
 
@@ -731,14 +749,14 @@ async def reopen(
     response: Response,
     session: SessionDep,
     caller: CallerDep,
-    house: HouseDep,
+    context: ReceptionContextDep,
     body: Happened,
 ) -> ArrivalOut:
     """Lead an arrival that had ended back to where it was before, or undo a check-in, after a
     mistake; audited.
     """
-    work = await Work.on(session, caller, house, [arrival_id])
-    return _out(response, await service.reopen(work, arrival_id, body.occurred_at), caller)
+    batch = await ArrivalBatch.on(session, caller, context, [arrival_id])
+    return _out(response, await service.reopen(batch, arrival_id, body.occurred_at), caller)
 
 
 def _out(response: Response, arrival: Arrival, caller: Caller) -> ArrivalOut:
@@ -755,8 +773,10 @@ def _profile_of(profile: Profile, restricted: Sequence[HandoverReason] | None) -
     return values | {"restricted": restricted}
 
 
-def _handover_out(row: Handover, house: House, *, why: bool, signature: bool) -> HandoverOut:
-    to = handed_to(row, house) or {}
+def _handover_out(
+    row: Handover, context: ReceptionContext, *, why: bool, signature: bool
+) -> HandoverOut:
+    to = handed_to(row, context) or {}
     return HandoverOut(
         id=row.id,
         arrival_id=row.arrival_id,

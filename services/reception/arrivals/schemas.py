@@ -35,7 +35,7 @@ from services.reception.fields import (
     refuse,
 )
 from services.reception.flights.schemas import DocumentKind, DocumentNumber, Sex
-from services.reception.identities import Copy, Identity
+from services.reception.identities import Identity, IdentityCopy
 
 IscoCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,4}$")]
 """ISCO-08, from a major group to a unit group."""
@@ -253,9 +253,9 @@ class Particulars(Body):
             raise refuse("script_twice", "one name in each script")
         return self
 
-    def copy_of(self) -> Copy:
+    def copy_of(self) -> IdentityCopy:
         """As reception keeps it."""
-        return Copy.model_validate(self.model_dump(mode="json"))
+        return IdentityCopy.model_validate(self.model_dump(mode="json"))
 
 
 class BindIn(Body):
@@ -291,7 +291,7 @@ class WalkIn(Happened):
 
     @model_validator(mode="after")
     def says_enough(self) -> Self:
-        """Refuse a place in a family that is not named, and a programme without how they returned."""
+        """Refuse a place in an unnamed family, and a programme without how they returned."""
         if self.member is not Member.PRINCIPAL and self.household_id is None:
             raise refuse("household_required", "the household_id of the family, or principal")
         if self.programme is not None and self.return_kind is None:
@@ -541,7 +541,7 @@ class ArrivalDetail(BoardEntry):
     confirmation: ConfirmationOut | None = None
 
 
-class AdoptedOut(Copy):
+class AdoptedOut(IdentityCopy):
     """Who somebody is whom the desk met without a referral, for the service that adopts them."""
 
     returnee_id: UUID

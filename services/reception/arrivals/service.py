@@ -27,7 +27,7 @@ from chassis.events import EventData
 from chassis.ids import new_id
 from chassis.outbox import publish
 from chassis.pagination import Rows, page
-from contracts import reception as facts
+from contracts import reception as events
 from contracts.codes import (
     ArrivalState,
     AssistanceGroup,
@@ -41,15 +41,15 @@ from contracts.codes import (
 from contracts.programmes import HandoverReason, Rules, SafeContactRule, Silence
 from participation import aliases, beneficiaries
 from participation.access import visible
-from services.reception.arrivals.arrival_matching import unite
-from services.reception.arrivals.batch import FRESH, Work, day_of, handed_to
+from services.reception.arrival_matching import unite
+from services.reception.arrivals.batch import FRESH, ArrivalBatch, day_of, handed_to
 from services.reception.arrivals.rules import age_on, clock_suspect, entitled, is_safe, transitions
 from services.reception.arrivals.schemas import Entitled, Guidance, Reachable
-from services.reception.context import House
-from services.reception.facts import ids_of
+from services.reception.context import ReceptionContext
+from services.reception.event_payloads import ids_of
 from services.reception.flights.service import details_of
 from services.reception.flights.service import find as find_flight
-from services.reception.identities import Copy
+from services.reception.identities import IdentityCopy
 from services.reception.models import (
     Alias,
     Arrival,
@@ -68,22 +68,23 @@ PARTICULARS_REQUIRED = ProblemType(
     "particulars-required",
     409,
     "It is not known who this is",
-    "The manifest gives a seat, or a name without enough to know the person by. Bind the arrival to a returnee or to "
-    "entered particulars first.",
+    "The manifest gives a seat, or a name without enough to know the person by. "
+    "Bind the arrival to a returnee or to entered particulars first.",
 )
 HANDOVER_REQUIRED = ProblemType(
     "handover-required",
     409,
     "Somebody has to sign for this person first",
-    "A child without an adult of their family, or a patient with an escort, is not completed before a named adult or "
-    "authority has signed for them: record the handover. `reasons` says why, `source` where the rule is published.",
+    "A child without an adult of their family, or a patient with an escort, is not completed "
+    "before a named adult or authority has signed for them: record the handover. `reasons` says "
+    "why, `source` where the rule is published.",
 )
 NOT_ENTITLED = ProblemType(
     "not-entitled",
     409,
     "The programme does not give this",
-    "`code` says whether the programme does not give it to this person at all or has given it as often as it does; "
-    "`source` says where the rule is published.",
+    "`code` says whether the programme does not give it to this person at all or has given it as "
+    "often as it does; `source` says where the rule is published.",
 )
 
 
@@ -210,42 +211,48 @@ async def handovers(session: Session, arrival_id: UUID) -> Sequence[Handover]:
     return (await session.scalars(query)).all()
 
 
-async def guidance(session: Session, caller: Caller, house: House, arrival: Arrival) -> Guidance:
+async def guidance(
+    session: Session, caller: Caller, context: ReceptionContext, arrival: Arrival
+) -> Guidance:
     """What may be done with somebody, and what their programme says."""
-    work = await Work.on(session, caller, house, [arrival.id], households=True, lock=False)
-    rules, return_kind = await work.rules_of(arrival)
+    batch = await ArrivalBatch.on(
+        session, caller, context, [arrival.id], households=True, lock=False
+    )
+    rules, return_kind = await batch.rules_of(arrival)
     left = [
         Entitled(
             kind=kind,
             left=None
             if rule.at_most is None
-            else max(0, rule.at_most - await work.given(arrival, kind, rule.per)),
+            else max(0, rule.at_most - await batch.given(arrival, kind, rule.per)),
             source=rule.source,
             verified=rule.verified,
         )
         for kind, rule in (rules.reception.assistance if rules else {}).items()
         if entitled(rule, return_kind, 0) is None
     ]
-    reasons, _ = await work.handover_due(arrival)
+    reasons, _ = await batch.handover_due(arrival)
     contact = rules.reception.safe_contact if rules else None
     return Guidance(
         allowed=words_now(arrival),
         assistance=left,
         handover_required=sorted(reasons),
-        post_arrival_until=post_arrival_until(house, rules, arrival) if rules else None,
+        post_arrival_until=post_arrival_until(context, rules, arrival) if rules else None,
         relatives=contact.relatives if contact else None,
         only_in_safe_hours=contact.only_in_safe_hours if contact else None,
-        contacts=await _reachable(work, arrival, contact),
+        contacts=await _reachable(batch, arrival, contact),
     )
 
 
-async def _reachable(work: Work, arrival: Arrival, rule: SafeContactRule | None) -> list[Reachable]:
+async def _reachable(
+    batch: ArrivalBatch, arrival: Arrival, rule: SafeContactRule | None
+) -> list[Reachable]:
     """How somebody may be reached; where no programme says, nobody but themselves and only when it
     is safe.
     """
-    copy = await work.copy_of(arrival.returnee_id) if arrival.returnee_id is not None else None
+    copy = await batch.copy_of(arrival.returnee_id) if arrival.returnee_id is not None else None
     relatives = rule.relatives if rule is not None else "never"
-    here = work.clock.astimezone(work.house.ports.zone(arrival.port_of_entry or "")).time()
+    here = batch.clock.astimezone(batch.context.ports.zone(arrival.port_of_entry or "")).time()
     shown = []
     for contact in copy.contacts if copy is not None else ():
         own = contact.owner == "self"
@@ -310,7 +317,7 @@ def _conflict(
 
 
 async def check_in(
-    work: Work,
+    batch: ArrivalBatch,
     arrival_ids: Sequence[UUID],
     *,
     occurred_at: datetime | None,
@@ -322,7 +329,7 @@ async def check_in(
     Of two tablets the second waits for the first, then finds the state changed.
 
     Args:
-        work: With the arrivals.
+        batch: With the arrivals.
         arrival_ids: Whose.
         occurred_at: When, by the desk's clock; now if not given.
         port: Where the desk is; as expected if not given.
@@ -335,38 +342,38 @@ async def check_in(
         Problem: 404; 409 with the state, since when and by whom, or that it is not known who they
             are; 422, nobody knows the port.
     """
-    arrivals = [work.find(arrival_id) for arrival_id in arrival_ids]
+    arrivals = [batch.find(arrival_id) for arrival_id in arrival_ids]
     _refuse_check_in(arrivals, port)
     arrivals = list({arrival.id: arrival for arrival in arrivals}.values())
     copies = {
-        each.id: await _copy_on_manifest(work, each)
+        each.id: await _copy_on_manifest(batch, each)
         for each in arrivals
         if each.returnee_id is None
     }
-    at = occurred_at or work.clock
+    at = occurred_at or batch.clock
     for arrival in arrivals:
         if arrival.id in copies:
-            await _mint(work, arrival, copies[arrival.id])
+            await _mint(batch, arrival, copies[arrival.id])
         here = port or arrival.port_of_entry
         assert here is not None
-        arrival.met_at, arrival.met_by, arrival.port_of_entry = at, work.caller.organisation, here
+        arrival.met_at, arrival.met_by, arrival.port_of_entry = at, batch.caller.organisation, here
         arrival.identity_doubtful = identity_doubtful
-        arrival.arrived_on = _day_at(work, at, here)
-        work.transition(arrival, ArrivalAction.CHECK_IN, at)
-        audit.record(work.session, work.caller, ArrivalAction.CHECK_IN, RESOURCE, arrival.id)
-        publish(work.session, _received(arrival), occurred_at=arrival.met_at)
+        arrival.arrived_on = _day_at(batch, at, here)
+        batch.transition(arrival, ArrivalAction.CHECK_IN, at)
+        audit.record(batch.session, batch.caller, ArrivalAction.CHECK_IN, RESOURCE, arrival.id)
+        publish(batch.session, _received(arrival), occurred_at=arrival.met_at)
     return arrivals
 
 
-def _day_at(work: Work, at: datetime, port: str) -> date:
+def _day_at(batch: ArrivalBatch, at: datetime, port: str) -> date:
     """The day at a port, by a clock that is right; of a time that is still to come, today."""
-    return min(at - work.ahead, work.clock).astimezone(work.house.ports.zone(port)).date()
+    return min(at - batch.ahead, batch.clock).astimezone(batch.context.ports.zone(port)).date()
 
 
-def _received(arrival: Arrival) -> facts.ArrivalReceived:
+def _received(arrival: Arrival) -> events.ArrivalReceived:
     assert arrival.port_of_entry is not None
     assert arrival.arrived_on is not None
-    return facts.ArrivalReceived(
+    return events.ArrivalReceived(
         **ids_of(arrival),
         port_of_entry=arrival.port_of_entry,
         arrived_on=arrival.arrived_on,
@@ -374,14 +381,14 @@ def _received(arrival: Arrival) -> facts.ArrivalReceived:
     )
 
 
-async def _copy_on_manifest(work: Work, arrival: Arrival) -> Copy:
+async def _copy_on_manifest(batch: ArrivalBatch, arrival: Arrival) -> IdentityCopy:
     """Who sits on a seat, where the manifest says enough.
 
     Raises:
         Problem: 409 `particulars-required`.
     """
-    passenger = await work.seat(arrival)
-    details = details_of(passenger, work.house.keyring) if passenger is not None else None
+    passenger = await batch.seat(arrival)
+    details = details_of(passenger, batch.context.keyring) if passenger is not None else None
     latin = details is not None and (details.given_names or details.family_name)
     if (
         passenger is None
@@ -405,7 +412,7 @@ async def _copy_on_manifest(work: Work, arrival: Arrival) -> Copy:
     if details.document_number and details.document_kind:
         kind, number = details.document_kind, details.document_number
         documents.append({"kind": kind, "number": number, "issuer": passenger.nationality})
-    return Copy.model_validate(
+    return IdentityCopy.model_validate(
         {
             "names": names,
             "sex": details.sex or "unknown",
@@ -416,18 +423,18 @@ async def _copy_on_manifest(work: Work, arrival: Arrival) -> Copy:
     )
 
 
-async def _mint(work: Work, arrival: Arrival, copy: Copy) -> None:
+async def _mint(batch: ArrivalBatch, arrival: Arrival, copy: IdentityCopy) -> None:
     """Give somebody an id; those of a family on a manifest whom no referral names are one
     household.
     """
-    passenger = await work.seat(arrival)
+    passenger = await batch.seat(arrival)
     if (
         arrival.household_id is None
         and passenger is not None
         and passenger.family_group is not None
     ):
         arrival.household_id = uuid5(passenger.flight_id, passenger.family_group)
-    work.mint(arrival, copy)
+    batch.mint(arrival, copy)
 
 
 def _refuse_check_in(found: Sequence[Arrival], port: str | None) -> None:
@@ -449,10 +456,10 @@ def _refuse_check_in(found: Sequence[Arrival], port: str | None) -> None:
 
 
 def _allowed(
-    work: Work, arrival_id: UUID, action: ArrivalAction, done_at: datetime | None = None
+    batch: ArrivalBatch, arrival_id: UUID, action: ArrivalAction, done_at: datetime | None = None
 ) -> Arrival:
     """The arrival; refused unless the state allows the action."""
-    arrival = work.find(arrival_id)
+    arrival = batch.find(arrival_id)
     if action not in allowed_now(arrival, done_at):
         raise _conflict(arrival, action)
     if arrival.returnee_id is None and action not in OF_A_SEAT:
@@ -473,35 +480,35 @@ OF_A_SEAT = frozenset(
 """What can be said of somebody without knowing who they are."""
 
 
-def _move(work: Work, arrival: Arrival, action: ArrivalAction, at: datetime) -> None:
+def _move(batch: ArrivalBatch, arrival: Arrival, action: ArrivalAction, at: datetime) -> None:
     target = allowed_now(arrival)[action]
     audit.record(
-        work.session,
-        work.caller,
+        batch.session,
+        batch.caller,
         action,
         RESOURCE,
         arrival.id,
         {"from": arrival.state, "to": target},
     )
-    work.transition(arrival, action, at, to=target)
+    batch.transition(arrival, action, at, to=target)
 
 
-ENDS: Mapping[ArrivalAction, type[facts.ArrivalFact]] = {
-    ArrivalAction.COMPLETE: facts.ArrivalCompleted,
-    ArrivalAction.NO_SHOW: facts.ArrivalNoShow,
-    ArrivalAction.NOT_DEPARTED: facts.ArrivalNotDeparted,
-    ArrivalAction.DECLINE: facts.ArrivalDeclined,
+ENDS: Mapping[ArrivalAction, type[events.ArrivalFact]] = {
+    ArrivalAction.COMPLETE: events.ArrivalCompleted,
+    ArrivalAction.NO_SHOW: events.ArrivalNoShow,
+    ArrivalAction.NOT_DEPARTED: events.ArrivalNotDeparted,
+    ArrivalAction.DECLINE: events.ArrivalDeclined,
 }
 """Actions that end an arrival without saying more, and the fact that tells it."""
 
 
 async def end(
-    work: Work, arrival_id: UUID, action: ArrivalAction, occurred_at: datetime | None
+    batch: ArrivalBatch, arrival_id: UUID, action: ArrivalAction, occurred_at: datetime | None
 ) -> Arrival:
     """Complete an arrival, or note that the person did not show up, did not depart, or declines.
 
     Args:
-        work: With the arrival.
+        batch: With the arrival.
         arrival_id: Whose.
         action: One of `ENDS`.
         occurred_at: When, by the desk's clock; now if not given.
@@ -510,21 +517,23 @@ async def end(
         Problem: 404; 409 with the state, since when and by whom, or that somebody has to sign for
             them first.
     """
-    arrival = _allowed(work, arrival_id, action)
-    await _refuse_without_handover(work, arrival, action)
-    _move(work, arrival, action, occurred_at or work.clock)
+    arrival = _allowed(batch, arrival_id, action)
+    await _refuse_without_handover(batch, arrival, action)
+    _move(batch, arrival, action, occurred_at or batch.clock)
     if arrival.returnee_id is not None:
-        publish(work.session, ENDS[action](**ids_of(arrival)), occurred_at=arrival.state_at)
+        publish(batch.session, ENDS[action](**ids_of(arrival)), occurred_at=arrival.state_at)
     return arrival
 
 
-async def _refuse_without_handover(work: Work, arrival: Arrival, action: ArrivalAction) -> None:
+async def _refuse_without_handover(
+    batch: ArrivalBatch, arrival: Arrival, action: ArrivalAction
+) -> None:
     """Raise that somebody has to sign first: no child goes alone, and whoever is completed is
     handed over.
     """
     if action not in ENDS_AT_THE_PORT or arrival.returnee_id is None:
         return
-    reasons, rule = await work.handover_due(arrival)
+    reasons, rule = await batch.handover_due(arrival)
     if action is not ArrivalAction.COMPLETE:
         reasons &= {HandoverReason.UNACCOMPANIED_CHILD}
     if reasons:
@@ -536,11 +545,11 @@ ENDS_AT_THE_PORT = frozenset({ArrivalAction.COMPLETE, ArrivalAction.DECLINE, Arr
 
 
 async def confirm(
-    work: Work,
+    batch: ArrivalBatch,
     arrival_id: UUID,
     *,
     arrived_on: date,
-    method: facts.ConfirmationMethod,
+    method: events.ConfirmationMethod,
     evidence: str,
 ) -> Arrival:
     """Note that somebody arrived who walked past the desk; again corrects it, and the deadlines
@@ -549,48 +558,48 @@ async def confirm(
     Raises:
         Problem: 404; 409 with the state; 422, the day has not come yet.
     """
-    if arrived_on > (work.clock + timedelta(days=1)).date():  # a day ahead of UTC somewhere
+    if arrived_on > (batch.clock + timedelta(days=1)).date():  # a day ahead of UTC somewhere
         raise invalid(
             FieldError(pointer="/arrived_on", code="in_future", detail="a day that has come")
         )
-    arrival = _allowed(work, arrival_id, ArrivalAction.CONFIRM)
-    await _refuse_without_handover(work, arrival, ArrivalAction.CONFIRM)
-    _move(work, arrival, ArrivalAction.CONFIRM, work.clock)
+    arrival = _allowed(batch, arrival_id, ArrivalAction.CONFIRM)
+    await _refuse_without_handover(batch, arrival, ArrivalAction.CONFIRM)
+    _move(batch, arrival, ArrivalAction.CONFIRM, batch.clock)
     arrival.arrived_on, arrival.confirmation_method, arrival.confirmation_evidence = (
         arrived_on,
         method,
         evidence,
     )
-    fact = facts.ArrivalConfirmed(**ids_of(arrival), arrived_on=arrived_on, method=method)
-    publish(work.session, fact, occurred_at=arrival.state_at)
+    fact = events.ArrivalConfirmed(**ids_of(arrival), arrived_on=arrived_on, method=method)
+    publish(batch.session, fact, occurred_at=arrival.state_at)
     return arrival
 
 
-async def reopen(work: Work, arrival_id: UUID, occurred_at: datetime | None) -> Arrival:
+async def reopen(batch: ArrivalBatch, arrival_id: UUID, occurred_at: datetime | None) -> Arrival:
     """Lead an arrival that had ended back to where it was before, or undo a check-in, after a
     mistake.
 
     Raises:
         Problem: 404; 409 with the state, since when and by whom.
     """
-    arrival = _allowed(work, arrival_id, ArrivalAction.REOPEN)
+    arrival = _allowed(batch, arrival_id, ArrivalAction.REOPEN)
     previous = arrival.state
-    _move(work, arrival, ArrivalAction.REOPEN, occurred_at or work.clock)
+    _move(batch, arrival, ArrivalAction.REOPEN, occurred_at or batch.clock)
     if arrival.met_at is None:
         arrival.arrived_on = arrival.confirmation_method = arrival.confirmation_evidence = None
     elif previous == ArrivalState.MET:
         arrival.arrived_on = arrival.met_at = arrival.met_by = None
         arrival.identity_doubtful = False
     if arrival.returnee_id is not None:
-        fact = facts.ArrivalReopened(
+        fact = events.ArrivalReopened(
             **ids_of(arrival), previous_state=previous, state=arrival.state
         )
-        publish(work.session, fact, occurred_at=arrival.state_at)
+        publish(batch.session, fact, occurred_at=arrival.state_at)
     return arrival
 
 
 async def correct(
-    work: Work,
+    batch: ArrivalBatch,
     arrival_id: UUID,
     *,
     met_at: datetime | None,
@@ -603,7 +612,7 @@ async def correct(
     Raises:
         Problem: 404, 409, 412, 428.
     """
-    arrival = _allowed(work, arrival_id, ArrivalAction.CORRECT)
+    arrival = _allowed(batch, arrival_id, ArrivalAction.CORRECT)
     precondition.check(arrival.version)
     assert arrival.met_at is not None
     at, here = met_at or arrival.met_at, port or arrival.port_of_entry
@@ -611,8 +620,8 @@ async def correct(
     values = {
         "met_at": at,
         "port_of_entry": here,
-        "arrived_on": _day_at(work, at, here),
-        "clock_suspect": clock_suspect(at, work.clock),
+        "arrived_on": _day_at(batch, at, here),
+        "clock_suspect": clock_suspect(at, batch.clock),
         "identity_doubtful": arrival.identity_doubtful
         if identity_doubtful is None
         else identity_doubtful,
@@ -621,36 +630,41 @@ async def correct(
     if not changed:
         return arrival
     audit.record(
-        work.session, work.caller, ArrivalAction.CORRECT, RESOURCE, arrival.id, {"changed": changed}
+        batch.session,
+        batch.caller,
+        ArrivalAction.CORRECT,
+        RESOURCE,
+        arrival.id,
+        {"changed": changed},
     )
     for name, value in values.items():
         setattr(arrival, name, value)
-    work.touch(arrival)
+    batch.touch(arrival)
     if {"port_of_entry", "arrived_on"} & set(changed):
-        fact = facts.ArrivalCorrected(
+        fact = events.ArrivalCorrected(
             **ids_of(arrival), port_of_entry=here, arrived_on=values["arrived_on"]
         )
-        publish(work.session, fact)
+        publish(batch.session, fact)
     return arrival
 
 
-async def hold(work: Work, arrival_id: UUID, occurred_at: datetime | None) -> Arrival:
+async def hold(batch: ArrivalBatch, arrival_id: UUID, occurred_at: datetime | None) -> Arrival:
     """Note that the authorities hold somebody. Nothing is published, and only few are shown it.
 
     Raises:
         Problem: 404; 409 with the state, since when and by whom.
     """
-    arrival = _allowed(work, arrival_id, ArrivalAction.HOLD)
-    audit.record(work.session, work.caller, ArrivalAction.HOLD, RESOURCE, arrival.id)
-    at = occurred_at or work.clock
-    arrival.held_at, arrival.held_by = at, work.caller.organisation
-    arrival.clock_suspect = arrival.clock_suspect or work.is_suspect(at)
-    work.touch(arrival)
+    arrival = _allowed(batch, arrival_id, ArrivalAction.HOLD)
+    audit.record(batch.session, batch.caller, ArrivalAction.HOLD, RESOURCE, arrival.id)
+    at = occurred_at or batch.clock
+    arrival.held_at, arrival.held_by = at, batch.caller.organisation
+    arrival.clock_suspect = arrival.clock_suspect or batch.is_suspect(at)
+    batch.touch(arrival)
     return arrival
 
 
 async def redirect(
-    work: Work,
+    batch: ArrivalBatch,
     arrival_id: UUID,
     *,
     port: str,
@@ -669,15 +683,15 @@ async def redirect(
         Problem: 404; 409 with the state, since when and by whom; 422, neither the port nor the time
             is another.
     """
-    arrival = _allowed(work, arrival_id, ArrivalAction.REDIRECT)
+    arrival = _allowed(batch, arrival_id, ArrivalAction.REDIRECT)
     if port == arrival.port_of_entry and expected_at in (None, arrival.expected_at):
         detail = "another port, or another time at the same one"
         raise invalid(FieldError(pointer="/port_of_entry", code="nothing_changed", detail=detail))
     elsewhere = port != arrival.port_of_entry
-    at = occurred_at or work.clock
+    at = occurred_at or batch.clock
     audit.record(
-        work.session,
-        work.caller,
+        batch.session,
+        batch.caller,
         ArrivalAction.REDIRECT,
         RESOURCE,
         arrival.id,
@@ -688,32 +702,32 @@ async def redirect(
     if arrival.returnee_id is not None:
         arrival.flight_id = None
     if elsewhere:
-        work.transition(arrival, ArrivalAction.REDIRECT, at)
+        batch.transition(arrival, ArrivalAction.REDIRECT, at)
     else:
-        work.touch(arrival)
+        batch.touch(arrival)
     if arrival.returnee_id is not None:
         when = {"port_of_entry": port, "expected_at": arrival.expected_at}
         fact = (
-            facts.ArrivalDiverted(**ids_of(arrival), **when)
+            events.ArrivalDiverted(**ids_of(arrival), **when)
             if elsewhere
-            else facts.ArrivalExpected(**ids_of(arrival), **when, confirmed=arrival.confirmed)
+            else events.ArrivalExpected(**ids_of(arrival), **when, confirmed=arrival.confirmed)
         )
-        publish(work.session, fact, occurred_at=at)
+        publish(batch.session, fact, occurred_at=at)
     return arrival
 
 
 async def bind(
-    work: Work,
+    batch: ArrivalBatch,
     arrival_id: UUID,
     *,
     returnee_id: UUID | None,
-    copy: Copy | None,
+    copy: IdentityCopy | None,
     caught_up: bool = True,
 ) -> Arrival:
     """Say who sits on a seat: a returnee who is known, or somebody whose particulars were entered.
 
     Args:
-        work: With the arrival.
+        batch: With the arrival.
         arrival_id: Of an arrival that nobody is bound to.
         returnee_id: Who it is, if they are known.
         copy: Who it is, if not.
@@ -725,42 +739,42 @@ async def bind(
     Raises:
         Problem: 404, 409.
     """
-    arrival = _allowed(work, arrival_id, ArrivalAction.BIND)
+    arrival = _allowed(batch, arrival_id, ArrivalAction.BIND)
     if arrival.returnee_id is not None:
         if arrival.returnee_id == returnee_id:
             return arrival
         raise Problem(CONFLICT, "somebody is bound to it already")
     if returnee_id is None:
         assert copy is not None
-        await _mint(work, arrival, copy)
-        work.touch(arrival)
+        await _mint(batch, arrival, copy)
+        batch.touch(arrival)
     else:
         person = await beneficiaries.require(
-            work.session, returnee_id, work.caller, caught_up=caught_up
+            batch.session, returnee_id, batch.caller, caught_up=caught_up
         )
-        united = await unite(work.session, arrival.id, returnee_id)
+        united = await unite(batch.session, arrival.id, returnee_id)
         if united is not None:
-            await work.became(arrival, united)
+            await batch.replace_with(arrival, united)
             arrival = united
         else:
             arrival.returnee_id = returnee_id
             for name in ("case_id", "referral_id", "household_id", "programme"):
                 setattr(arrival, name, getattr(person, name))
-            work.touch(arrival)
-    audit.record(work.session, work.caller, ArrivalAction.BIND, RESOURCE, arrival.id)
-    publish(work.session, facts.ArrivalBound(**ids_of(arrival)))
+            batch.touch(arrival)
+    audit.record(batch.session, batch.caller, ArrivalAction.BIND, RESOURCE, arrival.id)
+    publish(batch.session, events.ArrivalBound(**ids_of(arrival)))
     return arrival
 
 
 async def walk_in(
-    work: Work,
+    batch: ArrivalBatch,
     *,
     id: UUID | None,  # noqa: A002 - the resource's member
     flight_id: UUID | None,
     port: str,
     programme: str | None,
     return_kind: ReturnKind | None,
-    copy: Copy,
+    copy: IdentityCopy,
     household_id: UUID | None,
     member: Member,
     identity_doubtful: bool,
@@ -775,24 +789,24 @@ async def walk_in(
         Problem: 404, the flight; 409, the id is taken by something else; 422, there is no such
             programme.
     """
-    if programme is not None and programme not in work.house.programmes:
-        detail = "one of: " + ", ".join(sorted(work.house.programmes))
+    if programme is not None and programme not in batch.context.programmes:
+        detail = "one of: " + ", ".join(sorted(batch.context.programmes))
         raise invalid(FieldError(pointer="/programme", code="unknown_programme", detail=detail))
     if flight_id is not None:
-        await find_flight(work.session, work.caller, flight_id)
+        await find_flight(batch.session, batch.caller, flight_id)
     if household_id is not None:
-        await _refuse_anothers_household(work, household_id)
-    there = work.known(id) if id is not None else None
+        await _refuse_anothers_household(batch, household_id)
+    there = batch.known(id) if id is not None else None
     if (
         there is not None
         and there.returnee_id is not None
         and there.walk_in
-        and work.is_mine(there)
+        and batch.is_mine(there)
     ):
-        known = await work.copy_of(there.returnee_id)
+        known = await batch.copy_of(there.returnee_id)
         if known is not None and known.names == copy.names:
             return there, False
-    at, returnee_id = occurred_at or work.clock, new_id()
+    at, returnee_id = occurred_at or batch.clock, new_id()
     values = {
         "id": id or new_id(),
         "returnee_id": returnee_id,
@@ -806,27 +820,27 @@ async def walk_in(
         "expected_at": None,
         "confirmed": True,
         "met_at": at,
-        "met_by": work.caller.organisation,
+        "met_by": batch.caller.organisation,
         "identity_doubtful": identity_doubtful,
-        "arrived_on": _day_at(work, at, port),
+        "arrived_on": _day_at(batch, at, port),
         "state": ArrivalState.MET,
         "state_at": at,
-        "state_by": work.caller.organisation,
-        "state_by_person": work.caller.person,
-        "clock_suspect": work.is_suspect(at),
+        "state_by": batch.caller.organisation,
+        "state_by_person": batch.caller.person,
+        "clock_suspect": batch.is_suspect(at),
     }
     statement = insert(Arrival).values(values).on_conflict_do_nothing().returning(Arrival)
-    made = (await work.session.scalars(statement, execution_options=FRESH)).one_or_none()
+    made = (await batch.session.scalars(statement, execution_options=FRESH)).one_or_none()
     if made is None:
         raise Problem(CONFLICT, "the id is taken by something else")
-    work.made(made)
-    work.mint(made, copy, returnee_id)
-    audit.record(work.session, work.caller, "walk-in", RESOURCE, made.id)
-    publish(work.session, _received(made), occurred_at=at)
+    batch.add_new(made)
+    batch.mint(made, copy, returnee_id)
+    audit.record(batch.session, batch.caller, "walk-in", RESOURCE, made.id)
+    publish(batch.session, _received(made), occurred_at=at)
     return made, True
 
 
-async def member_of(session: Session, house: House, arrival: Arrival) -> Member:
+async def member_of(session: Session, context: ReceptionContext, arrival: Arrival) -> Member:
     """A walk-in's place in their family: as the desk said, or else by the ages on the manifest.
 
     The oldest of a family on a manifest is taken for its principal until somebody who knows better
@@ -839,11 +853,11 @@ async def member_of(session: Session, house: House, arrival: Arrival) -> Member:
         if arrival.household_id is not None
         else ()
     )
-    born = {row.arrival_id: details_of(row, house.keyring).birth_date for row in passengers}
+    born = {row.arrival_id: details_of(row, context.keyring).birth_date for row in passengers}
     known = {arrival_id: day for arrival_id, day in born.items() if day is not None}
     if arrival.id not in known or arrival.id == min(known, key=lambda each: (known[each], each)):
         return Member.PRINCIPAL
-    adult = age_on(day_of(arrival), known[arrival.id]) >= house.strictest_handover.adult_at
+    adult = age_on(day_of(arrival), known[arrival.id]) >= context.strictest_handover.adult_at
     return Member.ADULT if adult else Member.CHILD
 
 
@@ -861,16 +875,16 @@ def _family_on_manifest(arrival: Arrival) -> Select[Any]:
     )
 
 
-async def _refuse_anothers_household(work: Work, household_id: UUID) -> None:
-    others = or_(~visible(col(Arrival.seen_through), work.caller), ~col(Arrival.walk_in))
-    if await work.session.scalar(
+async def _refuse_anothers_household(batch: ArrivalBatch, household_id: UUID) -> None:
+    others = or_(~visible(col(Arrival.seen_through), batch.caller), ~col(Arrival.walk_in))
+    if await batch.session.scalar(
         select(exists().where(col(Arrival.household_id) == household_id, others))
     ):
         raise Problem(CONFLICT, "the household's id is taken by something else")
 
 
 async def hand_over(
-    work: Work,
+    batch: ArrivalBatch,
     arrival_id: UUID,
     *,
     id: UUID | None,  # noqa: A002 - the resource's member
@@ -880,7 +894,7 @@ async def hand_over(
     """Note to whom a child or a patient was handed over. Who signed stays here, encrypted.
 
     Args:
-        work: With the arrival.
+        batch: With the arrival.
         arrival_id: Of whom was handed over.
         id: Chosen by the client.
         to: The receiving adult or authority, and the signature; JSON values.
@@ -889,26 +903,28 @@ async def hand_over(
     Raises:
         Problem: 404; 409, the state does not allow it or the id is taken by something else.
     """
-    arrival = _allowed(work, arrival_id, ArrivalAction.HANDOVER, occurred_at)
+    arrival = _allowed(batch, arrival_id, ArrivalAction.HANDOVER, occurred_at)
     chosen = id or new_id()
-    sealed = work.house.keyring.encrypt(
+    sealed = batch.context.keyring.encrypt(
         json.dumps(dict(to), ensure_ascii=False).encode(), f"handover/{chosen}"
     )
-    when = _when(work, occurred_at)
-    row, new = await work.step(
+    when = _when(batch, occurred_at)
+    row, new = await batch.step(
         Handover(id=chosen, arrival_id=arrival.id, sealed=sealed, **when), same=["arrival_id"]
     )
     if not new:
-        if handed_to(row, work.house) != dict(to):
+        if handed_to(row, batch.context) != dict(to):
             raise Problem(CONFLICT, "the id is taken by something else")
         return arrival, row
-    fact = facts.HandoverRecorded(**ids_of(arrival), handover_id=row.id, group=AssistanceGroup.CARE)
-    _did(work, arrival, ArrivalAction.HANDOVER, fact, row.occurred_at)
+    fact = events.HandoverRecorded(
+        **ids_of(arrival), handover_id=row.id, group=AssistanceGroup.CARE
+    )
+    _did(batch, arrival, ArrivalAction.HANDOVER, fact, row.occurred_at)
     return arrival, row
 
 
 async def profile(
-    work: Work,
+    batch: ArrivalBatch,
     arrival_id: UUID,
     *,
     occurred_at: datetime | None,
@@ -925,10 +941,10 @@ async def profile(
     Raises:
         Problem: 404; 409 with the state, since when and by whom.
     """
-    arrival = _allowed(work, arrival_id, ArrivalAction.PROFILE, occurred_at)
+    arrival = _allowed(batch, arrival_id, ArrivalAction.PROFILE, occurred_at)
     sealed = None
     if restricted:
-        sealed = work.house.keyring.encrypt(
+        sealed = batch.context.keyring.encrypt(
             json.dumps(sorted(restricted)).encode(), f"profile/{arrival.id}"
         )
     row = Profile(
@@ -939,16 +955,16 @@ async def profile(
         reasons_for_return=list(reasons_for_return),
         immediate_needs=list(immediate_needs),
         needs_priority=needs_priority,
-        **_when(work, occurred_at),
+        **_when(batch, occurred_at),
     )
-    work.take_down(row)
-    fact = facts.ArrivalProfiled(**ids_of(arrival), needs_priority=needs_priority)
-    _did(work, arrival, ArrivalAction.PROFILE, fact, row.occurred_at)
+    batch.replace_profile(row)
+    fact = events.ArrivalProfiled(**ids_of(arrival), needs_priority=needs_priority)
+    _did(batch, arrival, ArrivalAction.PROFILE, fact, row.occurred_at)
     return arrival, row
 
 
 async def assist(
-    work: Work,
+    batch: ArrivalBatch,
     arrival_id: UUID,
     *,
     id: UUID | None,  # noqa: A002 - the resource's member
@@ -960,7 +976,7 @@ async def assist(
     published as a group only.
 
     Args:
-        work: With the arrival and those of the household.
+        batch: With the arrival and those of the household.
         arrival_id: Of whom was given it.
         id: Chosen by the client.
         occurred_at: When, by the desk's clock; now if not given.
@@ -971,38 +987,38 @@ async def assist(
         Problem: 404; 409, the state does not allow it, the programme does not give it, or the id is
             taken by something else.
     """
-    arrival = _allowed(work, arrival_id, ArrivalAction.ASSIST, occurred_at)
+    arrival = _allowed(batch, arrival_id, ArrivalAction.ASSIST, occurred_at)
     row = Assistance(
         id=id or new_id(),
         arrival_id=arrival.id,
         kind=kind,
         amount=amount.amount if amount else None,
         currency=amount.currency if amount else None,
-        **_when(work, occurred_at),
+        **_when(batch, occurred_at),
     )
-    if await work.there(row) is None:
-        await _refuse_beyond_the_programme(work, arrival, kind, row.occurred_at)
-    row, new = await work.step(row, same=["arrival_id", "kind", "amount", "currency"])
+    if await batch.there(row) is None:
+        await _refuse_beyond_the_programme(batch, arrival, kind, row.occurred_at)
+    row, new = await batch.step(row, same=["arrival_id", "kind", "amount", "currency"])
     if not new:
         return arrival, row
-    fact = facts.AssistanceProvided(
+    fact = events.AssistanceProvided(
         **ids_of(arrival),
         assistance_id=row.id,
         group=kind.group,
         kind=kind.published,
         amount=amount,
     )
-    _did(work, arrival, ArrivalAction.ASSIST, fact, row.occurred_at)
+    _did(batch, arrival, ArrivalAction.ASSIST, fact, row.occurred_at)
     return arrival, row
 
 
 async def arrange_transport(
-    work: Work,
+    batch: ArrivalBatch,
     arrival_id: UUID,
     *,
     id: UUID | None,  # noqa: A002 - the resource's member
     occurred_at: datetime | None,
-    mode: facts.TransportMode,
+    mode: events.TransportMode,
     governorate: str,
     district: str | None,
     departs_at: datetime | None,
@@ -1013,7 +1029,7 @@ async def arrange_transport(
     Raises:
         Problem: 404; 409, the state does not allow it or the id is taken by something else.
     """
-    arrival = _allowed(work, arrival_id, ArrivalAction.ARRANGE_TRANSPORT, occurred_at)
+    arrival = _allowed(batch, arrival_id, ArrivalAction.ARRANGE_TRANSPORT, occurred_at)
     content = {
         "arrival_id": arrival.id,
         "mode": mode,
@@ -1023,33 +1039,33 @@ async def arrange_transport(
         "cost": cost.amount if cost else None,
         "currency": cost.currency if cost else None,
     }
-    row = OnwardTransport(id=id or new_id(), **content, **_when(work, occurred_at))
-    row, new = await work.step(row, same=list(content))
+    row = OnwardTransport(id=id or new_id(), **content, **_when(batch, occurred_at))
+    row, new = await batch.step(row, same=list(content))
     if not new:
         return arrival, row
-    fact = facts.OnwardTransportArranged(
+    fact = events.OnwardTransportArranged(
         **ids_of(arrival), mode=mode, departs_at=departs_at, cost=cost
     )
-    _did(work, arrival, ArrivalAction.ARRANGE_TRANSPORT, fact, row.occurred_at)
+    _did(batch, arrival, ArrivalAction.ARRANGE_TRANSPORT, fact, row.occurred_at)
     return arrival, row
 
 
 async def _refuse_beyond_the_programme(
-    work: Work, arrival: Arrival, kind: AssistanceKind, at: datetime
+    batch: ArrivalBatch, arrival: Arrival, kind: AssistanceKind, at: datetime
 ) -> None:
     """Raise why the programme does not give something to this person now, if it does not."""
-    rules, return_kind = await work.rules_of(arrival)
+    rules, return_kind = await batch.rules_of(arrival)
     if rules is None:
         return
     entitlement = rules.reception.assistance.get(kind)
     given = 0
     if entitlement is not None and entitlement.at_most is not None:
-        given = await work.given(arrival, kind, entitlement.per)
+        given = await batch.given(arrival, kind, entitlement.per)
     code = entitled(entitlement, return_kind, given)
     if code is not None:
         source = entitlement.source if entitlement else rules.period.source
         raise Problem(NOT_ENTITLED, code=code, source=source)
-    ends = post_arrival_until(work.house, rules, arrival)
+    ends = post_arrival_until(batch.context, rules, arrival)
     if (
         ends is not None
         and at > ends
@@ -1059,29 +1075,35 @@ async def _refuse_beyond_the_programme(
         raise Problem(NOT_ENTITLED, code="post_arrival_window_over", source=source)
 
 
-def post_arrival_until(house: House, rules: Rules, arrival: Arrival) -> datetime | None:
+def post_arrival_until(
+    context: ReceptionContext, rules: Rules, arrival: Arrival
+) -> datetime | None:
     """When the post-arrival window of somebody who has arrived ends; None where the programme sets
     none.
     """
-    country = house.country_of(arrival.port_of_entry or "")
+    country = context.country_of(arrival.port_of_entry or "")
     if country is None or arrival.arrived_on is None or country not in rules.countries_of_return:
         return None
     return rules.due(DeadlineKind.POST_ARRIVAL, country, arrival.arrived_on)
 
 
-def _when(work: Work, occurred_at: datetime | None) -> dict[str, Any]:
-    at = occurred_at or work.clock
+def _when(batch: ArrivalBatch, occurred_at: datetime | None) -> dict[str, Any]:
+    at = occurred_at or batch.clock
     return {
         "occurred_at": at,
-        "recorded_at": work.clock,
-        "clock_suspect": work.is_suspect(at),
-        "recorded_by": work.caller.organisation,
+        "recorded_at": batch.clock,
+        "clock_suspect": batch.is_suspect(at),
+        "recorded_by": batch.caller.organisation,
     }
 
 
 def _did(
-    work: Work, arrival: Arrival, action: ArrivalAction, fact: EventData, occurred_at: datetime
+    batch: ArrivalBatch,
+    arrival: Arrival,
+    action: ArrivalAction,
+    fact: EventData,
+    occurred_at: datetime,
 ) -> None:
-    audit.record(work.session, work.caller, action, RESOURCE, arrival.id)
-    publish(work.session, fact, occurred_at=occurred_at)
-    work.touch(arrival)
+    audit.record(batch.session, batch.caller, action, RESOURCE, arrival.id)
+    publish(batch.session, fact, occurred_at=occurred_at)
+    batch.touch(arrival)

@@ -23,7 +23,7 @@ from chassis.errors import BUSY, CONFLICT, INTERNAL, Problem, invalid
 from chassis.routing import Body
 from contracts.scopes import Scope
 from services.reception.arrivals import service
-from services.reception.arrivals.batch import StepModel, Work
+from services.reception.arrivals.batch import ArrivalBatch, StepModel
 from services.reception.arrivals.rules import CLOCK_TOLERANCE
 from services.reception.arrivals.schemas import (
     AssistanceIn,
@@ -42,7 +42,7 @@ from services.reception.arrivals.schemas import (
     TransportIn,
     WalkIn,
 )
-from services.reception.context import House
+from services.reception.context import ReceptionContext
 from services.reception.models import (
     Arrival,
     Assistance,
@@ -61,11 +61,14 @@ as a conflict.
 BREATH = 50
 """Entries after which other requests of this process have their turn."""
 CLAIM = text("""
-    INSERT INTO device_mutation (organisation, id, device, kind, arrival_id, digest, occurred_at, ahead_seconds)
-    SELECT CAST(:organisation AS text), m.id, CAST(:device AS uuid), m.kind, m.arrival_id, m.digest, m.occurred_at,
-           CAST(:ahead_seconds AS integer)
-    FROM unnest(CAST(:id AS uuid[]), CAST(:kind AS text[]), CAST(:arrival_id AS uuid[]), CAST(:digest AS bytea[]),
-                CAST(:occurred_at AS timestamptz[])) AS m (id, kind, arrival_id, digest, occurred_at)
+    INSERT INTO device_mutation
+        (organisation, id, device, kind, arrival_id, digest, occurred_at, ahead_seconds)
+    SELECT CAST(:organisation AS text), m.id, CAST(:device AS uuid), m.kind, m.arrival_id,
+           m.digest, m.occurred_at, CAST(:ahead_seconds AS integer)
+    FROM unnest(
+        CAST(:id AS uuid[]), CAST(:kind AS text[]), CAST(:arrival_id AS uuid[]),
+        CAST(:digest AS bytea[]), CAST(:occurred_at AS timestamptz[])
+    ) AS m (id, kind, arrival_id, digest, occurred_at)
     ORDER BY m.id
     ON CONFLICT DO NOTHING
     RETURNING id
@@ -76,10 +79,12 @@ Apply = Callable[..., Awaitable[Any]]
 log = structlog.get_logger("homeward.reception")
 
 
-async def walk_in(work: Work, arrival_id: UUID | None, body: WalkIn) -> tuple[Arrival, bool]:
+async def walk_in(
+    batch: ArrivalBatch, arrival_id: UUID | None, body: WalkIn
+) -> tuple[Arrival, bool]:
     """See `service.walk_in`."""
     return await service.walk_in(
-        work,
+        batch,
         id=arrival_id,
         flight_id=body.flight_id,
         port=body.port_of_entry,
@@ -93,10 +98,12 @@ async def walk_in(work: Work, arrival_id: UUID | None, body: WalkIn) -> tuple[Ar
     )
 
 
-async def profile(work: Work, arrival_id: UUID, body: ProfileIn) -> tuple[Arrival, Profile]:
+async def profile(
+    batch: ArrivalBatch, arrival_id: UUID, body: ProfileIn
+) -> tuple[Arrival, Profile]:
     """See `service.profile`."""
     return await service.profile(
-        work,
+        batch,
         arrival_id,
         occurred_at=body.occurred_at,
         household=body.household.model_dump(),
@@ -108,10 +115,12 @@ async def profile(work: Work, arrival_id: UUID, body: ProfileIn) -> tuple[Arriva
     )
 
 
-async def assist(work: Work, arrival_id: UUID, body: AssistanceIn) -> tuple[Arrival, Assistance]:
+async def assist(
+    batch: ArrivalBatch, arrival_id: UUID, body: AssistanceIn
+) -> tuple[Arrival, Assistance]:
     """See `service.assist`."""
     return await service.assist(
-        work,
+        batch,
         arrival_id,
         id=body.id,
         occurred_at=body.occurred_at,
@@ -121,11 +130,11 @@ async def assist(work: Work, arrival_id: UUID, body: AssistanceIn) -> tuple[Arri
 
 
 async def arrange_transport(
-    work: Work, arrival_id: UUID, body: TransportIn
+    batch: ArrivalBatch, arrival_id: UUID, body: TransportIn
 ) -> tuple[Arrival, OnwardTransport]:
     """See `service.arrange_transport`."""
     return await service.arrange_transport(
-        work,
+        batch,
         arrival_id,
         id=body.id,
         occurred_at=body.occurred_at,
@@ -137,10 +146,12 @@ async def arrange_transport(
     )
 
 
-async def hand_over(work: Work, arrival_id: UUID, body: HandoverIn) -> tuple[Arrival, Handover]:
+async def hand_over(
+    batch: ArrivalBatch, arrival_id: UUID, body: HandoverIn
+) -> tuple[Arrival, Handover]:
     """See `service.hand_over`."""
     return await service.hand_over(
-        work,
+        batch,
         arrival_id,
         id=body.id,
         to=body.model_dump(mode="json", exclude={"id", "occurred_at"}),
@@ -148,9 +159,9 @@ async def hand_over(work: Work, arrival_id: UUID, body: HandoverIn) -> tuple[Arr
     )
 
 
-async def _check_in(work: Work, arrival_id: UUID, body: CheckIn) -> None:
+async def _check_in(batch: ArrivalBatch, arrival_id: UUID, body: CheckIn) -> None:
     await service.check_in(
-        work,
+        batch,
         [arrival_id],
         occurred_at=body.occurred_at,
         port=body.port_of_entry,
@@ -158,20 +169,20 @@ async def _check_in(work: Work, arrival_id: UUID, body: CheckIn) -> None:
     )
 
 
-async def _bind(work: Work, arrival_id: UUID, body: BindIn) -> None:
+async def _bind(batch: ArrivalBatch, arrival_id: UUID, body: BindIn) -> None:
     copy = body.particulars.copy_of() if body.particulars else None
-    await service.bind(work, arrival_id, returnee_id=body.returnee_id, copy=copy)
+    await service.bind(batch, arrival_id, returnee_id=body.returnee_id, copy=copy)
 
 
-async def _hold(work: Work, arrival_id: UUID, body: Happened) -> None:
-    work.caller.require(Scope.ARRIVALS_RESTRICTED)
-    await service.hold(work, arrival_id, body.occurred_at)
+async def _hold(batch: ArrivalBatch, arrival_id: UUID, body: Happened) -> None:
+    batch.caller.require(Scope.ARRIVALS_RESTRICTED)
+    await service.hold(batch, arrival_id, body.occurred_at)
 
 
-async def redirect(work: Work, arrival_id: UUID, body: RedirectIn) -> Arrival:
+async def redirect(batch: ArrivalBatch, arrival_id: UUID, body: RedirectIn) -> Arrival:
     """See `service.redirect`."""
     return await service.redirect(
-        work,
+        batch,
         arrival_id,
         port=body.port_of_entry,
         expected_at=body.expected_at,
@@ -181,13 +192,13 @@ async def redirect(work: Work, arrival_id: UUID, body: RedirectIn) -> Arrival:
     )
 
 
-async def _reopen(work: Work, arrival_id: UUID, body: Happened) -> None:
-    await service.reopen(work, arrival_id, body.occurred_at)
+async def _reopen(batch: ArrivalBatch, arrival_id: UUID, body: Happened) -> None:
+    await service.reopen(batch, arrival_id, body.occurred_at)
 
 
 def _end(action: ArrivalAction) -> Apply:
-    async def apply(work: Work, arrival_id: UUID, body: Happened) -> None:
-        await service.end(work, arrival_id, action, body.occurred_at)
+    async def apply(batch: ArrivalBatch, arrival_id: UUID, body: Happened) -> None:
+        await service.end(batch, arrival_id, action, body.occurred_at)
 
     return apply
 
@@ -223,7 +234,7 @@ STEPS: Mapping[MutationKind, StepModel] = {
 @dataclass(frozen=True)
 class _Log:
     caller: Caller
-    house: House
+    context: ReceptionContext
     device: UUID
     ahead: timedelta
     doubtful: bool
@@ -240,7 +251,9 @@ class _Entry:
     digest: bytes
 
 
-async def synchronise(database: Database, caller: Caller, house: House, body: SyncIn) -> SyncOut:
+async def synchronise(
+    database: Database, caller: Caller, context: ReceptionContext, body: SyncIn
+) -> SyncOut:
     """Apply a device's log.
 
     All of it is one transaction, in which an entry that is refused changes nothing. The entries are
@@ -250,7 +263,7 @@ async def synchronise(database: Database, caller: Caller, house: House, body: Sy
     Args:
         database: Where to.
         caller: Whose device.
-        house: Keys, ports and programmes.
+        context: Keys, ports and programmes.
         body: The log.
 
     Returns:
@@ -259,9 +272,9 @@ async def synchronise(database: Database, caller: Caller, house: House, body: Sy
     async with database.transaction() as session:
         received_at: datetime = (await session.execute(select(now()))).scalar_one()
     ahead = body.sent_at - received_at
-    told = _Log(caller, house, body.device, ahead, abs(ahead) > CLOCK_TOLERANCE)
+    told = _Log(caller, context, body.device, ahead, abs(ahead) > CLOCK_TOLERANCE)
     entries = [
-        _Entry(place, mutation, _digest(house, mutation))
+        _Entry(place, mutation, _digest(context, mutation))
         for place, mutation in enumerate(body.mutations)
     ]
     first: dict[UUID, _Entry] = {}
@@ -279,8 +292,8 @@ async def synchronise(database: Database, caller: Caller, house: House, body: Sy
     )
 
 
-def _digest(house: House, mutation: MutationIn) -> bytes:
-    return house.marks.of(
+def _digest(context: ReceptionContext, mutation: MutationIn) -> bytes:
+    return context.marks.of(
         "mutation", json.dumps(mutation.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
     )
 
@@ -347,17 +360,17 @@ async def _apply(session: Session, told: _Log, entries: Sequence[_Entry]) -> dic
         return results
     gives = any(entry.mutation.kind is MutationKind.ASSISTANCE for entry in mine)
     arrivals = {entry.mutation.arrival_id for entry in mine}
-    work = await Work.on(session, told.caller, told.house, arrivals, households=gives)
+    batch = await ArrivalBatch.on(session, told.caller, told.context, arrivals, households=gives)
     if told.doubtful:
-        work.ahead = told.ahead
+        batch.ahead = told.ahead
     for kind, model in STEPS.items():
-        await work.know_steps(
+        await batch.know_steps(
             model, [entry.mutation.id for entry in mine if entry.mutation.kind is kind]
         )
     bodies = _bodies(mine, results)
     waiting = [entry.mutation for entry in mine if entry.mutation.id in bodies]
     for _ in range(ROUNDS):
-        later = await _round(work, waiting, bodies, results)
+        later = await _round(batch, waiting, bodies, results)
         progress, waiting = len(later) < len(waiting), later
         if not waiting or not progress:
             break
@@ -376,7 +389,7 @@ async def _apply(session: Session, told: _Log, entries: Sequence[_Entry]) -> dic
 
 
 async def _round(
-    work: Work,
+    batch: ArrivalBatch,
     waiting: Sequence[MutationIn],
     bodies: Mapping[UUID, Body],
     results: dict[UUID, SyncResult],
@@ -394,7 +407,7 @@ async def _round(
         if mutation.kind is MutationKind.REOPEN and mutation.arrival_id in contested:
             result = _refused(mutation, Problem(CONFLICT, UNDOES_ANOTHER))
         else:
-            result = await _one(work, mutation, bodies[mutation.id])
+            result = await _one(batch, mutation, bodies[mutation.id])
         results[mutation.id] = result
         if result.outcome is Outcome.CONFLICT:
             later.append(mutation)
@@ -454,10 +467,10 @@ async def _claim(
     return [entry for entry in entries if entry.mutation.id in new]
 
 
-async def _one(work: Work, mutation: MutationIn, body: Body) -> SyncResult:
+async def _one(batch: ArrivalBatch, mutation: MutationIn, body: Body) -> SyncResult:
     _, apply = KINDS[mutation.kind]
     try:
-        done = await apply(work, mutation.arrival_id, body)
+        done = await apply(batch, mutation.arrival_id, body)
     except Problem as problem:
         return _refused(mutation, problem)
     there = mutation.kind is MutationKind.WALK_IN and done[1] is False

@@ -353,7 +353,10 @@ def _printed(
     zone = ports.zone(flight.port_of_entry)
     number = flight.flight_number or ("Charter" if flight.charter else "Flight")
     lands = flight.scheduled_at.astimezone(zone)
-    about = f"Lands {lands:%a %d %b %Y %H:%M} local time. Version {flight.manifest_version} of the manifest."
+    about = (
+        f"Lands {lands:%a %d %b %Y %H:%M} local time. "
+        f"Version {flight.manifest_version} of the manifest."
+    )
     title, at = (
         f"{number} {flight.origin} - {flight.port_of_entry}",
         datetime.now(UTC).astimezone(zone),

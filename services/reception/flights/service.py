@@ -19,13 +19,13 @@ from chassis.errors import CONFLICT, NOT_FOUND, Problem
 from chassis.ids import new_id
 from chassis.outbox import publish
 from chassis.pagination import Rows, page
-from contracts import reception as told
+from contracts import reception as events
 from contracts.codes import ArrivalState, PortCode
 from participation import beneficiaries
 from participation.access import Role, grant, visible
 from participation.matching_digests import Marks
-from services.reception.arrivals.arrival_matching import unite_known
-from services.reception.facts import ids_of
+from services.reception.arrival_matching import unite_known
+from services.reception.event_payloads import ids_of
 from services.reception.flights.schemas import (
     FlightIn,
     FlightPatch,
@@ -176,7 +176,7 @@ async def announce(session: Session, caller: Caller, body: FlightIn) -> Flight:
         await grant(session, [made.id], Role.PARTNER, receiver)
     if body.programme is not None:
         await grant(session, [made.id], Role.PROGRAMME, body.programme)
-    publish(session, told.FlightAnnounced(**_schedule(made)))
+    publish(session, events.FlightAnnounced(**_schedule(made)))
     audit.record(session, caller, "announce", RESOURCE, made.id)
     return made
 
@@ -204,7 +204,7 @@ async def change(
     if not changed:
         return flight
     flight = await _change(session, flight, FlightAction.CHANGE, **changed)
-    publish(session, told.FlightUpdated(**_schedule(flight)))
+    publish(session, events.FlightUpdated(**_schedule(flight)))
     moved = {
         "expected_at": flight.scheduled_at,
         "carrier": flight.carrier,
@@ -234,7 +234,7 @@ async def land(
     assert flight.landed_at is not None
     publish(
         session,
-        told.FlightLanded(**_fact(flight), landed_at=flight.landed_at),
+        events.FlightLanded(**_fact(flight), landed_at=flight.landed_at),
         occurred_at=flight.landed_at,
     )
     audit.record(session, caller, FlightAction.LANDED, RESOURCE, flight.id)
@@ -250,9 +250,9 @@ async def cancel(session: Session, caller: Caller, flight_id: UUID) -> Flight:
     """
     flight = await find(session, caller, flight_id, lock=True)
     flight = await _change(session, flight, FlightAction.CANCELLED)
-    publish(session, told.FlightCancelled(**_fact(flight)))
+    publish(session, events.FlightCancelled(**_fact(flight)))
     for arrival in await _move(session, caller, flight, ArrivalAction.CALL_OFF):
-        publish(session, told.ArrivalNotDeparted(**ids_of(arrival)))
+        publish(session, events.ArrivalNotDeparted(**ids_of(arrival)))
     audit.record(session, caller, FlightAction.CANCELLED, RESOURCE, flight.id)
     return flight
 
@@ -276,7 +276,7 @@ async def divert(
         previous_port=before,
         scheduled_at=at,
     )
-    publish(session, told.FlightDiverted(**_fact(flight), previous_port=before))
+    publish(session, events.FlightDiverted(**_fact(flight), previous_port=before))
     moved = {"port_of_entry": port, "expected_at": at}
     for arrival in await _move(session, caller, flight, ArrivalAction.DIVERT, moved):
         _publish_diverted(session, arrival)
@@ -324,7 +324,7 @@ async def _move(
 
 
 def _publish_expected(session: Session, arrival: Arrival) -> None:
-    fact = told.ArrivalExpected(
+    fact = events.ArrivalExpected(
         **ids_of(arrival),
         port_of_entry=arrival.port_of_entry,
         expected_at=arrival.expected_at,
@@ -335,7 +335,7 @@ def _publish_expected(session: Session, arrival: Arrival) -> None:
 
 def _publish_diverted(session: Session, arrival: Arrival) -> None:
     assert arrival.port_of_entry is not None
-    fact = told.ArrivalDiverted(
+    fact = events.ArrivalDiverted(
         **ids_of(arrival), port_of_entry=arrival.port_of_entry, expected_at=arrival.expected_at
     )
     publish(session, fact)
