@@ -22,10 +22,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.people import JUDGING, judged
 from services.cases.people.matching import likeness
-from services.cases.people.matching.duplicates import COMPARED, SHOWN
+from services.cases.people.matching.duplicates import CERTAIN, COMPARED, SHOWN
+from services.cases.people.matching.keys import DOCUMENT, IDENTIFIER, keys_of
+from services.cases.people.matching.likeness import Profile
 from services.cases.people.returnees.schemas import Person
 
+UNSEEN = 20261202
 HERE = Path(__file__).resolve().parents[1]
 GIVEN = {
     "male": (
@@ -104,33 +108,38 @@ class Figures:
     """What was found.
 
     Attributes:
-        found: Pairs that are one person and were said to be.
-        missed: Pairs that are one person and were not.
-        wrong: Pairs that are two and were said to be one.
-        unblocked: Of the missed, those that were never compared.
+        right: Pairs that are one person and were said to be.
+        lost: Pairs that are one person and were not.
+        mistaken: Pairs that are two and were said to be one.
+        apart: Of the lost, those that were never compared.
     """
 
-    found: int
-    missed: int
-    wrong: int
-    unblocked: int
+    right: frozenset[Any]
+    lost: frozenset[Any]
+    mistaken: frozenset[Any]
+    apart: frozenset[Any]
+
+    @property
+    def unblocked(self) -> int:
+        """How many pairs that are one person were never compared."""
+        return len(self.apart)
 
     @property
     def recall(self) -> float:
         """Part of the true pairs that was found."""
-        return self.found / (self.found + self.missed)
+        return len(self.right) / (len(self.right) + len(self.lost))
 
     @property
     def precision(self) -> float:
         """Part of what was said that is true."""
-        return self.found / (self.found + self.wrong)
+        return len(self.right) / (len(self.right) + len(self.mistaken))
 
     def __str__(self) -> str:
-        pairs = self.found + self.missed
+        pairs = len(self.right) + len(self.lost)
         return (
             f"recall {self.recall:.3f}, precision {self.precision:.3f} "
-            f"({self.found} of {pairs} pairs found, {self.wrong} wrongly, {self.unblocked} never "
-            f"compared)"
+            f"({len(self.right)} of {pairs} pairs found, {len(self.mistaken)} wrongly, "
+            f"{len(self.apart)} never compared)"
         )
 
 
@@ -138,23 +147,37 @@ def judge(people: dict[Any, Person], same: set[frozenset[Any]]) -> Figures:
     """Compare each with those who share most keys with them, and count what is shown, as the
     service does.
     """
-    keys = {name: likeness.keys(person) for name, person in people.items()}
+    entries = {name: likeness.profile(person) for name, person in people.items()}
+    compared, said = set(), set()
+    for name, nearest in neighbours(entries).items():
+        compared |= {frozenset((name, other)) for other in nearest}
+        verdicts = {other: likeness.weigh(entries[name], entries[other]) for other in nearest}
+        shown = sorted(nearest, key=lambda other: (-verdicts[other].score, str(other)))[:SHOWN]
+        said |= {frozenset((name, other)) for other in shown if verdicts[other].likely}
+    return Figures(
+        right=frozenset(said & same),
+        lost=frozenset(same - said),
+        mistaken=frozenset(said - same),
+        apart=frozenset(same - compared),
+    )
+
+
+def neighbours(entries: dict[Any, Profile]) -> dict[Any, list[Any]]:
+    """With whom each is compared: those who share most keys, as the database finds them."""
+    keys = {name: keys_of(entry) for name, entry in entries.items()}
     holders: dict[str, list[Any]] = {}
     for name, own in keys.items():
         for key in own:
             holders.setdefault(key, []).append(name)
-    compared, said = set(), set()
+    found = {}
     for name, own in keys.items():
         shared: Counter[Any] = Counter()
         for key in own:
-            shared.update(dict.fromkeys(holders[key], 1 if key.startswith("n:") else 10))
+            weight = CERTAIN if key.startswith((DOCUMENT, IDENTIFIER)) else 1
+            shared.update(dict.fromkeys(holders[key], weight))
         del shared[name]
-        nearest = sorted(shared, key=lambda other: (-shared[other], str(other)))[:COMPARED]
-        compared |= {frozenset((name, other)) for other in nearest}
-        verdicts = {other: likeness.compare(people[name], people[other]) for other in nearest}
-        shown = sorted(nearest, key=lambda other: (-verdicts[other].score, str(other)))[:SHOWN]
-        said |= {frozenset((name, other)) for other in shown if verdicts[other].likely}
-    return Figures(len(said & same), len(same - said), len(said - same), len(same - compared))
+        found[name] = sorted(shared, key=lambda other: (-shared[other], str(other)))[:COMPARED]
+    return found
 
 
 def measure(referrals: Path, pairs: Path) -> Figures:
@@ -319,6 +342,18 @@ def held_out(*, seed: int, people: int) -> Figures:
     return judge(entries, same)
 
 
+def by_habit(*, seed: int, people: int) -> tuple[Figures, dict[str, float]]:
+    """On people of many countries whose names the weights were not learned from.
+
+    Returns:
+        The figures, and which part of the pairs was found, by the habit that parts the two.
+    """
+    entries, same = judged(JUDGING, seed=seed, people=people)
+    figures = judge(entries, set(same))
+    pairs, found = Counter(same.values()), Counter(same[pair] for pair in figures.right)
+    return figures, {habit: found[habit] / count for habit, count in pairs.items()}
+
+
 def main() -> None:
     """Print the figures."""
     referrals, pairs = (
@@ -332,6 +367,10 @@ def main() -> None:
     print(f"judged pairs:  {measure(referrals, pairs)}")
     for seed in (1, 2, 3):
         print(f"held out, {seed}:   {held_out(seed=seed, people=500)}")
+    figures, recall = by_habit(seed=UNSEEN, people=4600)
+    print(f"unseen names:  {figures}")
+    for habit, part in sorted(recall.items(), key=lambda each: each[1]):
+        print(f"    {habit:30} {part:.3f}")
 
 
 if __name__ == "__main__":

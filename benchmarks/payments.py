@@ -23,7 +23,7 @@ import asyncpg
 
 from cli.embedded import EmbeddedPostgres, free_port
 from tests.conftest import Databases
-from tests.grants.office import APPROVER, RELEASER, Office, running
+from tests.grants.office import APPROVER, RELEASER, Office, running, today
 
 AT_ONCE = 8
 
@@ -64,7 +64,7 @@ async def through_the_api(office: Office, count: int) -> tuple[float, float, flo
     releases = await all_of(release, payments)
 
     async def confirm(payment: str) -> None:
-        body = {"confirmed_on": "2026-11-20", "receipt": uuid4()}
+        body = {"confirmed_on": today(), "receipt": uuid4()}
         answer = await office.post(f"/v1/payments/{payment}/confirm", body)
         assert answer.status_code == 200, answer.text
 

@@ -48,8 +48,9 @@ from benchmarks.duplicates import FAMILIES, GIVEN, STYLES, latin
 from cli.embedded import EmbeddedPostgres, free_port
 from participation.access import Role, participation
 from services.cases.models import Returnee
-from services.cases.people.matching import duplicates, likeness
-from services.cases.people.returnees.schemas import Birth, Person, Precision
+from services.cases.people.matching import duplicates
+from services.cases.people.matching.keys import keys
+from services.cases.people.returnees.schemas import Birth, Person, Precision, Sex
 from services.cases.people.returnees.service import FOUND_BY
 from services.cases.people.search import lookup
 from tests.cases.house import House, running
@@ -189,6 +190,8 @@ def row_of(somebody: Somebody) -> tuple[Any, ...]:
         "Person",
         SimpleNamespace(
             names=names,
+            sex=Sex.UNKNOWN,
+            nationality="IRQ",
             birth=Birth.model_construct(date=day, precision=precision),
             documents=[SimpleNamespace(**document)],
             contacts=[SimpleNamespace(**contact)],
@@ -210,7 +213,7 @@ def row_of(somebody: Somebody) -> tuple[Any, ...]:
         json.dumps([contact]),
         "[]",
         lookup.terms(entry),
-        likeness.keys(entry),
+        keys(entry),
         FOUND_BY,
         [*filter(None, [partner_of(somebody)]), REFERRER],
     )
@@ -384,6 +387,7 @@ KINDS: dict[str, tuple[Typed, str]] = {
 """What is typed, and who agrees with it: whom the register gives the same of these; or whose names
 begin so.
 """
+ONE, NINE = "possible duplicates of a person", "of a referral of nine"
 ONE_NAME = frozenset({"given", "family"})
 
 
@@ -487,10 +491,8 @@ class Searches:
             return None
         return [item["id"] == str(somebody.id) for item in items]
 
-    async def alike(self) -> None:
-        """Possible duplicates of somebody who is referred again, by another country and without
-        papers.
-        """
+    def again(self) -> tuple[Somebody, Person]:
+        """Somebody who is referred again, by another country and without papers."""
         somebody = self.chance.choice(self.seen["frontex"])
         style = self.chance.choice([each for each in sorted(STYLES) if each != somebody.style])
         name = dict(
@@ -504,13 +506,31 @@ class Searches:
                 "nationality": "IRQ",
             }
         )
+        return somebody, person
+
+    async def alike(self) -> None:
+        """Possible duplicates of one who is referred again."""
+        somebody, person = self.again()
         begun = time.perf_counter()
         async with self.house.homeward.database.transaction() as session:
             found = [other.id for other, _ in await duplicates.alike(session, person)]
-        sample = self.samples["possible duplicates of a person"]
+        sample = self.samples[ONE]
         sample.took.append((time.perf_counter() - begun) * 1000)
         sample.found.append(somebody.id in found)
         sample.first.append(somebody.id in found[:FIRST])
+
+    async def alike_nine(self) -> None:
+        """Possible duplicates of everybody in a referral of nine."""
+        people = [self.again() for _ in range(9)]
+        begun = time.perf_counter()
+        async with self.house.homeward.database.transaction() as session:
+            found = await duplicates.alike_all(session, [person for _, person in people])
+        sample = self.samples[NINE]
+        sample.took.append((time.perf_counter() - begun) * 1000)
+        for (somebody, _), candidates in zip(people, found, strict=True):
+            ids = [other.id for other, _ in candidates]
+            sample.found.append(somebody.id in ids)
+            sample.first.append(somebody.id in ids[:FIRST])
 
 
 def begins(q: str, names: list[dict[str, str]]) -> bool:
@@ -540,7 +560,7 @@ async def measure(house: House, number: int, queries: int) -> None:
     works: list[Callable[[], Awaitable[None]]] = [
         partial(searches.search, k, w) for k in KINDS for w in CALLERS
     ] * queries
-    works += [searches.by_key, searches.alike] * (queries * len(CALLERS))
+    works += [searches.by_key, searches.alike, searches.alike_nine] * (queries * len(CALLERS))
     chance.shuffle(works)
     gc.collect()
     gc.freeze()  # the people who are looked for are not the application's
@@ -556,7 +576,8 @@ async def measure(house: House, number: int, queries: int) -> None:
         *KINDS,
         *CALLERS,
         "all searches",
-        "possible duplicates of a person",
+        ONE,
+        NINE,
     ):
         print(searches.samples[name].line(name))
     print(

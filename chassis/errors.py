@@ -49,7 +49,11 @@ class FieldError(BaseModel):
     detail: str
     """What is wrong and what would be right, without repeating the value."""
     row: int | None = None
-    """Row of a file, counted from 1 with the header as row 1."""
+    """Row of a file, as a spreadsheet counts it, or its line."""
+    column: str | None = None
+    """Column of a file."""
+    found: str | None = None
+    """What kind of thing stands there: `a day that can be read in two ways`. Never the thing."""
 
 
 class ProblemDocument(BaseModel):

@@ -192,6 +192,9 @@ class _TableMeta(SQLModelMetaclass):
         table: Any = cls.__dict__.get("__table__")
         for column_ in () if table is None else table.columns:
             if isinstance(column_.type, Code):
+                taken = {str(each.name) for each in table.constraints}
+                mine = {column_.name, f"ck_{table.name}_{column_.name}"}
+                assert not mine & taken, f"{name}: another CHECK is called {column_.name}"
                 table.append_constraint(code_check(column_))
 
 

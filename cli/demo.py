@@ -136,8 +136,9 @@ class Walk:
         path = f"/v1/referrals/{walk.referral_id}"
         referral = await self.coordinator.get(path)
         if referral["state"] == "submitted":
+            new = [{"index": i, "returnee_id": None} for i in range(len(referral["people"]))]
             await self._decider(walk, referral).decide(
-                path, "accept", {"implementer": self.partner}
+                path, "accept", {"implementer": self.partner, "people": new}
             )
             referral = await self.coordinator.get(path)
         walk.returnees = [person["returnee_id"] for person in referral["people"]]

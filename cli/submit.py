@@ -14,24 +14,30 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from chassis.idempotency import REPLAYED
+from chassis.tabular.templates import XLSX
 from cli.client import GatewayClient
 
-MEDIA_TYPES = {".jsonl": "application/jsonl", ".ndjson": "application/jsonl", ".csv": "text/csv"}
+MEDIA_TYPES = {
+    ".jsonl": "application/jsonl",
+    ".ndjson": "application/jsonl",
+    ".csv": "text/csv",
+    ".xlsx": XLSX,
+}
 LOOK_SECONDS = 0.5
 SAID_HERE = 20
 OF_A_REFERRAL = ("number", "rows", "external_reference", "outcome", "referral_id", "candidates")
-OF_A_PROBLEM = ("row", "column", "code", "detail")
+OF_A_PROBLEM = ("row", "column", "code", "found", "detail")
 
 
 class UnknownFile(ValueError):  # noqa: N818 - it says what it is
-    """A file whose name says neither JSON lines nor CSV."""
+    """A file whose name says neither JSON lines nor a table."""
 
 
 def media_type_of(file: Path) -> str:
     """What a file is, by its name.
 
     Raises:
-        UnknownFile: Neither JSON lines nor CSV.
+        UnknownFile: Neither JSON lines nor a table.
     """
     try:
         return MEDIA_TYPES[file.suffix.lower()]
@@ -40,8 +46,9 @@ def media_type_of(file: Path) -> str:
 
 
 def results_file(file: Path) -> Path:
-    """Where the results of a file go: beside it, in its own form."""
-    return file.with_name(f"{file.stem}.results{file.suffix.lower()}")
+    """Where the results of a file go: beside it, in its own form, or as CSV for a workbook."""
+    suffix = file.suffix.lower()
+    return file.with_name(f"{file.stem}.results{'.csv' if suffix == '.xlsx' else suffix}")
 
 
 async def submit(
@@ -54,7 +61,7 @@ async def submit(
 
     Args:
         client: Of the sender.
-        file: JSON lines or CSV.
+        file: JSON lines, CSV or a workbook.
         console: Where to show it.
         again: Have it taken as if it had not been sent before.
 
@@ -103,7 +110,9 @@ async def submit(
         row = problem["row"] or each["rows"][0]
         place = problem["column"] or problem["pointer"] or "all of it"
         console.print(
-            f"  row {row}, {place}: {problem['code']}; right: {problem['detail']}", highlight=False
+            f"  row {row}, {place}: {problem['found'] or problem['code']}; "
+            f"right: {problem['detail']}",
+            highlight=False,
         )
     if len(problems) > SAID_HERE:
         console.print(f"  and {len(problems) - SAID_HERE} more there")

@@ -170,6 +170,8 @@ class Question(StrEnum):
     """The bank paid what was said to have failed, and its grant has no room for it any more."""
     PAID_TWICE = "paid_twice"
     """The bank paid it once more."""
+    BANK_ENTRY = "bank_entry"
+    """An entry of a bank's statement waits for another person to say what it means for it."""
 
 
 class PaymentQuestioned(

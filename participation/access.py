@@ -22,12 +22,13 @@ from sqlalchemy import (
     case,
     delete,
     exists,
+    literal,
     or_,
     select,
     text,
     true,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from chassis.auth import Caller, OrganisationKind
 from chassis.db import Session, metadata, now
@@ -66,6 +67,11 @@ participation = Table(
         server_default="0",
         comment="position of the fact in the log of cases; kept by the gateway",
     ),
+    Column(
+        "categories",
+        ARRAY(Text),
+        comment="of a share: what of the person is shown; nothing where it does not say",
+    ),
     Index("ix_participation_organisation", "organisation", "role", "subject_id"),
     Index("ix_participation_since", "organisation", "since", postgresql_where=text("since > 0")),
 )
@@ -78,26 +84,50 @@ async def grant(
     organisation: str,
     *,
     until: datetime | None = None,
+    categories: Collection[str] | None = None,
 ) -> None:
     """Let an organisation (or, as `Role.PROGRAMME`, a programme's offices) take part; again only
-    moves the end.
+    moves the end and what is shared.
+
+    Args:
+        session: The session.
+        subject_ids: In whose return.
+        role: In what capacity.
+        organisation: Who.
+        until: When it ends; None where that is not known.
+        categories: Of a share, what of the person is shown.
     """
     await grant_all(
-        session, [(subject_id, role, organisation) for subject_id in subject_ids], until=until
+        session,
+        [(subject_id, role, organisation) for subject_id in subject_ids],
+        until=until,
+        categories=categories,
     )
 
 
 async def grant_all(
-    session: Session, parts: Iterable[tuple[UUID, Role, str]], *, until: datetime | None = None
+    session: Session,
+    parts: Iterable[tuple[UUID, Role, str]],
+    *,
+    until: datetime | None = None,
+    categories: Collection[str] | None = None,
 ) -> None:
     """The same for many subjects, capacities and organisations at once."""
+    shared = None if categories is None else sorted(categories)
     rows = [
-        {"subject_id": subject_id, "role": role, "organisation": organisation, "until": until}
+        {
+            "subject_id": subject_id,
+            "role": role,
+            "organisation": organisation,
+            "until": until,
+            "categories": shared,
+        }
         for subject_id, role, organisation in sorted(set(parts))
     ]
     if rows:
         statement = insert(participation)
-        changed = {"until": statement.excluded.until}
+        new = statement.excluded
+        changed = {"until": new.until, "categories": new.categories}
         await session.execute(
             statement.on_conflict_do_update(
                 index_elements=["subject_id", "role", "organisation"], set_=changed
@@ -200,6 +230,47 @@ def holds(
         return true()
     role = participation.c.role.in_(sorted(roles))
     return exists(select(1).where(participation.c.subject_id == subject_id, role, part_of(caller)))
+
+
+def _shown(category: str, caller: Caller) -> ColumnElement[bool]:
+    """Whether a row of `participation` shows the caller a category of data about its subject.
+
+    A share shows what it names; every other capacity shows all that a route's scope allows.
+    """
+    named = literal(category) == any_(participation.c.categories)
+    return ((participation.c.role != Role.SHARED) | named) & part_of(caller)
+
+
+def discloses(
+    subject_id: SQLColumnExpression[UUID] | SQLColumnExpression[UUID | None],
+    category: str,
+    caller: Caller,
+) -> ColumnElement[bool]:
+    """As `visible`, for what a share may leave out.
+
+    Args:
+        subject_id: Column with the returnee's id.
+        category: One of `contracts.codes.SharedCategory`.
+        caller: Who asks. Our own services see everything.
+    """
+    if caller.is_internal:
+        return true()
+    part = select(1).where(participation.c.subject_id == subject_id, _shown(category, caller))
+    return exists(part)
+
+
+async def disclosed(
+    session: Session, caller: Caller, returnee_ids: Collection[UUID], category: str
+) -> set[UUID]:
+    """Those of some people of whom a category of data may be shown to the caller."""
+    if caller.is_internal:
+        return set(returnee_ids)
+    rows = await session.scalars(
+        select(participation.c.subject_id)
+        .where(participation.c.subject_id.in_(returnee_ids), _shown(category, caller))
+        .distinct()
+    )
+    return set(rows)
 
 
 async def roles_of(session: Session, subject_id: UUID, caller: Caller) -> frozenset[Role]:

@@ -12,12 +12,14 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select
 
 from chassis import jobs
+from chassis.auth import Caller
 from chassis.crypto import Keyring
 from chassis.db import Session
 from chassis.http import ServiceClient
 from chassis.jobs import JobKind, Payload
 from chassis.settings import Settings
-from participation import aliases, beneficiaries
+from contracts.codes import SharedCategory
+from participation import access, aliases, beneficiaries
 from participation.beneficiaries import OWNER, identity_copy
 
 FETCH = "identity.fetch"
@@ -84,10 +86,26 @@ async def keep(session: Session, returnee_id: UUID, copy: Part, keyring: Keyring
     )
 
 
+async def read_shown(
+    session: Session,
+    caller: Caller,
+    returnee_ids: Iterable[UUID],
+    keyring: Keyring,
+    shape: type[Shape],
+) -> dict[UUID, Shape]:
+    """The copies that are there and whose identity may be shown to the caller, who audits it.
+
+    With whom somebody was shared without their identity is told none.
+    """
+    identity = SharedCategory.IDENTITY
+    shown = await access.disclosed(session, caller, set(returnee_ids), identity)
+    return await read(session, shown, keyring, shape)
+
+
 async def read(
     session: Session, returnee_ids: Iterable[UUID], keyring: Keyring, shape: type[Shape]
 ) -> dict[UUID, Shape]:
-    """The copies that are there. The caller of this audits the reading."""
+    """The copies that are there, to decide by; what is shown to somebody is `read_shown`."""
     copies = await beneficiaries.identities(session, sorted(set(returnee_ids)), keyring)
     return {returnee_id: shape.model_validate_json(copy) for returnee_id, copy in copies.items()}
 

@@ -300,8 +300,14 @@ async def _share(session: Session, data: Row) -> None:
     """Somebody is shared with another organisation, for a time."""
     returnee_id = UUID(data["returnee_id"])
     if not await is_erased(session, returnee_id):
-        until = datetime.fromisoformat(data["until"])
-        await grant(session, [returnee_id], Role.SHARED, data["organisation"], until=until)
+        await grant(
+            session,
+            [returnee_id],
+            Role.SHARED,
+            data["organisation"],
+            until=datetime.fromisoformat(data["until"]),
+            categories=data["categories"],
+        )
 
 
 async def _unshare(session: Session, data: Row) -> None:

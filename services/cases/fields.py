@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic import ValidationError as Invalid
 from pydantic_core import PydanticCustomError
 
+from chassis.datetimes import Past
 from chassis.iso import countries, languages
 
 NAME_LENGTH = 120
@@ -160,6 +161,8 @@ def _date(value: Any) -> Any:
 
 
 Date = Annotated[date, BeforeValidator(_date)]
+PastDate = Annotated[Date, Past()]
+"""A day on which something was so, or was done."""
 
 
 def _moment(value: Any) -> Any:

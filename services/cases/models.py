@@ -198,8 +198,13 @@ class ReferralPerson(Base, table=True):
     referral_id: UUID = column(foreign_key="referral.id", primary_key=True)
     index: int = column(primary_key=True, autoincrement=False)
     returnee_id: UUID | None = column(foreign_key="returnee.id", index=True)
+    keys: list[str] = column(server_default=text("'{}'"))
+    """Where possible duplicates are looked for while it is undecided; empty afterwards."""
 
-    __table_args__ = (UniqueConstraint("referral_id", "returnee_id"),)
+    __table_args__ = (
+        UniqueConstraint("referral_id", "returnee_id"),
+        Index("ix_referral_person_keys", "keys", postgresql_using="gin"),
+    )
 
 
 class CaseFile(Resource, table=True):

@@ -56,6 +56,7 @@ from services.grants.awards.earned.handlers import BY_TRAINING
 from services.grants.awards.grants import service as grants
 from services.grants.awards.grants.rules import DECIDED, UNDECIDED
 from services.grants.models import Arrival, DeskReceipt, Grant, Participant, Payment, Visit
+from services.grants.payments.days import first_day
 from services.grants.payments.payees import service as payees
 from services.grants.payments.payments import instalments
 from services.grants.payments.payments import service as payments
@@ -347,7 +348,9 @@ async def assisted(session: Session, event: Event[AssistanceProvided]) -> None:
     )
     for payment_id in released.all():
         grant, payment = await payments.lock(session, payment_id)
-        if payment.state == PaymentState.RELEASED:
+        zone = zone_of(grant.programme, grant.implementer)
+        before = payment.released_at is None or day < first_day(payment.released_at, zone)
+        if payment.state == PaymentState.RELEASED and not before:
             receipt = data.assistance_id
             await payments.confirm(
                 session,

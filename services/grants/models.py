@@ -538,7 +538,21 @@ class StatementFile(Resource, table=True):
     number: str
     currency: str
 
-    __table_args__ = (UniqueConstraint("organisation", "account", "year", "number"),)
+    __table_args__ = (UniqueConstraint("organisation", "account", "currency", "year", "number"),)
+
+
+class StatementMapping(Resource, table=True):
+    """How an organisation reads the table that one of its banks sends; see
+    `services.grants.statement_files.delimited`.
+    """
+
+    __tablename__ = "statement_mapping"
+
+    organisation: str
+    name: str
+    mapping: dict[str, Any]
+
+    __table_args__ = (UniqueConstraint("organisation", "name"),)
 
 
 class StatementLine(Base, table=True):
@@ -550,8 +564,10 @@ class StatementLine(Base, table=True):
     statement_id: UUID = column(foreign_key="statement.id")
     line: int
     key: str
-    """The bank's own reference, or page and line: by it and what it says the same entry is known
-    again.
+    """The bank's own reference, else the number and page of its statement; empty for a notice."""
+    ordinal: int = column(default=0, server_default=text("0"))
+    """How many equal entries there are before it: with the key and what it says, that is how the
+    same entry is known again.
     """
     booked_on: date
     direction: str
@@ -560,12 +576,18 @@ class StatementLine(Base, table=True):
     reference: str
     outcome: str
     why: str | None = None
-    payment_id: UUID | None = column(foreign_key="payment.id")
+    payment_id: UUID | None = column(foreign_key="payment.id", index=True)
+    candidates: list[UUID] = column(default_factory=list, server_default=text("'{}'::uuid[]"))
+    """Payments that it may be, the likeliest first; never booked by themselves."""
+    imported_by: UUID | None = None
+    """None of those that were imported before persons were kept."""
+    decided_by: UUID | None = None
 
     __table_args__ = (
         UniqueConstraint(
             "statement_id",
             "key",
+            "ordinal",
             "booked_on",
             "direction",
             "amount",
@@ -574,6 +596,9 @@ class StatementLine(Base, table=True):
         ),
         CheckConstraint("direction IN ('debit', 'credit')", name="direction_known"),
         CheckConstraint(
-            "outcome IN ('matched', 'mismatched', 'unknown', 'reversed')", name="outcome_known"
+            "outcome IN ('matched', 'mismatched', 'unknown', 'reversed', 'question')",
+            name="outcome_known",
         ),
+        CheckConstraint("ordinal >= 0", name="ordinal"),
+        Index("ix_statement_line_outcome", "outcome", "id"),
     )

@@ -12,7 +12,7 @@ from fastapi import Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from chassis.datetimes import Written
+from chassis.datetimes import Past, Written
 from chassis.errors import FieldError, invalid
 from contracts.codes import Money
 from contracts.currencies import is_exact
@@ -23,6 +23,8 @@ Claimed = Annotated[
     Written,
 ]
 Day = Annotated[date, Field(ge=date(2000, 1, 1), lt=date(2100, 1, 1)), Written]
+PastDay = Annotated[Day, Past()]
+"""A day on which something was so, or was done."""
 Words = Annotated[
     str,
     StringConstraints(

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from chassis.datetimes import Written
+from chassis.datetimes import Past, Written
 from chassis.iso import countries, languages
 
 NAME_LENGTH = 120
@@ -26,13 +26,23 @@ Claimed = Annotated[
 """When something happened by the clock of whoever tells it."""
 Day = Annotated[date, Field(ge=date(2000, 1, 1), lt=date(2100, 1, 1)), Written]
 """A day in the time zone of the port."""
+PastMoment = Annotated[Claimed, Past()]
+"""When something happened, as whoever tells it from a desk knows."""
+PastDay = Annotated[Day, Past()]
+"""A day on which something was so, or was done."""
 Governorate = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}-[A-Z0-9]{1,3}$")]
 """ISO 3166-2."""
 
 
-def refuse(code: str, right: str) -> PydanticCustomError:
-    """An error with a code and what would be right."""
-    return PydanticCustomError(code, right, {"code": code})
+def refuse(code: str, right: str, *, column: str | None = None) -> PydanticCustomError:
+    """An error with a code and what would be right.
+
+    Args:
+        code: What is wrong.
+        right: What would be right.
+        column: In which member, where several are looked at together.
+    """
+    return PydanticCustomError(code, right, {"code": code, "column": column})
 
 
 FORMULA = re.compile(r"\s*([=@+]|-[^\s\d])")
@@ -64,8 +74,6 @@ def _plain(text: str) -> str:
 def _born(day: date) -> date:
     if day == SENTINEL_BIRTH_DATE:
         raise refuse("sentinel_birth_date", "the real date, an estimated one, or none")
-    if day > datetime.now(UTC).date():
-        raise refuse("birth_in_future", "a day that has come")
     return day
 
 
@@ -82,7 +90,7 @@ def _language(code: str) -> str:
 
 
 NamePart = Annotated[str, AfterValidator(_plain)]
-BirthDate = Annotated[date, AfterValidator(_born), Written]
+BirthDate = Annotated[date, AfterValidator(_born), Past("birth_in_future"), Written]
 Nationality = Annotated[str, AfterValidator(_nationality)]
 Language = Annotated[str, AfterValidator(_language)]
 LatinName = Annotated[NamePart, AfterValidator(lambda text: _in_script(text, "LATIN"))]

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from chassis.auth import Caller
-from chassis.datetimes import Written
+from chassis.datetimes import Past, Written
 from chassis.errors import FORBIDDEN, NOT_FOUND, Problem
 from chassis.iso import countries, languages
 from contracts.codes import CountryCode
@@ -27,6 +27,8 @@ Line = Annotated[
 """A line of text without control characters."""
 Note = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$", max_length=2000)]
 Day = Annotated[date, Field(ge=date(2000, 1, 1), lt=date(2100, 1, 1)), Written]
+PastDay = Annotated[Day, Past()]
+"""A day on which something was so, or was done."""
 Claimed = Annotated[
     AwareDatetime,
     Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(2100, 1, 1, tzinfo=UTC)),

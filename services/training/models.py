@@ -362,7 +362,7 @@ class Placement(OfPerson, table=True):
     __tablename__ = "placement"
     __table_args__ = (
         CheckConstraint("state <> 'started' OR started_on IS NOT NULL", name="started"),
-        CheckConstraint("(state = 'ended') = (reason IS NOT NULL)", name="reason"),
+        CheckConstraint("(state = 'ended') = (reason IS NOT NULL)", name="reason_when_ended"),
         CheckConstraint(
             "(subsidy_line_id IS NULL AND subsidy_months IS NULL) OR wage_subsidy", name="subsidy"
         ),

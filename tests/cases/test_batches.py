@@ -85,7 +85,7 @@ class TestReading:
         assert len(table) == len(lines) == 240
         for one, other in zip(table, lines, strict=True):
             assert one is not None
-            one.pop("requested_partner")
+            one.pop("requested_partner", None)
             for person in other["people"]:
                 person["names"] = [
                     n for n in person["names"] if any(n[p].strip() for p in tabular.NAME_PARTS)
@@ -185,6 +185,7 @@ class TestBatch:
             "column": None,
             "row": None,
             "code": "unknown_programme",
+            "found": "a word",
             "detail": "",
         }
         assert (batch["submitted"], batch["replayed"], batch["refused"], batch["done"]) == (

@@ -236,9 +236,10 @@ class TestDecide:
 
     async def test_it_is_decided_once(self, house: House) -> None:
         document = await house.submit()
+        new = {"people": [{"index": i, "returnee_id": None} for i in range(2)]}
         answers = await asyncio.gather(
             *(
-                house.post(f"/referrals/{document['id']}/accept", {}, etag='"2"', person=p)
+                house.post(f"/referrals/{document['id']}/accept", new, etag='"2"', person=p)
                 for p in ("anna", "bert")
             )
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.cases.people.returnees import rules
+from services.cases.people.names import letters
 from services.cases.people.search import lookup
 from tests.cases.house import House, alone, referral
 
@@ -261,7 +261,7 @@ class TestNames:
         ],
     )
     def test_spelled_alike(self, one: str, other: str) -> None:
-        assert rules.plain(one) == rules.plain(other)
+        assert letters.plain(one) == letters.plain(other)
 
     @pytest.mark.parametrize(
         ("one", "other"),

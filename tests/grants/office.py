@@ -5,7 +5,7 @@ people.
 import json
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
@@ -109,6 +109,11 @@ class Person:
 
     def closed(self, reason: str = "completed") -> cases.CaseClosed:
         return cases.CaseClosed(**self.ids, reason=reason, previous_state=CaseState.MONITORING)
+
+
+def today(days: int = 0) -> str:
+    """The day by UTC: the earliest on which what is released now can have been received."""
+    return (datetime.now(UTC).date() + timedelta(days=days)).isoformat()
 
 
 def euros(amount: str, currency: str = "EUR") -> dict[str, str]:
@@ -323,7 +328,7 @@ class Office:
         self, grant: Any, payee: str | None, amount: str | None = None, **more: Any
     ) -> Any:
         payment = await self.released(grant, payee, amount, **more)
-        receipt = {"confirmed_on": "2026-11-20", "receipt": uuid4()}
+        receipt = {"confirmed_on": today(), "receipt": uuid4()}
         return await self.done(f"/v1/payments/{payment['id']}/confirm", receipt)
 
     async def proved(self) -> None:

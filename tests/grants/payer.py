@@ -8,7 +8,7 @@ import asyncio
 import sys
 from uuid import uuid4
 
-from tests.grants.office import RELEASER, running
+from tests.grants.office import RELEASER, running, today
 
 AT_ONCE = 8
 
@@ -26,7 +26,7 @@ async def pay(url: str, payments: list[str]) -> None:
                 }
                 released = await office.http.post(f"{path}/release", json={}, headers=headers)
                 assert released.is_success or released.status_code == 412, released.text
-                receipt = {"confirmed_on": "2026-11-20", "receipt": str(uuid4())}
+                receipt = {"confirmed_on": today(), "receipt": str(uuid4())}
                 answer = await office.post(f"{path}/confirm", receipt)
                 assert answer.is_success or answer.status_code == 409, answer.text
                 print(payment, flush=True)

@@ -19,7 +19,7 @@ from contracts.training import AttendanceStatus, PlacementEnd, WorkKind
 from services.grants.awards.earned.rules import Work, months_after, subsidies
 from services.grants.awards.earned.service import WAGE_JOB
 from services.grants.programmes.data import programmes
-from tests.grants.office import APPROVER, RELEASER, REQUESTER, SECOND, Office, Person
+from tests.grants.office import APPROVER, RELEASER, REQUESTER, SECOND, Office, Person, today
 from tests.grants.test_reactions import Plan
 from tests.grants.test_reactions import line as planned_line
 
@@ -130,7 +130,7 @@ async def test_each_session_is_paid_once_and_many_are_released_at_once(office: O
     assert states(answer.json()["items"]) == ["released"] * 5
     assert {p["payee_id"] for p in answer.json()["items"]} != {None}
     for payment in scheduled:
-        receipt = {"confirmed_on": "2026-11-20", "receipt": uuid4()}
+        receipt = {"confirmed_on": today(), "receipt": uuid4()}
         await office.done(f"/v1/payments/{payment['id']}/confirm", receipt)
     assert (await office.sums(budget))["paid"] == Decimal("40.00")
     await tell(office, *told)
@@ -257,7 +257,7 @@ async def test_corrected_downwards_after_the_release_it_is_told_and_people_decid
     assert await allowances(office, grant, questioned="true") == []
     assert len(await allowances(office, grant)) == 2
 
-    receipt = {"confirmed_on": "2026-11-20", "receipt": uuid4()}
+    receipt = {"confirmed_on": today(), "receipt": uuid4()}
     await office.done(f"/v1/payments/{one['id']}/confirm", receipt)
     await tell(office, course.corrected(1, ABSENT))
     assert (await allowances(office, grant, questioned="true"))[0]["state"] == "confirmed"

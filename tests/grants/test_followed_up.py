@@ -14,9 +14,9 @@ from sqlalchemy import text
 from contracts import cases
 from services.grants import transfers
 from services.grants.awards import closing
-from tests.grants.office import APPROVER, OFFICE, RELEASER, SECOND, Office, Person, euros
+from tests.grants.office import APPROVER, OFFICE, RELEASER, SECOND, Office, Person, euros, today
 
-PAID_ON = "2026-11-20"
+PAID_ON = today()
 OTHER = "brac"
 
 
@@ -47,7 +47,7 @@ async def test_a_visit_prepares_the_next_instalment_once(office: Office) -> None
     await office.tell(visited(person, reached=False))
     assert len(await payments_of(office, grant)) == 1, "nobody was seen"
     for told in (seen, seen, visited(person)):
-        await office.tell(told, at=datetime(2026, 11, 21, 9, tzinfo=UTC))
+        await office.tell(told, at=datetime.now(UTC))
     _, second = await payments_of(office, grant)
     assert (second["state"], second["instalment"], second["payee_id"]) == ("scheduled", 2, payee)
     assert second["amount"] == euros("400.00")
@@ -56,7 +56,7 @@ async def test_a_visit_prepares_the_next_instalment_once(office: Office) -> None
     assert bare.json()["missing"] == ["invoice"]
     await office.done(f"{path}/papers", {"papers": [{"kind": "invoice", "document": uuid4()}]})
     await office.done(f"{path}/release", {}, by=RELEASER)
-    await office.done(f"{path}/confirm", {"confirmed_on": "2026-11-21", "receipt": uuid4()})
+    await office.done(f"{path}/confirm", {"confirmed_on": PAID_ON, "receipt": uuid4()})
     await office.tell(visited(person))
     assert len(await payments_of(office, grant)) == 2
     assert (await office.published(person)).count("payment.scheduled") == 2
@@ -79,7 +79,7 @@ async def test_a_visit_that_is_told_before_the_receipt_prepares_it_then(office: 
     payee = await office.payee()
     grant = await office.approved(person, "1000.00", kind="business")
     first = await office.released(grant, payee, "600.00")
-    await office.tell(visited(person), at=datetime(2026, 11, 21, 9, tzinfo=UTC))
+    await office.tell(visited(person), at=datetime.now(UTC))
     assert len(await payments_of(office, grant)) == 1
     await office.done(
         f"/v1/payments/{first['id']}/confirm", {"confirmed_on": PAID_ON, "receipt": uuid4()}
@@ -202,9 +202,9 @@ async def test_money_on_its_way_arrives_before_the_rest_moves(
     assert (await sums(office, old))["committed"] == Decimal("900.00")
     content = (
         "account,statement,line,booking_date,direction,amount,currency,bank_reference,reference\r\n"
-        f"BE1,1,1,2026-11-20,debit,300.00,EUR,B1,{released['reference']}"
+        f"BE1,1,1,{PAID_ON},debit,300.00,EUR,B1,{released['reference']}"
     )
-    headers = office.headers(None) | {"Idempotency-Key": str(uuid4()), "Content-Type": "text/csv"}
+    headers = office.headers(SECOND) | {"Idempotency-Key": str(uuid4()), "Content-Type": "text/csv"}
     answer = await office.http.post("/v1/statements", content=content.encode(), headers=headers)
     assert answer.json()["items"][0]["lines"][0]["outcome"] == "matched", (
         "the bank is the old partner's"

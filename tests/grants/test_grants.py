@@ -25,6 +25,7 @@ from tests.grants.office import (
     Office,
     Person,
     euros,
+    today,
     with_window,
 )
 
@@ -324,7 +325,7 @@ async def test_instalments_wait_for_what_was_delivered(office: Office) -> None:
     await office.paid(grant, payee, "600.00")
     second = {"method": "bank", "amount": euros("400.00"), "payee_id": payee, "instalment": 2}
     assert (await office.post(f"/v1/grants/{grant['id']}/payments", second)).status_code == 409
-    handed = {"delivered_on": "2026-11-20", "certificate": uuid4(), "complete": False}
+    handed = {"delivered_on": today(), "certificate": uuid4(), "complete": False}
     await office.done(f"/v1/grants/{grant['id']}/delivery", handed)
     await office.paid(grant, payee, "400.00", instalment=2)
     await office.proved()
@@ -458,7 +459,7 @@ async def test_less_than_was_released_is_booked_as_it_was(office: Office) -> Non
     payment = await office.released(grant, None, "100.00", payout_currency="IQD", rate=rate)
     path, receipt = (
         f"/v1/payments/{payment['id']}",
-        {"confirmed_on": "2026-11-20", "receipt": uuid4()},
+        {"confirmed_on": today(), "receipt": uuid4()},
     )
     for amount, status, who in (
         ("153000.001", 422, SECOND),

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from services.grants.books.verify import verify
-from tests.grants.office import RELEASER, Office
+from tests.grants.office import RELEASER, Office, today
 
 
 async def test_the_last_euro_is_granted_once(office: Office) -> None:
@@ -62,7 +62,7 @@ async def test_twenty_releases_and_confirmations_at_once_pay_once(office: Office
         *(office.post(f"{path}/release", {}, by=RELEASER, version=1) for _ in range(20))
     )
     assert Counter(answer.status_code for answer in released) == {200: 1, 412: 19}
-    receipt = {"confirmed_on": "2026-11-20", "receipt": uuid4()}
+    receipt = {"confirmed_on": today(), "receipt": uuid4()}
     confirmed = await asyncio.gather(*(office.post(f"{path}/confirm", receipt) for _ in range(20)))
     assert Counter(answer.status_code for answer in confirmed) == {200: 1, 409: 19}
     assert (await office.sums(budget))["paid"] == Decimal("900.00")

@@ -1,6 +1,6 @@
 """What grants does when cases and reception tell something, each told once and again."""
 
-from datetime import datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,7 +12,7 @@ from contracts import cases, reception
 from contracts.codes import Money
 from services.grants.awards.closing import JOB as ENDING
 from services.grants.plans import JOB
-from tests.grants.office import APPROVER, ARRIVED, RELEASER, SECOND, Office, Person, euros
+from tests.grants.office import APPROVER, ARRIVED, RELEASER, SECOND, Office, Person, euros, today
 
 
 def line(
@@ -243,12 +243,13 @@ async def test_cash_at_the_desk_from_travel_to_the_count(office: Office) -> None
     early = await office.post(f"{path}/return", {"amount": "150.00"})
     assert early.status_code == 409
     given = handed(person, "100.00")
-    night = datetime(
-        2026, 11, 3, 2, 30, tzinfo=ZoneInfo("Asia/Baghdad")
-    )  # in UTC it is still the second
+    day = date.fromisoformat(today(1))
+    night = datetime.combine(
+        day, time(2, 30), tzinfo=ZoneInfo("Asia/Baghdad")
+    )  # in UTC the day before
     await office.tell(person.received(), given, given, at=night)
     confirmed = (await office.get(f"/v1/payments/{payment['id']}")).json()
-    assert (confirmed["state"], confirmed["confirmed_on"]) == ("confirmed", "2026-11-03")
+    assert (confirmed["state"], confirmed["confirmed_on"]) == ("confirmed", day.isoformat())
     assert (await office.sums(budget))["paid"] == Decimal("100.00")
     await office.done(f"{path}/return", {"amount": "150.00"}, by=SECOND)
     own = await office.post(f"{path}/reconcile", {"counted": "150.00"}, by=SECOND, version=3)
@@ -293,9 +294,7 @@ async def test_pocket_money_that_nobody_had_released_is_listed_until_a_payment_a
     assert (await office.get("/v1/payments/desk-receipts", organisation="bamf")).json()[
         "items"
     ] == [listed]
-    await office.done(
-        f"{path}/confirm", {"confirmed_on": "2026-11-20", "receipt": given.assistance_id}
-    )
+    await office.done(f"{path}/confirm", {"confirmed_on": today(), "receipt": given.assistance_id})
     assert (await office.get("/v1/payments/desk-receipts")).json()["items"] == []
     await office.proved()
 
@@ -357,7 +356,7 @@ async def test_a_closed_case_gives_back_and_waits_for_money_on_its_way(office: O
         "cancelled",
         "approved",
     ]
-    receipt = {"confirmed_on": "2026-11-20", "receipt": uuid4()}
+    receipt = {"confirmed_on": today(), "receipt": uuid4()}
     await office.done(f"/v1/payments/{payment['id']}/confirm", receipt)
     await office.done(f"/v1/grants/{away['id']}/close")
     sums = await office.sums(budget)
@@ -431,7 +430,7 @@ async def test_money_on_its_way_to_who_was_erased_is_accounted_for_by_who_sent_i
         assert (await office.get(f"/v1/payments/{one['id']}", nobody)).status_code == 404
     await office.done(f"/v1/payments/{one['id']}/fail", {"reason": "wrong_details"}, by=SECOND)
     await office.done(
-        f"/v1/payments/{two['id']}/confirm", {"confirmed_on": str(ARRIVED), "receipt": uuid4()}
+        f"/v1/payments/{two['id']}/confirm", {"confirmed_on": today(), "receipt": uuid4()}
     )
     assert (await office.get("/v1/payments", erased="true")).json()["items"] == []
     assert (await office.get(f"/v1/payments/{one['id']}")).status_code == 404

@@ -41,6 +41,7 @@ from tests.grants.office import (
     Person,
     euros,
     running,
+    today,
 )
 
 FOLDER = Path(__file__).parents[2] / "programmes"
@@ -227,7 +228,7 @@ def statement_of(
         amount = Decimal(payment["payout"]["amount"]) + (1 if wrong else 0)
         direction = "credit" if back else "debit"
         lines.append(
-            f"BE1,{number},{line},2026-11-20,{direction},{amount:.2f},EUR,B{number}-{line},{payment['reference']}"
+            f"BE1,{number},{line},{today()},{direction},{amount:.2f},EUR,B{number}-{line},{payment['reference']}"
         )
     return "\r\n".join(lines)
 
@@ -288,7 +289,7 @@ def machine(
             await office.hear_of_documents(grant["id"])
             for payment in made[:2]:
                 await office.done(f"/v1/payments/{payment['id']}/release", {}, by=RELEASER)
-            receipt = {"confirmed_on": "2026-11-20", "receipt": uuid4()}
+            receipt = {"confirmed_on": today(), "receipt": uuid4()}
             await office.done(f"/v1/payments/{made[0]['id']}/confirm", receipt)
             return [str(payment["id"]) for payment in made]
 
@@ -316,7 +317,7 @@ def machine(
                 self.pay_twice(payment["id"], word)
 
         def pay_twice(self, payment: str, word: str) -> None:
-            bodies = {"release": {}, "confirm": {"confirmed_on": "2026-11-20", "receipt": uuid4()}}
+            bodies = {"release": {}, "confirm": {"confirmed_on": today(), "receipt": uuid4()}}
             body = bodies.get(word, {"reason": "other"})
             who = RELEASER if word in bodies else APPROVER
             self.ask(
@@ -328,7 +329,7 @@ def machine(
         )
         def receive_or_recover_a_part(self, payment: int, who: list[str], part: str) -> None:
             path = f"/v1/payments/{self.one(self.payments, payment)}"
-            received = {"confirmed_on": "2026-11-20", "receipt": uuid4(), "amount": euros(part)}
+            received = {"confirmed_on": today(), "receipt": uuid4(), "amount": euros(part)}
             self.ask(*(self.books.act(path, "confirm", each, received) for each in who))
             self.ask(
                 *(
@@ -410,7 +411,7 @@ def machine(
         def decide(self, grant: int, what: list[tuple[str, str, str]], complete: bool) -> None:
             def body(word: str, amount: str) -> Any:
                 handed = {
-                    "delivered_on": "2026-11-20",
+                    "delivered_on": today(),
                     "certificate": uuid4(),
                     "complete": complete,
                 }
@@ -474,7 +475,7 @@ def machine(
             ),
         )
         def pay(self, payment: int, what: list[tuple[str, str]]) -> None:
-            bodies = {"release": {}, "confirm": {"confirmed_on": "2026-11-20", "receipt": uuid4()}}
+            bodies = {"release": {}, "confirm": {"confirmed_on": today(), "receipt": uuid4()}}
             path = f"/v1/payments/{self.one(self.payments, payment)}"
             self.ask(
                 *(
@@ -540,7 +541,7 @@ def machine(
             chosen = [(self.one(self.payments, place), back) for place, back in places]
 
             async def send(content: str) -> httpx.Response:
-                headers = office.headers(None) | {
+                headers = office.headers(who) | {
                     "Idempotency-Key": str(uuid4()),
                     "Content-Type": "text/csv",
                 }
@@ -549,6 +550,7 @@ def machine(
                 )
 
             seen["statements"] += 1
+            who = (SECOND, RELEASER, REQUESTER)[seen["statements"] % 3]
             known = [run(office.get(f"/v1/payments/{payment}")).json() for payment, _ in chosen]
             content = statement_of(known, seen["statements"], [back for _, back in chosen], wrong)
             self.ask(*(send(content) for _ in range(imported)))

@@ -278,7 +278,7 @@ async def ids_of(walk: Walk, way: Return) -> dict[str, str]:
         ),
         "payee_id": next(payment["payee_id"] for payment in payments if payment["payee_id"]),
         "float_id": next(payment["float_id"] for payment in payments if payment["float_id"]),
-        "statement_id": await statement_of(reader, payments),
+        **await statement_of(reader, payments),
         "cooperative_id": await cooperative_of(reader, way),
         "referral_id": way.referral_id,
         "supersedes": way.referral_id,
@@ -378,8 +378,10 @@ async def taught(reader: GatewayClient, way: Return) -> dict[str, str]:
     }
 
 
-async def statement_of(reader: GatewayClient, payments: Sequence[Mapping[str, Any]]) -> str:
-    """A bank's statement with one of the payments in it."""
+async def statement_of(
+    reader: GatewayClient, payments: Sequence[Mapping[str, Any]]
+) -> dict[str, str]:
+    """A bank's statement with one of the payments in it, and how the bank's tables are read."""
     payment, entry = payments[0], secrets.token_hex(6).upper()
     head = "account,statement,line,booking_date,direction,amount,currency,bank_reference,reference"
     amount = payment["payout"]["amount"]
@@ -389,7 +391,20 @@ async def statement_of(reader: GatewayClient, payments: Sequence[Mapping[str, An
     answer = await reader.send(
         "POST", "/v1/statements", content=f"{head}\n{row}\n".encode(), headers=headers
     )
-    return str(answer.json()["items"][0]["id"])
+    statement = answer.json()["items"][0]
+    table = {
+        "name": f"Guarded bank {entry}",
+        "columns": {"booked_on": ["Date"], "amount": ["Amount"]},
+        "account": "GUARD",
+        "currency": "EUR",
+    }
+    mapping = (await reader.post("/v1/statement-mappings", table))["id"]
+    return {
+        "statement_id": statement["id"],
+        "line_id": statement["lines"][0]["id"],
+        "mapping_id": mapping,
+        "mapping": mapping,
+    }
 
 
 async def followed_up(reader: GatewayClient, way: Return) -> dict[str, str]:

@@ -27,7 +27,7 @@ import chassis.app  # loads every chassis table
 from chassis.db import metadata as chassis_metadata
 from cli.demo import Return, eventually
 from cli.roles import ROLES
-from services.cases.people.returnees.rules import plain
+from services.cases.people.names.letters import plain
 from tests.guards.operations import Maker, Operation, operations
 from tests.guards.world import NOT_INTERNAL, build
 from tests.platform import SERVICES, Platform, example, walk_of

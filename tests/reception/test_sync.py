@@ -1,14 +1,17 @@
 """What tablets did without a connection."""
 
 import asyncio
+import json
 import random
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import asyncpg
+import pytest
 from sqlalchemy import event, select
 
 from services.reception.models import Arrival, Mutation
@@ -47,7 +50,7 @@ def a_whole_reception(arrival: Any, start: int = 0) -> list[dict[str, Any]]:
 
 
 async def send(
-    desk: Desk, mutations: list[dict[str, Any]], *, sent_at: datetime | None = None
+    desk: Desk, mutations: list[Any], *, sent_at: datetime | None = None
 ) -> dict[str, Any]:
     body = {
         "device": str(UUID(int=1)),
@@ -57,7 +60,8 @@ async def send(
     answer = await desk.call("POST", "/v1/arrivals/sync", json=body)
     assert answer.status_code == 200, answer.text
     said: dict[str, Any] = answer.json()
-    assert [item["id"] for item in said["items"]] == [each["id"] for each in mutations]
+    ids = [each.get("id") if isinstance(each, dict) else None for each in mutations]
+    assert [item["id"] for item in said["items"]] == ids
     return said
 
 
@@ -286,3 +290,137 @@ async def test_an_entry_that_the_database_refuses_holds_up_no_other(
         await admin.execute("DROP TRIGGER refuse ON arrival_assistance; DROP FUNCTION refuse")
         await admin.close()
     assert Counter(outcomes(await send(desk, log))) == {"applied": 1, "already_applied": 7}
+
+
+CASES = Path(__file__).parent / "data" / "sync"
+ENTRY = {"id": str(uuid4()), "kind": "check-in", "arrival_id": str(uuid4())}
+
+
+def walk_in(arrival: UUID, at: datetime) -> dict[str, Any]:
+    entry = mutation(
+        "walk-in",
+        arrival,
+        0,
+        port_of_entry="BGW",
+        programme="eurp",
+        return_kind="voluntary",
+        particulars=PARTICULARS,
+    )
+    return entry | {"occurred_at": at.isoformat()}
+
+
+class TestAnEntryCostsItselfOnly:
+    @pytest.mark.parametrize(
+        ("file", "pointer"),
+        [
+            ("s01-one-unknown-kind", "/kind"),
+            ("s02-one-entry-of-1970", "/occurred_at"),
+            ("s04-one-extra-member", "/retry"),
+        ],
+    )
+    async def test_the_handed_logs(self, desk: Desk, file: str, pointer: str) -> None:
+        log = json.loads((CASES / f"{file}.json").read_text())
+        # As if it were sent today, an hour after it happened.
+        now = datetime.now(UTC)
+        log |= {"sent_at": now.isoformat(), "device": str(uuid4())}
+        for entry in log["mutations"]:
+            entry |= {"id": str(uuid4()), "arrival_id": str(uuid4())}
+            if not entry["occurred_at"].startswith("1970"):
+                entry["occurred_at"] = (now - timedelta(hours=1)).isoformat()
+        said = (await desk.post("/sync", **log)).json()
+        assert outcomes(said) == ["applied", "invalid"]
+        bad = log["mutations"][1]
+        assert (said["items"][1]["id"], said["items"][1]["arrival_id"]) == (
+            bad["id"],
+            bad["arrival_id"],
+        )
+        (error,) = said["items"][1]["problem"]["errors"]
+        assert error["pointer"] == pointer
+        assert error["detail"]
+        put_right = bad | {"kind": "check-in", "occurred_at": now.isoformat()}
+        put_right.pop("retry", None)
+        again = (await send(desk, [log["mutations"][0], put_right])).get("items")
+        assert [each["outcome"] for each in again] == ["already_applied", "conflict"]
+
+    @pytest.mark.parametrize(
+        "bad",
+        [
+            None,
+            "check-in",
+            [],
+            {},
+            {"kind": "check-in", "arrival_id": "x"},
+            ENTRY | {"occurred_at": 7},
+            ENTRY | {"occurred_at": "9999-12-31T23:59:59Z"},
+            ENTRY | {"occurred_at": LANDS_AT.isoformat(), "data": 1},
+        ],
+    )
+    async def test_whatever_it_is(self, desk: Desk, bad: Any) -> None:
+        first, last = await desk.expect(), await desk.expect()
+        log = [mutation("check-in", first, 0), bad, mutation("check-in", last, 0)]
+        said = await send(desk, log)
+        assert outcomes(said) == ["applied", "invalid", "applied"]
+        assert said["items"][1]["problem"]["errors"]
+
+    async def test_a_log_of_nothing_readable_is_answered(self, desk: Desk) -> None:
+        assert outcomes(await send(desk, [None, {}])) == ["invalid", "invalid"]
+
+
+class TestAClockThatFell:
+    async def applied(self, desk: Desk, arrival: UUID) -> tuple[datetime, bool, str]:
+        shown = (await desk.get(f"/{arrival}")).json()
+        return (
+            datetime.fromisoformat(shown["state_at"]),
+            shown["clock_suspect"],
+            shown["arrived_on"],
+        )
+
+    async def test_the_handed_log(self, desk: Desk) -> None:
+        log = json.loads((CASES / "s05-device-clock-1970.json").read_text())
+        (entry,) = log["mutations"]
+        before = datetime.now(UTC)
+        said = (await desk.post("/sync", **log)).json()
+        assert outcomes(said) == ["applied"]
+        assert said["clock_doubtful"]
+        assert said["clock_ahead_seconds"] < -50 * 365 * 86_400
+        at, suspect, day = await self.applied(desk, entry["arrival_id"])
+        assert abs(at - (before - timedelta(seconds=50))) < timedelta(seconds=30)
+        assert suspect
+        zone = ZoneInfo("Asia/Baghdad")
+        assert day == at.astimezone(zone).date().isoformat()
+        async with desk.homeward.database.transaction() as session:
+            row = await session.get(Mutation, ("iom-iraq", UUID(entry["id"])))
+        assert row is not None
+        assert row.occurred_at == datetime.fromisoformat("1970-01-01T00:00:10+00:00")
+        log["sent_at"] = datetime.now(UTC).isoformat()  # the clock was set meanwhile
+        assert outcomes((await desk.post("/sync", **log)).json()) == ["already_applied"]
+
+    @pytest.mark.parametrize(
+        "began", ["2000-01-01T00:00:00Z", "2020-01-01T00:00:00Z", "2035-06-01T00:00:00Z"]
+    )
+    async def test_wherever_it_began_anew(self, desk: Desk, began: str) -> None:
+        """What was noted before it fell is by a clock that was right."""
+        zero, now = datetime.fromisoformat(began), datetime.now(UTC)
+        before, after = uuid4(), uuid4()
+        log = [
+            walk_in(before, now - timedelta(hours=5)),
+            walk_in(after, zero + timedelta(minutes=10)),
+        ]
+        said = await send(desk, log, sent_at=zero + timedelta(hours=1))
+        assert outcomes(said) == ["applied", "applied"]
+        at, suspect, _ = await self.applied(desk, before)
+        assert (at, suspect) == (now - timedelta(hours=5), True)
+        at, suspect, _ = await self.applied(desk, after)
+        assert abs(at - (now - timedelta(minutes=50))) < timedelta(seconds=30)
+        assert suspect
+
+    async def test_a_family_keeps_its_order(self, desk: Desk) -> None:
+        arrival = await desk.expect()
+        zero = datetime(1970, 1, 1, tzinfo=UTC)
+        log = [
+            each | {"occurred_at": (zero + timedelta(minutes=minute)).isoformat()}
+            for minute, each in enumerate(a_whole_reception(arrival))
+        ]
+        said = await send(desk, log[::-1], sent_at=zero + timedelta(hours=1))
+        assert set(outcomes(said)) == {"applied"}
+        assert (await desk.get(f"/{arrival}")).json()["state"] == "completed"

@@ -15,11 +15,13 @@ from tests.training.test_work import vacancy
 SHARED, REFERRER = "iom-albania", "fedasil"
 
 
-async def shared(school: School, person: Person) -> None:
+async def shared(
+    school: School, person: Person, categories: tuple[str, ...] = ("identity",)
+) -> None:
     terms: dict[str, Any] = {
         "purpose": "referred_service",
         "legal_basis": "consent",
-        "categories": ("identity",),
+        "categories": categories,
     }
     until = datetime.now(UTC) + timedelta(days=1)
     await school.tell(
@@ -70,6 +72,19 @@ async def test_with_whom_somebody_was_shared_looks_and_decides_nothing(school: S
             school, organisation, f"/v1/placements/{placement}", "start", started_on="2026-01-05"
         )
     assert (await school.enrolment(enrolment))["state"] == "enrolled"
+
+
+async def test_a_share_without_identity_names_nobody(school: School) -> None:
+    cohort = await school.cohort()
+    person = await school.somebody()
+    await school.enrol(cohort, person)
+    await school.recognise(person)
+    roster = f"/v1/cohorts/{cohort}/participants"
+    for categories, named in (((), False), (("documents",), False), (("identity",), True)):
+        await shared(school, person, categories)
+        (entry,) = (await school.get(roster, organisation=SHARED)).json()["items"]
+        assert entry["returnee_id"] == str(person.id)
+        assert (entry["identity"] is not None) is named, categories
 
 
 async def test_with_whom_a_graduate_was_shared_has_them_accompany_nobody(school: School) -> None:

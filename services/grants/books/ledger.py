@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
@@ -107,6 +108,14 @@ async def lock(session: Session, budget_id: UUID) -> Budget:
             execution_options={"populate_existing": True},
         )
     ).one()
+
+
+def pays_on(budget: Budget, day: date) -> bool:
+    """Whether a day is in a budget's period, and in that of every donor of it."""
+    return budget.starts_on <= day <= budget.ends_on and all(
+        date.fromisoformat(source["from"]) <= day <= date.fromisoformat(source["until"])
+        for source in budget.sources
+    )
 
 
 async def balances(

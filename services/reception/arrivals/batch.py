@@ -29,8 +29,8 @@ from participation.access import Role, grant, holds, participation, visible
 from services.reception import identities
 from services.reception.arrivals.rules import age_on, clock_suspect, handover_due
 from services.reception.context import ReceptionContext
+from services.reception.flights.passengers import details_of
 from services.reception.flights.schemas import Remark
-from services.reception.flights.service import details_of
 from services.reception.identities import Identity, IdentityCopy
 from services.reception.models import (
     Alias,
@@ -90,6 +90,8 @@ class ArrivalBatch:
         """By how much the clock of the device that tells this is ahead of it, where that is too
         much to be believed.
         """
+        self.clock_doubtful = False
+        """Whether that clock is wrong, also where what it said was corrected."""
         self._lock = lock
         self._arrivals: dict[UUID, Arrival] = {}
         self._mine: set[UUID] = set()
@@ -251,7 +253,7 @@ class ArrivalBatch:
 
     def is_suspect(self, at: datetime) -> bool:
         """Whether a time is by a clock that is wrong."""
-        return bool(self.ahead) or clock_suspect(at, self.clock)
+        return self.clock_doubtful or clock_suspect(at, self.clock)
 
     async def _know_cases(self) -> None:
         people = {
@@ -356,7 +358,7 @@ class ArrivalBatch:
         if born is None and arrival.id in self._arrivals:
             passenger = await self.seat(arrival)
             born = (
-                details_of(passenger, self.context.keyring).birth_date
+                details_of(passenger, self.context.keyring).born_at_latest
                 if passenger is not None
                 else None
             )

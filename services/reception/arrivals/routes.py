@@ -57,7 +57,7 @@ from services.reception.arrivals.schemas import (
 )
 from services.reception.context import ReceptionContext, ReceptionContextDep
 from services.reception.fields import Claimed, Day
-from services.reception.flights.service import details_of
+from services.reception.flights.passengers import details_of
 from services.reception.identities import Identity
 from services.reception.models import (
     Arrival,
@@ -173,7 +173,12 @@ def _as_the_manifest_says(passenger: Passenger, context: ReceptionContext) -> Id
     if not names:
         return None
     birth = (
-        {"date": details.birth_date.isoformat(), "precision": "day"} if details.birth_date else None
+        {
+            "date": details.birth_date.isoformat(),
+            "precision": details.birth_precision or "day",
+        }
+        if details.birth_date
+        else None
     )
     return Identity.model_validate(
         {"names": names, "sex": details.sex, "birth": birth, "nationality": passenger.nationality}

@@ -1,13 +1,28 @@
 """The HTTP shape of arrivals."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    WrapValidator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
+from chassis.app import field_error
+from chassis.datetimes import Written
+from chassis.errors import FieldError
 from chassis.routing import Body
 from contracts.codes import (
     AssistanceKind,
@@ -26,12 +41,13 @@ from services.reception.fields import (
     ArabicName,
     BirthDate,
     Claimed,
-    Day,
     Governorate,
     Language,
     LatinName,
     NamePart,
     Nationality,
+    PastDay,
+    PastMoment,
     refuse,
 )
 from services.reception.flights.schemas import DocumentKind, DocumentNumber, Sex
@@ -351,7 +367,7 @@ class HandoverIn(Happened):
 class ArrivalPatch(Body):
     """Where or when somebody was met, corrected; a member that is not sent stays as it is."""
 
-    met_at: Claimed | None = None
+    met_at: PastMoment | None = None
     port_of_entry: PortCode | None = None
     identity_doubtful: bool | None = None
 
@@ -359,7 +375,7 @@ class ArrivalPatch(Body):
 class ConfirmIn(Body):
     """The office established that somebody arrived who was not met."""
 
-    arrived_on: Day
+    arrived_on: PastDay
     method: ConfirmationMethod
     evidence: Evidence
 
@@ -576,6 +592,10 @@ class MutationKind(StrEnum):
     REOPEN = "reopen"
 
 
+DeviceTime = Annotated[AwareDatetime, Written]
+"""A time by a device's clock, which may have fallen to the beginning of its calendar."""
+
+
 class MutationIn(Body):
     """One entry of a device's log."""
 
@@ -584,19 +604,61 @@ class MutationIn(Body):
     kind: MutationKind
     arrival_id: UUID
     """The arrival; for a walk-in the id that the device gives it."""
-    occurred_at: Claimed
-    """By the device's clock."""
+    occurred_at: DeviceTime
+    """By the device's clock; corrected by `sent_at` where the clock is more than a day wrong."""
     data: dict[str, Any] = Field(default={})
     """What the body of the same action would hold, without `id` and `occurred_at`."""
+
+
+@dataclass(frozen=True)
+class UnreadableMutation:
+    """An entry that cannot be read. It costs itself, and holds up nothing else of the log.
+
+    Attributes:
+        id: Its own, where it says one.
+        arrival_id: The arrival, where it says one.
+        errors: Where and why it cannot be read.
+    """
+
+    id: UUID | None
+    arrival_id: UUID | None
+    errors: list[FieldError]
+
+
+def _readable_or_not(
+    said: Any, handler: Callable[[Any], MutationIn]
+) -> MutationIn | UnreadableMutation:
+    try:
+        return handler(said)
+    except ValidationError as error:
+        found = error.errors(include_input=False, include_url=False)
+        return UnreadableMutation(
+            id=_id_in(said, "id"),
+            arrival_id=_id_in(said, "arrival_id"),
+            errors=[field_error(dict(each, loc=("body", *each["loc"]))) for each in found],
+        )
+
+
+def _id_in(said: Any, member: str) -> UUID | None:
+    try:
+        return UUID(str(said[member]))
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 class SyncIn(Body):
     """What a device did while it had no connection."""
 
     device: UUID
-    sent_at: Claimed
+    sent_at: DeviceTime
     """The device's clock as it sends: from it a wrong clock is noticed."""
-    mutations: Annotated[list[MutationIn], Field(min_length=1, max_length=1000)]
+    mutations: Annotated[
+        list[Annotated[MutationIn, WrapValidator(_readable_or_not)]],
+        Field(min_length=1, max_length=1000),
+    ]
+    """One that cannot be read stands here as `UnreadableMutation`: it is answered as `invalid`, and
+    the others are applied.
+    """
 
 
 class Outcome(StrEnum):
@@ -614,8 +676,9 @@ class Outcome(StrEnum):
 class SyncResult(BaseModel):
     """What became of an entry."""
 
-    id: UUID
-    arrival_id: UUID
+    id: UUID | None
+    """Null where an entry says none. The answers are in the order of the entries."""
+    arrival_id: UUID | None
     outcome: Outcome
     problem: dict[str, Any] | None = None
     """Problem details, as the action itself would have answered."""
@@ -628,5 +691,7 @@ class SyncOut(BaseModel):
     clock_ahead_seconds: int
     """By how much the device's clock is ahead of ours; negative where it is behind."""
     clock_doubtful: bool
-    """Whether that is more than five minutes: the entries are marked, and both times are kept."""
+    """Whether that is more than five minutes: the entries are marked, and both times are kept. By
+    more than a day it is no clock: what it says is corrected by the difference.
+    """
     items: list[SyncResult]

@@ -47,7 +47,7 @@ from services.reception.arrivals.rules import age_on, clock_suspect, entitled, i
 from services.reception.arrivals.schemas import Entitled, Guidance, Reachable
 from services.reception.context import ReceptionContext
 from services.reception.event_payloads import ids_of
-from services.reception.flights.service import details_of
+from services.reception.flights.passengers import details_of
 from services.reception.flights.service import find as find_flight
 from services.reception.identities import IdentityCopy
 from services.reception.models import (
@@ -416,7 +416,10 @@ async def _copy_on_manifest(batch: ArrivalBatch, arrival: Arrival) -> IdentityCo
         {
             "names": names,
             "sex": details.sex or "unknown",
-            "birth": {"date": details.birth_date.isoformat(), "precision": "day"},
+            "birth": {
+                "date": details.birth_date.isoformat(),
+                "precision": details.birth_precision or "day",
+            },
             "nationality": passenger.nationality,
             "documents": documents,
         }
@@ -853,7 +856,7 @@ async def member_of(session: Session, context: ReceptionContext, arrival: Arriva
         if arrival.household_id is not None
         else ()
     )
-    born = {row.arrival_id: details_of(row, context.keyring).birth_date for row in passengers}
+    born = {row.arrival_id: details_of(row, context.keyring).born_at_latest for row in passengers}
     known = {arrival_id: day for arrival_id, day in born.items() if day is not None}
     if arrival.id not in known or arrival.id == min(known, key=lambda each: (known[each], each)):
         return Member.PRINCIPAL

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import col, delete, select
@@ -19,7 +19,7 @@ from sqlmodel import col, delete, select
 from chassis.app import field_error
 from chassis.auth import Caller
 from chassis.db import LOCK_NOT_AVAILABLE, Database, Session, is_conflict, is_outage, now, sqlstate
-from chassis.errors import BUSY, CONFLICT, INTERNAL, Problem, invalid
+from chassis.errors import BUSY, CONFLICT, INTERNAL, FieldError, Problem, invalid
 from chassis.routing import Body
 from contracts.scopes import Scope
 from services.reception.arrivals import service
@@ -40,9 +40,11 @@ from services.reception.arrivals.schemas import (
     SyncOut,
     SyncResult,
     TransportIn,
+    UnreadableMutation,
     WalkIn,
 )
 from services.reception.context import ReceptionContext
+from services.reception.fields import Claimed
 from services.reception.models import (
     Arrival,
     Assistance,
@@ -54,6 +56,11 @@ from services.reception.models import (
 from services.reception.states import ArrivalAction
 
 INVALID = frozenset({403, 422})
+FALLEN = timedelta(days=1)
+"""A clock that is so wrong is not slow, and in no other time zone: it ran empty and began anew."""
+MOST_SECONDS = 2**31 - 1
+"""What the column holds."""
+OCCURRED: TypeAdapter[datetime] = TypeAdapter(Claimed)
 ROUNDS = 8
 """How often entries are tried that another entry may have made possible. What is left then is told
 as a conflict.
@@ -236,19 +243,52 @@ class _Log:
     caller: Caller
     context: ReceptionContext
     device: UUID
-    ahead: timedelta
-    doubtful: bool
+    sent_at: datetime
+    received_at: datetime
+
+    @property
+    def ahead(self) -> timedelta:
+        return self.sent_at - self.received_at
 
     @property
     def ahead_seconds(self) -> int:
-        return round(self.ahead.total_seconds())
+        return max(-MOST_SECONDS, min(MOST_SECONDS, round(self.ahead.total_seconds())))
+
+    @property
+    def doubtful(self) -> bool:
+        return abs(self.ahead) > CLOCK_TOLERANCE
+
+    @property
+    def fallen(self) -> bool:
+        """Whether the device's clock is no clock any more: it ran empty, and began anew."""
+        return abs(self.ahead) > FALLEN
+
+    def corrected(self, claimed: datetime) -> datetime:
+        """When something was, by our clock.
+
+        What was noted before the clock fell is told by a clock that was right then: it lies after
+        the time at which a clock that is behind sends, or before ours where it is ahead.
+        """
+        if not self.fallen:
+            return claimed
+        since = (
+            claimed <= self.sent_at + CLOCK_TOLERANCE
+            if self.ahead < timedelta(0)
+            else claimed > self.received_at + CLOCK_TOLERANCE
+        )
+        try:
+            return claimed - self.ahead if since else claimed
+        except OverflowError:
+            return claimed
 
 
 @dataclass(frozen=True)
 class _Entry:
     place: int
     mutation: MutationIn
+    """At the time that is taken for right."""
     digest: bytes
+    claimed_at: datetime
 
 
 async def synchronise(
@@ -271,12 +311,14 @@ async def synchronise(
     """
     async with database.transaction() as session:
         received_at: datetime = (await session.execute(select(now()))).scalar_one()
-    ahead = body.sent_at - received_at
-    told = _Log(caller, context, body.device, ahead, abs(ahead) > CLOCK_TOLERANCE)
-    entries = [
-        _Entry(place, mutation, _digest(context, mutation))
-        for place, mutation in enumerate(body.mutations)
-    ]
+    told = _Log(caller, context, body.device, body.sent_at, received_at)
+    answers: dict[int, SyncResult] = {}
+    entries = []
+    for place, mutation in enumerate(body.mutations):
+        try:
+            entries.append(_entry(told, place, mutation))
+        except Problem as problem:
+            answers[place] = _refused(mutation, problem)
     first: dict[UUID, _Entry] = {}
     for entry in entries:
         first.setdefault(entry.mutation.id, entry)
@@ -284,12 +326,26 @@ async def synchronise(
         first.values(), key=lambda e: (e.mutation.occurred_at, RANK[e.mutation.kind], e.place)
     )
     results = await _settle(database, told, in_time)
+    answers |= {entry.place: _answer(entry, first[entry.mutation.id], results) for entry in entries}
     return SyncOut(
         received_at=received_at,
         clock_ahead_seconds=told.ahead_seconds,
         clock_doubtful=told.doubtful,
-        items=[_answer(entry, first[entry.mutation.id], results) for entry in entries],
+        items=[answers[place] for place in range(len(body.mutations))],
     )
+
+
+def _entry(told: _Log, place: int, mutation: MutationIn | UnreadableMutation) -> _Entry:
+    """An entry at the time that is taken for right.
+
+    Raises:
+        Problem: 422, it cannot be read.
+    """
+    if isinstance(mutation, UnreadableMutation):
+        raise invalid(*mutation.errors)
+    digest, claimed = _digest(told.context, mutation), mutation.occurred_at
+    corrected = mutation.model_copy(update={"occurred_at": told.corrected(claimed)})
+    return _Entry(place, corrected, digest, claimed)
 
 
 def _digest(context: ReceptionContext, mutation: MutationIn) -> bytes:
@@ -313,7 +369,7 @@ USED = "the id was used for something else"
 UNDOES_ANOTHER = "what this undoes was refused; it would undo what somebody else did"
 
 
-def _refused(mutation: MutationIn, problem: Problem) -> SyncResult:
+def _refused(mutation: MutationIn | UnreadableMutation, problem: Problem) -> SyncResult:
     outcome = Outcome.INVALID if problem.kind.status in INVALID else Outcome.CONFLICT
     return SyncResult(
         id=mutation.id, arrival_id=mutation.arrival_id, outcome=outcome, problem=problem.document()
@@ -361,7 +417,8 @@ async def _apply(session: Session, told: _Log, entries: Sequence[_Entry]) -> dic
     gives = any(entry.mutation.kind is MutationKind.ASSISTANCE for entry in mine)
     arrivals = {entry.mutation.arrival_id for entry in mine}
     batch = await ArrivalBatch.on(session, told.caller, told.context, arrivals, households=gives)
-    if told.doubtful:
+    batch.clock_doubtful = told.doubtful
+    if told.doubtful and not told.fallen:
         batch.ahead = told.ahead
     for kind, model in STEPS.items():
         await batch.know_steps(
@@ -444,7 +501,7 @@ async def _claim(
         "kind": [entry.mutation.kind.value for entry in entries],
         "arrival_id": [entry.mutation.arrival_id for entry in entries],
         "digest": [entry.digest for entry in entries],
-        "occurred_at": [entry.mutation.occurred_at for entry in entries],
+        "occurred_at": [entry.claimed_at for entry in entries],
     }
     new = set(await session.scalars(CLAIM, told_by | columns))
     known = [entry for entry in entries if entry.mutation.id not in new]
@@ -479,6 +536,17 @@ async def _one(batch: ArrivalBatch, mutation: MutationIn, body: Body) -> SyncRes
 
 
 def _body_of(mutation: MutationIn) -> Body:
+    """What an entry says.
+
+    Raises:
+        Problem: 422, it says nothing sensible, or its time is none of ours. An entry that was
+            applied is not asked again: its clock may have been set since.
+    """
+    try:
+        OCCURRED.validate_python(mutation.occurred_at)
+    except ValidationError:
+        right = "when it was; the device's clock had fallen, and was right again as it sent this"
+        raise invalid(FieldError(pointer="/occurred_at", code="clock_fell", detail=right)) from None
     model, _ = KINDS[mutation.kind]
     data = dict(mutation.data)
     if "occurred_at" in model.model_fields:

@@ -1,5 +1,6 @@
 """`/v1/flights`: announced, changed, landed; and who is on them."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -20,16 +21,26 @@ from chassis.routing import (
     SessionDep,
     requires,
 )
+from chassis.tabular.encodings import charset_of
+from chassis.tabular.templates import CSV, XLSX, csv_template, download, file_in, xlsx_template
 from contracts.codes import PortCode, Slug
 from contracts.scopes import Scope
 from participation.matching_digests import MarksDep
 from services.reception.fields import Claimed, Day
 from services.reception.flights import manifest, service
+from services.reception.flights.passengers import (
+    details_of,
+    load_manifest,
+    record_disclosure,
+    take_manifest,
+)
 from services.reception.flights.schemas import (
     AuthorityFlight,
     AuthorityManifest,
     AuthorityPassenger,
+    BirthPrecision,
     DivertedIn,
+    FlightAnnounced,
     FlightIn,
     FlightOut,
     FlightPatch,
@@ -47,36 +58,25 @@ from services.reception.states import FlightState
 
 router = Router(prefix="/v1/flights", tags=["flights"])
 
-CSV = "text/csv"
+JSON = "application/json"
 MANIFEST_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": manifest.json_schema()},
+            JSON: {"schema": manifest.json_schema()},
             CSV: {
                 "schema": {
                     "type": "string",
-                    "description": "UTF-8, a header with these columns in any order: "
-                    + ", ".join(manifest.COLUMNS),
+                    "description": "A table as a spreadsheet saves it, with columns of these in "
+                    "any order: " + ", ".join(manifest.NAMES),
                 }
             },
+            XLSX: {"schema": {"type": "string", "format": "binary"}},
         },
     }
 }
-TITLES = {
-    "seat": "Seat",
-    "family_group": "Family",
-    "family_name": "Family name",
-    "given_names": "Given names",
-    "name_arab": "الاسم",
-    "sex": "Sex",
-    "birth_date": "Born",
-    "nationality": "Nat.",
-    "document_number": "Document",
-    "destination": "To",
-    "remarks": "Remarks",
-    "state": "State",
-}
+TITLES = {column.name: column.label for column in manifest.COLUMNS} | {"state": "State"}
+del TITLES["birth_precision"]  # a page shows as much of the date as is known
 NARROW = frozenset(TITLES) - {"family_name", "given_names", "name_arab", "remarks"}
 
 
@@ -89,9 +89,14 @@ def _out(response: Response, flight: Flight) -> FlightOut:
 @requires(Scope.FLIGHTS_WRITE)
 async def announce(
     body: FlightIn, response: Response, session: SessionDep, caller: CallerDep
-) -> FlightOut:
-    """Announce a flight, a charter, or a crossing of a land border with which returnees arrive."""
-    return _out(response, await service.announce(session, caller, body))
+) -> FlightAnnounced:
+    """Announce a flight, a charter, or a crossing of a land border with which returnees arrive.
+
+    Where it seems to be announced already, by whomever, the answer says under which id.
+    """
+    flight = await service.announce(session, caller, body)
+    others = await service.also_announced(session, caller, flight)
+    return FlightAnnounced(**_out(response, flight).model_dump(), also_announced=others)
 
 
 MOST_LISTED = 2000
@@ -152,22 +157,21 @@ async def read_flights(
 
 
 def _listed(form: Form, flights: Sequence[Flight], ports: PortsDep) -> Response:
-    lines = [[getattr(flight, column.name) for column in LISTED] for flight in flights]
+    lines = [{column.name: getattr(flight, column.name) for column in LISTED} for flight in flights]
     if form is Form.CSV:
-        return as_csv(LISTED, lines)
+        return as_csv(LISTED, [list(line.values()) for line in lines])
     for line, flight in zip(lines, flights, strict=True):
         zone = ports.zone(flight.port_of_entry)
-        for place in (0, 7):
-            line[place] = (
-                line[place].astimezone(zone).strftime("%d %b %Y %H:%M") if line[place] else None
-            )
-        line[2] = "charter" if flight.charter else None
+        for name in ("scheduled_at", "landed_at"):
+            at = line[name]
+            line[name] = at.astimezone(zone).strftime("%d %b %Y %H:%M") if at else None
+        line["charter"] = "charter" if flight.charter else None
     about = "Times in the time zone of the port."
     return as_page(
         "Flights",
         about,
         LISTED,
-        lines,
+        [list(line.values()) for line in lines],
         at=datetime.now(UTC),
         ticks=False,
         warning="Times printed in UTC.",
@@ -229,7 +233,10 @@ async def diverted(
 
 @router.put("/{flight_id}/manifest", openapi_extra=MANIFEST_BODY)
 @requires(
-    Scope.FLIGHTS_WRITE, if_match=True, media_types=("application/json", CSV), max_body=TABLE_BYTES
+    Scope.FLIGHTS_WRITE,
+    if_match=True,
+    media_types=(JSON, CSV, XLSX),
+    max_body=TABLE_BYTES,
 )
 async def put_manifest(
     flight_id: UUID,
@@ -240,16 +247,24 @@ async def put_manifest(
     precondition: PreconditionDep,
     marks: MarksDep,
     keyring: KeyringDep,
+    all_off: Annotated[
+        bool,
+        Query(description="That nobody is on the flight any more; without it, nobody is refused."),
+    ] = False,
 ) -> ManifestTaken:
-    """Say who is on the flight, as JSON or CSV; sent again, it replaces what was said before.
+    """Say who is on the flight, as JSON or a table; sent again, it replaces what was said before.
 
-    The whole file is judged first: a 422 lists every problem, with row numbers, and nothing is
+    The whole file is judged first: a 422 lists every problem, with row and column, and nothing is
     applied. What was done with somebody stays, also when they are not in the file any more.
     """
     body = await request.body()
-    is_csv = request.headers.get("content-type", "").startswith(CSV)
-    passengers = manifest.from_csv(body) if is_csv else manifest.from_json(body)
-    flight, taken = await service.take_manifest(
+    content_type = request.headers.get("content-type", "")
+    if content_type.partition(";")[0].strip().lower() in {CSV, XLSX}:
+        charset = charset_of(content_type)
+        passengers = await asyncio.to_thread(manifest.from_table, body, charset)
+    else:
+        passengers = manifest.from_json(body)
+    flight, taken = await take_manifest(
         session,
         caller,
         flight_id,
@@ -257,9 +272,26 @@ async def put_manifest(
         precondition=precondition,
         marks=marks,
         keyring=keyring,
+        all_off=all_off,
     )
     set_etag(response, flight.version)
     return taken
+
+
+@router.get("/manifest/template.csv", response_class=Response, responses=file_in(CSV))
+@requires(Scope.FLIGHTS_WRITE)
+async def download_csv_template() -> Response:
+    """The columns of a manifest, to fill in."""
+    return download(csv_template(manifest.COLUMNS), CSV, "manifest.csv")
+
+
+@router.get("/manifest/template.xlsx", response_class=Response, responses=file_in(XLSX))
+@requires(Scope.FLIGHTS_WRITE)
+async def download_xlsx_template() -> Response:
+    """A workbook to fill in: the columns of a manifest, what stands in each, and lists of the codes
+    that may.
+    """
+    return download(xlsx_template(manifest.COLUMNS, "manifest"), XLSX, "manifest.xlsx")
 
 
 @router.get(
@@ -294,13 +326,13 @@ async def read_manifest(
         raise invalid(
             FieldError(pointer="#query/recipient", code="recipient_and_purpose", detail=detail)
         )
-    flight, rows = await service.read_manifest(session, caller, flight_id)
-    service.record_disclosure(
+    flight, rows = await load_manifest(session, caller, flight_id)
+    record_disclosure(
         session, caller, flight, len(rows), form=form, recipient=recipient, purpose=purpose
     )
     passengers = []
     for passenger, arrival, mine in rows:
-        details = service.details_of(passenger, keyring).model_dump(
+        details = details_of(passenger, keyring).model_dump(
             exclude={"external_reference", "person"}
         )
         passengers.append(
@@ -336,6 +368,19 @@ async def read_manifest(
 _AUTHORITY = tuple(AuthorityPassenger.model_fields)
 
 
+def _cell(passenger: PassengerOut | AuthorityPassenger, name: str, form: Form) -> Any:
+    """What a list says of a passenger. A page shows of a birth what is known, as it can be read
+    back.
+    """
+    value = getattr(passenger, name)
+    if form is Form.PAGE and name == "birth_date" and value is not None:
+        known = {BirthPrecision.YEAR: "%Y", BirthPrecision.MONTH: "%Y-%m"}
+        return value.strftime(
+            known.get(passenger.birth_precision or BirthPrecision.DAY, "%Y-%m-%d")
+        )
+    return value
+
+
 def _printed(
     form: Form,
     flight: Flight,
@@ -347,7 +392,7 @@ def _printed(
     if form is Form.PAGE:  # a page reads from the seat on
         names = tuple(name for name in TITLES if name in names)
     columns = [Column(name, TITLES.get(name), name in NARROW) for name in names]
-    rows = [[getattr(passenger, name) for name in names] for passenger in passengers]
+    rows = [[_cell(passenger, name, form) for name in names] for passenger in passengers]
     if form is Form.CSV:
         return as_csv(columns, rows)
     zone = ports.zone(flight.port_of_entry)

@@ -1,11 +1,21 @@
 """The HTTP shape of flights and manifests."""
 
-from datetime import date, datetime
+import re
+from calendar import monthrange
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from chassis.routing import Body
 from contracts.codes import ArrivalState, CarrierCode, FlightNumber, PortCode, ReturnKind, Slug
@@ -16,12 +26,27 @@ from services.reception.fields import (
     Governorate,
     LatinName,
     Nationality,
+    PastMoment,
     refuse,
 )
+from services.reception.flights.names import known_part
 from services.reception.states import FlightState
 
 MOST_PASSENGERS = 1000
-Seat = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9-]{1,6}$")]
+NO_SEATS = frozenset({"INF", "INFT", "INFANT", "LAP"})
+"""What stands in a seat's place for a child on a lap."""
+
+
+def seat_of(text: Any) -> Any:
+    """A seat as it is written on the seat: `03a` is `3A`."""
+    if not isinstance(text, str):
+        return text
+    plain = text.strip().upper()
+    numbered = re.fullmatch(r"0*([1-9]\d{0,2})-?([A-Z])", plain)
+    return numbered[1] + numbered[2] if numbered else plain
+
+
+Seat = Annotated[str, BeforeValidator(seat_of), StringConstraints(pattern=r"^[A-Z0-9-]{1,6}$")]
 FamilyGroup = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,12}$")]
 Reference = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,64}$")]
 DocumentNumber = Annotated[
@@ -45,6 +70,15 @@ class DocumentKind(StrEnum):
     LAISSEZ_PASSER = "laissez_passer"
     NATIONAL_ID = "national_id"
     FAMILY_BOOK = "family_book"
+
+
+class BirthPrecision(StrEnum):
+    """How much of a date of birth is known; what is not known of it is the first."""
+
+    DAY = "day"
+    MONTH = "month"
+    YEAR = "year"
+    ESTIMATED = "estimated"
 
 
 class Remark(StrEnum):
@@ -107,7 +141,7 @@ class FlightPatch(Body):
 class LandedIn(Body):
     """The flight is on the ground."""
 
-    landed_at: Claimed | None = None
+    landed_at: PastMoment | None = None
 
 
 class DivertedIn(Body):
@@ -144,6 +178,22 @@ class FlightOut(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
 
+def born_at_latest(day: date | None, precision: str | None) -> date | None:
+    """The last day on which somebody may have been born: they are a child while they may be."""
+    if day is None or precision in {None, BirthPrecision.DAY}:
+        return day
+    month = day.month if precision == BirthPrecision.MONTH else 12
+    return day.replace(month=month, day=monthrange(day.year, month)[1])
+
+
+HALVES = (
+    ("external_reference", "person", "half_a_reference"),
+    ("document_kind", "document_number", "half_a_document"),
+)
+"""What says nothing without the other."""
+INFANCY = timedelta(days=2 * 365)
+
+
 class PassengerIn(Body):
     """A line of a manifest. A seat without a name has a nationality only."""
 
@@ -153,11 +203,14 @@ class PassengerIn(Body):
     person: Annotated[int, Field(ge=0, le=99)] | None = None
     family_group: FamilyGroup | None = None
     """The same for those of a family."""
-    family_name: LatinName | None = None
-    given_names: LatinName | None = None
-    name_arab: ArabicName | None = None
+    family_name: Annotated[LatinName | None, AfterValidator(known_part)] = None
+    """A word for "unknown", as airlines fill the field, is a part that is missing."""
+    given_names: Annotated[LatinName | None, AfterValidator(known_part)] = None
+    name_arab: Annotated[ArabicName | None, AfterValidator(known_part)] = None
     sex: Sex | None = None
     birth_date: BirthDate | None = None
+    birth_precision: BirthPrecision | None = None
+    """Null where the day is known, or nothing of it."""
     nationality: Nationality
     document_kind: DocumentKind | None = None
     document_number: DocumentNumber | None = None
@@ -173,14 +226,52 @@ class PassengerIn(Body):
     def somebody_or_a_seat(self) -> Self:
         """Refuse a line that is neither a person nor a seat, and half a reference."""
         if not self.named and self.seat is None:
-            raise refuse("nobody", "a name, or a seat")
-        if (self.external_reference is None) != (self.person is None):
-            raise refuse("half_a_reference", "external_reference and person together, or neither")
-        if (self.document_kind is None) != (self.document_number is None):
-            raise refuse(
-                "half_a_document", "document_kind and document_number together, or neither"
-            )
+            raise refuse("nobody", "a name, or a seat", column="seat")
+        for one, other, code in HALVES:
+            if (getattr(self, one) is None) != (getattr(self, other) is None):
+                missing = one if getattr(self, one) is None else other
+                raise refuse(code, f"{one} and {other} together, or neither", column=missing)
+        if self.birth_precision is not None and self.birth_date is None:
+            right = "the date whose precision it is, or no precision"
+            raise refuse("half_a_birth", right, column="birth_date")
         return self
+
+    @property
+    def infant(self) -> bool:
+        """Whether they sit on somebody's lap: they are said to, or are younger than two."""
+        born = born_at_latest(self.birth_date, self.birth_precision)
+        return Remark.INFANT in self.remarks or (
+            born is not None and born > datetime.now(UTC).date() - INFANCY
+        )
+
+
+class Details(BaseModel):
+    """What a manifest says about a passenger and is kept encrypted: all of `PassengerIn` but what
+    `Passenger` has columns for.
+    """
+
+    external_reference: str | None = None
+    person: int | None = None
+    family_name: str | None = None
+    given_names: str | None = None
+    name_arab: str | None = None
+    sex: str | None = None
+    birth_date: date | None = None
+    birth_precision: str | None = None
+    document_kind: str | None = None
+    document_number: str | None = None
+    destination: str | None = None
+    remarks: list[str] = []
+
+    @property
+    def born_at_latest(self) -> date | None:
+        """The last day on which they may have been born."""
+        return born_at_latest(self.birth_date, self.birth_precision)
+
+    @property
+    def named(self) -> bool:
+        """Whether it says who that is."""
+        return bool(self.family_name or self.given_names or self.name_arab)
 
 
 class ManifestIn(Body):
@@ -206,6 +297,15 @@ class ManifestTaken(BaseModel):
     """Passengers who are not in it any more, but with whom something was done already."""
 
 
+class FlightAnnounced(FlightOut):
+    """A flight as it was announced, and what seems to be the same one, announced before."""
+
+    also_announced: list[UUID] = []
+    """Flights of the same number, or the same charter, to the same port within half a day: whoever
+    is on both would be expected twice.
+    """
+
+
 class PassengerOut(BaseModel):
     """A line of a manifest as the desk reads it."""
 
@@ -221,6 +321,7 @@ class PassengerOut(BaseModel):
     name_arab: str | None
     sex: Sex | None
     birth_date: date | None
+    birth_precision: BirthPrecision | None
     nationality: str
     document_kind: DocumentKind | None
     document_number: str | None
@@ -245,6 +346,7 @@ class AuthorityPassenger(BaseModel):
     given_names: str | None
     sex: Sex | None
     birth_date: date | None
+    birth_precision: BirthPrecision | None
     nationality: str
     document_kind: DocumentKind | None
     document_number: str | None

@@ -1,19 +1,17 @@
-"""What is done with flights and manifests: each function is one step of a request's transaction."""
+"""What is done with flights: each function is one step of a request's transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel
-from sqlalchemy import Date, Select, func, insert
+from sqlalchemy import Date, Select, func
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlmodel import cast, col, delete, select, update
+from sqlmodel import and_, cast, col, select, update
 
 from chassis import audit
 from chassis.auth import Caller, OrganisationKind
 from chassis.concurrency import Precondition
-from chassis.crypto import Keyring
 from chassis.db import Session, now
 from chassis.errors import CONFLICT, NOT_FOUND, Problem
 from chassis.ids import new_id
@@ -21,53 +19,18 @@ from chassis.outbox import publish
 from chassis.pagination import Rows, page
 from contracts import reception as events
 from contracts.codes import ArrivalState, PortCode
-from participation import beneficiaries
 from participation.access import Role, grant, visible
-from participation.matching_digests import Marks
-from services.reception.arrival_matching import unite_known
 from services.reception.event_payloads import ids_of
 from services.reception.flights.schemas import (
     FlightIn,
     FlightPatch,
-    ManifestTaken,
-    PassengerIn,
-    Purpose,
 )
-from services.reception.models import Alias, Arrival, Flight, Passenger
+from services.reception.models import Arrival, Flight
 from services.reception.ports import Ports
 from services.reception.states import ARRIVAL, FLIGHT, ArrivalAction, FlightAction, FlightState
 
 RESOURCE = "flight"
-
-
-class Details(BaseModel):
-    """What a manifest says about a passenger and is kept encrypted."""
-
-    external_reference: str | None = None
-    person: int | None = None
-    family_name: str | None = None
-    given_names: str | None = None
-    name_arab: str | None = None
-    sex: str | None = None
-    birth_date: date | None = None
-    document_kind: str | None = None
-    document_number: str | None = None
-    destination: str | None = None
-    remarks: list[str] = []
-
-
-def seal(details: Details, passenger_id: UUID, keyring: Keyring) -> bytes:
-    """Encrypt what is known of a passenger."""
-    return keyring.encrypt(details.model_dump_json().encode(), f"passenger/{passenger_id}")
-
-
-def details_of(passenger: Passenger, keyring: Keyring) -> Details:
-    """What is known of a passenger; nothing of a seat. The caller of this audits the reading."""
-    if passenger.sealed is None:
-        return Details()
-    return Details.model_validate_json(
-        keyring.decrypt(passenger.sealed, f"passenger/{passenger.id}")
-    )
+HALF_A_DAY = timedelta(hours=12)
 
 
 def _fact(flight: Flight) -> dict[str, Any]:
@@ -181,7 +144,36 @@ async def announce(session: Session, caller: Caller, body: FlightIn) -> Flight:
     return made
 
 
-async def _change(session: Session, flight: Flight, action: FlightAction, **values: Any) -> Flight:
+async def also_announced(session: Session, caller: Caller, flight: Flight) -> list[UUID]:
+    """Other flights that the caller may know of and that seem to be the same one: of the same
+    number, or the same charter, to the same port within half a day.
+    """
+    number = (
+        col(Flight.flight_number) == flight.flight_number
+        if flight.flight_number is not None
+        else and_(
+            col(Flight.flight_number).is_(None),
+            col(Flight.carrier).is_not_distinct_from(flight.carrier),
+            col(Flight.origin) == flight.origin,
+        )
+    )
+    query = select(Flight.id).where(
+        col(Flight.id) != flight.id,
+        visible(col(Flight.id), caller),
+        number,
+        col(Flight.port_of_entry) == flight.port_of_entry,
+        col(Flight.state) != FlightState.CANCELLED,
+        col(Flight.scheduled_at).between(
+            flight.scheduled_at - HALF_A_DAY, flight.scheduled_at + HALF_A_DAY
+        ),
+    )
+    return list(await session.scalars(query.order_by(col(Flight.created_at)).limit(10)))
+
+
+async def transition(
+    session: Session, flight: Flight, action: FlightAction, **values: Any
+) -> Flight:
+    """Move a flight by an action, and set what comes with it."""
     FLIGHT.apply(flight, action, **values)
     await session.flush()
     await session.refresh(flight)
@@ -203,7 +195,7 @@ async def change(
     changed = {name: value for name, value in sent.items() if getattr(flight, name) != value}
     if not changed:
         return flight
-    flight = await _change(session, flight, FlightAction.CHANGE, **changed)
+    flight = await transition(session, flight, FlightAction.CHANGE, **changed)
     publish(session, events.FlightUpdated(**_schedule(flight)))
     moved = {
         "expected_at": flight.scheduled_at,
@@ -230,7 +222,7 @@ async def land(
         Problem: 404, 409.
     """
     flight = await find(session, caller, flight_id, lock=True)
-    flight = await _change(session, flight, FlightAction.LANDED, landed_at=landed_at or now())
+    flight = await transition(session, flight, FlightAction.LANDED, landed_at=landed_at or now())
     assert flight.landed_at is not None
     publish(
         session,
@@ -249,7 +241,7 @@ async def cancel(session: Session, caller: Caller, flight_id: UUID) -> Flight:
         Problem: 404, 409.
     """
     flight = await find(session, caller, flight_id, lock=True)
-    flight = await _change(session, flight, FlightAction.CANCELLED)
+    flight = await transition(session, flight, FlightAction.CANCELLED)
     publish(session, events.FlightCancelled(**_fact(flight)))
     for arrival in await _move(session, caller, flight, ArrivalAction.CALL_OFF):
         publish(session, events.ArrivalNotDeparted(**ids_of(arrival)))
@@ -268,7 +260,7 @@ async def divert(
     flight = await find(session, caller, flight_id, lock=True)
     before = flight.port_of_entry
     at = scheduled_at or flight.scheduled_at
-    flight = await _change(
+    flight = await transition(
         session,
         flight,
         FlightAction.DIVERTED,
@@ -339,260 +331,3 @@ def _publish_diverted(session: Session, arrival: Arrival) -> None:
         **ids_of(arrival), port_of_entry=arrival.port_of_entry, expected_at=arrival.expected_at
     )
     publish(session, fact)
-
-
-def _key(passenger: PassengerIn, marks: Marks) -> bytes:
-    """By what the same passenger is known in the next version of a manifest: the surest thing that
-    is said.
-    """
-    if passenger.external_reference is not None and passenger.person is not None:
-        return marks.reference(passenger.external_reference, passenger.person)
-    if passenger.document_number is not None:
-        return marks.document(passenger.document_number)
-    if not passenger.named:
-        return marks.of("seat", str(passenger.seat))
-    names = (
-        passenger.family_name,
-        passenger.given_names,
-        passenger.name_arab,
-        passenger.birth_date,
-    )
-    return marks.of("name", *(str(word or "").upper() for word in names), passenger.seat or "")
-
-
-def _columns(
-    passenger: PassengerIn, passenger_id: UUID, marks: Marks, keyring: Keyring
-) -> dict[str, Any]:
-    reference = None
-    if passenger.external_reference is not None and passenger.person is not None:
-        reference = marks.reference(passenger.external_reference, passenger.person)
-    details = Details.model_validate(passenger.model_dump(mode="json"))
-    return {
-        "key": _key(passenger, marks),
-        "seat": passenger.seat,
-        "family_group": passenger.family_group,
-        "nationality": passenger.nationality,
-        "reference_digest": reference,
-        "document_digest": marks.document(passenger.document_number)
-        if passenger.document_number
-        else None,
-        "sealed": seal(details, passenger_id, keyring)
-        if passenger.named or passenger.remarks
-        else None,
-    }
-
-
-async def take_manifest(
-    session: Session,
-    caller: Caller,
-    flight_id: UUID,
-    passengers: Sequence[PassengerIn],
-    *,
-    precondition: Precondition,
-    marks: Marks,
-    keyring: Keyring,
-) -> tuple[Flight, ManifestTaken]:
-    """Put a manifest in the place of the one before, without losing what was done with anybody.
-
-    A passenger is the same one by reference, else by travel document, else by name and seat; a seat
-    that had no name and now has one, or whose name or birth date is the same still, stays the same
-    arrival.
-
-    Args:
-        session: The session.
-        caller: Who sends it.
-        flight_id: Whose.
-        passengers: Everybody on the flight, checked.
-        precondition: What the caller has seen: the flight's version, or that there is no manifest
-            yet.
-        marks: Makes digests.
-        keyring: Encrypts.
-
-    Raises:
-        Problem: 404, 409, 412, 428.
-    """
-    flight = await find(session, caller, flight_id, lock=True)
-    precondition.check(flight.version if flight.manifest_version else None)
-    FLIGHT.check(flight.state, FlightAction.MANIFEST)
-    at: datetime = (await session.execute(select(now()))).scalar_one()
-    rows = (
-        await session.execute(
-            select(Passenger, Arrival)
-            .join(Arrival, col(Arrival.id) == Passenger.arrival_id)
-            .where(Passenger.flight_id == flight.id)
-            .order_by(col(Arrival.id))
-            .with_for_update()
-        )
-    ).all()
-    before = {passenger.key: (passenger, arrival) for passenger, arrival in rows}
-    wanted = {_key(passenger, marks): passenger for passenger in passengers}
-    erased = await _erased(session, [arrival for _, arrival in rows])
-    seats = {
-        p.seat: p.key
-        for p, a in rows
-        if p.seat and p.key not in wanted and a.returnee_id not in erased
-    }
-    added: list[tuple[dict[str, Any], dict[str, Any]]] = []
-    changed = 0
-    for key, passenger in wanted.items():
-        known = before.pop(key, None)
-        if known is None and passenger.seat in seats:
-            sat = before[seats[passenger.seat]]
-            if _still_sits(*sat, passenger, keyring):
-                known = before.pop(seats.pop(passenger.seat))
-        if known is None:
-            added.append(_new(flight, passenger, at, marks, keyring))
-            continue
-        row, arrival = known
-        if arrival.returnee_id in erased:  # who they were does not come back with the next version
-            continue
-        columns = _columns(passenger, row.id, marks, keyring)
-        new = Details.model_validate(passenger.model_dump(mode="json"))
-        bound_meanwhile = (
-            not passenger.named and row.sealed is not None
-        )  # particulars were entered at the desk
-        if bound_meanwhile or details_of(row, keyring) == new:
-            del columns["sealed"]
-        if any(getattr(row, name) != value for name, value in columns.items()):
-            changed += 1
-            await session.execute(
-                update(Passenger).where(col(Passenger.id) == row.id).values(columns)
-            )
-    removed, kept = await _take_off(session, list(before.values()))
-    if added:
-        await session.execute(insert(Arrival), [arrival for arrival, _ in added])
-        await session.execute(insert(Passenger), [passenger for _, passenger in added])
-    version = flight.manifest_version + 1
-    flight = await _change(session, flight, FlightAction.MANIFEST, manifest_version=version)
-    await unite_known(session, flight_id=flight.id)
-    recognised = await session.scalar(
-        select(func.count())
-        .select_from(Passenger)
-        .join(Arrival, col(Arrival.id) == Passenger.arrival_id)
-        .where(
-            col(Passenger.flight_id) == flight.id,
-            col(Arrival.returnee_id).is_not(None),
-            ~col(Arrival.walk_in),
-        )
-    )
-    taken = ManifestTaken(
-        flight_id=flight.id,
-        manifest_version=flight.manifest_version,
-        passengers=len(wanted),
-        anonymous=sum(not passenger.named for passenger in passengers),
-        recognised=recognised or 0,
-        added=len(added),
-        changed=changed,
-        removed=removed,
-        kept=kept,
-    )
-    audit.record(
-        session, caller, FlightAction.MANIFEST, RESOURCE, flight.id, taken.model_dump(mode="json")
-    )
-    return flight, taken
-
-
-def _new(
-    flight: Flight, passenger: PassengerIn, at: datetime, marks: Marks, keyring: Keyring
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    passenger_id, arrival_id = new_id(), new_id()
-    arrival = {
-        "id": arrival_id,
-        "flight_id": flight.id,
-        "programme": flight.programme,
-        "return_kind": flight.return_kind,
-        "state": ArrivalState.EXPECTED,
-        "state_at": at,
-        "port_of_entry": flight.port_of_entry,
-        "expected_at": flight.scheduled_at,
-        "carrier": flight.carrier,
-        "flight_number": flight.flight_number,
-        "confirmed": True,
-    }
-    columns = _columns(passenger, passenger_id, marks, keyring)
-    return arrival, {"id": passenger_id, "flight_id": flight.id, "arrival_id": arrival_id} | columns
-
-
-async def _erased(session: Session, arrivals: Sequence[Arrival]) -> set[UUID]:
-    people = {arrival.returnee_id for arrival in arrivals if arrival.returnee_id is not None}
-    known = beneficiaries.beneficiary.c
-    query = select(known.returnee_id).where(known.returnee_id.in_(people), known.state == "erased")
-    return set(await session.scalars(query))
-
-
-def _still_sits(row: Passenger, arrival: Arrival, passenger: PassengerIn, keyring: Keyring) -> bool:
-    """Whether a seat's passenger is the same, though nothing sure says so: a spelling or a number
-    was corrected.
-    """
-    was = details_of(row, keyring)
-    names = {was.family_name, was.given_names, was.name_arab} - {None}
-    if not names:
-        return arrival.returnee_id is not None or (
-            arrival.state in ArrivalState.TO_COME and arrival.held_at is None
-        )
-    same = names & {passenger.family_name, passenger.given_names, passenger.name_arab}
-    return (
-        bool(same)
-        or not passenger.named
-        or (was.birth_date is not None and was.birth_date == passenger.birth_date)
-    )
-
-
-async def _take_off(session: Session, gone: Sequence[tuple[Passenger, Arrival]]) -> tuple[int, int]:
-    """Take passengers off a manifest; those with whom something was done stay on it."""
-    removed = 0
-    for passenger, arrival in gone:
-        if arrival.state not in ArrivalState.TO_COME or arrival.walk_in:
-            continue
-        removed += 1
-        await session.execute(delete(Passenger).where(col(Passenger.id) == passenger.id))
-        if arrival.returnee_id is None:
-            await session.execute(delete(Alias).where(col(Alias.arrival_id) == arrival.id))
-            await session.execute(delete(Arrival).where(col(Arrival.id) == arrival.id))
-            continue
-        changes = {"flight_id": None, "version": Arrival.version + 1, "updated_at": now()}
-        await session.execute(update(Arrival).where(col(Arrival.id) == arrival.id).values(changes))
-    return removed, len(gone) - removed
-
-
-async def read_manifest(
-    session: Session, caller: Caller, flight_id: UUID
-) -> tuple[Flight, Sequence[tuple[Passenger, Arrival, bool]]]:
-    """A manifest: each passenger, their arrival, and whether that is for the caller.
-
-    Raises:
-        Problem: 404, also where there is no manifest yet.
-    """
-    flight = await find(session, caller, flight_id)
-    if not flight.manifest_version:
-        raise Problem(NOT_FOUND)
-    query = (
-        select(Passenger, Arrival, visible(col(Arrival.seen_through), caller))
-        .join(Arrival, col(Arrival.id) == Passenger.arrival_id)
-        .where(Passenger.flight_id == flight.id)
-        .order_by(func.length(Passenger.seat), col(Passenger.seat), col(Passenger.id))
-    )
-    return flight, (await session.execute(query)).all()
-
-
-def record_disclosure(
-    session: Session,
-    caller: Caller,
-    flight: Flight,
-    passengers: int,
-    *,
-    form: str,
-    recipient: str | None = None,
-    purpose: Purpose | None = None,
-) -> None:
-    """Note who was given a manifest, in which form, and for what."""
-    details = {
-        "manifest_version": flight.manifest_version,
-        "passengers": passengers,
-        "form": form,
-        "view": "desk" if recipient is None else "authority",
-        "recipient": recipient,
-        "purpose": purpose,
-    }
-    said = {name: value for name, value in details.items() if value is not None}
-    audit.record(session, caller, "disclose-manifest", RESOURCE, flight.id, said)

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Path, Request, Response
 
 from chassis import audit
-from chassis.errors import CONFLICT, NOT_CAUGHT_UP, Problem
+from chassis.errors import CONFLICT, FORBIDDEN, NOT_CAUGHT_UP, Problem
 from chassis.routing import (
     CallerDep,
     KeyringDep,
@@ -16,8 +16,10 @@ from chassis.routing import (
     public,
     requires,
 )
+from contracts.codes import SharedCategory
 from contracts.scopes import Scope
 from participation import identities
+from participation.access import disclosed
 from services.training.certificates import service
 from services.training.enrolments.progress import certificate_of
 from services.training.enrolments.routes import render_detail
@@ -76,8 +78,10 @@ async def read_certificate(
     certificate = found(await certificate_of(session, enrolment_id))
     if not certificate.valid:
         raise Problem(CONFLICT, "the certificate does not hold: too little was attended after all")
-    known = await identities.read(session, [enrolment.returnee_id], keyring, Identity)
-    identity = known.get(enrolment.returnee_id)
+    who = [enrolment.returnee_id]
+    if not await disclosed(session, caller, who, SharedCategory.IDENTITY):
+        raise Problem(FORBIDDEN, "the person was shared without their identity")
+    identity = (await identities.read_shown(session, caller, who, keyring, Identity)).get(who[0])
     if identity is None:
         raise Problem(NOT_CAUGHT_UP, headers={"Retry-After": "5"})
     audit.record(session, caller, "read-identity", "certificate", certificate.id)

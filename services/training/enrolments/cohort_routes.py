@@ -56,7 +56,8 @@ async def read_roster(
 ) -> Page[Participant]:
     """The roster: who has a place or waits for one, with their names; reading them is audited."""
     rows = await service.roster(session, caller, cohort_id)
-    known = await identities.read(session, [row.returnee_id for row in rows], keyring, Identity)
+    people = [row.returnee_id for row in rows]
+    known = await identities.read_shown(session, caller, people, keyring, Identity)
     if known:
         audit.record(
             session,

@@ -20,6 +20,7 @@ from services.training.fields import (
     Language,
     Note,
     Out,
+    PastDay,
     Percent,
     ResourceOut,
     check_place,
@@ -74,7 +75,7 @@ class AssessIn(Body):
 class ManualIn(Body):
     """The manual was handed out."""
 
-    handed_on: Day
+    handed_on: PastDay
 
 
 class EvaluateIn(Body):

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from chassis.routing import Body
 from contracts.training import MentorshipEnd
-from services.training.fields import Day, ResourceOut
+from services.training.fields import PastDay, ResourceOut
 from services.training.states import MentorState
 
 
@@ -19,7 +19,7 @@ class MentorIn(Body):
     """Chosen by the client, so that it can be told again."""
     enrolment_id: UUID
     """The course that they completed."""
-    agreed_on: Day
+    agreed_on: PastDay
     capacity: Annotated[int, Field(ge=1, le=100)]
     """Whom they would accompany at a time; at most as many as their programme allows."""
 
@@ -42,14 +42,14 @@ class MentorshipIn(Body):
     id: UUID | None = None
     """Chosen by the client, so that it can be told again."""
     returnee_id: UUID
-    started_on: Day
+    started_on: PastDay
 
 
 class MentorshipEndIn(Body):
     """It ended, and why."""
 
     reason: MentorshipEnd
-    ended_on: Day
+    ended_on: PastDay
 
 
 class MentorshipOut(ResourceOut):

@@ -17,6 +17,7 @@ from services.training.fields import (
     Language,
     Line,
     Out,
+    PastDay,
     ResourceOut,
     check_place,
     refuse,
@@ -166,14 +167,14 @@ class PlacementIn(Body):
 class StartIn(Body):
     """The person began to work."""
 
-    started_on: Day
+    started_on: PastDay
 
 
 class EndIn(Body):
     """The placement came to an end, or to nothing."""
 
     reason: PlacementEnd
-    ended_on: Day
+    ended_on: PastDay
 
 
 class RetentionIn(Body):
@@ -181,7 +182,7 @@ class RetentionIn(Body):
 
     months: Annotated[int, Field(ge=1, le=120)]
     """One of the checks that are due: months after the start."""
-    checked_on: Day
+    checked_on: PastDay
     working: bool
 
 

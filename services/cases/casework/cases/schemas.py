@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from chassis.datetimes import Past
 from chassis.routing import Body
 from contracts.codes import (
     ArrivalState,
@@ -69,14 +70,14 @@ class SuspendIn(Body):
 
     reason: Annotated[SuspensionReason, member_of("unknown_reason", SuspensionReason)]
     comment: Note = ""
-    since: Date | None = None
+    since: Annotated[Date, Past("date_ahead")] | None = None
     """The first day on which the clocks stand; today where nothing is said."""
 
 
 class ResumeIn(Body):
     """From when on the clocks run again."""
 
-    on: Date | None = None
+    on: Annotated[Date, Past("date_out_of_range")] | None = None
     """Today where nothing is said."""
 
 

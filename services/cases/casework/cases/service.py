@@ -34,6 +34,7 @@ from contracts.cases import (
     CaseSuspended,
 )
 from contracts.codes import CaseState, ClosureReason, Member, actor_id
+from participation import aliases
 from participation.access import Role, holds, visible
 from services.cases.casework.cases import rules
 from services.cases.casework.cases.schemas import AssignIn, CloseIn, ReopenIn, ResumeIn, SuspendIn
@@ -233,16 +234,28 @@ def check_open(case: CaseFile, action: str) -> None:
         raise state_conflict(case.state, rules.allowed(case.state), action)
 
 
-def check_member(members: Iterable[CaseMember], returnee_id: UUID, pointer: str) -> CaseMember:
-    """The member of a case that a body names.
+async def load_member(
+    session: Session, members: Iterable[CaseMember], returnee_id: UUID, pointer: str
+) -> CaseMember:
+    """Returns the member of a case that a body names, by any id of the person.
 
     Raises:
         Problem: 422, they are in another case.
     """
-    for member in members:
-        if member.returnee_id == returnee_id:
-            return member
-    raise invalid(FieldError(pointer=pointer, code="not_in_case", detail="a returnee of the case"))
+    by_id = {member.returnee_id: member for member in members}
+    ids = await aliases.same_person(session, returnee_id)
+    found = next((by_id[each] for each in (returnee_id, *ids) if each in by_id), None)
+    if found is None:
+        right = "a returnee of the case"
+        raise invalid(FieldError(pointer=pointer, code="not_in_case", detail=right))
+    return found
+
+
+def check_present(member: CaseMember, pointer: str) -> None:
+    """Returns 422 if the person died or left the household: nothing is planned with them."""
+    if member.left_on is not None:
+        right = "somebody who has not died or left the household"
+        raise invalid(FieldError(pointer=pointer, code="left_household", detail=right))
 
 
 async def take_down(session: Session, row: Kept) -> tuple[Kept, bool]:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
+from chassis.datetimes import Past
 from chassis.routing import Body
 from contracts.codes import AssistanceGroup, CurrencyCode, HelpKind, Money, Slug
 from services.cases.fields import Comment, Date, Language, Line, Note, Out, member_of, refuse
@@ -154,7 +155,7 @@ class PlanIn(Body):
 class AgreeIn(Body):
     """That the returnee agreed, when, and in what language it was explained."""
 
-    agreed_on: Date
+    agreed_on: Annotated[Date, Past("date_ahead")]
     language: Language
     document: UUID | None = None
 

@@ -290,6 +290,7 @@ async def write(
     people = {member.returnee_id for member in members if member.left_on is None} | {
         g.beneficiary for g in granted
     }
+    body = await _under_ids_of(session, body, people)
     terms = [
         rules.Terms(x.id, x.kind, x.beneficiary, x.budget.amount, x.budget.currency)
         for x in body.lines
@@ -332,6 +333,21 @@ async def write(
     await session.flush()
     audit.record(session, caller, "edit-plan", "case", case_id, {"plan_version": plan.plan_version})
     return plan
+
+
+async def _under_ids_of(session: Session, body: PlanIn, people: Collection[UUID]) -> PlanIn:
+    """The plan with each beneficiary under the id by which the case knows them."""
+    ids = await aliases.same_people(session, {line.beneficiary for line in body.lines})
+    known = {ids[each]: each for each in sorted(people, reverse=True) if each in ids}
+    lines = [
+        line
+        if line.beneficiary in people
+        else line.model_copy(
+            update={"beneficiary": known.get(ids.get(line.beneficiary), line.beneficiary)}
+        )
+        for line in body.lines
+    ]
+    return body.model_copy(update={"lines": lines})
 
 
 async def _taken(session: Session, case_id: UUID, body: PlanIn) -> list[FieldError]:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from chassis.routing import Body
 from contracts.codes import NeedsPriority, Phase, Slug
-from services.cases.fields import Comment, Date, Out, member_of
+from services.cases.fields import Comment, Out, PastDate, member_of
 from services.cases.intake.referrals.schemas import VulnerabilityKind
 
 
@@ -63,7 +63,7 @@ class ScreeningIn(Body):
     id: UUID | None = None
     returnee_id: UUID
     phase: Annotated[Phase, member_of("unknown_phase", Phase)]
-    screened_on: Date
+    screened_on: PastDate
     needs_priority: Annotated[NeedsPriority, member_of("unknown_priority", NeedsPriority)]
     follow_up: Annotated[
         list[Annotated[FollowUp, member_of("unknown_follow_up", FollowUp)]], Field(max_length=4)

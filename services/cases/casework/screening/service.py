@@ -26,7 +26,7 @@ async def record(session: Session, case_id: UUID, body: ScreeningIn, caller: Cal
     """
     case, members = await cases.to_work_on(session, case_id, caller)
     cases.check_open(case, "screen")
-    member = cases.check_member(members, body.returnee_id, "/returnee_id")
+    member = await cases.load_member(session, members, body.returnee_id, "/returnee_id")
     kinds = [flag.kind for flag in body.vulnerabilities]
     if kinds:
         caller.require(Scope.RETURNEES_VULNERABILITIES)
@@ -39,7 +39,7 @@ async def record(session: Session, case_id: UUID, body: ScreeningIn, caller: Cal
         Screening(
             id=body.id,
             case_id=case_id,
-            returnee_id=body.returnee_id,
+            returnee_id=member.returnee_id,
             phase=body.phase,
             screened_on=body.screened_on,
             needs_priority=body.needs_priority,
@@ -54,7 +54,7 @@ async def record(session: Session, case_id: UUID, body: ScreeningIn, caller: Cal
     session.add_all(
         Flag(
             screening_id=screening.id,
-            returnee_id=body.returnee_id,
+            returnee_id=member.returnee_id,
             kind=flag.kind,
             status=flag.status,
             source=flag.source,

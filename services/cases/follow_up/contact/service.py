@@ -32,11 +32,11 @@ async def hold(
     """
     case, members = await cases.to_work_on(session, case_id, caller)
     cases.check_open(case, "hold a session")
-    attended = sorted(set(body.attended))
     present = [
-        cases.check_member(members, person, f"/attended/{body.attended.index(person)}")
-        for person in attended
+        await cases.load_member(session, members, person, f"/attended/{place}")
+        for place, person in enumerate(body.attended)
     ]
+    attended = sorted({member.returnee_id for member in present})
     held, is_new = await cases.take_down(
         session,
         CounsellingSession(
@@ -57,7 +57,7 @@ async def hold(
     )
     if not is_new:
         return held
-    for member in present:
+    for member in {member.returnee_id: member for member in present}.values():
         fact = SessionHeld(
             **cases.ids_of(case, member), session_id=held.id, phase=body.phase, method=body.method
         )
@@ -77,13 +77,13 @@ async def attempt(
     """
     case, members = await cases.to_work_on(session, case_id, caller)
     cases.check_open(case, "note a contact attempt")
-    member = cases.check_member(members, body.returnee_id, "/returnee_id")
+    member = await cases.load_member(session, members, body.returnee_id, "/returnee_id")
     row, is_new = await cases.take_down(
         session,
         ContactAttempt(
             id=body.id,
             case_id=case_id,
-            returnee_id=body.returnee_id,
+            returnee_id=member.returnee_id,
             method=body.method,
             outcome=body.outcome,
             notes=body.notes or None,

@@ -53,14 +53,14 @@ async def send(session: Session, body: ServiceReferralIn, caller: Caller) -> Ser
     """
     case, members = await cases.to_work_on(session, body.case_id, caller)
     cases.check_open(case, "refer to a service")
-    member = cases.check_member(members, body.returnee_id, "/returnee_id")
+    member = await cases.load_member(session, members, body.returnee_id, "/returnee_id")
     await check_documents(session, caller, {"/consent_document": body.consent_document})
     row, is_new = await cases.take_down(
         session,
         ServiceReferral(
             id=body.id,
             case_id=body.case_id,
-            returnee_id=body.returnee_id,
+            returnee_id=member.returnee_id,
             state=ServiceReferralState.SENT,
             kind=body.kind,
             provider=body.provider,
@@ -125,7 +125,7 @@ async def move(
     found.comment = comment or found.comment
     found.document_id = document_id or found.document_id
     found.changed()
-    _tell(session, case, cases.check_member(members, found.returnee_id, ""), found)
+    _tell(session, case, await cases.load_member(session, members, found.returnee_id, ""), found)
     audit.record(session, caller, action, "service-referral", found.id)
     await session.flush()
     return found

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from chassis.datetimes import Past
 from chassis.routing import Body
 from contracts.codes import ContactMethod, Slug, SurveyRound
 from services.cases.fields import Date, Language, Out, member_of
@@ -23,7 +24,7 @@ class SurveyIn(Body):
     instrument_version: Annotated[int, Field(ge=1, le=1000)] | None = None
     """The newest where nothing is said."""
     round: Annotated[SurveyRound, member_of("unknown_round", SurveyRound)]
-    taken_on: Date
+    taken_on: Annotated[Date, Past("date_ahead")]
     method: Method
     language: Language
     answers: Annotated[

@@ -40,7 +40,7 @@ async def take(session: Session, body: SurveyIn, caller: Caller) -> Survey:
     """
     case, members = await cases.to_work_on(session, body.case_id, caller)
     cases.check_open(case, "take a survey")
-    member = cases.check_member(members, body.returnee_id, "/returnee_id")
+    member = await cases.load_member(session, members, body.returnee_id, "/returnee_id")
     instrument = _instrument(body)
     errors = rules.answer_errors(instrument, body.answers)
     if body.taken_on > await cases.today_of(session, case):
@@ -52,7 +52,7 @@ async def take(session: Session, body: SurveyIn, caller: Caller) -> Survey:
     scores = rules.score(instrument, body.answers)
     same_round = select(Survey).where(
         Survey.case_id == body.case_id,
-        Survey.returnee_id == body.returnee_id,
+        Survey.returnee_id == member.returnee_id,
         Survey.instrument == instrument.id,
         Survey.round == body.round,
     )
@@ -64,7 +64,7 @@ async def take(session: Session, body: SurveyIn, caller: Caller) -> Survey:
         Survey(
             id=body.id,
             case_id=body.case_id,
-            returnee_id=body.returnee_id,
+            returnee_id=member.returnee_id,
             instrument=instrument.id,
             instrument_version=instrument.version,
             round=body.round,

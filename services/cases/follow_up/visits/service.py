@@ -92,6 +92,17 @@ async def call_off(session: Session, cause_id: UUID) -> None:
         select(CaseFile).where(CaseFile.id == visit.case_id).with_for_update()
     )
     assert case is not None
+    await _call_off(session, case, visit)
+
+
+async def call_off_with(session: Session, case: CaseFile, returnee_id: UUID) -> None:
+    """Have no visit paid to somebody who died or left; `case` is locked."""
+    visits = select(Visit).where(Visit.case_id == case.id, Visit.returnee_id == returnee_id)
+    for visit in await session.scalars(visits.order_by(col(Visit.id))):
+        await _call_off(session, case, visit)
+
+
+async def _call_off(session: Session, case: CaseFile, visit: Visit) -> None:
     await session.refresh(visit, with_for_update=True)
     state = rules.called_off(visit.state)
     if state != visit.state:
@@ -108,7 +119,8 @@ async def agree(session: Session, case_id: UUID, body: VisitIn, caller: Caller) 
     """
     case, members = await cases.to_work_on(session, case_id, caller)
     cases.check_open(case, "schedule a visit")
-    cases.check_member(members, body.returnee_id, "/returnee_id")
+    member = await cases.load_member(session, members, body.returnee_id, "/returnee_id")
+    cases.check_present(member, "/returnee_id")
     today = await cases.today_of(session, case)
     if body.due_on < today:
         raise invalid(FieldError(pointer="/due_on", code="date_past", detail="today or later"))
@@ -121,7 +133,7 @@ async def agree(session: Session, case_id: UUID, body: VisitIn, caller: Caller) 
         Visit(
             id=body.id,
             case_id=case_id,
-            returnee_id=body.returnee_id,
+            returnee_id=member.returnee_id,
             line_id=body.line_id,
             cooperative_id=body.cooperative_id,
             cause=DeadlineKind.VISIT,

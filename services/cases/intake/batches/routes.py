@@ -9,8 +9,11 @@ from chassis.concurrency import set_etag
 from chassis.limits import FILE_BYTES
 from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
 from chassis.routing import CallerDep, Router, SessionDep, requires
+from chassis.tabular.encodings import charset_of
+from chassis.tabular.templates import CSV, XLSX, csv_template, download, file_in, xlsx_template
 from contracts.scopes import Scope
 from services.cases.intake.batches import service
+from services.cases.intake.batches.columns import COLUMNS
 from services.cases.intake.batches.schemas import BatchOut, BatchProblem, BatchState, ResultOut
 from services.cases.models import BatchItem, ReferralBatch
 
@@ -40,7 +43,10 @@ def result(item: BatchItem) -> ResultOut:
 FILE = {
     "requestBody": {
         "required": True,
-        "description": "A referral a line as JSON, or a table with a row a person; rows of a referral are adjacent.",
+        "description": (
+            "A referral a line as JSON, or a table with a row a person, as a spreadsheet saves it. "
+            "The template names the columns; rows of one referral have one reference."
+        ),
         "content": {
             media_type: {"schema": {"type": "string", "format": "binary"}}
             for media_type in service.MEDIA_TYPES
@@ -55,8 +61,10 @@ async def submit(
     request: Request, session: SessionDep, caller: CallerDep, response: Response
 ) -> BatchOut:
     """Send up to 5,000 referrals at once. They are taken in the background, each for itself."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    batch = await service.receive(session, await request.body(), media_type, caller)
+    content_type = request.headers.get("content-type", "")
+    media_type = content_type.partition(";")[0].strip().lower()
+    charset = charset_of(content_type)
+    batch = await service.receive(session, await request.body(), media_type, charset, caller)
     set_etag(response, batch.version)
     response.headers["Location"] = f"/v1/referral-batches/{batch.id}"
     return render(batch)
@@ -91,6 +99,22 @@ async def batches(
     )
     link_next(request, response, rows.next)
     return Page(items=[render(batch) for batch in rows.items], next=rows.next)
+
+
+@router.get("/template.csv", response_class=Response, responses=file_in(CSV))
+@requires(Scope.REFERRALS_BATCH)
+async def download_csv_template() -> Response:
+    """The columns of a table of referrals, to fill in."""
+    return download(csv_template(COLUMNS), CSV, "referrals.csv")
+
+
+@router.get("/template.xlsx", response_class=Response, responses=file_in(XLSX))
+@requires(Scope.REFERRALS_BATCH)
+async def download_xlsx_template() -> Response:
+    """A workbook to fill in: the columns of a table of referrals, what stands in each, and lists of
+    the codes that may.
+    """
+    return download(xlsx_template(COLUMNS, "referrals"), XLSX, "referrals.xlsx")
 
 
 @router.get("/{batch_id}")

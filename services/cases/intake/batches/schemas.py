@@ -49,6 +49,7 @@ class BatchProblem(Out):
         column: In a table, the column.
         row: In a table, the row as the spreadsheet counts it.
         code: What is wrong.
+        found: What kind of thing stands there, never the thing.
         detail: What would be right.
     """
 
@@ -56,6 +57,7 @@ class BatchProblem(Out):
     column: str | None
     row: int | None
     code: str
+    found: str | None = None
     detail: str
 
 

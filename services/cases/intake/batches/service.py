@@ -2,6 +2,7 @@
 interruption.
 """
 
+import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from itertools import islice
@@ -19,7 +20,11 @@ from chassis.auth import Caller, OrganisationKind
 from chassis.db import Session, is_outage, savepoint
 from chassis.errors import INVALID, NOT_FOUND, FieldError, Problem, invalid
 from chassis.jobs import JobKind, Payload
+from chassis.tabular.problems import Unreadable, kind_of
+from chassis.tabular.tables import what_is_right
+from chassis.tabular.templates import CSV, XLSX
 from services.cases.intake.batches import tabular
+from services.cases.intake.batches.columns import BY_NAME, column_of, part_of, value_at
 from services.cases.intake.batches.schemas import BatchProblem, BatchState, Outcome
 from services.cases.intake.referrals import service as referrals
 from services.cases.intake.referrals.schemas import ReferralIn
@@ -30,9 +35,8 @@ MOST = 5000
 AT_ONCE = 250
 """So few that one run ends long before its lease does."""
 STORED_AT_ONCE = 500
-CSV = "text/csv"
 JSON_LINES = ("application/jsonl", "application/x-ndjson")
-MEDIA_TYPES = (*JSON_LINES, CSV)
+MEDIA_TYPES = (*JSON_LINES, CSV, XLSX)
 JOB = "cases.referral-batch"
 
 
@@ -43,13 +47,15 @@ def batched(entries: Iterable[tabular.Entry], most: int) -> Iterator[list[tabula
         yield several
 
 
-async def receive(session: Session, raw: bytes, media_type: str, caller: Caller) -> ReferralBatch:
+async def receive(
+    session: Session, raw: bytes, media_type: str, charset: str | None, caller: Caller
+) -> ReferralBatch:
     """Read a file and keep its referrals for the job.
 
     Raises:
         Problem: 422, it cannot be read, is empty, or has too many referrals.
     """
-    read = tabular.table if media_type == CSV else tabular.json_lines
+    read = tabular.json_lines if media_type in JSON_LINES else tabular.table
     batch = ReferralBatch(
         state=BatchState.WAITING,
         organisation=caller.organisation,
@@ -64,7 +70,9 @@ async def receive(session: Session, raw: bytes, media_type: str, caller: Caller)
     session.add(batch)
     await session.flush()
     try:
-        for entries in batched(tabular.checked(read(raw)), STORED_AT_ONCE):
+        # A workbook is unfolded meanwhile, which takes seconds where it is large.
+        found = await asyncio.to_thread(read, raw, charset)
+        for entries in batched(found, STORED_AT_ONCE):
             first = batch.total + 1
             batch.total += len(entries)
             if batch.total > MOST:
@@ -73,8 +81,8 @@ async def receive(session: Session, raw: bytes, media_type: str, caller: Caller)
                 _waiting(batch, number, entry) for number, entry in enumerate(entries, start=first)
             ]
             await session.execute(insert(BatchItem), rows)
-    except tabular.Unreadable as error:
-        raise invalid(FieldError(pointer="", code="unreadable_file", detail=str(error))) from None
+    except Unreadable as error:
+        raise invalid(*error.errors) from None
     if not 0 < batch.total <= MOST:
         raise invalid(FieldError(pointer="", code="batch_size", detail=f"1 to {MOST} referrals"))
     await session.flush()
@@ -86,7 +94,7 @@ async def receive(session: Session, raw: bytes, media_type: str, caller: Caller)
 
 
 def _waiting(batch: ReferralBatch, number: int, entry: tabular.Entry) -> dict[str, Any]:
-    unreadable = _problem("The row cannot be read", entry.errors, entry.rows, batch.media_type)
+    unreadable = _problem("The row cannot be read", entry.errors, entry, batch.media_type)
     return {
         "batch_id": batch.id,
         "number": number,
@@ -113,25 +121,37 @@ def _caller(kept: dict[str, Any]) -> Caller:
 
 
 def _problem(
-    title: str, errors: Sequence[FieldError], rows: Sequence[int], media_type: str
+    title: str, errors: Sequence[FieldError], of: BatchItem | tabular.Entry, media_type: str
 ) -> dict[str, Any]:
+    """What is wrong with a referral, by row, column and kind of what stands there."""
     problems = []
     for error in errors:
-        row, column = None, None
-        if media_type == CSV:
-            steps = error.pointer.split("/")
-            if steps[1:2] == ["row"]:
-                row, column = int(steps[2]), steps[3] if len(steps) > 3 else None  # noqa: PLR2004 - its place
-            else:
-                of_people = steps[1:2] == ["people"] and steps[2:3]
-                place = int(steps[2]) if of_people and steps[2].isdigit() else 0
-                row, column = rows[min(place, len(rows) - 1)], tabular.column_of(error.pointer)
+        row, column, found = error.row, error.column, error.found
+        pointer = part_of(error.pointer, of.content)
+        if found is None and pointer:
+            value = value_at(of.content, pointer)
+            found = None if isinstance(value, dict) else kind_of(value)
+        if row is None and media_type not in JSON_LINES:
+            row = of.rows[min(_person(pointer), len(of.rows) - 1)]
+            column = column_of(pointer, of.content)
         problems.append(
             BatchProblem(
-                pointer=error.pointer, column=column, row=row, code=error.code, detail=error.detail
+                pointer=pointer,
+                column=column,
+                row=row,
+                code=error.code,
+                found=found,
+                detail=what_is_right(error.code, error.detail, BY_NAME.get(column or "")),
             )
         )
     return {"title": title, "problems": [each.model_dump(mode="json") for each in problems]}
+
+
+def _person(pointer: str) -> int:
+    """Which person of the referral a place is about; the first where it is about none."""
+    _, *steps = pointer.split("/")
+    of_people = steps[:1] == ["people"] and steps[1:2] and steps[1].isdigit()
+    return int(steps[1]) if of_people else 0
 
 
 async def find(session: Session, batch_id: UUID, caller: Caller) -> ReferralBatch:
@@ -177,7 +197,7 @@ async def run(session: Session, payload: Payload, _: Any) -> None:
 async def _take_all(
     session: Session, items: Sequence[BatchItem], caller: Caller, media_type: str
 ) -> list[tuple[BatchItem, Outcome]]:
-    """Take referrals together as far as that goes; whatever one of them is, the others are taken."""
+    """Take referrals together as far as that goes; whatever one is, the others are taken."""
     read = [(item, _read(item, media_type)) for item in items]
     taken: dict[int, Outcome] = {}
     together: dict[str, tuple[BatchItem, ReferralIn]] = {}
@@ -223,7 +243,7 @@ def _read(item: BatchItem, media_type: str) -> ReferralIn | None:
         return ReferralIn.model_validate(item.content)
     except ValidationError as error:
         found = [field_error({**each, "loc": ("body", *each["loc"])}) for each in error.errors()]
-        item.problem = _problem(INVALID.title, found, item.rows, media_type)
+        item.problem = _problem(INVALID.title, found, item, media_type)
         return None
 
 
@@ -254,7 +274,7 @@ async def _take(
             raise
         # Text that no database keeps; whatever it is, the other referrals go on.
         unfit = FieldError(pointer="", code="not_storable", detail="text that can be stored")
-        item.problem = _problem(INVALID.title, [unfit], item.rows, media_type)
+        item.problem = _problem(INVALID.title, [unfit], item, media_type)
         return Outcome.REFUSED
     assert referral is not None
     item.referral_id = referral.id
@@ -265,7 +285,7 @@ def _refused(item: BatchItem, problem: Problem, media_type: str) -> Outcome:
     said = problem.errors or [
         FieldError(pointer="", code=problem.kind.slug, detail=problem.detail or "")
     ]
-    item.problem = _problem(problem.kind.title, said, item.rows, media_type)
+    item.problem = _problem(problem.kind.title, said, item, media_type)
     return Outcome.REFUSED
 
 

@@ -1,83 +1,36 @@
-"""Files of referrals as people have them: JSON lines, or a table as a spreadsheet saves it. Pure.
+"""Referrals of a file: JSON, one a line, or a table with a row a person. Pure.
 
-A spreadsheet puts a byte-order mark first, parts columns by what its country uses, writes TRUE for
-true, guards numbers as formulas (`="0123"`) and may give every row empty columns at its end. All of
-that is read; a real formula is refused with the field that has it.
+The rows of one referral are taken whole or not at all, wherever in the file they stand. A row
+without a reference, or one that is shifted, may be of the referral before it, which then waits for
+it.
 """
 
-import csv
-import io
-import json
-import re
 import unicodedata
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from chassis.errors import FieldError
+from chassis.tabular.problems import Unreadable, kind_of
+from chassis.tabular.records import read_records, storable
+from chassis.tabular.tables import Row, Table, read_table
+from chassis.tabular.values import as_precise, whole
+from services.cases.intake.batches.columns import (
+    BY_NAME,
+    COLUMNS,
+    NAME_PARTS,
+    OF_A_PERSON,
+    OF_THE_REFERRAL,
+    PERSON,
+)
+from services.cases.intake.batches.phones import contacts
+from services.cases.people.returnees.schemas import Script
 
-DELIMITERS = (";", ",", "\t")
-DEEPEST = 32
-"""How deeply a line may be nested; a referral needs six levels."""
-NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
-"""As JSON writes it, but not where the backslash is itself escaped."""
-GUARDED = re.compile(r'="([^"]*)"')
-SCRIPTS = (("Latn", "latn"), ("Arab", "arab"))
-NAME_PARTS = ("given", "father", "grandfather", "family")
-OF_THE_REFERRAL = (
-    "external_reference",
-    "sender",
-    "programme",
-    "return_kind",
-    "legal_status",
-    "host_country",
-    "country_of_return",
-    "travel_state",
-    "travel_carrier",
-    "flight_number",
-    "departs_on",
-    "arrives_at",
-    "port_of_entry",
-    "escorted",
-    "governorate",
-    "district",
-    "address",
-    "needs",
-    "vulnerabilities",
-    "requested_assistance",
-    "consents",
-    "notes",
-)
-OF_A_PERSON = (
-    "person",
-    "role",
-    *(f"{part}_{suffix}" for _, suffix in SCRIPTS for part in NAME_PARTS),
-    "sex",
-    "birth_date",
-    "birth_precision",
-    "nationality",
-    "documents",
-    "languages",
-    "contacts",
-)
-COLUMNS = (*OF_THE_REFERRAL, *OF_A_PERSON)
-OPTIONAL = frozenset({"requested_partner"})
-PARTS = {
-    "vulnerabilities": ("kind", "status"),
-    "consents": ("purpose", "version", "given_on", "legal_basis"),
-    "documents": ("kind", "number", "issuer", "expires"),
-    "contacts": ("kind", "value", "owner", "safe_hours"),
-}
-EMPTY_IS_NULL = frozenset({"expires", "safe_hours"})
-PLACES = {
-    "/return/kind": "return_kind",
-    "/return/legal_status": "legal_status",
-    "/return/host_country": "host_country",
-    "/return/country_of_return": "country_of_return",
-    "/travel/state": "travel_state",
-    "/travel/carrier": "travel_carrier",
-    "/destination": "governorate",
-}
+__all__ = ["COLUMNS", "NAME_PARTS", "OF_THE_REFERRAL", "Entry", "Unreadable", "json_lines", "table"]
+
+Key = tuple[str, str]
+"""Reference and sender, or of a row that stands for itself its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +38,7 @@ class Entry:
     """One referral of a file.
 
     Attributes:
-        rows: Its rows as a spreadsheet counts them, or its line; from 1.
+        rows: Its rows as a spreadsheet counts them, in the order of its persons; or its line.
         reference: The sender's reference, where it has one.
         content: The referral as it would be posted; None where the row could not be read.
         errors: Why it could not.
@@ -97,297 +50,200 @@ class Entry:
     errors: list[FieldError] = field(default_factory=list)
 
 
-class Unreadable(ValueError):  # noqa: N818 - it says what the file is
-    """The file as a whole cannot be read. The message says what would be right."""
-
-
-def decoded(raw: bytes) -> str:
-    """The text of a file: UTF-8 with or without a byte-order mark, or UTF-16 with one.
-
-    Raises:
-        Unreadable: It is neither.
-    """
-    encoding = "utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
-    try:
-        return raw.decode(encoding)
-    except UnicodeDecodeError:
-        raise Unreadable("text in UTF-8; in Excel choose the file type CSV UTF-8") from None
-
-
-def storable(value: Any) -> bool:
-    """Whether the database keeps a JSON value: no NUL, lone surrogate, NaN or infinity, and not
-    nested without end.
-    """
-    if _nested_too_deeply(value):
-        return False
-    try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-        text.encode()
-    except ValueError:
-        return False
-    return NUL.search(text) is None
-
-
-def _nested_too_deeply(value: Any) -> bool:
-    level = [value]
-    for _ in range(DEEPEST):
-        inner = (
-            each.values() if isinstance(each, dict) else each
-            for each in level
-            if isinstance(each, dict | list)
-        )
-        level = [value for values in inner for value in values]
-        if not level:
-            return False
-    return True
-
-
-def checked(entries: Iterator[Entry]) -> Iterator[Entry]:
-    """Entries as they can be kept: one that the database would refuse is refused by itself."""
-    for entry in entries:
-        reference = entry.reference if storable(entry.reference) else None
-        if storable(entry.content):
-            yield replace(entry, reference=reference)
-        else:
-            error = FieldError(
-                pointer="", code="not_storable", detail="text and numbers that can be stored"
-            )
-            yield Entry(entry.rows, reference, None, [error])
-
-
-def json_lines(raw: bytes) -> Iterator[Entry]:
+def json_lines(raw: bytes, charset: str | None = None) -> Iterator[Entry]:
     """A referral a line; blank lines are left out.
 
     Raises:
-        Unreadable: It is no text.
+        Unreadable: It is no text, or of another form.
     """
-    for number, line in enumerate(decoded(raw).split("\n"), start=1):
-        if not line.strip():
+    for record in read_records(raw, charset=charset):
+        if record.content is None:
+            yield Entry([record.line], None, None, [record.error] if record.error else [])
             continue
-        try:
-            content = json.loads(line)
-        except (ValueError, RecursionError):
-            content = None
-        if not isinstance(content, dict):
-            error = FieldError(pointer="", code="json_invalid", detail="a JSON object on one line")
-            yield Entry([number], None, None, [error])
-            continue
-        reference = content.get("external_reference")
-        yield Entry([number], reference if isinstance(reference, str) else None, content)
+        reference = record.content.get("external_reference")
+        yield Entry(
+            [record.line], reference if isinstance(reference, str) else None, record.content
+        )
 
 
-def table(raw: bytes) -> Iterator[Entry]:
-    """Referrals of a table, a row a person; the rows of a referral are adjacent and repeat its
-    columns.
+def table(raw: bytes, charset: str | None = None) -> Iterator[Entry]:
+    """Referrals of a table, a row a person, each when the last of its rows was read.
+
+    The table is gone through twice, once for where each referral ends and once for what it says:
+    no more is held than the referrals that are not complete.
 
     Raises:
-        Unreadable: It is no text, or columns are missing or unknown.
+        Unreadable: It is no table, or columns are missing or unknown.
     """
-    text = decoded(raw)
-    first = text.partition("\n")[0]
-    delimiter = max(DELIMITERS, key=first.count)
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    try:
-        header = [name.strip().lower() for name in next(rows)]
-    except StopIteration:
-        raise Unreadable("a header row with the columns of a referral") from None
-    while header and not header[-1]:
-        header.pop()
-    missing = [name for name in COLUMNS if name not in header]
-    unknown = len([name for name in header if name not in COLUMNS and name not in OPTIONAL])
-    if missing or unknown or len(set(header)) < len(header):
-        detail = f"exactly the columns of the example; missing: {', '.join(missing) or 'none'}; unknown: {unknown}"
-        raise Unreadable(detail)
-    yield from _grouped(rows, header)
+    read = read_table(raw, COLUMNS, charset=charset)
+    return _entries(read, Counter(key for key, _ in _assigned(read)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A row of a table. The cells of one that is shifted are not, or not all, those of their
-    columns.
-    """
-
-    number: int
-    cells: dict[str, str]
-    shifted: bool
+def _entries(read: Table, waiting: Counter[Key]) -> Iterator[Entry]:
+    groups: dict[Key, list[Row]] = defaultdict(list)
+    for key, row in _assigned(read):
+        groups[key].append(row)
+        waiting[key] -= 1
+        if not waiting[key]:
+            yield _entry(groups.pop(key))
 
 
-def _grouped(rows: Iterator[list[str]], header: list[str]) -> Iterator[Entry]:
-    group: list[_Row] = []
-    try:
-        for number, values in enumerate(rows, start=2):
-            if not any(value.strip() for value in values):
-                continue
-            cells = [_cell(value) for value in values]
-            shifted = any(cells[len(header) :]) or len(cells) < len(header)
-            row = _Row(
-                number, dict.fromkeys(header, "") | dict(zip(header, cells, strict=False)), shifted
-            )
-            if group and not _same_referral(group[0], row):
-                yield _entry(group)
-                group = []
-            group.append(row)
-    except csv.Error:
-        raise Unreadable(
-            "cells with a quotation mark, line break or separator in quotation marks"
-        ) from None
-    if group:
-        yield _entry(group)
-
-
-def _same_referral(first: _Row, row: _Row) -> bool:
-    """Whether a row is, or may be, of the referral before it: a family is taken whole or not at
-    all.
-    """
-    reference, sender = row.cells["external_reference"], row.cells["sender"]
-    if row.shifted:
-        # What stands before the sender is where it should be if the sender is.
-        names = list(row.cells)
-        in_place = (
-            names.index("external_reference") < names.index("sender")
-            and sender == first.cells["sender"]
-        )
-        if not (in_place and reference):
-            return True
-    return bool(reference) and (first.cells["external_reference"], first.cells["sender"]) == (
-        reference,
-        sender,
-    )
-
-
-def _cell(value: str) -> str:
-    guarded = GUARDED.fullmatch(value.strip())
-    return guarded[1] if guarded else value
-
-
-def _entry(group: list[_Row]) -> Entry:
-    numbers = [row.number for row in group]
-    first = next((row for row in group if not row.shifted), None)
-    errors = []
-    for place, row in enumerate(group):
-        if row.shifted or first is None:
-            detail = f"{len(row.cells)} columns in the row; it may be of the referral before it, which waits for it"
-            errors.append(
-                FieldError(pointer=f"/row/{row.number}", code="columns_shifted", detail=detail)
-            )
+def _assigned(read: Table) -> Iterator[tuple[Key, Row]]:
+    """Each row with the referral that it belongs to."""
+    in_order = [column for column in read.names if column in {"external_reference", "sender"}]
+    before: Key | None = None
+    for row in read.rows():
+        reference, sender = row.cells["external_reference"], row.cells["sender"].lower()
+        alone = ("", str(row.number))
+        if _says_nobody(row):
+            yield alone, row
             continue
-        for name in OF_THE_REFERRAL:
-            if unicodedata.normalize("NFC", row.cells[name]) != unicodedata.normalize(
-                "NFC", first.cells[name]
-            ):
-                detail = f"the same as in row {first.number}, where the referral begins"
-                errors.append(
-                    FieldError(
-                        pointer=f"/row/{row.number}/{name}", code="rows_disagree", detail=detail
-                    )
-                )
-        if row.cells["person"].strip() != str(place):
-            detail = "the place of the person in the referral, from 0, in order"
-            errors.append(
-                FieldError(pointer=f"/row/{row.number}/person", code="person_order", detail=detail)
-            )
-    reference = first.cells["external_reference"] or None if first else None
-    return Entry(
-        numbers, reference, None if errors else referral_of([row.cells for row in group]), errors
+        if row.shifted:
+            # What stands before the sender is where it should be if the sender is.
+            in_place = in_order[:1] == ["external_reference"] and before and sender == before[1]
+            key = (reference, sender) if in_place and reference else before or alone
+        elif not reference:
+            key = before or alone
+        elif before and before[0] == reference and not sender:
+            key = before
+        else:
+            key = (reference, sender)
+        before = key
+        yield key, row
+
+
+def _says_nobody(row: Row) -> bool:
+    """Whether a row is about no person: a line of totals, a remark below the table."""
+    return row.is_total or not (row.shifted or any(row.cells[name] for name in OF_A_PERSON))
+
+
+def _entry(rows: list[Row]) -> Entry:
+    if _says_nobody(rows[0]):
+        right = "a person in each row; lines of totals and remarks are left out"
+        return Entry([rows[0].number], None, None, [_error(rows[0], "role", "no_person", right)])
+    first = next((row for row in rows if not row.shifted), None)
+    errors = [_shifted(row) for row in rows if row.shifted or first is None]
+    fit = [row for row in rows if not row.shifted]
+    for row in fit:
+        errors += _disagreements(row, fit[0])
+    errors += _misnumbered(fit) if len(fit) == len(rows) else []
+    reference = (first.cells["external_reference"] or None) if first else None
+    in_order = sorted(rows, key=lambda row: (_place(row), row.number)) if not errors else rows
+    numbers = [row.number for row in in_order]
+    if errors:
+        return Entry(numbers, reference if storable(reference) else None, None, errors)
+    content = referral_of([_inherited(row, rows[0]) for row in in_order])
+    if not storable(content):
+        unfit = FieldError(pointer="", code="not_storable", detail="text that can be stored")
+        return Entry(numbers, reference if storable(reference) else None, None, [unfit])
+    return Entry(numbers, reference, content)
+
+
+def _shifted(row: Row) -> FieldError:
+    right = f"{len(row.cells)} columns; it may be of the referral before it, which waits for it"
+    return FieldError(
+        pointer=f"/row/{row.number}", code="columns_shifted", detail=right, row=row.number
     )
 
 
-def referral_of(rows: list[dict[str, str]]) -> dict[str, Any]:
+def _error(row: Row, name: str, code: str, right: str) -> FieldError:
+    return FieldError(
+        pointer=f"/row/{row.number}/{name}",
+        code=code,
+        detail=right,
+        row=row.number,
+        column=name,
+        found=kind_of(row.cells[name]),
+    )
+
+
+def _disagreements(row: Row, first: Row) -> Iterator[FieldError]:
+    """Where a row says something else of the referral than its first row. What it leaves empty, as
+    merged cells do, it says like that.
+    """
+    empty = not any(row.cells.get(name) for name in OF_THE_REFERRAL)
+    if not row.cells["external_reference"] and (row is first or not empty):
+        right = "the reference of the referral; or all that is the referral's left empty"
+        yield _error(row, "external_reference", "missing_reference", right)
+    for name in OF_THE_REFERRAL:
+        cell, same = row.cells.get(name, ""), first.cells.get(name, "")
+        if cell not in {"", same} and _compared(name, cell) != _compared(name, same):
+            right = f"the same as in row {first.number}, where the referral begins"
+            yield _error(row, name, "rows_disagree", right)
+
+
+def _compared(name: str, cell: str) -> Any:
+    return BY_NAME[name].read(" ".join(unicodedata.normalize("NFC", cell).split()))
+
+
+def _place(row: Row) -> int:
+    read = whole(row.cells["person"])
+    return read if isinstance(read, int) else -1
+
+
+def _misnumbered(rows: Sequence[Row]) -> Iterator[FieldError]:
+    places = Counter(_place(row) for row in rows)
+    missing = [str(place) for place in range(len(rows)) if place not in places]
+    taken: set[int] = set()
+    for row in rows:
+        place = _place(row)
+        if place in taken or not 0 <= place < len(rows):
+            right = (
+                f"0 for the first person of the referral, then 1, 2, each once; "
+                f"{', '.join(missing)} is missing. Another family has another reference"
+            )
+            yield _error(row, "person", "person_order", right)
+        taken.add(place)
+
+
+def _inherited(row: Row, first: Row) -> dict[str, str]:
+    referral = {name: row.cells.get(name) or first.cells.get(name, "") for name in OF_THE_REFERRAL}
+    return row.cells | referral
+
+
+def referral_of(rows: Sequence[dict[str, str]]) -> dict[str, Any]:
     """The referral that rows stand for, as it would be posted; what is wrong in a cell stays wrong
     there.
     """
-    row = rows[0]
-    travel = None
-    if any(row[name] for name in ("travel_state", "departs_on", "port_of_entry")):
-        travel = {
-            "state": row["travel_state"],
-            "carrier": row["travel_carrier"] or None,
-            "flight_number": row["flight_number"] or None,
-            "departs_on": row["departs_on"],
-            "arrives_at": row["arrives_at"] or None,
-            "port_of_entry": row["port_of_entry"],
-            "escorted": {"true": True, "false": False}.get(
-                row["escorted"].strip().lower(), row["escorted"]
-            ),
-        }
-    return {
-        "external_reference": row["external_reference"],
-        "sender": row["sender"],
-        "programme": row["programme"],
-        "requested_partner": row.get("requested_partner") or None,
-        "return": {
-            "kind": row["return_kind"],
-            "legal_status": row["legal_status"],
-            "host_country": row["host_country"],
-            "country_of_return": row["country_of_return"],
-        },
-        "travel": travel,
-        "people": [_person(each) for each in rows],
-        "destination": {name: row[name] for name in ("governorate", "district", "address")},
-        "needs": _words(row["needs"]),
-        "vulnerabilities": _items(row, "vulnerabilities"),
-        "requested_assistance": _words(row["requested_assistance"]),
-        "consents": _items(row, "consents"),
-        "notes": row["notes"],
-    }
+    first = rows[0]
+    content: dict[str, Any] = {}
+    for name in OF_THE_REFERRAL:
+        column = BY_NAME[name]
+        value = column.read(first.get(name, ""))
+        if column.needed or value is not None:
+            _put(content, column.pointer, value)
+    if not any(first[name] for name in ("travel_state", "departs_on", "port_of_entry")):
+        content["travel"] = None
+    elif content["travel"]["escorted"] is None:
+        del content["travel"]["escorted"]  # an empty cell is the default
+    countries = (content["return"]["country_of_return"], content["return"]["host_country"])
+    content["people"] = [_person(row, countries) for row in rows]
+    return content
 
 
-def _person(row: Mapping[str, str]) -> dict[str, Any]:
-    names = [
-        {"script": script} | {part: row[f"{part}_{suffix}"] for part in NAME_PARTS}
-        for script, suffix in SCRIPTS
+def _put(content: dict[str, Any], pointer: str, value: Any) -> None:
+    *steps, last = pointer.split("/")[1:]
+    for step in steps:
+        content = content.setdefault(step, {})
+    content[last] = value
+
+
+def _person(row: dict[str, str], countries: tuple[str, ...]) -> dict[str, Any]:
+    person: dict[str, Any] = {}
+    for name in OF_A_PERSON:
+        column = BY_NAME[name]
+        if column.pointer:
+            _put(person, column.pointer.removeprefix(PERSON), column.read(row[name]))
+    person["names"] = _names(person["names"])
+    born = as_precise(person["birth"]["date"], person["birth"]["precision"])
+    person["birth"] = dict(zip(("date", "precision"), born, strict=True))
+    person["contacts"] = contacts(person["contacts"], countries)
+    return person
+
+
+def _names(by_script: dict[str, dict[str, str]]) -> list[dict[str, str]]:
+    """The names of a person, without the scripts in which they have none."""
+    names = [{"script": script} | parts for script, parts in by_script.items()]
+    return [name for name in names if any(name[part] for part in NAME_PARTS)] or [
+        {"script": Script.LATN.value} | by_script[Script.LATN.value]
     ]
-    given = [name for name in names if any(name[part].strip() for part in NAME_PARTS)]
-    return {
-        "role": row["role"],
-        "names": given or names[:1],
-        "sex": row["sex"],
-        "birth": {"date": row["birth_date"], "precision": row["birth_precision"]},
-        "nationality": row["nationality"],
-        "documents": _items(row, "documents"),
-        "languages": _words(row["languages"]),
-        "contacts": _items(row, "contacts"),
-    }
-
-
-def _words(cell: str) -> list[str]:
-    return [word.strip() for word in cell.split(";") if word.strip()]
-
-
-def _items(row: Mapping[str, str], name: str) -> list[dict[str, Any]]:
-    found = []
-    for item in row[name].split(";"):
-        if not item.strip():
-            continue
-        parts: dict[str, Any] = dict(zip(PARTS[name], item.split("|"), strict=False))
-        for key in EMPTY_IS_NULL & set(PARTS[name]):
-            parts[key] = parts.get(key) or None
-        found.append(parts)
-    return found
-
-
-def column_of(pointer: str) -> str | None:
-    """The column of a table that a place in a referral was read from; None where there is none of
-    its own.
-    """
-    steps = [step for step in pointer.split("/") if step]
-    if not steps:
-        return None
-    if pointer in PLACES:
-        return PLACES[pointer]
-    if steps[0] == "people":
-        names = {"date": "birth_date", "precision": "birth_precision"}
-        inner = [step for step in steps[1:] if not step.isdigit()]
-        if not inner:
-            return None
-        if inner[0] == "names":
-            place = int(steps[3]) if len(steps) > 3 and steps[3].isdigit() else 0  # noqa: PLR2004 - its place
-            part = inner[1] if len(inner) > 1 else "given"
-            return (
-                f"{part}_{SCRIPTS[min(place, 1)][1]}"
-                if part in NAME_PARTS
-                else f"given_{SCRIPTS[min(place, 1)][1]}"
-            )
-        return names.get(inner[-1], inner[0])
-    last = steps[-1] if steps[0] in {"return", "travel", "destination"} else steps[0]
-    return last if last in COLUMNS else None

@@ -25,6 +25,7 @@ from participation import aliases
 from participation.access import Role, grant
 from services.cases.casework.cases import service as cases
 from services.cases.intake.referrals import rules, service
+from services.cases.intake.referrals.pending import referred_alike
 from services.cases.intake.referrals.schemas import (
     AmendIn,
     Correction,
@@ -78,16 +79,22 @@ async def candidates(session: Session, referral_id: UUID, caller: Caller) -> lis
         select(ReferralPerson).where(ReferralPerson.referral_id == referral.id)
     )
     bound = {row.index: row.returnee_id for row in rows}
+    people = {
+        index: PersonIn.model_validate(person)
+        for index, person in enumerate(referral.content["people"])
+        if not person.get("erased")
+    }
+    undecided = referral.state in rules.UNDECIDED
+    referred = await referred_alike(session, referral, people, caller) if undecided else {}
     found = []
-    for index, person in enumerate(referral.content["people"]):
-        if person.get("erased"):
-            continue
+    for index, entry in people.items():
         own = bound.get(index)
-        entry = PersonIn.model_validate(person)
         shown = await duplicates.candidates(
             session, referral.id, entry, caller, besides=[own] if own else []
         )
-        found.append(PersonCandidates(index=index, candidates=shown))
+        found.append(
+            PersonCandidates(index=index, candidates=shown, referred=referred.get(index, []))
+        )
     audit.record(session, caller, "read-duplicates", "referral", referral.id)
     return found
 
@@ -182,36 +189,32 @@ async def amend(session: Session, referral_id: UUID, body: AmendIn, caller: Call
         for place, person in enumerate(body.add)
         if rules.member_of_household(person, person.birth.date) is Member.PRINCIPAL
     ]
-    today = await service.today(session)
-    errors += [
-        FieldError(
-            pointer=f"/add/{place}/birth/date", code="birth_in_future", detail="today or before"
-        )
-        for place, person in enumerate(body.add)
-        if person.birth.date > today
-    ]
-    if body.add and len(people) + len(body.add) > MOST_PERSONS:
+    additions, repeated = rules.additions(people, body.add, await service.today(session))
+    if additions and len(people) + len(body.add) > MOST_PERSONS:
         right = f"at most {MOST_PERSONS} persons in a referral; refer others anew"
         errors.append(FieldError(pointer="/add", code="too_many_persons", detail=right))
+    errors += repeated
     if not body.add and not body.correct:
         errors.append(
             FieldError(pointer="", code="nothing_amended", detail="somebody to add or to correct")
         )
     if errors:
         raise invalid(*errors)
+    if not additions and not body.correct:
+        return referral  # it was sent before
     for each in body.correct:
         returnee_id = places[each.index]
         assert returnee_id is not None
         theirs = await cases.followed_in(session, case, returnee_id)
         await _correct(session, referral, theirs, returnee_id, each, people)
-    for person in body.add:
+    for person in additions:
         index = len(people)
         people.append(person.model_dump(mode="json"))
         await _add(session, referral, case, index, person)
     referral.content = referral.content | {"people": people}
     referral.changed()
     case.changed()
-    details = {"added": len(body.add), "corrected": [each.index for each in body.correct]}
+    details = {"added": len(additions), "corrected": [each.index for each in body.correct]}
     audit.record(session, caller, "amend", "referral", referral.id, details)
     await session.flush()
     return referral
@@ -239,6 +242,7 @@ async def _correct(
     people[correction.index] = people[correction.index] | dumped
     if not changed:
         return
+    returnees.check_corrected(before, changed, f"/correct/{correction.index}/person")
     returnees.write(session, returnee, changed)
     returnee.changed()
     ids = {
@@ -271,7 +275,9 @@ async def _add(
         referral_id=referral.id,
         programme=referral.programme,
     )
-    session.add(ReferralPerson(referral_id=referral.id, index=index, returnee_id=returnee.id))
+    session.add(
+        ReferralPerson(referral_id=referral.id, index=index, returnee_id=returnee.id, keys=[])
+    )
     for role, organisation in (
         (Role.REFERRER, referral.sender),
         (Role.PROGRAMME, referral.programme),

@@ -26,9 +26,10 @@ from services.cases.intake.referrals.schemas import (
     Role,
     VulnerabilityKind,
 )
-
-ADULT_AT = 18
-"""Convention on the Rights of the Child, Art. 1."""
+from services.cases.intake.travel.schemas import arrives_before
+from services.cases.people.matching.repetitions import repeated_documents, repeated_people
+from services.cases.people.matching.zones import zone_errors
+from services.cases.people.returnees.ages import may_be_child
 
 TRANSITIONS: Mapping[ReferralState, Mapping[str, ReferralState]] = {
     ReferralState.SUBMITTED: {
@@ -208,7 +209,7 @@ def consistency(referral: ReferralContent, today: date) -> list[FieldError]:
         errors.append(FieldError(pointer=pointer, code=code, detail=right))
 
     travel = referral.travel
-    if travel and travel.arrives_at and travel.arrives_at.date() < travel.departs_on:
+    if travel and arrives_before(travel.departs_on, travel.arrives_at):
         wrong("/travel/arrives_at", "arrives_before_departure", "a time after the departure")
     for place, consent in enumerate(referral.consents):
         if travel and consent.given_on > travel.departs_on:
@@ -217,12 +218,21 @@ def consistency(referral: ReferralContent, today: date) -> list[FieldError]:
                 "consent_after_departure",
                 "a date before the departure",
             )
+        elif consent.given_on > today:
+            wrong(f"/consents/{place}/given_on", "in_future", "a day that has come")
     purposes = [consent.purpose for consent in referral.consents]
     if len(set(purposes)) < len(purposes):
         wrong("/consents", "consent_twice", "one consent for each purpose")
     for place, person in enumerate(referral.people):
         if person.birth.date > today:
             wrong(f"/people/{place}/birth/date", "birth_in_future", "a day before the referral")
+        errors += zone_errors(person, f"/people/{place}")
+    for first, place in repeated_people(referral.people):
+        right = f"each person once; this is the person at /people/{first}, or say what is other"
+        wrong(f"/people/{place}", "person_twice", right)
+    for place, index in repeated_documents(referral.people):
+        right = "each document once, with the person whom it is made out to"
+        wrong(f"/people/{place}/documents/{index}/number", "document_twice", right)
     if sum(person.role is Role.PRINCIPAL for person in referral.people) != 1:
         wrong("/people", "one_principal", "one principal applicant")
     known = governorates(referral.return_.country_of_return)
@@ -235,6 +245,49 @@ def consistency(referral: ReferralContent, today: date) -> list[FieldError]:
     return errors
 
 
+def additions(
+    people: Sequence[Mapping[str, Any]], sent: Sequence[PersonIn], today: date
+) -> tuple[list[PersonIn], list[FieldError]]:
+    """Returns who is new of those whom an amendment adds, and who is said of somebody else.
+
+    An entry that is there already, word for word, was sent before. One that is there under other
+    particulars is somebody of the referral, who is corrected and not added.
+
+    Args:
+        people: Who is in the referral, as it is kept.
+        sent: Who is to be added.
+        today: The day.
+    """
+    left = [dict(person) for person in people]
+    known = [PersonIn.model_validate(person) for person in people if not person.get("erased")]
+    new: list[PersonIn] = []
+    errors: list[FieldError] = []
+    for place, person in enumerate(sent):
+        dumped = person.model_dump(mode="json")
+        if dumped in left:
+            left.remove(dumped)
+            continue
+        together = [*known, *new, person]
+        if any(len(together) - 1 in pair for pair in repeated_people(together)):
+            right = "somebody who is not in the referral; what is other of them is a correction"
+            errors.append(FieldError(pointer=f"/add/{place}", code="person_twice", detail=right))
+        if person.birth.date > today:
+            at = f"/add/{place}/birth/date"
+            errors.append(FieldError(pointer=at, code="birth_in_future", detail="today or before"))
+        errors += zone_errors(person, f"/add/{place}")
+        here = {index for who, index in repeated_documents(together) if who == len(together) - 1}
+        errors += [
+            FieldError(
+                pointer=f"/add/{place}/documents/{index}/number",
+                code="document_twice",
+                detail="each document once, with the person whom it is made out to",
+            )
+            for index in sorted(here)
+        ]
+        new.append(person)
+    return new, errors
+
+
 def needs_priority(referral: ReferralContent) -> NeedsPriority:
     """How urgent the needs of a household are: all of them that leaves this service.
 
@@ -242,11 +295,18 @@ def needs_priority(referral: ReferralContent) -> NeedsPriority:
     before the rest (IOM, handbook: follow up quickly when screening flags something).
     """
     kinds = {vulnerability.kind for vulnerability in referral.vulnerabilities}
-    if kinds & URGENT:
+    if kinds & URGENT or _child_alone(referral):
         return NeedsPriority.URGENT
     if kinds or RAISING_NEEDS & set(referral.needs):
         return NeedsPriority.RAISED
     return NeedsPriority.ROUTINE
+
+
+def _child_alone(referral: ReferralContent) -> bool:
+    """Whether nobody in it is certainly of age when they leave, or when they agreed to."""
+    days = [consent.given_on for consent in referral.consents]
+    on = referral.travel.departs_on if referral.travel else max(days, default=date.max)
+    return all(may_be_child(person.birth, on) for person in referral.people)
 
 
 def higher(one: str, other: str) -> NeedsPriority:
@@ -264,9 +324,7 @@ def member_of_household(person: PersonIn, on: date) -> Member:
     """
     if person.role is Role.PRINCIPAL:
         return Member.PRINCIPAL
-    birth = person.birth.date
-    years = on.year - birth.year - ((on.month, on.day) < (birth.month, birth.day))
-    return Member.CHILD if years < ADULT_AT else Member.ADULT
+    return Member.CHILD if may_be_child(person.birth, on) else Member.ADULT
 
 
 def has_own_file(person: PersonIn, member: Member, rules: Rules) -> bool:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, ConfigDict, Field
 
+from chassis.datetimes import Past
 from chassis.routing import Body
 from contracts.codes import (
     ArrivalState,
@@ -44,7 +45,7 @@ from services.cases.intake.travel.schemas import (
     JourneyState,
     Port,
 )
-from services.cases.people.returnees.schemas import CandidateOut, Person, ReturneePatch
+from services.cases.people.returnees.schemas import CandidateOut, EvidenceOut, Person, ReturneePatch
 
 REFERENCE_LENGTH = 64
 
@@ -154,7 +155,7 @@ class Consent(Body):
 
     purpose: Annotated[ConsentPurpose, member_of("unknown_purpose", ConsentPurpose)]
     version: Annotated[str, Field(min_length=1, max_length=20, pattern=r"^[A-Za-z0-9._-]+$")]
-    given_on: Date
+    given_on: Annotated[Date, Past(by_rule=True)]
     legal_basis: Annotated[LegalBasis, member_of("unknown_legal_basis", LegalBasis)]
 
 
@@ -205,7 +206,7 @@ class ReferralIn(ReferralContent):
 class RetroactiveIn(ReferralIn):
     """A referral of people who have returned already: the sender's word is asked for afterwards."""
 
-    arrived_on: Date
+    arrived_on: Annotated[Date, Past("bad_arrival")]
 
 
 class Correction(Body):
@@ -237,11 +238,40 @@ class MessageOut(Out):
     created_at: datetime
 
 
+class ReferredOut(Out):
+    """A person of another undecided referral who may be the same.
+
+    Attributes:
+        id: Of the candidate; no referral's id.
+        referral_id: Null where the referral is no concern of the caller's.
+        index: Their place in it.
+        score: From 0 to 1; rounded where it is masked.
+        likely: Whether it is more likely than not.
+        masked: Whether only other organisations know of the referral.
+        evidence: Why; empty where it is masked.
+    """
+
+    id: UUID
+    referral_id: UUID | None
+    index: int | None
+    score: float
+    likely: bool
+    masked: bool
+    evidence: list[EvidenceOut]
+
+
 class PersonCandidates(Out):
-    """Who one person of a referral may be."""
+    """Who one person of a referral may be.
+
+    Attributes:
+        index: Their place in the referral.
+        candidates: Returnees.
+        referred: People of other referrals that nobody has decided; none once this one is.
+    """
 
     index: int
     candidates: list[CandidateOut]
+    referred: list[ReferredOut]
 
 
 class InformationRequest(Body):
@@ -264,7 +294,9 @@ class AcceptIn(Body):
     implementer: Slug | None = None
     """The deciding partner itself where nothing is said."""
     people: Annotated[list[Binding], Field(max_length=MOST_PERSONS)] = Field(default=[])
-    """Persons who are not listed are new."""
+    """Persons who are not listed are new, unless they are likely to be known already: then it is to
+    be said who they are.
+    """
     comment: Note = ""
 
 

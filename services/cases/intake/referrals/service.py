@@ -43,7 +43,7 @@ from participation.access import Role, grant, grant_all, participation, revoke, 
 from services.cases.casework.cases import service as cases
 from services.cases.casework.deadlines import service as deadlines
 from services.cases.casework.deadlines.schemas import DeadlineState
-from services.cases.intake.referrals import rules
+from services.cases.intake.referrals import pending, rules
 from services.cases.intake.referrals.schemas import (
     AcceptIn,
     BecameOut,
@@ -65,6 +65,7 @@ from services.cases.models import (
     ReferralPerson,
     Returnee,
 )
+from services.cases.people.matching import duplicates
 from services.cases.people.returnees import service as returnees
 from services.cases.people.rights import restricted
 from services.cases.people.rights import service as rights
@@ -333,9 +334,9 @@ async def _store(
     if not taken:
         return []
     places = [
-        {"referral_id": r.id, "index": i}
+        {"referral_id": r.id, "index": index, "keys": keys}
         for r, draft in taken
-        for i in range(len(draft.body.people))
+        for index, keys in enumerate(pending.keys_of_people(draft.body.people))
     ]
     await session.execute(insert(ReferralPerson), places)
     await grant_all(
@@ -531,11 +532,14 @@ async def complete(
         raise invalid(*wrong)
     assessed = assess(body, caller, await today(session), referral.arrived_on)
     before = {row.index: row for row in await _people(session, referral.id)}
-    for index in range(max(len(before), len(body.people))):
-        if index not in before:
-            session.add(ReferralPerson(referral_id=referral.id, index=index))
-        elif index >= len(body.people):
+    keys = pending.keys_of_people(body.people)
+    for index in range(max(len(before), len(keys))):
+        if index >= len(keys):
             await session.delete(before[index])
+        elif index in before:
+            before[index].keys = keys[index]
+        else:
+            session.add(ReferralPerson(referral_id=referral.id, index=index, keys=keys[index]))
     asked = ReferralContent.model_validate(referral.content)
     for partner in rules.partners_asked(
         asked, rules_of(referral.programme, referral.programme_version)
@@ -618,7 +622,8 @@ async def accept(
     """Accept a referral: its persons become returnees of a household, and their case opens.
 
     Raises:
-        Problem: 404, 403, 409, 412, 422, 428.
+        Problem: 404, 403, 412, 422, 428; 409 also where somebody of whom nothing is said is likely
+            to be known already.
     """
     referral = await _to_decide(session, referral_id, caller)
     precondition.check(await version_of(session, referral))
@@ -635,6 +640,9 @@ async def accept(
     )
     if errors:
         raise invalid(*errors)
+    named = {binding.index for binding in body.people}
+    unnamed = {i: person for i, person in enumerate(content.people) if i not in named}
+    await duplicates.check_second_records(session, referral.id, unnamed, caller)
     referral.comment = body.comment or None
     await _decided(session, referral, caller)
     await session.flush()
@@ -673,6 +681,7 @@ async def accept(
             "implementer": referral.implementer,
             "returnees": [str(i) for i in ids],
             "known": [str(i) for i in bound.values()],
+            "said_to_be_new": sorted(named - bound.keys()),
         },
     )
     return referral
@@ -773,8 +782,9 @@ async def _keep_partner(session: Session, referral: Referral) -> None:
     who submitted it.
 
     Whom it is about, what was written and what was uploaded is no concern any more of who was asked
-    in vain.
+    in vain; nor are its people looked for among those of undecided ones.
     """
+    await pending.forget_keys(session, referral.id)
     asked = participation.c
     await session.execute(
         delete(participation).where(

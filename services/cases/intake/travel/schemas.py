@@ -1,12 +1,13 @@
 """Journeys as they are sent and answered."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Annotated, Self
 from uuid import UUID
 
 from pydantic import Field, model_validator
 
+from chassis.datetimes import Past
 from chassis.routing import Body
 from contracts.codes import CarrierCode, FlightNumber, PortCode
 from services.cases.fields import Date, Flag, Moment, Out, coded, member_of, refuse
@@ -36,6 +37,15 @@ class JourneyState(StrEnum):
     CANCELLED = "cancelled"
 
 
+def arrives_before(departs_on: date, arrives_at: datetime | None) -> bool:
+    """Whether a journey ends on a day before it begins, both by its own offset and in UTC: a time
+    may be written with the offset of a third country.
+    """
+    if arrives_at is None:
+        return False
+    return max(arrives_at.date(), arrives_at.astimezone(UTC).date()) < departs_on
+
+
 class Leg(Body):
     """One flight or ride. The last leg ends at the port of entry."""
 
@@ -49,7 +59,7 @@ class Leg(Body):
     @model_validator(mode="after")
     def arrives_after_departure(self) -> Self:
         """Refuse a leg that ends on a day before it begins."""
-        if self.arrives_at is not None and self.arrives_at.date() < self.departs_on:
+        if arrives_before(self.departs_on, self.arrives_at):
             raise refuse("arrives_before_departure", "a time after the departure")
         return self
 
@@ -81,7 +91,7 @@ class JourneyChange(Body):
 class DepartedIn(Body):
     """That the persons have left."""
 
-    departed_on: Date
+    departed_on: Annotated[Date, Past("date_ahead")]
 
 
 class JourneyOut(Out):

@@ -1,21 +1,22 @@
 """Who may head what is left of a household. Pure."""
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from datetime import date
 from uuid import UUID
 
 from chassis.errors import FieldError
+from contracts.codes import Member
 from services.cases.people.households.schemas import SplitIn
 
 
 def split_errors(
-    body: SplitIn, members: Collection[UUID], principal: UUID | None
+    body: SplitIn, members: Mapping[UUID, str], principal: UUID | None
 ) -> list[FieldError]:
     """What is wrong with a split.
 
     Args:
         body: Who goes.
-        members: Who belongs to the household now.
+        members: Who belongs to the household now, and their place in it.
         principal: Its head.
     """
     errors = [
@@ -36,7 +37,10 @@ def split_errors(
         errors.append(
             FieldError(pointer="/principal", code="not_going", detail="one of those who go")
         )
-    staying = set(members) - going
+    else:
+        of_those = {each: members[each] for each in going if each in members}
+        errors += head_errors("/principal", body.principal, of_those)
+    staying = {each: place for each, place in members.items() if each not in going}
     if not staying:
         errors.append(
             FieldError(
@@ -49,14 +53,14 @@ def split_errors(
 
 
 def successor_errors(
-    leaving_head: UUID | None, successor: UUID | None, staying: Collection[UUID]
+    leaving_head: UUID | None, successor: UUID | None, staying: Mapping[UUID, str]
 ) -> list[FieldError]:
-    """Whether those who stay have a head.
+    """Whether those who stay have a head, who is of age where an adult stays.
 
     Args:
         leaving_head: The head, if it is among those who go.
         successor: Who is named to follow.
-        staying: Who stays.
+        staying: Who stays, and their place in the household.
     """
     if leaving_head is None:
         if successor is not None:
@@ -70,6 +74,14 @@ def successor_errors(
                 pointer="/successor", code="successor_missing", detail="one of those who stay"
             )
         ]
+    return head_errors("/successor", successor, staying)
+
+
+def head_errors(pointer: str, head: UUID, people: Mapping[UUID, str]) -> list[FieldError]:
+    """Whether a child is to be the head of people of whom somebody is of age."""
+    if people.get(head) == Member.CHILD and any(place != Member.CHILD for place in people.values()):
+        right = "somebody of age, as there is somebody"
+        return [FieldError(pointer=pointer, code="head_is_a_child", detail=right)]
     return []
 
 

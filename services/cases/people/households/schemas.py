@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from chassis.datetimes import Past
 from chassis.routing import Body
 from services.cases.fields import Date, member_of
 
@@ -47,6 +48,6 @@ class LeaveIn(Body):
     """Who leaves or died, and who takes their place if they were the head."""
 
     returnee_id: UUID
-    on: Date
+    on: Annotated[Date, Past("date_ahead")]
     reason: Annotated[LeaveReason, member_of("unknown_reason", LeaveReason)]
     successor: UUID | None = None

@@ -1,6 +1,6 @@
 """Households that change: split, left, headed by another; children who come of age."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -26,7 +26,7 @@ from contracts.codes import CaseState, Member
 from participation.access import visible
 from services.cases.casework.cases import service as cases
 from services.cases.casework.deadlines import service as deadlines
-from services.cases.intake.referrals.rules import ADULT_AT
+from services.cases.follow_up.visits import service as visits
 from services.cases.models import (
     CaseFile,
     CaseMember,
@@ -41,6 +41,7 @@ from services.cases.models import (
 )
 from services.cases.people.households import rules
 from services.cases.people.households.schemas import LeaveIn, SplitIn
+from services.cases.people.returnees.ages import ADULT_AT
 from services.cases.people.rights import restricted
 
 AT_ONCE = 500
@@ -84,6 +85,10 @@ async def _to_change(
 
 def _head(members: Iterable[HouseholdMember]) -> UUID | None:
     return next((row.returnee_id for row in members if row.member == Member.PRINCIPAL), None)
+
+
+def _places(members: Mapping[UUID, HouseholdMember]) -> dict[UUID, str]:
+    return {returnee_id: row.member for returnee_id, row in members.items()}
 
 
 def _tell(
@@ -139,7 +144,7 @@ async def split(
         Problem: 404, 403, 409, 412, 422, 428.
     """
     household, members, files = await _to_change(session, household_id, caller, precondition)
-    if errors := rules.split_errors(body, members.keys(), _head(members.values())):
+    if errors := rules.split_errors(body, _places(members), _head(members.values())):
         raise invalid(*errors)
     other = Household(id=new_id())
     session.add(other)
@@ -281,8 +286,8 @@ async def _take_along(
     session: Session, before: UUID, after: UUID, people: Collection[UUID]
 ) -> None:
     """Let what is about the people who go be in their own case."""
-    visits = select(Visit.id).where(Visit.case_id == before, col(Visit.returnee_id).in_(people))
-    await deadlines.move_visits(session, list(await session.scalars(visits)), after)
+    theirs = select(Visit.id).where(Visit.case_id == before, col(Visit.returnee_id).in_(people))
+    await deadlines.move_visits(session, list(await session.scalars(theirs)), after)
     for model in OF_A_PERSON:
         await session.execute(
             update(model)
@@ -309,7 +314,11 @@ async def leave(
         errors.append(FieldError(pointer="/returnee_id", code="not_in_household", detail=right))
     if body.on > await cases.today_of(session, files[0]):
         errors.append(FieldError(pointer="/on", code="date_ahead", detail="today or a day before"))
-    staying = set(members) - {body.returnee_id}
+    staying = {
+        returnee_id: place
+        for returnee_id, place in _places(members).items()
+        if returnee_id != body.returnee_id
+    }
     if body.returnee_id in members and not staying:
         right = "somebody who leaves others behind; where nobody is left, close the case"
         errors.append(FieldError(pointer="/returnee_id", code="last_member", detail=right))
@@ -327,6 +336,7 @@ async def leave(
         if member is not None:
             member.left_on = body.on
             file.changed()
+            await visits.call_off_with(session, file, body.returnee_id)
             _tell(session, file, body.returnee_id, household_id, HouseholdChange.LEFT, row.member)
     if body.successor is not None:
         await _put_at_head(session, household, members[body.successor], files)

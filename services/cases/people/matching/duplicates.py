@@ -3,8 +3,9 @@ aliases.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
+from typing import Any
 from uuid import UUID, uuid5
 
 from sqlalchemy import text
@@ -21,6 +22,7 @@ from chassis.errors import (
     NOT_FOUND,
     FieldError,
     Problem,
+    ProblemType,
     invalid,
     state_conflict,
 )
@@ -29,6 +31,7 @@ from contracts.cases import ReturneeMerged, ReturneeUnmerged
 from participation import aliases
 from services.cases.models import AccessRequest, Returnee
 from services.cases.people.matching import likeness
+from services.cases.people.matching.keys import keys_of
 from services.cases.people.matching.likeness import Verdict
 from services.cases.people.returnees import service
 from services.cases.people.returnees.schemas import (
@@ -41,26 +44,48 @@ from services.cases.people.returnees.schemas import (
 )
 from services.cases.people.rights import restricted
 
-COMPARED = 100
+COMPARED = 50
 SHOWN = 20
 AT_ONCE = 25
-SHARING = text("""
-    SELECT wanted.place, other.id
-    FROM (
-        SELECT place, array_agg(key) AS keys
-        FROM unnest(CAST(:places AS integer[]), CAST(:keys AS text[])) AS given (place, key)
-        GROUP BY place
-    ) AS wanted
-    CROSS JOIN LATERAL (
-        SELECT id
-        FROM returnee
-        WHERE keys && wanted.keys AND erased_at IS NULL AND id <> ALL (CAST(:besides AS uuid[]))
-        ORDER BY (SELECT sum(CASE WHEN key LIKE 'n:%' THEN 1 ELSE 10 END)
-                  FROM unnest(keys) AS own (key) WHERE key = ANY (wanted.keys)) DESC, id
-        LIMIT :most
-    ) AS other
-""")
-"""Who shares keys with whom; a number counts for more than many parts of a name."""
+WHO = [getattr(Returnee, name) for name in ("id", "sex", "nationality", "birth_date")]
+WHO += [getattr(Returnee, name) for name in ("birth_precision", "names", "documents")]
+WHO += [getattr(Returnee, name) for name in ("languages", "contacts", "identifiers")]
+"""What is compared of somebody: by what they are found is long, and stays where it is."""
+CERTAIN = 1000
+"""A document's or another system's number counts for more than all words of a name."""
+SECOND_RECORD = ProblemType(
+    "second-record",
+    409,
+    "Somebody is likely to be known already",
+    "`candidates` says who, for each person by index. Send the decision in `people`: the "
+    "returnee_id of who it is, or null for somebody new. `GET /referrals/{id}/duplicates` shows "
+    "why they are alike.",
+)
+SHARING = """(
+    SELECT {place} AS place, id
+    FROM returnee
+    WHERE keys && CAST(:keys_{place} AS text[]) AND erased_at IS NULL
+        AND id <> ALL (CAST(:besides AS uuid[]))
+    ORDER BY (SELECT sum(CASE WHEN key ~ '^[di]:' THEN 1000 ELSE 1 END)
+              FROM unnest(keys) AS own (key) WHERE key = ANY (CAST(:keys_{place} AS text[]))) DESC,
+        id
+    LIMIT :most
+)"""
+"""Who shares keys with somebody; a number counts for more than many parts of a name. One query for
+each, put together: only of arrays that are known when it is planned a hash is made.
+"""
+PLANNED = text(
+    "SELECT set_config('plan_cache_mode', 'force_custom_plan', true), "
+    "set_config('enable_seqscan', 'off', true), set_config('enable_indexscan', 'off', true), "
+    "set_config('jit', 'off', true)"
+)
+"""Whoever wants the best few of some looks cheaply found by reading them in the order of their ids:
+not where so few of all are among them.
+"""
+UNPLANNED = text(
+    "SELECT set_config('enable_seqscan', 'on', true), set_config('enable_indexscan', 'on', true), "
+    "set_config('plan_cache_mode', 'auto', true)"
+)
 
 
 async def alike(
@@ -76,7 +101,12 @@ async def alike(
     """
     found = (await alike_all(session, [person], besides=besides))[0]
     least = likeness.LIKELY if likely else likeness.POSSIBLE
-    return [each for each in found if each[1].score >= least][:SHOWN]
+    listed = [each for each in found if each[1].score >= least]
+    roots = await aliases.resolve_all(session, [row.id for row, _ in listed])
+    best: dict[UUID, tuple[Returnee, Verdict]] = {}
+    for row, verdict in listed:
+        best.setdefault(roots[row.id], (row, verdict))  # whoever was merged is one candidate
+    return list(best.values())[:SHOWN]
 
 
 async def count_likely(session: Session, groups: Sequence[Sequence[Person]]) -> list[int]:
@@ -93,35 +123,79 @@ async def count_likely(session: Session, groups: Sequence[Sequence[Person]]) -> 
 async def alike_all(
     session: Session, people: Sequence[Person], *, besides: Sequence[UUID] = ()
 ) -> list[list[tuple[Returnee, Verdict]]]:
-    """Everybody whom some people may be, best first, in one query.
+    """Everybody whom some people may possibly be, best first.
 
     Only those are compared who share most with a person: what their keys leave out hardly counts.
     """
     if not people:
         return []
-    keys = [(place, key) for place, person in enumerate(people) for key in likeness.keys(person)]
+    asked = [likeness.profile(person) for person in people]
+    await session.execute(PLANNED)
+    statement = " UNION ALL ".join(SHARING.format(place=place) for place in range(len(asked)))
+    given: dict[str, Any] = {"besides": list(besides), "most": COMPARED}
+    given |= {f"keys_{place}": keys_of(entry) for place, entry in enumerate(asked)}
     shared: dict[int, list[UUID]] = {}
-    given = {
-        "places": [place for place, _ in keys],
-        "keys": [key for _, key in keys],
-        "besides": list(besides),
-    }
-    for row in await session.execute(SHARING, given | {"most": COMPARED}):
+    for row in await session.execute(text(statement), given):
         shared.setdefault(row.place, []).append(row.id)
+    await session.execute(UNPLANNED)
     wanted = sorted({each for ids in shared.values() for each in ids})
-    rows = {
-        row.id: row
-        for row in await session.scalars(select(Returnee).where(col(Returnee.id).in_(wanted)))
-    }
-    known = {returnee_id: service.person_of(row) for returnee_id, row in rows.items()}
-    found: list[list[tuple[Returnee, Verdict]]] = []
-    for place, person in enumerate(people):
-        compared = [
-            (rows[each], likeness.compare(person, known[each])) for each in shared.get(place, [])
-        ]
-        found.append(sorted(compared, key=lambda each: (-each[1].score, each[0].id)))
+    rows = await session.execute(select(*WHO).where(col(Returnee.id).in_(wanted)))
+    known = {row.id: likeness.profile(service.person_of(row)) for row in rows}
+    found: list[list[tuple[UUID, Verdict]]] = []
+    for place, entry in enumerate(asked):
+        compared = [(each, likeness.weigh(entry, known[each])) for each in shared.get(place, [])]
+        listed = [each for each in compared if each[1].score >= likeness.POSSIBLE]
+        found.append(sorted(listed, key=lambda each: (-each[1].certain, -each[1].score, each[0])))
         await asyncio.sleep(0)  # whatever else this process does goes on in between
-    return found
+    ids = {each for listed in found for each, _ in listed}
+    people_found = {
+        row.id: row
+        for row in await session.scalars(select(Returnee).where(col(Returnee.id).in_(ids)))
+    }
+    return [[(people_found[each], verdict) for each, verdict in listed] for listed in found]
+
+
+async def check_second_records(
+    session: Session, of: UUID, people: Mapping[int, Person], caller: Caller
+) -> None:
+    """Returns 409 if somebody is likely to be known already: who decides says who they are.
+
+    Args:
+        session: The session.
+        of: The referral.
+        people: Of whom nothing was said, by their place in it.
+        caller: Who decides. What only others know of somebody is not told, but that they do is.
+    """
+    found = await alike_all(session, list(people.values()))
+    likely = {
+        index: [(row, verdict) for row, verdict in each if verdict.likely][:SHOWN]
+        for index, each in zip(people, found, strict=True)
+    }
+    if not any(likely.values()):
+        return
+    ids = {row.id for each in likely.values() for row, _ in each}
+    known = set(await service.known_ids(session, list(ids), caller))
+    roots = await aliases.resolve_all(session, known)
+    right = "who this is: the returnee_id of a candidate, or null for somebody new"
+    raise Problem(
+        SECOND_RECORD,
+        "people who may be known already are named as new by listing them",
+        errors=[
+            FieldError(pointer="/people", code="likely_known", detail=f"at index {index}: {right}")
+            for index, each in likely.items()
+            if each
+        ],
+        candidates=[
+            {
+                "index": index,
+                "candidate_id": str(_handle(of, row.id)),
+                "returnee_id": str(roots[row.id]) if row.id in known else None,
+                "score": verdict.score if row.id in known else round(verdict.score, 1),
+            }
+            for index, each in likely.items()
+            for row, verdict in each
+        ],
+    )
 
 
 async def candidates(
@@ -138,12 +212,13 @@ async def candidates(
         besides: Ids that are theirs anyway.
     """
     found = await alike(session, person, besides=besides)
-    known = set(await service.known_ids(session, [row.id for row, _ in found], caller))
-    roots = await aliases.resolve_all(session, known)
+    roots = await aliases.same_people(session, [row.id for row, _ in found])
+    known = {roots[each] for each in await service.known_ids(session, list(roots), caller)}
     shown: list[CandidateOut] = []
     for row, verdict in found:
-        masked = row.id not in known
-        identity = None if masked else await service.readable(session, row, [row.id], caller)
+        masked = roots[row.id] not in known
+        ids = [each for each, root in roots.items() if root == roots[row.id]]
+        identity = None if masked else await service.readable(session, row, ids, caller)
         shown.append(
             CandidateOut(
                 id=_handle(of, row.id),

@@ -1,21 +1,30 @@
 """Whether two entries may be the same human being: a score with its reasons. A person decides.
 Pure.
 
-Each thing that agrees or contradicts adds or takes away evidence (Fellegi and Sunter's weights,
-estimated from how often such things agree by chance); what is missing says nothing. No name has a
-weight of its own.
+Each thing that agrees or contradicts adds or takes away evidence, by Fellegi and Sunter's weights:
+the logarithm of how much oftener it is found in two entries of one person than in two entries that
+are compared and are of two. They were learned from judged pairs (`weights.json` says which); what
+is missing says nothing. No name has a weight of its own.
 """
 
+import json
 import math
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
 
-import phonenumbers
-
-from services.cases.people.matching.sounds import blocks, is_arabic, similarity
+from services.cases.people.matching.numbers import (
+    document_key,
+    identifier_key,
+    misread_key,
+    phone_key,
+    says_nothing,
+)
+from services.cases.people.names.agreement import Level, agreement
+from services.cases.people.names.words import Spelled, spelled
 from services.cases.people.returnees.schemas import (
-    Contact,
     ContactOwner,
     DocumentKind,
     Person,
@@ -24,16 +33,61 @@ from services.cases.people.returnees.schemas import (
     Sex,
 )
 
-ALIKE, PERHAPS = 0.84, 0.70
-"""From here on a part of a name agrees; from here on it may be a spelling of the same."""
-WEIGHT_OF_SCRIPT = 0.8
-"""The script of the civil register decides; Latin spellings are somebody's ear."""
-ENOUGH = 5.0
-STEEPNESS = 1.2
 LIKELY = 0.5
 POSSIBLE = 0.15
 PLACEHOLDER_DAYS = frozenset({(1, 1), (7, 1)})
 """Host countries write 1 January where they know the year only, Iraqi registers 1 July."""
+NO_NATIONALITY = frozenset({"XXA", "XXB", "XXC", "XXX"})
+GENERATION = 12
+"""Years between two births, from which on nobody takes the one for the other by a slip."""
+LEARNED = json.loads((Path(__file__).parent / "weights.json").read_text(encoding="utf-8"))
+WEIGHTS: dict[str, dict[str, float]] = LEARNED["weights"]
+PRIOR: float = LEARNED["prior"]
+MOST = 20.0
+NAMES_AT_MOST = max(
+    sum(max(WEIGHTS[part].values()) for part in ("given", "father", "grandfather", "family")),
+    max(WEIGHTS["order"].values()),
+)
+ENOUGH = math.log(POSSIBLE / (1 - POSSIBLE))
+"""The least weight of those who are shown."""
+KIN = ("father", "grandfather", "family")
+
+REASONS: dict[str, dict[str, Reason]] = {
+    "document": {"same": Reason.SAME_DOCUMENT, "misread": Reason.DOCUMENT_MISREAD},
+    "identifier": {"same": Reason.SAME_IDENTIFIER},
+    "family_book": {"same": Reason.SAME_FAMILY_BOOK},
+    "phone": {"own": Reason.SAME_PHONE, "relative": Reason.SAME_PHONE_OF_RELATIVE},
+    "given": {Level.OTHER: Reason.OTHER_GIVEN_NAME, Level.FAINT: Reason.OTHER_GIVEN_NAME},
+    "father": {Level.OTHER: Reason.OTHER_FATHER, Level.FAINT: Reason.OTHER_FATHER},
+    "grandfather": {Level.OTHER: Reason.OTHER_GRANDFATHER, Level.FAINT: Reason.OTHER_GRANDFATHER},
+    "family": {
+        Level.OTHER: Reason.OTHER_FAMILY_NAME,
+        Level.FAINT: Reason.OTHER_FAMILY_NAME,
+        "other_of_women": Reason.OTHER_FAMILY_NAME,
+        Level.ANCESTOR: Reason.FAMILY_IS_ANCESTOR,
+    },
+    "order": {},
+    "birth": {
+        "same": Reason.SAME_BIRTH_DATE,
+        "placeholder": Reason.SAME_PLACEHOLDER,
+        "swapped": Reason.DAY_AND_MONTH_SWAPPED,
+        "slip": Reason.NEAR_BIRTH_DATE,
+        "year_off": Reason.NEAR_BIRTH_DATE,
+        "month": Reason.SAME_BIRTH_YEAR,
+        "year": Reason.SAME_BIRTH_YEAR,
+        "near": Reason.NEAR_BIRTH_YEAR,
+    },
+    "sex": {"other": Reason.OTHER_SEX},
+    "nationality": {"other": Reason.OTHER_NATIONALITY},
+}
+ELSE = {
+    "given": Reason.GIVEN_NAME,
+    "father": Reason.FATHER,
+    "grandfather": Reason.GRANDFATHER,
+    "family": Reason.FAMILY_NAME,
+    "order": Reason.NAMES_ELSEWHERE,
+    "birth": Reason.OTHER_BIRTH_DATE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +105,12 @@ class Verdict:
     Attributes:
         score: From 0 to 1; at least `LIKELY` should be looked at before anything else is done.
         evidence: Why, the weightiest first.
+        certain: Whether a document or another system's number says it, whatever the names do.
     """
 
     score: float
     evidence: tuple[Evidence, ...]
+    certain: bool = False
 
     @property
     def likely(self) -> bool:
@@ -62,206 +118,184 @@ class Verdict:
         return self.score >= LIKELY
 
 
-def compare(one: Person, other: Person) -> Verdict:
-    """Compare two entries."""
-    evidence = [*_numbers(one, other), *_names(one, other), *_birth(one, other)]
-    if Sex.UNKNOWN not in {one.sex, other.sex} and one.sex != other.sex:
-        evidence.append(Evidence(Reason.OTHER_SEX, -5.0))
-    if one.nationality != other.nationality:
-        evidence.append(Evidence(Reason.OTHER_NATIONALITY, -1.0))
-    total = sum(each.weight for each in evidence)
-    score = 1 / (1 + math.exp(-max(-20.0, min(20.0, (total - ENOUGH) * STEEPNESS))))
-    return Verdict(round(score, 4), tuple(sorted(evidence, key=lambda each: -abs(each.weight))))
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What is compared of an entry, made comparable once."""
+
+    names: tuple[Spelled, ...]
+    sex: Sex
+    born: date
+    precision: Precision
+    nationality: str
+    documents: frozenset[tuple[str, str]]
+    """Numbers with their issuers."""
+    misread: frozenset[str]
+    family_books: frozenset[str]
+    own_phones: frozenset[str]
+    phones: frozenset[str]
+    identifiers: frozenset[tuple[str, str]]
+
+    @property
+    def vague(self) -> bool:
+        """Whether only the year of the date of birth is to be believed."""
+        day = (self.born.month, self.born.day)
+        return self.precision in {Precision.YEAR, Precision.ESTIMATED} or day in PLACEHOLDER_DAYS
 
 
-def document_key(number: str) -> str:
-    """A document's number as it is compared: letters and digits, in capitals."""
-    return re.sub(r"[^0-9A-Z]", "", number.upper())
-
-
-def phone_key(contact: Contact) -> str:
-    """A number in E.164."""
-    parsed = phonenumbers.parse(contact.value, None)
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
-
-
-def _documents(person: Person, *, family_book: bool) -> set[str]:
-    return {
-        key
+def profile(person: Person) -> Profile:
+    """Makes an entry comparable."""
+    numbers = {
+        (key, document.issuer, document.kind is DocumentKind.FAMILY_BOOK)
         for document in person.documents
-        if (document.kind is DocumentKind.FAMILY_BOOK) is family_book
-        and (key := document_key(document.number))
+        if not says_nothing(key := document_key(document.number))
     }
+    return Profile(
+        names=tuple(spelled(*name.parts) for name in person.names),
+        sex=person.sex,
+        born=person.birth.date,
+        precision=person.birth.precision,
+        nationality=person.nationality,
+        documents=frozenset((key, issuer) for key, issuer, book in numbers if not book),
+        misread=frozenset(misread_key(key) for key, _, book in numbers if not book),
+        family_books=frozenset(key for key, _, book in numbers if book),
+        own_phones=frozenset(
+            phone_key(each.value) for each in person.contacts if each.owner is ContactOwner.SELF
+        ),
+        phones=frozenset(phone_key(each.value) for each in person.contacts),
+        identifiers=frozenset(
+            (each.system, key)
+            for each in person.identifiers
+            if not says_nothing(key := identifier_key(each.value))
+        ),
+    )
 
 
-def _phones(person: Person, owners: Iterable[ContactOwner]) -> set[str]:
-    return {phone_key(contact) for contact in person.contacts if contact.owner in set(owners)}
+def compare(one: Person, other: Person) -> Verdict:
+    """Compares two entries."""
+    return weigh(profile(one), profile(other))
 
 
-def _identifiers(person: Person) -> set[tuple[str, str]]:
-    return {(identifier.system, identifier.value.strip()) for identifier in person.identifiers}
+def weigh(one: Profile, other: Profile) -> Verdict:
+    """Compares two entries that were made comparable."""
+    found = dict((*_numbers(one, other), *_particulars(one, other)))
+    if PRIOR + sum(weights_of(found, WEIGHTS).values()) + NAMES_AT_MOST >= ENOUGH:
+        found |= _names(one, other)  # which takes longest, and is nothing where nothing else agrees
+    weighed = weights_of(found, WEIGHTS)
+    total = PRIOR + sum(weighed.values())
+    score = 1 / (1 + math.exp(-max(-MOST, min(MOST, total))))
+    certain = found.get("document") == "same" or found.get("identifier") == "same"
+    if certain:
+        # A number that is in two entries is a slip, or it is the same person.
+        apart = abs(one.born.year - other.born.year) >= GENERATION or found.get("sex") == "other"
+        score = max(score, POSSIBLE if apart else LIKELY)
+    evidence = [
+        Evidence(reason, round(weighed[field], 1))
+        for field, level in found.items()
+        if (reason := REASONS[field].get(level, ELSE.get(field))) is not None
+    ]
+    ordered = tuple(sorted(evidence, key=lambda each: (-abs(each.weight), each.reason)))
+    return Verdict(round(score, 4), ordered, certain)
 
 
-def _numbers(one: Person, other: Person) -> Iterator[Evidence]:
-    if _documents(one, family_book=False) & _documents(other, family_book=False):
-        yield Evidence(Reason.SAME_DOCUMENT, 8.0)
-    if _identifiers(one) & _identifiers(other):
-        yield Evidence(Reason.SAME_IDENTIFIER, 7.0)
-    if _documents(one, family_book=True) & _documents(other, family_book=True):
-        yield Evidence(Reason.SAME_FAMILY_BOOK, 1.0)
-    if _phones(one, [ContactOwner.SELF]) & _phones(other, [ContactOwner.SELF]):
-        yield Evidence(Reason.SAME_PHONE, 3.0)
-    elif _phones(one, ContactOwner) & _phones(other, ContactOwner):
-        yield Evidence(Reason.SAME_PHONE_OF_RELATIVE, 1.5)
+def weights_of(
+    found: Mapping[str, str], weights: Mapping[str, Mapping[str, float]]
+) -> dict[str, float]:
+    """Returns what each finding weighs.
 
-
-def _spellings(person: Person, part: str) -> list[str]:
-    return [value for name in person.names if (value := getattr(name, part).strip())]
-
-
-def alike(one: Sequence[str], other: Sequence[str]) -> float | None:
-    """How alike a part of two names is; None where one of them lacks it.
-
-    Where both give it in Arabic letters that decides, and Latin spellings only lean on it.
+    Brothers and sisters have father, grandfather and family name in common, and the three say no
+    more than one of them: where the given names differ, only the weightiest counts.
     """
-    if not one or not other:
-        return None
-    best = max(similarity(a, b) for a in one for b in other)
-    written = [similarity(a, b) for a in one if is_arabic(a) for b in other if is_arabic(b)]
-    if not written:
-        return best
-    return WEIGHT_OF_SCRIPT * max(written) + (1 - WEIGHT_OF_SCRIPT) * best
+    weighed = {field: weights[field].get(level, 0.0) for field, level in found.items()}
+    if found.get("given") in {Level.FAINT, Level.OTHER}:
+        kin = sorted((weighed[part], part) for part in KIN if weighed.get(part, 0.0) > 0)
+        weighed |= {part: 0.0 for _, part in kin[:-1]}
+    return weighed
 
 
-def _weighed(
-    value: float | None,
-    same: Reason,
-    other: Reason,
-    *,
-    agrees: float,
-    perhaps: float,
-    contradicts: float,
-) -> Iterator[Evidence]:
-    if value is None:
-        return
-    if value >= ALIKE:
-        yield Evidence(same, agrees)
-    elif value >= PERHAPS:
-        yield Evidence(same, perhaps)
-    else:
-        yield Evidence(other, contradicts)
+def findings(one: Profile, other: Profile) -> dict[str, str]:
+    """Returns how far each thing agrees; what either lacks is not among it."""
+    return dict((*_numbers(one, other), *_particulars(one, other), *_names(one, other)))
 
 
-def _names(one: Person, other: Person) -> Iterator[Evidence]:
-    parts = {
-        part: (_spellings(one, part), _spellings(other, part))
-        for part in ("given", "father", "grandfather", "family")
-    }
-    yield from _weighed(
-        alike(*parts["given"]),
-        Reason.GIVEN_NAME,
-        Reason.OTHER_GIVEN_NAME,
-        agrees=3.0,
-        perhaps=1.0,
-        contradicts=-6.0,
-    )
-    yield from _weighed(
-        alike(*parts["father"]),
-        Reason.FATHER,
-        Reason.OTHER_FATHER,
-        agrees=2.0,
-        perhaps=0.5,
-        contradicts=-6.0,
-    )
-    yield from _weighed(
-        alike(*parts["grandfather"]),
-        Reason.GRANDFATHER,
-        Reason.OTHER_GRANDFATHER,
-        agrees=1.5,
-        perhaps=0.5,
-        contradicts=-4.0,
-    )
-    family = alike(*parts["family"])
-    if family is not None and family < PERHAPS and _ancestor(parts):
-        yield Evidence(Reason.FAMILY_IS_ANCESTOR, 1.0)
-        return
-    # Wives are written under their own or their husband's family name.
-    married = {one.sex, other.sex} == {Sex.FEMALE}
-    yield from _weighed(
-        family,
-        Reason.FAMILY_NAME,
-        Reason.OTHER_FAMILY_NAME,
-        agrees=1.5,
-        perhaps=0.5,
-        contradicts=-1.0 if married else -2.5,
-    )
+def _numbers(one: Profile, other: Profile) -> Iterator[tuple[str, str]]:
+    if one.documents & other.documents:
+        yield "document", "same"
+    elif one.misread & other.misread:
+        yield "document", "misread"
+    if one.identifiers & other.identifiers:
+        yield "identifier", "same"
+    if one.family_books & other.family_books:
+        yield "family_book", "same"
+    if one.own_phones & other.own_phones:
+        yield "phone", "own"
+    elif one.phones & other.phones:
+        yield "phone", "relative"
 
 
-def _ancestor(parts: dict[str, tuple[list[str], list[str]]]) -> bool:
-    """Whether the family name of one is the father's or grandfather's name of the other."""
-    families, ancestors = parts["family"], (parts["father"], parts["grandfather"])
-    return any(
-        (found := alike(families[here], ancestor[1 - here])) is not None and found >= ALIKE
-        for here in (0, 1)
-        for ancestor in ancestors
-    )
+def _names(one: Profile, other: Profile) -> Iterator[tuple[str, str]]:
+    found = agreement(one.names, other.names)
+    if found.order is not None:
+        yield "order", found.order
+    for part, level in found.parts:
+        # Wives are written under their own or their husband's family name.
+        married = part == "family" and level in {Level.OTHER, Level.FAINT}
+        of_women = married and {one.sex, other.sex} == {Sex.FEMALE}
+        yield part, "other_of_women" if of_women else level
 
 
-def _vague(person: Person) -> bool:
-    """Whether only the year of a date of birth is to be believed."""
-    born = person.birth
-    return born.precision in {Precision.YEAR, Precision.ESTIMATED} or (
-        born.date.month,
-        born.date.day,
-    ) in (PLACEHOLDER_DAYS)
+def _particulars(one: Profile, other: Profile) -> Iterator[tuple[str, str]]:
+    yield "birth", _birth(one, other)
+    if Sex.UNKNOWN not in {one.sex, other.sex}:
+        yield "sex", "same" if one.sex == other.sex else "other"
+    if not NO_NATIONALITY & {one.nationality, other.nationality}:
+        yield "nationality", "same" if one.nationality == other.nationality else "other"
 
 
-def _birth(one: Person, other: Person) -> Iterator[Evidence]:
-    a, b = one.birth.date, other.birth.date
+def _birth(one: Profile, other: Profile) -> str:
+    a, b = one.born, other.born
+    if a == b:
+        return "placeholder" if one.vague or other.vague else "same"
+    if a.year == b.year:
+        return _within_a_year(one, other)
+    return _over_years(one, other)
+
+
+def _within_a_year(one: Profile, other: Profile) -> str:
+    a, b = one.born, other.born
+    if one.vague or other.vague:
+        return "year"
+    if (a.month, a.day) == (b.day, b.month):
+        return "swapped"
+    if Precision.MONTH in {one.precision, other.precision} and a.month == b.month:
+        return "month"
+    slip_of_day = a.month == b.month and _slip(a.day, b.day)
+    slip_of_month = a.day == b.day and _slip(a.month, b.month)
+    if slip_of_day or slip_of_month or abs((a - b).days) == 1:
+        return "slip"
+    return "other_day"
+
+
+def _over_years(one: Profile, other: Profile) -> str:
+    a, b = one.born, other.born
     years = abs(a.year - b.year)
-    vague = _vague(one) or _vague(other)
-    if a == b and not vague:
-        yield Evidence(Reason.SAME_BIRTH_DATE, 4.0)
-    elif a == b:
-        yield Evidence(Reason.SAME_PLACEHOLDER, 1.0)
-    elif years == 0 and (a.month, a.day) == (b.day, b.month):
-        yield Evidence(Reason.DAY_AND_MONTH_SWAPPED, 2.5)
-    elif years == 0 and vague:
-        yield Evidence(Reason.SAME_BIRTH_YEAR, 0.8)
-    elif years == 0 and (_month_only(one) or _month_only(other)) and a.month == b.month:
-        yield Evidence(Reason.SAME_BIRTH_YEAR, 2.0)
-    elif Precision.ESTIMATED in {one.birth.precision, other.birth.precision} and years <= 2:  # noqa: PLR2004 - years
-        yield Evidence(Reason.NEAR_BIRTH_YEAR, -1.0)
-    else:
-        yield Evidence(Reason.OTHER_BIRTH_DATE, -4.0 if years == 0 else -6.0)
+    if (a.month, a.day) == (b.month, b.day) and not one.vague:
+        if years == 1:
+            return "year_off"
+        if _slip(a.year, b.year):
+            return "slip_of_year"
+    if Precision.ESTIMATED in {one.precision, other.precision} and years <= 2:  # noqa: PLR2004
+        return "near"
+    if years == 1 and (one.vague or other.vague):
+        return "next_year"
+    return "other_year"
 
 
-def _month_only(person: Person) -> bool:
-    return person.birth.precision is Precision.MONTH
-
-
-def keys(person: Person) -> list[str]:
-    """Where a person is looked for: whoever shares none of these is not compared.
-
-    A given name alone is shared by thousands. It counts together with the day of birth (whichever
-    number is the month), the month of birth, or the year and any other name; two entries that share
-    none of that are never `LIKELY` one person, as `compare` weighs it.
-    """
-    found = {f"d:{number}" for number in _documents(person, family_book=False)}
-    found |= {f"p:{number}" for number in _phones(person, ContactOwner)}
-    found |= {f"i:{system}:{value}" for system, value in _identifiers(person)}
-    born = person.birth.date
-    years = [born.year]
-    if person.birth.precision is Precision.ESTIMATED:
-        years += [born.year - 1, born.year + 1]
-    low, high = sorted((born.month, born.day))
-    times = [f"{born.year}-{low}-{high}", f"{born.year}-{born.month}"]
-    given = {block for spelling in _spellings(person, "given") for block in blocks(spelling)}
-    others = {
-        block
-        for part in ("father", "grandfather", "family")
-        for spelling in _spellings(person, part)
-        for block in blocks(spelling)
-    }
-    times += [f"{year}:{other}" for year in years for other in others]
-    return sorted(found | {f"n:{block}:{time}" for block in given for time in times})
+@lru_cache(maxsize=4096)
+def _slip(one: int, other: int) -> bool:
+    """Whether two numbers differ by one, or in one digit, or by two that changed places."""
+    left, right = f"{one:02}", f"{other:02}"
+    if len(left) != len(right):
+        return False
+    differ = [index for index, (a, b) in enumerate(zip(left, right, strict=True)) if a != b]
+    exchanged = len(differ) == 2 and sorted(left) == sorted(right)  # noqa: PLR2004 - a pair
+    return abs(one - other) == 1 or len(differ) == 1 or exchanged

@@ -33,10 +33,20 @@ class Zone:
     Attributes:
         number: The document's number, without fillers.
         holds: Whether every check digit does.
+        issuer: The state or organisation, as the zone writes it.
+        surname: The primary identifier, words apart.
+        given: The secondary one; empty where the zone has one name only.
+        birth: Year, month and day of two digits each, fillers where they are not known.
+        sex: M, F, or a filler.
     """
 
     number: str
     holds: bool
+    issuer: str
+    surname: str
+    given: str
+    birth: str
+    sex: str
 
 
 def read(lines: list[str]) -> Zone | None:
@@ -50,7 +60,13 @@ def read(lines: list[str]) -> Zone | None:
         len(line) != form[1] or not LINE.fullmatch(line) for line in lines
     ):
         return None
-    return _card(lines) if form == TD1 else _booklet(lines[1], optional_checked=form == TD3)
+    return _card(lines) if form == TD1 else _booklet(lines, optional_checked=form == TD3)
+
+
+def _names(text: str) -> tuple[str, str]:
+    """Surname and given names of a name field."""
+    surname, _, given = text.partition(FILLER * 2)
+    return surname.replace(FILLER, " ").strip(), given.replace(FILLER, " ").strip()
 
 
 def _right(text: str, digit: str, *, may_be_empty: bool = False) -> bool:
@@ -59,13 +75,22 @@ def _right(text: str, digit: str, *, may_be_empty: bool = False) -> bool:
     return digit == check_digit(text)
 
 
-def _booklet(line: str, *, optional_checked: bool) -> Zone:
+def _booklet(lines: list[str], *, optional_checked: bool) -> Zone:
+    line, (surname, given) = lines[1], _names(lines[0][5:])
     number, birth, expiry = line[:9], line[13:19], line[21:27]
     holds = _right(number, line[9]) and _right(birth, line[19]) and _right(expiry, line[27])
     if optional_checked:
         holds = holds and _right(line[28:42], line[42], may_be_empty=True)
     holds = holds and _right(line[:10] + line[13:20] + line[21:-1], line[-1])
-    return Zone(number.rstrip(FILLER), holds)
+    return Zone(
+        number.rstrip(FILLER),
+        holds,
+        issuer=lines[0][2:5].rstrip(FILLER),
+        surname=surname,
+        given=given,
+        birth=birth,
+        sex=line[20],
+    )
 
 
 def _card(lines: list[str]) -> Zone:
@@ -80,4 +105,13 @@ def _card(lines: list[str]) -> Zone:
         _right(number, digit) and _right(second[:6], second[6]) and _right(second[8:14], second[14])
     )
     composite = first[5:] + second[:7] + second[8:15] + second[18:29]
-    return Zone(number.rstrip(FILLER), holds and _right(composite, second[29]))
+    surname, given = _names(lines[2])
+    return Zone(
+        number.rstrip(FILLER),
+        holds and _right(composite, second[29]),
+        issuer=first[2:5].rstrip(FILLER),
+        surname=surname,
+        given=given,
+        birth=second[:6],
+        sex=second[7],
+    )

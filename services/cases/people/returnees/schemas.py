@@ -11,6 +11,7 @@ from uuid import UUID
 import phonenumbers
 from pydantic import AfterValidator, Field, model_validator
 
+from chassis.datetimes import Past
 from chassis.pagination import Page
 from chassis.routing import Body
 from contracts.codes import Member, SharingPurpose
@@ -44,6 +45,8 @@ class Script(StrEnum):
     ARMN = "Armn"
     GEOR = "Geor"
     ETHI = "Ethi"
+    BENG = "Beng"
+    DEVA = "Deva"
 
 
 UNICODE_NAMES = {
@@ -56,6 +59,8 @@ UNICODE_NAMES = {
     Script.ARMN: "ARMENIAN",
     Script.GEOR: "GEORGIAN",
     Script.ETHI: "ETHIOPIC",
+    Script.BENG: "BENGALI",
+    Script.DEVA: "DEVANAGARI",
 }
 
 
@@ -103,6 +108,7 @@ class Reason(StrEnum):
     """What speaks for or against two entries being one person."""
 
     SAME_DOCUMENT = "same_document"
+    DOCUMENT_MISREAD = "document_number_misread"
     SAME_IDENTIFIER = "same_identifier"
     SAME_PHONE = "same_phone"
     SAME_PHONE_OF_RELATIVE = "same_phone_of_relative"
@@ -116,9 +122,11 @@ class Reason(StrEnum):
     FAMILY_NAME = "family_name_alike"
     FAMILY_IS_ANCESTOR = "family_name_is_an_ancestors"
     OTHER_FAMILY_NAME = "other_family_name"
+    NAMES_ELSEWHERE = "names_in_other_parts"
     SAME_BIRTH_DATE = "same_birth_date"
     SAME_PLACEHOLDER = "same_first_of_january_or_july"
     DAY_AND_MONTH_SWAPPED = "day_and_month_swapped"
+    NEAR_BIRTH_DATE = "birth_date_near"
     SAME_BIRTH_YEAR = "same_birth_year"
     NEAR_BIRTH_YEAR = "birth_year_estimated_near"
     OTHER_BIRTH_DATE = "other_birth_date"
@@ -171,7 +179,7 @@ def _not_sentinel(day: date) -> date:
 class Birth(Body):
     """Date of birth, and how much of it is known."""
 
-    date: Annotated[Date, AfterValidator(_not_sentinel)]
+    date: Annotated[Date, AfterValidator(_not_sentinel), Past(by_rule=True)]
     precision: Annotated[Precision, member_of("unknown_precision", Precision)]
 
 

@@ -4,14 +4,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, func
+from sqlalchemy import ColumnElement, Row, exists, func
 from sqlmodel import col, or_, select
 
 from chassis import audit
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
+from chassis.datetimes import has_come
 from chassis.db import Session, now
-from chassis.errors import FORBIDDEN, NOT_FOUND, Problem
+from chassis.errors import FORBIDDEN, NOT_FOUND, FieldError, Problem, invalid
 from chassis.ids import new_id
 from chassis.outbox import publish
 from contracts.cases import (
@@ -36,11 +37,12 @@ from services.cases.models import (
     Returnee,
     Share,
 )
-from services.cases.people.matching import likeness
+from services.cases.people.matching.keys import keys
+from services.cases.people.matching.zones import zone_errors
 from services.cases.people.returnees.schemas import Person, ReturneePatch, as_written, stored
 from services.cases.people.search import lookup, queries
 
-FOUND_BY = 1
+FOUND_BY = 2
 """Counts up when the rules change by which `terms` or `keys` are made."""
 COLUMNS: Mapping[str, ReturneeField] = {
     "names": ReturneeField.NAMES,
@@ -54,7 +56,7 @@ COLUMNS: Mapping[str, ReturneeField] = {
 }
 
 
-def person_of(returnee: Returnee) -> Person:
+def person_of(returnee: Returnee | Row[Any]) -> Person:
     """Who a returnee is, as it was written."""
     return as_written(
         {
@@ -90,7 +92,20 @@ def make_findable(session: Session, returnee: Returnee) -> None:
     person = person_of(returnee)
     terms = lookup.terms(person)
     queries.learn(session, returnee.terms or [], terms)
-    returnee.terms, returnee.keys, returnee.found_by = terms, likeness.keys(person), FOUND_BY
+    returnee.terms, returnee.keys, returnee.found_by = terms, keys(person), FOUND_BY
+
+
+def check_corrected(before: Person, changed: Mapping[str, Any], at: str) -> None:
+    """Returns 422 if somebody is born in the future, or a document is put beside them whose zone
+    is another's.
+    """
+    after = before.model_copy(update=dict(changed))
+    errors = zone_errors(after, at) if "documents" in changed else []
+    if not has_come(after.birth.date):
+        right = "a day that has come"
+        errors.append(FieldError(pointer=f"{at}/birth/date", code="birth_in_future", detail=right))
+    if errors:
+        raise invalid(*errors)
 
 
 async def register(
@@ -139,6 +154,35 @@ async def find(
     return returnee
 
 
+def united(person: Person, others: Sequence[Person]) -> Person:
+    """Returns who somebody is with what other records of them say beside: other spellings, other
+    documents and numbers.
+    """
+    both = [person, *others]
+
+    def all_of(name: str) -> list[Any]:
+        found: list[Any] = []
+        for each in both:
+            found += [value for value in getattr(each, name) if value not in found]
+        return found
+
+    lists = ("names", "documents", "languages", "contacts", "identifiers")
+    return person.model_copy(update={name: all_of(name) for name in lists}) if others else person
+
+
+async def _merged_into(session: Session, returnee: Returnee) -> list[Person]:
+    """What the records say that were merged into somebody's."""
+    ids = [each for each in await aliases.same_person(session, returnee.id) if each != returnee.id]
+    if not ids:
+        return []
+    rows = await session.scalars(
+        select(Returnee)
+        .where(col(Returnee.id).in_(ids), col(Returnee.erased_at).is_(None))
+        .order_by(col(Returnee.id))
+    )
+    return [person_of(row) for row in rows]
+
+
 async def readable(
     session: Session, returnee: Returnee, known: Sequence[UUID], caller: Caller
 ) -> Person | None:
@@ -153,7 +197,7 @@ async def readable(
     """
     if Scope.RETURNEES_IDENTITY not in caller.scopes:
         return None
-    person = person_of(returnee)
+    person = united(person_of(returnee), await _merged_into(session, returnee))
     if caller.is_internal or await roles(session, known, caller) - {Role.SHARED}:
         return person
     shares = await session.scalars(
@@ -316,6 +360,7 @@ async def correct(
     changed = {name: value for name, value in sent.items() if value != getattr(before, name)}
     if not changed:
         return returnee
+    check_corrected(before, changed, "")
     write(session, returnee, changed)
     returnee.changed()
     case = await session.scalar(

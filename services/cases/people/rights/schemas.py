@@ -9,7 +9,7 @@ from pydantic import Field
 
 from chassis.routing import Body
 from contracts.codes import ConsentPurpose, LegalBasis, SharedCategory, SharingPurpose, Slug
-from services.cases.fields import Comment, Date, Moment, Out, member_of
+from services.cases.fields import Comment, Moment, Out, PastDate, member_of
 
 
 class ShareIn(Body):
@@ -50,9 +50,9 @@ class ConsentIn(Body):
 
     purpose: Annotated[ConsentPurpose, member_of("unknown_purpose", ConsentPurpose)]
     version: Annotated[str, Field(min_length=1, max_length=20, pattern=r"^[A-Za-z0-9._-]+$")]
-    given_on: Date
+    given_on: PastDate
     legal_basis: Annotated[LegalBasis, member_of("unknown_legal_basis", LegalBasis)]
-    withdrawn_on: Date | None = None
+    withdrawn_on: PastDate | None = None
     document_id: UUID | None = None
     """The signed sheet."""
 

@@ -96,7 +96,14 @@ async def share(session: Session, returnee_id: UUID, body: ShareIn, caller: Call
     )
     session.add(row)
     await session.flush()
-    await grant(session, [returnee.id], Role.SHARED, body.organisation, until=body.until)
+    await grant(
+        session,
+        [returnee.id],
+        Role.SHARED,
+        body.organisation,
+        until=body.until,
+        categories=body.categories,
+    )
     await session.execute(
         update(AccessRequest)
         .where(

@@ -7,15 +7,15 @@ look.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, lru_cache
 
-from services.cases.people.matching.likeness import document_key, phone_key
-from services.cases.people.matching.sounds import bare, codes, similarity, sounds, without_article
-from services.cases.people.returnees.rules import plain
+from chassis.text import western_digits
+from services.cases.people.matching.numbers import document_key, phone_key
+from services.cases.people.names.letters import bare, plain
+from services.cases.people.names.sounds import codes, similarity, sounds, without_article
 from services.cases.people.returnees.schemas import Person
 
 MOST_WORDS, MOST_NUMBERS = 6, 3
@@ -36,6 +36,7 @@ LONG_NUMBER, DIGITS_ALONE, PHONE_AT_LEAST = 4, 6, 7
 APART = re.compile(r"\b(?:[aeu]l|[ae][lsnrdtz]|a(?:sh|th|dh))[-\s]+(?=\w)")
 SERVANT = re.compile(r"\b(abd\w{0,3}|عبد)[-\s]+(?=\w)")
 YEAR = re.compile(r"(?:19|20)\d\d")
+NON_JOINER = "\u200c"
 SERIES = 2
 """Letters that may stand apart before a number, as in A 0433111."""
 DAY = re.compile(r"(?<!\d)(?:(\d{4})-(\d\d?)-(\d\d?)|(\d\d?)[./-](\d\d?)[./-](\d{4}))(?!\d)")
@@ -137,7 +138,9 @@ def _terms_of(part: str) -> frozenset[str]:
     """The terms of a part of a name: of its words, of how each begins with its article, and of all
     in one.
     """
+    apart = part.replace(NON_JOINER, " ")  # one word for one office, two for the next
     written = {*_words(part, servant=r"\1"), *_words(part, servant=r"\g<0>")}
+    written |= {*_words(apart, servant=r"\1")}
     written |= {"".join(_words(part, servant=r"\1"))}
     found: set[str] = set()
     for each in written - {""}:
@@ -159,7 +162,7 @@ def born(day: date) -> tuple[str, str]:
 
 def _forms(number: str) -> set[str]:
     """A document's number, also without its letters where the digits are enough."""
-    key, digits = document_key(number), re.sub(r"\D", "", number)
+    key, digits = document_key(number), re.sub(r"\D", "", western_digits(number))
     return {key, digits} if len(digits) >= DIGITS_ALONE else {key}
 
 
@@ -168,7 +171,7 @@ def terms(person: Person) -> list[str]:
     found = {term for name in person.names for part in name.parts for term in _terms_of(part)}
     found |= {NUMBER + form for each in person.documents for form in _forms(each.number)}
     found |= {NUMBER + document_key(each.value) for each in person.identifiers}
-    found |= {NUMBER + phone_key(each)[-PHONE:] for each in person.contacts}
+    found |= {NUMBER + phone_key(each.value)[-PHONE:] for each in person.contacts}
     return sorted(found.union(born(person.birth.date)) - {NUMBER})
 
 
@@ -205,7 +208,7 @@ def wanted(q: str) -> Wanted:
             return found[0]
         return " "
 
-    western = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in q)
+    western = western_digits(q)
     for token in [*DAY.sub(day, western).split(), ""]:
         if any(map(str.isdigit, token)):
             run.append(token)

@@ -33,6 +33,8 @@ ENOUGH = 5
 merely sound so.
 """
 TEXTS = ARRAY(Text)
+OTHER_WORDS = 12
+"""With another letter than was typed: of so many words somebody is shown."""
 LEAST = 0.45
 """How well somebody must agree to be shown."""
 RANKED = 60
@@ -86,10 +88,13 @@ class Known:
         """The terms of those that agree best."""
         worth = {each: self.agrees(each) for each in (self.apart if apart else self.sounding)}
         chosen = [each for each in worth if apart or worth[each] >= NEAR]
-        return [
-            lookup.SPELLED + each
-            for each in sorted(chosen, key=lambda each: (-worth[each], each))[:SPELLINGS]
-        ]
+        length = len(self.word.spelled)
+
+        def order(each: str) -> tuple[bool, float, str]:
+            """Another letter is likelier than one more or less."""
+            return apart and len(each) != length, -worth[each], each
+
+        return [lookup.SPELLED + each for each in sorted(chosen, key=order)[:SPELLINGS]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +165,10 @@ async def search(session: Session, q: str, limit: int, caller: Caller) -> Found:
     several = len(wanted.words) + len(wanted.numbers) > 1
     ranked = RANKED if several else limit + 1
     more = False
-    for stage in Stage:
+    one_word = bool(wanted.words) and not several
+    if one_word:
+        scores, more = await _of_one_word(session, wanted, shown, limit)
+    for stage in () if one_word else Stage:
         if len(scores) > limit or (scores and stage is Stage.ALL_BUT_ONE):
             break
         if stage is Stage.SOUNDING and several and len(scores) >= ENOUGH:
@@ -193,6 +201,56 @@ async def search(session: Session, q: str, limit: int, caller: Caller) -> Found:
         {"found": [str(r.id) for r, _ in found]},
     )
     return Found(found, more or len(best) > limit)
+
+
+async def _of_one_word(
+    session: Session, wanted: Wanted, shown: ColumnElement[bool], limit: int
+) -> tuple[dict[UUID, float], bool]:
+    """Who bears a word of which nothing else is known, and whether there are more.
+
+    Of each way in which it may be meant some are shown: as it is typed, in another spelling, as the
+    beginning of a longer one, and with another letter, of as many words as there is room for.
+    """
+    word = wanted.words[0]
+    known = await _known(session, wanted.words)
+
+    async def look_up(terms: Sequence[str], most: int, *, each: bool = False) -> dict[UUID, float]:
+        if not terms:
+            return {}
+        groups = [[term] for term in terms] if each else [list(terms)]
+        found = [
+            select(Returnee.id, Returnee.terms).where(_all([group]), shown).limit(most).subquery()
+            for group in groups
+        ]
+        rows = await session.execute(union_all(*(select(one.c.id, one.c.terms) for one in found)))
+        scored = {row.id: _score(wanted, known, frozenset(row.terms)) for row in rows}
+        return {key: score for key, score in scored.items() if score >= LEAST}
+
+    as_typed = await look_up([lookup.SPELLED + word.spelled], limit + 1)
+    if len(as_typed) > limit:
+        return as_typed, True
+    spelled = await look_up(known[0].best(), limit + 1)
+    begun = await look_up(word.beginnings, limit + 1)
+    apart = await look_up(known[0].best(apart=True)[:OTHER_WORDS], 1, each=True)
+    ways = [as_typed, spelled, begun, apart]
+    if sum(map(len, ways)) <= limit:
+        ways.append(await look_up(sorted(word.sounding), limit + 1))
+    return _shared_out(ways, limit), any(len(way) > limit for way in ways)
+
+
+def _shared_out(ways: Sequence[dict[UUID, float]], limit: int) -> dict[UUID, float]:
+    """Gives each way its share of a page, best first; the room that one leaves is the others'."""
+    chosen = dict(ways[0])
+    queues = [
+        [each for each in sorted(way, key=lambda each: (-way[each], each)) if each not in chosen]
+        for way in ways[1:]
+    ]
+    while len(chosen) < limit and any(queues):
+        for queue, way in zip(queues, ways[1:], strict=True):
+            if queue and len(chosen) < limit:
+                each = queue.pop(0)
+                chosen.setdefault(each, way[each])
+    return chosen
 
 
 async def _referred(session: Session, wanted: Wanted, caller: Caller) -> list[UUID]:
@@ -282,15 +340,6 @@ def _ways(stage: Stage, wanted: Wanted, known: Sequence[Known]) -> Iterator[Colu
             yield _all([*([lookup.SPELLED + word.spelled] for word in wanted.words), *exactly])
     elif not wanted.words:
         return
-    elif len(wanted.words) + len(wanted.numbers) == 1:
-        # One by one: of a single word there are so many in one way that those of another would not
-        # be seen.
-        word, resembling = wanted.words[0], known[0]
-        alone = {
-            Stage.RESEMBLING: (resembling.best(), word.beginnings),
-            Stage.SOUNDING: (resembling.best(apart=True), sorted(word.sounding)),
-        }
-        yield from (_all([terms]) for terms in alone.get(stage, ()) if terms)
     elif stage is Stage.RESEMBLING:
         yield _all([*(resembling.best() for resembling in known), *exactly])
     else:

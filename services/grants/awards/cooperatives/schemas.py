@@ -12,7 +12,7 @@ from chassis.routing import Body
 from contracts.codes import Money
 from contracts.grants import CommunityService, CooperativeReason
 from services.grants.awards.cooperatives.rules import CooperativeKind, CooperativeState
-from services.grants.schemas import Day, ExactMoney, Out, Words
+from services.grants.schemas import ExactMoney, Out, PastDay, Words
 
 MOST_MEMBERS = 50
 
@@ -102,7 +102,7 @@ class RejectIn(Body):
 class FormIn(Body):
     """That the members set it up."""
 
-    formed_on: Day
+    formed_on: PastDay
     statutes: UUID
     """The document by which they did."""
 
@@ -120,22 +120,22 @@ class TrainingIn(Body):
     """A training of the members."""
 
     cohort_id: UUID
-    held_on: Day
+    held_on: PastDay
 
 
 class VisitIn(Body):
     """A visit to it."""
 
     visit_id: UUID
-    visited_on: Day
+    visited_on: PastDay
 
 
 class ImpactIn(Body):
     """What it did in a period."""
 
     id: UUID | None = None
-    starts_on: Day
-    ends_on: Day
+    starts_on: PastDay
+    ends_on: PastDay
     jobs: Annotated[int, Field(ge=0, le=100_000)]
     """That it created, beside its members' own."""
     services: Annotated[tuple[CommunityService, ...], Field(max_length=20)] = ()

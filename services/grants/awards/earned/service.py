@@ -31,6 +31,7 @@ from services.grants.payments.payments import service as payments
 from services.grants.payments.payments.rules import PaymentState
 from services.grants.programmes.data import assistance
 from services.grants.schemas import money
+from services.grants.statement_files.references import default_reference
 
 NOT_EARNED = "not_earned"
 """Why a payment failed: what it was for was taken back before anybody released it."""
@@ -273,7 +274,7 @@ async def _schedule(
         grant_id=grant.id,
         budget_id=grant.budget_id,
         returnee_id=grant.returnee_id,
-        reference=grants.reference_of(payment_id),
+        reference=default_reference(payment_id),
         method=earned.method,
         session=earned.key,
         as_cash=earned.method is PaymentMethod.CASH,

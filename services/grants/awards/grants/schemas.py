@@ -13,7 +13,7 @@ from contracts.codes import AssistanceGroup, HelpKind, Money
 from contracts.entitlements import PackageName
 from contracts.grants import GrantReason
 from services.grants.awards.grants.rules import GrantState
-from services.grants.schemas import Day, ExactMoney, Out, Words
+from services.grants.schemas import ExactMoney, Out, PastDay, Words
 
 
 class Housing(StrEnum):
@@ -73,7 +73,7 @@ class ReasonIn(Body):
 class DeliveryIn(Body):
     """What was handed over."""
 
-    delivered_on: Day
+    delivered_on: PastDay
     certificate: UUID
     """The handover certificate that the returnee signed."""
     complete: bool = True

@@ -55,6 +55,7 @@ from services.grants.models import (
 )
 from services.grants.programmes.data import assistance, window_ends, zone_of
 from services.grants.schemas import money
+from services.grants.statement_files.references import default_reference
 
 RESOURCE = "grant"
 NOT_COUNTED = (GrantState.REJECTED, GrantState.CANCELLED)
@@ -452,19 +453,27 @@ async def open_budgets(
         .where(Budget.currency == currency, Budget.starts_on <= day, Budget.ends_on >= day)
         .order_by(col(Budget.ends_on), col(Budget.id))
     )
-    return [budget for budget in await session.scalars(query) if _every_donor_pays(budget, day)]
+    return [budget for budget in await session.scalars(query) if ledger.pays_on(budget, day)]
 
 
-async def check_open(session: Session, grant: Grant, budget_id: UUID) -> None:
-    """Refuse that money is committed or leaves before or after its budget, or when one of its
-    donors does not pay.
+async def check_open(
+    session: Session, grant: Grant, budget_id: UUID, on: date | None = None
+) -> None:
+    """Refuse that money is committed, leaves or arrives before or after its budget, or when one of
+    its donors does not pay.
+
+    Args:
+        session: The session.
+        grant: What it is for.
+        budget_id: Which bears it.
+        on: The day; None for today.
 
     Raises:
         Problem: 409 `budget-closed`.
     """
     budget = await session.get_one(Budget, budget_id)
-    day = await today(session, grant.programme, grant.implementer)
-    if not (budget.starts_on <= day <= budget.ends_on and _every_donor_pays(budget, day)):
+    day = on or await today(session, grant.programme, grant.implementer)
+    if not ledger.pays_on(budget, day):
         raise Problem(ledger.BUDGET_CLOSED)
 
 
@@ -490,13 +499,6 @@ async def _budget_for(session: Session, asked: Asked) -> Budget:
 
 class _Gone(Exception):  # noqa: N818 - it says what became of the money, and is caught where it is raised
     """Others were granted what a budget had left."""
-
-
-def _every_donor_pays(budget: Budget, day: date) -> bool:
-    return all(
-        date.fromisoformat(source["from"]) <= day <= date.fromisoformat(source["until"])
-        for source in budget.sources
-    )
 
 
 async def request(session: Session, asked: Asked) -> Grant:
@@ -782,7 +784,7 @@ async def prepare_cash(session: Session, grant: Grant) -> None:
         grant_id=grant.id,
         budget_id=grant.budget_id,
         returnee_id=grant.returnee_id,
-        reference=reference_of(payment_id),
+        reference=default_reference(payment_id),
         method=PaymentMethod.CASH,
         amount=grant.amount,
         currency=grant.currency,
@@ -802,13 +804,6 @@ async def prepare_cash(session: Session, grant: Grant) -> None:
     session.add(payment)
     await session.flush()
     publish_payment(session, grant, payment, facts.PaymentScheduled)
-
-
-def reference_of(payment_id: UUID) -> str:
-    """What a bank repeats where the payer chose nothing: short enough for SEPA and MT940, and about
-    nobody.
-    """
-    return f"HW{payment_id.hex.upper()}"
 
 
 async def give_back(session: Session, grant: Grant, actor: UUID | None) -> None:

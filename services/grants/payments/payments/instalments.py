@@ -25,6 +25,7 @@ from services.grants.payments.payments import rules
 from services.grants.payments.payments.rules import PaymentState
 from services.grants.programmes.data import assistance
 from services.grants.schemas import money
+from services.grants.statement_files.references import default_reference
 
 
 async def visited_on(session: Session, grant: Grant) -> date | None:
@@ -119,7 +120,7 @@ async def schedule_next(session: Session, grant: Grant) -> Payment | None:
         grant_id=grant.id,
         budget_id=grant.budget_id,
         returnee_id=grant.returnee_id,
-        reference=grants.reference_of(payment_id),
+        reference=default_reference(payment_id),
         method=before.method,
         payee_id=before.payee_id,
         instalment=number,

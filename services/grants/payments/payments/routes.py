@@ -270,7 +270,7 @@ async def release(
 
 
 @router.post("/v1/payments/{payment_id}/confirm")
-@requires(Scope.PAYMENTS_WRITE)
+@requires(Scope.PAYMENTS_WRITE, person=True)
 async def confirm(
     payment_id: UUID, body: ConfirmIn, session: SessionDep, caller: CallerDep, response: Response
 ) -> PaymentOut:
@@ -280,6 +280,7 @@ async def confirm(
         raise invalid(
             FieldError(pointer="/confirmed_on", code="in_future", detail="a day that has come")
         )
+    await grants.check_open(session, grant, payment.budget_id, body.confirmed_on)
     if await session.get(DeskReceipt, body.receipt) is None:
         await supporting_documents.cite(session, grant.id, [body.receipt])
     confirmed = await service.confirm(

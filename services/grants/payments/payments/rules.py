@@ -5,9 +5,11 @@ from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
-from chassis.errors import FOUR_EYES, Problem, ProblemType, state_conflict
+from chassis.errors import Problem, ProblemType, state_conflict
 from contracts.codes import PaymentMethod
 from contracts.entitlements import Papers
+from services.grants.payments import separation
+from services.grants.payments.separation import Part, Step, Way
 
 
 class PaymentState(StrEnum):
@@ -111,19 +113,40 @@ def check_releaser(
     Raises:
         Problem: 403 `four-eyes`.
     """
-    if releaser in {scheduler, *preparers, *approvers}:
-        raise Problem(FOUR_EYES)
+    parts = {
+        Part.PREPARED_GRANT: preparers,
+        Part.APPROVED_GRANT: approvers,
+        Part.SCHEDULED: (scheduler,),
+    }
+    separation.check(Step.RELEASE, Way.HTTP, releaser, parts)
 
 
-def check_takes_back(person: UUID, requester: UUID, scheduler: UUID, releaser: UUID | None) -> None:
+def check_confirms(person: UUID, releaser: UUID | None) -> None:
+    """Refuse that whoever let money go says that it arrived.
+
+    Raises:
+        Problem: 403 `four-eyes`.
+    """
+    detail = "who released the payment does not confirm it"
+    separation.check(Step.CONFIRM, Way.HTTP, person, {Part.RELEASED: (releaser,)}, detail)
+
+
+def check_takes_back(
+    person: UUID, preparers: Collection[UUID], scheduler: UUID, releaser: UUID | None
+) -> None:
     """Refuse that whoever had money sent says of it that it did not arrive, not whole, or came
     back.
 
     Raises:
         Problem: 403 `four-eyes`.
     """
-    if person in {requester, scheduler, releaser}:
-        raise Problem(FOUR_EYES, "who had no part in sending the money says that it is back")
+    parts = {
+        Part.PREPARED_GRANT: preparers,
+        Part.SCHEDULED: (scheduler,),
+        Part.RELEASED: (releaser,),
+    }
+    detail = "who had no part in sending the money says that it is back"
+    separation.check(Step.REVERSE, Way.HTTP, person, parts, detail)
 
 
 def check_papers(needed: Collection[str], there: Collection[str]) -> None:

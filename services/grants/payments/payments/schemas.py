@@ -12,7 +12,7 @@ from chassis.routing import Body
 from contracts.codes import CurrencyCode, Money, Paper, PaymentMethod
 from contracts.grants import Question
 from services.grants.payments.payments.rules import PaymentState
-from services.grants.schemas import Day, ExactMoney, Out
+from services.grants.schemas import Day, ExactMoney, Out, PastDay
 
 Reference = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9-]{4,35}$")]
 """What a bank repeats: within the characters of SEPA and MT940."""
@@ -47,7 +47,7 @@ class Rate(Body):
 
     value: Annotated[Decimal, Field(gt=0, max_digits=18, decimal_places=8)]
     """Units of the payout currency for one of the budget's."""
-    on: Day
+    on: PastDay
     source: RateSource
 
 
@@ -110,7 +110,7 @@ class ReleaseManyIn(Body):
 class ConfirmIn(Body):
     """That the money was received."""
 
-    confirmed_on: Day
+    confirmed_on: PastDay
     receipt: UUID
     """The document."""
     amount: ExactMoney | None = None

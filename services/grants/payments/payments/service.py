@@ -42,10 +42,12 @@ from services.grants.awards.grants.rules import GrantState
 from services.grants.books import ledger
 from services.grants.books.ledger import Cause, Movement
 from services.grants.models import Approval, CashFloat, DeskReceipt, Grant, Payee, Payment
+from services.grants.payments.days import check_received
 from services.grants.payments.payments import instalments, rules
 from services.grants.payments.payments.rules import Action, PaymentState
-from services.grants.programmes.data import assistance
+from services.grants.programmes.data import assistance, zone_of
 from services.grants.schemas import money
+from services.grants.statement_files.references import default_reference
 
 RESOURCE = "payment"
 TO_AN_ACCOUNT = (PaymentMethod.BANK, PaymentMethod.MOBILE, PaymentMethod.SUPPLIER)
@@ -255,7 +257,7 @@ async def schedule(session: Session, caller: Caller, grant_id: UUID, order: Orde
         grant_id=grant.id,
         budget_id=grant.budget_id,
         returnee_id=grant.returnee_id,
-        reference=order.reference or grants.reference_of(payment_id),
+        reference=order.reference or default_reference(payment_id),
         method=order.method,
         payee_id=payee.id if payee else None,
         instalment=order.instalment,
@@ -420,7 +422,7 @@ def _takes_back(caller: Caller, grant: Grant, payment: Payment) -> None:
         people.SYSTEM_ACTOR if caller is people.SYSTEM else people.actor(caller.require_person())
     )
     if person != people.SYSTEM_ACTOR:
-        rules.check_takes_back(person, grant.requester, payment.scheduled_by, payment.released_by)
+        rules.check_takes_back(person, grant.preparers, payment.scheduled_by, payment.released_by)
     payment.undone_by = [*payment.undone_by, person]
 
 
@@ -707,8 +709,13 @@ async def confirm(
             again.
 
     Raises:
-        Problem: 409; 403 `four-eyes`, 422.
+        Problem: 409; 403 `four-eyes`; 422, also where it was not released yet on that day.
     """
+    if caller is not people.SYSTEM:
+        rules.check_confirms(people.actor(caller.require_person()), payment.released_by)
+    if payment.released_at is not None:
+        zone = zone_of(grant.programme, grant.implementer)
+        check_received(confirmed_on, payment.released_at, zone)
     payment.state = rules.after(payment.state, Action.CONFIRM)
     payment.confirmed_on, payment.receipt = confirmed_on, receipt
     if received is not None:
@@ -811,21 +818,17 @@ async def reverse(
     grant: Grant,
     payment: Payment,
     reason: str,
-    *,
-    by_bank: bool = False,
 ) -> Payment:
     """Book back a locked payment that came back; of a closed grant, or one that has moved, it is
     available again.
 
     Raises:
-        Problem: 409, also where a part of it was recovered; 403 `four-eyes`, unless the bank says
-            so.
+        Problem: 409, also where a part of it was recovered; 403 `four-eyes`.
     """
     state = rules.after(payment.state, Action.REVERSE)
     if payment.recovered:
         raise state_conflict(payment.state, [Action.RECOVER], Action.REVERSE)
-    if not by_bank:
-        _takes_back(caller, grant, payment)
+    _takes_back(caller, grant, payment)
     payment.state, payment.reason = state, reason
     payment.changed()
     await _put_back(session, payment, payment.payout)

@@ -1,37 +1,52 @@
-"""Statements matched to payments, line by line; the same entry is booked once, however often it is
-imported.
+"""Statements matched to payments, entry by entry: nothing is booked twice, and nothing is lost,
+whichever way and however often an entry is sent.
 """
 
-from collections.abc import Sequence
-from datetime import date
-from decimal import Decimal
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 import structlog
 from sqlalchemy import ColumnElement, func
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import col, or_, select, true
+from sqlmodel import col, select, true
 
 from chassis import audit
 from chassis.auth import Caller
-from chassis.db import Session
-from chassis.errors import NOT_FOUND, FieldError, Problem, invalid
+from chassis.crypto import Keyring
+from chassis.db import Session, now
+from chassis.errors import FOUR_EYES, NOT_FOUND, FieldError, Problem, invalid, state_conflict
 from chassis.ids import new_id
 from contracts.grants import Question
+from services.grants import people
 from services.grants.books import ledger
-from services.grants.models import Budget, Grant, Payment, StatementFile, StatementLine
+from services.grants.models import Grant, Payment, StatementFile, StatementLine
+from services.grants.payments.days import first_day, last_day
 from services.grants.payments.payments import service as payments
 from services.grants.payments.payments.rules import PaymentState
-from services.grants.payments.statements.rules import Entry
+from services.grants.payments.separation import Part, Step, Way, is_barred
+from services.grants.payments.statements import matching, rules
+from services.grants.payments.statements.matching import Match, Matches
+from services.grants.payments.statements.rules import Effect, Outcome, Verdict
+from services.grants.programmes.data import zone_of
+from services.grants.statement_files.model import Direction, Entry, Statement, statement_number
 
-BY_BANK = (Question.PAID_AFTER_FAILURE, Question.PAID_TWICE)
-NOT_SENT = (PaymentState.FAILED, PaymentState.REVERSED)
-"""Payments of which the bank should have nothing to say any more."""
-SETTLED = "is_settled"
+RETURNED = "returned_by_bank"
 log = structlog.get_logger("homeward.grants")
 
-Outcome = tuple[str, str | None]
-"""`matched`, `mismatched`, `unknown` or `reversed`, and a code for why."""
+FileKey = tuple[str, str, int, str]
+"""Account, currency, year and number: numbers begin again each year."""
+
+
+class Decision(StrEnum):
+    """What a person says of an entry that waits."""
+
+    BOOK = "book"
+    DISMISS = "dismiss"
 
 
 def seen_by(caller: Caller) -> ColumnElement[bool]:
@@ -39,7 +54,7 @@ def seen_by(caller: Caller) -> ColumnElement[bool]:
     return true() if caller.is_internal else col(StatementFile.organisation) == caller.organisation
 
 
-async def find(session: Session, statement_id: UUID, caller: Caller) -> StatementFile:
+async def load_statement(session: Session, caller: Caller, statement_id: UUID) -> StatementFile:
     """A statement of the caller's organisation.
 
     Raises:
@@ -59,12 +74,12 @@ async def lines_of(
     """The lines of statements, in order; all of them, or the first of each."""
     query = select(StatementLine).where(col(StatementLine.statement_id).in_(statement_ids))
     if first is not None:
-        place = func.row_number().over(
+        index = func.row_number().over(
             partition_by=col(StatementLine.statement_id), order_by=col(StatementLine.line)
         )
-        numbered = query.with_only_columns(col(StatementLine.id), place.label("place")).subquery()
+        numbered = query.with_only_columns(col(StatementLine.id), index.label("index")).subquery()
         query = query.where(
-            col(StatementLine.id).in_(select(numbered.c.id).where(numbered.c.place <= first))
+            col(StatementLine.id).in_(select(numbered.c.id).where(numbered.c.index <= first))
         )
     rows = await session.scalars(
         query.order_by(
@@ -74,189 +89,392 @@ async def lines_of(
     return rows.all()
 
 
-async def take_in(
-    session: Session, caller: Caller, entries: Sequence[Entry]
+async def import_statements(
+    session: Session, caller: Caller, keyring: Keyring, statements: Sequence[Statement]
 ) -> list[StatementFile]:
     """Match the entries of a file and book what they say: all of it, or nothing.
 
     Raises:
-        Problem: 422.
+        Problem: 422; 403, without a person.
     """
-    if not entries:
+    person = people.actor(caller.require_person())
+    if not statements:
         raise invalid(FieldError(pointer="", code="empty", detail="at least one entry"))
-    files = {
-        each: await _file(session, caller, *each)
-        for each in sorted({entry.of for entry in entries})
-    }
-    lines = await lines_of(session, [file.id for file in files.values()])
-    said = {(line.statement_id, line.key, line.direction) for line in lines}
-    known = {(line.statement_id, line.key, _content(line)) for line in lines}
-    new = [e for e in entries if (files[e.of].id, e.key, e.content) not in known]
-    found = await _payments(session, caller, {entry.reference for entry in new})
-    for entry in new:
-        file, key = files[entry.of], entry.key
-        if (file.id, key, entry.content) in known:
-            raise invalid(FieldError(pointer="", code="entry_twice", detail="each entry once"))
-        known.add((file.id, key, entry.content))
-        pair = found.get(entry.reference)
-        differs = (file.id, key, entry.direction) in said
-        outcome, why = (
-            ("mismatched", "differs_from_before")
-            if differs
-            else await _match(session, caller, entry, pair)
-        )
-        line = StatementLine(
-            statement_id=file.id,
-            line=entry.line,
-            key=key,
-            booked_on=entry.booked_on,
-            direction=entry.direction,
-            amount=entry.amount,
-            currency=entry.currency,
-            reference=entry.reference,
-            outcome=outcome,
-            why=why,
-            payment_id=pair[1].id if pair else None,
-        )
-        session.add(line)
-        await session.flush()
+    accounts = [(statement.account, statement.currency) for statement in statements]
+    await _lock_accounts(session, caller.organisation, accounts)
+    files = await _lock_files(session, caller.organisation, statements)
+    entries = [
+        (entry, files[_key(statement, entry.booked_on)])
+        for statement in statements
+        for entry in statement.entries
+    ]
+    known, lines = await matching.load_known(
+        session, caller.organisation, [entry for entry, _ in entries]
+    )
+    work = []
+    assigned = known.assign([entry for entry, _ in entries])
+    for (entry, file), line in zip(entries, assigned, strict=True):
+        if line is not None:
+            known.complete(line, entry)
+        if line is None or line.outcome in rules.UNDECIDED:
+            work.append(_Work(entry, file, line))
+    matches = await matching.lock_named(session, caller, [one.entry for one in work])
+    matched = await matching.load_matched(session, matches.payment_ids)
+    settled = _Settled([*lines, *matched])
+    booking = _Booking(session, caller, person, matches, await _clock(session), settled)
+    for one in work:
+        await booking.judge(one)
+    await _add_candidates(session, caller, keyring, work)
+    await _save(session, known, work, person)
     for file in files.values():
         audit.record(session, caller, "import", "statement", file.id)
     return list(files.values())
 
 
-def _content(line: StatementLine) -> tuple[date, str, Decimal, str]:
-    """What a line says; see `Entry.content`."""
-    return line.booked_on, line.direction, line.amount, line.reference
+@dataclass
+class _Work:
+    """An entry, its statement, its line, where it has one already, and what it turned out to be."""
+
+    entry: Entry
+    file: StatementFile
+    line: StatementLine | None
+    verdict: Verdict = rules.UNJUDGED
+    payment_id: UUID | None = None
+    candidates: list[UUID] = field(default_factory=list)
+
+    def values(self, person: UUID, ordinal: int) -> dict[str, Any]:
+        """The columns of a new line."""
+        entry = self.entry
+        return {
+            "id": new_id(),
+            "statement_id": self.file.id,
+            "line": entry.line,
+            "key": entry.key,
+            "ordinal": ordinal,
+            "booked_on": entry.booked_on,
+            "direction": entry.direction.value,
+            "amount": entry.amount,
+            "currency": entry.currency,
+            "reference": entry.reference,
+            "outcome": self.verdict.outcome.value,
+            "why": self.verdict.why,
+            "payment_id": self.payment_id,
+            "candidates": self.candidates,
+            "imported_by": person,
+        }
+
+    def change(self, line: StatementLine, person: UUID) -> None:
+        """Make a line that is there already what the entry now turned out to be."""
+        line.outcome, line.why = self.verdict.outcome, self.verdict.why
+        line.payment_id, line.imported_by = self.payment_id, person
+        line.candidates = self.candidates
 
 
-async def _file(
-    session: Session, caller: Caller, account: str, year: int, number: str, currency: str
-) -> StatementFile:
-    await session.execute(
-        insert(StatementFile)
-        .values(
-            id=new_id(),
-            version=1,
-            organisation=caller.organisation,
-            account=account,
-            year=year,
-            number=number,
-            currency=currency,
-        )
-        .on_conflict_do_nothing()
-    )
-    rows = await session.scalars(
-        select(StatementFile)
-        .where(StatementFile.organisation == caller.organisation)
-        .where(
-            StatementFile.account == account,
-            StatementFile.year == year,
-            StatementFile.number == number,
-        )
-        .with_for_update()
-    )
-    return rows.one()
+async def _save(
+    session: Session, known: matching.KnownLines, works: Sequence[_Work], person: UUID
+) -> None:
+    """Write the lines: those that are new in one statement, as a file may have thousands."""
+    for work in works:
+        if work.line is not None:
+            work.change(work.line, person)
+    new = [
+        work.values(person, known.ordinal_of(work.file.id, work.entry))
+        for work in works
+        if work.line is None
+    ]
+    if new:
+        await session.execute(insert(StatementLine.__table__), new)
+    for file in {work.file.id: work.file for work in works}.values():
+        file.changed()
+    await session.flush()
 
 
-async def _payments(
-    session: Session, caller: Caller, references: set[str]
-) -> dict[str, tuple[Grant, Payment]]:
-    """The payments that the references name, locked: grants, payments, budgets, each in the order
-    of their ids.
+class _Settled:
+    """Which payments an entry was matched to already, by direction, and by which entry.
+
+    Args:
+        lines: Those of the accounts of a file, in its days.
     """
-    fresh = {"populate_existing": True}
-    ids = (
-        await session.execute(
-            select(Payment.grant_id, Payment.id, Payment.budget_id)
-            .join(Grant, col(Grant.id) == Payment.grant_id)
-            .join(Budget, col(Budget.id) == Payment.budget_id)
-            .where(col(Payment.reference).in_(references))
-            .where(
-                or_(
-                    Grant.implementer == caller.organisation,
-                    Budget.organisation == caller.organisation,
-                )
-            )
+
+    def __init__(self, lines: Iterable[StatementLine]) -> None:
+        self._keys: dict[tuple[UUID, str], set[str]] = defaultdict(set)
+        for line in lines:
+            verdict = Verdict(Outcome(line.outcome), line.why)
+            self.add(line.payment_id, line.direction, line.key, verdict)
+
+    def add(self, payment_id: UUID | None, direction: str, key: str, verdict: Verdict) -> None:
+        """Note what an entry was matched to."""
+        matched = verdict.outcome in {Outcome.MATCHED, Outcome.REVERSED}
+        if payment_id is not None and matched and verdict.why != rules.SETTLED:
+            self._keys[payment_id, direction].add(key)
+
+    def has(self, payment: Payment, direction: Direction) -> bool:
+        """Whether the bank said so before."""
+        return (payment.id, direction.value) in self._keys
+
+    def differs(self, payment: Payment, entry: Entry) -> bool:
+        """Whether the very entry that was matched said something else before."""
+        return entry.key in self._keys.get((payment.id, entry.direction.value), ())
+
+
+@dataclass
+class _Booking:
+    """What the entries of one file do to payments."""
+
+    session: Session
+    caller: Caller
+    person: UUID
+    matches: Matches
+    clock: datetime
+    settled: _Settled
+
+    async def judge(self, work: _Work) -> None:
+        """Say what an entry is, and do what follows."""
+        found = self.matches.of(work.entry)
+        if len(found) != 1:
+            why = rules.SEVERAL_PAYMENTS if found else rules.NO_PAYMENT
+            self._note(work, Verdict(Outcome.UNKNOWN, why), None)
+            return
+        (match,) = found
+        same_before = self.settled.has(match.payment, work.entry.direction)
+        payment = _circumstances(
+            match, work.entry, self.clock, self.person, same_before=same_before
         )
-    ).all()
-    for_grants = (
-        select(Grant)
-        .where(col(Grant.id).in_({row.grant_id for row in ids}))
-        .order_by(col(Grant.id))
+        verdict = rules.decide(work.entry, payment)
+        if verdict.why == "amount_differs" and self.settled.differs(match.payment, work.entry):
+            verdict = Verdict(Outcome.MISMATCHED, "differs_from_before")
+        verdict = await _carry_out(self.session, self.caller, match, work.entry, verdict)
+        self._note(work, verdict, match.payment.id)
+
+    def _note(self, work: _Work, verdict: Verdict, payment_id: UUID | None) -> None:
+        work.verdict, work.payment_id = verdict, payment_id
+        self.settled.add(payment_id, work.entry.direction.value, work.entry.key, verdict)
+
+
+def _circumstances(
+    match: Match,
+    entry: Entry,
+    clock: datetime,
+    person: UUID,
+    *,
+    same_before: bool,
+    decided: bool = False,
+) -> rules.Circumstances:
+    """What is known of a payment when an entry names it.
+
+    Args:
+        match: The locked payment.
+        entry: The entry.
+        clock: The moment.
+        person: Who imports it, or decides about it.
+        same_before: Whether an entry of the same direction was matched to it already.
+        decided: Whether a person decides, who may know better than the period of a source.
+    """
+    grant, payment = match.grant, match.payment
+    zone = zone_of(grant.programme, grant.implementer)
+    step = Step.CONFIRM if entry.direction is Direction.DEBIT else Step.REVERSE
+    return rules.Circumstances(
+        state=PaymentState(payment.state),
+        payout=payment.payout,
+        currency=payment.payout_currency,
+        questioned=Question(payment.questioned) if payment.questioned else None,
+        recovered=payment.recovered > 0,
+        released_on=first_day(payment.released_at, zone) if payment.released_at else None,
+        latest=last_day(clock, zone),
+        same_before=same_before,
+        open=decided or ledger.pays_on(match.budget, entry.booked_on),
+        barred=is_barred(step, Way.IMPORT, person, parts_of(grant, payment)),
     )
-    grants = {
-        grant.id: grant
-        for grant in await session.scalars(for_grants.with_for_update(), execution_options=fresh)
+
+
+def parts_of(grant: Grant, payment: Payment) -> Mapping[Part, Collection[UUID | None]]:
+    """Who had which part in a payment, as far as a statement has to know."""
+    return {
+        Part.PREPARED_GRANT: grant.preparers,
+        Part.SCHEDULED: (payment.scheduled_by,),
+        Part.RELEASED: (payment.released_by,),
     }
-    for_payments = (
-        select(Payment)
-        .where(col(Payment.id).in_({row.id for row in ids}))
-        .order_by(col(Payment.id))
-    )
-    found = (await session.scalars(for_payments.with_for_update(), execution_options=fresh)).all()
-    for budget_id in sorted({row.budget_id for row in ids}):
-        await ledger.lock(session, budget_id)
-    return {payment.reference: (grants[payment.grant_id], payment) for payment in found}
 
 
-async def _match(
-    session: Session, caller: Caller, entry: Entry, pair: tuple[Grant, Payment] | None
-) -> Outcome:
-    if pair is None:
-        return "unknown", "no_payment"
-    grant, payment = pair
-    if payment.payout_currency != entry.currency or payment.payout != entry.amount:
-        if entry.direction == "debit" and payment.state in NOT_SENT:
-            await _ask(session, grant, payment, Question.PAID_AFTER_FAILURE)
-        return "mismatched", "amount_differs"
-    before = await session.scalar(
-        select(col(StatementLine.id))
-        .where(
-            col(StatementLine.payment_id) == payment.id,
-            col(StatementLine.direction) == entry.direction,
-        )
-        .where(
-            col(StatementLine.outcome).in_(("matched", "reversed")),
-            col(StatementLine.why).is_distinct_from(SETTLED),
-        )
-        .limit(1)
-    )
-    if entry.direction == "credit":
-        return await _came_back(session, caller, grant, payment, again=before is not None)
-    if before is not None:
-        await _ask(session, grant, payment, Question.PAID_TWICE)
-        return "mismatched", "paid_twice"
-    if payment.state in NOT_SENT and not await payments.was_sent_after_all(session, grant, payment):
-        await _ask(session, grant, payment, Question.PAID_AFTER_FAILURE)
-        return "mismatched", f"is_{payment.state}"
-    if payment.state == PaymentState.RELEASED:
-        await payments.confirm(
-            session, caller, grant, payment, confirmed_on=entry.booked_on, receipt=None
-        )
-    elif payment.state != PaymentState.CONFIRMED:
-        return "mismatched", f"is_{payment.state}"
-    return "matched", None
-
-
-async def _came_back(
-    session: Session, caller: Caller, grant: Grant, payment: Payment, *, again: bool
-) -> Outcome:
-    """The bank took a payment back: what it should not have paid, or what it should have."""
-    if payment.questioned in BY_BANK:
+async def _carry_out(
+    session: Session, caller: Caller, match: Match, entry: Entry, verdict: Verdict
+) -> Verdict:
+    """Do to a locked payment what an entry means; what it means if that cannot be done."""
+    grant, payment = match.grant, match.payment
+    if verdict.effect is Effect.RESURRECT:
+        if not await payments.was_sent_after_all(session, grant, payment):
+            verdict = rules.not_sent(PaymentState(payment.state))
+        else:
+            verdict = Verdict(Outcome.MATCHED, effect=Effect.CONFIRM)
+    if verdict.effect is Effect.ASK:
+        await _ask(session, grant, payment, verdict.question)
+    elif verdict.effect is Effect.UPHOLD:
         await payments.question(session, grant, payment, None)
-        return "reversed", SETTLED
-    if again:
-        return "mismatched", "returned_twice"
-    if payment.state != PaymentState.CONFIRMED:
-        return "mismatched", f"is_{payment.state}"
-    if payment.recovered:
-        return "mismatched", "is_recovered"
-    await payments.reverse(session, caller, grant, payment, "returned_by_bank", by_bank=True)
-    return "reversed", None
+    elif verdict.effect is Effect.CONFIRM:
+        day = entry.booked_on
+        await payments.confirm(session, caller, grant, payment, confirmed_on=day, receipt=None)
+    elif verdict.effect is Effect.REVERSE:
+        await payments.reverse(session, caller, grant, payment, RETURNED)
+    acted = verdict.effect in {Effect.CONFIRM, Effect.REVERSE}
+    if acted and payment.questioned == Question.BANK_ENTRY:
+        await payments.question(session, grant, payment, None)
+    return verdict
 
 
-async def _ask(session: Session, grant: Grant, payment: Payment, why: Question) -> None:
-    """Money left the bank that the books do not have: people must see it."""
-    log.warning("a bank paid what it should not have", payment=str(payment.id), why=why.value)
+async def _ask(session: Session, grant: Grant, payment: Payment, why: Question | None) -> None:
+    """Say that people must see it; a graver question than that an entry waits is kept."""
+    waits = why is Question.BANK_ENTRY
+    if why is None or payment.questioned == why or (waits and payment.questioned is not None):
+        return
+    if not waits:
+        log.warning("a bank paid what it should not have", payment=str(payment.id), why=why.value)
     await payments.question(session, grant, payment, why)
+
+
+async def _add_candidates(
+    session: Session, caller: Caller, keyring: Keyring, works: Sequence[_Work]
+) -> None:
+    """Note of the entries that name no payment which ones they may be."""
+    unknown = [work for work in works if work.verdict.outcome is Outcome.UNKNOWN]
+    taken = {work.payment_id for work in works if work.payment_id is not None}
+    entries = [work.entry for work in unknown]
+    found = await matching.candidates_of(session, caller, keyring, entries, taken)
+    for index, candidates in found.items():
+        unknown[index].candidates = candidates
+
+
+async def decide_line(
+    session: Session,
+    caller: Caller,
+    statement_id: UUID,
+    line_id: UUID,
+    decision: Decision,
+    payment_id: UUID | None,
+) -> StatementLine:
+    """Say what becomes of an entry that waits: it is a payment's, or nothing is to be done.
+
+    A question is answered by another person than who imported it. Whoever has a part in the payment
+    that bars them is refused as at an import.
+
+    Raises:
+        Problem: 404; 403 `four-eyes`; 409, it does not wait any more, or cannot be booked; 422.
+    """
+    person = people.actor(caller.require_person())
+    file = await load_statement(session, caller, statement_id)
+    await _lock_accounts(session, file.organisation, [(file.account, file.currency)])
+    line: StatementLine | None = await session.scalar(
+        select(StatementLine)
+        .where(StatementLine.id == line_id, StatementLine.statement_id == file.id)
+        .with_for_update(),
+        execution_options={"populate_existing": True},
+    )
+    if line is None:
+        raise Problem(NOT_FOUND)
+    if line.outcome not in rules.UNDECIDED:
+        raise state_conflict(line.outcome, [], "decide")
+    if line.outcome == Outcome.QUESTION and line.imported_by == person:
+        raise Problem(FOUR_EYES, "who imported the entry does not answer its question")
+    chosen = line.payment_id or payment_id
+    match = await matching.lock_one(session, caller, chosen) if chosen is not None else None
+    if decision is Decision.DISMISS:
+        verdict = Verdict(Outcome.MISMATCHED, rules.DISMISSED)
+        if match is not None and match.payment.questioned == Question.BANK_ENTRY:
+            await payments.question(session, match.grant, match.payment, None)
+    else:
+        verdict = await _book(session, caller, person, line, file, match)
+    line.outcome, line.why, line.decided_by = verdict.outcome, verdict.why, person
+    line.payment_id = match.payment.id if match is not None else None
+    file.changed()
+    await session.flush()
+    audit.record(session, caller, decision.value, "statement-line", line.id)
+    return line
+
+
+async def _book(
+    session: Session,
+    caller: Caller,
+    person: UUID,
+    line: StatementLine,
+    file: StatementFile,
+    match: Match | None,
+) -> Verdict:
+    if match is None:
+        detail = "a payment of the organisation"
+        raise invalid(FieldError(pointer="/payment_id", code="unknown_payment", detail=detail))
+    entry = Entry(
+        account=file.account,
+        currency=line.currency,
+        statement=file.number,
+        line=line.line,
+        booked_on=line.booked_on,
+        value_on=None,
+        direction=Direction(line.direction),
+        amount=line.amount,
+    )
+    settled = _Settled(await matching.load_matched(session, [match.payment.id]))
+    before = settled.has(match.payment, entry.direction)
+    payment = _circumstances(
+        match, entry, await _clock(session), person, same_before=before, decided=True
+    )
+    verdict = rules.decide(entry, payment)
+    if verdict.why == rules.OWN_PAYMENT:
+        raise Problem(FOUR_EYES, "who had a part in the payment does not say what became of it")
+    if verdict.outcome not in {Outcome.MATCHED, Outcome.REVERSED}:
+        raise state_conflict(verdict.why or verdict.outcome, [Decision.DISMISS], Decision.BOOK)
+    verdict = await _carry_out(session, caller, match, entry, verdict)
+    if verdict.effect is Effect.ASK:
+        raise state_conflict(match.payment.state, [Decision.DISMISS], Decision.BOOK)
+    return verdict
+
+
+async def _clock(session: Session) -> datetime:
+    clock: datetime = (await session.execute(select(now()))).scalar_one()
+    return clock
+
+
+def _key(statement: Statement, day: date) -> FileKey:
+    """By what a statement is known; one that the bank does not number, by its day."""
+    number = statement.number
+    if not statement_number(number):
+        number = (statement.closing.day if statement.closing else day).isoformat()
+    return statement.account, statement.currency, day.year, number
+
+
+def _keys(statements: Sequence[Statement]) -> set[FileKey]:
+    keys = set()
+    for statement in statements:
+        keys |= {_key(statement, entry.booked_on) for entry in statement.entries}
+        if not statement.entries and statement.closing is not None:
+            keys.add(_key(statement, statement.closing.day))
+    return keys
+
+
+async def _lock_accounts(
+    session: Session, organisation: str, accounts: Iterable[tuple[str, str]]
+) -> None:
+    """Let nobody else import or decide about entries of these accounts and currencies until the
+    transaction ends: the same entry may come in another statement.
+    """
+    for account, currency in sorted(set(accounts)):
+        name = f"statement/{organisation}/{account}/{currency}"
+        await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+
+
+async def _lock_files(
+    session: Session, organisation: str, statements: Sequence[Statement]
+) -> dict[FileKey, StatementFile]:
+    files = {}
+    for account, currency, year, number in sorted(_keys(statements)):
+        named = {
+            "organisation": organisation,
+            "account": account,
+            "currency": currency,
+            "year": year,
+            "number": number,
+        }
+        await session.execute(
+            insert(StatementFile).values(id=new_id(), version=1, **named).on_conflict_do_nothing()
+        )
+        rows = await session.scalars(select(StatementFile).filter_by(**named).with_for_update())
+        files[account, currency, year, number] = rows.one()
+    return files

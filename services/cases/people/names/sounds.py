@@ -6,15 +6,14 @@ Vowels and half-vowels weigh little: Arabic leaves most of them out, and every L
 chooses others.
 """
 
-# ruff: noqa: RUF001 - letters that look alike are what this module is about
+# ruff: noqa: RUF001, SIM905 - letters that look alike are what this module is about
 
 import re
-import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import accumulate, product
 
-from services.cases.people.returnees.rules import FOLDED
+from services.cases.people.names.letters import HARD_OR_H, bare, romanised
 
 WEAK = frozenset("aeiouywh")
 LATIN = {
@@ -29,7 +28,10 @@ LATIN = {
     "sj": "šž",
     "zj": "žǧš",
     "zh": "žǧš",
+    "dzh": "ǧž",
     "dj": "ǧž",
+    "xh": "ǧ",
+    "gj": "ǧ",
     "dz": "ǧz",
     "ch": "šxč",
     "kh": "x",
@@ -64,6 +66,7 @@ LATIN = {
     "x": "xk",
     "y": "yi",
     "z": "z",
+    HARD_OR_H: "ghġ",
     "a": "a",
     "e": "e",
     "i": "iy",
@@ -105,11 +108,61 @@ ARABIC = {
     "و": "wvuo",
     "ی": "yiea",
 }
-SOUNDS = {read: frozenset(read) for read in (*LATIN.values(), *ARABIC.values())}
+HEBREW = {
+    "א": "a",
+    "ב": "bv",
+    "ג": "gǧž",
+    "ד": "d",
+    "ה": "hae",
+    "ו": "wvuo",
+    "ז": "zž",
+    "ח": "hx",
+    "ט": "t",
+    "י": "yiea",
+    "כ": "kx",
+    "ך": "kx",
+    "ל": "l",
+    "מ": "m",
+    "ם": "m",
+    "נ": "n",
+    "ן": "n",
+    "ס": "s",
+    "פ": "pf",
+    "ף": "pf",
+    "צ": "sčz",
+    "ץ": "sčz",
+    "ק": "kgġ",
+    "ר": "r",
+    "ש": "šs",
+    "ת": "ts",
+}
+SYRIAC = {
+    "ܐ": "a",
+    "ܒ": "bv",
+    "ܓ": "gǧġ",
+    "ܕ": "d",
+    "ܗ": "hae",
+    "ܘ": "wvuo",
+    "ܙ": "z",
+    "ܚ": "hx",
+    "ܛ": "t",
+    "ܝ": "yiea",
+    "ܟ": "kx",
+    "ܠ": "l",
+    "ܡ": "m",
+    "ܢ": "n",
+    "ܣ": "s",
+    "ܦ": "pf",
+    "ܨ": "s",
+    "ܩ": "kgġ",
+    "ܪ": "r",
+    "ܫ": "š",
+    "ܬ": "t",
+}
+UNVOWELLED = ARABIC | HEBREW | SYRIAC
+"""Scripts that leave most vowels out; what is written for a vowel may be one of several."""
+SOUNDS = {read: frozenset(read) for read in (*LATIN.values(), *UNVOWELLED.values())}
 SPELLINGS = re.compile("|".join(sorted(LATIN, key=len, reverse=True)))
-SPECIAL = str.maketrans(
-    {"ş": "sh", "š": "sh", "ç": "c", "č": "tch", "ž": "zh", "ı": "i", "ö": "o", "ü": "u"}
-)
 SUN = "[slrndtz]"
 ARTICLE = re.compile(rf"^(?:[aeu]l[-\s]+|[ae]{SUN}[-\s]+|a(?:sh|th|dh)[-\s]+)")
 FUSED_ARTICLE = re.compile(r"^al(?=[^aeiou])(?=.{4})")
@@ -121,18 +174,19 @@ far, a written long vowel, a consonant.
 """
 NEIGHBOURS = tuple(map(frozenset, ("ae", "eiy", "ouw", "aeh")))
 
+NEARLY = {
+    0.25: "sz zs šč čš čǧ".split(),
+    0.3: "xh bp pb xk kx ǧg fp".split(),
+    0.4: "xġ td kg bv vb žš žz ǧz ǧč pf".split(),
+    0.5: "hg wb šx yǧ rġ sš zš ts sč zd".split(),
+    0.6: "kč gč ǧd mn".split(),
+}
+"""What it costs that a consonant is another: less where one language hears the one for the other,
+as Russian does g or kh for h, Turkish h for kh, Spanish b for v.
+"""
+CLOSELY = {pair[::way]: cost for cost, pairs in NEARLY.items() for pair in pairs for way in (1, -1)}
+
 Sounds = tuple[frozenset[str], ...]
-
-
-def bare(part: str) -> str:
-    """Text in small letters, one form of each, without their marks."""
-    folded = unicodedata.normalize("NFKC", part).lower().translate(SPECIAL)
-    # The marks of Arabic letters are folded as letters; those of Latin ones fall away.
-    composed = folded.translate(FOLDED)
-    letters = "".join(
-        c for c in unicodedata.normalize("NFD", composed) if not unicodedata.combining(c)
-    )
-    return re.sub(r"['’ʿʾ`´]", "", letters.translate(FOLDED)).strip()
 
 
 def without_article(word: str) -> str:
@@ -153,11 +207,10 @@ def sounds(part: str) -> Sounds:
     word = without_article(ARTICLE.sub("", bare(part)))
     word = SERVANT.sub(lambda found: "abd" if found[1] == "abd" else "عبد", word)
     letters = re.sub(r"[\s-]+", "", word)
-    read = (
-        [ARABIC[c] for c in letters if c in ARABIC]
-        if is_arabic(letters)
-        else [LATIN[found] for found in SPELLINGS.findall(letters)]
-    )
+    if any(c in UNVOWELLED for c in letters):
+        read = [UNVOWELLED[c] for c in letters if c in UNVOWELLED]
+    else:
+        read = [LATIN[found] for found in SPELLINGS.findall(romanised(letters))]
     row: list[frozenset[str]] = []
     for sound in map(SOUNDS.__getitem__, read):
         if not row or row[-1] != sound:
@@ -182,7 +235,9 @@ def _swap(one: frozenset[str], other: frozenset[str], *, written: bool) -> float
     if one & other:
         return 0.0
     if not (one & WEAK and other & WEAK):
-        return CONSONANT
+        if written:
+            return CONSONANT
+        return min((CLOSELY.get(a + b, CONSONANT) for a in one for b in other), default=CONSONANT)
     if written:
         return LETTER
     return NEAR if any(one & group and other & group for group in NEIGHBOURS) else FAR
@@ -202,7 +257,7 @@ FIRM = [0.4 if sound & WEAK else 1.0 for sound in READ]
 
 @lru_cache(maxsize=65536)
 def _heard(part: str) -> tuple[bytes, float, bool]:
-    """The numbers of a part's sounds, how much of it is firm, and whether it is in Arabic letters."""
+    """The numbers of a part's sounds, how much of it is firm, and whether its script is Arabic."""
     numbers = bytes(NUMBERED[sound] for sound in sounds(part))
     return numbers, sum(FIRM[number] for number in numbers), is_arabic(part)
 
@@ -233,7 +288,6 @@ def similarity(one: str, other: str) -> float:
     return max(0.0, 1.0 - above[-1] / max(firm, other_firm))
 
 
-AT_MOST = 4
 KINDS = {
     "": "ywhaeioufv",
     "b": "bp",
@@ -247,6 +301,10 @@ KINDS = {
 }
 KIND = {sound: kind for kind, sounds in KINDS.items() for sound in sounds}
 LIPS = KIND | {"f": "f", "v": "f"}
+DOUBTFUL = 2, 4
+"""Sounds of a word that may be taken in two ways, for coarse and for finer keys; of the others the
+first way is taken.
+"""
 
 
 @lru_cache(maxsize=65536)
@@ -254,9 +312,11 @@ def blocks(part: str) -> frozenset[str]:
     """Coarse keys that spellings of one name have in common: where people are looked for before
     they are compared.
 
-    All hissing sounds are one, so are throaty ones, and d and t; lips and vowels are left away.
+    All hissing sounds are one, so are throaty ones, and d and t; lips and vowels are left away. Of
+    kh it is left open whether it is heard at all.
     """
-    return frozenset(re.sub(r"(.)\1+", r"\1", code) or "-" for code in _codes(part, KIND))
+    rows = [{KIND[s] for s in sound} | ({""} if "x" in sound else set()) for sound in sounds(part)]
+    return frozenset(re.sub(r"(.)\1+", r"\1", c) or "-" for c in _combined(rows, DOUBTFUL[0]))
 
 
 @lru_cache(maxsize=65536)
@@ -264,17 +324,13 @@ def codes(part: str) -> frozenset[str]:
     """Finer keys, for whom is looked for by name: f and v count, and a consonant that comes again
     after a vowel.
     """
-    return frozenset(code or "-" for code in _codes(part, LIPS))
+    rows = [{LIPS[s] for s in sound} for sound in sounds(part)]
+    return frozenset(code or "-" for code in _combined(rows, DOUBTFUL[1]))
 
 
-def _codes(part: str, kind_of: Mapping[str, str]) -> Iterator[str]:
-    rows: list[tuple[str, ...]] = []
-    ambiguous = 0
-    for sound in sounds(part):
-        kinds = {kind_of[s] for s in sound}
-        if len(kinds) > 1:
-            ambiguous += 1
-            if ambiguous > AT_MOST:
-                kinds = {min(kinds)}
-        rows.append(tuple(sorted(kinds)))
-    return map("".join, product(*rows))
+def _combined(rows: list[set[str]], doubtful: int) -> Iterator[str]:
+    chosen: list[list[str]] = []
+    for kinds in rows:
+        doubtful -= len(kinds) > 1
+        chosen.append(sorted(kinds) if doubtful >= 0 else [min(kinds)])
+    return map("".join, product(*chosen))
