@@ -1,13 +1,10 @@
-"""What a device did without a connection: each entry of its log is applied by itself, once, in any
-order.
-"""
+"""What a device did without a connection: each entry of its log is applied once, in any order."""
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import structlog
@@ -21,52 +18,57 @@ from chassis.auth import Caller
 from chassis.db import LOCK_NOT_AVAILABLE, Database, Session, is_conflict, is_outage, now, sqlstate
 from chassis.errors import BUSY, CONFLICT, INTERNAL, FieldError, Problem, invalid
 from chassis.routing import Body
-from contracts.scopes import Scope
-from services.reception.arrivals import service
+from services.reception.arrivals import commands
 from services.reception.arrivals.batch import ArrivalBatch, StepModel
-from services.reception.arrivals.rules import CLOCK_TOLERANCE
-from services.reception.arrivals.schemas import (
+from services.reception.arrivals.bodies import (
     AssistanceIn,
     BindIn,
     CheckIn,
     HandoverIn,
     Happened,
+    ProfileIn,
+    RedirectIn,
+    TransportIn,
+    WalkIn,
+)
+from services.reception.arrivals.rules import CLOCK_TOLERANCE
+from services.reception.arrivals.sync_schemas import (
     MutationIn,
     MutationKind,
     Outcome,
-    ProfileIn,
-    RedirectIn,
     SyncIn,
     SyncOut,
     SyncResult,
-    TransportIn,
     UnreadableMutation,
-    WalkIn,
 )
 from services.reception.context import ReceptionContext
 from services.reception.fields import Claimed
 from services.reception.models import (
-    Arrival,
     Assistance,
     Handover,
     Mutation,
     OnwardTransport,
-    Profile,
 )
 from services.reception.states import ArrivalAction
 
 INVALID = frozenset({403, 422})
+
 FALLEN = timedelta(days=1)
 """A clock that is so wrong is not slow, and in no other time zone: it ran empty and began anew."""
+
 MOST_SECONDS = 2**31 - 1
 """What the column holds."""
+
 OCCURRED: TypeAdapter[datetime] = TypeAdapter(Claimed)
+
 ROUNDS = 8
 """How often entries are tried that another entry may have made possible. What is left then is told
 as a conflict.
 """
+
 BREATH = 50
 """Entries after which other requests of this process have their turn."""
+
 CLAIM = text("""
     INSERT INTO device_mutation
         (organisation, id, device, kind, arrival_id, digest, occurred_at, ahead_seconds)
@@ -81,155 +83,30 @@ CLAIM = text("""
     RETURNING id
 """)
 
-Apply = Callable[..., Awaitable[Any]]
-
 log = structlog.get_logger("homeward.reception")
 
-
-async def walk_in(
-    batch: ArrivalBatch, arrival_id: UUID | None, body: WalkIn
-) -> tuple[Arrival, bool]:
-    """See `service.walk_in`."""
-    return await service.walk_in(
-        batch,
-        id=arrival_id,
-        flight_id=body.flight_id,
-        port=body.port_of_entry,
-        programme=body.programme,
-        return_kind=body.return_kind,
-        copy=body.particulars.copy_of(),
-        household_id=body.household_id,
-        member=body.member,
-        identity_doubtful=body.identity_doubtful,
-        occurred_at=body.occurred_at,
-    )
-
-
-async def profile(
-    batch: ArrivalBatch, arrival_id: UUID, body: ProfileIn
-) -> tuple[Arrival, Profile]:
-    """See `service.profile`."""
-    return await service.profile(
-        batch,
-        arrival_id,
-        occurred_at=body.occurred_at,
-        household=body.household.model_dump(),
-        skills=body.skills,
-        reasons_for_return=body.reasons_for_return,
-        immediate_needs=body.immediate_needs,
-        needs_priority=body.needs_priority,
-        restricted=body.restricted,
-    )
-
-
-async def assist(
-    batch: ArrivalBatch, arrival_id: UUID, body: AssistanceIn
-) -> tuple[Arrival, Assistance]:
-    """See `service.assist`."""
-    return await service.assist(
-        batch,
-        arrival_id,
-        id=body.id,
-        occurred_at=body.occurred_at,
-        kind=body.kind,
-        amount=body.amount,
-    )
-
-
-async def arrange_transport(
-    batch: ArrivalBatch, arrival_id: UUID, body: TransportIn
-) -> tuple[Arrival, OnwardTransport]:
-    """See `service.arrange_transport`."""
-    return await service.arrange_transport(
-        batch,
-        arrival_id,
-        id=body.id,
-        occurred_at=body.occurred_at,
-        mode=body.mode,
-        governorate=body.destination.governorate,
-        district=body.destination.district,
-        departs_at=body.departs_at,
-        cost=body.cost,
-    )
-
-
-async def hand_over(
-    batch: ArrivalBatch, arrival_id: UUID, body: HandoverIn
-) -> tuple[Arrival, Handover]:
-    """See `service.hand_over`."""
-    return await service.hand_over(
-        batch,
-        arrival_id,
-        id=body.id,
-        to=body.model_dump(mode="json", exclude={"id", "occurred_at"}),
-        occurred_at=body.occurred_at,
-    )
-
-
-async def _check_in(batch: ArrivalBatch, arrival_id: UUID, body: CheckIn) -> None:
-    await service.check_in(
-        batch,
-        [arrival_id],
-        occurred_at=body.occurred_at,
-        port=body.port_of_entry,
-        identity_doubtful=body.identity_doubtful,
-    )
-
-
-async def _bind(batch: ArrivalBatch, arrival_id: UUID, body: BindIn) -> None:
-    copy = body.particulars.copy_of() if body.particulars else None
-    await service.bind(batch, arrival_id, returnee_id=body.returnee_id, copy=copy)
-
-
-async def _hold(batch: ArrivalBatch, arrival_id: UUID, body: Happened) -> None:
-    batch.caller.require(Scope.ARRIVALS_RESTRICTED)
-    await service.hold(batch, arrival_id, body.occurred_at)
-
-
-async def redirect(batch: ArrivalBatch, arrival_id: UUID, body: RedirectIn) -> Arrival:
-    """See `service.redirect`."""
-    return await service.redirect(
-        batch,
-        arrival_id,
-        port=body.port_of_entry,
-        expected_at=body.expected_at,
-        carrier=body.carrier,
-        flight_number=body.flight_number,
-        occurred_at=body.occurred_at,
-    )
-
-
-async def _reopen(batch: ArrivalBatch, arrival_id: UUID, body: Happened) -> None:
-    await service.reopen(batch, arrival_id, body.occurred_at)
-
-
-def _end(action: ArrivalAction) -> Apply:
-    async def apply(batch: ArrivalBatch, arrival_id: UUID, body: Happened) -> None:
-        await service.end(batch, arrival_id, action, body.occurred_at)
-
-    return apply
-
-
-KINDS: Mapping[MutationKind, tuple[type[Body], Apply]] = {
-    MutationKind.WALK_IN: (WalkIn, walk_in),
-    MutationKind.BIND: (BindIn, _bind),
-    MutationKind.CHECK_IN: (CheckIn, _check_in),
-    MutationKind.HOLD: (Happened, _hold),
-    MutationKind.PROFILE: (ProfileIn, profile),
-    MutationKind.ASSISTANCE: (AssistanceIn, assist),
-    MutationKind.ONWARD_TRANSPORT: (TransportIn, arrange_transport),
-    MutationKind.HANDOVER: (HandoverIn, hand_over),
-    MutationKind.REDIRECT: (RedirectIn, redirect),
-    MutationKind.COMPLETE: (Happened, _end(ArrivalAction.COMPLETE)),
-    MutationKind.NO_SHOW: (Happened, _end(ArrivalAction.NO_SHOW)),
-    MutationKind.NOT_DEPARTED: (Happened, _end(ArrivalAction.NOT_DEPARTED)),
-    MutationKind.DECLINE: (Happened, _end(ArrivalAction.DECLINE)),
-    MutationKind.REOPEN: (Happened, _reopen),
+KINDS: Mapping[MutationKind, tuple[type[Body], commands.Apply]] = {
+    MutationKind.WALK_IN: (WalkIn, commands.walk_in),
+    MutationKind.BIND: (BindIn, commands.bind),
+    MutationKind.CHECK_IN: (CheckIn, commands.check_in),
+    MutationKind.HOLD: (Happened, commands.hold),
+    MutationKind.PROFILE: (ProfileIn, commands.profile),
+    MutationKind.ASSISTANCE: (AssistanceIn, commands.assist),
+    MutationKind.ONWARD_TRANSPORT: (TransportIn, commands.arrange_transport),
+    MutationKind.HANDOVER: (HandoverIn, commands.hand_over),
+    MutationKind.REDIRECT: (RedirectIn, commands.redirect),
+    MutationKind.COMPLETE: (Happened, commands.end(ArrivalAction.COMPLETE)),
+    MutationKind.NO_SHOW: (Happened, commands.end(ArrivalAction.NO_SHOW)),
+    MutationKind.NOT_DEPARTED: (Happened, commands.end(ArrivalAction.NOT_DEPARTED)),
+    MutationKind.DECLINE: (Happened, commands.end(ArrivalAction.DECLINE)),
+    MutationKind.REOPEN: (Happened, commands.reopen),
 }
 """What each kind of entry holds, and what is done; in the order in which things of one moment
 happen.
 """
+
 RANK = {kind: place for place, kind in enumerate(KINDS)}
+
 STEPS: Mapping[MutationKind, StepModel] = {
     MutationKind.ASSISTANCE: Assistance,
     MutationKind.ONWARD_TRANSPORT: OnwardTransport,
@@ -366,6 +243,7 @@ def _answer(entry: _Entry, first: _Entry, results: Mapping[UUID, SyncResult]) ->
 
 
 USED = "the id was used for something else"
+
 UNDOES_ANOTHER = "what this undoes was refused; it would undo what somebody else did"
 
 
