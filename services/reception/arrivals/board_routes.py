@@ -27,7 +27,6 @@ from services.reception.arrivals.answers import (
     BoardEntry,
     ShownState,
 )
-from services.reception.arrivals.batch import restricted_of
 from services.reception.arrivals.guidance import render_guidance
 from services.reception.arrivals.particulars import member_of
 from services.reception.arrivals.permitted import RESOURCE
@@ -40,6 +39,7 @@ from services.reception.arrivals.rendering import (
     render_profile,
     render_transport,
 )
+from services.reception.arrivals.sealed import restricted_of
 from services.reception.context import ReceptionContextDep
 from services.reception.fields import Claimed, Day
 from services.reception.models import (

@@ -34,7 +34,7 @@ async def render_guidance(
         for kind, rule in (rules.reception.assistance if rules else {}).items()
         if entitled(rule, return_kind, 0) is None
     ]
-    reasons, _ = await batch.handover_due(arrival)
+    reasons, _ = await batch.families.handover_due(arrival)
     contact = rules.reception.safe_contact if rules else None
     return Guidance(
         allowed=offered_actions(arrival),

@@ -27,7 +27,8 @@ from contracts.codes import (
 from participation import beneficiaries
 from participation.access import visible
 from services.reception.arrival_matching import unite
-from services.reception.arrivals.batch import FRESH, ArrivalBatch
+from services.reception.arrivals.batch import ArrivalBatch
+from services.reception.arrivals.loaded_arrivals import FRESH
 from services.reception.arrivals.particulars import load_copy_on_manifest, mint
 from services.reception.arrivals.permitted import (
     RESOURCE,
@@ -236,7 +237,7 @@ async def walk_in(
 
 async def _is_same_walk_in(batch: ArrivalBatch, existing: Arrival, copy: IdentityCopy) -> bool:
     """Whether the arrival under an id is the walk-in that is told again."""
-    if existing.returnee_id is None or not existing.walk_in or not batch.is_mine(existing):
+    if existing.returnee_id is None or not existing.walk_in or not batch.is_visible(existing):
         return False
     known = await batch.copy_of(existing.returnee_id)
     return known is not None and known.names == copy.names

@@ -44,7 +44,7 @@ async def require_handover(batch: ArrivalBatch, arrival: Arrival, action: Arriva
     """
     if action not in ENDS_AT_THE_PORT or arrival.returnee_id is None:
         return
-    reasons, rule = await batch.handover_due(arrival)
+    reasons, rule = await batch.families.handover_due(arrival)
     if action is not ArrivalAction.COMPLETE:
         reasons &= {HandoverReason.UNACCOMPANIED_CHILD}
     if reasons:

@@ -13,7 +13,8 @@ from chassis.errors import (
 from contracts.codes import (
     Member,
 )
-from services.reception.arrivals.batch import ArrivalBatch, day_of
+from services.reception.arrivals.batch import ArrivalBatch
+from services.reception.arrivals.loaded_arrivals import day_of
 from services.reception.arrivals.permitted import PARTICULARS_REQUIRED
 from services.reception.arrivals.rules import age_on
 from services.reception.context import ReceptionContext

@@ -24,10 +24,10 @@ from services.reception.arrivals.answers import (
     ShownState,
     TransportOut,
 )
-from services.reception.arrivals.batch import handed_to
 from services.reception.arrivals.bodies import Destination, Evidence
 from services.reception.arrivals.particulars import identity_on_manifest
 from services.reception.arrivals.permitted import RESOURCE
+from services.reception.arrivals.sealed import handed_to
 from services.reception.context import ReceptionContext
 from services.reception.models import (
     Arrival,

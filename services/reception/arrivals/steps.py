@@ -22,9 +22,10 @@ from contracts.codes import (
     NeedsPriority,
 )
 from contracts.programmes import HandoverReason
-from services.reception.arrivals.batch import ArrivalBatch, handed_to
+from services.reception.arrivals.batch import ArrivalBatch
 from services.reception.arrivals.entitlements import require_entitlement
 from services.reception.arrivals.permitted import RESOURCE, require_allowed
+from services.reception.arrivals.sealed import handed_to
 from services.reception.event_payloads import ids_of
 from services.reception.models import (
     Arrival,
@@ -109,9 +110,9 @@ async def record_assistance(
         currency=amount.currency if amount else None,
         **_recorded_values(batch, occurred_at),
     )
-    if await batch.there(row) is None:
+    if await batch.existing_step(row) is None:
         await require_entitlement(batch, arrival, kind, row.occurred_at)
-    row, new = await batch.step(row, same=["arrival_id", "kind", "amount", "currency"])
+    row, new = await batch.insert_once(row, same=["arrival_id", "kind", "amount", "currency"])
     if not new:
         return arrival, row
     fact = events.AssistanceProvided(
@@ -153,7 +154,7 @@ async def record_transport(
         "currency": cost.currency if cost else None,
     }
     row = OnwardTransport(id=id or new_id(), **content, **_recorded_values(batch, occurred_at))
-    row, new = await batch.step(row, same=list(content))
+    row, new = await batch.insert_once(row, same=list(content))
     if not new:
         return arrival, row
     fact = events.OnwardTransportArranged(
@@ -189,7 +190,7 @@ async def record_handover(
         json.dumps(dict(to), ensure_ascii=False).encode(), f"handover/{chosen}"
     )
     when = _recorded_values(batch, occurred_at)
-    row, new = await batch.step(
+    row, new = await batch.insert_once(
         Handover(id=chosen, arrival_id=arrival.id, sealed=sealed, **when), same=["arrival_id"]
     )
     if not new:

@@ -299,7 +299,7 @@ async def _apply(session: Session, told: _Log, entries: Sequence[_Entry]) -> dic
     if told.doubtful and not told.fallen:
         batch.ahead = told.ahead
     for kind, model in STEPS.items():
-        await batch.know_steps(
+        await batch.load_steps(
             model, [entry.mutation.id for entry in mine if entry.mutation.kind is kind]
         )
     bodies = _bodies(mine, results)
