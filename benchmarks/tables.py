@@ -2,9 +2,9 @@
 
     python -m benchmarks.tables [rows]
 
-The same columns, the same PostgreSQL, taken in turns: one row a transaction, made, flushed, changed,
-flushed and read back. Beside them the same statements through asyncpg alone. It says nothing of what
-a request costs beside its rows.
+The same columns, the same PostgreSQL, taken in turns: one row a transaction, made, flushed,
+changed, flushed and read back. Beside them the same statements through asyncpg alone. It says
+nothing of what a request costs beside its rows.
 """
 
 import asyncio
@@ -31,15 +31,19 @@ ROUNDS = 5
 
 
 class Light(StrEnum):
+    """A list of codes."""
+
     RED = "red"
     GREEN = "green"
 
 
 class PlainBase(DeclarativeBase):
-    pass
+    """Of the table of plain SQLAlchemy."""
 
 
 class Plain(PlainBase):
+    """The table of plain SQLAlchemy."""
+
     __tablename__ = "plain"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -50,10 +54,12 @@ class Plain(PlainBase):
 
 
 class Base(Table, registry=registry(metadata=new_metadata())):
-    pass
+    """Of the SQLModel table."""
 
 
 class Typed(Base, table=True):
+    """The same table as a SQLModel class."""
+
     __tablename__ = "typed"
 
     id: UUID = column(primary_key=True)
