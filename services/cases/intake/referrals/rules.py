@@ -22,7 +22,6 @@ from services.cases.intake.referrals.schemas import (
     Need,
     PersonIn,
     ReferralContent,
-    ReferralState,
     Role,
     VulnerabilityKind,
 )
@@ -30,6 +29,7 @@ from services.cases.intake.travel.schemas import arrives_before
 from services.cases.people.matching.repetitions import repeated_documents, repeated_people
 from services.cases.people.matching.zones import zone_errors
 from services.cases.people.returnees.ages import may_be_child
+from services.cases.states.intake import ReferralState
 
 TRANSITIONS: Mapping[ReferralState, Mapping[str, ReferralState]] = {
     ReferralState.SUBMITTED: {

@@ -15,6 +15,7 @@ from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
+from services.cases.codes import Precision, Sex
 from services.cases.people.matching.numbers import (
     document_key,
     identifier_key,
@@ -24,14 +25,7 @@ from services.cases.people.matching.numbers import (
 )
 from services.cases.people.names.agreement import Level, agreement
 from services.cases.people.names.words import Spelled, spelled
-from services.cases.people.returnees.schemas import (
-    ContactOwner,
-    DocumentKind,
-    Person,
-    Precision,
-    Reason,
-    Sex,
-)
+from services.cases.people.returnees.schemas import ContactOwner, DocumentKind, Person, Reason
 
 LIKELY = 0.5
 POSSIBLE = 0.15
