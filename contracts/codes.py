@@ -415,8 +415,6 @@ class ArrivalState(StrEnum):
 
     TO_COME = nonmember(frozenset({EXPECTED, DIVERTED}))
     """Whom a desk waits for."""
-    NOT_SEEN = nonmember(frozenset({EXPECTED, DIVERTED, NO_SHOW, NOT_DEPARTED}))
-    """Who was not met, so that news of another journey makes them expected again."""
     AT_THE_PORT = nonmember(frozenset({MET, COMPLETED, DECLINED}))
     """Who was there, so that a child of theirs was not alone."""
     ENDED_AT_THE_DESK = nonmember(frozenset({COMPLETED, DECLINED}))

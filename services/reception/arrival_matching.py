@@ -1,6 +1,6 @@
-"""One arrival for one person: what a manifest expects and what a referral expects become the same."""
+"""One arrival for one person, whether a manifest or a referral expects them."""
 
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from uuid import UUID
 
 import structlog
@@ -13,11 +13,20 @@ from contracts.codes import ArrivalState
 from contracts.reception import ArrivalExpected
 from participation import aliases
 from participation.access import Role, grant
-from services.reception.facts import ids_of
-from services.reception.flights.rules import same_journey
-from services.reception.models import Alias, Arrival, Flight, Mark, Passenger
+from services.reception.event_payloads import ids_of
+from services.reception.models import Alias, Arrival, Flight, MatchingDigest, Passenger
 
 log = structlog.get_logger("homeward.reception")
+
+SAME_JOURNEY = timedelta(days=2)
+"""How far a booked journey's time and a flight's may lie apart and be the same: a delay, another
+clock's date.
+"""
+
+
+def same_journey(expected: datetime | None, scheduled: datetime) -> bool:
+    """Whether a journey may end with a flight; one without a time may."""
+    return expected is None or abs(expected - scheduled) <= SAME_JOURNEY
 
 
 async def unite_known(
@@ -34,12 +43,17 @@ async def unite_known(
         How many were found.
     """
     query = (
-        select(Passenger, Mark.returnee_id, Mark.digest == Passenger.reference_digest)
+        select(
+            Passenger,
+            MatchingDigest.returnee_id,
+            MatchingDigest.digest == Passenger.reference_digest,
+        )
         .join(Arrival, col(Arrival.id) == Passenger.arrival_id)
         .join(
-            Mark,
+            MatchingDigest,
             or_(
-                Mark.digest == Passenger.reference_digest, Mark.digest == Passenger.document_digest
+                MatchingDigest.digest == Passenger.reference_digest,
+                MatchingDigest.digest == Passenger.document_digest,
             ),
         )
         .where(col(Arrival.returnee_id).is_(None))
@@ -48,7 +62,7 @@ async def unite_known(
         query = query.where(Passenger.flight_id == flight_id)
     if returnee_id is not None:
         query = query.where(
-            col(Mark.returnee_id).in_(await aliases.same_person(session, returnee_id))
+            col(MatchingDigest.returnee_id).in_(await aliases.same_person(session, returnee_id))
         )
     found: dict[UUID, tuple[Passenger, dict[UUID, bool]]] = {}
     marked = (await session.execute(query)).all()

@@ -1,28 +1,18 @@
-"""The HTTP shape of arrivals."""
+"""What a desk or an office sends about an arrival."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 from uuid import UUID
 
 from pydantic import (
-    AwareDatetime,
-    BaseModel,
     ConfigDict,
     Field,
     StringConstraints,
     TypeAdapter,
-    ValidationError,
-    WrapValidator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
-from chassis.app import field_error
-from chassis.datetimes import Written
-from chassis.errors import FieldError
 from chassis.routing import Body
 from contracts.codes import (
     AssistanceKind,
@@ -51,11 +41,13 @@ from services.reception.fields import (
     refuse,
 )
 from services.reception.flights.schemas import DocumentKind, DocumentNumber, Sex
-from services.reception.identities import Copy, Identity
+from services.reception.identities import IdentityCopy
 
 IscoCode = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,4}$")]
 """ISCO-08, from a major group to a unit group."""
+
 PlaceName = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=100)]
+
 People = Annotated[int, Field(ge=0, le=99)]
 
 
@@ -112,21 +104,6 @@ class ExactMoney(Money):
                 "amount_is_zero", "an amount above zero", {"code": "amount_is_zero"}
             )
         return self
-
-
-class ShownState(StrEnum):
-    """Where an arrival stands, as it is shown: that somebody is held by the authorities only to
-    few.
-    """
-
-    EXPECTED = "expected"
-    MET = "met"
-    COMPLETED = "completed"
-    NO_SHOW = "no_show"
-    NOT_DEPARTED = "not_departed"
-    DIVERTED = "diverted"
-    DECLINED = "declined"
-    HELD_BY_AUTHORITIES = "held_by_authorities"
 
 
 class Happened(Body):
@@ -269,9 +246,9 @@ class Particulars(Body):
             raise refuse("script_twice", "one name in each script")
         return self
 
-    def copy_of(self) -> Copy:
+    def copy_of(self) -> IdentityCopy:
         """As reception keeps it."""
-        return Copy.model_validate(self.model_dump(mode="json"))
+        return IdentityCopy.model_validate(self.model_dump(mode="json"))
 
 
 class BindIn(Body):
@@ -307,7 +284,7 @@ class WalkIn(Happened):
 
     @model_validator(mode="after")
     def says_enough(self) -> Self:
-        """Refuse a place in a family that is not named, and a programme without how they returned."""
+        """Refuse a place in an unnamed family, and a programme without how they returned."""
         if self.member is not Member.PRINCIPAL and self.household_id is None:
             raise refuse("household_required", "the household_id of the family, or principal")
         if self.programme is not None and self.return_kind is None:
@@ -378,320 +355,3 @@ class ConfirmIn(Body):
     arrived_on: PastDay
     method: ConfirmationMethod
     evidence: Evidence
-
-
-class ArrivalOut(BaseModel):
-    """An arrival, without who it is."""
-
-    id: UUID
-    returnee_id: UUID | None
-    """Null while a manifest gives only a seat."""
-    case_id: UUID | None
-    referral_id: UUID | None
-    household_id: UUID | None
-    """The same for those who return together."""
-    programme: str | None
-    travel_id: UUID | None
-    """The journey of a referral; null for who came without one."""
-    flight_id: UUID | None
-    walk_in: bool
-    """Whether nobody referred the person: the returnee id was made here."""
-    identity_doubtful: bool
-    state: ShownState
-    state_at: datetime
-    """When the state was reached, as claimed."""
-    state_recorded_at: datetime
-    state_by: str | None
-    """The organisation that said so; null where the journey's news did."""
-    clock_suspect: bool
-    """Whether `state_at` was more than five minutes ahead of our clock when it was recorded."""
-    port_of_entry: str | None
-    expected_at: datetime | None
-    carrier: str | None
-    flight_number: str | None
-    confirmed: bool
-    """Whether the journey is booked."""
-    met_at: datetime | None
-    arrived_on: date | None
-    """The day in the time zone of the port."""
-    created_at: datetime
-    updated_at: datetime
-
-    model_config = ConfigDict(from_attributes=True)
-
-
-class ArrivalsOut(BaseModel):
-    """Several arrivals after something was done to all of them."""
-
-    items: list[ArrivalOut]
-
-
-class BoardEntry(ArrivalOut):
-    """An arrival as the board shows it."""
-
-    identity: Identity | None = None
-    """Null until the copy has been fetched from cases, and where nobody is bound to a seat."""
-    seat: str | None = None
-    family_group: str | None = None
-
-
-class Recorded(BaseModel):
-    """When something happened, as claimed, and when it was recorded."""
-
-    occurred_at: datetime
-    recorded_at: datetime
-    clock_suspect: bool
-    recorded_by: str
-
-
-class ProfileOut(Recorded):
-    """The profile of an arrival."""
-
-    household: Composition
-    skills: list[str]
-    reasons_for_return: list[ReturnReason]
-    immediate_needs: list[ImmediateNeed]
-    needs_priority: NeedsPriority
-    restricted: list[HandoverReason] | None = None
-    """Null for who may not read it."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-
-class AssistanceOut(Recorded):
-    """Something that was given."""
-
-    id: UUID
-    arrival_id: UUID
-    kind: AssistanceKind
-    amount: Money | None
-
-
-class TransportOut(Recorded):
-    """The way from the port of entry."""
-
-    id: UUID
-    arrival_id: UUID
-    mode: TransportMode
-    destination: Destination
-    departs_at: datetime | None
-    cost: Money | None
-
-
-class ConfirmationOut(BaseModel):
-    """How the office established the arrival."""
-
-    arrived_on: date
-    method: ConfirmationMethod
-    evidence: Evidence
-
-
-class HandoverOut(Recorded):
-    """To whom somebody was handed over."""
-
-    id: UUID
-    arrival_id: UUID
-    reason: HandoverReason | None
-    """Null for who may not read it; as are the others after an erasure."""
-    receiver: Receiver | None
-    name: str | None
-    relationship: str | None
-    authority: str | None
-    signature: str | None
-    """The image, base64; null for who may not read why somebody was handed over."""
-
-
-class Entitled(BaseModel):
-    """A kind of assistance that the programme gives to this person."""
-
-    kind: AssistanceKind
-    left: int | None
-    """How often it may still be given; null where there is no limit."""
-    source: str
-    verified: bool
-
-
-class Reachable(BaseModel):
-    """A way in which the programme allows that somebody is reached. The number itself is with the
-    case worker.
-    """
-
-    kind: str
-    owner: str | None
-    """Whose it is: the person's own or a relative's."""
-    safe_hours: str | None
-    """HH:MM-HH:MM at the port; null where any time is safe."""
-    safe_now: bool
-    """Whether it may be tried now."""
-    needs_consent: bool
-    """Whether the person has to agree first, because it is a relative's."""
-
-
-class Guidance(BaseModel):
-    """What the programme says about this person at the port of entry."""
-
-    allowed: list[str]
-    """What may be done now: the last segments of the paths."""
-    assistance: list[Entitled]
-    handover_required: list[HandoverReason]
-    """Why somebody has to sign for the person before their reception is completed; empty once
-    somebody has.
-    """
-    post_arrival_until: datetime | None
-    relatives: str | None
-    """Whether relatives may be contacted: allowed, with_consent or never."""
-    only_in_safe_hours: bool | None
-    contacts: list[Reachable]
-    """How the person may be reached; a relative's number only where the programme allows it."""
-
-
-class ArrivalDetail(BoardEntry):
-    """An arrival with all that was done."""
-
-    guidance: Guidance | None = None
-    handovers: list[HandoverOut] = []
-
-    profile: ProfileOut | None = None
-    assistance: list[AssistanceOut] = []
-    onward_transport: list[TransportOut] = []
-    confirmation: ConfirmationOut | None = None
-
-
-class AdoptedOut(Copy):
-    """Who somebody is whom the desk met without a referral, for the service that adopts them."""
-
-    returnee_id: UUID
-    organisation: str
-    """Whose desk met them."""
-    programme: str | None
-    return_kind: ReturnKind | None
-    country_of_return: str | None
-    """In which the port lies, ISO 3166-1 alpha-3."""
-    household_id: UUID | None
-    """The same for those who came together as one family."""
-    member: Member
-    """Their place in it."""
-
-
-class MutationKind(StrEnum):
-    """What a device can do without a connection."""
-
-    WALK_IN = "walk-in"
-    BIND = "bind"
-    CHECK_IN = "check-in"
-    HOLD = "hold"
-    PROFILE = "profile"
-    ASSISTANCE = "assistance"
-    ONWARD_TRANSPORT = "onward-transport"
-    HANDOVER = "handover"
-    REDIRECT = "redirect"
-    COMPLETE = "complete"
-    NO_SHOW = "no-show"
-    NOT_DEPARTED = "not-departed"
-    DECLINE = "decline"
-    REOPEN = "reopen"
-
-
-DeviceTime = Annotated[AwareDatetime, Written]
-"""A time by a device's clock, which may have fallen to the beginning of its calendar."""
-
-
-class MutationIn(Body):
-    """One entry of a device's log."""
-
-    id: UUID
-    """The entry's own; sent again, it is applied once."""
-    kind: MutationKind
-    arrival_id: UUID
-    """The arrival; for a walk-in the id that the device gives it."""
-    occurred_at: DeviceTime
-    """By the device's clock; corrected by `sent_at` where the clock is more than a day wrong."""
-    data: dict[str, Any] = Field(default={})
-    """What the body of the same action would hold, without `id` and `occurred_at`."""
-
-
-@dataclass(frozen=True)
-class UnreadableMutation:
-    """An entry that cannot be read. It costs itself, and holds up nothing else of the log.
-
-    Attributes:
-        id: Its own, where it says one.
-        arrival_id: The arrival, where it says one.
-        errors: Where and why it cannot be read.
-    """
-
-    id: UUID | None
-    arrival_id: UUID | None
-    errors: list[FieldError]
-
-
-def _readable_or_not(
-    said: Any, handler: Callable[[Any], MutationIn]
-) -> MutationIn | UnreadableMutation:
-    try:
-        return handler(said)
-    except ValidationError as error:
-        found = error.errors(include_input=False, include_url=False)
-        return UnreadableMutation(
-            id=_id_in(said, "id"),
-            arrival_id=_id_in(said, "arrival_id"),
-            errors=[field_error(dict(each, loc=("body", *each["loc"]))) for each in found],
-        )
-
-
-def _id_in(said: Any, member: str) -> UUID | None:
-    try:
-        return UUID(str(said[member]))
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-class SyncIn(Body):
-    """What a device did while it had no connection."""
-
-    device: UUID
-    sent_at: DeviceTime
-    """The device's clock as it sends: from it a wrong clock is noticed."""
-    mutations: Annotated[
-        list[Annotated[MutationIn, WrapValidator(_readable_or_not)]],
-        Field(min_length=1, max_length=1000),
-    ]
-    """One that cannot be read stands here as `UnreadableMutation`: it is answered as `invalid`, and
-    the others are applied.
-    """
-
-
-class Outcome(StrEnum):
-    """What became of an entry."""
-
-    APPLIED = "applied"
-    ALREADY_APPLIED = "already_applied"
-    CONFLICT = "conflict"
-    """Nothing was applied; `problem` says what stands in the way, since when and by whom. It may be
-    sent again.
-    """
-    INVALID = "invalid"
-
-
-class SyncResult(BaseModel):
-    """What became of an entry."""
-
-    id: UUID | None
-    """Null where an entry says none. The answers are in the order of the entries."""
-    arrival_id: UUID | None
-    outcome: Outcome
-    problem: dict[str, Any] | None = None
-    """Problem details, as the action itself would have answered."""
-
-
-class SyncOut(BaseModel):
-    """What became of each entry, in the order in which they were sent."""
-
-    received_at: datetime
-    clock_ahead_seconds: int
-    """By how much the device's clock is ahead of ours; negative where it is behind."""
-    clock_doubtful: bool
-    """Whether that is more than five minutes: the entries are marked, and both times are kept. By
-    more than a day it is no clock: what it says is corrected by the difference.
-    """
-    items: list[SyncResult]
