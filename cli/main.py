@@ -23,7 +23,7 @@ from cli.roles import ROLES
 class Commands(TyperGroup):
     """Tells the person at the terminal why something could not be done. Exit status 1."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         """Run the command that was named."""
         try:
             return super().invoke(ctx)
