@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from chassis.errors import FieldError, state_conflict
+from chassis.errors import FieldError
 from contracts.codes import Member, NeedsPriority
 from contracts.programmes import (
     Decider,
@@ -14,83 +14,17 @@ from contracts.programmes import (
     Eligibility,
     Programme,
     Rules,
-    Silence,
     eligibility,
 )
+from services.cases.codes import VulnerabilityKind
 from services.cases.fields import governorates
-from services.cases.intake.referrals.schemas import (
-    Need,
-    PersonIn,
-    ReferralContent,
-    Role,
-    VulnerabilityKind,
-)
+from services.cases.intake.referrals.schemas import Need, PersonIn, ReferralContent, Role
 from services.cases.intake.travel.schemas import arrives_before
+from services.cases.people.ages import may_be_child
 from services.cases.people.matching.repetitions import repeated_documents, repeated_people
 from services.cases.people.matching.zones import zone_errors
-from services.cases.people.returnees.ages import may_be_child
-from services.cases.states.intake import ReferralState
 
-TRANSITIONS: Mapping[ReferralState, Mapping[str, ReferralState]] = {
-    ReferralState.SUBMITTED: {
-        "request-information": ReferralState.INFORMATION_REQUESTED,
-        "accept": ReferralState.ACCEPTED,
-        "reject": ReferralState.REJECTED,
-        "withdraw": ReferralState.WITHDRAWN,
-        "travel": ReferralState.SUBMITTED,
-    },
-    ReferralState.INFORMATION_REQUESTED: {
-        "complete": ReferralState.SUBMITTED,
-        "accept": ReferralState.ACCEPTED,
-        "reject": ReferralState.REJECTED,
-        "withdraw": ReferralState.WITHDRAWN,
-        "travel": ReferralState.INFORMATION_REQUESTED,
-    },
-    ReferralState.ACCEPTED: {
-        "withdraw": ReferralState.WITHDRAWN,
-        "travel": ReferralState.ACCEPTED,
-        "amend": ReferralState.ACCEPTED,
-    },
-    ReferralState.REJECTED: {},
-    ReferralState.EXPIRED: {},
-    ReferralState.WITHDRAWN: {},
-}
-ON_SILENCE: Mapping[ReferralState, Mapping[Silence, ReferralState]] = {
-    ReferralState.SUBMITTED: {
-        Silence.ESCALATE: ReferralState.SUBMITTED,
-        Silence.EXPIRE: ReferralState.EXPIRED,
-        Silence.REJECT: ReferralState.REJECTED,
-    },
-    ReferralState.INFORMATION_REQUESTED: {
-        Silence.EXPIRE: ReferralState.EXPIRED,
-        Silence.REJECT: ReferralState.REJECTED,
-    },
-}
-"""What a deadline that passes does; a state or a consequence that is not listed stays as it is."""
-UNDECIDED = frozenset(ON_SILENCE)
-CORRECTABLE = frozenset({ReferralState.REJECTED, ReferralState.EXPIRED, ReferralState.WITHDRAWN})
-"""States after which the same reference may come again as a new revision."""
-
-URGENT = frozenset({VulnerabilityKind.UNACCOMPANIED_CHILD, VulnerabilityKind.VICTIM_OF_TRAFFICKING})
-HARMFUL_IF_KNOWN = frozenset(
-    {VulnerabilityKind.VICTIM_OF_TRAFFICKING, VulnerabilityKind.SURVIVOR_OF_VIOLENCE}
-)
-"""Read only by whom they were told to: of a referral by who sent it and who implements it, of a
-screening by who recorded it and the readers who were named.
-"""
 RAISING_NEEDS = frozenset({Need.MEDICAL, Need.WHEELCHAIR})
-
-
-def after(state: str, action: str) -> ReferralState:
-    """The state after an action.
-
-    Raises:
-        Problem: 409, the state does not allow it.
-    """
-    allowed = TRANSITIONS[ReferralState(state)]
-    if action not in allowed:
-        raise state_conflict(state, list(allowed), action)
-    return allowed[action]
 
 
 def described(referral: ReferralContent, today: date) -> Described:
@@ -203,45 +137,58 @@ def _principal(referral: ReferralContent) -> int:
 
 def consistency(referral: ReferralContent, today: date) -> list[FieldError]:
     """What contradicts itself in a referral, whatever the programme says."""
-    errors: list[FieldError] = []
-
-    def wrong(pointer: str, code: str, right: str) -> None:
-        errors.append(FieldError(pointer=pointer, code=code, detail=right))
-
-    travel = referral.travel
-    if travel and arrives_before(travel.departs_on, travel.arrives_at):
-        wrong("/travel/arrives_at", "arrives_before_departure", "a time after the departure")
-    for place, consent in enumerate(referral.consents):
-        if travel and consent.given_on > travel.departs_on:
-            wrong(
-                f"/consents/{place}/given_on",
-                "consent_after_departure",
-                "a date before the departure",
-            )
-        elif consent.given_on > today:
-            wrong(f"/consents/{place}/given_on", "in_future", "a day that has come")
-    purposes = [consent.purpose for consent in referral.consents]
-    if len(set(purposes)) < len(purposes):
-        wrong("/consents", "consent_twice", "one consent for each purpose")
-    for place, person in enumerate(referral.people):
-        if person.birth.date > today:
-            wrong(f"/people/{place}/birth/date", "birth_in_future", "a day before the referral")
-        errors += zone_errors(person, f"/people/{place}")
-    for first, place in repeated_people(referral.people):
-        right = f"each person once; this is the person at /people/{first}, or say what is other"
-        wrong(f"/people/{place}", "person_twice", right)
-    for place, index in repeated_documents(referral.people):
-        right = "each document once, with the person whom it is made out to"
-        wrong(f"/people/{place}/documents/{index}/number", "document_twice", right)
-    if sum(person.role is Role.PRINCIPAL for person in referral.people) != 1:
-        wrong("/people", "one_principal", "one principal applicant")
+    errors = _travel_errors(referral) + _consent_errors(referral, today)
+    errors += _people_errors(referral, today)
     known = governorates(referral.return_.country_of_return)
     if known and referral.destination.governorate not in known:
-        wrong(
-            "/destination/governorate",
-            "unknown_governorate",
-            "an ISO 3166-2 code of the country of return",
-        )
+        pointer, right = "/destination/governorate", "an ISO 3166-2 code of the country of return"
+        errors.append(FieldError(pointer=pointer, code="unknown_governorate", detail=right))
+    return errors
+
+
+def _travel_errors(referral: ReferralContent) -> list[FieldError]:
+    travel = referral.travel
+    if not travel or not arrives_before(travel.departs_on, travel.arrives_at):
+        return []
+    right = "a time after the departure"
+    return [FieldError(pointer="/travel/arrives_at", code="arrives_before_departure", detail=right)]
+
+
+def _consent_errors(referral: ReferralContent, today: date) -> list[FieldError]:
+    errors = []
+    departs_on = referral.travel.departs_on if referral.travel else date.max
+    for index, consent in enumerate(referral.consents):
+        pointer = f"/consents/{index}/given_on"
+        if consent.given_on > departs_on:
+            right = "a date before the departure"
+            errors.append(FieldError(pointer=pointer, code="consent_after_departure", detail=right))
+        elif consent.given_on > today:
+            right = "a day that has come"
+            errors.append(FieldError(pointer=pointer, code="in_future", detail=right))
+    purposes = [consent.purpose for consent in referral.consents]
+    if len(set(purposes)) < len(purposes):
+        right = "one consent for each purpose"
+        errors.append(FieldError(pointer="/consents", code="consent_twice", detail=right))
+    return errors
+
+
+def _people_errors(referral: ReferralContent, today: date) -> list[FieldError]:
+    errors = []
+    for index, person in enumerate(referral.people):
+        if person.birth.date > today:
+            pointer, right = f"/people/{index}/birth/date", "a day before the referral"
+            errors.append(FieldError(pointer=pointer, code="birth_in_future", detail=right))
+        errors += zone_errors(person, f"/people/{index}")
+    for first, index in repeated_people(referral.people):
+        right = f"each person once; this is the person at /people/{first}, or say what is other"
+        errors.append(FieldError(pointer=f"/people/{index}", code="person_twice", detail=right))
+    for index, document in repeated_documents(referral.people):
+        pointer = f"/people/{index}/documents/{document}/number"
+        right = "each document once, with the person whom it is made out to"
+        errors.append(FieldError(pointer=pointer, code="document_twice", detail=right))
+    if sum(person.role is Role.PRINCIPAL for person in referral.people) != 1:
+        right = "one principal applicant"
+        errors.append(FieldError(pointer="/people", code="one_principal", detail=right))
     return errors
 
 
@@ -295,7 +242,7 @@ def needs_priority(referral: ReferralContent) -> NeedsPriority:
     before the rest (IOM, handbook: follow up quickly when screening flags something).
     """
     kinds = {vulnerability.kind for vulnerability in referral.vulnerabilities}
-    if kinds & URGENT or _child_alone(referral):
+    if kinds & VulnerabilityKind.URGENT or _child_alone(referral):
         return NeedsPriority.URGENT
     if kinds or RAISING_NEEDS & set(referral.needs):
         return NeedsPriority.RAISED
@@ -307,12 +254,6 @@ def _child_alone(referral: ReferralContent) -> bool:
     days = [consent.given_on for consent in referral.consents]
     on = referral.travel.departs_on if referral.travel else max(days, default=date.max)
     return all(may_be_child(person.birth, on) for person in referral.people)
-
-
-def higher(one: str, other: str) -> NeedsPriority:
-    """The more urgent of two."""
-    order = list(NeedsPriority)
-    return max(NeedsPriority(one), NeedsPriority(other), key=order.index)
 
 
 def member_of_household(person: PersonIn, on: date) -> Member:
