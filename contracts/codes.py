@@ -261,6 +261,11 @@ class HelpKind(GroupedCode):
         member.group, member.course = group, course
         return member
 
+    @property
+    def is_earned(self) -> bool:
+        """Whether attendance or work earns it, so that it is paid by and by."""
+        return self in {HelpKind.LIVING_ALLOWANCE, HelpKind.WAGE_SUBSIDY}
+
     CASH = "cash", ECONOMIC
     BUSINESS = "business", ECONOMIC
     VOCATIONAL_TRAINING = "vocational_training", ECONOMIC, CourseKind.VOCATIONAL
@@ -275,6 +280,15 @@ class HelpKind(GroupedCode):
     LEGAL = "legal", SOCIAL
     COOPERATIVE = "cooperative", ECONOMIC
     FAMILY_TRACING = "family_tracing", CARE
+
+
+class Housing(StrEnum):
+    """What housing help is for."""
+
+    ITEMS = "items"
+    RENT = "rent"
+    MATERIALS = "materials"
+    TEMPORARY = "temporary"
 
 
 class AssistanceKind(GroupedCode):
@@ -406,8 +420,6 @@ class ArrivalState(StrEnum):
 
     TO_COME = nonmember(frozenset({EXPECTED, DIVERTED}))
     """Whom a desk waits for."""
-    NOT_SEEN = nonmember(frozenset({EXPECTED, DIVERTED, NO_SHOW, NOT_DEPARTED}))
-    """Who was not met, so that news of another journey makes them expected again."""
     AT_THE_PORT = nonmember(frozenset({MET, COMPLETED, DECLINED}))
     """Who was there, so that a child of theirs was not alone."""
     ENDED_AT_THE_DESK = nonmember(frozenset({COMPLETED, DECLINED}))

@@ -236,7 +236,7 @@ def _moves(status: LineStatus) -> Handler:
 
 
 async def grant_delivered(session: Session, event: Event[GrantDelivered]) -> None:
-    """The plan line moves on; a visit follows once it is whole, if the programme asks for one."""
+    """The plan line moves on; once whole, a visit follows where the programme asks for one."""
     data = event.data
     await _move(session, event, LineStatus.DELIVERED if data.complete else LineStatus.IN_DELIVERY)
     if data.complete and data.plan_line_id is not None:

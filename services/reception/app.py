@@ -9,6 +9,7 @@ from chassis.app import Service
 from chassis.streams import Closing
 from contracts.reception import PUBLISHES
 from participation.subject_access import Holdings, holdings_router
+from services.reception.arrivals.board_routes import router as board
 from services.reception.arrivals.routes import router as arrivals
 from services.reception.flights.routes import router as flights
 from services.reception.handlers import HANDLERS
@@ -31,6 +32,7 @@ service = Service(
     description="Who is expected at a port of entry, who was met there, and what they were given.",
     routers=[
         flights,
+        board,
         arrivals,
         holdings_router(
             "reception",

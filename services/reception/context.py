@@ -26,7 +26,7 @@ from services.reception.ports import Ports, load_ports
 
 
 @dataclass(frozen=True)
-class House:
+class ReceptionContext:
     """What stays the same while a process runs.
 
     Attributes:
@@ -44,7 +44,7 @@ class House:
     countries: Mapping[str, Country]
 
     @classmethod
-    def of(cls, settings: Settings, keyring: Keyring | None = None) -> "House":
+    def of(cls, settings: Settings, keyring: Keyring | None = None) -> "ReceptionContext":
         """As the settings say."""
         programmes, countries = _data(settings.programmes_path)
         return cls(
@@ -81,8 +81,8 @@ class House:
         """
         rules = [
             version.reception.handover
-            for each in self.programmes.values()
-            for version in each.versions
+            for programme in self.programmes.values()
+            for version in programme.versions
         ]
         return HandoverRule(
             reasons=frozenset().union(*(rule.reasons for rule in rules)),
@@ -97,10 +97,10 @@ def _data(path: Path) -> tuple[Mapping[str, Programme], Mapping[str, Country]]:
     return load_programmes(path), load_countries(path)
 
 
-async def _house(request: Request) -> House:
+async def _context(request: Request) -> ReceptionContext:
     here = request.app.state.homeward
-    return House.of(here.settings, here.keyring)
+    return ReceptionContext.of(here.settings, here.keyring)
 
 
-HouseDep = Annotated[House, Depends(_house)]
+ReceptionContextDep = Annotated[ReceptionContext, Depends(_context)]
 """Keys, ports and programmes."""

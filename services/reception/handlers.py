@@ -42,14 +42,13 @@ from contracts.reception import (
 )
 from participation import aliases, beneficiaries, identities, projection
 from participation.beneficiaries import is_erased
-from services.reception.arrivals.arrival_matching import unite_known, when
-from services.reception.facts import ids_of
-from services.reception.flights.rules import same_journey
+from services.reception.arrival_matching import same_journey, unite_known, when
+from services.reception.event_payloads import ids_of
 from services.reception.models import (
     Arrival,
     Flight,
     Handover,
-    Mark,
+    MatchingDigest,
     OnwardTransport,
     Passenger,
     Profile,
@@ -62,7 +61,7 @@ RELATED = ("case_id", "referral_id", "household_id", "programme")
 
 
 async def case_opened(session: Session, event: Event[CaseOpened]) -> None:
-    """Know the person and who takes part, relate what is expected of them, and fetch who they are."""
+    """Know the person and who takes part; relate their arrivals, and fetch who they are."""
     await projection.project(session, event)
     data = event.data
     if await is_erased(session, data.returnee_id):
@@ -105,7 +104,9 @@ async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> Non
     await identities.forget(session, returnee_id)
     theirs = select(Arrival.id).where(Arrival.returnee_id == returnee_id)
     await session.execute(delete(Profile).where(col(Profile.arrival_id).in_(theirs)))
-    await session.execute(delete(Mark).where(col(Mark.returnee_id) == returnee_id))
+    await session.execute(
+        delete(MatchingDigest).where(col(MatchingDigest.returnee_id) == returnee_id)
+    )
     await session.execute(
         update(Handover).where(col(Handover.arrival_id).in_(theirs)).values(sealed=None)
     )
@@ -130,7 +131,7 @@ async def returnee_merged(session: Session, event: Event[ReturneeMerged]) -> Non
     await identities.fetch_again(session, event.data.into)
     at = event.envelope.occurred_at
     for arrival, seen in await _as_walk_ins(session, event.data.into):
-        if arrival.state not in ArrivalState.NOT_SEEN or seen is None:
+        if seen is None or arrival.state not in ARRIVAL.sources(ArrivalAction.RECOGNISE):
             continue
         ARRIVAL.apply(
             arrival,
@@ -156,15 +157,18 @@ async def returnee_unmerged(session: Session, event: Event[ReturneeUnmerged]) ->
     await identities.fetch_again(session, data.returnee_id, data.separated_from)
     for returnee_id in (data.returnee_id, data.separated_from):
         for arrival, seen in await _as_walk_ins(session, returnee_id):
-            if arrival.confirmation_method != ConfirmationMethod.MET_AS_WALK_IN or seen is not None:
+            was_taken_for_it = arrival.confirmation_method == ConfirmationMethod.MET_AS_WALK_IN
+            if not was_taken_for_it or seen is not None or arrival.met_at is not None:
                 continue
-            nothing = dict.fromkeys(("arrived_on", "confirmation_method", "confirmation_evidence"))
-            ARRIVAL.apply(arrival, ArrivalAction.TELL_APART, **_by_news(at), **nothing)
-            await session.flush()
-            ids = ids_of(arrival)
-            fact = ArrivalReopened(
-                **ids, previous_state=ArrivalState.COMPLETED, state=ArrivalState.EXPECTED
+            if arrival.state not in ARRIVAL.sources(ArrivalAction.TELL_APART):
+                log.info("told apart after its end", arrival=str(arrival.id), state=arrival.state)
+                continue
+            unconfirmed = dict.fromkeys(
+                ("arrived_on", "confirmation_method", "confirmation_evidence")
             )
+            before = ARRIVAL.apply(arrival, ArrivalAction.TELL_APART, **_by_news(at), **unconfirmed)
+            await session.flush()
+            fact = ArrivalReopened(**ids_of(arrival), previous_state=before, state=arrival.state)
             publish(session, fact, occurred_at=at)
 
 

@@ -17,8 +17,8 @@ from chassis.settings import Settings
 from participation import beneficiaries, identities
 from participation.identities import Name, Part
 from participation.matching_digests import Marks
-from services.reception.arrivals.arrival_matching import unite_known
-from services.reception.models import Arrival, Mark
+from services.reception.arrival_matching import unite_known
+from services.reception.models import Arrival, MatchingDigest
 
 
 class Birth(Part):
@@ -54,7 +54,7 @@ class Identity(Part):
     languages: list[str] = Field(default=[])
 
 
-class Copy(Identity):
+class IdentityCopy(Identity):
     """What reception keeps, of which the board shows less."""
 
     contacts: list[SafeContact] = Field(default=[])
@@ -62,17 +62,17 @@ class Copy(Identity):
     """Only of somebody whom the desk or a manifest named, until cases adopts them."""
 
 
-class Fetched(Copy):
+class Fetched(IdentityCopy):
     """What cases says; the marks are kept beside the copy."""
 
     marks: list[str] = Field(default=[])
     """Keyed digests of the person's documents and references, in hexadecimal."""
 
 
-async def keep(session: Session, returnee_id: UUID, copy: Copy, keyring: Keyring) -> bool:
+async def keep(session: Session, returnee_id: UUID, copy: IdentityCopy, keyring: Keyring) -> bool:
     """Keep who somebody is, encrypted; False if the person was erased meanwhile."""
     return await identities.keep(
-        session, returnee_id, Copy.model_validate(copy.model_dump()), keyring
+        session, returnee_id, IdentityCopy.model_validate(copy.model_dump()), keyring
     )
 
 
@@ -83,17 +83,17 @@ async def read(
     return await identities.read(session, returnee_ids, keyring, Identity)
 
 
-async def read_copy(session: Session, returnee_id: UUID, keyring: Keyring) -> Copy | None:
+async def read_copy(session: Session, returnee_id: UUID, keyring: Keyring) -> IdentityCopy | None:
     """All that is kept of somebody. The caller of this audits the reading."""
-    return (await identities.read(session, [returnee_id], keyring, Copy)).get(returnee_id)
+    return (await identities.read(session, [returnee_id], keyring, IdentityCopy)).get(returnee_id)
 
 
 async def keep_new(
-    session: Session, copies: Mapping[UUID, Copy], keyring: Keyring, marks: Marks
+    session: Session, copies: Mapping[UUID, IdentityCopy], keyring: Keyring, marks: Marks
 ) -> None:
     """Keep, and mark, who people are whom reception has just given an id."""
     documents = {
-        who: Copy.model_validate(each.model_dump()).model_dump_json().encode()
+        who: IdentityCopy.model_validate(each.model_dump()).model_dump_json().encode()
         for who, each in copies.items()
     }
     await beneficiaries.keep_identities(session, documents, keyring)
@@ -104,18 +104,21 @@ async def keep_new(
     }
     if rows:
         await session.execute(
-            insert(Mark), [{"returnee_id": who, "digest": digest} for who, digest in sorted(rows)]
+            insert(MatchingDigest),
+            [{"returnee_id": who, "digest": digest} for who, digest in sorted(rows)],
         )
 
 
 async def mark(session: Session, returnee_id: UUID, digests: Iterable[bytes]) -> None:
     """Note by what a person is recognised in manifests, instead of what was noted before."""
-    await session.execute(delete(Mark).where(col(Mark.returnee_id) == returnee_id))
+    await session.execute(
+        delete(MatchingDigest).where(col(MatchingDigest.returnee_id) == returnee_id)
+    )
     rows: list[Mapping[str, Any]] = [
         {"returnee_id": returnee_id, "digest": digest} for digest in sorted(set(digests))
     ]
     if rows:
-        await session.execute(insert(Mark), rows)
+        await session.execute(insert(MatchingDigest), rows)
 
 
 def fetch_job(settings: Settings) -> JobKind:

@@ -97,7 +97,8 @@ class Arrival(Base, table=True):
             "(confirmation_method IS NULL) = (confirmation_evidence IS NULL)", name="confirmation"
         ),
         CheckConstraint(
-            "returnee_id IS NOT NULL OR (flight_id IS NOT NULL AND met_at IS NULL AND confirmation_method IS NULL)",
+            "returnee_id IS NOT NULL OR "
+            "(flight_id IS NOT NULL AND met_at IS NULL AND confirmation_method IS NULL)",
             name="somebody",
         ),
         CheckConstraint("held_at IS NULL OR state IN ('expected', 'met')", name="held"),
@@ -146,7 +147,8 @@ class Arrival(Base, table=True):
     updated_at: datetime = column(server_default=now())
     version: int = column(server_default=text("1"))
     listed_at: datetime = column(
-        computed="coalesce(met_at, expected_at, departs_on::timestamp AT TIME ZONE 'UTC', created_at)",
+        computed="coalesce(met_at, expected_at, "
+        "departs_on::timestamp AT TIME ZONE 'UTC', created_at)",
         comment="orders the board",
     )
     seen_through: UUID = column(
@@ -193,7 +195,7 @@ class Passenger(Base, table=True):
     sealed: bytes | None = column(comment="encrypted; none for a seat without a name")
 
 
-class Mark(Base, table=True):
+class MatchingDigest(Base, table=True):
     """By what a returnee is recognised in a manifest: keyed digests of references and travel
     documents.
     """

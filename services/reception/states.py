@@ -50,8 +50,9 @@ FLIGHT = Machine(
 
 
 class ArrivalAction(StrEnum):
-    """What is done at the desk, or afterwards by the office, or follows from news of a journey. Where
-    people do it, the word is the last segment of its path.
+    """What happens to an arrival, at the desk, by the office, or through news of a journey.
+
+    Where people do it, the word is the last segment of its path.
     """
 
     CHECK_IN = "check-in"

@@ -511,6 +511,28 @@ class TestLines:
         assert answer.json()["errors"][0]["code"] == "criterion_twice"
 
 
+async def test_it_is_published_of_everybody_how_a_deadline_ends(house: House) -> None:
+    accepted = await house.arrived()
+    at = f"/cases/{accepted.case_id}"
+    attempt = {
+        "returnee_id": accepted.people[0],
+        "method": "phone",
+        "outcome": "reached",
+        "occurred_at": "2026-03-16T10:00:00+03:00",
+    }
+    assert (await house.post(f"{at}/contact-attempts", attempt)).status_code == 201
+    await act(house, accepted, "close", {"reason": "lost_contact"})
+    await act(house, accepted, "reopen", {"reason": "in_contact_again"})
+    for person in accepted.people:
+        published = [
+            (payload["kind"], name.removeprefix("deadline."))
+            for name, payload in await house.published(person)
+            if name.startswith("deadline.")
+        ]
+        assert [name for kind, name in published if kind == "first_contact"] == ["set", "met"]
+        assert [name for kind, name in published if kind == "plan"] == ["set", "cancelled", "set"]
+
+
 async def move(house: House, accepted: Accepted, line_id: str, status: LineStatus) -> None:
     async with house.homeward.database.transaction() as session:
         await advance_line(

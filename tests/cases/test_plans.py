@@ -141,12 +141,13 @@ class TestApproval:
         assert case["state"] == "in_delivery"
         for person in accepted.people:
             facts = await house.published(person)
-            assert [name for name, _ in facts][-3:] == [
+            assert [name for name, _ in facts][-4:] == [
                 "plan.submitted",
                 "plan.approved",
+                "deadline.met",
                 "case.progressed",
             ]
-            payload = facts[-2][1]
+            payload = facts[-3][1]
             assert payload["preparer"] != payload["approver"]
             assert "anna" not in str(payload)
         due = (await house.get("/deadlines", case_id=accepted.case_id)).json()["items"]

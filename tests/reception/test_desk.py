@@ -18,6 +18,9 @@ HOUSEHOLD = {"women": 1, "men": 1, "girls": 2, "boys": 0}
 CATS = HOUSEHOLD | {"cats": 1}
 TO_NOWHERE = {"mode": "bus", "destination": {"governorate": "IQ-AR", "district": "So\x00ran"}}
 NOTHING = {"amount": "0", "currency": "EUR"}
+ONE_EURO = {"amount": "1", "currency": "EUR"}
+OF_CATS = {"household": CATS, "needs_priority": "raised"}
+LONG_AGO = "0001-01-01T00:00:00+14:00"
 CONFIRMED = {"arrived_on": "2026-03-16", "method": "office_visit", "evidence": "entry_stamp"}
 
 
@@ -263,13 +266,13 @@ async def test_assistance_told_again_is_given_once(desk: Desk):
     ("path", "body", "pointer", "code"),
     [
         ("assistance", {"kind": "pocket_money"}, "", "amount_and_kind"),
-        ("assistance", {"kind": "medical", "amount": {"amount": "1", "currency": "EUR"}}, "", "amount_and_kind"),
+        ("assistance", {"kind": "medical", "amount": ONE_EURO}, "", "amount_and_kind"),
         ("assistance", {"kind": "pocket_money", "amount": NOTHING}, "/amount", "amount_is_zero"),
         ("assistance", {"kind": "champagne"}, "/kind", "enum"),
-        ("profile", {"household": CATS, "needs_priority": "raised"}, "/household/cats", "extra_forbidden"),
+        ("profile", OF_CATS, "/household/cats", "extra_forbidden"),
         ("profile", {"household": HOUSEHOLD}, "/needs_priority", "missing"),
         ("check-in", {"occurred_at": "2026-03-14T01:00:00"}, "/occurred_at", "timezone_aware"),
-        ("check-in", {"occurred_at": "0001-01-01T00:00:00+14:00"}, "/occurred_at", "greater_than_equal"),
+        ("check-in", {"occurred_at": LONG_AGO}, "/occurred_at", "greater_than_equal"),
         ("onward-transport", TO_NOWHERE, "/destination/district", "string_pattern_mismatch"),
         ("check-in", {"port_of_entry": "Erbil"}, "/port_of_entry", "string_pattern_mismatch"),
         ("confirm", CONFIRMED | {"arrived_on": "2099-01-01"}, "/arrived_on", "in_future"),

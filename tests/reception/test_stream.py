@@ -18,7 +18,7 @@ from chassis.streams import Closing
 from contracts import cases
 from services.reception.arrivals import stream
 from services.reception.arrivals.stream import Left
-from services.reception.context import House
+from services.reception.context import ReceptionContext
 from tests.gateway.test_proxy import serving
 from tests.reception.desk import LANDS_AT, Desk, Person
 
@@ -158,9 +158,14 @@ async def test_the_held_are_streamed_to_few(desk: Desk):
 
 async def test_a_slow_reader_holds_nobody(desk: Desk):
     """Between two events that it has not taken yet it has no connection and no transaction."""
-    house = House.of(desk.homeward.settings)
-    watched = stream.Watched(port="BGW", day=LANDS_AT.date() + timedelta(days=1), state=None, restricted=False,
-                             ports=house.ports)  # fmt: skip
+    context = ReceptionContext.of(desk.homeward.settings)
+    watched = stream.Watched(
+        port="BGW",
+        day=LANDS_AT.date() + timedelta(days=1),
+        state=None,
+        restricted=False,
+        ports=context.ports,
+    )
     expected = {str(await desk.expect(port_of_entry="BGW")) for _ in range(4)}
     closing = Closing()
 

@@ -275,8 +275,10 @@ async def test_an_entry_that_the_database_refuses_holds_up_no_other(
     admin = await asyncpg.connect(databases.address(str(name)))
     await admin.execute(f"""
         CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-            IF NEW.arrival_id = '{arrivals[2]}' THEN RAISE check_violation; END IF; RETURN NEW; END $$;
-        CREATE TRIGGER refuse BEFORE INSERT ON arrival_assistance FOR EACH ROW EXECUTE FUNCTION refuse();
+            IF NEW.arrival_id = '{arrivals[2]}' THEN RAISE check_violation; END IF;
+            RETURN NEW; END $$;
+        CREATE TRIGGER refuse BEFORE INSERT ON arrival_assistance
+            FOR EACH ROW EXECUTE FUNCTION refuse();
     """)
     log = [mutation("check-in", arrival, 0) for arrival in arrivals]
     log += [mutation("assistance", arrival, 1, kind="nutrition") for arrival in arrivals]
@@ -291,6 +293,7 @@ async def test_an_entry_that_the_database_refuses_holds_up_no_other(
 
 
 CASES = Path(__file__).parent / "data" / "sync"
+ENTRY = {"id": str(uuid4()), "kind": "check-in", "arrival_id": str(uuid4())}
 
 
 def walk_in(arrival: UUID, at: datetime) -> dict[str, Any]:
@@ -347,11 +350,11 @@ class TestAnEntryCostsItselfOnly:
             [],
             {},
             {"kind": "check-in", "arrival_id": "x"},
-            {"id": str(uuid4()), "kind": "check-in", "arrival_id": str(uuid4()), "occurred_at": 7},
-            {"id": str(uuid4()), "kind": "check-in", "arrival_id": str(uuid4()), "occurred_at": "9999-12-31T23:59:59Z"},
-            {"id": str(uuid4()), "kind": "check-in", "arrival_id": str(uuid4()), "occurred_at": LANDS_AT.isoformat(), "data": 1},
+            ENTRY | {"occurred_at": 7},
+            ENTRY | {"occurred_at": "9999-12-31T23:59:59Z"},
+            ENTRY | {"occurred_at": LANDS_AT.isoformat(), "data": 1},
         ],
-    )  # fmt: skip
+    )
     async def test_whatever_it_is(self, desk: Desk, bad: Any) -> None:
         first, last = await desk.expect(), await desk.expect()
         log = [mutation("check-in", first, 0), bad, mutation("check-in", last, 0)]
@@ -392,7 +395,9 @@ class TestAClockThatFell:
         log["sent_at"] = datetime.now(UTC).isoformat()  # the clock was set meanwhile
         assert outcomes((await desk.post("/sync", **log)).json()) == ["already_applied"]
 
-    @pytest.mark.parametrize("began", ["2000-01-01T00:00:00Z", "2020-01-01T00:00:00Z", "2035-06-01T00:00:00Z"])  # fmt: skip
+    @pytest.mark.parametrize(
+        "began", ["2000-01-01T00:00:00Z", "2020-01-01T00:00:00Z", "2035-06-01T00:00:00Z"]
+    )
     async def test_wherever_it_began_anew(self, desk: Desk, began: str) -> None:
         """What was noted before it fell is by a clock that was right."""
         zero, now = datetime.fromisoformat(began), datetime.now(UTC)

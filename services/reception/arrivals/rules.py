@@ -61,7 +61,6 @@ ENDS_HOLD = frozenset(
 )
 """What is done with somebody whom the authorities have let go."""
 
-
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far ahead of the database's clock a claim may be; a convention of the whole API."""
 

@@ -18,7 +18,7 @@ from chassis.db import Database, Session, is_outage, now
 from chassis.errors import UNKNOWN_PARAMETER, FieldError, Problem
 from chassis.streams import Ending
 from participation.access import visible
-from services.reception.arrivals import service
+from services.reception.arrivals import board
 from services.reception.models import Alias, Arrival
 from services.reception.ports import Ports
 
@@ -41,7 +41,7 @@ class Left(BaseModel):
 
 @dataclass(frozen=True)
 class Watched:
-    """Which board is watched; see `service.board`."""
+    """Which board is watched; see `board.list_arrivals`."""
 
     port: str | None
     day: date | None
@@ -54,7 +54,7 @@ class Watched:
         found: list[Arrival] = []
         after = None
         while True:
-            rows = await service.board(
+            rows = await board.list_arrivals(
                 session,
                 caller,
                 ports=self.ports,

@@ -1,13 +1,10 @@
-"""What a device did without a connection: each entry of its log is applied by itself, once, in any
-order.
-"""
+"""What a device did without a connection: each entry of its log is applied once, in any order."""
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import structlog
@@ -21,204 +18,95 @@ from chassis.auth import Caller
 from chassis.db import LOCK_NOT_AVAILABLE, Database, Session, is_conflict, is_outage, now, sqlstate
 from chassis.errors import BUSY, CONFLICT, INTERNAL, FieldError, Problem, invalid
 from chassis.routing import Body
-from contracts.scopes import Scope
-from services.reception.arrivals import service
-from services.reception.arrivals.batch import StepModel, Work
-from services.reception.arrivals.rules import CLOCK_TOLERANCE
-from services.reception.arrivals.schemas import (
+from services.reception.arrivals import commands
+from services.reception.arrivals.batch import ArrivalBatch, StepModel
+from services.reception.arrivals.bodies import (
     AssistanceIn,
     BindIn,
     CheckIn,
     HandoverIn,
     Happened,
+    ProfileIn,
+    RedirectIn,
+    TransportIn,
+    WalkIn,
+)
+from services.reception.arrivals.rules import CLOCK_TOLERANCE
+from services.reception.arrivals.sync_schemas import (
     MutationIn,
     MutationKind,
     Outcome,
-    ProfileIn,
-    RedirectIn,
     SyncIn,
     SyncOut,
     SyncResult,
-    TransportIn,
     UnreadableMutation,
-    WalkIn,
 )
-from services.reception.context import House
+from services.reception.context import ReceptionContext
 from services.reception.fields import Claimed
 from services.reception.models import (
-    Arrival,
     Assistance,
     Handover,
     Mutation,
     OnwardTransport,
-    Profile,
 )
 from services.reception.states import ArrivalAction
 
 INVALID = frozenset({403, 422})
+
 FALLEN = timedelta(days=1)
 """A clock that is so wrong is not slow, and in no other time zone: it ran empty and began anew."""
+
 MOST_SECONDS = 2**31 - 1
 """What the column holds."""
+
 OCCURRED: TypeAdapter[datetime] = TypeAdapter(Claimed)
+
 ROUNDS = 8
 """How often entries are tried that another entry may have made possible. What is left then is told
 as a conflict.
 """
+
 BREATH = 50
 """Entries after which other requests of this process have their turn."""
+
 CLAIM = text("""
-    INSERT INTO device_mutation (organisation, id, device, kind, arrival_id, digest, occurred_at, ahead_seconds)
-    SELECT CAST(:organisation AS text), m.id, CAST(:device AS uuid), m.kind, m.arrival_id, m.digest, m.occurred_at,
-           CAST(:ahead_seconds AS integer)
-    FROM unnest(CAST(:id AS uuid[]), CAST(:kind AS text[]), CAST(:arrival_id AS uuid[]), CAST(:digest AS bytea[]),
-                CAST(:occurred_at AS timestamptz[])) AS m (id, kind, arrival_id, digest, occurred_at)
+    INSERT INTO device_mutation
+        (organisation, id, device, kind, arrival_id, digest, occurred_at, ahead_seconds)
+    SELECT CAST(:organisation AS text), m.id, CAST(:device AS uuid), m.kind, m.arrival_id,
+           m.digest, m.occurred_at, CAST(:ahead_seconds AS integer)
+    FROM unnest(
+        CAST(:id AS uuid[]), CAST(:kind AS text[]), CAST(:arrival_id AS uuid[]),
+        CAST(:digest AS bytea[]), CAST(:occurred_at AS timestamptz[])
+    ) AS m (id, kind, arrival_id, digest, occurred_at)
     ORDER BY m.id
     ON CONFLICT DO NOTHING
     RETURNING id
 """)
 
-Apply = Callable[..., Awaitable[Any]]
-
 log = structlog.get_logger("homeward.reception")
 
-
-async def walk_in(work: Work, arrival_id: UUID | None, body: WalkIn) -> tuple[Arrival, bool]:
-    """See `service.walk_in`."""
-    return await service.walk_in(
-        work,
-        id=arrival_id,
-        flight_id=body.flight_id,
-        port=body.port_of_entry,
-        programme=body.programme,
-        return_kind=body.return_kind,
-        copy=body.particulars.copy_of(),
-        household_id=body.household_id,
-        member=body.member,
-        identity_doubtful=body.identity_doubtful,
-        occurred_at=body.occurred_at,
-    )
-
-
-async def profile(work: Work, arrival_id: UUID, body: ProfileIn) -> tuple[Arrival, Profile]:
-    """See `service.profile`."""
-    return await service.profile(
-        work,
-        arrival_id,
-        occurred_at=body.occurred_at,
-        household=body.household.model_dump(),
-        skills=body.skills,
-        reasons_for_return=body.reasons_for_return,
-        immediate_needs=body.immediate_needs,
-        needs_priority=body.needs_priority,
-        restricted=body.restricted,
-    )
-
-
-async def assist(work: Work, arrival_id: UUID, body: AssistanceIn) -> tuple[Arrival, Assistance]:
-    """See `service.assist`."""
-    return await service.assist(
-        work,
-        arrival_id,
-        id=body.id,
-        occurred_at=body.occurred_at,
-        kind=body.kind,
-        amount=body.amount,
-    )
-
-
-async def arrange_transport(
-    work: Work, arrival_id: UUID, body: TransportIn
-) -> tuple[Arrival, OnwardTransport]:
-    """See `service.arrange_transport`."""
-    return await service.arrange_transport(
-        work,
-        arrival_id,
-        id=body.id,
-        occurred_at=body.occurred_at,
-        mode=body.mode,
-        governorate=body.destination.governorate,
-        district=body.destination.district,
-        departs_at=body.departs_at,
-        cost=body.cost,
-    )
-
-
-async def hand_over(work: Work, arrival_id: UUID, body: HandoverIn) -> tuple[Arrival, Handover]:
-    """See `service.hand_over`."""
-    return await service.hand_over(
-        work,
-        arrival_id,
-        id=body.id,
-        to=body.model_dump(mode="json", exclude={"id", "occurred_at"}),
-        occurred_at=body.occurred_at,
-    )
-
-
-async def _check_in(work: Work, arrival_id: UUID, body: CheckIn) -> None:
-    await service.check_in(
-        work,
-        [arrival_id],
-        occurred_at=body.occurred_at,
-        port=body.port_of_entry,
-        identity_doubtful=body.identity_doubtful,
-    )
-
-
-async def _bind(work: Work, arrival_id: UUID, body: BindIn) -> None:
-    copy = body.particulars.copy_of() if body.particulars else None
-    await service.bind(work, arrival_id, returnee_id=body.returnee_id, copy=copy)
-
-
-async def _hold(work: Work, arrival_id: UUID, body: Happened) -> None:
-    work.caller.require(Scope.ARRIVALS_RESTRICTED)
-    await service.hold(work, arrival_id, body.occurred_at)
-
-
-async def redirect(work: Work, arrival_id: UUID, body: RedirectIn) -> Arrival:
-    """See `service.redirect`."""
-    return await service.redirect(
-        work,
-        arrival_id,
-        port=body.port_of_entry,
-        expected_at=body.expected_at,
-        carrier=body.carrier,
-        flight_number=body.flight_number,
-        occurred_at=body.occurred_at,
-    )
-
-
-async def _reopen(work: Work, arrival_id: UUID, body: Happened) -> None:
-    await service.reopen(work, arrival_id, body.occurred_at)
-
-
-def _end(action: ArrivalAction) -> Apply:
-    async def apply(work: Work, arrival_id: UUID, body: Happened) -> None:
-        await service.end(work, arrival_id, action, body.occurred_at)
-
-    return apply
-
-
-KINDS: Mapping[MutationKind, tuple[type[Body], Apply]] = {
-    MutationKind.WALK_IN: (WalkIn, walk_in),
-    MutationKind.BIND: (BindIn, _bind),
-    MutationKind.CHECK_IN: (CheckIn, _check_in),
-    MutationKind.HOLD: (Happened, _hold),
-    MutationKind.PROFILE: (ProfileIn, profile),
-    MutationKind.ASSISTANCE: (AssistanceIn, assist),
-    MutationKind.ONWARD_TRANSPORT: (TransportIn, arrange_transport),
-    MutationKind.HANDOVER: (HandoverIn, hand_over),
-    MutationKind.REDIRECT: (RedirectIn, redirect),
-    MutationKind.COMPLETE: (Happened, _end(ArrivalAction.COMPLETE)),
-    MutationKind.NO_SHOW: (Happened, _end(ArrivalAction.NO_SHOW)),
-    MutationKind.NOT_DEPARTED: (Happened, _end(ArrivalAction.NOT_DEPARTED)),
-    MutationKind.DECLINE: (Happened, _end(ArrivalAction.DECLINE)),
-    MutationKind.REOPEN: (Happened, _reopen),
+KINDS: Mapping[MutationKind, tuple[type[Body], commands.Apply]] = {
+    MutationKind.WALK_IN: (WalkIn, commands.walk_in),
+    MutationKind.BIND: (BindIn, commands.bind),
+    MutationKind.CHECK_IN: (CheckIn, commands.check_in),
+    MutationKind.HOLD: (Happened, commands.hold),
+    MutationKind.PROFILE: (ProfileIn, commands.profile),
+    MutationKind.ASSISTANCE: (AssistanceIn, commands.assist),
+    MutationKind.ONWARD_TRANSPORT: (TransportIn, commands.arrange_transport),
+    MutationKind.HANDOVER: (HandoverIn, commands.hand_over),
+    MutationKind.REDIRECT: (RedirectIn, commands.redirect),
+    MutationKind.COMPLETE: (Happened, commands.end(ArrivalAction.COMPLETE)),
+    MutationKind.NO_SHOW: (Happened, commands.end(ArrivalAction.NO_SHOW)),
+    MutationKind.NOT_DEPARTED: (Happened, commands.end(ArrivalAction.NOT_DEPARTED)),
+    MutationKind.DECLINE: (Happened, commands.end(ArrivalAction.DECLINE)),
+    MutationKind.REOPEN: (Happened, commands.reopen),
 }
 """What each kind of entry holds, and what is done; in the order in which things of one moment
 happen.
 """
+
 RANK = {kind: place for place, kind in enumerate(KINDS)}
+
 STEPS: Mapping[MutationKind, StepModel] = {
     MutationKind.ASSISTANCE: Assistance,
     MutationKind.ONWARD_TRANSPORT: OnwardTransport,
@@ -230,7 +118,7 @@ STEPS: Mapping[MutationKind, StepModel] = {
 @dataclass(frozen=True)
 class _Log:
     caller: Caller
-    house: House
+    context: ReceptionContext
     device: UUID
     sent_at: datetime
     received_at: datetime
@@ -280,7 +168,9 @@ class _Entry:
     claimed_at: datetime
 
 
-async def synchronise(database: Database, caller: Caller, house: House, body: SyncIn) -> SyncOut:
+async def synchronise(
+    database: Database, caller: Caller, context: ReceptionContext, body: SyncIn
+) -> SyncOut:
     """Apply a device's log.
 
     All of it is one transaction, in which an entry that is refused changes nothing. The entries are
@@ -290,7 +180,7 @@ async def synchronise(database: Database, caller: Caller, house: House, body: Sy
     Args:
         database: Where to.
         caller: Whose device.
-        house: Keys, ports and programmes.
+        context: Keys, ports and programmes.
         body: The log.
 
     Returns:
@@ -298,7 +188,7 @@ async def synchronise(database: Database, caller: Caller, house: House, body: Sy
     """
     async with database.transaction() as session:
         received_at: datetime = (await session.execute(select(now()))).scalar_one()
-    told = _Log(caller, house, body.device, body.sent_at, received_at)
+    told = _Log(caller, context, body.device, body.sent_at, received_at)
     answers: dict[int, SyncResult] = {}
     entries = []
     for place, mutation in enumerate(body.mutations):
@@ -330,13 +220,13 @@ def _entry(told: _Log, place: int, mutation: MutationIn | UnreadableMutation) ->
     """
     if isinstance(mutation, UnreadableMutation):
         raise invalid(*mutation.errors)
-    digest, claimed = _digest(told.house, mutation), mutation.occurred_at
+    digest, claimed = _digest(told.context, mutation), mutation.occurred_at
     corrected = mutation.model_copy(update={"occurred_at": told.corrected(claimed)})
     return _Entry(place, corrected, digest, claimed)
 
 
-def _digest(house: House, mutation: MutationIn) -> bytes:
-    return house.marks.of(
+def _digest(context: ReceptionContext, mutation: MutationIn) -> bytes:
+    return context.marks.of(
         "mutation", json.dumps(mutation.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
     )
 
@@ -353,6 +243,7 @@ def _answer(entry: _Entry, first: _Entry, results: Mapping[UUID, SyncResult]) ->
 
 
 USED = "the id was used for something else"
+
 UNDOES_ANOTHER = "what this undoes was refused; it would undo what somebody else did"
 
 
@@ -403,18 +294,18 @@ async def _apply(session: Session, told: _Log, entries: Sequence[_Entry]) -> dic
         return results
     gives = any(entry.mutation.kind is MutationKind.ASSISTANCE for entry in mine)
     arrivals = {entry.mutation.arrival_id for entry in mine}
-    work = await Work.on(session, told.caller, told.house, arrivals, households=gives)
-    work.clock_doubtful = told.doubtful
+    batch = await ArrivalBatch.on(session, told.caller, told.context, arrivals, households=gives)
+    batch.clock_doubtful = told.doubtful
     if told.doubtful and not told.fallen:
-        work.ahead = told.ahead
+        batch.ahead = told.ahead
     for kind, model in STEPS.items():
-        await work.know_steps(
+        await batch.load_steps(
             model, [entry.mutation.id for entry in mine if entry.mutation.kind is kind]
         )
     bodies = _bodies(mine, results)
     waiting = [entry.mutation for entry in mine if entry.mutation.id in bodies]
     for _ in range(ROUNDS):
-        later = await _round(work, waiting, bodies, results)
+        later = await _round(batch, waiting, bodies, results)
         progress, waiting = len(later) < len(waiting), later
         if not waiting or not progress:
             break
@@ -433,7 +324,7 @@ async def _apply(session: Session, told: _Log, entries: Sequence[_Entry]) -> dic
 
 
 async def _round(
-    work: Work,
+    batch: ArrivalBatch,
     waiting: Sequence[MutationIn],
     bodies: Mapping[UUID, Body],
     results: dict[UUID, SyncResult],
@@ -451,7 +342,7 @@ async def _round(
         if mutation.kind is MutationKind.REOPEN and mutation.arrival_id in contested:
             result = _refused(mutation, Problem(CONFLICT, UNDOES_ANOTHER))
         else:
-            result = await _one(work, mutation, bodies[mutation.id])
+            result = await _one(batch, mutation, bodies[mutation.id])
         results[mutation.id] = result
         if result.outcome is Outcome.CONFLICT:
             later.append(mutation)
@@ -511,10 +402,10 @@ async def _claim(
     return [entry for entry in entries if entry.mutation.id in new]
 
 
-async def _one(work: Work, mutation: MutationIn, body: Body) -> SyncResult:
+async def _one(batch: ArrivalBatch, mutation: MutationIn, body: Body) -> SyncResult:
     _, apply = KINDS[mutation.kind]
     try:
-        done = await apply(work, mutation.arrival_id, body)
+        done = await apply(batch, mutation.arrival_id, body)
     except Problem as problem:
         return _refused(mutation, problem)
     there = mutation.kind is MutationKind.WALK_IN and done[1] is False

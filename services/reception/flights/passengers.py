@@ -21,7 +21,7 @@ from contracts.codes import ArrivalState
 from participation import beneficiaries
 from participation.access import visible
 from participation.matching_digests import Marks
-from services.reception.arrivals.arrival_matching import unite_known
+from services.reception.arrival_matching import unite_known
 from services.reception.flights import service
 from services.reception.flights.schemas import (
     Details,

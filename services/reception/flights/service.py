@@ -1,4 +1,4 @@
-"""What is done with flights and manifests: each function is one step of a request's transaction."""
+"""What is done with flights: each function is one step of a request's transaction."""
 
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
@@ -17,10 +17,10 @@ from chassis.errors import CONFLICT, NOT_FOUND, Problem
 from chassis.ids import new_id
 from chassis.outbox import publish
 from chassis.pagination import Rows, page
-from contracts import reception as told
+from contracts import reception as events
 from contracts.codes import ArrivalState, PortCode
 from participation.access import Role, grant, visible
-from services.reception.facts import ids_of
+from services.reception.event_payloads import ids_of
 from services.reception.flights.schemas import (
     FlightIn,
     FlightPatch,
@@ -139,7 +139,7 @@ async def announce(session: Session, caller: Caller, body: FlightIn) -> Flight:
         await grant(session, [made.id], Role.PARTNER, receiver)
     if body.programme is not None:
         await grant(session, [made.id], Role.PROGRAMME, body.programme)
-    publish(session, told.FlightAnnounced(**_schedule(made)))
+    publish(session, events.FlightAnnounced(**_schedule(made)))
     audit.record(session, caller, "announce", RESOURCE, made.id)
     return made
 
@@ -196,7 +196,7 @@ async def change(
     if not changed:
         return flight
     flight = await transition(session, flight, FlightAction.CHANGE, **changed)
-    publish(session, told.FlightUpdated(**_schedule(flight)))
+    publish(session, events.FlightUpdated(**_schedule(flight)))
     moved = {
         "expected_at": flight.scheduled_at,
         "carrier": flight.carrier,
@@ -226,7 +226,7 @@ async def land(
     assert flight.landed_at is not None
     publish(
         session,
-        told.FlightLanded(**_fact(flight), landed_at=flight.landed_at),
+        events.FlightLanded(**_fact(flight), landed_at=flight.landed_at),
         occurred_at=flight.landed_at,
     )
     audit.record(session, caller, FlightAction.LANDED, RESOURCE, flight.id)
@@ -242,9 +242,9 @@ async def cancel(session: Session, caller: Caller, flight_id: UUID) -> Flight:
     """
     flight = await find(session, caller, flight_id, lock=True)
     flight = await transition(session, flight, FlightAction.CANCELLED)
-    publish(session, told.FlightCancelled(**_fact(flight)))
+    publish(session, events.FlightCancelled(**_fact(flight)))
     for arrival in await _move(session, caller, flight, ArrivalAction.CALL_OFF):
-        publish(session, told.ArrivalNotDeparted(**ids_of(arrival)))
+        publish(session, events.ArrivalNotDeparted(**ids_of(arrival)))
     audit.record(session, caller, FlightAction.CANCELLED, RESOURCE, flight.id)
     return flight
 
@@ -268,7 +268,7 @@ async def divert(
         previous_port=before,
         scheduled_at=at,
     )
-    publish(session, told.FlightDiverted(**_fact(flight), previous_port=before))
+    publish(session, events.FlightDiverted(**_fact(flight), previous_port=before))
     moved = {"port_of_entry": port, "expected_at": at}
     for arrival in await _move(session, caller, flight, ArrivalAction.DIVERT, moved):
         _publish_diverted(session, arrival)
@@ -316,7 +316,7 @@ async def _move(
 
 
 def _publish_expected(session: Session, arrival: Arrival) -> None:
-    fact = told.ArrivalExpected(
+    fact = events.ArrivalExpected(
         **ids_of(arrival),
         port_of_entry=arrival.port_of_entry,
         expected_at=arrival.expected_at,
@@ -327,7 +327,7 @@ def _publish_expected(session: Session, arrival: Arrival) -> None:
 
 def _publish_diverted(session: Session, arrival: Arrival) -> None:
     assert arrival.port_of_entry is not None
-    fact = told.ArrivalDiverted(
+    fact = events.ArrivalDiverted(
         **ids_of(arrival), port_of_entry=arrival.port_of_entry, expected_at=arrival.expected_at
     )
     publish(session, fact)

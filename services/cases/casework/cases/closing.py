@@ -110,7 +110,7 @@ async def reopen(
     for member in members:
         publish(session, CaseReopened(**event_ids(case, member), state=case.state))
     await CASE_REOPENED(session, case)
-    await clocks.reopen(session, case)
+    await clocks.reopen(session, case, members)
     if days:
         await deadlines.set_for_case(session, case, members, min(days))
     await follow_plan_lines(session, case, members)

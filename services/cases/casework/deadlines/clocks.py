@@ -67,7 +67,7 @@ async def resume(session: Session, case: CaseFile, members: Iterable[CaseMember]
             publish_for_members(session, DeadlineSet, deadline, case, members)
 
 
-async def reopen(session: Session, case: CaseFile) -> None:
+async def reopen(session: Session, case: CaseFile, members: Iterable[CaseMember]) -> None:
     """Let the deadlines run on that were cancelled when a case was closed; what has passed
     meanwhile is missed soon.
     """
@@ -76,6 +76,7 @@ async def reopen(session: Session, case: CaseFile) -> None:
             select(Visit.id).where(Visit.case_id == case.id, Visit.state == VisitState.CANCELLED)
         )
     )
+    members = list(members)
     rests = case.state is CaseState.SUSPENDED
     for deadline in await lock_deadlines(session, case_id=case.id):
         has_begun = case.arrived_on is not None or deadline.kind not in OF_A_RETURN
@@ -90,4 +91,5 @@ async def reopen(session: Session, case: CaseFile) -> None:
                 to=DeadlineState.PAUSED if rests else DeadlineState.OPEN,
             )
             await run_clock(session, deadline)
+            publish_for_members(session, DeadlineSet, deadline, case, members)
     await session.flush()

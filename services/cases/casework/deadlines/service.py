@@ -3,7 +3,7 @@
 Whoever calls these holds the lock on the referral or the case that a deadline is about.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -16,8 +16,9 @@ from chassis import jobs
 from chassis.db import Session
 from chassis.ids import new_id
 from chassis.outbox import publish
-from contracts.cases import DeadlineFact, DeadlineSet
+from contracts.cases import DeadlineCancelled, DeadlineFact, DeadlineMet, DeadlineSet
 from contracts.codes import CaseState, DeadlineKind
+from services.cases.access.cases import load_members
 from services.cases.models import CaseFile, CaseMember, Deadline, Referral, Visit
 from services.cases.programmes import rules_of, zone_of
 from services.cases.records import event_ids
@@ -31,6 +32,10 @@ OF_A_RETURN = (
     DeadlineKind.POST_RETURN,
 )
 """The windows that begin with the arrival."""
+ENDED_BY: Mapping[DeadlineAction, type[DeadlineFact]] = {
+    DeadlineAction.MEET: DeadlineMet,
+    DeadlineAction.CANCEL: DeadlineCancelled,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,8 +259,7 @@ async def settle_visit(
     """
     for deadline in await lock_deadlines(session, case_id=case.id):
         if deadline.visit_id == visit_id and deadline.state in DeadlineState.UNDONE:
-            DEADLINE.apply(deadline, action)
-            await run_clock(session, deadline)
+            await _end(session, deadline, case, action)
     await session.flush()
 
 
@@ -318,9 +322,27 @@ async def settle(
     action = DeadlineAction.MEET if is_met else DeadlineAction.CANCEL
     for deadline in await lock_deadlines(session, referral_id=referral_id, case_id=case_id):
         if deadline.state in ended and (kinds is None or deadline.kind in kinds):
-            DEADLINE.apply(deadline, action)
-            await run_clock(session, deadline)
+            about: Referral | CaseFile = (
+                await session.get_one(Referral, deadline.referral_id)
+                if deadline.referral_id is not None
+                else await session.get_one(CaseFile, deadline.case_id)
+            )
+            await _end(session, deadline, about, action)
     await session.flush()
+
+
+async def _end(
+    session: Session, deadline: Deadline, about: Referral | CaseFile, action: DeadlineAction
+) -> None:
+    """End a deadline, and publish it."""
+    DEADLINE.apply(deadline, action)
+    await run_clock(session, deadline)
+    event = ENDED_BY[action]
+    if isinstance(about, Referral):
+        publish(session, event(**deadline_ids(deadline, about), referral_id=about.id))
+    else:
+        members = (await load_members(session, [about.id]))[about.id]
+        publish_for_members(session, event, deadline, about, members)
 
 
 async def lock_deadlines(

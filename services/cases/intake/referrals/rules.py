@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -137,59 +137,57 @@ def _principal(referral: ReferralContent) -> int:
 
 def consistency(referral: ReferralContent, today: date) -> list[FieldError]:
     """What contradicts itself in a referral, whatever the programme says."""
-    errors = _travel_errors(referral) + _consent_errors(referral, today)
-    errors += _people_errors(referral, today)
-    known = governorates(referral.return_.country_of_return)
-    if known and referral.destination.governorate not in known:
-        pointer, right = "/destination/governorate", "an ISO 3166-2 code of the country of return"
-        errors.append(FieldError(pointer=pointer, code="unknown_governorate", detail=right))
-    return errors
+    return [
+        *_travel_and_consents(referral, today),
+        *_people(referral, today),
+        *_destination(referral),
+    ]
 
 
-def _travel_errors(referral: ReferralContent) -> list[FieldError]:
+def _travel_and_consents(referral: ReferralContent, today: date) -> Iterator[FieldError]:
     travel = referral.travel
-    if not travel or not arrives_before(travel.departs_on, travel.arrives_at):
-        return []
-    right = "a time after the departure"
-    return [FieldError(pointer="/travel/arrives_at", code="arrives_before_departure", detail=right)]
-
-
-def _consent_errors(referral: ReferralContent, today: date) -> list[FieldError]:
-    errors = []
-    departs_on = referral.travel.departs_on if referral.travel else date.max
+    if travel and arrives_before(travel.departs_on, travel.arrives_at):
+        right = "a time after the departure"
+        yield FieldError(
+            pointer="/travel/arrives_at", code="arrives_before_departure", detail=right
+        )
     for index, consent in enumerate(referral.consents):
         pointer = f"/consents/{index}/given_on"
-        if consent.given_on > departs_on:
+        if travel and consent.given_on > travel.departs_on:
             right = "a date before the departure"
-            errors.append(FieldError(pointer=pointer, code="consent_after_departure", detail=right))
+            yield FieldError(pointer=pointer, code="consent_after_departure", detail=right)
         elif consent.given_on > today:
-            right = "a day that has come"
-            errors.append(FieldError(pointer=pointer, code="in_future", detail=right))
+            yield FieldError(pointer=pointer, code="in_future", detail="a day that has come")
     purposes = [consent.purpose for consent in referral.consents]
     if len(set(purposes)) < len(purposes):
         right = "one consent for each purpose"
-        errors.append(FieldError(pointer="/consents", code="consent_twice", detail=right))
-    return errors
+        yield FieldError(pointer="/consents", code="consent_twice", detail=right)
 
 
-def _people_errors(referral: ReferralContent, today: date) -> list[FieldError]:
-    errors = []
+def _people(referral: ReferralContent, today: date) -> Iterator[FieldError]:
     for index, person in enumerate(referral.people):
         if person.birth.date > today:
             pointer, right = f"/people/{index}/birth/date", "a day before the referral"
-            errors.append(FieldError(pointer=pointer, code="birth_in_future", detail=right))
-        errors += zone_errors(person, f"/people/{index}")
+            yield FieldError(pointer=pointer, code="birth_in_future", detail=right)
+        yield from zone_errors(person, f"/people/{index}")
     for first, index in repeated_people(referral.people):
         right = f"each person once; this is the person at /people/{first}, or say what is other"
-        errors.append(FieldError(pointer=f"/people/{index}", code="person_twice", detail=right))
+        yield FieldError(pointer=f"/people/{index}", code="person_twice", detail=right)
     for index, document in repeated_documents(referral.people):
         pointer = f"/people/{index}/documents/{document}/number"
         right = "each document once, with the person whom it is made out to"
-        errors.append(FieldError(pointer=pointer, code="document_twice", detail=right))
+        yield FieldError(pointer=pointer, code="document_twice", detail=right)
     if sum(person.role is Role.PRINCIPAL for person in referral.people) != 1:
-        right = "one principal applicant"
-        errors.append(FieldError(pointer="/people", code="one_principal", detail=right))
-    return errors
+        yield FieldError(pointer="/people", code="one_principal", detail="one principal applicant")
+
+
+def _destination(referral: ReferralContent) -> Iterator[FieldError]:
+    known = governorates(referral.return_.country_of_return)
+    if known and referral.destination.governorate not in known:
+        right = "an ISO 3166-2 code of the country of return"
+        yield FieldError(
+            pointer="/destination/governorate", code="unknown_governorate", detail=right
+        )
 
 
 def additions(

@@ -41,7 +41,7 @@ PRIOR: float = LEARNED["prior"]
 MOST = 20.0
 NAMES_AT_MOST = max(
     sum(max(WEIGHTS[part].values()) for part in ("given", "father", "grandfather", "family")),
-    max(WEIGHTS["order"].values()),
+    *WEIGHTS["order"].values(),
 )
 ENOUGH = math.log(POSSIBLE / (1 - POSSIBLE))
 """The least weight of those who are shown."""

@@ -51,7 +51,7 @@ def _born(birth: str, born: date, known: Precision) -> bool:
     written = [birth[place : place + 2] for place in (0, 2, 4)]
     own = [f"{born.year % 100:02}", f"{born.month:02}", f"{born.day:02}"]
     pairs = list(zip(written, own, strict=True))[:digits]
-    return all(FILLER in part or part == "00" or part == mine for part, mine in pairs)
+    return all(FILLER in part or part in ("00", mine) for part, mine in pairs)
 
 
 def _named(zone: Spelled, names: Sequence[Spelled], sex: Sex) -> bool:

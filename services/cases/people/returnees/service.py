@@ -156,7 +156,8 @@ def united(person: Person, others: Sequence[Person]) -> Person:
             values += [value for value in getattr(record, name) if value not in values]
         return values
 
-    lists = ("names", "documents", "languages", "contacts", "identifiers")
+    # How somebody is reached is what was last said of the record that they are found under.
+    lists = ("names", "documents", "identifiers")
     return person.model_copy(update={name: all_of(name) for name in lists}) if others else person
 
 
