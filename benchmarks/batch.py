@@ -22,7 +22,7 @@ import asyncpg
 
 from benchmarks.search import load
 from cli.embedded import EmbeddedPostgres, free_port
-from services.cases.intake.batches.service import AT_ONCE, BATCH
+from services.cases.intake.batches.service import AT_ONCE, BATCH_JOB
 from tests.cases.house import running
 from tests.conftest import Databases
 
@@ -96,7 +96,7 @@ async def run(databases: Databases, number: int, known: int) -> None:
         begun = time.perf_counter()
         while (batch := (await house.get(path, "fedasil")).json())["state"] != "done":
             async with house.homeward.database.transaction() as session:
-                await BATCH.apply(session, {"batch_id": batch["id"]}, None)
+                await BATCH_JOB.apply(session, {"batch_id": batch["id"]}, None)
         took = time.perf_counter() - begun
         print(
             f"{number} referrals, {len(raw) / 1e6:.1f} MB: received in {received:.2f} s; "

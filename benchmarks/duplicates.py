@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.people import JUDGING, judged
+from services.cases.people.duplicates.service import CERTAIN, COMPARED, SHOWN
 from services.cases.people.matching import likeness
-from services.cases.people.matching.duplicates import CERTAIN, COMPARED, SHOWN
 from services.cases.people.matching.keys import DOCUMENT, IDENTIFIER, keys_of
 from services.cases.people.matching.likeness import Profile
-from services.cases.people.returnees.schemas import Person
+from services.cases.people.particulars import Person
 
 UNSEEN = 20261202
 HERE = Path(__file__).resolve().parents[1]

@@ -19,7 +19,7 @@ from anyascii import anyascii
 
 from benchmarks.romanising import arabic, cyrillic, in_cyrillic, lettered
 from services.cases.people.names.words import spelled
-from services.cases.people.returnees.schemas import Person
+from services.cases.people.particulars import Person
 
 LEARNING, JUDGING = "learning", "judging"
 OWN: dict[str, tuple[str, str, str]] = {

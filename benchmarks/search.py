@@ -49,9 +49,9 @@ from cli.embedded import EmbeddedPostgres, free_port
 from participation.access import Role, participation
 from services.cases.codes import Precision, Sex
 from services.cases.models import Returnee
-from services.cases.people.matching import duplicates
+from services.cases.people.duplicates import service as duplicates
 from services.cases.people.matching.keys import keys
-from services.cases.people.returnees.schemas import Birth, Person
+from services.cases.people.particulars import Birth, Person
 from services.cases.people.returnees.service import FOUND_BY
 from services.cases.people.search import lookup
 from tests.cases.house import House, running

@@ -146,6 +146,11 @@ class NeedsPriority(StrEnum):
     RAISED = "raised"
     URGENT = "urgent"
 
+    def or_more_urgent(self, other: "NeedsPriority") -> "NeedsPriority":
+        """The more urgent of the two."""
+        order = list(NeedsPriority)
+        return max(self, other, key=order.index)
+
 
 class Member(StrEnum):
     """Place in the returning household, as coarsely as the work needs."""

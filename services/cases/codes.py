@@ -2,7 +2,7 @@
 are in `contracts.codes`.
 """
 
-from enum import StrEnum
+from enum import StrEnum, nonmember
 
 
 class SuspensionReason(StrEnum):
@@ -172,3 +172,24 @@ class BatchOutcome(StrEnum):
     REPLAYED = "replayed"
     """It had been submitted before."""
     REFUSED = "refused"
+
+
+class VulnerabilityKind(StrEnum):
+    """Why somebody needs more care. Restricted: only the coarse priority leaves this service."""
+
+    ELDERLY = "elderly"
+    UNACCOMPANIED_CHILD = "unaccompanied_child"
+    MENTAL_HEALTH = "mental_health"
+    MEDICAL = "medical"
+    DISABILITY = "disability"
+    SURVIVOR_OF_VIOLENCE = "survivor_of_violence"
+    SINGLE_PARENT = "single_parent"
+    VICTIM_OF_TRAFFICKING = "victim_of_trafficking"
+    PREGNANT = "pregnant"
+
+    URGENT = nonmember(frozenset({UNACCOMPANIED_CHILD, VICTIM_OF_TRAFFICKING}))
+    """Who comes first."""
+    HARMFUL_IF_KNOWN = nonmember(frozenset({VICTIM_OF_TRAFFICKING, SURVIVOR_OF_VIOLENCE}))
+    """Read only by whom they were told to: of a referral by who sent it and who implements it, of a
+    screening by who recorded it and the readers who were named.
+    """

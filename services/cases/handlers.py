@@ -44,13 +44,12 @@ from contracts.training import (
     EnrolmentCompleted,
     PlacementStarted,
 )
-from services.cases.casework.access import lock_case
+from services.cases.access.cases import lock_case
 from services.cases.casework.cases.service import note_arrival
 from services.cases.casework.plans.progress import advance_line, undo_line
 from services.cases.follow_up.visits.service import call_off, schedule_after
-from services.cases.intake.referrals.rules import higher
+from services.cases.intake import walk_ins
 from services.cases.models import CaseFile, CaseMember, Returnee
-from services.cases.people import walk_ins
 from services.cases.states.casework import LineStatus
 
 Handler = Callable[[Session, Event[Any]], Awaitable[None]]
@@ -93,7 +92,7 @@ async def _is_walk_in(session: Session, fact: ArrivalFact) -> bool:
         return True
     return (
         await session.get(Returnee, fact.returnee_id) is not None
-        or await walk_ins.waiting(session, fact.returnee_id) is not None
+        or await walk_ins.lock_waiting(session, fact.returnee_id) is not None
     )
 
 
@@ -121,7 +120,7 @@ async def _day(session: Session, fact: ArrivalFact) -> date | None:
     """The day of arrival as it was noted before."""
     case_id = await case_of(session, fact)
     if case_id is None:
-        pending = await walk_ins.waiting(session, fact.returnee_id)
+        pending = await walk_ins.lock_waiting(session, fact.returnee_id)
         return (
             date.fromisoformat(pending["arrived_on"]) if pending and pending["arrived_on"] else None
         )
@@ -141,7 +140,9 @@ async def received(session: Session, event: Event[ArrivalReceived]) -> None:
 async def corrected(session: Session, event: Event[ArrivalCorrected]) -> None:
     """The desk corrected the day of arrival; what was done since stays, the deadlines follow."""
     case_id = await case_of(session, event.data)
-    pending = await walk_ins.waiting(session, event.data.returnee_id) if case_id is None else None
+    pending = (
+        await walk_ins.lock_waiting(session, event.data.returnee_id) if case_id is None else None
+    )
     state = pending["state"] if pending else None
     if case_id is not None:
         state = await session.scalar(
@@ -193,7 +194,7 @@ async def profiled(session: Session, event: Event[ArrivalProfiled]) -> None:
     case = await lock_case(session, case_id)
     if case is None:
         raise UnknownArrival(f"there is no case {case_id}")
-    priority = higher(case.needs_priority, event.data.needs_priority)
+    priority = case.needs_priority.or_more_urgent(event.data.needs_priority)
     if priority != case.needs_priority:
         case.needs_priority = priority
         case.changed()

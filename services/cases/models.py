@@ -414,7 +414,7 @@ class PlanLine(Base, table=True):
 
 
 class Deadline(Resource, table=True):
-    """By when something must be done, with the rule that says so and where that rule is published."""
+    """By when something must be done, by which rule, and where that rule is published."""
 
     __tablename__ = "deadline"
 
@@ -427,7 +427,7 @@ class Deadline(Resource, table=True):
     visit_id: UUID | None = column(foreign_key="visit.id", unique=True)
     rule: dict[str, Any]
     shifted_days: int = column(server_default=text("0"))
-    """Days by which it is later than the rule says: extensions, and time in which the clocks stood."""
+    """Days by which it is later than the rule says: extensions, and days when its clock stood."""
     paused_on: date | None = None
     """The first day on which its clock stood when it was last paused."""
     decision_reason: DecisionReason | None = None
@@ -624,7 +624,7 @@ class VisitAttempt(Base, table=True):
 
 
 class Survey(Resource, table=True):
-    """Answers to an instrument, kept as they were given, and what that version of it makes of them."""
+    """Answers to an instrument, as they were given, and what that version of it makes of them."""
 
     __tablename__ = "survey"
 

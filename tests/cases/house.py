@@ -33,7 +33,8 @@ from tests.tokens import bearer, settings, trust
 EVERYTHING = (
     "referrals:read referrals:submit referrals:batch referrals:decide "
     "returnees:read returnees:identity "
-    "returnees:vulnerabilities returnees:write cases:read cases:write plans:write plans:approve follow-up:read "
+    "returnees:vulnerabilities returnees:write cases:read cases:write "
+    "plans:write plans:approve follow-up:read "
     "documents:read documents:write"
 )
 

@@ -16,7 +16,7 @@ import pytest
 
 from chassis.jobs import Payload
 from services.cases.intake.batches import tabular
-from services.cases.intake.batches.service import BATCH
+from services.cases.intake.batches.service import BATCH_JOB
 from services.cases.models import BatchItem
 from tests.cases.house import House, alone, referral
 
@@ -42,7 +42,7 @@ async def finished(
     payload: Payload = {"batch_id": batch_id}
     while True:
         async with house.homeward.database.transaction() as session:
-            await BATCH.apply(session, payload, None)
+            await BATCH_JOB.apply(session, payload, None)
         batch = (await house.get(f"/referral-batches/{batch_id}", who)).json()
         if batch["state"] == "done":
             break

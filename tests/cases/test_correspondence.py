@@ -163,7 +163,7 @@ class TestAmend:
         answer = await house.post(f"/referrals/{accepted.id}/amend", body, who="fedasil")
         assert answer.status_code == 200, answer.text
         seen = (await house.get(f"/returnees/{returnee_id}")).json()
-        assert [each["value"] for each in seen["identity"]["contacts"]] == [phone["value"]]
+        assert seen["identity"]["contacts"][0]["value"] == phone["value"]
         assert (await house.types(other.people[0]))[-1] == "returnee.updated"
 
     async def test_a_spelling_is_corrected_where_the_person_is_known(self, house: House) -> None:

@@ -19,7 +19,7 @@ from participation import aliases
 from services.cases.people.matching import likeness
 from services.cases.people.names.agreement import ALIKE, NEAR
 from services.cases.people.names.sounds import blocks, similarity
-from services.cases.people.returnees.schemas import Person
+from services.cases.people.particulars import Person
 from tests.cases.house import House, alone
 
 DATA = Path(__file__).parent / "data"

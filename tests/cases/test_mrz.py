@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from services.cases.people.matching import mrz
-from services.cases.people.returnees.schemas import Document
+from services.cases.people import mrz
+from services.cases.people.particulars import Document
 
 PASSPORT = [
     "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<",

@@ -11,9 +11,9 @@ from uuid import uuid4
 
 import pytest
 
-from services.cases.people.matching.mrz import check_digit
-from services.cases.people.returnees.ages import born_at_latest, may_be_child
-from services.cases.people.returnees.schemas import Birth
+from services.cases.people.ages import born_at_latest, may_be_child
+from services.cases.people.mrz import check_digit
+from services.cases.people.particulars import Birth
 from tests.cases.house import House, referral
 
 CASES = Path(__file__).parent / "data" / "people"

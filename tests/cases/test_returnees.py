@@ -1,4 +1,6 @@
-"""People: found in any script and spelling, read only by who may, corrected by who has seen them."""
+"""People: found in any script and spelling, read only by who may, corrected by who has seen
+them.
+"""
 
 # ruff: noqa: RUF001 - letters that look alike are what these tests are about
 

@@ -44,7 +44,7 @@ async def closed(
 
 
 async def implemented_twice(house: House) -> tuple[str, dict[str, Any]]:
-    """Somebody who returned with one organisation and then with another, and the latter's referral."""
+    """Somebody who returned with one organisation, then with another, and the latter's referral."""
     person = (await closed(house, alone())).people[0]
     await house.post(f"/returnees/{person}/share", TERMS | {"organisation": OTHER})
     again = await house.submit(alone(requested_partner=OTHER))
@@ -581,7 +581,8 @@ class TestErase:
         for months, left in ((11, ["referral"]), (13, [])):
             async with house.homeward.database.transaction() as session:
                 aged = text(
-                    "UPDATE referral SET updated_at = clock_timestamp() - make_interval(months => :months)"
+                    "UPDATE referral SET updated_at = "
+                    "clock_timestamp() - make_interval(months => :months)"
                 )
                 await session.execute(aged, {"months": months})
             async with house.homeward.database.transaction() as session:

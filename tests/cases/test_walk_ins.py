@@ -4,7 +4,7 @@ from uuid import uuid4
 
 from contracts.codes import NeedsPriority
 from contracts.reception import ArrivalCorrected, ArrivalProfiled, ArrivalReceived
-from services.cases.people import walk_ins
+from services.cases.intake import walk_ins
 from tests.cases.house import House
 
 AS_TAKEN_DOWN = {
@@ -68,7 +68,7 @@ async def test_needs_that_were_found_before_the_case_was_opened_are_its_needs(ho
         ArrivalCorrected(**fact, arrived_on="2026-03-16"),
     )
     async with house.homeward.database.transaction() as session:
-        payload = await walk_ins.waiting(session, returnee_id)
+        payload = await walk_ins.lock_waiting(session, returnee_id)
         assert payload is not None
         await walk_ins.apply(session, payload, AS_TAKEN_DOWN | {"return_kind": "forced"})
     (case_id,) = (await house.get(f"/returnees/{returnee_id}")).json()["case_ids"]

@@ -19,7 +19,8 @@ from contracts.programmes import last_day
 from contracts.sourced import Unit
 from participation import aliases
 from participation.access import Role, holds, visible
-from services.cases.casework.access import WORKERS, visible_to, works_on
+from services.cases.access.cases import WORKERS, visible_to, works_on
+from services.cases.access.people import is_worked_with
 from services.cases.codes import Scan
 from services.cases.documents.kinds import Readers, handling
 from services.cases.models import (
@@ -31,7 +32,6 @@ from services.cases.models import (
     Returnee,
     StoredDocument,
 )
-from services.cases.people.returnees import service as returnees
 from services.cases.programmes import programmes
 
 REMOVE = "cases.document.remove"
@@ -43,7 +43,7 @@ def _works_with_person(returnee_id: Any, caller: Caller) -> ColumnElement[bool]:
     own = (col(StoredDocument.organisation) == caller.organisation) & holds(
         returnee_id, {Role.PARTNER}, caller
     )
-    return returnees.works_under(returnee_id, caller) | own
+    return is_worked_with(caller, returnee_id) | own
 
 
 def select_documents(caller: Caller) -> Select[Any]:
@@ -203,7 +203,7 @@ def _subject(
     if name == "case_id":
         return col(CaseFile.id), visible_to(caller), works_on(caller, subject)
     if name == "returnee_id":
-        works = returnees.works_under(subject, caller)
+        works = is_worked_with(caller, subject)
         return col(Returnee.id), visible(col(Returnee.id), caller), works
     row_id = col(Referral.id)
     return row_id, visible(row_id, caller), holds(row_id, WORKERS, caller)

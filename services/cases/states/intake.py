@@ -23,7 +23,7 @@ class ReferralState(StrEnum):
 
 
 class ReferralAction(StrEnum):
-    """What is done with a referral. Where people do it, the word is the last segment of its path."""
+    """What is done with a referral. Where people do it, it is the last segment of the path."""
 
     REQUEST_INFORMATION = "request-information"
     COMPLETE = "complete"
@@ -97,7 +97,7 @@ class JourneyState(StrEnum):
 
 
 class JourneyAction(StrEnum):
-    """What is done with a journey. Where people do it, the word is the last segment of its path."""
+    """What is done with a journey. Where people do it, it is the last segment of the path."""
 
     CHANGE = "change"
     CONFIRM = "confirm"

@@ -14,16 +14,16 @@ from chassis.errors import CONFLICT, Problem
 from chassis.outbox import publish
 from contracts.cases import CaseClosed, CaseReopened
 from contracts.codes import ClosureReason
-from services.cases.casework.access import require_worker
+from services.cases.access import restrictions
+from services.cases.access.cases import require_worker
+from services.cases.access.people import has_open_case
 from services.cases.casework.cases import rules
 from services.cases.casework.cases.schemas import ReopenReason
 from services.cases.casework.cases.service import arrival_days, follow_plan_lines
 from services.cases.casework.deadlines import clocks
 from services.cases.casework.deadlines import service as deadlines
-from services.cases.casework.records import event_ids
 from services.cases.models import CaseFile, CaseMember, Returnee
-from services.cases.people.returnees.service import has_open_case
-from services.cases.people.rights import restricted
+from services.cases.records import event_ids
 from services.cases.states.casework import CASE, CaseAction, DeadlineState
 
 CASE_CLOSED: Consequences[Session, CaseFile] = Consequences("a case is closed")
@@ -137,4 +137,4 @@ async def _require_no_open_case(
     for returnee_id in people:
         if await has_open_case(session, returnee_id):
             raise Problem(CONFLICT, "a person of this case is in another one that is open")
-    await restricted.check(session, people, case.implementer)
+    await restrictions.require_unrestricted(session, people, case.implementer)

@@ -14,7 +14,7 @@ from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
 from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
 from contracts.codes import CaseState, NeedsPriority, Slug
 from contracts.scopes import Scope
-from services.cases.casework.access import ids_worked_on, load_case, load_visible_members
+from services.cases.access.cases import ids_worked_on, load_case, load_visible_members
 from services.cases.casework.cases import closing, service, suspension, transfers
 from services.cases.casework.cases.schemas import (
     AnswerIn,

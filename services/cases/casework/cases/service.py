@@ -13,12 +13,12 @@ from chassis.db import Session, now
 from chassis.outbox import publish
 from contracts.cases import CaseAssigned, CaseOpened, CaseProgressed
 from contracts.codes import ArrivalState, CaseState, Member, actor_id
-from services.cases.casework.access import load_members, lock_case, require_worker, visible_to
+from services.cases.access.cases import load_members, lock_case, require_worker, visible_to
 from services.cases.casework.cases import rules
 from services.cases.casework.deadlines import service as deadlines
 from services.cases.casework.deadlines.rules import WINDOWS
-from services.cases.casework.records import event_ids
 from services.cases.models import CaseFile, CaseMember, Deadline, Plan, PlanLine, PlanLineStatus
+from services.cases.records import event_ids
 from services.cases.states.casework import CASE, CaseAction, DeadlineState, LineStatus, PlanState
 
 

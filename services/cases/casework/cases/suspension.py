@@ -9,13 +9,13 @@ from chassis.db import Session
 from chassis.errors import FieldError, invalid
 from chassis.outbox import publish
 from contracts.cases import CaseResumed, CaseSuspended
-from services.cases.casework.access import require_worker
+from services.cases.access.cases import require_worker
 from services.cases.casework.cases import rules
 from services.cases.casework.cases.service import arrival_days, follow_plan_lines
 from services.cases.casework.deadlines import clocks
-from services.cases.casework.records import event_ids, today_of
 from services.cases.codes import SuspensionReason
 from services.cases.models import CaseFile
+from services.cases.records import event_ids, today_of
 from services.cases.states.casework import CASE, CaseAction
 
 

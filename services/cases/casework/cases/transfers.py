@@ -16,14 +16,14 @@ from chassis.outbox import publish
 from contracts.cases import CaseAssigned, CaseTransferDeclined, CaseTransferOffered, CaseTransferred
 from contracts.codes import CaseState, actor_id
 from participation.access import Role, grant, revoke
-from services.cases.casework.access import load_members, lock_case, require_worker, works_on
+from services.cases.access import restrictions
+from services.cases.access.cases import load_members, lock_case, require_worker, works_on
 from services.cases.casework.cases.schemas import TransferOut
 from services.cases.casework.cases.service import set_focal_point
-from services.cases.casework.records import event_ids
 from services.cases.codes import TransferReason
 from services.cases.models import CaseFile, CaseMember, CaseTransfer, Flag, Screening
-from services.cases.people.rights import restricted
 from services.cases.programmes import rules_of
+from services.cases.records import event_ids
 from services.cases.states.casework import (
     CASE,
     TRANSFER,
@@ -50,7 +50,7 @@ async def offer(
     case, members = await require_worker(session, caller, case_id)
     CASE.check(case.state, CaseAction.TRANSFER)
     _require_implementer(case, to)
-    await restricted.check(session, [member.returnee_id for member in members], to)
+    await restrictions.require_unrestricted(session, [member.returnee_id for member in members], to)
     open_offer = await session.scalar(
         select(CaseTransfer).where(
             CaseTransfer.case_id == case_id, CaseTransfer.state == TransferState.OFFERED
@@ -186,7 +186,7 @@ async def accept(
     )
     CASE.check(case.state, CaseAction.TRANSFER)
     people = [member.returnee_id for member in members]
-    await restricted.check(session, people, transfer.offered_to)
+    await restrictions.require_unrestricted(session, people, transfer.offered_to)
     previous = case.implementer
     CASE.apply(case, CaseAction.TRANSFER, implementer=transfer.offered_to, office=office)
     set_focal_point(case, focal_point)

@@ -9,7 +9,7 @@ from chassis.db import Session, current_time
 from chassis.errors import FORBIDDEN, Problem
 from contracts.cases import DeadlineExtended, DeadlineWaived
 from contracts.programmes import END_OF_DAY
-from services.cases.casework.access import load_members, require_worker
+from services.cases.access.cases import load_members, require_worker
 from services.cases.casework.deadlines import rules, service
 from services.cases.casework.deadlines.queries import load_deadline
 from services.cases.codes import DecisionReason

@@ -12,7 +12,7 @@ from chassis.outbox import publish
 from contracts.cases import DeadlineMissed
 from contracts.codes import DeadlineKind
 from contracts.programmes import Silence
-from services.cases.casework.access import lock_case
+from services.cases.access.cases import lock_case
 from services.cases.casework.deadlines import service
 from services.cases.models import CaseMember, Deadline, Referral
 from services.cases.states.casework import DEADLINE, DeadlineAction, DeadlineState

@@ -12,8 +12,8 @@ from chassis.auth import Caller
 from chassis.db import Session
 from chassis.errors import or_404
 from participation.access import visible
+from services.cases.access import restrictions
 from services.cases.models import CaseFile, CaseMember, Deadline
-from services.cases.people.rights import restricted
 
 
 def select_visible(caller: Caller) -> Select[Any]:
@@ -22,7 +22,7 @@ def select_visible(caller: Caller) -> Select[Any]:
     """
     case_ids = select(CaseMember.case_id).where(
         visible(col(CaseMember.returnee_id), caller),
-        ~restricted.hides_case(CaseMember.case_id, caller),
+        ~restrictions.hides_case(caller, CaseMember.case_id),
     )
     takes_part = or_(
         col(Deadline.case_id).in_(case_ids),

@@ -15,7 +15,7 @@ from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
 from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
 from contracts.codes import DeadlineKind, Slug
 from contracts.scopes import Scope
-from services.cases.casework.access import ids_worked_on
+from services.cases.access.cases import ids_worked_on
 from services.cases.casework.deadlines import decisions, queries, rules
 from services.cases.casework.deadlines.schemas import DeadlineOut, ExtendIn, RuleOut, WaiveIn
 from services.cases.fields import UserIdFilter

@@ -18,10 +18,10 @@ from chassis.ids import new_id
 from chassis.outbox import publish
 from contracts.cases import DeadlineCancelled, DeadlineFact, DeadlineMet, DeadlineSet
 from contracts.codes import CaseState, DeadlineKind
-from services.cases.casework.access import load_members
-from services.cases.casework.records import event_ids
+from services.cases.access.cases import load_members
 from services.cases.models import CaseFile, CaseMember, Deadline, Referral, Visit
 from services.cases.programmes import rules_of, zone_of
+from services.cases.records import event_ids
 from services.cases.states.casework import DEADLINE, DeadlineAction, DeadlineState
 
 JOB = "cases.deadline"

@@ -9,7 +9,7 @@ from chassis import audit
 from chassis.auth import Caller, OrganisationKind
 from chassis.db import Session, now
 from participation import aliases
-from services.cases.casework.access import load_members, lock_case, lock_present_case
+from services.cases.access.cases import load_members, lock_case, lock_present_case
 from services.cases.casework.cases.service import follow_plan_lines
 from services.cases.casework.plans import rules
 from services.cases.models import CaseFile, Plan, PlanLine, PlanLineStatus

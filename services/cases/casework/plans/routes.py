@@ -11,7 +11,7 @@ from chassis.db import Session
 from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
 from contracts.codes import AssistanceGroup
 from contracts.scopes import Scope
-from services.cases.casework.access import ids_worked_on
+from services.cases.access.cases import ids_worked_on
 from services.cases.casework.plans import service
 from services.cases.casework.plans.progress import load_progress
 from services.cases.casework.plans.schemas import (

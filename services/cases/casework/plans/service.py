@@ -25,16 +25,16 @@ from contracts.codes import CaseState, DeadlineKind, actor_id
 from contracts.scopes import Scope
 from participation import aliases
 from participation.access import Role, holds, visible
-from services.cases.casework.access import load_case, require_worker
+from services.cases.access.cases import load_case, require_worker
 from services.cases.casework.cases.service import follow_plan_lines, progress
 from services.cases.casework.deadlines import service as deadlines
 from services.cases.casework.plans import rules
 from services.cases.casework.plans.progress import load_progress
 from services.cases.casework.plans.schemas import PlanLineIn
-from services.cases.casework.records import event_ids, today_of
 from services.cases.codes import ReturnReason
 from services.cases.documents.service import check_documents
 from services.cases.models import CaseFile, CaseMember, Plan, PlanLine, Returnee
+from services.cases.records import event_ids, today_of
 from services.cases.states.casework import (
     PLAN,
     DeadlineState,

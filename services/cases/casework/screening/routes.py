@@ -12,7 +12,7 @@ from chassis.db import Session
 from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
 from chassis.routing import CallerDep, Router, SessionDep, requires
 from contracts.scopes import Scope
-from services.cases.casework.access import require_reader
+from services.cases.access.cases import require_reader
 from services.cases.casework.screening import service
 from services.cases.casework.screening.schemas import FlagOut, ScreeningIn, ScreeningOut
 from services.cases.models import Flag, Screening

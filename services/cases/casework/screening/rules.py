@@ -5,7 +5,7 @@ from functools import reduce
 from uuid import UUID
 
 from contracts.codes import NeedsPriority
-from services.cases.intake.referrals.rules import HARMFUL_IF_KNOWN, higher
+from services.cases.codes import VulnerabilityKind
 
 
 def readers_of(kind: str, named: Sequence[str] | None, recorder: str) -> list[str]:
@@ -17,11 +17,13 @@ def readers_of(kind: str, named: Sequence[str] | None, recorder: str) -> list[st
         recorder: The organisation that records it; it always reads what it wrote.
     """
     if named is None:
-        return [recorder] if kind in HARMFUL_IF_KNOWN else []
-    return sorted({*named, recorder}) if named or kind in HARMFUL_IF_KNOWN else []
+        return [recorder] if kind in VulnerabilityKind.HARMFUL_IF_KNOWN else []
+    return sorted({*named, recorder}) if named or kind in VulnerabilityKind.HARMFUL_IF_KNOWN else []
 
 
-def priority(before: str, screened: Mapping[UUID, str], members: Collection[UUID]) -> NeedsPriority:
+def priority(
+    before: NeedsPriority, screened: Mapping[UUID, NeedsPriority], members: Collection[UUID]
+) -> NeedsPriority:
     """The urgency of a case: the highest of what its members were last found to need.
 
     Args:
@@ -29,5 +31,6 @@ def priority(before: str, screened: Mapping[UUID, str], members: Collection[UUID
         screened: What each member was last found to need.
         members: All of them.
     """
-    least = NeedsPriority.ROUTINE if set(members) <= set(screened) else NeedsPriority(before)
-    return reduce(higher, (screened[member] for member in members if member in screened), least)
+    least = NeedsPriority.ROUTINE if set(members) <= set(screened) else before
+    found = [screened[member] for member in members if member in screened]
+    return reduce(NeedsPriority.or_more_urgent, found, least)

@@ -9,9 +9,8 @@ from pydantic import Field
 
 from chassis.routing import Body
 from contracts.codes import NeedsPriority, Phase, Slug
-from services.cases.codes import FlagSource, FlagStatus
+from services.cases.codes import FlagSource, FlagStatus, VulnerabilityKind
 from services.cases.fields import Comment, Out, PastDate, member_of
-from services.cases.intake.referrals.schemas import VulnerabilityKind
 
 
 class FollowUp(StrEnum):

@@ -13,17 +13,11 @@ from chassis.outbox import publish
 from contracts.cases import ScreeningRecorded
 from contracts.codes import NeedsPriority
 from contracts.scopes import Scope
-from services.cases.casework.access import require_worker
-from services.cases.casework.records import (
-    event_ids,
-    insert_once,
-    require_member,
-    require_open,
-    today_of,
-)
+from services.cases.access.cases import require_worker
 from services.cases.casework.screening import rules
 from services.cases.casework.screening.schemas import FlagIn, ScreeningIn
 from services.cases.models import CaseFile, CaseMember, Flag, Screening
+from services.cases.records import event_ids, insert_once, require_member, require_open, today_of
 
 
 async def record(

@@ -9,7 +9,7 @@ from chassis.concurrency import set_etag
 from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
 from chassis.routing import CallerDep, Router, SessionDep, requires
 from contracts.scopes import Scope
-from services.cases.casework.access import require_reader
+from services.cases.access.cases import require_reader
 from services.cases.follow_up.contact import service
 from services.cases.follow_up.contact.schemas import AttemptIn, AttemptOut, SessionIn, SessionOut
 from services.cases.models import ContactAttempt, CounsellingSession

@@ -8,18 +8,12 @@ from chassis.db import Session
 from chassis.outbox import publish
 from contracts.cases import ContactAttempted, SessionHeld
 from contracts.codes import DeadlineKind
-from services.cases.casework.access import require_worker
+from services.cases.access.cases import require_worker
 from services.cases.casework.deadlines import service as deadlines
-from services.cases.casework.records import (
-    event_ids,
-    insert_once,
-    is_ahead,
-    require_member,
-    require_open,
-)
 from services.cases.codes import Outcome
 from services.cases.follow_up.contact.schemas import AttemptIn, SessionIn
 from services.cases.models import CaseFile, ContactAttempt, CounsellingSession
+from services.cases.records import event_ids, insert_once, is_ahead, require_member, require_open
 from services.cases.states.casework import DeadlineState
 
 

@@ -21,18 +21,12 @@ from contracts.cases import (
     ServiceReferralReceived,
     ServiceReferralSent,
 )
-from services.cases.casework.access import require_worker, works_on
-from services.cases.casework.records import (
-    event_ids,
-    insert_once,
-    is_ahead,
-    require_member,
-    require_open,
-)
+from services.cases.access.cases import require_worker, works_on
 from services.cases.codes import NotReceivedReason
 from services.cases.documents.service import check_documents
 from services.cases.follow_up.service_referrals.schemas import ServiceReferralIn
 from services.cases.models import CaseFile, CaseMember, ServiceReferral
+from services.cases.records import event_ids, insert_once, is_ahead, require_member, require_open
 from services.cases.states.follow_up import (
     SERVICE_REFERRAL,
     ServiceReferralAction,

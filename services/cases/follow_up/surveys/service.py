@@ -12,18 +12,12 @@ from chassis.db import Session
 from chassis.errors import CONFLICT, FieldError, Problem, invalid, or_404
 from chassis.outbox import publish
 from contracts.cases import SurveyScored
-from services.cases.casework.access import require_worker, works_on
-from services.cases.casework.records import (
-    event_ids,
-    insert_once,
-    require_member,
-    require_open,
-    today_of,
-)
+from services.cases.access.cases import require_worker, works_on
 from services.cases.follow_up.surveys import rules
 from services.cases.follow_up.surveys.instruments import Instrument, instruments, newest
 from services.cases.follow_up.surveys.schemas import SurveyIn
 from services.cases.models import Survey
+from services.cases.records import event_ids, insert_once, require_member, require_open, today_of
 
 
 def _choose_instrument(name: str, version: int | None) -> Instrument:

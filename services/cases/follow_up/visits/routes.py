@@ -12,11 +12,11 @@ from chassis.db import Session
 from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
 from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
 from contracts.scopes import Scope
-from services.cases.casework.access import require_reader
-from services.cases.casework.records import today_of
+from services.cases.access.cases import require_reader
 from services.cases.follow_up.visits import rules, service
 from services.cases.follow_up.visits.schemas import RecordIn, TriedOut, VisitIn, VisitOut
 from services.cases.models import CaseFile, Visit
+from services.cases.records import today_of
 from services.cases.states.follow_up import VisitState
 
 router = Router(prefix="/v1/cases/{case_id}/visits", tags=["visits"])

@@ -20,7 +20,7 @@ from contracts.cases import VisitRecorded, VisitScheduled
 from contracts.codes import CaseState, DeadlineKind
 from contracts.programmes import END_OF_DAY, Silence
 from contracts.sourced import Unit
-from services.cases.casework.access import (
+from services.cases.access.cases import (
     load_members,
     lock_case,
     lock_present_case,
@@ -29,7 +29,12 @@ from services.cases.casework.access import (
 )
 from services.cases.casework.deadlines import service as deadlines
 from services.cases.casework.plans.progress import SYSTEM, lock_case_of_line
-from services.cases.casework.records import (
+from services.cases.documents.service import check_documents
+from services.cases.follow_up.contact.service import end_wait_for_contact
+from services.cases.follow_up.visits.schemas import RecordIn, VisitIn
+from services.cases.models import CaseFile, CaseMember, Plan, PlanLine, Visit, VisitAttempt
+from services.cases.programmes import rules_of, zone_of
+from services.cases.records import (
     event_ids,
     insert_once,
     is_ahead,
@@ -38,11 +43,6 @@ from services.cases.casework.records import (
     require_present,
     today_of,
 )
-from services.cases.documents.service import check_documents
-from services.cases.follow_up.contact.service import end_wait_for_contact
-from services.cases.follow_up.visits.schemas import RecordIn, VisitIn
-from services.cases.models import CaseFile, CaseMember, Plan, PlanLine, Visit, VisitAttempt
-from services.cases.programmes import rules_of, zone_of
 from services.cases.states.casework import DeadlineAction
 from services.cases.states.follow_up import VISIT, VisitAction, VisitCancellation, VisitState
 

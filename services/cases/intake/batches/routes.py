@@ -65,7 +65,7 @@ async def submit(
     content_type = request.headers.get("content-type", "")
     media_type = content_type.partition(";")[0].strip().lower()
     charset = charset_of(content_type)
-    batch = await service.receive(session, await request.body(), media_type, charset, caller)
+    batch = await service.receive(session, caller, await request.body(), media_type, charset)
     set_etag(response, batch.version)
     response.headers["Location"] = f"/v1/referral-batches/{batch.id}"
     return render(batch)
@@ -124,7 +124,7 @@ async def batch(
     batch_id: UUID, session: SessionDep, caller: CallerDep, response: Response
 ) -> BatchOut:
     """How far a batch is."""
-    row = await service.find(session, batch_id, caller)
+    row = await service.load_batch(session, caller, batch_id)
     set_etag(response, row.version)
     return render(row)
 
@@ -141,7 +141,7 @@ async def results(
     limit: Limit = 50,
 ) -> Page[ResultOut]:
     """A result a referral, in the order of the file, with its rows and what is wrong in them."""
-    await service.find(session, batch_id, caller)
+    await service.load_batch(session, caller, batch_id)
     statement = select(BatchItem).where(BatchItem.batch_id == batch_id)
     rows = await page(
         session, statement, keys=[col(BatchItem.number)], parsers=[int], after=after, limit=limit

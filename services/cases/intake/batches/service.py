@@ -17,8 +17,8 @@ from sqlmodel import col, select
 from chassis import audit, jobs
 from chassis.app import field_error
 from chassis.auth import Caller, OrganisationKind
-from chassis.db import Session, is_outage, savepoint
-from chassis.errors import INVALID, NOT_FOUND, FieldError, Problem, invalid
+from chassis.db import Session, current_time, is_outage, savepoint
+from chassis.errors import INVALID, FieldError, Problem, invalid, or_404
 from chassis.jobs import JobKind, Payload
 from chassis.tabular.problems import Unreadable, kind_of
 from chassis.tabular.tables import what_is_right
@@ -27,11 +27,11 @@ from services.cases.codes import BatchOutcome
 from services.cases.intake.batches import tabular
 from services.cases.intake.batches.columns import BY_NAME, column_of, part_of, value_at
 from services.cases.intake.batches.schemas import BatchProblem
-from services.cases.intake.referrals import service as referrals
 from services.cases.intake.referrals.schemas import ReferralIn
+from services.cases.intake.referrals.submission import submit, submit_together
 from services.cases.models import BatchItem, Referral, ReferralBatch
-from services.cases.people.matching import duplicates
-from services.cases.states.intake import BatchState
+from services.cases.people.duplicates.service import count_likely
+from services.cases.states.intake import BATCH, BatchAction, BatchState
 
 MOST = 5000
 AT_ONCE = 250
@@ -50,7 +50,7 @@ def batched(entries: Iterable[tabular.Entry], most: int) -> Iterator[list[tabula
 
 
 async def receive(
-    session: Session, raw: bytes, media_type: str, charset: str | None, caller: Caller
+    session: Session, caller: Caller, raw: bytes, media_type: str, charset: str | None
 ) -> ReferralBatch:
     """Read a file and keep its referrals for the job.
 
@@ -156,23 +156,22 @@ def _person(pointer: str) -> int:
     return int(steps[1]) if of_people else 0
 
 
-async def find(session: Session, batch_id: UUID, caller: Caller) -> ReferralBatch:
-    """A batch of the caller's organisation.
+async def load_batch(session: Session, caller: Caller, batch_id: UUID) -> ReferralBatch:
+    """Load a batch of the caller's organisation.
 
     Raises:
         Problem: 404.
     """
     batch = await session.get(ReferralBatch, batch_id)
-    if batch is None or batch.organisation != caller.organisation:
-        raise Problem(NOT_FOUND)
-    return batch
+    is_own = batch is not None and batch.organisation == caller.organisation
+    return or_404(batch if is_own else None)
 
 
 async def run(session: Session, payload: Payload, _: Any) -> None:
     """Take the next referrals of a batch; the job is scheduled again until none is left."""
     batch_id = UUID(payload["batch_id"])
     batch = await session.get(ReferralBatch, batch_id, with_for_update=True)
-    if batch is None:
+    if batch is None or batch.state is BatchState.DONE:
         return
     caller = _caller(batch.caller)
     items = await session.scalars(
@@ -181,23 +180,23 @@ async def run(session: Session, payload: Payload, _: Any) -> None:
         .order_by(col(BatchItem.number))
         .limit(AT_ONCE)
     )
-    for item, outcome in await _take_all(session, items.all(), caller, batch.media_type):
+    for item, outcome in await _take_all(session, caller, items.all(), batch.media_type):
         item.outcome, item.content = outcome, None
         batch.submitted += outcome is BatchOutcome.SUBMITTED
         batch.replayed += outcome is BatchOutcome.REPLAYED
         batch.refused += outcome is BatchOutcome.REFUSED
         batch.done += 1
-    batch.state = BatchState.RUNNING if batch.done < batch.total else BatchState.DONE
-    if batch.state is BatchState.DONE:
-        batch.finished_at = await referrals.clock(session)
-    batch.changed()
-    await session.flush()
-    if batch.state is not BatchState.DONE:
+    if batch.done < batch.total:
+        BATCH.apply(batch, BatchAction.TAKE, to=BatchState.RUNNING)
         await jobs.schedule(session, JOB, payload, key=str(batch_id))
+    else:
+        finished_at = await current_time(session)
+        BATCH.apply(batch, BatchAction.TAKE, to=BatchState.DONE, finished_at=finished_at)
+    await session.flush()
 
 
 async def _take_all(
-    session: Session, items: Sequence[BatchItem], caller: Caller, media_type: str
+    session: Session, caller: Caller, items: Sequence[BatchItem], media_type: str
 ) -> list[tuple[BatchItem, BatchOutcome]]:
     """Take referrals together as far as that goes; whatever one is, the others are taken."""
     read = [(item, _read(item, media_type)) for item in items]
@@ -214,7 +213,7 @@ async def _take_all(
     new: list[tuple[BatchItem, ReferralIn]] = []
     for (item, body), answer in zip(
         together.values(),
-        await _together(session, [body for _, body in together.values()], caller),
+        await _together(session, caller, [body for _, body in together.values()]),
         strict=True,
     ):
         if answer is None:
@@ -229,9 +228,9 @@ async def _take_all(
             )
             new += [(item, body)] if is_new else []
     for item, body in sorted(alone, key=lambda each: each[0].number):
-        taken[item.number] = await _take(session, item, body, caller, media_type)
+        taken[item.number] = await _take(session, caller, item, body, media_type)
         new += [(item, body)] if taken[item.number] is BatchOutcome.SUBMITTED else []
-    alike = await duplicates.count_likely(session, [body.people for _, body in new])
+    alike = await count_likely(session, [body.people for _, body in new])
     for (item, _), number in zip(new, alike, strict=True):
         item.candidates = number
     return [(item, taken[item.number]) for item in items]
@@ -250,12 +249,12 @@ def _read(item: BatchItem, media_type: str) -> ReferralIn | None:
 
 
 async def _together(
-    session: Session, bodies: Sequence[ReferralIn], caller: Caller
+    session: Session, caller: Caller, bodies: Sequence[ReferralIn]
 ) -> list[tuple[Referral, bool] | Problem | None]:
     """Take referrals in few statements; each alone where the database refuses one of them."""
     try:
         async with savepoint(session):
-            return await referrals.submit_together(session, bodies, caller)
+            return await submit_together(session, caller, bodies)
     except DBAPIError as error:
         if is_outage(error):
             raise
@@ -263,12 +262,12 @@ async def _together(
 
 
 async def _take(
-    session: Session, item: BatchItem, body: ReferralIn, caller: Caller, media_type: str
+    session: Session, caller: Caller, item: BatchItem, body: ReferralIn, media_type: str
 ) -> BatchOutcome:
     """Take one referral; one that cannot be taken leaves nothing behind and holds up nobody."""
     try:
         async with savepoint(session):
-            referral, _, new = await referrals.submit(session, body, caller)
+            referral, _, new = await submit(session, caller, body)
     except Problem as problem:
         return _refused(item, problem, media_type)
     except DBAPIError as error:
@@ -291,4 +290,4 @@ def _refused(item: BatchItem, problem: Problem, media_type: str) -> BatchOutcome
     return BatchOutcome.REFUSED
 
 
-BATCH = JobKind(JOB, run)
+BATCH_JOB = JobKind(JOB, run)

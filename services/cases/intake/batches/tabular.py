@@ -25,7 +25,7 @@ from services.cases.intake.batches.columns import (
     PERSON,
 )
 from services.cases.intake.batches.phones import contacts
-from services.cases.people.returnees.schemas import Script
+from services.cases.people.particulars import Script
 
 __all__ = ["COLUMNS", "NAME_PARTS", "OF_THE_REFERRAL", "Entry", "Unreadable", "json_lines", "table"]
 

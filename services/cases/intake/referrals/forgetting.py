@@ -16,7 +16,6 @@ from chassis.jobs import JobKind, Payload
 from contracts.programmes import read
 from contracts.sourced import Sourced
 from services.cases.documents import service as documents
-from services.cases.intake.referrals import rules
 from services.cases.models import (
     BatchItem,
     Referral,
@@ -24,12 +23,13 @@ from services.cases.models import (
     ReferralMessage,
     ReferralPerson,
 )
+from services.cases.people.rights.erasure import ERASED, Erased
 from services.cases.programmes import folder
+from services.cases.states.intake import ReferralState
 
 FILE = "referrals/retention.yaml"
 EVERY = timedelta(hours=1)
 AT_ONCE = 200
-ERASED = ""
 
 
 class Retention(Sourced):
@@ -47,18 +47,18 @@ def never_accepted() -> Retention:
 
 
 async def scrub(
-    session: Session, referral: Referral, places: Collection[int] | None = None
+    session: Session, referral: Referral, indices: Collection[int] | None = None
 ) -> None:
     """Take persons out of a referral, and what it says of all of them with the last one.
 
     Args:
         session: The session.
         referral: The referral, locked.
-        places: The persons' places in it; everybody where nothing is said.
+        indices: Which persons of it; everybody where nothing is said.
     """
     people = [
-        {"role": person["role"], "erased": True} if places is None or place in places else person
-        for place, person in enumerate(referral.content["people"])
+        {"role": person["role"], "erased": True} if indices is None or index in indices else person
+        for index, person in enumerate(referral.content["people"])
     ]
     content = referral.content | {"people": people, "notes": ERASED, "vulnerabilities": []}
     if all(person.get("erased") for person in people):
@@ -95,7 +95,7 @@ def _without_returnees() -> Any:
     return (
         select(Referral)
         .where(
-            col(Referral.state).in_(sorted(rules.CORRECTABLE)),
+            col(Referral.state).in_(ReferralState.CORRECTABLE),
             ~bound.exists(),
             ~Referral.content["people"].contains([{"erased": True}]),
         )
@@ -103,12 +103,13 @@ def _without_returnees() -> Any:
     )
 
 
-async def scrub_revisions(session: Session, of: Referral) -> int:
+async def scrub_revisions(session: Session, referral: Referral) -> int:
     """Scrub what was submitted under the same reference before or after and was never accepted; how
     many.
     """
     same = _without_returnees().where(
-        Referral.submitter == of.submitter, Referral.external_reference == of.external_reference
+        Referral.submitter == referral.submitter,
+        Referral.external_reference == referral.external_reference,
     )
     rows = list(await session.scalars(same.with_for_update()))
     for row in rows:
@@ -116,16 +117,41 @@ async def scrub_revisions(session: Session, of: Referral) -> int:
     return len(rows)
 
 
+async def scrub_referrals(session: Session, erased: Erased) -> None:
+    """Take somebody who is erased out of what was submitted about them; of the others nothing is
+    lost but what was said of all.
+    """
+    erased.scrubbed["referrals"] += 0  # it says so where there was none
+    about = select(ReferralPerson.referral_id).where(
+        col(ReferralPerson.returnee_id).in_(erased.ids)
+    )
+    rows = await session.scalars(
+        select(Referral)
+        .where(col(Referral.id).in_(about))
+        .order_by(col(Referral.id))
+        .with_for_update()
+    )
+    for referral in list(rows):
+        indices = await session.scalars(
+            select(ReferralPerson.index).where(
+                ReferralPerson.referral_id == referral.id,
+                col(ReferralPerson.returnee_id).in_(erased.ids),
+            )
+        )
+        erased.scrubbed["referrals"] += 1 + await scrub_revisions(session, referral)
+        await scrub(session, referral, set(indices))
+
+
 async def forget_expired(session: Session) -> int:
     """Scrub referrals that were never accepted when their time is over, and the references of old
     batches; how many.
     """
-    before = now() - func.make_interval(0, never_accepted().keep_months)
-    old = _without_returnees().where(Referral.updated_at < before).limit(AT_ONCE)
+    over_since = now() - func.make_interval(0, never_accepted().keep_months)
+    old = _without_returnees().where(Referral.updated_at < over_since).limit(AT_ONCE)
     rows = list(await session.scalars(old.with_for_update(skip_locked=True)))
     for row in rows:
         await scrub(session, row)
-    batches = select(ReferralBatch.id).where(ReferralBatch.finished_at < before)
+    batches = select(ReferralBatch.id).where(ReferralBatch.finished_at < over_since)
     named = col(BatchItem.external_reference).is_not(None)
     await session.execute(
         update(BatchItem)

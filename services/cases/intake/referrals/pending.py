@@ -12,28 +12,29 @@ from sqlmodel import col, select, update
 from chassis.auth import Caller
 from chassis.db import Session
 from participation.access import visible
-from services.cases.intake.referrals import rules
 from services.cases.intake.referrals.schemas import ReferredOut
 from services.cases.models import Referral, ReferralPerson
+from services.cases.people.duplicates.schemas import EvidenceOut
+from services.cases.people.duplicates.service import COMPARED, SHOWN
 from services.cases.people.matching import likeness
-from services.cases.people.matching.duplicates import COMPARED, SHOWN
 from services.cases.people.matching.keys import keys_of
 from services.cases.people.matching.likeness import Profile, Verdict
-from services.cases.people.returnees.schemas import EvidenceOut, Person, as_written
+from services.cases.people.particulars import Person, as_written
+from services.cases.states.intake import ReferralState
 
 
-async def referred_alike(
-    session: Session, referral: Referral, people: Mapping[int, Person], caller: Caller
+async def load_referred_alike(
+    session: Session, caller: Caller, referral: Referral, people: Mapping[int, Person]
 ) -> dict[int, list[ReferredOut]]:
-    """Returns who of other undecided referrals the people of one may be, best first.
+    """Load who of other undecided referrals the people of one may be, best first.
 
     Of a referral that the caller may not know of nothing is told but that there is one.
     """
-    found = {
+    matches = {
         index: await _alike(session, referral.id, likeness.profile(person))
         for index, person in people.items()
     }
-    ids = {row.referral_id for each in found.values() for row, _ in each}
+    ids = {row.referral_id for matched in matches.values() for row, _ in matched}
     known = set(
         await session.scalars(
             select(Referral.id).where(col(Referral.id).in_(ids), visible(col(Referral.id), caller))
@@ -42,9 +43,9 @@ async def referred_alike(
     return {
         index: [
             _render(referral.id, row, verdict, masked=row.referral_id not in known)
-            for row, verdict in each
+            for row, verdict in matched
         ]
-        for index, each in found.items()
+        for index, matched in matches.items()
     }
 
 
@@ -57,7 +58,7 @@ async def _alike(
         .where(
             col(ReferralPerson.keys).overlap(cast(keys_of(entry), ARRAY(Text))),  # type: ignore[attr-defined]
             ReferralPerson.referral_id != own,
-            col(Referral.state).in_(rules.UNDECIDED),
+            col(Referral.state).in_(ReferralState.UNDECIDED),
         )
         .order_by(col(ReferralPerson.referral_id), col(ReferralPerson.index))
         .limit(COMPARED)
@@ -67,8 +68,8 @@ async def _alike(
         for row, content in rows
         if not (person := content["people"][row.index]).get("erased")
     ]
-    listed = [each for each in compared if each[1].score >= likeness.POSSIBLE]
-    return sorted(listed, key=lambda each: (-each[1].score, each[0].referral_id))[:SHOWN]
+    possible = [match for match in compared if match[1].score >= likeness.POSSIBLE]
+    return sorted(possible, key=lambda match: (-match[1].score, match[0].referral_id))[:SHOWN]
 
 
 def _render(of: UUID, row: ReferralPerson, verdict: Verdict, *, masked: bool) -> ReferredOut:
@@ -81,7 +82,10 @@ def _render(of: UUID, row: ReferralPerson, verdict: Verdict, *, masked: bool) ->
         masked=masked,
         evidence=[]
         if masked
-        else [EvidenceOut(reason=each.reason, weight=each.weight) for each in verdict.evidence],
+        else [
+            EvidenceOut(reason=evidence.reason, weight=evidence.weight)
+            for evidence in verdict.evidence
+        ],
     )
 
 

@@ -15,7 +15,17 @@ from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requ
 from contracts.codes import Slug
 from contracts.scopes import Scope
 from participation.access import visible
-from services.cases.intake.referrals import correspondence, rules, service
+from services.cases.access.referrals import load_referral
+from services.cases.codes import VulnerabilityKind
+from services.cases.intake.referrals import (
+    acceptance,
+    amendments,
+    correspondence,
+    decisions,
+    rules,
+    service,
+    submission,
+)
 from services.cases.intake.referrals.schemas import (
     AcceptIn,
     AmendIn,
@@ -35,7 +45,8 @@ from services.cases.intake.referrals.schemas import (
     WithdrawIn,
 )
 from services.cases.models import Referral
-from services.cases.people.returnees.schemas import AccessRequestIn, AccessRequestOut
+from services.cases.people.duplicates.routes import render_request
+from services.cases.people.duplicates.schemas import AccessRequestIn, AccessRequestOut
 from services.cases.states.intake import ReferralState
 
 router = Router(prefix="/v1/referrals", tags=["referrals"])
@@ -69,8 +80,8 @@ def render(referral: Referral) -> dict[str, Any]:
     }
 
 
-def readable(session: Session, referral: Referral, caller: Caller) -> ReferralContent | None:
-    """The content as far as this client may read it; reading it is audited."""
+def readable(session: Session, caller: Caller, referral: Referral) -> ReferralContent | None:
+    """The content as far as the caller may read it; reading it is audited."""
     own = caller.organisation in {referral.sender, referral.submitter}
     if not own and Scope.RETURNEES_IDENTITY not in caller.scopes:
         return None
@@ -80,29 +91,32 @@ def readable(session: Session, referral: Referral, caller: Caller) -> ReferralCo
     audit.record(session, caller, "read-identity", "referral", referral.id)
     if not own and Scope.RETURNEES_VULNERABILITIES not in caller.scopes:
         return content.model_copy(update={"vulnerabilities": [], "notes": ""})
-    told = (
+    may_know_all = (
         own
         or caller.is_internal
         or (referral.implementer is not None and caller.kind is OrganisationKind.PARTNER)
     )
-    harmful = [each for each in content.vulnerabilities if each.kind in rules.HARMFUL_IF_KNOWN]
-    if harmful and not told:
+    harmless = [
+        vulnerability
+        for vulnerability in content.vulnerabilities
+        if vulnerability.kind not in VulnerabilityKind.HARMFUL_IF_KNOWN
+    ]
+    if len(harmless) < len(content.vulnerabilities) and not may_know_all:
         # The notes may speak of it.
-        rest = [each for each in content.vulnerabilities if each not in harmful]
-        content = content.model_copy(update={"vulnerabilities": rest, "notes": ""})
+        content = content.model_copy(update={"vulnerabilities": harmless, "notes": ""})
     audit.record(session, caller, "read-vulnerabilities", "referral", referral.id)
     return content
 
 
 async def answer(
-    session: Session, referral: Referral, caller: Caller, response: Response
+    session: Session, caller: Caller, referral: Referral, response: Response
 ) -> ReferralDetail:
     """A referral with what became of its persons, and its ETag."""
-    set_etag(response, await service.version_of(session, referral))
+    set_etag(response, await service.load_version(session, referral))
     return ReferralDetail(
         **render(referral),
-        people=await service.became(session, referral),
-        content=readable(session, referral, caller),
+        people=await service.load_outcomes(session, referral),
+        content=readable(session, caller, referral),
     )
 
 
@@ -127,21 +141,27 @@ async def submit(
     ] = False,
 ) -> ReferralDetail | DryRunOut:
     """Submit a referral. The same content under the same reference again is the same referral."""
-    referral, assessed, new = await service.submit(session, body, caller, dry_run=dry_run)
+    referral, result, is_new = await submission.submit(session, caller, body, dry_run=dry_run)
     if referral is not None and not dry_run:
-        response.status_code = 201 if new else 200
+        response.status_code = 201 if is_new else 200
         response.headers["Location"] = f"/v1/referrals/{referral.id}"
-        return await answer(session, referral, caller, response)
+        return await answer(session, caller, referral, response)
     response.status_code = 200
     return DryRunOut(
         valid=True,
-        programme_version=assessed.version,
+        programme_version=result.version,
         needs_priority=rules.needs_priority(body),
-        decider=assessed.first,
-        partners=list(assessed.partners),
+        decider=result.decider,
+        partners=list(result.partners),
         rules=[
-            RuleOut(rule=f.rule, holds=f.holds, right=f.right, source=f.source, verified=f.verified)
-            for f in assessed.eligibility.findings
+            RuleOut(
+                rule=finding.rule,
+                holds=finding.holds,
+                right=finding.right,
+                source=finding.source,
+                verified=finding.verified,
+            )
+            for finding in result.eligibility.findings
         ],
     )
 
@@ -158,14 +178,14 @@ async def submit_retroactive(
     """Refer people who have returned already; the host-country service that is named as sender
     decides.
     """
-    referral, _, new = await service.submit(session, body, caller, arrived_on=body.arrived_on)
+    referral, _, is_new = await submission.submit(session, caller, body, arrived_on=body.arrived_on)
     assert referral is not None
-    response.status_code = 201 if new else 200
+    response.status_code = 201 if is_new else 200
     response.headers["Location"] = f"/v1/referrals/{referral.id}"
-    return await answer(session, referral, caller, response)
+    return await answer(session, caller, referral, response)
 
 
-async def _list(
+async def _load_page(
     session: Session,
     caller: Caller,
     filters: dict[str, Any],
@@ -199,11 +219,10 @@ async def referrals(
     limit: Limit = 50,
 ) -> Page[ReferralOut]:
     """Referrals that the organisation sent or that concern it, oldest first."""
-    found = await _list(
-        session, caller, {"state": state, "programme": programme}, updated_since, after, limit
-    )
-    link_next(request, response, found.next)
-    return found
+    filters = {"state": state, "programme": programme}
+    rows = await _load_page(session, caller, filters, updated_since, after, limit)
+    link_next(request, response, rows.next)
+    return rows
 
 
 @router.post("/search")
@@ -219,9 +238,9 @@ async def search(
 ) -> Page[ReferralOut]:
     """Referrals by the sender's own reference, which is kept out of the URL."""
     filters = {"external_reference": body.external_reference, "state": body.state}
-    found = await _list(session, caller, filters, None, after, limit)
-    link_next(request, response, found.next)
-    return found
+    rows = await _load_page(session, caller, filters, None, after, limit)
+    link_next(request, response, rows.next)
+    return rows
 
 
 @router.get("/{referral_id}")
@@ -230,7 +249,8 @@ async def referral(
     referral_id: UUID, session: SessionDep, caller: CallerDep, response: Response
 ) -> ReferralDetail:
     """A referral, and what became of each person in it."""
-    return await answer(session, await service.find(session, referral_id, caller), caller, response)
+    row = await load_referral(session, caller, referral_id)
+    return await answer(session, caller, row, response)
 
 
 @router.get("/{referral_id}/duplicates")
@@ -241,7 +261,7 @@ async def possible_duplicates(
     """Who each person of the referral may be, for whoever accepts it and binds them; masked where
     others know them.
     """
-    return Page(items=await correspondence.candidates(session, referral_id, caller))
+    return Page(items=await correspondence.load_person_candidates(session, caller, referral_id))
 
 
 @router.post("/{referral_id}/duplicates/{masked_id}/request-access", status_code=202)
@@ -256,14 +276,15 @@ async def request_access(
     """Ask the organisations that know of a masked candidate to share them before the referral is
     decided on.
     """
-    return await correspondence.request_access(session, referral_id, masked_id, body, caller)
+    row = await correspondence.request_access(session, caller, referral_id, masked_id, body.reason)
+    return render_request(row)
 
 
 @router.get("/{referral_id}/messages")
 @requires(Scope.REFERRALS_READ)
 async def messages(referral_id: UUID, session: SessionDep, caller: CallerDep) -> Page[MessageOut]:
     """What counsellor and partner wrote to one another about the referral, oldest first."""
-    rows = await correspondence.messages(session, referral_id, caller)
+    rows = await correspondence.load_messages(session, caller, referral_id)
     return Page(items=[MessageOut.model_validate(row, from_attributes=True) for row in rows])
 
 
@@ -273,7 +294,7 @@ async def write_message(
     referral_id: UUID, body: MessageIn, session: SessionDep, caller: CallerDep
 ) -> MessageOut:
     """Write to the other side; nothing of it is published."""
-    row = await correspondence.write(session, referral_id, body, caller)
+    row = await correspondence.write_message(session, caller, referral_id, body.body)
     return MessageOut.model_validate(row, from_attributes=True)
 
 
@@ -283,9 +304,8 @@ async def amend(
     referral_id: UUID, body: AmendIn, session: SessionDep, caller: CallerDep, response: Response
 ) -> ReferralDetail:
     """Amend an accepted referral: a newborn joins the family, a name was misspelt."""
-    return await answer(
-        session, await correspondence.amend(session, referral_id, body, caller), caller, response
-    )
+    row = await amendments.amend(session, caller, referral_id, add=body.add, correct=body.correct)
+    return await answer(session, caller, row, response)
 
 
 @router.put("/{referral_id}")
@@ -299,8 +319,8 @@ async def complete(
     response: Response,
 ) -> ReferralDetail:
     """Complete a referral while information is requested."""
-    row = await service.complete(session, referral_id, body, caller, precondition)
-    return await answer(session, row, caller, response)
+    row = await submission.complete(session, caller, referral_id, body, precondition)
+    return await answer(session, caller, row, response)
 
 
 @router.post("/{referral_id}/request-information")
@@ -313,8 +333,8 @@ async def request_information(
     response: Response,
 ) -> ReferralDetail:
     """Ask the sender for what is missing."""
-    row = await service.request_information(session, referral_id, body, caller)
-    return await answer(session, row, caller, response)
+    row = await decisions.request_information(session, caller, referral_id, body.question)
+    return await answer(session, caller, row, response)
 
 
 @router.post("/{referral_id}/accept")
@@ -328,8 +348,16 @@ async def accept(
     response: Response,
 ) -> ReferralDetail:
     """Accept a referral: a person decides, names who implements, and says who the persons are."""
-    row = await service.accept(session, referral_id, body, caller, precondition)
-    return await answer(session, row, caller, response)
+    row = await acceptance.accept(
+        session,
+        caller,
+        referral_id,
+        precondition,
+        implementer=body.implementer,
+        bindings=body.people,
+        comment=body.comment,
+    )
+    return await answer(session, caller, row, response)
 
 
 @router.post("/{referral_id}/reject")
@@ -343,8 +371,10 @@ async def reject(
     response: Response,
 ) -> ReferralDetail:
     """Reject a referral for a coded reason, with a comment for its sender."""
-    row = await service.reject(session, referral_id, body, caller, precondition)
-    return await answer(session, row, caller, response)
+    row = await decisions.reject(
+        session, caller, referral_id, precondition, reason=body.reason, comment=body.comment
+    )
+    return await answer(session, caller, row, response)
 
 
 @router.post("/{referral_id}/withdraw")
@@ -353,6 +383,5 @@ async def withdraw(
     referral_id: UUID, body: WithdrawIn, session: SessionDep, caller: CallerDep, response: Response
 ) -> ReferralDetail:
     """Withdraw a referral, also after acceptance, until departure."""
-    return await answer(
-        session, await service.withdraw(session, referral_id, body, caller), caller, response
-    )
+    row = await decisions.withdraw(session, caller, referral_id, body.comment)
+    return await answer(session, caller, row, response)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from chassis.errors import FieldError, state_conflict
+from chassis.errors import FieldError
 from contracts.codes import Member, NeedsPriority
 from contracts.programmes import (
     Decider,
@@ -14,83 +14,17 @@ from contracts.programmes import (
     Eligibility,
     Programme,
     Rules,
-    Silence,
     eligibility,
 )
+from services.cases.codes import VulnerabilityKind
 from services.cases.fields import governorates
-from services.cases.intake.referrals.schemas import (
-    Need,
-    PersonIn,
-    ReferralContent,
-    Role,
-    VulnerabilityKind,
-)
+from services.cases.intake.referrals.schemas import Need, PersonIn, ReferralContent, Role
 from services.cases.intake.travel.schemas import arrives_before
+from services.cases.people.ages import may_be_child
 from services.cases.people.matching.repetitions import repeated_documents, repeated_people
 from services.cases.people.matching.zones import zone_errors
-from services.cases.people.returnees.ages import may_be_child
-from services.cases.states.intake import ReferralState
 
-TRANSITIONS: Mapping[ReferralState, Mapping[str, ReferralState]] = {
-    ReferralState.SUBMITTED: {
-        "request-information": ReferralState.INFORMATION_REQUESTED,
-        "accept": ReferralState.ACCEPTED,
-        "reject": ReferralState.REJECTED,
-        "withdraw": ReferralState.WITHDRAWN,
-        "travel": ReferralState.SUBMITTED,
-    },
-    ReferralState.INFORMATION_REQUESTED: {
-        "complete": ReferralState.SUBMITTED,
-        "accept": ReferralState.ACCEPTED,
-        "reject": ReferralState.REJECTED,
-        "withdraw": ReferralState.WITHDRAWN,
-        "travel": ReferralState.INFORMATION_REQUESTED,
-    },
-    ReferralState.ACCEPTED: {
-        "withdraw": ReferralState.WITHDRAWN,
-        "travel": ReferralState.ACCEPTED,
-        "amend": ReferralState.ACCEPTED,
-    },
-    ReferralState.REJECTED: {},
-    ReferralState.EXPIRED: {},
-    ReferralState.WITHDRAWN: {},
-}
-ON_SILENCE: Mapping[ReferralState, Mapping[Silence, ReferralState]] = {
-    ReferralState.SUBMITTED: {
-        Silence.ESCALATE: ReferralState.SUBMITTED,
-        Silence.EXPIRE: ReferralState.EXPIRED,
-        Silence.REJECT: ReferralState.REJECTED,
-    },
-    ReferralState.INFORMATION_REQUESTED: {
-        Silence.EXPIRE: ReferralState.EXPIRED,
-        Silence.REJECT: ReferralState.REJECTED,
-    },
-}
-"""What a deadline that passes does; a state or a consequence that is not listed stays as it is."""
-UNDECIDED = frozenset(ON_SILENCE)
-CORRECTABLE = frozenset({ReferralState.REJECTED, ReferralState.EXPIRED, ReferralState.WITHDRAWN})
-"""States after which the same reference may come again as a new revision."""
-
-URGENT = frozenset({VulnerabilityKind.UNACCOMPANIED_CHILD, VulnerabilityKind.VICTIM_OF_TRAFFICKING})
-HARMFUL_IF_KNOWN = frozenset(
-    {VulnerabilityKind.VICTIM_OF_TRAFFICKING, VulnerabilityKind.SURVIVOR_OF_VIOLENCE}
-)
-"""Read only by whom they were told to: of a referral by who sent it and who implements it, of a
-screening by who recorded it and the readers who were named.
-"""
 RAISING_NEEDS = frozenset({Need.MEDICAL, Need.WHEELCHAIR})
-
-
-def after(state: str, action: str) -> ReferralState:
-    """The state after an action.
-
-    Raises:
-        Problem: 409, the state does not allow it.
-    """
-    allowed = TRANSITIONS[ReferralState(state)]
-    if action not in allowed:
-        raise state_conflict(state, list(allowed), action)
-    return allowed[action]
 
 
 def described(referral: ReferralContent, today: date) -> Described:
@@ -306,7 +240,7 @@ def needs_priority(referral: ReferralContent) -> NeedsPriority:
     before the rest (IOM, handbook: follow up quickly when screening flags something).
     """
     kinds = {vulnerability.kind for vulnerability in referral.vulnerabilities}
-    if kinds & URGENT or _child_alone(referral):
+    if kinds & VulnerabilityKind.URGENT or _child_alone(referral):
         return NeedsPriority.URGENT
     if kinds or RAISING_NEEDS & set(referral.needs):
         return NeedsPriority.RAISED
@@ -318,12 +252,6 @@ def _child_alone(referral: ReferralContent) -> bool:
     days = [consent.given_on for consent in referral.consents]
     on = referral.travel.departs_on if referral.travel else max(days, default=date.max)
     return all(may_be_child(person.birth, on) for person in referral.people)
-
-
-def higher(one: str, other: str) -> NeedsPriority:
-    """The more urgent of two."""
-    order = list(NeedsPriority)
-    return max(NeedsPriority(one), NeedsPriority(other), key=order.index)
 
 
 def member_of_household(person: PersonIn, on: date) -> Member:

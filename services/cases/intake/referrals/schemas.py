@@ -23,13 +23,12 @@ from contracts.codes import (
     Slug,
 )
 from contracts.programmes import Decider
+from services.cases.codes import VulnerabilityKind
 from services.cases.fields import (
     Comment,
     Country,
     Date,
-    Flag,
     Line,
-    Moment,
     Note,
     Out,
     check_text,
@@ -37,8 +36,13 @@ from services.cases.fields import (
     member_of,
     refuse,
 )
-from services.cases.intake.travel.schemas import MOST_PERSONS, BookingState, Carrier, Flight, Port
-from services.cases.people.returnees.schemas import CandidateOut, EvidenceOut, Person, ReturneePatch
+from services.cases.intake.travel.schemas import (
+    MOST_PERSONS,
+    Travel,
+)
+from services.cases.people.duplicates.schemas import CandidateOut, EvidenceOut
+from services.cases.people.particulars import Person
+from services.cases.people.returnees.schemas import ReturneePatch
 from services.cases.states.intake import JourneyState, ReferralState
 
 REFERENCE_LENGTH = 64
@@ -66,20 +70,6 @@ class Need(StrEnum):
     WHEELCHAIR = "wheelchair"
 
 
-class VulnerabilityKind(StrEnum):
-    """Why somebody needs more care. Restricted: only the coarse priority leaves this service."""
-
-    ELDERLY = "elderly"
-    UNACCOMPANIED_CHILD = "unaccompanied_child"
-    MENTAL_HEALTH = "mental_health"
-    MEDICAL = "medical"
-    DISABILITY = "disability"
-    SURVIVOR_OF_VIOLENCE = "survivor_of_violence"
-    SINGLE_PARENT = "single_parent"
-    VICTIM_OF_TRAFFICKING = "victim_of_trafficking"
-    PREGNANT = "pregnant"
-
-
 class VulnerabilityStatus(StrEnum):
     """How sure that is."""
 
@@ -94,18 +84,6 @@ class Return(Body):
     legal_status: Annotated[LegalStatus, member_of("unknown_legal_status", LegalStatus)]
     host_country: Country
     country_of_return: Country
-
-
-class Travel(Body):
-    """The journey as it is known when the referral is sent."""
-
-    state: Annotated[BookingState, member_of("unknown_travel_state", BookingState)]
-    carrier: Carrier | None = None
-    flight_number: Flight | None = None
-    departs_on: Date
-    arrives_at: Moment | None = None
-    port_of_entry: Port
-    escorted: Flag = False
 
 
 class PersonIn(Person):
@@ -193,7 +171,9 @@ class RetroactiveIn(ReferralIn):
 
 
 class Correction(Body):
-    """What is corrected about one person of a referral; a member that is not sent stays as it is."""
+    """What is corrected about one person of a referral; a member that is not sent stays as it
+    is.
+    """
 
     index: Annotated[int, Field(ge=0, lt=MOST_PERSONS)]
     person: ReturneePatch

@@ -11,17 +11,19 @@ from chassis.db import Session
 from chassis.pagination import Cursor, Limit, Page, link_next, page
 from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
 from contracts.scopes import Scope
-from services.cases.intake.referrals.service import find as find_referral
+from services.cases.access.referrals import load_referral
 from services.cases.intake.travel import service
+from services.cases.intake.travel.journeys import legs_of, load_persons
 from services.cases.intake.travel.schemas import DepartedIn, JourneyChange, JourneyIn, JourneyOut
 from services.cases.models import Journey
+from services.cases.states.intake import JourneyAction, JourneyState
 
 router = Router(prefix="/v1/referrals/{referral_id}/travel", tags=["travel"])
 
 
 def render(journey: Journey, persons: Sequence[int]) -> JourneyOut:
     """A journey as it is answered."""
-    legs = service.legs_of(journey)
+    legs = legs_of(journey)
     return JourneyOut(
         id=journey.id,
         referral_id=journey.referral_id,
@@ -43,7 +45,7 @@ def render(journey: Journey, persons: Sequence[int]) -> JourneyOut:
 async def answer(session: Session, journey: Journey, response: Response) -> JourneyOut:
     """A journey with its ETag."""
     set_etag(response, journey.version)
-    return render(journey, (await service.persons_of(session, [journey]))[journey.id])
+    return render(journey, (await load_persons(session, [journey]))[journey.id])
 
 
 @router.get("")
@@ -58,12 +60,12 @@ async def journeys(
     limit: Limit = 50,
 ) -> Page[JourneyOut]:
     """The journeys of a referral, oldest first."""
-    await find_referral(session, referral_id, caller)
+    await load_referral(session, caller, referral_id)
     statement = select(Journey).where(Journey.referral_id == referral_id)
     rows = await page(
         session, statement, keys=[col(Journey.id)], parsers=[UUID], after=after, limit=limit
     )
-    persons = await service.persons_of(session, rows.items)
+    persons = await load_persons(session, rows.items)
     link_next(request, response, rows.next)
     return Page(
         items=[render(journey, persons[journey.id]) for journey in rows.items], next=rows.next
@@ -76,9 +78,8 @@ async def journey(
     referral_id: UUID, journey_id: UUID, session: SessionDep, caller: CallerDep, response: Response
 ) -> JourneyOut:
     """One journey."""
-    return await answer(
-        session, await service.find(session, referral_id, journey_id, caller), response
-    )
+    row = await service.load_journey(session, caller, referral_id, journey_id)
+    return await answer(session, row, response)
 
 
 @router.post("", status_code=201)
@@ -87,7 +88,17 @@ async def plan(
     referral_id: UUID, body: JourneyIn, session: SessionDep, caller: CallerDep, response: Response
 ) -> JourneyOut:
     """Add a journey of some persons: families travel in parts, and try again."""
-    return await answer(session, await service.plan(session, referral_id, body, caller), response)
+    row = await service.plan(
+        session,
+        caller,
+        referral_id,
+        persons=body.persons,
+        legs=body.legs,
+        state=JourneyState(body.state),
+        escorted=body.escorted,
+        journey_id=body.id,
+    )
+    return await answer(session, row, response)
 
 
 @router.post("/query")
@@ -96,8 +107,8 @@ async def query(referral_id: UUID, session: SessionDep, caller: CallerDep) -> Pa
     """Ask the sender whether persons whose departure date has long passed have left; answers with
     those journeys.
     """
-    asked = await service.query(session, referral_id, caller)
-    persons = await service.persons_of(session, asked)
+    asked = await service.query(session, caller, referral_id)
+    persons = await load_persons(session, asked)
     return Page(items=[render(journey, persons[journey.id]) for journey in asked])
 
 
@@ -113,7 +124,15 @@ async def change(
     response: Response,
 ) -> JourneyOut:
     """Another date, flight or port: the journey's next revision."""
-    row = await service.change(session, referral_id, journey_id, body, caller, precondition)
+    row = await service.change(
+        session,
+        caller,
+        referral_id,
+        journey_id,
+        precondition,
+        legs=body.legs,
+        escorted=body.escorted,
+    )
     return await answer(session, row, response)
 
 
@@ -123,9 +142,8 @@ async def confirm(
     referral_id: UUID, journey_id: UUID, session: SessionDep, caller: CallerDep, response: Response
 ) -> JourneyOut:
     """The journey is booked."""
-    return await answer(
-        session, await service.act(session, referral_id, journey_id, "confirm", caller), response
-    )
+    row = await service.act(session, caller, referral_id, journey_id, JourneyAction.CONFIRM)
+    return await answer(session, row, response)
 
 
 @router.post("/{journey_id}/departed")
@@ -139,7 +157,9 @@ async def departed(
     response: Response,
 ) -> JourneyOut:
     """The persons have left the host country."""
-    row = await service.act(session, referral_id, journey_id, "departed", caller, body)
+    row = await service.act(
+        session, caller, referral_id, journey_id, JourneyAction.DEPARTED, body.departed_on
+    )
     return await answer(session, row, response)
 
 
@@ -149,7 +169,7 @@ async def not_departed(
     referral_id: UUID, journey_id: UUID, session: SessionDep, caller: CallerDep, response: Response
 ) -> JourneyOut:
     """The persons did not leave as planned; another journey may follow."""
-    row = await service.act(session, referral_id, journey_id, "not-departed", caller)
+    row = await service.act(session, caller, referral_id, journey_id, JourneyAction.NOT_DEPARTED)
     return await answer(session, row, response)
 
 
@@ -159,6 +179,5 @@ async def cancel(
     referral_id: UUID, journey_id: UUID, session: SessionDep, caller: CallerDep, response: Response
 ) -> JourneyOut:
     """The journey does not take place."""
-    return await answer(
-        session, await service.act(session, referral_id, journey_id, "cancel", caller), response
-    )
+    row = await service.act(session, caller, referral_id, journey_id, JourneyAction.CANCEL)
+    return await answer(session, row, response)

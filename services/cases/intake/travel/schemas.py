@@ -28,6 +28,18 @@ class BookingState(StrEnum):
     CONFIRMED = "confirmed"
 
 
+class Travel(Body):
+    """The journey as it is known when the referral is sent."""
+
+    state: Annotated[BookingState, member_of("unknown_travel_state", BookingState)]
+    carrier: Carrier | None = None
+    flight_number: Flight | None = None
+    departs_on: Date
+    arrives_at: Moment | None = None
+    port_of_entry: Port
+    escorted: Flag = False
+
+
 def arrives_before(departs_on: date, arrives_at: datetime | None) -> bool:
     """Whether a journey ends on a day before it begins, both by its own offset and in UTC: a time
     may be written with the offset of a third country.

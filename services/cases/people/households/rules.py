@@ -1,59 +1,84 @@
 """Who may head what is left of a household. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from uuid import UUID
 
 from chassis.errors import FieldError
 from contracts.codes import Member
-from services.cases.people.households.schemas import SplitIn
 
 
 def split_errors(
-    body: SplitIn, members: Mapping[UUID, str], principal: UUID | None
+    going: Sequence[UUID],
+    principal: UUID,
+    successor: UUID | None,
+    members: Mapping[UUID, Member],
+    head: UUID | None,
 ) -> list[FieldError]:
     """What is wrong with a split.
 
     Args:
-        body: Who goes.
+        going: Who goes, as it was sent.
+        principal: Who is to head those who go.
+        successor: Who is to head those who stay, where their head goes.
         members: Who belongs to the household now, and their place in it.
-        principal: Its head.
+        head: Its head.
     """
     errors = [
         FieldError(
-            pointer=f"/members/{place}",
+            pointer=f"/members/{index}",
             code="not_in_household",
             detail="a present member of the household",
         )
-        for place, returnee_id in enumerate(body.members)
+        for index, returnee_id in enumerate(going)
         if returnee_id not in members
     ]
-    going = set(body.members)
-    if len(going) < len(body.members):
+    if len(set(going)) < len(going):
         errors.append(
             FieldError(pointer="/members", code="member_twice", detail="each member once")
         )
-    if body.principal not in going:
+    if principal not in going:
         errors.append(
             FieldError(pointer="/principal", code="not_going", detail="one of those who go")
         )
     else:
-        of_those = {each: members[each] for each in going if each in members}
-        errors += head_errors("/principal", body.principal, of_those)
-    staying = {each: place for each, place in members.items() if each not in going}
+        new_places = {person: members[person] for person in going if person in members}
+        errors += head_errors("/principal", principal, new_places)
+    staying = {person: place for person, place in members.items() if person not in going}
     if not staying:
         errors.append(
             FieldError(
                 pointer="/members", code="nobody_stays", detail="not everybody: somebody stays"
             )
         )
-    return errors + successor_errors(
-        principal if principal in going else None, body.successor, staying
-    )
+    return errors + successor_errors(head if head in going else None, successor, staying)
+
+
+def leave_errors(
+    leaving: UUID, successor: UUID | None, members: Mapping[UUID, Member], head: UUID | None
+) -> list[FieldError]:
+    """What is wrong with somebody's leaving.
+
+    Args:
+        leaving: Who left or died.
+        successor: Who is to head those who stay, where it was the head.
+        members: Who belongs to the household now, and their place in it.
+        head: Its head.
+    """
+    errors = []
+    if leaving not in members:
+        right = "a present member of the household"
+        errors.append(FieldError(pointer="/returnee_id", code="not_in_household", detail=right))
+    staying = {person: place for person, place in members.items() if person != leaving}
+    if leaving in members and not staying:
+        right = "somebody who leaves others behind; where nobody is left, close the case"
+        errors.append(FieldError(pointer="/returnee_id", code="last_member", detail=right))
+        return errors
+    return errors + successor_errors(head if head == leaving else None, successor, staying)
 
 
 def successor_errors(
-    leaving_head: UUID | None, successor: UUID | None, staying: Mapping[UUID, str]
+    leaving_head: UUID | None, successor: UUID | None, staying: Mapping[UUID, Member]
 ) -> list[FieldError]:
     """Whether those who stay have a head, who is of age where an adult stays.
 
@@ -68,7 +93,7 @@ def successor_errors(
                 FieldError(pointer="/successor", code="head_stays", detail="null: the head stays")
             ]
         return []
-    if successor not in staying:
+    if successor is None or successor not in staying:
         return [
             FieldError(
                 pointer="/successor", code="successor_missing", detail="one of those who stay"
@@ -77,7 +102,7 @@ def successor_errors(
     return head_errors("/successor", successor, staying)
 
 
-def head_errors(pointer: str, head: UUID, people: Mapping[UUID, str]) -> list[FieldError]:
+def head_errors(pointer: str, head: UUID, people: Mapping[UUID, Member]) -> list[FieldError]:
     """Whether a child is to be the head of people of whom somebody is of age."""
     if people.get(head) == Member.CHILD and any(place != Member.CHILD for place in people.values()):
         right = "somebody of age, as there is somebody"

@@ -1,5 +1,6 @@
 """What happens to households, as it is sent."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
@@ -8,7 +9,8 @@ from pydantic import Field
 
 from chassis.datetimes import Past
 from chassis.routing import Body
-from services.cases.fields import Date, member_of
+from contracts.codes import Member
+from services.cases.fields import Date, Out, member_of
 
 
 class LeaveReason(StrEnum):
@@ -51,3 +53,22 @@ class LeaveIn(Body):
     on: Annotated[Date, Past("date_ahead")]
     reason: Annotated[LeaveReason, member_of("unknown_reason", LeaveReason)]
     successor: UUID | None = None
+
+
+class HouseholdMemberOut(Out):
+    """A person's place in a household."""
+
+    returnee_id: UUID
+    relationship: str
+    member: Member
+    since: datetime
+    until: datetime | None
+
+
+class HouseholdOut(Out):
+    """A household with its members, past ones too."""
+
+    id: UUID
+    members: list[HouseholdMemberOut]
+    created_at: datetime
+    updated_at: datetime

@@ -1,79 +1,67 @@
 """Households that change: split, left, headed by another; children who come of age."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Date, func, text
 from sqlalchemy import case as sql_case
-from sqlmodel import cast, col, select, update
+from sqlmodel import cast, col, select
 
 from chassis import audit
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
-from chassis.db import Session, current_time, now
-from chassis.errors import FORBIDDEN, NOT_FOUND, FieldError, Problem, invalid, state_conflict
+from chassis.consequences import Consequences
+from chassis.db import Session, current_time
+from chassis.errors import FORBIDDEN, FieldError, Problem, invalid, or_404, state_conflict
 from chassis.ids import new_id
 from chassis.outbox import publish
-from contracts.cases import (
-    CaseOpened,
-    CaseProgressed,
-    CaseSuspended,
-    HouseholdChange,
-    HouseholdChanged,
-)
+from contracts.cases import HouseholdChange, HouseholdChanged
 from contracts.codes import CaseState, Member
 from participation.access import visible
-from services.cases.casework.access import ONLY_WORKERS, load_members, works_on
-from services.cases.casework.cases.service import follow_plan_lines
-from services.cases.casework.deadlines import service as deadlines
-from services.cases.casework.records import event_ids, today_of
-from services.cases.follow_up.visits import service as visits
-from services.cases.models import (
-    CaseFile,
-    CaseMember,
-    ContactAttempt,
-    Household,
-    HouseholdMember,
-    Returnee,
-    Screening,
-    ServiceReferral,
-    Survey,
-    Visit,
-)
+from services.cases.access.cases import ONLY_WORKERS, works_on
+from services.cases.models import CaseFile, CaseMember, Household, HouseholdMember, Returnee
+from services.cases.people.ages import ADULT_AT
 from services.cases.people.households import rules
-from services.cases.people.households.schemas import LeaveIn, SplitIn
-from services.cases.people.returnees.ages import ADULT_AT
-from services.cases.people.rights import restricted
+from services.cases.people.households.schemas import LeaveReason, SplitReason
+from services.cases.records import today_of
 
 AT_ONCE = 500
-OF_A_PERSON = (Screening, ContactAttempt, Visit, Survey, ServiceReferral)
-"""What is about one person of a case and goes with them when their household splits."""
+PRINCIPAL = "principal"
+
+HOUSEHOLD_SPLIT: Consequences[Session, CaseFile, Household, Household, Mapping[UUID, Member]] = (
+    Consequences("a household is split")
+)
+"""Of each open case of the household: those who go, by their new places, are followed elsewhere."""
+MEMBER_LEFT: Consequences[Session, CaseFile, UUID] = Consequences("somebody leaves a case for good")
 
 
-async def _to_change(
-    session: Session, household_id: UUID, caller: Caller, precondition: Precondition
+async def _lock_to_change(
+    session: Session, caller: Caller, household_id: UUID, precondition: Precondition
 ) -> tuple[Household, dict[UUID, HouseholdMember], list[CaseFile]]:
-    """A household with its present members and their open cases, all locked: cases first, as
-    everywhere.
+    """Lock a household with its present members and their open cases: cases first, as everywhere.
 
     Raises:
-        Problem: 404, 403, 412, 428.
+        Problem: 404, 403, 409, 412, 428.
     """
-    seen = select(HouseholdMember.returnee_id).where(
+    visible_member = select(HouseholdMember.returnee_id).where(
         HouseholdMember.household_id == household_id,
         visible(col(HouseholdMember.returnee_id), caller),
     )
-    if await session.scalar(seen.limit(1)) is None:
-        raise Problem(NOT_FOUND)
-    statement = select(CaseFile).where(
-        CaseFile.household_id == household_id, CaseFile.state != CaseState.CLOSED
+    or_404(await session.scalar(visible_member.limit(1)))
+    cases = list(
+        await session.scalars(
+            select(CaseFile)
+            .where(CaseFile.household_id == household_id, CaseFile.state != CaseState.CLOSED)
+            .order_by(col(CaseFile.id))
+            .with_for_update()
+        )
     )
-    files = list(await session.scalars(statement.order_by(col(CaseFile.id)).with_for_update()))
-    if not files:
+    if not cases:
         raise state_conflict(CaseState.CLOSED, [], "change the household")
-    for file in files:
-        if not await session.scalar(select(works_on(caller, file.id))):
+    for case in cases:
+        if not await session.scalar(select(works_on(caller, case.id))):
             raise Problem(FORBIDDEN, ONLY_WORKERS)
     household = await session.get_one(Household, household_id, with_for_update=True)
     precondition.check(household.version)
@@ -82,274 +70,185 @@ async def _to_change(
         .where(HouseholdMember.household_id == household_id, col(HouseholdMember.until).is_(None))
         .order_by(col(HouseholdMember.returnee_id))
     )
-    return household, {row.returnee_id: row for row in rows}, files
+    return household, {row.returnee_id: row for row in rows}, cases
 
 
 def _head(members: Iterable[HouseholdMember]) -> UUID | None:
-    return next((row.returnee_id for row in members if row.member == Member.PRINCIPAL), None)
+    return next((row.returnee_id for row in members if row.member is Member.PRINCIPAL), None)
 
 
-def _places(members: Mapping[UUID, HouseholdMember]) -> dict[UUID, str]:
+def _places(members: Mapping[UUID, HouseholdMember]) -> dict[UUID, Member]:
     return {returnee_id: row.member for returnee_id, row in members.items()}
 
 
-def _tell(
+def publish_household_change(
     session: Session,
-    file: CaseFile,
+    case: CaseFile,
     returnee_id: UUID,
     household_id: UUID,
     change: HouseholdChange,
-    member: str,
+    member: Member,
 ) -> None:
+    """Publish what changed for a member of a household, with the case that they are in."""
     publish(
         session,
         HouseholdChanged(
             returnee_id=returnee_id,
-            case_id=file.id,
-            referral_id=file.referral_id,
+            case_id=case.id,
+            referral_id=case.referral_id,
             household_id=household_id,
-            programme=file.programme,
+            programme=case.programme,
             change=change,
-            member=Member(member),
+            member=member,
         ),
     )
 
 
 async def _put_at_head(
-    session: Session, household: Household, row: HouseholdMember, files: Iterable[CaseFile]
+    session: Session, household: Household, row: HouseholdMember, cases: Iterable[CaseFile]
 ) -> None:
     """Make a member the head, in the household and in its cases."""
-    row.member, row.relationship = Member.PRINCIPAL, "principal"
-    for file in files:
-        member = await session.get(CaseMember, (file.id, row.returnee_id))
+    row.member, row.relationship = Member.PRINCIPAL, PRINCIPAL
+    changed = HouseholdChange.MEMBER_CHANGED
+    for case in cases:
+        member = await session.get(CaseMember, (case.id, row.returnee_id))
         if member is not None:
             member.member = Member.PRINCIPAL
-            _tell(
-                session,
-                file,
-                row.returnee_id,
-                household.id,
-                HouseholdChange.MEMBER_CHANGED,
-                row.member,
+            publish_household_change(
+                session, case, row.returnee_id, household.id, changed, row.member
             )
 
 
 async def split(
-    session: Session, household_id: UUID, body: SplitIn, caller: Caller, precondition: Precondition
+    session: Session,
+    caller: Caller,
+    household_id: UUID,
+    precondition: Precondition,
+    *,
+    going: Sequence[UUID],
+    principal: UUID,
+    successor: UUID | None,
+    reason: SplitReason,
 ) -> tuple[Household, Household]:
     """Make two households of one. Who goes is followed in a case of their own, with the deadlines
     as they stand.
 
     What was granted before stays where it was granted: on the plan of the case that they come from.
 
+    Args:
+        session: The session.
+        caller: Must work on every open case of the household.
+        household_id: The household.
+        precondition: What the caller has seen of it.
+        going: Who forms the new household.
+        principal: Its head, one of them.
+        successor: The head of those who stay, where the head is among those who go.
+        reason: Why.
+
+    Returns:
+        The household, and the new one.
+
     Raises:
         Problem: 404, 403, 409, 412, 422, 428.
     """
-    household, members, files = await _to_change(session, household_id, caller, precondition)
-    if errors := rules.split_errors(body, _places(members), _head(members.values())):
+    household, members, cases = await _lock_to_change(session, caller, household_id, precondition)
+    head = _head(members.values())
+    if errors := rules.split_errors(going, principal, successor, _places(members), head):
         raise invalid(*errors)
     other = Household(id=new_id())
     session.add(other)
     household.changed()
-    going = sorted(body.members)
-    places: dict[UUID, str] = {}
-    for returnee_id in going:
-        row = members[returnee_id]
-        place, relationship = (
-            (Member.PRINCIPAL, "principal")
-            if returnee_id == body.principal
-            else (row.member, row.relationship)
-        )
-        if place == Member.PRINCIPAL and returnee_id != body.principal:
+    places = await _move_to(
+        session, other, [members[person] for person in sorted(going)], principal
+    )
+    if successor is not None:
+        await _put_at_head(session, household, members[successor], cases)
+    for case in cases:
+        await HOUSEHOLD_SPLIT(session, case, household, other, places)
+    details = {"reason": reason, "new": str(other.id), "members": [str(i) for i in sorted(going)]}
+    audit.record(session, caller, "split", "household", household_id, details)
+    await session.flush()
+    return household, other
+
+
+async def _move_to(
+    session: Session, other: Household, going: Sequence[HouseholdMember], principal: UUID
+) -> dict[UUID, Member]:
+    """Let members be in another household from now on; their places in it."""
+    at = await current_time(session)
+    places: dict[UUID, Member] = {}
+    for row in going:
+        place, relationship = row.member, row.relationship
+        if row.returnee_id == principal:
+            place, relationship = Member.PRINCIPAL, PRINCIPAL
+        elif place is Member.PRINCIPAL:
             place = Member.ADULT
-        places[returnee_id] = place
-        row.until = now()
+        places[row.returnee_id] = place
+        row.until = at
         await session.flush()
         session.add(
             HouseholdMember(
                 household_id=other.id,
-                returnee_id=returnee_id,
+                returnee_id=row.returnee_id,
                 relationship=relationship,
                 member=place,
             )
         )
     await session.flush()
-    if body.successor is not None:
-        await _put_at_head(session, household, members[body.successor], files)
-    for file in files:
-        await _split_case(session, file, household, other, places)
-    audit.record(
-        session,
-        caller,
-        "split",
-        "household",
-        household_id,
-        {"reason": body.reason, "new": str(other.id), "members": [str(i) for i in going]},
-    )
-    await session.flush()
-    return household, other
-
-
-async def _split_case(
-    session: Session,
-    file: CaseFile,
-    household: Household,
-    other: Household,
-    places: dict[UUID, str],
-) -> None:
-    """Open a case of their own for those of a case who go."""
-    members = (await load_members(session, [file.id]))[file.id]
-    going = [member for member in members if member.returnee_id in places]
-    if not going:
-        return
-    for member in going:
-        _tell(session, file, member.returnee_id, household.id, HouseholdChange.LEFT, member.member)
-    if len(going) == len([member for member in members if member.left_on is None]):
-        file.household_id = other.id  # everybody of this case goes: the case goes with them
-        file.changed()
-        for member in going:
-            member.member = places[member.returnee_id]
-            _tell(
-                session, file, member.returnee_id, other.id, HouseholdChange.JOINED, member.member
-            )
-        return
-    file.changed()
-    copied = {
-        column.key: getattr(file, column.key)
-        for column in CaseFile.__table__.columns
-        if column.key
-        not in {
-            "id",
-            "version",
-            "created_at",
-            "updated_at",
-            "referral_id",
-            "household_id",
-            "split_from",
-        }
-    }
-    theirs = CaseFile(id=new_id(), household_id=other.id, split_from=file.id, **copied)
-    session.add(theirs)
-    await session.flush()
-    rows = []
-    for member in going:
-        rows.append(
-            CaseMember(
-                case_id=theirs.id,
-                returnee_id=member.returnee_id,
-                member=places[member.returnee_id],
-                arrival_id=member.arrival_id,
-                arrival_state=member.arrival_state,
-                arrived_on=member.arrived_on,
-            )
-        )
-        await session.delete(member)
-    session.add_all(rows)
-    await session.flush()
-    await _take_along(session, file.id, theirs.id, [row.returnee_id for row in rows])
-    for row in rows:
-        ids = event_ids(theirs, row)
-        publish(
-            session,
-            CaseOpened(
-                **ids,
-                programme_version=theirs.programme_version,
-                return_kind=theirs.return_kind,
-                member=row.member,
-                referrer=theirs.referrer,
-                implementer=theirs.implementer,
-                office=theirs.programme_office,
-                state=theirs.state,
-                needs_priority=theirs.needs_priority,
-                arrived_on=row.arrived_on,
-            ),
-        )
-        # A projection begins every case before departure; this one goes on from where the other
-        # stands.
-        if theirs.state == CaseState.SUSPENDED:
-            publish(
-                session,
-                CaseSuspended(
-                    **ids, previous_state=theirs.suspended_from, since=theirs.suspended_on
-                ),
-            )
-        elif theirs.state != CaseState.PRE_DEPARTURE:
-            publish(
-                session,
-                CaseProgressed(**ids, previous_state=CaseState.PRE_DEPARTURE, state=theirs.state),
-            )
-        _tell(session, theirs, row.returnee_id, other.id, HouseholdChange.JOINED, row.member)
-        await restricted.tell_again(session, row.returnee_id)
-    await deadlines.copy(session, file, theirs, rows)
-    await follow_plan_lines(session, theirs, rows)
-
-
-async def _take_along(
-    session: Session, before: UUID, after: UUID, people: Collection[UUID]
-) -> None:
-    """Let what is about the people who go be in their own case."""
-    theirs = select(Visit.id).where(Visit.case_id == before, col(Visit.returnee_id).in_(people))
-    await deadlines.move_visits(session, list(await session.scalars(theirs)), after)
-    for model in OF_A_PERSON:
-        await session.execute(
-            update(model)
-            .where(model.case_id == before, model.returnee_id.in_(people))
-            .values(case_id=after)
-        )
+    return places
 
 
 async def leave(
-    session: Session, household_id: UUID, body: LeaveIn, caller: Caller, precondition: Precondition
+    session: Session,
+    caller: Caller,
+    household_id: UUID,
+    precondition: Precondition,
+    *,
+    returnee_id: UUID,
+    on: date,
+    reason: LeaveReason,
+    successor: UUID | None,
 ) -> Household:
     """Note that somebody left a household or died; where it was the head, another takes their
     place.
 
     What was done for them stays in the case, which goes on for the others.
 
+    Args:
+        session: The session.
+        caller: Must work on every open case of the household.
+        household_id: The household.
+        precondition: What the caller has seen of it.
+        returnee_id: Who left or died.
+        on: The day.
+        reason: Why.
+        successor: The head of those who stay, where it was the head.
+
     Raises:
         Problem: 404, 403, 409, 412, 422, 428.
     """
-    household, members, files = await _to_change(session, household_id, caller, precondition)
-    errors = []
-    if body.returnee_id not in members:
-        right = "a present member of the household"
-        errors.append(FieldError(pointer="/returnee_id", code="not_in_household", detail=right))
-    if body.on > await today_of(session, files[0]):
+    household, members, cases = await _lock_to_change(session, caller, household_id, precondition)
+    head = _head(members.values())
+    errors = rules.leave_errors(returnee_id, successor, _places(members), head)
+    if on > await today_of(session, cases[0]):
         errors.append(FieldError(pointer="/on", code="date_ahead", detail="today or a day before"))
-    staying = {
-        returnee_id: place
-        for returnee_id, place in _places(members).items()
-        if returnee_id != body.returnee_id
-    }
-    if body.returnee_id in members and not staying:
-        right = "somebody who leaves others behind; where nobody is left, close the case"
-        errors.append(FieldError(pointer="/returnee_id", code="last_member", detail=right))
-    else:
-        head = _head(members.values())
-        gone = body.returnee_id if head == body.returnee_id else None
-        errors += rules.successor_errors(gone, body.successor, staying)
     if errors:
         raise invalid(*errors)
-    row = members[body.returnee_id]
-    row.until = now()
+    row = members[returnee_id]
+    row.until = await current_time(session)
     household.changed()
-    for file in files:
-        member = await session.get(CaseMember, (file.id, body.returnee_id))
+    for case in cases:
+        member = await session.get(CaseMember, (case.id, returnee_id))
         if member is not None:
-            member.left_on = body.on
-            file.changed()
-            await visits.call_off_with(session, file, body.returnee_id)
-            _tell(session, file, body.returnee_id, household_id, HouseholdChange.LEFT, row.member)
-    if body.successor is not None:
-        await _put_at_head(session, household, members[body.successor], files)
-    audit.record(
-        session,
-        caller,
-        "leave",
-        "household",
-        household_id,
-        {"returnee": str(body.returnee_id), "reason": body.reason},
-    )
+            member.left_on = on
+            case.changed()
+            await MEMBER_LEFT(session, case, returnee_id)
+            left = HouseholdChange.LEFT
+            publish_household_change(session, case, returnee_id, household_id, left, row.member)
+    if successor is not None:
+        await _put_at_head(session, household, members[successor], cases)
+    details = {"returnee": str(returnee_id), "reason": reason}
+    audit.record(session, caller, "leave", "household", household_id, details)
     await session.flush()
     return household
 
@@ -366,7 +265,7 @@ async def come_of_age(session: Session) -> int:
             col(Returnee.birth_precision) == "month",
             _after(func.date_trunc("month", col(Returnee.birth_date)), "1 month"),
         ),
-        else_=_after(func.date_trunc("year", Returnee.birth_date), "1 year"),
+        else_=_after(func.date_trunc("year", col(Returnee.birth_date)), "1 year"),
     )
     today = (await current_time(session)).date()
     rows = await session.scalars(
@@ -384,28 +283,27 @@ async def come_of_age(session: Session) -> int:
     grown = list(rows)
     for row in grown:
         row.member = Member.ADULT
-        file = await session.scalar(
-            select(CaseFile)
-            .join(CaseMember, col(CaseMember.case_id) == CaseFile.id)
-            .where(col(CaseMember.returnee_id) == row.returnee_id)
-            .order_by((col(CaseFile.state) == CaseState.CLOSED), col(CaseFile.id).desc())
-            .limit(1)
-        )
-        if file is None:
-            continue
-        if file.state != CaseState.CLOSED:
-            member = await session.get_one(CaseMember, (file.id, row.returnee_id))
-            member.member = Member.ADULT
-        _tell(
-            session,
-            file,
-            row.returnee_id,
-            row.household_id,
-            HouseholdChange.MEMBER_CHANGED,
-            row.member,
-        )
+        await _come_of_age_in_case(session, row)
     await session.flush()
     return len(grown)
+
+
+async def _come_of_age_in_case(session: Session, row: HouseholdMember) -> None:
+    """Let somebody be an adult in their open case, and publish it; their last one is only told."""
+    case = await session.scalar(
+        select(CaseFile)
+        .join(CaseMember, col(CaseMember.case_id) == CaseFile.id)
+        .where(col(CaseMember.returnee_id) == row.returnee_id)
+        .order_by((col(CaseFile.state) == CaseState.CLOSED), col(CaseFile.id).desc())
+        .limit(1)
+    )
+    if case is None:
+        return
+    if case.state is not CaseState.CLOSED:
+        member = await session.get_one(CaseMember, (case.id, row.returnee_id))
+        member.member = Member.ADULT
+    changed = HouseholdChange.MEMBER_CHANGED
+    publish_household_change(session, case, row.returnee_id, row.household_id, changed, row.member)
 
 
 def _after(moment: Any, interval: str) -> Any:

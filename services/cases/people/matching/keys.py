@@ -13,7 +13,7 @@ from services.cases.people.matching.likeness import Profile, profile
 from services.cases.people.names.agreement import without_article
 from services.cases.people.names.sounds import blocks
 from services.cases.people.names.words import Spelled
-from services.cases.people.returnees.schemas import Person
+from services.cases.people.particulars import Person
 
 DOCUMENT, IDENTIFIER, PHONE = "d:", "i:", "p:"
 SURE = f"{DOCUMENT}%"

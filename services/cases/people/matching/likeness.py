@@ -23,9 +23,10 @@ from services.cases.people.matching.numbers import (
     phone_key,
     says_nothing,
 )
+from services.cases.people.matching.reasons import Reason
 from services.cases.people.names.agreement import Level, agreement
 from services.cases.people.names.words import Spelled, spelled
-from services.cases.people.returnees.schemas import ContactOwner, DocumentKind, Person, Reason
+from services.cases.people.particulars import ContactOwner, DocumentKind, Person
 
 LIKELY = 0.5
 POSSIBLE = 0.15

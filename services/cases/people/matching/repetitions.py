@@ -11,7 +11,7 @@ from services.cases.codes import Sex
 from services.cases.people.matching.likeness import Profile, profile
 from services.cases.people.names.agreement import Level, agreement
 from services.cases.people.names.words import Spelled
-from services.cases.people.returnees.schemas import Person
+from services.cases.people.particulars import Person
 
 
 def same_human(one: Profile, other: Profile) -> bool:

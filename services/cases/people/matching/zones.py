@@ -5,11 +5,11 @@ from datetime import date
 
 from chassis.errors import FieldError
 from services.cases.codes import Precision, Sex
-from services.cases.people.matching.mrz import FILLER, Zone, read
+from services.cases.people.mrz import FILLER, Zone, read
 from services.cases.people.names.agreement import FAINT, Level, agreement
 from services.cases.people.names.sounds import similarity
 from services.cases.people.names.words import Spelled, spelled
-from services.cases.people.returnees.schemas import Person
+from services.cases.people.particulars import Person
 
 GERMANY = {"D": "DEU"}
 """ICAO Doc 9303, part 3, 5: the one country whose code in a zone has not three letters."""

@@ -2,7 +2,9 @@
 counted.
 """
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -12,56 +14,76 @@ from sqlmodel import col, delete, select, update
 from chassis import audit
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
-from chassis.db import Session, now
+from chassis.consequences import Consequences
+from chassis.db import Session, current_time, now
 from chassis.errors import CONFLICT, FORBIDDEN, Problem
 from chassis.outbox import publish
 from contracts.cases import ReturneeErased
 from participation import aliases
 from participation.access import Role, participation
+from services.cases.access.people import has_open_case, load_roles, lock_returnee
+from services.cases.codes import ErasureReason
 from services.cases.documents import service as documents
-from services.cases.intake.referrals import forgetting
 from services.cases.models import (
     AccessRequest,
-    CaseFile,
     CaseMember,
-    CaseTransfer,
-    ContactAttempt,
-    CounsellingSession,
-    Deadline,
     Erasure,
-    Flag,
     LegalHold,
-    Plan,
-    PlanLine,
-    Referral,
-    ReferralPerson,
     Returnee,
-    ServiceReferral,
     Share,
-    Survey,
-    Visit,
 )
-from services.cases.people.returnees import service as returnees
-from services.cases.people.rights import service
-from services.cases.people.rights.schemas import EraseIn, ErasureOut
+from services.cases.people.rights.holds import is_held
+from services.cases.people.rights.schemas import ErasureOut
 from services.cases.people.search.queries import learn
 
 ERASED = ""
+"""What stands where a text was that may not be absent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """Somebody who is erased, and how much of what was said of them is gone.
+
+    Attributes:
+        ids: Every id of theirs.
+        case_ids: The cases they are in.
+        emptied_case_ids: Those of them of which everybody was erased.
+        scrubbed: How many entries of what kind; who scrubs some adds them.
+    """
+
+    ids: Sequence[UUID]
+    case_ids: Sequence[UUID]
+    emptied_case_ids: Sequence[UUID]
+    scrubbed: Counter[str] = field(default_factory=Counter)
+
+    async def scrub(self, session: Session, kind: str, statement: Any) -> None:
+        """Execute an UPDATE or DELETE, and count its rows."""
+        done = await session.execute(statement.execution_options(synchronize_session=False))
+        assert isinstance(done, CursorResult)
+        self.scrubbed[kind] += done.rowcount
+
+
+ON_ERASURE: Consequences[Session, Erased] = Consequences("a person is erased")
+"""Every package above that says something of people takes it out of its tables."""
 
 
 async def erase(
-    session: Session, returnee_id: UUID, body: EraseIn, caller: Caller, precondition: Precondition
+    session: Session,
+    caller: Caller,
+    returnee_id: UUID,
+    reason: ErasureReason,
+    precondition: Precondition,
 ) -> ErasureOut:
     """Erase somebody under all their ids.
 
     Raises:
-        Problem: 404, 403 for who does not run their programme, 412; 409 under a legal hold or with
-            an open case.
+        Problem: 404, 412; 403 if the caller does not run their programme; 409 under a legal hold or
+            with an open case.
     """
-    returnee = await returnees.find(session, returnee_id, caller, lock=True)
+    returnee = await lock_returnee(session, caller, returnee_id)
     precondition.check(returnee.version)
     ids = await aliases.same_person(session, returnee.id)
-    if Role.PROGRAMME not in await returnees.roles(session, ids, caller):
+    if Role.PROGRAMME not in await load_roles(session, caller, ids):
         raise Problem(FORBIDDEN, "the programme office decides on an erasure")
     people = list(
         await session.scalars(
@@ -71,11 +93,11 @@ async def erase(
             .with_for_update()
         )
     )
-    if await service.holds(session, ids, standing=True):
+    if await is_held(session, ids):
         raise Problem(CONFLICT, "a legal hold stands against it; release that first")
-    if await returnees.has_open_case(session, returnee.id):
+    if await has_open_case(session, returnee.id):
         raise Problem(CONFLICT, "a case of theirs is open; close that first")
-    at = await service.clock(session)
+    at = await current_time(session)
     for person in people:
         person.names, person.documents, person.contacts, person.identifiers = [], [], [], []
         learn(session, person.terms, [])
@@ -83,141 +105,70 @@ async def erase(
         person.birth_date, person.erased_at = None, at
         person.changed()
     await session.flush()
-    scrubbed = {"identities": len(people)} | await _scrub(session, ids)
+    erased = await _erased(session, ids)
+    erased.scrubbed["identities"] += len(people)
+    await _scrub_rights(session, erased)
+    await ON_ERASURE(session, erased)
     await session.execute(delete(participation).where(participation.c.subject_id.in_(ids)))
-    for each in ids:
+    scrubbed = dict(erased.scrubbed)
+    for own_id in ids:
         session.add(
             Erasure(
-                returnee_id=each,
+                returnee_id=own_id,
                 erased_at=at,
-                reason=body.reason,
+                reason=reason,
                 organisation=caller.organisation,
                 decided_by=caller.require_person(),
                 scrubbed=scrubbed,
             )
         )
-        publish(session, ReturneeErased(returnee_id=each))
-        audit.record(session, caller, "erase", "returnee", each, {"reason": body.reason})
+        publish(session, ReturneeErased(returnee_id=own_id))
+        audit.record(session, caller, "erase", "returnee", own_id, {"reason": reason})
     await session.flush()
-    return ErasureOut(returnee_ids=ids, erased_at=at, reason=body.reason, scrubbed=scrubbed)
+    return ErasureOut(returnee_ids=ids, erased_at=at, reason=reason, scrubbed=scrubbed)
 
 
-async def _scrub(session: Session, ids: Sequence[UUID]) -> dict[str, int]:
-    cases = list(
+async def _erased(session: Session, ids: Sequence[UUID]) -> Erased:
+    case_ids = list(
         await session.scalars(
             select(CaseMember.case_id).where(col(CaseMember.returnee_id).in_(ids)).distinct()
         )
     )
-    alone = [case_id for case_id in cases if await _nobody_left(session, case_id)]
-    referrals = await _scrub_referrals(session, ids)
-
-    async def count(statement: Any) -> int:
-        done = await session.execute(statement.execution_options(synchronize_session=False))
-        assert isinstance(done, CursorResult)
-        return int(done.rowcount)
-
-    plans = select(Plan.id).where(col(Plan.case_id).in_(alone))
-    return {
-        "referrals": referrals,
-        "plan_lines": await count(
-            update(PlanLine)
-            .where(col(PlanLine.beneficiary).in_(ids) | col(PlanLine.plan_id).in_(plans))
-            .values(description=ERASED, feasibility=[])
-        ),
-        "plans": await count(
-            update(Plan)
-            .where(col(Plan.case_id).in_(alone))
-            .values(return_comment=None, amend_comment=None)
-        ),
-        "cases": await count(
-            update(CaseFile)
-            .where(col(CaseFile.id).in_(alone))
-            .values(address=ERASED, district=ERASED, closure_comment=None, suspension_comment=None)
-        ),
-        "transfers": await count(
-            update(CaseTransfer)
-            .where(col(CaseTransfer.case_id).in_(alone))
-            .values(comment=None, answer_comment=None)
-        ),
-        "deadlines": await count(
-            update(Deadline).where(col(Deadline.case_id).in_(alone)).values(decision_comment=None)
-        ),
-        "sessions": await count(
-            update(CounsellingSession)
-            .where(col(CounsellingSession.case_id).in_(cases))
-            .values(notes=None)
-        ),
-        "contact_attempts": await count(
-            update(ContactAttempt)
-            .where(col(ContactAttempt.returnee_id).in_(ids))
-            .values(notes=None)
-        ),
-        "vulnerabilities": await count(delete(Flag).where(col(Flag.returnee_id).in_(ids))),
-        "visits": await count(
-            update(Visit)
-            .where(col(Visit.returnee_id).in_(ids), col(Visit.finding).is_not(None))
-            .values(finding={})
-        ),
-        "surveys": await count(
-            update(Survey).where(col(Survey.returnee_id).in_(ids)).values(answers={})
-        ),
-        "service_referrals": await count(
-            update(ServiceReferral)
-            .where(col(ServiceReferral.returnee_id).in_(ids))
-            .values(provider=ERASED, purpose=ERASED, comment=None)
-        ),
-        "documents": sum([await documents.forget(session, each) for each in ids])
-        + await documents.forget_of_cases(session, alone),
-        "shares": await count(
-            update(Share)
-            .where(col(Share.returnee_id).in_(ids), col(Share.ended_at).is_(None))
-            .values(ended_at=now())
-        ),
-        "access_requests": await count(
-            delete(AccessRequest).where(
-                col(AccessRequest.returnee_id).in_(ids) | col(AccessRequest.because_of).in_(ids)
-            )
-        ),
-        "legal_holds": await count(
-            update(LegalHold).where(col(LegalHold.returnee_id).in_(ids)).values(comment=ERASED)
-        ),
-    }
-
-
-async def _nobody_left(session: Session, case_id: UUID) -> bool:
-    """Whether every member of a case was erased."""
-    left = await session.scalar(
-        select(col(CaseMember.returnee_id))
-        .join(Returnee, col(Returnee.id) == CaseMember.returnee_id)
-        .where(col(CaseMember.case_id) == case_id, col(Returnee.erased_at).is_(None))
-        .limit(1)
-    )
-    return left is None
-
-
-async def _scrub_referrals(session: Session, ids: Sequence[UUID]) -> int:
-    """Take the persons out of what was submitted about them; of the others nothing is lost but what
-    was said of all.
-    """
-    own = (
-        select(Referral)
-        .where(
-            col(Referral.id).in_(
-                select(col(ReferralPerson.referral_id)).where(
-                    col(ReferralPerson.returnee_id).in_(ids)
-                )
-            )
+    still_somebody = set(
+        await session.scalars(
+            select(CaseMember.case_id)
+            .join(Returnee, col(Returnee.id) == CaseMember.returnee_id)
+            .where(col(CaseMember.case_id).in_(case_ids), col(Returnee.erased_at).is_(None))
         )
-        .order_by(col(Referral.id))
-        .with_for_update()
     )
-    rows, others = list(await session.scalars(own)), 0
-    for referral in rows:
-        places = await session.scalars(
-            select(ReferralPerson.index).where(
-                ReferralPerson.referral_id == referral.id, col(ReferralPerson.returnee_id).in_(ids)
-            )
-        )
-        others += await forgetting.scrub_revisions(session, referral)
-        await forgetting.scrub(session, referral, set(places))
-    return len(rows) + others
+    emptied = [case_id for case_id in case_ids if case_id not in still_somebody]
+    return Erased(ids=ids, case_ids=case_ids, emptied_case_ids=emptied)
+
+
+async def _scrub_rights(session: Session, erased: Erased) -> None:
+    """Take out what is kept of the person here and in the documents about them."""
+    await erased.scrub(
+        session,
+        "shares",
+        update(Share)
+        .where(col(Share.returnee_id).in_(erased.ids), col(Share.ended_at).is_(None))
+        .values(ended_at=now()),
+    )
+    await erased.scrub(
+        session,
+        "access_requests",
+        delete(AccessRequest).where(
+            col(AccessRequest.returnee_id).in_(erased.ids)
+            | col(AccessRequest.because_of).in_(erased.ids)
+        ),
+    )
+    await erased.scrub(
+        session,
+        "legal_holds",
+        update(LegalHold).where(col(LegalHold.returnee_id).in_(erased.ids)).values(comment=ERASED),
+    )
+    for returnee_id in erased.ids:
+        erased.scrubbed["documents"] += await documents.forget(session, returnee_id)
+    erased.scrubbed["documents"] += await documents.forget_of_cases(
+        session, erased.emptied_case_ids
+    )

@@ -6,16 +6,14 @@ from uuid import UUID
 from fastapi import Query, Response
 
 from chassis import audit
-from chassis.auth import Caller
 from chassis.concurrency import set_etag
-from chassis.db import Session
 from chassis.pagination import Page
 from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
 from contracts.scopes import Scope
 from participation import aliases
+from services.cases.access.people import load_returnee, require_worker_with
 from services.cases.models import LegalHold, PersonConsent, Restriction, Share
-from services.cases.people.returnees import service as returnees
-from services.cases.people.rights import erasure, service
+from services.cases.people.rights import accesses, consent, erasure, holds, restriction, sharing
 from services.cases.people.rights.schemas import (
     AccessOut,
     ConsentIn,
@@ -34,16 +32,13 @@ from services.cases.people.rights.schemas import (
 router = Router(prefix="/v1/returnees/{returnee_id}", tags=["rights"])
 
 
-async def _ids(session: Session, returnee_id: UUID, caller: Caller) -> list[UUID]:
-    returnee = await returnees.find(session, returnee_id, caller)
-    return await aliases.same_person(session, returnee.id)
-
-
-def _share(row: Share) -> ShareOut:
+def render_share(row: Share) -> ShareOut:
+    """A share as it is answered."""
     return ShareOut.model_validate(row, from_attributes=True)
 
 
-def _consent(row: PersonConsent) -> ConsentOut:
+def render_consent(row: PersonConsent) -> ConsentOut:
+    """A consent as it is answered."""
     return ConsentOut(
         id=row.id,
         purpose=row.purpose,
@@ -57,11 +52,13 @@ def _consent(row: PersonConsent) -> ConsentOut:
     )
 
 
-def _restriction(row: Restriction) -> RestrictionOut:
+def render_restriction(row: Restriction) -> RestrictionOut:
+    """A restriction as it is answered."""
     return RestrictionOut.model_validate(row, from_attributes=True)
 
 
-def _hold(row: LegalHold) -> LegalHoldOut:
+def render_hold(row: LegalHold) -> LegalHoldOut:
+    """A legal hold as it is answered."""
     return LegalHoldOut.model_validate(row, from_attributes=True)
 
 
@@ -71,9 +68,18 @@ async def share(
     returnee_id: UUID, body: ShareIn, session: SessionDep, caller: CallerDep, response: Response
 ) -> ShareOut:
     """Let another organisation know of the returnee, for a purpose and a time."""
-    row = await service.share(session, returnee_id, body, caller)
+    row = await sharing.share(
+        session,
+        caller,
+        returnee_id,
+        organisation=body.organisation,
+        purpose=body.purpose,
+        legal_basis=body.legal_basis,
+        categories=body.categories,
+        until=body.until,
+    )
     set_etag(response, row.version)
-    return _share(row)
+    return render_share(row)
 
 
 @router.post("/unshare")
@@ -82,25 +88,25 @@ async def unshare(
     returnee_id: UUID, body: UnshareIn, session: SessionDep, caller: CallerDep
 ) -> Page[ShareOut]:
     """End what was shared with an organisation; answers with all that was ever shared."""
-    return Page(
-        items=[_share(row) for row in await service.unshare(session, returnee_id, body, caller)]
-    )
+    rows = await sharing.unshare(session, caller, returnee_id, body.organisation)
+    return Page(items=[render_share(row) for row in rows])
 
 
 @router.get("/shares")
 @requires(Scope.RETURNEES_WRITE)
 async def shares(returnee_id: UUID, session: SessionDep, caller: CallerDep) -> Page[ShareOut]:
     """With whom the returnee is or was shared."""
-    _, ids = await returnees.to_work_on(session, returnee_id, caller)
-    return Page(items=[_share(row) for row in await service.shares(session, ids)])
+    _, ids = await require_worker_with(session, caller, returnee_id)
+    return Page(items=[render_share(row) for row in await sharing.load_shares(session, ids)])
 
 
 @router.get("/consents")
 @requires(Scope.RETURNEES_READ)
 async def consents(returnee_id: UUID, session: SessionDep, caller: CallerDep) -> Page[ConsentOut]:
     """What the returnee agreed to."""
-    ids = await _ids(session, returnee_id, caller)
-    return Page(items=[_consent(row) for row in await service.consents(session, ids)])
+    returnee = await load_returnee(session, caller, returnee_id)
+    ids = await aliases.same_person(session, returnee.id)
+    return Page(items=[render_consent(row) for row in await consent.load_consents(session, ids)])
 
 
 @router.post("/consents", status_code=201)
@@ -109,9 +115,17 @@ async def record_consent(
     returnee_id: UUID, body: ConsentIn, session: SessionDep, caller: CallerDep, response: Response
 ) -> ConsentOut:
     """Note that the returnee gave a consent, or withdrew the one in force."""
-    row = await service.record_consent(session, returnee_id, body, caller)
+    given = consent.GivenConsent(body.purpose, body.version, body.given_on, body.legal_basis)
+    row = await consent.record_consent(
+        session,
+        caller,
+        returnee_id,
+        given=given,
+        withdrawn_on=body.withdrawn_on,
+        document_id=body.document_id,
+    )
     set_etag(response, row.version)
-    return _consent(row)
+    return render_consent(row)
 
 
 @router.get("/restrictions")
@@ -120,8 +134,10 @@ async def restrictions(
     returnee_id: UUID, session: SessionDep, caller: CallerDep
 ) -> Page[RestrictionOut]:
     """Which organisations may know of the returnee no more."""
-    _, ids = await returnees.to_work_on(session, returnee_id, caller)
-    return Page(items=[_restriction(row) for row in await service.restrictions(session, ids)])
+    _, ids = await require_worker_with(session, caller, returnee_id)
+    return Page(
+        items=[render_restriction(row) for row in await restriction.load_restrictions(session, ids)]
+    )
 
 
 @router.post("/restrictions", status_code=201)
@@ -134,9 +150,14 @@ async def restrict(
     response: Response,
 ) -> RestrictionOut:
     """Let an organisation that took part know of the returnee no more, or with `lifted` again."""
-    row = await service.restrict(session, returnee_id, body, caller)
+    if body.lifted:
+        row = await restriction.lift(session, caller, returnee_id, body.organisation)
+    else:
+        row = await restriction.restrict(
+            session, caller, returnee_id, body.organisation, body.reason
+        )
     set_etag(response, row.version)
-    return _restriction(row)
+    return render_restriction(row)
 
 
 @router.get("/legal-holds")
@@ -145,8 +166,8 @@ async def legal_holds(
     returnee_id: UUID, session: SessionDep, caller: CallerDep
 ) -> Page[LegalHoldOut]:
     """Why the returnee's data must be kept."""
-    _, ids = await returnees.to_work_on(session, returnee_id, caller)
-    return Page(items=[_hold(row) for row in await service.holds(session, ids)])
+    _, ids = await require_worker_with(session, caller, returnee_id)
+    return Page(items=[render_hold(row) for row in await holds.load_holds(session, ids)])
 
 
 @router.post("/legal-holds", status_code=201)
@@ -155,9 +176,11 @@ async def hold(
     returnee_id: UUID, body: LegalHoldIn, session: SessionDep, caller: CallerDep, response: Response
 ) -> LegalHoldOut:
     """Have the returnee's data kept: nothing is erased while the hold stands."""
-    row = await service.hold(session, returnee_id, body, caller)
+    row = await holds.place_hold(
+        session, caller, returnee_id, reason=body.reason, comment=body.comment
+    )
     set_etag(response, row.version)
-    return _hold(row)
+    return render_hold(row)
 
 
 @router.get("/legal-holds/{hold_id}")
@@ -166,9 +189,9 @@ async def legal_hold(
     returnee_id: UUID, hold_id: UUID, session: SessionDep, caller: CallerDep, response: Response
 ) -> LegalHoldOut:
     """A hold."""
-    row = await service.find_hold(session, returnee_id, hold_id, caller)
+    row = await holds.lock_hold(session, caller, returnee_id, hold_id)
     set_etag(response, row.version)
-    return _hold(row)
+    return render_hold(row)
 
 
 @router.post("/legal-holds/{hold_id}/release")
@@ -182,9 +205,9 @@ async def release(
     response: Response,
 ) -> LegalHoldOut:
     """Release a hold; who did is kept."""
-    row = await service.release(session, returnee_id, hold_id, caller, precondition)
+    row = await holds.release(session, caller, returnee_id, hold_id, precondition)
     set_etag(response, row.version)
-    return _hold(row)
+    return render_hold(row)
 
 
 @router.get("/access-report")
@@ -198,8 +221,8 @@ async def access_report(
     """Which organisations read or changed something about the returnee in this service, newest
     first.
     """
-    _, ids = await returnees.to_work_on(session, returnee_id, caller)
-    rows = await service.accesses(session, ids, limit)
+    _, ids = await require_worker_with(session, caller, returnee_id)
+    rows = await accesses.load_accesses(session, ids, limit)
     audit.record(session, caller, "access-report", "returnee", returnee_id)
     return Page(
         items=[
@@ -227,4 +250,4 @@ async def erase(
     """Erase who the returnee is, here and by event everywhere; refused under a legal hold or with
     an open case.
     """
-    return await erasure.erase(session, returnee_id, body, caller, precondition)
+    return await erasure.erase(session, caller, returnee_id, body.reason, precondition)

@@ -2,16 +2,18 @@
 is not theirs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table
+from sqlalchemy import ColumnElement
+from sqlalchemy import select as sql_select
 from sqlmodel import col, false, or_, select
 
 from chassis.db import Session
 from participation.subject_access import Further, Holdings
 from services.cases.models import (
+    Base,
     BatchItem,
     CaseFile,
     CaseMember,
@@ -48,9 +50,9 @@ OF_NOBODY = frozenset({"name_word", "referral_batch"})
 """Tables that say nothing of anybody."""
 
 
-async def more(session: Session, ids: list[UUID]) -> Further:
-    """What was submitted about a person, and the files that they are in with others; never what is
-    said of these.
+async def load_further(session: Session, ids: list[UUID]) -> Further:
+    """Load what was submitted about a person, and the files that they are in with others; never
+    what is said of these.
 
     What may be said of another is shown where they are alone in it, and named as withheld where
     they are not.
@@ -60,79 +62,98 @@ async def more(session: Session, ids: list[UUID]) -> Further:
             select(CaseMember.case_id).where(col(CaseMember.returnee_id).in_(ids))
         )
     )
+    with_others = select(CaseMember.case_id).where(
+        col(CaseMember.case_id).in_(cases), col(CaseMember.returnee_id).not_in(ids)
+    )
+    shared_cases = set(await session.scalars(with_others))
+    submitted = await _load_referrals(session, ids)
+    referrals = {referral.id for referral, _ in submitted}
+    alone = {referral.id for referral, _ in submitted if len(_people(referral)) == 1}
+    withheld = await _load_withheld(session, submitted, alone, shared_cases)
+    own_places = [
+        (col(JourneyPerson.index) == index)
+        & col(JourneyPerson.journey_id).in_(
+            select(Journey.id).where(Journey.referral_id == referral.id)
+        )
+        for referral, index in submitted
+    ]
+    places = await _load_rows(session, JourneyPerson, or_(false(), *own_places))
     households = select(HouseholdMember.household_id).where(
         col(HouseholdMember.returnee_id).in_(ids)
     )
     lines = select(PlanLine.line_id).where(col(PlanLine.beneficiary).in_(ids))
-    submitted = await _referrals(session, ids)
-    referrals = {referral.id for referral, _ in submitted}
-    alone = {referral.id for referral, _ in submitted if len(_people(referral)) == 1}
-    with_others = select(CaseMember.case_id).where(
-        col(CaseMember.case_id).in_(cases), col(CaseMember.returnee_id).not_in(ids)
-    )
-    of_others = set(await session.scalars(with_others))
-    withheld = {
-        f"referral.{name}"
-        for r, _ in submitted
-        if r.id not in alone
-        for name in OF_WHOM
-        if r.content.get(name)
-    }
-    paper = StoredDocument
-    shared = paper.case_id.in_(of_others) | paper.referral_id.in_(referrals - alone)
-    if await session.scalar(select(paper.id).where(shared).limit(1)) is not None:
-        withheld.add("document")
-    unsaid = col(ReferralMessage.referral_id).in_(referrals - alone)
-    if await session.scalar(select(ReferralMessage.id).where(unsaid).limit(1)) is not None:
-        withheld.add("referral_message")
-    theirs: dict[Any, Any] = {
+    conditions: dict[type[Base], ColumnElement[bool]] = {
         Household: col(Household.id).in_(households),
         CaseFile: col(CaseFile.id).in_(cases),
         CaseTransfer: col(CaseTransfer.case_id).in_(cases),
         Plan: col(Plan.case_id).in_(cases),
         PlanLineStatus: col(PlanLineStatus.line_id).in_(lines),
         Deadline: col(Deadline.case_id).in_(cases) | col(Deadline.referral_id).in_(referrals),
-        StoredDocument: paper.returnee_id.in_(ids)
-        | paper.case_id.in_(cases - of_others)
-        | paper.referral_id.in_(alone),
+        StoredDocument: col(StoredDocument.returnee_id).in_(ids)
+        | col(StoredDocument.case_id).in_(cases - shared_cases)
+        | col(StoredDocument.referral_id).in_(alone),
         ReferralMessage: col(ReferralMessage.referral_id).in_(alone),
         BatchItem: col(BatchItem.referral_id).in_(referrals),
+        Journey: col(Journey.id).in_([place["journey_id"] for place in places]),
     }
-    journeys = select(Journey.id)
-    places = [
-        (col(JourneyPerson.index) == index)
-        & col(JourneyPerson.journey_id).in_(journeys.where(col(Journey.referral_id) == referral.id))
-        for referral, index in submitted
-    ]
-    seats = await _rows(session, JourneyPerson.__table__, or_(false(), *places))
-    theirs[Journey] = col(Journey.id).in_([seat["journey_id"] for seat in seats])
-    found = {
-        model.__tablename__: await _rows(session, model.__table__, where)
-        for model, where in theirs.items()
+    further = {
+        str(model.__tablename__): await _load_rows(session, model, condition)
+        for model, condition in conditions.items()
     }
-    return found | {
+    return further | {
         "referral": [
             _said(referral, index, alone=referral.id in alone) for referral, index in submitted
         ],
-        "journey_person": seats,
-        "counselling_session": [
-            row | {"attended": [each for each in row["attended"] if each in ids]}
-            for row in await _rows(
-                session,
-                CounsellingSession.__table__,
-                or_(*(col(CounsellingSession.attended).contains([i]) for i in ids)),
-            )
-        ],
+        "journey_person": places,
+        "counselling_session": await _load_sessions(session, ids),
     }, withheld
 
 
-async def _rows(session: Session, table: Any, condition: Any) -> list[dict[str, Any]]:
-    assert isinstance(table, Table)
-    rows = await session.execute(select(table).where(condition).order_by(*table.primary_key))
+async def _load_withheld(
+    session: Session,
+    submitted: Sequence[tuple[Referral, int]],
+    alone: Collection[UUID],
+    shared_cases: Collection[UUID],
+) -> set[str]:
+    """What there is and is not shown, because it may be of another."""
+    withheld = {
+        f"referral.{name}"
+        for referral, _ in submitted
+        if referral.id not in alone
+        for name in OF_WHOM
+        if referral.content.get(name)
+    }
+    with_others = {referral.id for referral, _ in submitted} - set(alone)
+    documents = select(StoredDocument.id).where(
+        col(StoredDocument.case_id).in_(shared_cases)
+        | col(StoredDocument.referral_id).in_(with_others)
+    )
+    if await session.scalar(documents.limit(1)) is not None:
+        withheld.add("document")
+    messages = select(ReferralMessage.id).where(col(ReferralMessage.referral_id).in_(with_others))
+    if await session.scalar(messages.limit(1)) is not None:
+        withheld.add("referral_message")
+    return withheld
+
+
+async def _load_sessions(session: Session, ids: list[UUID]) -> list[dict[str, Any]]:
+    """The counselling that a person attended, without who else did."""
+    attended = or_(*(col(CounsellingSession.attended).contains([own_id]) for own_id in ids))
+    return [
+        row | {"attended": [person for person in row["attended"] if person in ids]}
+        for row in await _load_rows(session, CounsellingSession, attended)
+    ]
+
+
+async def _load_rows(
+    session: Session, model: type[Base], condition: ColumnElement[bool]
+) -> list[dict[str, Any]]:
+    table: Any = model.__table__
+    rows = await session.execute(sql_select(table).where(condition).order_by(*table.primary_key))
     return [dict(row) for row in rows.mappings()]
 
 
-async def _referrals(session: Session, ids: list[UUID]) -> list[tuple[Referral, int]]:
+async def _load_referrals(session: Session, ids: list[UUID]) -> list[tuple[Referral, int]]:
     rows = await session.execute(
         select(Referral, ReferralPerson.index)
         .join(ReferralPerson, col(ReferralPerson.referral_id) == Referral.id)
@@ -164,5 +185,5 @@ def _said(referral: Referral, index: int, *, alone: bool) -> dict[str, Any]:
 HOLDINGS = Holdings(
     columns={"returnee": "id", "plan_line": "beneficiary"},
     withheld=frozenset({"access_request", "returnee.terms", "returnee.keys", "returnee.found_by"}),
-    more=more,
+    more=load_further,
 )

@@ -16,7 +16,7 @@ from chassis.text import western_digits
 from services.cases.people.matching.numbers import document_key, phone_key
 from services.cases.people.names.letters import bare, plain
 from services.cases.people.names.sounds import codes, similarity, sounds, without_article
-from services.cases.people.returnees.schemas import Person
+from services.cases.people.particulars import Person
 
 MOST_WORDS, MOST_NUMBERS = 6, 3
 SPELLED, SOUNDING, BEGINNING, WITHOUT, BORN, NUMBER = "=", "~", "^", "-", "@", "#"
@@ -29,7 +29,7 @@ SPELLING, LETTER_WRONG, ROUGHLY = 0.95, 0.55, 0.5
 another letter at least, and the year of a date.
 """
 BEGINS, BEGUN = 0.5, 0.4
-"""What a word is worth that begins with what was typed, and how much more the more of it was typed."""
+"""What a word is worth that begins with what was typed, and how much more the more of it is."""
 ARTICLES = ("", "al", "ال")
 LONG_NUMBER, DIGITS_ALONE, PHONE_AT_LEAST = 4, 6, 7
 # What the article and the servant of God are written apart from belongs to the word that follows.

@@ -42,7 +42,8 @@ RANKED = 60
 so that a page is enough. Where there are more, the name needs another word or a year.
 """
 PLANNED = text(
-    "SELECT set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_custom_plan', true), "
+    "SELECT set_config('enable_seqscan', 'off', true), "
+    "set_config('plan_cache_mode', 'force_custom_plan', true), "
     "set_config('work_mem', '32MB', true)"
 )
 """To whoever wants some of many, reading all the table looks cheap: not where most of them may not
@@ -186,9 +187,9 @@ async def search(session: Session, q: str, limit: int, caller: Caller) -> Found:
     best = sorted(scores, key=lambda each: (-scores[each], each))
     shown_ones = select(Returnee).where(col(Returnee.id).in_(best[:limit]))
     found_by = (
-        defer(col(Returnee.terms)),
-        defer(col(Returnee.keys)),
-        defer(col(Returnee.known_to)),
+        defer(col(Returnee.terms)),  # type: ignore[arg-type] # an InstrumentedAttribute
+        defer(col(Returnee.keys)),  # type: ignore[arg-type] # an InstrumentedAttribute
+        defer(col(Returnee.known_to)),  # type: ignore[arg-type] # an InstrumentedAttribute
     )
     people = {row.id: row for row in await session.scalars(shown_ones.options(*found_by))}
     found = await _under_their_ids(session, [(people[each], scores[each]) for each in best[:limit]])
@@ -278,8 +279,8 @@ async def _known(session: Session, words: Sequence[Word]) -> list[Known]:
         select(
             literal(place).label("place"),
             NameWord.word,
-            col(NameWord.keys).overlap(_texts(sorted(word.sounding))).label("sounds"),
-        ).where(col(NameWord.keys).overlap(_texts(sorted(word.keys))))
+            _overlap(NameWord.keys, sorted(word.sounding)).label("sounds"),
+        ).where(_overlap(NameWord.keys, sorted(word.keys)))
         for place, word in enumerate(words)
     ]
     found = [(set[str](), set[str]()) for _ in words]
@@ -358,7 +359,13 @@ def _ways(stage: Stage, wanted: Wanted, known: Sequence[Known]) -> Iterator[Colu
 
 
 def _all(conditions: Sequence[Sequence[str]]) -> ColumnElement[bool]:
-    return and_(*(col(Returnee.terms).overlap(_texts(terms)) for terms in conditions))
+    return and_(*(_overlap(Returnee.terms, terms) for terms in conditions))
+
+
+def _overlap(array: Any, words: Sequence[str]) -> ColumnElement[bool]:
+    """Whether a column has one of some words."""
+    overlaps: ColumnElement[bool] = array.overlap(_texts(words))
+    return overlaps
 
 
 def _score(wanted: Wanted, known: Sequence[Known], terms: frozenset[str]) -> float:

@@ -23,10 +23,9 @@ from contracts.programmes import Rules
 from contracts.reception import ArrivalFact
 from participation.access import Role, grant
 from services.cases.casework.cases.service import add_members, note_arrival, open_case
-from services.cases.intake.referrals.rules import higher
 from services.cases.models import CaseFile, Household, HouseholdMember, Returnee
-from services.cases.people.returnees import service as returnees
-from services.cases.people.returnees.schemas import as_written
+from services.cases.people.particulars import as_written
+from services.cases.people.returnees.service import register
 from services.cases.programmes import programmes
 
 ADOPT = "cases.walk_in.adopt"
@@ -40,7 +39,7 @@ async def adopt_later(
     """Have somebody fetched from reception and adopted, with what is known of their arrival by
     then.
     """
-    before = await waiting(session, fact.returnee_id) or {}
+    before = await lock_waiting(session, fact.returnee_id) or {}
     payload = dict(before) | {
         "returnee_id": str(fact.returnee_id),
         "arrival_id": str(fact.arrival_id),
@@ -54,16 +53,17 @@ async def note_needs(session: Session, returnee_id: UUID, priority: NeedsPriorit
     """Have the case of somebody who is still to be adopted opened with the needs that were found;
     else nothing.
     """
-    before = await waiting(session, returnee_id)
+    before = await lock_waiting(session, returnee_id)
     if before is not None:
-        needs = higher(before.get("needs_priority", NeedsPriority.ROUTINE), priority)
+        noted = NeedsPriority(before.get("needs_priority", NeedsPriority.ROUTINE))
+        needs = noted.or_more_urgent(priority)
         await jobs.schedule(
             session, ADOPT, dict(before) | {"needs_priority": needs}, key=str(returnee_id)
         )
 
 
-async def waiting(session: Session, returnee_id: UUID) -> Payload | None:
-    """What is noted for somebody who is still to be adopted; None where nobody is."""
+async def lock_waiting(session: Session, returnee_id: UUID) -> Payload | None:
+    """Lock what is noted for somebody who is still to be adopted; None where nobody is."""
     query = select(jobs.job.c.payload).where(
         jobs.job.c.kind == ADOPT, jobs.job.c.key == str(returnee_id)
     )
@@ -82,7 +82,7 @@ async def apply(session: Session, payload: Payload, document: Any) -> None:
     if document is None or await session.get(Returnee, returnee_id) is not None:
         log.info("nobody to adopt", returnee=str(returnee_id))
         return
-    await returnees.register(
+    await register(
         session,
         as_written(document),
         via=Registration.WALK_IN,
@@ -135,14 +135,14 @@ async def _open(
     implementer = document["organisation"] if document["organisation"] in possible else possible[0]
     await grant(session, [returnee_id], Role.PARTNER, implementer)
     member = Member(document["member"])
-    case = await _case_of_family(session, document, implementer)
+    case = await _lock_case_of_family(session, document, implementer)
     if case is not None:
         session.add(_place(case.household_id, returnee_id, member))
-        case.needs_priority = higher(case.needs_priority, needs)
+        case.needs_priority = case.needs_priority.or_more_urgent(needs)
         case.changed()
         await add_members(session, case, [(returnee_id, member)], arrived_on)
     else:
-        household = await _household(session, document)
+        household = await _add_household(session, document)
         session.add(_place(household.id, returnee_id, member))
         case = CaseFile(
             id=new_id(),
@@ -177,11 +177,11 @@ def _place(household_id: UUID, returnee_id: UUID, member: Member) -> HouseholdMe
         household_id=household_id,
         returnee_id=returnee_id,
         relationship=member.value,
-        member=member.value,
+        member=member,
     )
 
 
-async def _case_of_family(
+async def _lock_case_of_family(
     session: Session, document: Mapping[str, Any], implementer: str
 ) -> CaseFile | None:
     """The case that was opened for those of the family who were adopted before; whoever asks first
@@ -204,11 +204,13 @@ async def _case_of_family(
     return case
 
 
-async def _household(session: Session, document: Mapping[str, Any]) -> Household:
+async def _add_household(session: Session, document: Mapping[str, Any]) -> Household:
     """A new household, under the id that the desk gave the family where no household has it."""
-    wanted = UUID(document["household_id"]) if document["household_id"] is not None else None
-    taken = wanted is None or await session.get(Household, wanted) is not None
-    household = Household() if taken else Household(id=wanted)
+    household = Household()
+    if document["household_id"] is not None:
+        given_id = UUID(document["household_id"])
+        if await session.get(Household, given_id) is None:
+            household.id = given_id
     session.add(household)
     await session.flush()
     return household

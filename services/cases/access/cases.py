@@ -12,8 +12,8 @@ from chassis.auth import Caller
 from chassis.db import Session
 from chassis.errors import FORBIDDEN, Problem, or_404
 from participation.access import Role, holds, visible
+from services.cases.access import restrictions
 from services.cases.models import CaseFile, CaseMember, Returnee
-from services.cases.people.rights import restricted
 
 WORKERS = frozenset({Role.PARTNER, Role.PROGRAMME})
 ONLY_WORKERS = "the implementing organisation and the programme office work on cases"
@@ -26,7 +26,7 @@ def visible_to(caller: Caller) -> ColumnElement[bool]:
             CaseMember.case_id == CaseFile.id, visible(col(CaseMember.returnee_id), caller)
         )
     )
-    return takes_part & ~restricted.hides_case(CaseFile.id, caller)
+    return takes_part & ~restrictions.hides_case(caller, CaseFile.id)
 
 
 def works_on(caller: Caller, case_id: Any) -> ColumnElement[bool]:
@@ -45,7 +45,9 @@ def works_on(caller: Caller, case_id: Any) -> ColumnElement[bool]:
     return exists(
         select(1)
         .join_from(case, CaseMember, col(CaseMember.case_id) == case.id)
-        .where(case.id == case_id, implements | is_office, ~restricted.hides_case(case.id, caller))
+        .where(
+            case.id == case_id, implements | is_office, ~restrictions.hides_case(caller, case.id)
+        )
     )
 
 

@@ -4,7 +4,7 @@ from calendar import monthrange
 from datetime import date
 
 from services.cases.codes import Precision
-from services.cases.people.returnees.schemas import Birth
+from services.cases.people.particulars import Birth
 
 ADULT_AT = 18
 """Convention on the Rights of the Child, Art. 1."""
