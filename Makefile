@@ -9,7 +9,8 @@ SOURCES := chassis contracts participation services gateway cli tests benchmarks
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo test test-kafka check fmt contracts kafka kafka-jars migration lock clean
+CHECKS := format lint types imports dependencies contracts advisories
+.PHONY: help install run demo test test-kafka check $(CHECKS:%=check-%) fmt contracts kafka kafka-jars migration lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,7 +20,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 		{ echo "Python 3.11 or newer is needed; choose one with make PYTHON=..."; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 		{ rm -rf $(VENV); echo "Python has no venv here; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
@@ -37,13 +38,27 @@ test: $(INSTALLED) ## Run the tests; ARGS='-n 2' for two at a time
 test-kafka: $(INSTALLED) $(KAFKA) ## Run the tests of the event path on a real Apache Kafka
 	HOMEWARD_TEST_KAFKA=apache $(BIN)/python -m pytest -m kafka $(ARGS)
 
-check: $(INSTALLED) ## Format, lint, types, import rules, contracts, dependencies
+check: $(CHECKS:%=check-%) ## Format, lint, types, import rules, dependencies, contracts, advisories
+
+check-format: $(INSTALLED)
 	$(BIN)/ruff format --check $(SOURCES)
+
+check-lint: $(INSTALLED)
 	$(BIN)/ruff check $(SOURCES)
+
+check-types: $(INSTALLED)
 	$(BIN)/mypy
+
+check-imports: $(INSTALLED)
 	$(BIN)/lint-imports
+
+check-dependencies: $(INSTALLED)
 	$(BIN)/deptry .
+
+check-contracts: $(INSTALLED)
 	$(BIN)/python -m cli.contracts --check
+
+check-advisories: $(INSTALLED)
 	$(BIN)/python .ci/advisories.py
 
 fmt: $(INSTALLED) ## Format the code and put right what ruff can
@@ -68,11 +83,15 @@ kafka: $(KAFKA) $(INSTALLED) ## Fetch Apache Kafka and run it; `make run` uses i
 migration: $(INSTALLED) ## Draft a revision: make migration ROLE=cases M="what it does"
 	$(BIN)/homeward migration $(ROLE) "$(M)"
 
-lock: ## Pin again what pyproject.toml asks for, in a venv of its own
+LOCK := .homeward/lock/bin/uv pip compile --quiet --python-version 3.11 --universal --generate-hashes --no-header --no-annotate \
+	--no-emit-package pip
+
+lock: ## Pin what pyproject.toml asks for, for every system, with hashes; ARGS=--upgrade for the newest of everything
 	rm -rf .homeward/lock
 	$(PYTHON) -m venv .homeward/lock
-	.homeward/lock/bin/python -m pip install --quiet --disable-pip-version-check '.[dev]'
-	.homeward/lock/bin/python -m pip freeze --exclude homeward > requirements.lock
+	.homeward/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(LOCK) $(ARGS) --extra dev --output-file requirements.lock pyproject.toml
+	$(LOCK) --constraint requirements.lock --output-file deploy/requirements.lock pyproject.toml
 	rm -rf .homeward/lock
 
 clean: ## Remove .venv and caches; the data in .homeward stays

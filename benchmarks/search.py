@@ -47,10 +47,11 @@ from sqlalchemy import column, func, select, table
 from benchmarks.duplicates import FAMILIES, GIVEN, STYLES, latin
 from cli.embedded import EmbeddedPostgres, free_port
 from participation.access import Role, participation
+from services.cases.codes import Precision, Sex
 from services.cases.models import Returnee
 from services.cases.people.matching import duplicates
 from services.cases.people.matching.keys import keys
-from services.cases.people.returnees.schemas import Birth, Person, Precision, Sex
+from services.cases.people.returnees.schemas import Birth, Person
 from services.cases.people.returnees.service import FOUND_BY
 from services.cases.people.search import lookup
 from tests.cases.house import House, running

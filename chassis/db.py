@@ -5,10 +5,11 @@ commits.
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from copy import copy
+from datetime import datetime
 from typing import Any
 
 import asyncpg
-from sqlalchemy import MetaData, func
+from sqlalchemy import MetaData, func, select
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import (
@@ -250,6 +251,12 @@ class Database:
             await close()
         self.on_close.clear()
         await self.engine.dispose()
+
+
+async def current_time(session: Session) -> datetime:
+    """Ask the database's clock."""
+    moment: datetime = (await session.execute(select(now()))).scalar_one()
+    return moment
 
 
 async def lock_in_order(

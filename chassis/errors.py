@@ -6,9 +6,11 @@ was sent: input may hold a person's name.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
+
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -268,6 +270,22 @@ NOT_CAUGHT_UP = ProblemType(
 def invalid(*errors: FieldError, detail: str | None = None) -> Problem:
     """A 422 problem from what is wrong and where."""
     return Problem(INVALID, detail, errors=errors)
+
+
+def or_404(row: Row | None) -> Row:
+    """Return a row that was looked for.
+
+    Raises:
+        Problem: 404, there is none, or none for the caller.
+    """
+    if row is None:
+        raise Problem(NOT_FOUND)
+    return row
+
+
+def id_taken() -> Problem:
+    """Make the 409 for an id of the client's choice under which something else is kept already."""
+    return Problem(CONFLICT, "the id is taken by something else")
 
 
 def state_conflict(state: str, allowed: Sequence[str], action: str) -> Problem:

@@ -117,6 +117,18 @@ class Machine(Generic[State, Action]):
         (target,) = self.check(state, action)
         return target
 
+    def require(
+        self, row: Stateful[State], action: Action, precondition: Precondition | None = None
+    ) -> None:
+        """Refuse an action as `move` would, before anything else is checked or done for it.
+
+        Raises:
+            Problem: 428, 412, 409 `state-conflict`.
+        """
+        if precondition is not None:
+            precondition.check(row.version)
+        self.check(row.state, action)
+
     def conflict(self, state: State, action: Action) -> Problem:
         """The 409 that says that an action is not possible in a state, and what is."""
         return state_conflict(state, self.allowed(state), action)

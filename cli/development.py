@@ -162,6 +162,13 @@ def organisations(programmes: Mapping[str, Programme]) -> list[Organisation]:
     ]
 
 
+def everybody(programmes: Mapping[str, Programme]) -> list[Organisation]:
+    """Every organisation that a programme names, and those that give courses."""
+    named = organisations(programmes)
+    schools = sorted(providers() - {organisation.slug for organisation in named})
+    return named + [Organisation(slug, OrganisationKind.TRAINING_PROVIDER) for slug in schools]
+
+
 def providers(courses: Path = COURSES) -> set[str]:
     """Who gives the courses of a list, by the slug under which training registers them.
 
@@ -226,10 +233,7 @@ async def register_all(
     """
     ours = [*(f"service-{role}" for role in ROLES), OPERATOR]
     await register_operators(session, {client: machine.client_secret(client) for client in ours})
-    named = organisations(programmes)
-    schools = sorted(providers() - {organisation.slug for organisation in named})
-    named += [Organisation(slug, OrganisationKind.TRAINING_PROVIDER) for slug in schools]
-    for organisation in named:
+    for organisation in everybody(programmes):
         await register(
             session, organisation, {organisation.slug: machine.client_secret(organisation.slug)}
         )

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 import psutil
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -34,7 +35,11 @@ DEMO_REQUESTS = "12000"
 
 
 class CannotRun(RuntimeError):  # noqa: N818 - it is no error of ours, and people read only its message
-    """Why nothing was started, for the person at the terminal."""
+    """Why nothing was done, for the person at the terminal."""
+
+
+class MissingSecret(CannotRun):
+    """A secret that an existing platform does not have."""
 
 
 class Machine:
@@ -42,16 +47,33 @@ class Machine:
 
     Args:
         home: The folder; made when it is not there.
+        making: Whether the folder and secrets are made when they are not there.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, making: bool = True) -> None:
         self.home = home.absolute()
-        # Root's PostgreSQL runs as another account and has to pass through; everything secret in
-        # here is 0600 or 0700.
-        self.home.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
         self.logs = self.home / "logs"
-        self.logs.mkdir(mode=0o700, exist_ok=True)
-        self.secrets = Secrets(self.home / "secrets.json")
+        self.secrets = Secrets(self.home / "secrets.json", making=making)
+        if making:
+            # Root's PostgreSQL runs as another account and has to pass through; everything secret
+            # in here is 0600 or 0700.
+            self.home.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+            self.logs.mkdir(mode=0o700, exist_ok=True)
+
+    @classmethod
+    def existing(cls, home: Path) -> Self:
+        """A platform that was started before. Nothing is made: neither a folder nor a secret.
+
+        Raises:
+            CannotRun: No platform is there.
+        """
+        machine = cls(home, making=False)
+        if not machine.secrets.path.exists():
+            raise CannotRun(
+                f"No platform is in {machine.home}. Start one with `homeward up`, "
+                "or say where it is with --home or HOMEWARD_HOME."
+            )
+        return machine
 
     def ports(self) -> dict[str, int]:
         """Every port in use: as the environment says, else as the last `up` was told, else the
@@ -103,10 +125,16 @@ class Machine:
         """Secret of a registered client of this machine."""
         return self.secrets.get(f"client:{client_id}", random_word)
 
+    def clients(self) -> set[str]:
+        """The clients of which this machine knows a secret."""
+        return self.secrets.names("client:")
+
     def signing_key_file(self) -> Path:
         """The gateway's private key for tokens, made once."""
         path = self.home / "signing-key.pem"
         if not path.exists():
+            if not self.secrets.making:
+                raise MissingSecret(f"{path} is missing. `homeward up` makes it.")
             key = ec.generate_private_key(ec.SECP256R1())
             write_private(
                 path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
@@ -198,22 +226,45 @@ class Machine:
 class Secrets:
     """Secrets of this machine, each made when it is first asked for and kept in a file that only
     its owner reads.
+
+    Args:
+        path: The file.
+        making: Whether a secret that is not there is made.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, *, making: bool = True) -> None:
+        self.path = path
+        self.making = making
         self._known: dict[str, str] = {}
 
     def get(self, name: str, make: Callable[[], str]) -> str:
-        """The secret of that name; `make` makes a new one."""
+        """The secret of that name; `make` makes a new one.
+
+        Raises:
+            MissingSecret: It is not there, and none is made.
+        """
+        if name not in self._known and not self.making:
+            self._known = self._read()
+            if name not in self._known:
+                raise MissingSecret(
+                    f"{self.path} has no secret {name!r}. "
+                    "`homeward up` makes those that the platform needs."
+                )
         if name not in self._known:
-            with self._path.with_suffix(".lock").open("a") as lock:
+            with self.path.with_suffix(".lock").open("a") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
-                self._known = json.loads(self._path.read_text()) if self._path.exists() else {}
+                self._known = self._read()
                 if name not in self._known:
                     self._known[name] = make()
-                    write_private(self._path, json.dumps(self._known, indent=1))
+                    write_private(self.path, json.dumps(self._known, indent=1))
         return self._known[name]
+
+    def names(self, prefix: str) -> set[str]:
+        """What is behind a prefix in the names of the secrets that are there."""
+        return {name.removeprefix(prefix) for name in self._read() if name.startswith(prefix)}
+
+    def _read(self) -> dict[str, str]:
+        return json.loads(self.path.read_text()) if self.path.exists() else {}
 
 
 def random_word() -> str:

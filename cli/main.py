@@ -13,13 +13,34 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import typer
+from typer.core import TyperGroup
 
 from cli.embedded import StartError
 from cli.machine import CannotRun, Machine
 from cli.roles import ROLES
 
+
+class Commands(TyperGroup):
+    """Tells the person at the terminal why something could not be done. Exit status 1."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was named."""
+        try:
+            return super().invoke(ctx)
+        except (CannotRun, StartError) as error:
+            said = str(error)
+        except ConnectionRefusedError as error:
+            said = f"{error.strerror}. Is the platform running?"
+        typer.echo(said, err=True)
+        raise typer.Exit(1)
+
+
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help=__doc__,
 )
 events = typer.Typer(no_args_is_help=True, help="What a service has heard from the others.")
 dead_letters = typer.Typer(no_args_is_help=True, help="Events that could not be applied.")
@@ -61,6 +82,7 @@ Home = Annotated[
     typer.Option(envvar="HOMEWARD_HOME", help="Folder of what one machine keeps between runs."),
 ]
 HERE = Path(".homeward")
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 TABLET_PATIENCE = 300
 """Seconds for which a simulated tablet sends its log again; a busy machine is no reason to give
 up.
@@ -73,11 +95,7 @@ def up(home: Home = HERE) -> None:
     """Run everything on this machine: PostgreSQL, a broker, the services and the gateway."""
     from cli.up import up as run_everything  # noqa: PLC0415 - see settings_of
 
-    try:
-        run_everything(Machine(home), lambda line: print(line, flush=True))
-    except (CannotRun, StartError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
+    run_everything(Machine(home), lambda line: print(line, flush=True))
 
 
 @app.command(hidden=True)
@@ -85,11 +103,8 @@ def prepare(home: Home = HERE) -> None:
     """Make the databases of one machine ready; `up` runs it."""
     from cli.prepare import prepare as make_ready  # noqa: PLC0415 - see settings_of
 
-    try:
-        asyncio.run(make_ready(Machine(home)))
-    except CannotRun as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
+    Machine.existing(home)
+    asyncio.run(make_ready(Machine(home)))
 
 
 @app.command()
@@ -173,18 +188,24 @@ def bootstrap(home: Home = HERE) -> None:
 
 @app.command()
 def token(
-    client: Annotated[str, typer.Argument(help="A client of this machine.")] = "bamf",
+    client: Annotated[
+        str | None, typer.Argument(help="An organisation of this machine; all, if left out.")
+    ] = None,
     home: Home = HERE,
 ) -> None:
     """Print a token of one of this machine's organisations, from the running gateway."""
     import httpx  # noqa: PLC0415 - see settings_of
 
-    settings = settings_of("gateway", home)
+    machine, settings = Machine.existing(home), settings_of("gateway", home)
+    if client is None or client not in machine.clients():
+        said = "Say whose." if client is None else f"{client} is no organisation of this machine."
+        typer.echo(f"{said} There are:\n{known_clients(machine, settings)}", err=True)
+        raise typer.Exit(1)
     try:
         answer = httpx.post(
             settings.service_url("gateway") + "/oauth/token",
             data={"grant_type": "client_credentials"},
-            auth=(client, Machine(home).client_secret(client)),
+            auth=(client, machine.client_secret(client)),
         )
     except httpx.TransportError:
         typer.echo("The gateway is not running; start it with `make run`.", err=True)
@@ -195,11 +216,29 @@ def token(
     print(answer.json()["access_token"])
 
 
+def known_clients(machine: Machine, settings: Any) -> str:
+    """A line for each kind of organisation, with those of this machine, and one for our own
+    processes.
+    """
+    from cli.development import everybody  # noqa: PLC0415 - see settings_of
+    from contracts.programmes import load_programmes  # noqa: PLC0415 - see settings_of
+
+    rest = machine.clients()
+    kinds: dict[str, list[str]] = {}
+    for organisation in everybody(load_programmes(settings.programmes_path)):
+        if organisation.slug in rest:
+            kinds.setdefault(organisation.kind.replace("_", " "), []).append(organisation.slug)
+            rest.remove(organisation.slug)
+    kinds["internal"] = sorted(rest)
+    return "\n".join(f"  {kind}: {', '.join(slugs)}" for kind, slugs in kinds.items() if slugs)
+
+
 @app.command()
 def demo(
-    file: Annotated[Path, typer.Option(help="Referrals, one JSON object a line.")] = Path(
-        "examples/referrals.jsonl"
-    ),
+    file: Annotated[
+        Path,
+        typer.Option(help="Referrals, one JSON object a line.", exists=True, dir_okay=False),
+    ] = EXAMPLES / "referrals.jsonl",
     home: Home = HERE,
 ) -> None:
     """Lead referrals through the running platform, to the last payment, and print one returnee's
@@ -212,7 +251,7 @@ def demo(
     from cli.demo import demo as walk  # noqa: PLC0415 - see settings_of
     from contracts.programmes import load_programmes  # noqa: PLC0415 - see settings_of
 
-    settings, machine = settings_of("gateway", home), Machine(home)
+    settings, machine = settings_of("gateway", home), Machine.existing(home)
     clients: dict[tuple[str, str | None], GatewayClient] = {}
 
     def client(client_id: str, person: str | None) -> GatewayClient:
@@ -260,7 +299,8 @@ def simulate_flight(
     from cli.demo import Stuck  # noqa: PLC0415 - see settings_of
     from cli.simulate import Flight, Simulation, feed, show  # noqa: PLC0415 - see settings_of
 
-    settings, machine, console = settings_of("gateway", home), Machine(home), Console()
+    machine, console = Machine.existing(home), Console()
+    settings = settings_of("gateway", home)
     gateway, reception = settings.service_url("gateway"), settings.service_url("reception")
 
     def client(client_id: str, person: str | None) -> GatewayClient:
@@ -302,9 +342,6 @@ def kafka(
         )
         signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
         signal.sigwait(STOPS)
-    except StartError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
     finally:
         broker.stop()
 
@@ -342,7 +379,8 @@ def referrals_submit(
     from cli.submit import UnknownFile, submit  # noqa: PLC0415 - see settings_of
 
     address = gateway or settings_of("gateway", home).service_url("gateway")
-    caller = GatewayClient(address, client, secret or Machine(home).client_secret(client))
+    secret = secret or Machine.existing(home).client_secret(client)
+    caller = GatewayClient(address, client, secret)
     try:
         all_taken = asyncio.run(submit(caller, file, Console(), again=again))
     except (Refused, UnknownFile) as error:
@@ -487,7 +525,8 @@ def ledger_verify(home: Home = HERE) -> None:
 
 
 def settings_of(role: str, home: Path) -> Any:
-    """The settings of a role: of the environment; where it names no database, of this machine.
+    """The settings of a role: of the environment; where it names no database, of the platform that
+    is on this machine.
 
     Like the commands it imports what it needs when it runs: the supervisor would otherwise hold
     every library's memory.
@@ -496,7 +535,7 @@ def settings_of(role: str, home: Path) -> Any:
 
     if "HOMEWARD_DATABASE_URL" in os.environ:
         return Settings()
-    machine, before = Machine(home), dict(os.environ)
+    machine, before = Machine.existing(home), dict(os.environ)
     os.environ.update(machine.environment(role))
     os.environ["HOMEWARD_MIGRATION_DATABASE_URL"] = machine.database_url(role, owner=True)
     if "HOMEWARD_PORT" in before:  # a second process of a role needs another port than the first

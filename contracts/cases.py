@@ -673,5 +673,19 @@ class DeadlineMissed(
     """The time by which something had to be done has passed."""
 
 
+class DeadlineMet(
+    DeadlineFact, name="cases.deadline.met", subject=DEADLINE_SUBJECT, audience=IMPLEMENTERS
+):
+    """What had to be done was done, in time or late."""
+
+
+class DeadlineCancelled(
+    DeadlineFact, name="cases.deadline.cancelled", subject=DEADLINE_SUBJECT, audience=IMPLEMENTERS
+):
+    """Nothing has to be done by it any more: its case was closed, or what began it was undone. It
+    is set again if that is taken back.
+    """
+
+
 PUBLISHES = tuple(model for model in REGISTRY.values() if model.service == "cases")
 """Every event type of this module."""

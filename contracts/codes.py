@@ -256,6 +256,11 @@ class HelpKind(GroupedCode):
         member.group, member.course = group, course
         return member
 
+    @property
+    def is_earned(self) -> bool:
+        """Whether attendance or work earns it, so that it is paid by and by."""
+        return self in {HelpKind.LIVING_ALLOWANCE, HelpKind.WAGE_SUBSIDY}
+
     CASH = "cash", ECONOMIC
     BUSINESS = "business", ECONOMIC
     VOCATIONAL_TRAINING = "vocational_training", ECONOMIC, CourseKind.VOCATIONAL
@@ -270,6 +275,15 @@ class HelpKind(GroupedCode):
     LEGAL = "legal", SOCIAL
     COOPERATIVE = "cooperative", ECONOMIC
     FAMILY_TRACING = "family_tracing", CARE
+
+
+class Housing(StrEnum):
+    """What housing help is for."""
+
+    ITEMS = "items"
+    RENT = "rent"
+    MATERIALS = "materials"
+    TEMPORARY = "temporary"
 
 
 class AssistanceKind(GroupedCode):

@@ -160,6 +160,14 @@ class PaymentFailed(
     """The payment did not reach anybody."""
 
 
+class PaymentResurrected(
+    PaymentFact, name="grants.payment.resurrected", subject="returnee_id", audience=IMPLEMENTERS
+):
+    """The payment had been said to have failed, and a bank shows that it was sent after all; it
+    counts as released again.
+    """
+
+
 class Question(StrEnum):
     """Why a payment that was released is in question."""
 

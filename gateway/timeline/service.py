@@ -217,7 +217,12 @@ DEADLINE = {
         cases.DeadlineExtended,
         cases.DeadlineWaived,
         cases.DeadlineMissed,
+        cases.DeadlineMet,
+        cases.DeadlineCancelled,
     )
+}
+DEADLINE_ENDED = {
+    model.event_type for model in (cases.DeadlineWaived, cases.DeadlineMet, cases.DeadlineCancelled)
 }
 ARRIVAL = {
     model.event_type
@@ -386,18 +391,19 @@ def _arrival(rows: Sequence[TimelineEntry]) -> ArrivalNow | None:
 
 
 def _deadlines(rows: Sequence[TimelineEntry]) -> list[DeadlineNow]:
-    known = {
-        row.data["deadline_id"]: DeadlineNow(
-            id=row.data["deadline_id"],
-            kind=row.data["kind"],
-            due_at=row.data["due_at"],
-            missed=row.type == cases.DeadlineMissed.event_type,
-        )
-        for row in rows
-    }
+    """The deadlines that are still to be kept, or were missed; one that ended may be set again."""
+    known: dict[str, DeadlineNow] = {}
     for row in rows:
-        if row.type == cases.DeadlineWaived.event_type:
-            known.pop(row.data["deadline_id"], None)
+        deadline_id = row.data["deadline_id"]
+        if row.type in DEADLINE_ENDED:
+            known.pop(deadline_id, None)
+        else:
+            known[deadline_id] = DeadlineNow(
+                id=deadline_id,
+                kind=row.data["kind"],
+                due_at=row.data["due_at"],
+                missed=row.type == cases.DeadlineMissed.event_type,
+            )
     now = datetime.now(UTC)
     open_or_missed = [
         deadline for deadline in known.values() if deadline.missed or deadline.due_at > now

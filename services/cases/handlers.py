@@ -44,13 +44,14 @@ from contracts.training import (
     EnrolmentCompleted,
     PlacementStarted,
 )
-from services.cases.casework.cases import rules, service
-from services.cases.casework.plans.schemas import LineStatus
-from services.cases.casework.plans.service import move_line, undo_line
+from services.cases.casework.access import lock_case
+from services.cases.casework.cases.service import note_arrival
+from services.cases.casework.plans.progress import advance_line, undo_line
 from services.cases.follow_up.visits.service import call_off, schedule_after
 from services.cases.intake.referrals.rules import higher
 from services.cases.models import CaseFile, CaseMember, Returnee
 from services.cases.people import walk_ins
+from services.cases.states.casework import LineStatus
 
 Handler = Callable[[Session, Event[Any]], Awaitable[None]]
 
@@ -104,7 +105,7 @@ async def _note(
         if await session.get(Returnee, fact.returnee_id) is None:
             await walk_ins.adopt_later(session, fact, state, arrived_on)
         return
-    noted = await service.note_arrival(
+    noted = await note_arrival(
         session,
         case_id,
         fact.returnee_id,
@@ -177,9 +178,9 @@ async def reopened(session: Session, event: Event[ArrivalReopened]) -> None:
     """An arrival or an absence was a mistake; a day of arrival stays only where somebody is still
     said to be here.
     """
-    here = event.data.state in rules.ARRIVED
+    is_here = event.data.state in ArrivalState.AT_THE_PORT
     await _note(
-        session, event.data, event.data.state, await _day(session, event.data) if here else None
+        session, event.data, event.data.state, await _day(session, event.data) if is_here else None
     )
 
 
@@ -189,7 +190,7 @@ async def profiled(session: Session, event: Event[ArrivalProfiled]) -> None:
     if case_id is None:
         await walk_ins.note_needs(session, event.data.returnee_id, event.data.needs_priority)
         return
-    case = await session.scalar(select(CaseFile).where(CaseFile.id == case_id).with_for_update())
+    case = await lock_case(session, case_id)
     if case is None:
         raise UnknownArrival(f"there is no case {case_id}")
     priority = higher(case.needs_priority, event.data.needs_priority)
@@ -219,7 +220,7 @@ async def _move(
     data = event.data
     if data.plan_line_id is not None:
         at = event.envelope.occurred_at
-        await move_line(
+        await advance_line(
             session, data.plan_line_id, data.returnee_id, status, at, makes_good=makes_good
         )
 

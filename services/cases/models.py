@@ -1,4 +1,6 @@
-"""The tables of cases. Invariants are constraints too: two requests at once do not meet in Python."""
+"""The tables of cases. Invariants are constraints too: two requests at once do not meet in
+Python.
+"""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -21,6 +23,49 @@ from sqlalchemy.orm import registry
 from chassis.db import now
 from chassis.ids import new_id
 from chassis.tables import READ_BACK, ResourceColumns, Table, column, new_metadata
+from contracts.codes import (
+    ArrivalState,
+    CaseState,
+    ClosureReason,
+    ConsentPurpose,
+    ContactMethod,
+    DeadlineKind,
+    DocumentKind,
+    HelpKind,
+    LegalBasis,
+    Member,
+    NeedsPriority,
+    Phase,
+    RejectionReason,
+    ReturnKind,
+    ServiceKind,
+    SharingPurpose,
+    SurveyRound,
+)
+from contracts.programmes import Decider
+from services.cases.codes import (
+    BatchOutcome,
+    DecisionReason,
+    ErasureReason,
+    FlagSource,
+    FlagStatus,
+    HoldReason,
+    Housing,
+    Level,
+    NotReceivedReason,
+    Outcome,
+    Precision,
+    RestrictionReason,
+    ReturnReason,
+    Scan,
+    Sex,
+    SuspensionReason,
+    TransferReason,
+)
+from services.cases.states.casework import DeadlineState, LineStatus, PlanState, TransferState
+from services.cases.states.follow_up import ServiceReferralState, VisitCancellation, VisitState
+from services.cases.states.intake import BatchState, JourneyState, ReferralState
+from services.cases.states.people import AccessRequestState
 
 
 class Base(Table, registry=registry(metadata=new_metadata())):
@@ -38,7 +83,7 @@ class Referral(Resource, table=True):
 
     __tablename__ = "referral"
 
-    state: str
+    state: ReferralState
     external_reference: str
     """The submitter's own number for it."""
     sender: str
@@ -51,31 +96,24 @@ class Referral(Resource, table=True):
     supersedes: UUID | None = column(foreign_key="referral.id", unique=True)
     programme: str
     programme_version: int
-    return_kind: str
+    return_kind: ReturnKind
     country_of_return: str
     requested_partner: str | None = None
-    decider: str
+    decider: Decider
     """Whose turn it is: the partner's, or the programme office's."""
     implementer: str | None = None
-    needs_priority: str
+    needs_priority: NeedsPriority
     content: dict[str, Any]
     digest: bytes
     """SHA-256 of the content first sent, by which the same submission is recognised."""
     question: str | None = None
-    rejection_reason: str | None = None
+    rejection_reason: RejectionReason | None = None
     comment: str | None = None
     decided_by: str | None = None
     decided_at: datetime | None = None
 
     __table_args__ = (
         UniqueConstraint("submitter", "external_reference", "revision"),
-        CheckConstraint(
-            "state IN ('submitted', 'information_requested', 'accepted', 'rejected', 'expired', 'withdrawn')",
-            name="state_known",
-        ),
-        CheckConstraint(
-            "decider IN ('partner', 'programme_office', 'referrer')", name="decider_known"
-        ),
         CheckConstraint(
             "retroactive = (arrived_on IS NOT NULL)", name="retroactive_after_an_arrival"
         ),
@@ -99,9 +137,9 @@ class Returnee(Resource, table=True):
     __tablename__ = "returnee"
 
     names: list[dict[str, Any]]
-    sex: str
+    sex: Sex
     birth_date: date | None = None
-    birth_precision: str
+    birth_precision: Precision
     nationality: str
     documents: list[dict[str, Any]]
     languages: list[str]
@@ -125,9 +163,6 @@ class Returnee(Resource, table=True):
             "(erased_at IS NULL) = (birth_date IS NOT NULL)", name="born_unless_erased"
         ),
         Index("ix_returnee_keys", "keys", postgresql_using="gin"),
-        CheckConstraint(
-            "birth_precision IN ('day', 'month', 'year', 'estimated')", name="birth_precision_known"
-        ),
         # Each search would read what is pending of a fast update.
         Index(
             "ix_returnee_terms",
@@ -175,12 +210,11 @@ class HouseholdMember(Base, table=True):
     household_id: UUID = column(foreign_key="household.id", index=True)
     returnee_id: UUID = column(foreign_key="returnee.id", index=True)
     relationship: str
-    member: str
+    member: Member
     since: datetime = column(server_default=now())
     until: datetime | None = None
 
     __table_args__ = (
-        CheckConstraint("member IN ('principal', 'adult', 'child')", name="member_known"),
         Index(
             "uq_household_member_now",
             "returnee_id",
@@ -212,14 +246,14 @@ class CaseFile(Resource, table=True):
 
     __tablename__ = "case_file"
 
-    state: str
-    state_before: str | None = None
+    state: CaseState
+    state_before: CaseState | None = None
     """Where a closed case goes back to when it is reopened."""
-    suspended_from: str | None = None
+    suspended_from: CaseState | None = None
     """Where a suspended case goes on when it is resumed."""
     suspended_on: date | None = None
     """The day, in the country of return, on which its clocks stopped."""
-    suspension_reason: str | None = None
+    suspension_reason: SuspensionReason | None = None
     suspension_comment: str | None = None
     split_from: UUID | None = column(foreign_key="case_file.id", index=True)
     """The case that these people were in before their household split, or their family's where they
@@ -228,7 +262,7 @@ class CaseFile(Resource, table=True):
     programme: str
     programme_version: int
     programme_office: str
-    return_kind: str
+    return_kind: ReturnKind
     country_of_return: str
     referral_id: UUID | None = column(foreign_key="referral.id", index=True)
     household_id: UUID = column(foreign_key="household.id", index=True)
@@ -243,16 +277,12 @@ class CaseFile(Resource, table=True):
     governorate: str
     district: str
     address: str
-    needs_priority: str
+    needs_priority: NeedsPriority
     arrived_on: date | None = None
-    closure_reason: str | None = None
+    closure_reason: ClosureReason | None = None
     closure_comment: str | None = None
 
     __table_args__ = (
-        CheckConstraint(
-            "state IN ('pre_departure', 'arrived', 'in_delivery', 'monitoring', 'suspended', 'closed')",
-            name="state_known",
-        ),
         CheckConstraint(
             "(state = 'closed') = (closure_reason IS NOT NULL)", name="closed_for_a_reason"
         ),
@@ -279,17 +309,13 @@ class CaseMember(Base, table=True):
 
     case_id: UUID = column(foreign_key="case_file.id", primary_key=True)
     returnee_id: UUID = column(foreign_key="returnee.id", primary_key=True, index=True)
-    member: str
+    member: Member
     arrival_id: UUID | None = None
-    arrival_state: str | None = None
+    arrival_state: ArrivalState | None = None
     """As reception last said; None while nothing was heard."""
     arrived_on: date | None = None
     left_on: date | None = None
     """When they left the household for good, or died; what was done for them stays in the case."""
-
-    __table_args__ = (
-        CheckConstraint("member IN ('principal', 'adult', 'child')", name="member_known"),
-    )
 
 
 class Journey(Resource, table=True):
@@ -300,7 +326,7 @@ class Journey(Resource, table=True):
     __tablename__ = "journey"
 
     referral_id: UUID = column(foreign_key="referral.id", index=True)
-    state: str
+    state: JourneyState
     revision: int = column(default=1)
     legs: list[dict[str, Any]]
     escorted: bool
@@ -309,10 +335,6 @@ class Journey(Resource, table=True):
     """When the partner asked whether they have left."""
 
     __table_args__ = (
-        CheckConstraint(
-            "state IN ('planned', 'confirmed', 'departed', 'not_departed', 'cancelled')",
-            name="state_known",
-        ),
         CheckConstraint(
             "(state = 'departed') = (departed_on IS NOT NULL)", name="departed_on_a_day"
         ),
@@ -335,7 +357,7 @@ class Plan(Resource, table=True):
 
     case_id: UUID = column(foreign_key="case_file.id")
     plan_version: int
-    state: str
+    state: PlanState
     preparers: list[str]
     """Every person who edited or submitted this version; none of them approves it."""
     submitted_by: str | None = None
@@ -343,16 +365,12 @@ class Plan(Resource, table=True):
     agreed_on: date | None = None
     agreed_language: str | None = None
     agreed_document: UUID | None = None
-    return_reason: str | None = None
+    return_reason: ReturnReason | None = None
     return_comment: str | None = None
     amend_comment: str | None = None
 
     __table_args__ = (
         UniqueConstraint("case_id", "plan_version"),
-        CheckConstraint(
-            "state IN ('draft', 'submitted', 'approved', 'returned', 'superseded')",
-            name="state_known",
-        ),
         CheckConstraint("approved_by IS NULL OR approved_by <> ALL (preparers)", name="four_eyes"),
         Index(
             "uq_plan_open",
@@ -373,8 +391,8 @@ class PlanLine(Base, table=True):
     line_id: UUID
     """The same in every version of the plan that has the line."""
     position: int
-    kind: str
-    housing: str | None = None
+    kind: HelpKind
+    housing: Housing | None = None
     beneficiary: UUID = column(foreign_key="returnee.id")
     description: str
     amount: Decimal = column(sa_type=Numeric(18, 3))
@@ -383,7 +401,7 @@ class PlanLine(Base, table=True):
     course_id: UUID | None = None
     """Training's, chosen when the plan was made."""
     cohort_id: UUID | None = None
-    level: str
+    level: Level
     feasibility: list[dict[str, Any]] = column(server_default=text("'[]'"))
     """What was found when it was asked whether this can work."""
 
@@ -400,8 +418,8 @@ class Deadline(Resource, table=True):
 
     __tablename__ = "deadline"
 
-    kind: str
-    state: str
+    kind: DeadlineKind
+    state: DeadlineState
     due_at: datetime
     programme: str
     referral_id: UUID | None = column(foreign_key="referral.id")
@@ -412,7 +430,7 @@ class Deadline(Resource, table=True):
     """Days by which it is later than the rule says: extensions, and time in which the clocks stood."""
     paused_on: date | None = None
     """The first day on which its clock stood when it was last paused."""
-    decision_reason: str | None = None
+    decision_reason: DecisionReason | None = None
     """Why it was last extended or waived."""
     decision_comment: str | None = None
     decided_by: str | None = None
@@ -426,10 +444,6 @@ class Deadline(Resource, table=True):
             postgresql_where=text("visit_id IS NULL"),
         ),
         UniqueConstraint("referral_id", "kind"),
-        CheckConstraint(
-            "state IN ('open', 'paused', 'met', 'missed', 'waived', 'cancelled')",
-            name="state_known",
-        ),
         CheckConstraint("(case_id IS NULL) <> (referral_id IS NULL)", name="about_one_thing"),
         Index("ix_deadline_due_at", "due_at", "id"),
     )
@@ -442,7 +456,7 @@ class PlanLineStatus(Base, table=True):
 
     line_id: UUID = column(primary_key=True)
     case_id: UUID = column(foreign_key="case_file.id", index=True)
-    status: str
+    status: LineStatus
     delivered_at: datetime | None = None
     """When who delivers it said that it was."""
     undone_at: datetime | None = None
@@ -456,10 +470,6 @@ class PlanLineStatus(Base, table=True):
         CheckConstraint(
             "undone_at IS NULL OR status = 'in_delivery'", name="undone_is_not_delivered"
         ),
-        CheckConstraint(
-            "status IN ('planned', 'requested', 'granted', 'in_delivery', 'delivered', 'cancelled')",
-            name="status_known",
-        ),
     )
 
 
@@ -469,20 +479,17 @@ class CaseTransfer(Resource, table=True):
     __tablename__ = "case_transfer"
 
     case_id: UUID = column(foreign_key="case_file.id")
-    state: str
+    state: TransferState
     offered_by: str
     """The organisation that offers."""
     previous_implementer: str
     offered_to: str
-    reason: str
+    reason: TransferReason
     comment: str | None = None
     answer_comment: str | None = None
     answered_by: str | None = None
 
     __table_args__ = (
-        CheckConstraint(
-            "state IN ('offered', 'accepted', 'declined', 'withdrawn')", name="state_known"
-        ),
         CheckConstraint("offered_to <> previous_implementer", name="to_another"),
         Index(
             "uq_case_transfer_open",
@@ -501,18 +508,13 @@ class Screening(Resource, table=True):
 
     case_id: UUID = column(foreign_key="case_file.id", index=True)
     returnee_id: UUID = column(foreign_key="returnee.id", index=True)
-    phase: str
+    phase: Phase
     screened_on: date
-    needs_priority: str
+    needs_priority: NeedsPriority
     follow_up: list[str]
     organisation: str
     screened_by: str | None = None
     clock_suspect: bool = column(server_default=text("false"))
-
-    __table_args__ = (
-        CheckConstraint("phase IN ('pre_departure', 'post_arrival')", name="phase_known"),
-        CheckConstraint("needs_priority IN ('routine', 'raised', 'urgent')", name="priority_known"),
-    )
 
 
 class Flag(Base, table=True):
@@ -526,17 +528,14 @@ class Flag(Base, table=True):
     screening_id: UUID = column(foreign_key="screening.id", index=True)
     returnee_id: UUID = column(foreign_key="returnee.id", index=True)
     kind: str
-    status: str
-    source: str
+    status: FlagStatus
+    source: FlagSource
     reason: str
     readers: list[str]
     """Organisations that may read it; nobody named means all that work on the case."""
     recorded_at: datetime = column(server_default=now())
 
-    __table_args__ = (
-        UniqueConstraint("screening_id", "kind"),
-        CheckConstraint("status IN ('suspected', 'confirmed', 'resolved')", name="status_known"),
-    )
+    __table_args__ = (UniqueConstraint("screening_id", "kind"),)
 
 
 class CounsellingSession(Resource, table=True):
@@ -545,8 +544,8 @@ class CounsellingSession(Resource, table=True):
     __tablename__ = "counselling_session"
 
     case_id: UUID = column(foreign_key="case_file.id", index=True)
-    phase: str
-    method: str
+    phase: Phase
+    method: ContactMethod
     topics: list[str]
     language: str
     interpreter: bool
@@ -557,10 +556,6 @@ class CounsellingSession(Resource, table=True):
     occurred_at: datetime
     clock_suspect: bool
 
-    __table_args__ = (
-        CheckConstraint("phase IN ('pre_departure', 'post_arrival')", name="phase_known"),
-    )
-
 
 class ContactAttempt(Resource, table=True):
     """Somebody tried to reach a person of a case."""
@@ -569,8 +564,8 @@ class ContactAttempt(Resource, table=True):
 
     case_id: UUID = column(foreign_key="case_file.id", index=True)
     returnee_id: UUID = column(foreign_key="returnee.id")
-    method: str
-    outcome: str
+    method: ContactMethod
+    outcome: Outcome
     notes: str | None = None
     organisation: str
     tried_by: str | None = None
@@ -587,13 +582,14 @@ class Visit(Resource, table=True):
     returnee_id: UUID = column(foreign_key="returnee.id")
     line_id: UUID | None = None
     cooperative_id: UUID | None = None
-    cause: str
+    cause: DeadlineKind
     """The kind of deadline that it is due by."""
     cause_id: UUID | None = column(unique=True)
     """The delivery or payment that it follows; once."""
-    state: str
+    state: VisitState
+    cancelled_for: VisitCancellation | None = None
     due_on: date
-    method: str | None = None
+    method: ContactMethod | None = None
     occurred_at: datetime | None = None
     clock_suspect: bool = column(server_default=text("false"))
     finding: dict[str, Any] | None = None
@@ -602,9 +598,11 @@ class Visit(Resource, table=True):
     organisation: str | None = None
 
     __table_args__ = (
-        CheckConstraint("state IN ('scheduled', 'recorded', 'cancelled')", name="state_known"),
         CheckConstraint(
             "(state = 'recorded') = (finding IS NOT NULL)", name="recorded_with_a_finding"
+        ),
+        CheckConstraint(
+            "(state = 'cancelled') = (cancelled_for IS NOT NULL)", name="cancelled_for_a_reason"
         ),
         Index("ix_visit_due_on", "state", "due_on"),
     )
@@ -617,8 +615,8 @@ class VisitAttempt(Base, table=True):
 
     id: UUID = column(primary_key=True, default_factory=new_id)
     visit_id: UUID = column(foreign_key="visit.id", index=True)
-    method: str
-    outcome: str
+    method: ContactMethod
+    outcome: Outcome
     occurred_at: datetime
     clock_suspect: bool
     tried_by: str | None = None
@@ -634,9 +632,9 @@ class Survey(Resource, table=True):
     returnee_id: UUID = column(foreign_key="returnee.id")
     instrument: str
     instrument_version: int
-    round: str
+    round: SurveyRound
     taken_on: date
-    method: str
+    method: ContactMethod
     language: str
     answers: dict[str, Any]
     scores: dict[str, Any]
@@ -656,13 +654,13 @@ class ServiceReferral(Resource, table=True):
 
     case_id: UUID = column(foreign_key="case_file.id", index=True)
     returnee_id: UUID = column(foreign_key="returnee.id", index=True)
-    state: str
-    kind: str
+    state: ServiceReferralState
+    kind: ServiceKind
     provider: str
     purpose: str
     consent_document: UUID | None = None
     document_id: UUID | None = None
-    reason: str | None = None
+    reason: NotReceivedReason | None = None
     comment: str | None = None
     organisation: str
     sent_by: str | None = None
@@ -670,9 +668,6 @@ class ServiceReferral(Resource, table=True):
     clock_suspect: bool
 
     __table_args__ = (
-        CheckConstraint(
-            "state IN ('sent', 'accepted', 'received', 'not_received')", name="state_known"
-        ),
         CheckConstraint(
             "(state = 'not_received') = (reason IS NOT NULL)", name="not_received_for_a_reason"
         ),
@@ -685,14 +680,14 @@ class StoredDocument(Resource, table=True):
 
     __tablename__ = "document"
 
-    kind: str
+    kind: DocumentKind
     returnee_id: UUID | None = column(foreign_key="returnee.id", index=True)
     case_id: UUID | None = column(foreign_key="case_file.id", index=True)
     referral_id: UUID | None = column(foreign_key="referral.id", index=True)
     media_type: str
     size: int
     sha256: str
-    scan: str
+    scan: Scan
     keep_until: date
     organisation: str
     uploaded_by: str | None = None
@@ -701,7 +696,6 @@ class StoredDocument(Resource, table=True):
         CheckConstraint(
             "num_nonnulls(returnee_id, case_id, referral_id) = 1", name="about_one_thing"
         ),
-        CheckConstraint("scan IN ('not_scanned', 'clean')", name="scan_known"),
         CheckConstraint("size > 0", name="not_empty"),
     )
 
@@ -724,7 +718,7 @@ class ReferralBatch(Resource, table=True):
 
     __tablename__ = "referral_batch"
 
-    state: str
+    state: BatchState
     organisation: str
     caller: dict[str, Any]
     """On whose behalf the referrals are taken."""
@@ -737,7 +731,6 @@ class ReferralBatch(Resource, table=True):
     finished_at: datetime | None = None
 
     __table_args__ = (
-        CheckConstraint("state IN ('waiting', 'running', 'done')", name="state_known"),
         CheckConstraint("done = submitted + replayed + refused AND done <= total", name="adds_up"),
         Index("ix_referral_batch_organisation", "organisation", "id"),
     )
@@ -753,14 +746,13 @@ class BatchItem(Base, table=True):
     rows: list[int] = column(sa_type=ARRAY(Integer))
     external_reference: str | None = None
     content: dict[str, Any] | None = column(sa_type=JSONB(none_as_null=True))
-    outcome: str | None = None
+    outcome: BatchOutcome | None = None
     referral_id: UUID | None = None
     candidates: int | None = None
     """How many people known here one of its persons may be."""
     problem: dict[str, Any] | None = column(sa_type=JSONB(none_as_null=True))
 
     __table_args__ = (
-        CheckConstraint("outcome IN ('submitted', 'replayed', 'refused')", name="outcome_known"),
         CheckConstraint("outcome IS NULL OR content IS NULL", name="content_not_kept"),
     )
 
@@ -772,8 +764,8 @@ class Share(Resource, table=True):
 
     returnee_id: UUID = column(foreign_key="returnee.id", index=True)
     organisation: str
-    purpose: str
-    legal_basis: str
+    purpose: SharingPurpose
+    legal_basis: LegalBasis
     categories: list[str]
     until: datetime
     ended_at: datetime | None = None
@@ -798,15 +790,12 @@ class AccessRequest(Resource, table=True):
     returnee_id: UUID = column(foreign_key="returnee.id", index=True)
     because_of: UUID
     """A returnee, or a referral that is still to be decided on."""
-    state: str
+    state: AccessRequestState
     organisation: str
-    reason: str
+    reason: SharingPurpose
     requested_by: str | None = None
 
-    __table_args__ = (
-        UniqueConstraint("returnee_id", "organisation", "because_of"),
-        CheckConstraint("state IN ('requested', 'shared')", name="state_known"),
-    )
+    __table_args__ = (UniqueConstraint("returnee_id", "organisation", "because_of"),)
 
 
 class PersonConsent(Resource, table=True):
@@ -817,10 +806,10 @@ class PersonConsent(Resource, table=True):
     __tablename__ = "consent"
 
     returnee_id: UUID = column(foreign_key="returnee.id", index=True)
-    purpose: str
+    purpose: ConsentPurpose
     consent_version: str
     given_on: date
-    legal_basis: str
+    legal_basis: LegalBasis
     withdrawn_on: date | None = None
     document_id: UUID | None = None
 
@@ -843,7 +832,7 @@ class Restriction(Resource, table=True):
 
     returnee_id: UUID = column(foreign_key="returnee.id", index=True)
     organisation: str
-    reason: str
+    reason: RestrictionReason
     roles: list[str]
     """In what capacities it took part; they are given back when the restriction is lifted."""
     lifted_at: datetime | None = None
@@ -865,7 +854,7 @@ class LegalHold(Resource, table=True):
     __tablename__ = "legal_hold"
 
     returnee_id: UUID = column(foreign_key="returnee.id", index=True)
-    reason: str
+    reason: HoldReason
     comment: str
     organisation: str
     placed_by: str
@@ -886,7 +875,7 @@ class Erasure(Base, table=True):
 
     returnee_id: UUID = column(foreign_key="returnee.id", primary_key=True)
     erased_at: datetime = column(server_default=now())
-    reason: str
+    reason: ErasureReason
     organisation: str
     decided_by: str
     scrubbed: dict[str, Any]

@@ -3,21 +3,27 @@
 from pathlib import Path
 
 from chassis.app import Service
-from contracts import grants as facts
+from contracts import grants as events
 from participation.subject_access import Holdings, holdings_router
-from services.grants import plans, supporting_documents, transfers
-from services.grants.awards import closing
+from services.grants import closing, plans, supporting_documents, transfers
 from services.grants.awards.cooperatives.routes import router as cooperatives
-from services.grants.awards.earned.service import SETTLE_JOB, WAGE_JOB
+from services.grants.awards.grants import consequences
 from services.grants.awards.grants.routes import router as grants
 from services.grants.books.budgets.routes import router as budgets
 from services.grants.books.floats.routes import router as floats
 from services.grants.handlers import HANDLERS
 from services.grants.models import Base
-from services.grants.payments.payees.routes import router as payees
+from services.grants.payees.routes import router as payees
+from services.grants.payments.earned import service as earned
+from services.grants.payments.payments import outcomes, preparation
 from services.grants.payments.payments.routes import router as payments
 from services.grants.payments.statements.routes import router as statements
 from services.grants.programmes.routes import router as programmes
+
+consequences.register(
+    on_approval=(preparation.prepare_desk_cash, earned.settle_later),
+    on_cancellation=(outcomes.cancel_scheduled,),
+)
 
 service = Service(
     name="grants",
@@ -40,7 +46,7 @@ service = Service(
     ],
     metadata=Base.metadata,
     migrations=Path(__file__).parent / "migrations" / "versions",
-    publishes=facts.PUBLISHES,
+    publishes=events.PUBLISHES,
     handlers=HANDLERS,
     knows_people_from="cases",
     jobs=lambda _: [
@@ -48,7 +54,7 @@ service = Service(
         supporting_documents.JOB,
         closing.JOB,
         transfers.JOB,
-        SETTLE_JOB,
-        WAGE_JOB,
+        earned.SETTLE_JOB,
+        earned.WAGE_JOB,
     ],
 )

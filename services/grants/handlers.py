@@ -1,4 +1,4 @@
-"""What grants does when another service tells something. Every event has an outcome in every state."""
+"""What grants does when another service tells something: an outcome in every state."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -33,7 +33,7 @@ from contracts.cases import (
     TravelNotDeparted,
     VisitRecorded,
 )
-from contracts.codes import AssistanceKind, HelpKind
+from contracts.codes import ArrivalState, AssistanceKind, HelpKind, Money
 from contracts.grants import GrantReason, ReturneeScrubbed
 from contracts.reception import (
     ArrivalConfirmed,
@@ -49,19 +49,23 @@ from contracts.reception import (
 from participation import beneficiaries, projection
 from participation.aliases import same_person
 from services.grants import arrivals, people, plans, transfers
-from services.grants.awards.closing import wind_up
+from services.grants.awards.cooperatives import joint_grants
 from services.grants.awards.cooperatives import service as cooperatives
-from services.grants.awards.earned import service as earned
-from services.grants.awards.earned.handlers import BY_TRAINING
-from services.grants.awards.grants import service as grants
-from services.grants.awards.grants.rules import DECIDED, UNDECIDED
+from services.grants.awards.grants import decisions
+from services.grants.awards.grants.eligibility import GrantRequest
+from services.grants.awards.grants.loading import lock_grants, lock_people
+from services.grants.awards.grants.requesting import refuse_request, request_grant
+from services.grants.closing import close_or_cancel
+from services.grants.codes import GrantSource
 from services.grants.models import Arrival, DeskReceipt, Grant, Participant, Payment, Visit
+from services.grants.payees import service as payees
 from services.grants.payments.days import first_day
-from services.grants.payments.payees import service as payees
-from services.grants.payments.payments import instalments
-from services.grants.payments.payments import service as payments
-from services.grants.payments.payments.rules import PaymentState
+from services.grants.payments.earned import service as earned
+from services.grants.payments.earned.handlers import BY_TRAINING
+from services.grants.payments.payments import instalments, outcomes
+from services.grants.payments.payments.loading import lock_any_payment
 from services.grants.programmes.data import assistance, programmes, zone_of
+from services.grants.states import DECIDED, UNDECIDED, PaymentState
 
 log = structlog.get_logger("homeward.grants")
 
@@ -69,7 +73,7 @@ log = structlog.get_logger("homeward.grants")
 async def case_opened(session: Session, event: Event[CaseOpened]) -> None:
     """Know the person, their place in the household and how they return, in this case of theirs."""
     data = event.data
-    await grants.lock_people(session, data.returnee_id)
+    await lock_people(session, data.returnee_id)
     await projection.project(session, event)
     if await beneficiaries.is_erased(session, data.returnee_id):
         return
@@ -82,7 +86,7 @@ async def case_opened(session: Session, event: Event[CaseOpened]) -> None:
         "return_kind": data.return_kind,
         "member": data.member,
         "implementer": data.implementer,
-        "state": data.state,
+        "case_state": data.state,
     }
     await session.execute(
         insert(Participant)
@@ -106,7 +110,7 @@ async def case_suspended(session: Session, event: Event[CaseSuspended]) -> None:
 async def case_resumed(session: Session, event: Event[CaseResumed]) -> None:
     """The case goes on, and its windows are as much longer as it rested."""
     data = event.data
-    await grants.lock_people(session, data.returnee_id)
+    await lock_people(session, data.returnee_id)
     rested = timedelta(days=data.rested_days)
     since = await session.scalar(
         select(col(Participant.suspended_on)).where(
@@ -121,12 +125,12 @@ async def case_resumed(session: Session, event: Event[CaseResumed]) -> None:
 
 async def _moved(session: Session, event: Event[Any], **values: Any) -> None:
     data = event.data
-    await grants.lock_people(session, data.returnee_id)
+    await lock_people(session, data.returnee_id)
     await projection.project(session, event)
     await session.execute(
         update(Participant)
         .where(Participant.case_id == data.case_id, Participant.returnee_id == data.returnee_id)
-        .values(state=data.state, **values)
+        .values(case_state=data.state, **values)
     )
 
 
@@ -134,11 +138,11 @@ async def case_closed(session: Session, event: Event[CaseClosed]) -> None:
     """Give back what was reserved and not spent; money that is on its way is waited for."""
     data = event.data
     await _moved(session, event)
-    await cooperatives.pass_on(session, data.returnee_id, data.case_id)
-    for grant in await _grants(
+    await joint_grants.pass_on(session, data.returnee_id, data.case_id)
+    for grant in await lock_grants(
         session, Grant.case_id == data.case_id, Grant.returnee_id == data.returnee_id
     ):
-        await wind_up(session, grant, GrantReason.CASE_CLOSED)
+        await close_or_cancel(session, grant, GrantReason.CASE_CLOSED)
 
 
 async def case_transferred(session: Session, event: Event[CaseTransferred]) -> None:
@@ -146,7 +150,7 @@ async def case_transferred(session: Session, event: Event[CaseTransferred]) -> N
     in it.
     """
     data = event.data
-    await grants.lock_people(session, data.returnee_id)
+    await lock_people(session, data.returnee_id)
     await projection.project(session, event)
     moved = await session.scalar(
         update(Participant)
@@ -160,9 +164,9 @@ async def case_transferred(session: Session, event: Event[CaseTransferred]) -> N
     )
     if moved is None:
         return
-    await cooperatives.pass_on(session, data.returnee_id, data.case_id)
-    theirs = (Grant.case_id == data.case_id, Grant.returnee_id == data.returnee_id)
-    for grant in await _grants(session, *theirs, col(Grant.state).in_({*UNDECIDED, *DECIDED})):
+    await joint_grants.pass_on(session, data.returnee_id, data.case_id)
+    own = (Grant.case_id == data.case_id, Grant.returnee_id == data.returnee_id)
+    for grant in await lock_grants(session, *own, col(Grant.state).in_((*UNDECIDED, *DECIDED))):
         await transfers.hand_over(session, grant, data.implementer)
 
 
@@ -179,17 +183,17 @@ async def visit_recorded(session: Session, event: Event[VisitRecorded]) -> None:
         "visited_on": day,
     }
     await session.execute(insert(Visit).values(values).on_conflict_do_nothing())
-    theirs = (Grant.case_id == data.case_id, Grant.returnee_id == data.returnee_id)
-    for grant in await _grants(session, *theirs, col(Grant.state).in_(DECIDED)):
+    own = (Grant.case_id == data.case_id, Grant.returnee_id == data.returnee_id)
+    for grant in await lock_grants(session, *own, col(Grant.state).in_(DECIDED)):
         await instalments.schedule_next(session, grant)
 
 
 async def household_changed(session: Session, event: Event[HouseholdChanged]) -> None:
     """Know the person's place; ceilings follow."""
     data = event.data
-    where = [Participant.returnee_id == data.returnee_id]
+    where = [col(Participant.returnee_id) == data.returnee_id]
     if data.case_id is not None:
-        where.append(Participant.case_id == data.case_id)
+        where.append(col(Participant.case_id) == data.case_id)
     values = {"household_id": data.household_id, "member": data.member}
     if data.change is not HouseholdChange.LEFT:
         await session.execute(update(Participant).where(*where).values(values))
@@ -198,17 +202,18 @@ async def household_changed(session: Session, event: Event[HouseholdChanged]) ->
 async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> None:
     """Give up what was not begun, and keep the amounts without the person."""
     returnee_id = event.data.returnee_id
-    await grants.lock_people(session, returnee_id)
+    await lock_people(session, returnee_id)
     await projection.project(session, event)
-    await cooperatives.pass_on(session, returnee_id)
-    for grant in await _grants(session, Grant.returnee_id == returnee_id):
-        await wind_up(session, grant, GrantReason.OTHER, desk=True)
+    await joint_grants.pass_on(session, returnee_id)
+    for grant in await lock_grants(session, Grant.returnee_id == returnee_id):
+        await close_or_cancel(session, grant, GrantReason.OTHER, desk=True)
     await earned.forget(session, returnee_id)
     await cooperatives.scrub(session, returnee_id)
-    await grants.scrub(session, returnee_id)
+    await decisions.scrub(session, returnee_id)
+    await outcomes.scrub(session, returnee_id)
     await payees.scrub(session, returnee_id)
     for table in (Participant, Visit, Arrival):
-        await session.execute(delete(table).where(table.returnee_id == returnee_id))
+        await session.execute(delete(table).where(col(table.returnee_id) == returnee_id))
     publish(session, ReturneeScrubbed(returnee_id=returnee_id))
 
 
@@ -222,8 +227,8 @@ async def arrived(
 
 
 async def arrival_reopened(session: Session, event: Event[ArrivalReopened]) -> None:
-    """How an arrival ended was a mistake; its day stays where the person is still said to be here."""
-    if event.data.state not in arrivals.HERE:
+    """How an arrival ended was a mistake; its day stays where the person is still here."""
+    if event.data.state not in ArrivalState.AT_THE_PORT:
         await arrivals.note(session, event.data, None)
 
 
@@ -239,35 +244,35 @@ async def travel_confirmed(session: Session, event: Event[TravelConfirmed]) -> N
     data = event.data
     if data.case_id is None or await beneficiaries.is_erased(session, data.returnee_id):
         return
-    who = await session.get(Participant, (data.case_id, data.returnee_id))
-    if who is None:
+    person = await session.get(Participant, (data.case_id, data.returnee_id))
+    if person is None:
         log.info("a journey of nobody here", travel=str(data.travel_id))
         return
-    allowed = assistance(who.programme, who.programme_version)
-    prepared = allowed.prepared_cash(who.return_kind, who.member)
-    there = await session.scalar(
+    allowed = assistance(person.programme, person.programme_version)
+    prepared = allowed.prepared_cash(person.return_kind, person.member)
+    existing = await session.scalar(
         select(Grant.id).where(
             Grant.returnee_id == data.returnee_id, Grant.travel_id == data.travel_id
         )
     )
-    if prepared is None or there is not None:
+    if prepared is None or existing is not None:
         return
-    asked = grants.Asked(
-        participant=who,
+    request = GrantRequest(
+        participant=person,
         kind=HelpKind.CASH,
         amount=prepared.amount,
         currency=allowed.currency,
         requester=people.SYSTEM_ACTOR,
         caller=people.SYSTEM,
-        source="travel",
+        source=GrantSource.TRAVEL,
         package=prepared.package,
         travel_id=data.travel_id,
     )
     try:
         async with savepoint(session):
-            await grants.request(session, asked)
+            await request_grant(session, request)
     except Problem as problem:
-        await grants.refuse(session, asked, plans.reason_of(problem))
+        await refuse_request(session, request, plans.reason_of(problem))
 
 
 async def journey_off(session: Session, event: Event[TravelCancelled | TravelNotDeparted]) -> None:
@@ -287,7 +292,7 @@ async def not_arrived(session: Session, event: Event[ArrivalNoShow | ArrivalNotD
 async def not_at_the_desk(session: Session, event: Event[Any]) -> None:
     """Nobody came to the desk for the prepared cash."""
     data = event.data
-    where = [Grant.returnee_id == data.returnee_id, Grant.source == "travel"]
+    where = [Grant.returnee_id == data.returnee_id, Grant.source == GrantSource.TRAVEL]
     if data.travel_id is not None:
         where.append(Grant.travel_id == data.travel_id)
     await _cash_back(session, *where)
@@ -297,11 +302,11 @@ async def referral_withdrawn(session: Session, event: Event[ReferralWithdrawn]) 
     """They stay: nothing that was not begun is given."""
     data = event.data
     if data.returnee_id is not None and data.case_id is not None:
-        await grants.lock_people(session, data.returnee_id)
-        for grant in await _grants(
+        await lock_people(session, data.returnee_id)
+        for grant in await lock_grants(
             session, Grant.returnee_id == data.returnee_id, Grant.case_id == data.case_id
         ):
-            await wind_up(session, grant, GrantReason.NOT_WANTED, desk=True)
+            await close_or_cancel(session, grant, GrantReason.NOT_WANTED, desk=True)
 
 
 async def plan_approved(session: Session, event: Event[PlanApproved]) -> None:
@@ -326,6 +331,8 @@ async def assisted(session: Session, event: Event[AssistanceProvided]) -> None:
     data = event.data
     if data.kind is not AssistanceKind.POCKET_MONEY or data.amount is None:
         return
+    if not data.amount.amount:  # nothing was handed over, which is no receipt
+        return
     known = select(Payment.id).where(Payment.receipt == data.assistance_id).limit(1)
     if (
         await session.scalar(known) is not None
@@ -338,7 +345,7 @@ async def assisted(session: Session, event: Event[AssistanceProvided]) -> None:
         .join(Grant, col(Grant.id) == Payment.grant_id)
         .where(
             col(Payment.returnee_id).in_(await same_person(session, data.returnee_id)),
-            Grant.source == "travel",
+            Grant.source == GrantSource.TRAVEL,
         )
         .where(Payment.state == PaymentState.RELEASED)
         .where(
@@ -347,27 +354,14 @@ async def assisted(session: Session, event: Event[AssistanceProvided]) -> None:
         .order_by(col(Payment.payout), col(Payment.id))
     )
     for payment_id in released.all():
-        grant, payment = await payments.lock(session, payment_id)
-        zone = zone_of(grant.programme, grant.implementer)
-        before = payment.released_at is None or day < first_day(payment.released_at, zone)
-        if payment.state == PaymentState.RELEASED and not before:
-            receipt = data.assistance_id
-            await payments.confirm(
-                session,
-                people.SYSTEM,
-                grant,
-                payment,
-                confirmed_on=day,
-                receipt=receipt,
-                received=data.amount,
-            )
+        if await _received_at_desk(session, payment_id, data.assistance_id, data.amount, day):
             return
     log.warning("pocket money that nobody had released", assistance=str(data.assistance_id))
-    nobody = await beneficiaries.is_erased(session, data.returnee_id)
+    erased = await beneficiaries.is_erased(session, data.returnee_id)
     values = {
         "assistance_id": data.assistance_id,
-        "returnee_id": None if nobody else data.returnee_id,
-        "case_id": None if nobody else data.case_id,
+        "returnee_id": None if erased else data.returnee_id,
+        "case_id": None if erased else data.case_id,
         "amount": data.amount.amount,
         "currency": data.amount.currency,
         "handed_on": day,
@@ -375,29 +369,50 @@ async def assisted(session: Session, event: Event[AssistanceProvided]) -> None:
     await session.execute(insert(DeskReceipt).values(values).on_conflict_do_nothing())
 
 
+async def _received_at_desk(
+    session: Session, payment_id: UUID, receipt: UUID, amount: Money, day: date
+) -> bool:
+    """Confirm released cash with what a desk handed over; False where it cannot be the receipt of
+    it: it was handed over before the release, or is less than the budget can bear.
+    """
+    grant, payment = await lock_any_payment(session, payment_id)
+    zone = zone_of(grant.programme, grant.implementer)
+    before = payment.released_at is None or day < first_day(payment.released_at, zone)
+    if payment.state is not PaymentState.RELEASED or before:
+        return False
+    try:
+        async with savepoint(session):
+            await outcomes.confirm(
+                session,
+                people.SYSTEM,
+                grant,
+                payment,
+                confirmed_on=day,
+                receipt=receipt,
+                received=amount,
+            )
+    except Problem as problem:
+        log.warning("pocket money is no receipt", payment=str(payment_id), why=problem.kind.slug)
+        return False
+    return True
+
+
 async def _day_of(
     session: Session, event: Event[Any], case_id: UUID | None, returnee_id: UUID
 ) -> date:
     """The day of a fact where the person is assisted, who may not be known yet."""
-    who = await session.get(Participant, (case_id, returnee_id)) if case_id is not None else None
-    programme = who.programme if who is not None else event.data.programme
+    person = await session.get(Participant, (case_id, returnee_id)) if case_id is not None else None
+    programme = person.programme if person is not None else event.data.programme
     at = event.envelope.occurred_at
     if programme not in programmes():
         return at.date()
-    return at.astimezone(zone_of(programme, who.implementer if who is not None else "")).date()
-
-
-async def _grants(session: Session, *where: Any) -> list[Grant]:
-    rows = await session.scalars(
-        select(Grant).where(*where).order_by(col(Grant.id)).with_for_update(),
-        execution_options={"populate_existing": True},
-    )
-    return list(rows)
+    implementer = person.implementer if person is not None else ""
+    return at.astimezone(zone_of(programme, implementer)).date()
 
 
 async def _cash_back(session: Session, *where: Any) -> None:
-    for grant in await _grants(session, *where):
-        await wind_up(session, grant, GrantReason.NOT_ARRIVED, desk=True)
+    for grant in await lock_grants(session, *where):
+        await close_or_cancel(session, grant, GrantReason.NOT_ARRIVED, desk=True)
 
 
 async def merged(session: Session, event: Event[ReturneeMerged]) -> None:

@@ -34,31 +34,36 @@ def actor(person: str) -> UUID:
     return actor_id(organisation, user)
 
 
-async def participant(
-    session: Session, case_id: UUID, returnee_id: UUID, caller: Caller, *, caught_up: bool
+def actor_of(caller: Caller) -> UUID:
+    """The opaque id of who acts: the caller's person, or else the platform itself."""
+    return actor(caller.person) if caller.person else SYSTEM_ACTOR
+
+
+async def load_participant(
+    session: Session, caller: Caller, case_id: UUID, returnee_id: UUID, *, caught_up: bool
 ) -> Participant:
     """A person in a case, for those who implement it and for the programme office.
 
     Raises:
         NotKnownYet: The projection may not have heard of the case; the route waits and asks again.
-        Problem: 404, or 403 for who only referred the person.
+        Problem: 404, or 403 if the caller only referred the person.
     """
     query = select(Participant).where(
         Participant.case_id == case_id,
         Participant.returnee_id == returnee_id,
         visible(col(Participant.returnee_id), caller),
     )
-    found: Participant | None = await session.scalar(query)
-    if found is None:
+    person: Participant | None = await session.scalar(query)
+    if person is None:
         if not caught_up:
             raise NotKnownYet(returnee_id)
         raise Problem(NOT_FOUND)
-    await must_work_for(session, returnee_id, caller)
-    return found
+    await require_worker(session, caller, returnee_id)
+    return person
 
 
-async def must_work_for(session: Session, returnee_id: UUID | None, caller: Caller) -> None:
-    """Refuse who may only look.
+async def require_worker(session: Session, caller: Caller, returnee_id: UUID | None) -> None:
+    """Refuse a caller who may only look.
 
     Raises:
         Problem: 403.
@@ -70,7 +75,7 @@ async def must_work_for(session: Session, returnee_id: UUID | None, caller: Call
 
 
 def works_for(returnee_id: SQLColumnExpression[UUID | None], caller: Caller) -> ColumnElement[bool]:
-    """Whether the caller may do more than look, in SQL; see `must_work_for`."""
+    """Whether the caller may do more than look, in SQL; see `require_worker`."""
     return or_(returnee_id.is_(None), holds(returnee_id, WORKERS, caller))
 
 
@@ -87,15 +92,17 @@ async def households(
     """
     rows = await session.scalars(
         select(Participant.household_id)
-        .where(col(Participant.returnee_id).in_(list(ids)), Participant.state != CaseState.CLOSED)
+        .where(
+            col(Participant.returnee_id).in_(list(ids)), Participant.case_state != CaseState.CLOSED
+        )
         .where(col(Participant.household_id).is_not(None))
         .distinct()
     )
-    return sorted({each for each in (*rows, also) if each is not None})
+    return sorted({household for household in (*rows, also) if household is not None})
 
 
 async def household(session: Session, household_id: UUID | None) -> list[UUID]:
-    """Every id of everybody in a household, also of those who are in another one under another id."""
+    """Every id of everybody in a household, also of those who have another one under another id."""
     if household_id is None:
         return []
     members = list(
@@ -105,7 +112,7 @@ async def household(session: Session, household_id: UUID | None) -> list[UUID]:
             .distinct()
         )
     )
-    return sorted({each for member in members for each in await same_person(session, member)})
+    return sorted({i for member in members for i in await same_person(session, member)})
 
 
 async def lock(
@@ -117,10 +124,8 @@ async def lock(
     one another.
     """
     for kind, ids in (("person", people), ("household", households)):
-        for each in sorted({str(i) for i in ids if i is not None}):
-            await session.execute(
-                select(func.pg_advisory_xact_lock(func.hashtextextended(f"{kind}/{each}", 0)))
-            )
+        for key in sorted({f"{kind}/{i}" for i in ids if i is not None}):
+            await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, 0))))
 
 
 async def merge(session: Session, returnee_id: UUID, into: UUID) -> None:

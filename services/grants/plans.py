@@ -17,13 +17,23 @@ from chassis.db import Session, now, savepoint
 from chassis.errors import INVALID, STATE_CONFLICT, Problem
 from chassis.http import ServiceClient
 from chassis.jobs import JobKind, Payload
-from contracts.codes import CaseState, HelpKind
+from chassis.loading import FRESH
+from contracts.codes import CaseState, HelpKind, Housing
 from contracts.grants import GrantReason
 from participation import beneficiaries
 from services.grants import people
-from services.grants.awards.grants import service
-from services.grants.awards.grants.rules import CEILING_EXCEEDED, DECIDED, UNDECIDED
+from services.grants.awards.grants.decisions import cancel_locked
+from services.grants.awards.grants.eligibility import GrantRequest, first_arrival
+from services.grants.awards.grants.loading import lock_people
+from services.grants.awards.grants.requesting import (
+    change_amount,
+    joint_grant_lines,
+    refuse_request,
+    request_grant,
+)
+from services.grants.awards.grants.rules import CEILING_EXCEEDED, MACHINE
 from services.grants.books.ledger import BUDGET_EXHAUSTED
+from services.grants.codes import GrantSource
 from services.grants.models import AppliedPlan, Grant, Participant
 
 FETCH_PLAN = "grants.plan.fetch"
@@ -63,16 +73,16 @@ async def _grant(session: Session, payload: Payload, plan: Any) -> None:
         return
     case_id = UUID(payload["case_id"])
     wanted = {UUID(line["beneficiary"]) for line in plan["lines"]}
-    await service.lock_people(session, *wanted)
-    found = await session.scalars(select(Participant).where(Participant.case_id == case_id))
-    members = {member.returnee_id: member for member in found}
+    await lock_people(session, *wanted)
+    rows = await session.scalars(select(Participant).where(Participant.case_id == case_id))
+    members = {member.returnee_id: member for member in rows}
     unknown = [
-        who
-        for who in sorted(wanted - members.keys())
-        if not await beneficiaries.is_erased(session, who)
+        returnee_id
+        for returnee_id in sorted(wanted - members.keys())
+        if not await beneficiaries.is_erased(session, returnee_id)
     ]
-    closed = all(member.state == CaseState.CLOSED for member in members.values())
-    if unknown or (not closed and await service.first_arrival(session, case_id) is None):
+    closed = all(member.case_state is CaseState.CLOSED for member in members.values())
+    if unknown or (not closed and await first_arrival(session, case_id) is None):
         await _ask_again(session, payload)
         return
     lines = {
@@ -98,46 +108,46 @@ async def _take_over(
         .where(Grant.case_id == UUID(payload["case_id"]), col(Grant.plan_line_id).is_not(None))
         .order_by(col(Grant.id))
         .with_for_update(),
-        execution_options={"populate_existing": True},
+        execution_options=FRESH,
     )
-    there: dict[UUID | None, Grant] = {}
-    before: dict[UUID | None, Grant] = {}
+    current: dict[UUID | None, Grant] = {}
+    given_up: dict[UUID | None, Grant] = {}
     for grant in granted:
-        (before if grant.state in service.NOT_COUNTED else there)[grant.plan_line_id] = grant
-    for line_id, grant in there.items():
-        if line_id not in lines and grant.state in UNDECIDED:
-            await service.end(session, people.SYSTEM, grant, (), GrantReason.PLAN_CHANGED)
-    covered = await service.lines_in_common(session, lines)
-    preparers = [UUID(payload["preparer"]), *(UUID(each) for each in plan["preparers"])]
+        (given_up if grant.state.is_given_up else current)[grant.plan_line_id] = grant
+    for line_id, grant in current.items():
+        if line_id not in lines and grant.state.is_undecided:
+            await cancel_locked(session, people.SYSTEM, grant, GrantReason.PLAN_CHANGED)
+    covered = await joint_grant_lines(session, lines)
+    preparers = [UUID(payload["preparer"]), *(UUID(preparer) for preparer in plan["preparers"])]
     for line_id, line in lines.items():
         amount = Decimal(line["budget"]["amount"])
         if line_id in covered or amount <= 0:
             continue
-        asked = there.get(line_id)
-        if asked is None:  # never asked for, or refused and in the plan again
-            wrote = [*preparers, *(before[line_id].preparers if line_id in before else ())]
+        existing = current.get(line_id)
+        if existing is None:  # never asked for, or refused and in the plan again
+            before = given_up[line_id].preparers if line_id in given_up else ()
             await _request(
                 session,
                 members[UUID(line["beneficiary"])],
                 line,
                 plan,
                 UUID(payload["plan_id"]),
-                wrote,
+                [*preparers, *before],
             )
-        elif asked.state in UNDECIDED and asked.amount != amount:
-            await _change(session, asked, preparers, amount, line["budget"]["currency"])
-        elif asked.state in DECIDED:
-            await _differs(session, asked, amount)
+        elif existing.state.is_undecided and existing.amount != amount:
+            await _change(session, existing, preparers, amount, line["budget"]["currency"])
+        elif existing.state.is_decided:
+            await _note_difference(session, existing, amount)
 
 
 async def _ask_again(session: Session, payload: Payload) -> None:
     """Wait for facts of other subjects and services, which are on their way; the longer, the less
     often.
     """
-    asked = payload.get("asked", 0)
-    wait = min(FIRST_AGAIN * 2 ** min(asked, 10), LAST_AGAIN)
+    times = payload.get("asked", 0)
+    wait = min(FIRST_AGAIN * 2 ** min(times, 10), LAST_AGAIN)
     due_at = (await session.execute(select(now() + wait))).scalar_one()
-    again = {**payload, "asked": asked + 1}
+    again = {**payload, "asked": times + 1}
     await jobs.schedule(session, FETCH_PLAN, again, due_at=due_at, key=payload["plan_id"])
 
 
@@ -163,21 +173,21 @@ async def _is_newer(
 
 async def _request(
     session: Session,
-    who: Participant,
+    person: Participant,
     line: Any,
     plan: Any,
     plan_id: UUID,
     preparers: Sequence[UUID],
 ) -> None:
-    asked = service.Asked(
-        participant=who,
+    request = GrantRequest(
+        participant=person,
         kind=HelpKind(line["kind"]),
         amount=Decimal(line["budget"]["amount"]),
         currency=line["budget"]["currency"],
         requester=preparers[0],
         caller=people.SYSTEM,
-        source="plan",
-        housing=line["housing"],
+        source=GrantSource.PLAN,
+        housing=Housing(line["housing"]) if line["housing"] else None,
         plan_id=plan_id,
         plan_line_id=UUID(line["id"]),
         asked_on=date.fromisoformat(plan["agreed_on"]) if plan["agreed_on"] else None,
@@ -185,9 +195,9 @@ async def _request(
     )
     try:
         async with savepoint(session):
-            await service.request(session, asked)
+            await request_grant(session, request)
     except Problem as problem:
-        await service.refuse(session, asked, reason_of(problem))
+        await refuse_request(session, request, reason_of(problem))
 
 
 async def _change(
@@ -195,7 +205,7 @@ async def _change(
 ) -> None:
     try:
         async with savepoint(session):
-            await service.change(
+            await change_amount(
                 session,
                 people.SYSTEM,
                 grant,
@@ -207,10 +217,10 @@ async def _change(
             )
     except Problem as problem:
         await session.refresh(grant)
-        await service.end(session, people.SYSTEM, grant, (), reason_of(problem))
+        await cancel_locked(session, people.SYSTEM, grant, reason_of(problem))
 
 
-async def _differs(session: Session, grant: Grant, amount: Decimal) -> None:
+async def _note_difference(session: Session, grant: Grant, amount: Decimal) -> None:
     """Say that a plan asks for another amount than was approved; whether the grant follows is for
     people.
     """
@@ -218,7 +228,7 @@ async def _differs(session: Session, grant: Grant, amount: Decimal) -> None:
     if planned != grant.planned:
         grant.planned = planned
         grant.changed()
-        audit.record(session, people.SYSTEM, "plan-differs", service.RESOURCE, grant.id)
+        audit.record(session, people.SYSTEM, "plan-differs", MACHINE.resource, grant.id)
         await session.flush()
 
 

@@ -81,7 +81,7 @@ def money(amount: Decimal, currency: str) -> Money:
 
 
 def flat(value: Any) -> Any:
-    """A value as it stands in a cell; an amount loses its currency, which has a column of its own."""
+    """A value as it stands in a cell; the currency of an amount has a column of its own."""
     if isinstance(value, dict) and "amount" in value:
         return value["amount"]
     return "" if value is None else value

@@ -1,5 +1,5 @@
-"""Papers: a document that is cited counts once cases says that it has it, and that it is about this
-return.
+"""Supporting documents: one that is cited counts once cases says that it has it, and that it is
+about this return.
 
 A citation is taken as it comes, so that nobody waits for cases; a job asks it. Until then a quote
 is not compared, a handover is not proved and money is not released. The minutes and statutes of a
@@ -8,6 +8,7 @@ cooperative are asked once there is a joint grant, whose money waits for them.
 
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -20,16 +21,22 @@ from chassis.db import Session, now
 from chassis.errors import Problem, ProblemType
 from chassis.http import ServiceClient
 from chassis.jobs import JobKind, Payload
+from chassis.machine import Machine
 from contracts.codes import PROVED_BY, DocumentKind, HelpKind, Paper
 from participation.aliases import same_person
 from services.grants import people
-from services.grants.awards.cooperatives.models import Cooperative
-from services.grants.awards.grants.rules import TRANSITIONS, GrantState
-from services.grants.models import CitedDocument, Delivery, Grant, Payment, Quote
+from services.grants.models import (
+    CitedDocument,
+    Cooperative,
+    Delivery,
+    Grant,
+    Payment,
+    Quote,
+)
+from services.grants.states import GIVEN_UP, CitationState, PaymentState
 
 ASK = "grants.document.ask"
 AGAIN = timedelta(hours=1)
-FOUND, UNKNOWN, TAKEN = "found", "unknown", "taken"
 ONLY_ONCE = (DocumentKind.INVOICE, DocumentKind.DELIVERY)
 """What is paid, or proved, once: an index of the table holds it too. Instalments of one grant may
 share an invoice.
@@ -42,6 +49,29 @@ DOCUMENT_TAKEN = ProblemType(
 )
 
 
+class Answer(StrEnum):
+    """What cases says of a document, and the other grants that rest on it."""
+
+    FOUND = "found"
+    UNKNOWN = "unknown"
+    TAKEN = "taken"
+
+
+MACHINE: Machine[CitationState, Answer] = Machine(
+    "cited_document",
+    {
+        state: {
+            Answer.FOUND: CitationState.FOUND,
+            Answer.UNKNOWN: CitationState.UNKNOWN,
+            Answer.TAKEN: CitationState.TAKEN,
+        }
+        for state in CitationState
+    },
+    internal=list(Answer),
+)
+"""The last answer counts, whatever was known before."""
+
+
 async def cite(session: Session, grant_id: UUID, documents: Iterable[UUID]) -> None:
     """Have cases asked for documents that something about a grant cites; what it has already is not
     asked again.
@@ -52,21 +82,17 @@ async def cite(session: Session, grant_id: UUID, documents: Iterable[UUID]) -> N
     ids = sorted(set(documents))
     if not ids:
         return
-    if (
-        await session.scalar(
-            _taken(grant_id).where(col(CitedDocument.document_id).in_(ids)).limit(1)
-        )
-        is not None
-    ):
+    taken = _taken(grant_id).where(col(CitedDocument.document_id).in_(ids)).limit(1)
+    if await session.scalar(taken) is not None:
         raise Problem(DOCUMENT_TAKEN)
     statement = insert(CitedDocument).values(
-        [{"grant_id": grant_id, "document_id": each} for each in ids]
+        [{"grant_id": grant_id, "document_id": document_id} for document_id in ids]
     )
     asked = await session.scalars(
         statement.on_conflict_do_update(
             index_elements=["grant_id", "document_id"],
             set_={"state": col(CitedDocument.state)},
-            where=col(CitedDocument.state) != FOUND,
+            where=col(CitedDocument.state) != CitationState.FOUND,
         ).returning(col(CitedDocument.document_id))
     )
     for document_id in asked.all():
@@ -75,20 +101,20 @@ async def cite(session: Session, grant_id: UUID, documents: Iterable[UUID]) -> N
 
 async def on_file(
     session: Session, grant_id: UUID, documents: Iterable[UUID]
-) -> dict[UUID, str | None]:
+) -> dict[UUID, DocumentKind | None]:
     """Which of the documents cases has, for this grant, and what they are."""
     rows = await session.execute(
         select(CitedDocument.document_id, CitedDocument.kind).where(
             CitedDocument.grant_id == grant_id,
             col(CitedDocument.document_id).in_(list(documents)),
-            CitedDocument.state == FOUND,
+            CitedDocument.state == CitationState.FOUND,
         )
     )
     return {row.document_id: row.kind for row in rows}
 
 
 async def proved(session: Session, grant_id: UUID, cited: Iterable[tuple[Paper, UUID]]) -> set[str]:
-    """Which papers are there: by documents that cases has for this grant, and that are what they
+    """Which papers are on file: by documents that cases has for this grant, and that are what they
     are cited as.
     """
     listed = list(cited)
@@ -97,22 +123,23 @@ async def proved(session: Session, grant_id: UUID, cited: Iterable[tuple[Paper, 
 
 
 def _taken(grant_id: UUID) -> Select[UUID]:
-    """Documents that count for another grant and can count only once; what became of nothing holds
-    none.
+    """Documents that count for another grant and can count only once.
+
+    A grant that was given up holds none.
     """
     return (
         select(CitedDocument.document_id)
         .join(Grant, col(Grant.id) == CitedDocument.grant_id)
         .where(
             CitedDocument.grant_id != grant_id,
-            CitedDocument.state == FOUND,
+            CitedDocument.state == CitationState.FOUND,
             col(CitedDocument.kind).in_(ONLY_ONCE),
         )
-        .where(col(Grant.state).not_in((GrantState.REJECTED, GrantState.CANCELLED)))
+        .where(col(Grant.state).not_in(GIVEN_UP))
     )
 
 
-async def quotes(session: Session, grant: Grant) -> int:
+async def count_quotes(session: Session, grant: Grant) -> int:
     """How many quotes can be compared: each has a document of its own on file that is a quote."""
     query = (
         select(func.count(col(Quote.document).distinct()))
@@ -120,7 +147,7 @@ async def quotes(session: Session, grant: Grant) -> int:
         .where(
             Quote.grant_id == grant.id,
             CitedDocument.grant_id == grant.id,
-            CitedDocument.state == FOUND,
+            CitedDocument.state == CitationState.FOUND,
         )
         .where(CitedDocument.kind == DocumentKind.QUOTE)
     )
@@ -137,7 +164,7 @@ async def handed_over(session: Session, grant: Grant) -> date | None:
         .where(
             col(Delivery.grant_id) == grant.id,
             col(CitedDocument.grant_id) == grant.id,
-            col(CitedDocument.state) == FOUND,
+            col(CitedDocument.state) == CitationState.FOUND,
         )
         .where(col(CitedDocument.kind).in_(PROVED_BY[Paper.HANDOVER_CERTIFICATE]))
     )
@@ -160,8 +187,8 @@ async def of_cooperative(session: Session, grant_id: UUID) -> tuple[set[str], se
         for kind, document in (row._asdict() if row else {}).items()
         if document is not None
     }
-    found = await on_file(session, grant_id, cited.values())
-    return set(cited), {kind for kind, document in cited.items() if document in found}
+    filed = await on_file(session, grant_id, cited.values())
+    return set(cited), {kind for kind, document in cited.items() if document in filed}
 
 
 async def _ask_at(
@@ -178,33 +205,35 @@ async def _ask(client: ServiceClient, payload: Payload) -> Any:
 async def _note(session: Session, payload: Payload, document: Any) -> None:
     grant_id, document_id = UUID(payload["grant_id"]), UUID(payload["document_id"])
     grant = await session.get_one(Grant, grant_id, with_for_update=True)
-    state = FOUND if document is not None and await _is_about(session, grant, document) else UNKNOWN
-    kind: str | None = document["kind"] if state == FOUND else None
-    if state == FOUND and not await _may_count(session, grant_id, document_id, kind):
-        state = TAKEN
+    answer, kind = Answer.UNKNOWN, None
+    if document is not None and await _is_about(session, grant, document):
+        answer, kind = Answer.FOUND, DocumentKind(document["kind"])
+        if not await _may_count(session, grant_id, document_id, kind):
+            answer = Answer.TAKEN
     await session.execute(
         update(CitedDocument)
         .where(
             col(CitedDocument.grant_id) == grant_id, col(CitedDocument.document_id) == document_id
         )
-        .values(state=state, kind=kind, checked_at=now())
+        .values(kind=kind, checked_at=now(), **MACHINE.bulk(answer))
     )
-    if state != FOUND:
-        audit.record(
-            session,
-            people.SYSTEM,
-            f"document-{state}",
-            "grant",
-            grant_id,
-            {"document_id": str(document_id)},
-        )
-        if TRANSITIONS[GrantState(grant.state)]:  # it may be uploaded after it was cited
-            later = (await session.execute(select(now() + AGAIN))).scalar_one()
-            await _ask_at(session, grant_id, document_id, later)
+    if answer is Answer.FOUND:
+        await _prove_payments(session, grant_id, document_id, kind)
         return
+    details = {"document_id": str(document_id)}
+    audit.record(session, people.SYSTEM, f"document-{answer}", "grant", grant_id, details)
+    if not grant.state.is_over:  # it may be uploaded after it was cited
+        later = (await session.execute(select(now() + AGAIN))).scalar_one()
+        await _ask_at(session, grant_id, document_id, later)
+
+
+async def _prove_payments(
+    session: Session, grant_id: UUID, document_id: UUID, kind: DocumentKind | None
+) -> None:
+    """Have the payments of a grant that wait for a document know that it is on file."""
     waiting = (
         select(Payment)
-        .where(Payment.grant_id == grant_id, Payment.state == "scheduled")
+        .where(Payment.grant_id == grant_id, Payment.state == PaymentState.SCHEDULED)
         .order_by(col(Payment.id))
     )
     for payment in await session.scalars(waiting.with_for_update()):
@@ -217,7 +246,9 @@ async def _note(session: Session, payload: Payload, document: Any) -> None:
         payment.papers_there = sorted(proved.union(payment.papers_there))
 
 
-async def _may_count(session: Session, grant_id: UUID, document_id: UUID, kind: str | None) -> bool:
+async def _may_count(
+    session: Session, grant_id: UUID, document_id: UUID, kind: DocumentKind
+) -> bool:
     """Whether a document may count for a grant: one invoice, one handover certificate are never for
     two.
     """
@@ -226,18 +257,17 @@ async def _may_count(session: Session, grant_id: UUID, document_id: UUID, kind: 
     await session.execute(
         select(func.pg_advisory_xact_lock(func.hashtextextended(f"document/{document_id}", 0)))
     )
-    if (
-        await session.scalar(
-            _taken(grant_id).where(col(CitedDocument.document_id) == document_id).limit(1)
-        )
-        is not None
-    ):
+    taken = _taken(grant_id).where(col(CitedDocument.document_id) == document_id).limit(1)
+    if await session.scalar(taken) is not None:
         return False
-    given_up = (CitedDocument.document_id == document_id, CitedDocument.grant_id != grant_id)
-    await session.execute(
+    await session.execute(  # a grant that was given up holds it no more
         update(CitedDocument)
-        .where(*given_up, col(CitedDocument.state) == FOUND)
-        .values(state=TAKEN)
+        .where(
+            col(CitedDocument.document_id) == document_id,
+            col(CitedDocument.grant_id) != grant_id,
+            col(CitedDocument.state) == CitationState.FOUND,
+        )
+        .values(**MACHINE.bulk(Answer.TAKEN))
     )
     return True
 
@@ -249,7 +279,7 @@ async def _is_about(session: Session, grant: Grant, document: Any) -> bool:
     if document["case_id"] == str(grant.case_id) or grant.kind == HelpKind.COOPERATIVE:
         return True
     ids = await same_person(session, grant.returnee_id) if grant.returnee_id is not None else []
-    return document["returnee_id"] in {str(each) for each in ids}
+    return document["returnee_id"] in {str(i) for i in ids}
 
 
 JOB = JobKind(ASK, _note, _ask)

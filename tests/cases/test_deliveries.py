@@ -14,9 +14,9 @@ from sqlalchemy import func, select
 from chassis.events import EventData
 from contracts import grants
 from services.cases.casework.plans import rules
-from services.cases.casework.plans.schemas import LineStatus
-from services.cases.casework.plans.service import WrongLine
+from services.cases.casework.plans.progress import WrongLine
 from services.cases.models import PlanLineStatus
+from services.cases.states.casework import LineStatus
 from tests.cases.house import Accepted, House, alone, referral
 from tests.cases.test_case_life import act, deadlines
 from tests.cases.test_plans import drafted, line, path
@@ -262,6 +262,23 @@ async def test_a_payment_that_comes_back_needs_no_visit(house: House) -> None:
     assert sorted(each["state"] for each in await granted.visits()) == ["cancelled", "scheduled"]
 
 
+async def test_a_payment_that_comes_back_while_its_case_is_closed_needs_no_visit_later(
+    house: House,
+) -> None:
+    granted = await in_force(house)
+    payment, kept = uuid4(), uuid4()
+    for payment_id in (payment, kept):
+        await house.tell(
+            granted.payment(grants.PaymentConfirmed, payment_id, confirmed_on=date(2026, 5, 1))
+        )
+    await act(house, granted.accepted, "close", {"reason": "lost_contact"})
+    assert {visit["state"] for visit in await granted.visits()} == {"cancelled"}
+    await house.tell(granted.payment(grants.PaymentReversed, payment))
+    await act(house, granted.accepted, "reopen", {"reason": "in_contact_again"})
+    states = sorted(visit["state"] for visit in await granted.visits())
+    assert states == ["cancelled", "scheduled"]
+
+
 async def test_a_person_known_by_another_id_by_now_is_the_same(house: House) -> None:
     granted = await in_force(house)
     other = await house.arrived(alone())
@@ -316,7 +333,7 @@ def test_no_sequence_of_facts_leads_outside_the_table_or_back_from_a_delivery(
 ) -> None:
     status, delivered = LineStatus.PLANNED, False
     for to in told:
-        after = rules.moved(status, to)
+        after = rules.next_status(status, to)
         assert after == status or after in rules.LINE_MOVES[status]
         status = after
         delivered = delivered or status is LineStatus.DELIVERED

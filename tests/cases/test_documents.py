@@ -154,7 +154,8 @@ async def test_what_is_held_or_of_an_open_case_is_kept_though_its_time_is_over(
     async def forgotten() -> int:
         async with house.homeward.database.transaction() as session:
             over = text(
-                "UPDATE document SET keep_until = DATE '2020-01-01' WHERE id = ANY(CAST(:ids AS uuid[]))"
+                "UPDATE document SET keep_until = DATE '2020-01-01'"
+                " WHERE id = ANY(CAST(:ids AS uuid[]))"
             )
             await session.execute(over, {"ids": papers})
             return await forget_expired(session)
@@ -224,7 +225,7 @@ async def test_what_no_row_speaks_of_is_taken_out_of_the_store(
             return set(await session.scalars(select(job.c.key).where(job.c.kind == REMOVE)))
 
     assert str(orphan) not in await look()  # perhaps it is being uploaded
-    monkeypatch.setattr(job_of_unknown, "SURELY_OVER", timedelta(seconds=-5))
+    monkeypatch.setattr(job_of_unknown, "UPLOAD_SURELY_OVER", timedelta(seconds=-5))
     assert str(orphan) in (due := await look())
     assert known not in due
 

@@ -9,16 +9,20 @@ from hypothesis import strategies as st
 
 from contracts.codes import DeadlineKind, NeedsPriority
 from services.cases.casework.screening.rules import priority, readers_of
-from services.cases.follow_up.contact.schemas import Outcome
-from services.cases.follow_up.service_referrals import rules as service_rules
-from services.cases.follow_up.service_referrals.schemas import ServiceReferralState
+from services.cases.codes import Outcome
 from services.cases.follow_up.surveys.instruments import UNANSWERED, instruments
 from services.cases.follow_up.surveys.rules import Scores, change, score
-from services.cases.follow_up.visits import rules as visit_rules
-from services.cases.follow_up.visits.schemas import VisitState
 from services.cases.follow_up.visits.service import schedule_after
+from services.cases.states.follow_up import (
+    SERVICE_REFERRAL,
+    VISIT,
+    ServiceReferralAction,
+    ServiceReferralState,
+    VisitAction,
+    VisitState,
+)
 from tests.cases.house import Accepted, House, alone, stepped
-from tests.cases.test_case_life import deadlines
+from tests.cases.test_case_life import act, deadlines
 from tests.cases.test_plans import approved
 
 NOW = "2026-04-02T10:00:00+03:00"
@@ -236,6 +240,22 @@ class TestVisits:
         assert [fact["reached"] for fact in facts] == [False, False, True]
         assert (await house.get(at, "fedasil")).status_code == 403
 
+    async def test_it_ends_with_its_case_and_is_scheduled_again_with_it(self, house: House) -> None:
+        accepted = await house.arrived(alone())
+        at = f"/cases/{accepted.case_id}"
+        day = (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
+        body = {"returnee_id": accepted.people[0], "due_on": day}
+        agreed = await house.post(f"{at}/visits", body)
+        visit = f"{at}/visits/{agreed.json()['id']}"
+        await act(house, accepted, "close", {"reason": "lost_contact"})
+        closed = await house.get(visit)
+        assert (closed.json()["state"], closed.json()["overdue"]) == ("cancelled", False)
+        assert closed.headers["etag"] != agreed.headers["etag"]
+        assert (await deadlines(house, accepted.case_id))["visit"]["state"] == "cancelled"
+        await act(house, accepted, "reopen", {"reason": "in_contact_again"})
+        assert (await house.get(visit)).json()["state"] == "scheduled"
+        assert (await deadlines(house, accepted.case_id))["visit"]["state"] == "open"
+
     async def test_a_visit_that_is_late_is_on_the_list(self, house: House) -> None:
         accepted = await house.arrived(alone())
         day = datetime.now(UTC).date() + timedelta(days=1)
@@ -250,7 +270,8 @@ class TestVisits:
     def test_no_sequence_of_outcomes_leads_outside_the_table(self, outcomes: list[Outcome]) -> None:
         state = VisitState.SCHEDULED
         for outcome in outcomes:
-            before, state = state, stepped(visit_rules.after, state, outcome)
+            action = VisitAction.RECORD if outcome is Outcome.REACHED else VisitAction.TRY
+            before, state = state, stepped(VISIT.target, state, action)
             assert state is before or before is VisitState.SCHEDULED
         assert (state is VisitState.RECORDED) is (Outcome.REACHED in outcomes)
 
@@ -314,12 +335,16 @@ class TestServiceReferrals:
         answer = await house.post("/service-referrals", body)
         assert answer.json()["errors"][0]["code"] == "unknown_document"
 
-    @given(st.lists(st.sampled_from(["accept", "receive", "not-received", "send"]), max_size=8))
-    def test_no_sequence_of_actions_leads_outside_the_table(self, actions: list[str]) -> None:
-        state = ServiceReferralState.SENT
+    @given(st.lists(st.sampled_from(ServiceReferralAction), max_size=8))
+    def test_what_came_of_it_stays(self, actions: list[ServiceReferralAction]) -> None:
+        states = [ServiceReferralState.SENT]
         for action in actions:
-            state = stepped(service_rules.after, state, action)
-            assert state in service_rules.TRANSITIONS
+            states.append(stepped(SERVICE_REFERRAL.target, states[-1], action))
+        assert len(set(states)) <= 3
+        assert SERVICE_REFERRAL.final == {
+            ServiceReferralState.RECEIVED,
+            ServiceReferralState.NOT_RECEIVED,
+        }
 
 
 BEST = {

@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from contracts.codes import CaseState
-from services.cases.casework.cases import rules as case_rules
 from services.cases.casework.plans import rules as plan_rules
-from services.cases.casework.plans.schemas import PlanState
 from services.cases.intake.referrals import rules as referral_rules
-from services.cases.intake.referrals.schemas import ReferralState
+from services.cases.states.casework import CASE, PLAN, PlanAction, PlanState
+from services.cases.states.intake import ReferralState
 from tests.cases.house import House, alone
 from tests.cases.test_plans import drafted, line
 
@@ -76,17 +75,17 @@ async def test_a_case_and_its_plan(house: House, seed: int) -> None:
         action = chance.choice([*of_plan * 2, "suspend", "resume", "close", "reopen"])
         answer = await _call(house, at, action, accepted.people[0])
         if action in of_plan:
-            after = (
-                plan_rules.TRANSITIONS[plan].get(action) if case in plan_rules.PLANNED_IN else None
+            targets = (
+                PLAN.table[plan].get(PlanAction(action)) if case in plan_rules.PLANNED_IN else None
             )
-            if after is None:
+            if targets is None:
                 refused(answer, plan if case in plan_rules.PLANNED_IN else case, action)
             else:
                 assert answer.status_code in {200, 201}, (case, plan, action, answer.text)
-                plan = after
+                (plan,) = targets
                 if action == "approve" and case is CaseState.ARRIVED:
                     case = CaseState.IN_DELIVERY
-        elif action not in case_rules.allowed(case):
+        elif action not in CASE.allowed(case):
             refused(answer, case, action)
         else:
             assert answer.status_code == 200, (case, action, answer.text)

@@ -178,7 +178,7 @@ async def test_a_shared_document_is_always_listed(house: House) -> None:
 
 
 def shifted_script(number: str) -> str:
-    return "".join("۰۱۲۳۴۵۶۷۸۹"[int(digit)] for digit in number)  # noqa: RUF001 - of Persian
+    return "".join("۰۱۲۳۴۵۶۷۸۹"[int(digit)] for digit in number)
 
 
 async def test_also_of_another_sex_and_generation(house: House) -> None:

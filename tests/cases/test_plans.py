@@ -19,8 +19,7 @@ from contracts.training import (
     EnrolmentCompleted,
     PlacementStarted,
 )
-from services.cases.casework.plans import rules
-from services.cases.casework.plans.schemas import PlanState
+from services.cases.states.casework import PLAN, PlanAction, PlanState
 from tests.cases.house import EVERYTHING, Accepted, House, alone, today
 
 
@@ -142,12 +141,13 @@ class TestApproval:
         assert case["state"] == "in_delivery"
         for person in accepted.people:
             facts = await house.published(person)
-            assert [name for name, _ in facts][-3:] == [
+            assert [name for name, _ in facts][-4:] == [
                 "plan.submitted",
                 "plan.approved",
+                "deadline.met",
                 "case.progressed",
             ]
-            payload = facts[-2][1]
+            payload = facts[-3][1]
             assert payload["preparer"] != payload["approver"]
             assert "anna" not in str(payload)
         due = (await house.get("/deadlines", case_id=accepted.case_id)).json()["items"]
@@ -350,19 +350,16 @@ class TestAmendment:
         assert (await house.get(path(accepted), "other-ngo")).status_code == 404
 
 
-ACTIONS = sorted({action for allowed in rules.TRANSITIONS.values() for action in allowed})
-
-
-@given(st.lists(st.sampled_from(ACTIONS), max_size=15))
-def test_no_sequence_of_actions_leads_outside_the_table(actions: list[str]) -> None:
+@given(st.lists(st.sampled_from(PlanAction), max_size=15))
+def test_no_sequence_of_actions_leads_outside_the_table(actions: list[PlanAction]) -> None:
     state = PlanState.DRAFT
-    refusals: list[tuple[str, Problem]] = []
+    refusals: list[tuple[PlanAction, Problem]] = []
     for action in actions:
         try:
-            state = rules.after(state, action)
+            state = PLAN.target(state, action)
         except Problem as problem:
             refusals.append((action, problem))
-    assert state in rules.TRANSITIONS
+    assert state in PLAN.table
     assert all(problem.kind.status == 409 for _, problem in refusals)
     assert all(action not in problem.extensions["allowed"] for action, problem in refusals)
 

@@ -16,8 +16,9 @@ from chassis.errors import Problem
 from contracts.codes import NeedsPriority
 from services.cases.fields import has_control, is_mojibake
 from services.cases.intake.referrals import rules
-from services.cases.intake.referrals.schemas import ReferralIn, ReferralState
+from services.cases.intake.referrals.schemas import ReferralIn
 from services.cases.programmes import known_referrers, programmes
+from services.cases.states.intake import ReferralState
 from tests.cases.house import REFERRAL, referral
 
 TODAY = date(2026, 1, 15)

@@ -314,8 +314,10 @@ class TestDecide:
         assert await house.types(document["id"]) == [
             "referral.submitted",
             "deadline.set",
+            "deadline.cancelled",
             "referral.information_requested",
             "deadline.set",
+            "deadline.met",
             "referral.submitted",
             "deadline.set",
         ]

@@ -1,5 +1,7 @@
 """Search by one word as people type it: over a joiner, with a wrong letter, by its beginning."""
 
+# ruff: noqa: RUF001 - letters and digits that look alike are what these tests are about
+
 from typing import Any
 
 import pytest

@@ -173,22 +173,56 @@ def test_the_image_has_every_package_and_is_not_root() -> None:
         for line in (ROOT / ".dockerignore").read_text().splitlines()
         if line.startswith("!")
     }
-    assert let_in == copied | {"pyproject.toml", "requirements.lock"}
+    assert let_in == copied | {"LICENSE", "pyproject.toml", "deploy/requirements.lock"}
+    copy = re.search(r"^COPY ([\w./ ]+) \./$", DOCKERFILE, re.MULTILINE)
+    assert copy is not None
+    assert set(copy[1].split()) == let_in - copied
     assert re.search(r"^USER (?!0|root)\w+$", DOCKERFILE, re.MULTILINE)
     assert re.search(r"^HEALTHCHECK ", DOCKERFILE, re.MULTILINE)
     assert "python:3.11" in DOCKERFILE
 
 
-def test_the_lock_pins_everything_and_names_no_address() -> None:
-    lines = (ROOT / "requirements.lock").read_text().splitlines()
-    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", line) for line in lines)
-    pinned = {re.sub(r"[-_.]+", "-", line.split("==")[0]).lower() for line in lines}
+def locked(path: str) -> dict[str, str]:
+    """What a lock pins: each package with all that the lock says of it."""
+    entries = re.split(r"^(?=\S)", (ROOT / path).read_text(), flags=re.MULTILINE)[1:]
+    pinned = {}
+    for entry in entries:
+        head, *hashes = entry.rstrip().split(" \\\n    ")
+        name = re.fullmatch(r"([a-z0-9-]+)(\[[a-z,]+\])?==[A-Za-z0-9.]+( ; [\w.' =!<>()]+)?", head)
+        assert name, head
+        assert hashes, f"{head} has no hash"
+        assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", each) for each in hashes), head
+        pinned[name[1]] = entry
+    assert len(pinned) == len(entries), "a package is pinned twice"
+    return pinned
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {
+        re.sub(r"[-_.]+", "-", re.split(r"[\[<>=~ ;]", requirement)[0]).lower()
+        for requirement in requirements
+    }
+
+
+def test_the_locks_pin_everything_by_hash_and_name_no_address() -> None:
+    everything, image = locked("requirements.lock"), locked("deploy/requirements.lock")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
-    missing = {
-        re.sub(r"[-_.]+", "-", re.split(r"[\[<>=~ ;]", name)[0]).lower() for name in wanted
-    } - pinned
-    assert not missing, "run `make lock`"
+    needed, tools = project["dependencies"], project["optional-dependencies"]["dev"]
+    assert not names(needed + tools) - everything.keys(), "run `make lock`"
+    assert not names(needed) - image.keys(), "run `make lock`"
+    assert not names(tools) & image.keys(), "the image has what is only for development"
+    assert image.items() <= everything.items(), "the image would run what no test ran on"
+
+
+def test_what_is_installed_is_checked_against_the_hashes() -> None:
+    installs = [
+        line
+        for file in ("Makefile", "deploy/Dockerfile")
+        for line in (ROOT / file).read_text().splitlines()
+        if "pip install" in line and "requirements.lock" in line
+    ]
+    assert len(installs) == 2
+    assert all("--no-deps --require-hashes" in line for line in installs)
 
 
 async def test_the_init_script_makes_least_privilege_roles(postgres_folder: Path) -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 import socket
+import sys
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from importlib.abc import MetaPathFinder
 from typing import Any
 
 import httpx
@@ -84,6 +86,29 @@ async def serving(app: Any) -> AsyncIterator[str]:
     server.should_exit = True
     await task
     listening.close()
+
+
+class Last(MetaPathFinder):
+    """Is asked for a module only after everybody else was asked in vain."""
+
+    def __init__(self) -> None:
+        self.missed: list[str] = []
+
+    def find_spec(self, fullname: str, *_: Any) -> None:
+        self.missed.append(fullname)
+
+
+@contextmanager
+def imports_in_vain() -> Iterator[list[str]]:
+    """The modules that are imported meanwhile and are not there. Python forgets such a failure, and
+    walks the whole path again the next time.
+    """
+    last = Last()
+    sys.meta_path.append(last)
+    try:
+        yield last.missed
+    finally:
+        sys.meta_path.remove(last)
 
 
 @pytest_asyncio.fixture
@@ -247,3 +272,15 @@ def test_the_owners_are_the_services_that_answer() -> None:
     assert {(segment, owner) for segment, owner in serves if owner != "gateway"} == set(
         owners().items()
     )
+
+
+async def test_no_request_looks_for_a_module_that_is_not_there(behind: Gateway) -> None:
+    with imports_in_vain() as missed:
+        for _ in range(3):  # what is loaded by the first request is not loaded again
+            missed.clear()
+            got = await behind.http.get("/v1/cases/a", headers=CALLER)
+            put = await behind.http.post("/v1/cases/a/close", json={}, headers=CALLER)
+            own = await behind.http.get("/v1/returnees/a/timeline", headers=CALLER)
+            assert (got.status_code, put.status_code) == (200, 200)
+            assert own.status_code == 403
+    assert not missed

@@ -135,6 +135,26 @@ async def test_what_is_known_of_whom_is_the_same_event_by_event_and_after_a_rebu
     assert any(item["subject"] == str(one.referral_id) for item in answer.json()["items"])
 
 
+async def test_a_deadline_that_ended_is_not_to_come_until_it_is_set_again(
+    gateway: Gateway, sources: Sources
+) -> None:
+    person = await journey(sources)
+    met, called_off = person.deadline("first_contact"), person.deadline("plan")
+    await sources.tell(
+        met,
+        called_off,
+        sources.say(cases.DeadlineMet(**dict(met.data))),
+        sources.say(cases.DeadlineMissed(**dict(called_off.data))),
+        sources.say(cases.DeadlineCancelled(**dict(called_off.data))),
+    )
+    summary = f"/v1/returnees/{person.id}/summary"
+    body = (await gateway.http.get(summary, headers=SEES["iom-iraq"])).json()
+    assert body["deadlines"] == []
+    await sources.tell(sources.say(cases.DeadlineSet(**dict(called_off.data))))
+    body = (await gateway.http.get(summary, headers=SEES["iom-iraq"])).json()
+    assert [(item["kind"], item["missed"]) for item in body["deadlines"]] == [("plan", False)]
+
+
 async def test_a_waived_deadline_is_not_to_come_and_an_extended_one_is_later(
     gateway: Gateway, sources: Sources
 ) -> None:

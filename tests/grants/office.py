@@ -22,18 +22,18 @@ from contracts.codes import PROVED_BY, CaseState, Member, NeedsPriority, Paper, 
 from contracts.entitlements import Window
 from services.grants import supporting_documents
 from services.grants.app import service
-from services.grants.awards.earned.service import SETTLE_JOB
 from services.grants.books.verify import verify
 from services.grants.handlers import HANDLERS
 from services.grants.models import CitedDocument, Delivery, Grant, Payment, Quote
+from services.grants.payments.earned.service import SETTLE_JOB
 from services.grants.programmes import data as programme_data
 from tests.events import deliver
 from tests.tokens import bearer, settings, trust
 
 PROGRAMME, PARTNER, OFFICE = "iom-iraq-avrr", "iom-iraq", "iom-avrr"
 SCOPES = (
-    "programmes:read budgets:read budgets:write grants:read grants:write grants:approve payments:release "
-    "payments:write payees:read payees:write floats:read floats:write"
+    "programmes:read budgets:read budgets:write grants:read grants:write grants:approve "
+    "payments:release payments:write payees:read payees:write floats:read floats:write"
 )
 ARRIVED = date(2026, 11, 1)
 REQUESTER, APPROVER, SECOND, THIRD, RELEASER = (
@@ -189,7 +189,8 @@ class Office:
         """Documents of a grant that cases is asked for."""
         async with self.homeward.database.transaction() as session:
             query = text(
-                "SELECT payload ->> 'document_id' FROM job WHERE kind = :kind AND payload ->> 'grant_id' = :of"
+                "SELECT payload ->> 'document_id' FROM job"
+                " WHERE kind = :kind AND payload ->> 'grant_id' = :of"
             )
             return set(
                 await session.scalars(query, {"kind": supporting_documents.ASK, "of": grant_id})

@@ -9,48 +9,17 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from contracts.cases import ReturneeErased
-from tests.grants.office import APPROVER, RELEASER, REQUESTER, SECOND, THIRD, Office, Person, euros
-from tests.grants.test_reactions import Plan
-from tests.grants.test_reactions import line as planned_line
-
-MINUTES = str(uuid4())
-
-
-def proposal(people: list[Person], each: list[str], **more: Any) -> dict[str, Any]:
-    members = [
-        {"returnee_id": person.id, "case_id": person.case_id, "share": share}
-        for person, share in zip(people, each, strict=True)
-    ]
-    return {"name": "Bakery of the bridge", "kind": "business", "members": members} | more
-
-
-async def proposed(
-    office: Office, people: list[Person], each: list[str] | None = None, **more: Any
-) -> Any:
-    body = proposal(people, each or ["0.5", "0.5"], **more)
-    return await office.done("/v1/cooperatives", body)
-
-
-async def selected(
-    office: Office, people: list[Person], each: list[str] | None = None, **more: Any
-) -> Any:
-    there = await proposed(office, people, each, **more)
-    for who in (APPROVER, SECOND, THIRD):
-        there = await office.done(
-            f"/v1/cooperatives/{there['id']}/select", {"minutes": MINUTES}, by=who
-        )
-    assert there["state"] == "selected"
-    return there
-
-
-async def formed(office: Office, people: list[Person], each: list[str] | None = None) -> Any:
-    there = await selected(office, people, each)
-    body = {"formed_on": "2026-11-10", "statutes": uuid4()}
-    return await office.done(f"/v1/cooperatives/{there['id']}/form", body)
-
-
-async def two(office: Office, **values: Any) -> list[Person]:
-    return [await office.here(**values), await office.here(**values)]
+from tests.grants.arranging import (
+    MINUTES,
+    Plan,
+    formed,
+    planned_line,
+    proposal,
+    proposed,
+    selected,
+    two,
+)
+from tests.grants.office import APPROVER, RELEASER, REQUESTER, SECOND, Office, euros
 
 
 async def test_from_the_proposal_to_what_came_of_it(office: Office) -> None:
@@ -88,7 +57,10 @@ async def test_from_the_proposal_to_what_came_of_it(office: Office) -> None:
     for person in people:
         assert await office.published(person) == told
     async with office.homeward.database.transaction() as session:
-        query = "SELECT payload ->> 'amount' FROM outbox WHERE type LIKE '%grant.approved%' ORDER BY seq"
+        query = (
+            "SELECT payload ->> 'amount' FROM outbox WHERE type LIKE '%grant.approved%' "
+            "ORDER BY seq"
+        )
         parts = list(await session.scalars(text(query)))
     assert sorted(parts) == [
         '{"amount": "250.00", "currency": "EUR"}',
@@ -132,7 +104,10 @@ async def test_a_number_of_shares_and_a_change_of_them(office: Office) -> None:
         await office.http.put(f"{path}/shares", json=others, headers=headers)
     ).status_code == 422
     async with office.homeward.database.transaction() as session:
-        query = "SELECT details -> 'from' ->> :who, details -> 'to' ->> :who FROM audit WHERE action = 'change-shares'"
+        query = (
+            "SELECT details -> 'from' ->> :who, details -> 'to' ->> :who FROM audit "
+            "WHERE action = 'change-shares'"
+        )
         before, after = (await session.execute(text(query), {"who": str(people[0].id)})).one()
     assert (Decimal(before), Decimal(after)) == (3, 1)
 
@@ -249,7 +224,10 @@ async def test_it_takes_the_place_of_what_each_ones_plan_asked_for(office: Offic
         await plan.approved()
         assert await plan.grants() == {}
     async with office.homeward.database.transaction() as session:
-        query = "SELECT payload ->> 'plan_line_id' FROM outbox WHERE type LIKE '%grant.requested%' ORDER BY seq"
+        query = (
+            "SELECT payload ->> 'plan_line_id' FROM outbox WHERE type "
+            "LIKE '%grant.requested%' ORDER BY seq"
+        )
         told = list(await session.scalars(text(query)))
     assert sorted(told) == sorted([line["id"] for line in lines] * 2)
     await office.proved()

@@ -14,62 +14,17 @@ import pytest
 
 from contracts import training
 from contracts.cases import ReturneeErased
-from contracts.codes import AssistanceGroup
-from contracts.training import AttendanceStatus, PlacementEnd, WorkKind
-from services.grants.awards.earned.rules import Work, months_after, subsidies
-from services.grants.awards.earned.service import WAGE_JOB
+from contracts.training import PlacementEnd, WorkKind
+from services.grants.payments.earned.rules import Work, months_after, subsidies
+from services.grants.payments.earned.service import WAGE_JOB
 from services.grants.programmes.data import programmes
+from tests.grants.arranging import ABSENT, DAY, PRESENT, Course, Plan, planned_line
 from tests.grants.office import APPROVER, RELEASER, REQUESTER, SECOND, Office, Person, today
-from tests.grants.test_reactions import Plan
-from tests.grants.test_reactions import line as planned_line
 
 BELGIUM = "amif-be-2018"
-DAY = date(2026, 11, 9)
 CLOCK = datetime(2026, 11, 10, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-PRESENT, ABSENT = AttendanceStatus.PRESENT, AttendanceStatus.ABSENT
 TICKS = count(1)
-
-
-class Course:
-    """What training tells of one person in one course."""
-
-    def __init__(self, person: Person, line: UUID | None = None, **values: Any) -> None:
-        self.person, self.line = person, line
-        self.fact = {
-            **person.ids,
-            "enrolment_id": uuid4(),
-            "cohort_id": uuid4(),
-            "course_id": uuid4(),
-            "group": AssistanceGroup.ECONOMIC,
-            "kind": "vocational",
-            "phase": "post_arrival",
-            "stipend": True,
-            "allowance_line_id": line,
-        } | values
-
-    def _said(self, number: int, status: AttendanceStatus, day: date) -> dict[str, Any]:
-        minutes = 240 if status is PRESENT else 0
-        return self.fact | {"session": number, "status": status, "minutes": minutes, "held_on": day}
-
-    def recorded(
-        self, number: int, status: AttendanceStatus = PRESENT, day: date | None = None
-    ) -> training.AttendanceRecorded:
-        return training.AttendanceRecorded(
-            **self._said(number, status, day or DAY + timedelta(days=number))
-        )
-
-    def corrected(
-        self, number: int, status: AttendanceStatus, day: date | None = None
-    ) -> training.AttendanceCorrected:
-        was = ABSENT if status is PRESENT else PRESENT
-        said = self._said(number, status, day or DAY + timedelta(days=number))
-        return training.AttendanceCorrected(
-            **said,
-            previous_status=was,
-            previous_minutes=240 if was is PRESENT else 0,
-            sufficient=True,
-        )
 
 
 async def tell(office: Office, *facts: Any) -> None:
@@ -90,7 +45,7 @@ def states(payments: Sequence[dict[str, Any]]) -> list[str]:
 
 
 async def granted(office: Office, amount: str = "100.00", **person: Any) -> tuple[Person, Any]:
-    """Somebody with an approved living allowance, and a mobile account of theirs that was verified."""
+    """Somebody with an approved living allowance, and a verified mobile account of theirs."""
     somebody = await office.here(**person)
     grant = await office.approved(somebody, amount, kind="living_allowance")
     await office.payee(kind="returnee", returnee_id=somebody.id)
@@ -494,9 +449,7 @@ async def test_a_wage_that_is_not_known_or_in_another_currency_schedules_nothing
     assert len(await allowances(office, grant)) == 3
 
 
-def test_the_subsidy_is_a_share_up_to_the_most_of_a_month_and_for_no_more_months_than_the_programme_says() -> (
-    None
-):
+def test_the_subsidy_is_a_share_up_to_the_most_of_a_month_and_of_the_months_there_are() -> None:
     rates = programmes()["iom-iraq-avrr"].versions[0].assistance.wage_subsidy
     (rate,) = rates
 

@@ -12,8 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from contracts import cases
-from services.grants import transfers
-from services.grants.awards import closing
+from services.grants import closing, transfers
 from tests.grants.office import APPROVER, OFFICE, RELEASER, SECOND, Office, Person, euros, today
 
 PAID_ON = today()

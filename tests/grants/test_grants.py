@@ -198,7 +198,10 @@ async def test_whoever_had_a_part_in_it_neither_approves_nor_releases(office: Of
         ] == "/problems/four-eyes"
     async with office.homeward.database.transaction() as session:
         for statement in (
-            "INSERT INTO approval (grant_id, round, actor) SELECT id, round, preparers[1] FROM assistance_grant",
+            (
+                "INSERT INTO approval (grant_id, round, actor) "
+                "SELECT id, round, preparers[1] FROM assistance_grant"
+            ),
             "UPDATE payment SET released_by = (SELECT preparers[1] FROM assistance_grant)",
         ):
             with pytest.raises(DBAPIError):
@@ -540,7 +543,10 @@ async def test_a_budget_pays_on_no_day_on_which_a_donor_does_not(office: Office)
     asked = await office.grant(await office.here(), "100.00")
     grant = await office.approved(await office.here(), "100.00")
     payment = await office.scheduled(grant, await office.payee())
-    ended = "UPDATE budget SET sources = jsonb_set(sources, '{1,until}', '\"2026-02-01\"') WHERE id = :id"
+    ended = (
+        "UPDATE budget SET sources = jsonb_set(sources, '{1,until}', "
+        "'\"2026-02-01\"') WHERE id = :id"
+    )
     async with office.homeward.database.transaction() as session:
         await session.execute(text(ended), {"id": UUID(budget)})
     for path, by in (

@@ -26,12 +26,14 @@ async def scheduled_payments(office: Office) -> list[str]:
     payment = await office.scheduled(grant, await office.payee(), "1.00")
     async with office.homeward.database.transaction() as session:
         columns = (
-            "version, grant_id, budget_id, returnee_id, method, payee_id, instalment, amount, currency, payout, "
-            "payout_currency, rate, state, papers, papers_there, papers_needed, scheduled_by"
+            "version, grant_id, budget_id, returnee_id, method, payee_id, instalment, amount, "
+            "currency, payout, payout_currency, rate, state, papers, papers_there, papers_needed, "
+            "scheduled_by"
         )
         await session.execute(
             text(
-                f"INSERT INTO payment (id, reference, {columns}) SELECT gen_random_uuid(), 'PAY-' || n, {columns} "
+                f"INSERT INTO payment (id, reference, {columns})"
+                f" SELECT gen_random_uuid(), 'PAY-' || n, {columns} "
                 "FROM payment, generate_series(2, :count) n WHERE id = :one"
             ),
             {"one": payment["id"], "count": PAYMENTS},
@@ -92,7 +94,8 @@ async def test_killed_in_the_middle_of_a_thousand_payments(databases: Databases)
             assert tuple(booked.one()) == (PAYMENTS, Decimal(PAYMENTS))
             told = await session.scalar(
                 text(
-                    "SELECT count(*) FROM outbox WHERE type = 'org.homeward.grants.payment.confirmed.v1'"
+                    "SELECT count(*) FROM outbox"
+                    " WHERE type = 'org.homeward.grants.payment.confirmed.v1'"
                 )
             )
             assert told == PAYMENTS

@@ -75,23 +75,51 @@ async def test_twenty_releases_and_confirmations_at_once_pay_once(office: Office
         ("a posting is changed", "UPDATE posting SET amount = amount + 1"),
         ("a posting is removed", "DELETE FROM posting"),
         ("an entry is changed", "UPDATE journal_entry SET kind = 'pay'"),
-        ("one side is added", ("INSERT INTO posting (entry_id, budget_id, account, amount) "
-         "SELECT id, budget_id, 'available', 5 FROM journal_entry LIMIT 1")),
-        ("an entry has no side", ("INSERT INTO journal_entry (id, budget_id, kind) "
-         "SELECT gen_random_uuid(), id, 'fund' FROM budget")),
-        ("more is taken than there is", ("WITH e AS (INSERT INTO journal_entry (id, budget_id, kind) "
-         "SELECT gen_random_uuid(), id, 'reserve' FROM budget RETURNING id, budget_id) "
-         "INSERT INTO posting (entry_id, budget_id, account, amount) "
-         "SELECT id, budget_id, v.account, v.amount FROM e, "
-         "(VALUES ('available', -9999999.0), ('reserved', 9999999.0)) v (account, amount)")),
-        ("the requester approves", ("INSERT INTO approval (grant_id, round, actor) "
-         "SELECT id, 9, requester FROM assistance_grant")),
-        ("the requester releases", ("UPDATE payment p SET state = 'released', released_by = g.requester "
-         "FROM assistance_grant g WHERE g.id = p.grant_id")),
-        ("the papers are missing", "UPDATE payment SET papers_there = '{}', released_by = gen_random_uuid()"),
+        (
+            "one side is added",
+            (
+                "INSERT INTO posting (entry_id, budget_id, account, amount) "
+                "SELECT id, budget_id, 'available', 5 FROM journal_entry LIMIT 1"
+            ),
+        ),
+        (
+            "an entry has no side",
+            (
+                "INSERT INTO journal_entry (id, budget_id, kind) "
+                "SELECT gen_random_uuid(), id, 'fund' FROM budget"
+            ),
+        ),
+        (
+            "more is taken than there is",
+            (
+                "WITH e AS (INSERT INTO journal_entry (id, budget_id, kind) "
+                "SELECT gen_random_uuid(), id, 'reserve' FROM budget RETURNING id, budget_id) "
+                "INSERT INTO posting (entry_id, budget_id, account, amount) "
+                "SELECT id, budget_id, v.account, v.amount FROM e, "
+                "(VALUES ('available', -9999999.0), ('reserved', 9999999.0)) v (account, amount)"
+            ),
+        ),
+        (
+            "the requester approves",
+            (
+                "INSERT INTO approval (grant_id, round, actor) "
+                "SELECT id, 9, requester FROM assistance_grant"
+            ),
+        ),
+        (
+            "the requester releases",
+            (
+                "UPDATE payment p SET state = 'released', released_by = g.requester "
+                "FROM assistance_grant g WHERE g.id = p.grant_id"
+            ),
+        ),
+        (
+            "the papers are missing",
+            "UPDATE payment SET papers_there = '{}', released_by = gen_random_uuid()",
+        ),
         ("more is paid than granted", "UPDATE payment SET amount = 901"),
     ],
-)  # fmt: skip
+)
 async def test_the_database_itself_refuses(office: Office, what: str, statement: str) -> None:
     await office.budget()
     grant = await office.approved(await office.here())

@@ -2,62 +2,28 @@
 
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 
 from contracts import cases, reception
-from contracts.codes import Money
-from services.grants.awards.closing import JOB as ENDING
-from services.grants.plans import JOB
-from tests.grants.office import APPROVER, ARRIVED, RELEASER, SECOND, Office, Person, euros, today
-
-
-def line(
-    person: Person, amount: str = "300.00", kind: str = "business", **more: Any
-) -> dict[str, Any]:
-    return {
-        "id": str(uuid4()),
-        "kind": kind,
-        "housing": None,
-        "beneficiary": str(person.id),
-        "description": "Tools",
-        "budget": {"amount": amount, "currency": "EUR"},
-    } | more
-
-
-class Plan:
-    def __init__(self, office: Office, person: Person, lines: list[dict[str, Any]]) -> None:
-        self.office, self.person, self.lines = office, person, lines
-        self.preparer, self.drafter = uuid4(), uuid4()
-        self.version = 1
-
-    async def approved(self, version: int | None = None, **more: Any) -> None:
-        """Take over a version, the next one where none is named."""
-        version, self.version = version or self.version, self.version + 1
-        payload = more | {
-            "case_id": str(self.person.case_id),
-            "plan_id": str(uuid4()),
-            "plan_version": version,
-            "preparer": str(self.preparer),
-        }
-        async with self.office.homeward.database.transaction() as session:
-            people = [str(self.preparer), str(self.drafter)]
-            content = {"lines": self.lines, "preparers": people, "agreed_on": ARRIVED.isoformat()}
-            await JOB.apply(session, payload, content)
-
-    async def grants(self) -> dict[str, dict[str, Any]]:
-        found = (await self.office.get("/v1/grants", case_id=self.person.case_id)).json()["items"]
-        return {grant["plan_line_id"]: grant for grant in found if grant["plan_line_id"]}
+from services.grants.closing import JOB as ENDING
+from tests.grants.arranging import Plan, cash_ready, handed, planned_line
+from tests.grants.office import APPROVER, RELEASER, SECOND, Office, Person, euros, today
 
 
 async def test_each_line_of_a_plan_is_one_grant_once(office: Office) -> None:
     await office.budget()
     person = await office.here()
     plan = Plan(
-        office, person, [line(person), line(person, kind="medical"), line(person, "5000.00")]
+        office,
+        person,
+        [
+            planned_line(person),
+            planned_line(person, kind="medical"),
+            planned_line(person, "5000.00"),
+        ],
     )
     await plan.approved()
     await plan.approved(1)
@@ -81,7 +47,7 @@ async def test_an_amended_plan_changes_what_is_undecided_and_keeps_what_was_appr
 ) -> None:
     await office.budget()
     person = await office.here()
-    plan = Plan(office, person, [line(person), line(person), line(person)])
+    plan = Plan(office, person, [planned_line(person), planned_line(person), planned_line(person)])
     await plan.approved()
     kept = (await plan.grants())[plan.lines[0]["id"]]
     await office.done(f"/v1/grants/{kept['id']}/approve", by=APPROVER)
@@ -112,7 +78,7 @@ async def test_a_refused_line_is_asked_again_when_the_plan_is_amended_and_by_han
     office: Office,
 ) -> None:
     person = await office.here()
-    plan = Plan(office, person, [line(person), line(person, "5000.00")])
+    plan = Plan(office, person, [planned_line(person), planned_line(person, "5000.00")])
     await plan.approved()
     assert {each["state"] for each in (await plan.grants()).values()} == {"rejected"}
     await office.budget()
@@ -135,8 +101,8 @@ async def test_a_refused_line_is_asked_again_when_the_plan_is_amended_and_by_han
 async def test_an_older_version_that_comes_late_changes_nothing(office: Office) -> None:
     await office.budget()
     person = await office.here()
-    plan = Plan(office, person, [line(person)])
-    newer = line(person, "100.00")
+    plan = Plan(office, person, [planned_line(person)])
+    newer = planned_line(person, "100.00")
     older, plan.lines = (
         plan.lines,
         [{**plan.lines[0], "budget": {"amount": "400.00", "currency": "EUR"}}, newer],
@@ -154,7 +120,7 @@ async def test_an_older_version_that_comes_late_changes_nothing(office: Office) 
 
 async def test_a_plan_without_a_budget_is_said_to_have_none(office: Office) -> None:
     person = await office.here()
-    plan = Plan(office, person, [line(person)])
+    plan = Plan(office, person, [planned_line(person)])
     await plan.approved()
     (grant,) = (await plan.grants()).values()
     assert (grant["state"], grant["reason"]) == ("rejected", "no_budget")
@@ -165,7 +131,7 @@ async def test_a_plan_is_not_asked_for_again_and_again_for_who_was_erased(office
     person, erased = await office.here(), Person()
     erased.case_id, erased.household_id = person.case_id, person.household_id
     await office.tell(erased.opened(), erased.closed(), cases.ReturneeErased(returnee_id=erased.id))
-    plan = Plan(office, person, [line(person), line(erased)])
+    plan = Plan(office, person, [planned_line(person), planned_line(erased)])
     await plan.approved()
     assert (await plan.grants()).keys() == {plan.lines[0]["id"]}
     await office.tell(person.closed(), cases.ReturneeErased(returnee_id=person.id))
@@ -177,7 +143,7 @@ async def test_a_plan_that_came_before_its_people_is_asked_for_less_and_less_oft
     office: Office,
 ) -> None:
     plan = Plan(office, Person(), [])
-    plan.lines.append(line(plan.person))
+    plan.lines.append(planned_line(plan.person))
     for asked in range(12):
         await plan.approved(**({"asked": asked} if asked else {}))
     found = await waits(office)
@@ -199,39 +165,12 @@ async def test_a_plan_that_came_before_its_people_is_asked_for_less_and_less_oft
 
 async def waits(office: Office) -> list[float]:
     """For how many seconds each plan is waited for, in the order in which they were asked for."""
-    query = "SELECT extract(epoch FROM due_at - created_at) FROM job WHERE kind = 'grants.plan.fetch' ORDER BY id"
+    query = (
+        "SELECT extract(epoch FROM due_at - created_at) FROM job "
+        "WHERE kind = 'grants.plan.fetch' ORDER BY id"
+    )
     async with office.homeward.database.transaction() as session:
         return [float(seconds) for seconds in await session.scalars(text(query))]
-
-
-async def cash_ready(office: Office, person: Person) -> tuple[Any, Any]:
-    """Cash for the desk, approved, and released from a float."""
-    await office.tell(person.confirmed(), person.confirmed())
-    (grant,) = (await office.get("/v1/grants", returnee_id=person.id)).json()["items"]
-    assert (grant["kind"], grant["state"]) == ("cash", "requested")
-    await office.done(f"/v1/grants/{grant['id']}/approve", by=APPROVER)
-    (payment,) = (await office.get("/v1/payments", grant_id=grant["id"])).json()["items"]
-    cash = await office.done(
-        "/v1/cash-floats",
-        {"port_of_entry": "EBL", "amount": {"amount": "250.00", "currency": "EUR"}},
-        by=SECOND,
-    )
-    payment = await office.done(
-        f"/v1/payments/{payment['id']}/release", {"float_id": cash["id"]}, by=RELEASER
-    )
-    return payment, cash
-
-
-def handed(person: Person, amount: str) -> reception.AssistanceProvided:
-    money = Money(amount=Decimal(amount), currency="EUR")
-    return reception.AssistanceProvided(
-        **person.ids,
-        arrival_id=person.arrival_id,
-        assistance_id=uuid4(),
-        group="economic",
-        kind="pocket_money",
-        amount=money,
-    )
 
 
 async def test_cash_at_the_desk_from_travel_to_the_count(office: Office) -> None:

@@ -72,67 +72,85 @@ def several(what: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 BROKEN = {
-    "an entry does not balance": "SELECT entry_id FROM posting GROUP BY 1 HAVING sum(amount) <> 0 OR count(*) <> 2",
+    "an entry does not balance": (
+        "SELECT entry_id FROM posting GROUP BY 1 HAVING sum(amount) <> 0 OR count(*) <> 2"
+    ),
     "a budget is below zero": """
         SELECT budget_id, account, sum(amount) FROM posting WHERE account <> 'funds'
         GROUP BY 1, 2 HAVING sum(amount) < 0""",
     "money was lost or made": """
         SELECT budget_id FROM posting GROUP BY 1
-        HAVING sum(amount) FILTER (WHERE account <> 'funds') <> (SELECT amount FROM budget WHERE id = budget_id)""",
+        HAVING sum(amount) FILTER (WHERE account <> 'funds')
+            <> (SELECT amount FROM budget WHERE id = budget_id)""",
     "what is paid is not what was confirmed": """
         SELECT g.id FROM assistance_grant g
-        WHERE (SELECT coalesce(sum(amount), 0) FROM posting WHERE grant_id = g.id AND account = 'paid')
+        WHERE (SELECT coalesce(sum(amount), 0) FROM posting WHERE grant_id = g.id
+            AND account = 'paid')
             <> (SELECT coalesce(sum(amount - recovered), 0) FROM payment
                 WHERE grant_id = g.id AND state = 'confirmed')""",
     "money left no float, or went into hands that it was not for": """
-        SELECT p.id FROM payment p LEFT JOIN payee y ON y.id = p.payee_id WHERE p.released_by IS NOT NULL
+        SELECT p.id FROM payment p LEFT JOIN payee y ON y.id = p.payee_id
+            WHERE p.released_by IS NOT NULL
         AND ((p.method = 'cash' AND p.float_id IS NULL)
              OR (y.kind = 'returnee' AND NOT p.as_cash AND NOT p.reimbursement)
              OR (p.reimbursement AND NOT p.papers_there @> '{handover_certificate,invoice}'))""",
     "who had money sent took it back": """
         SELECT p.id FROM payment p JOIN assistance_grant g ON g.id = p.grant_id
-        WHERE g.requester = ANY (p.undone_by) OR p.scheduled_by = ANY (p.undone_by) OR p.released_by = ANY (p.undone_by)
+        WHERE g.requester = ANY (p.undone_by) OR p.scheduled_by = ANY (p.undone_by)
+            OR p.released_by = ANY (p.undone_by)
            OR (p.state = 'failed' AND p.released_by IS NOT NULL AND p.undone_by = '{}')""",
     "who took money back sent more": """
-        SELECT p.id FROM payment p JOIN payment b ON b.grant_id = p.grant_id AND b.state IN ('failed', 'reversed')
+        SELECT p.id FROM payment p JOIN payment b ON b.grant_id = p.grant_id
+            AND b.state IN ('failed', 'reversed')
         WHERE p.released_by = ANY (b.undone_by) AND p.released_at > b.updated_at""",
     "more is paid than granted": """
         SELECT g.id FROM assistance_grant g JOIN payment p ON p.grant_id = g.id
         WHERE p.state IN ('scheduled', 'released', 'confirmed', 'recovered')
         GROUP BY g.id HAVING sum(p.amount) > g.amount""",
     "a payment was confirmed twice": """
-        SELECT payload ->> 'payment_id' FROM outbox WHERE type = 'org.homeward.grants.payment.confirmed.v1'
+        SELECT payload ->> 'payment_id' FROM outbox
+            WHERE type = 'org.homeward.grants.payment.confirmed.v1'
         GROUP BY 1 HAVING count(*) > 1""",
     "a payment was told otherwise than it is": """
-        SELECT p.id FROM payment p WHERE p.state IN ('confirmed', 'reversed', 'recovered') AND NOT EXISTS (
-            SELECT FROM outbox WHERE payload ->> 'payment_id' = p.id::text AND type LIKE '%.payment.confirmed.v1')""",
+        SELECT p.id FROM payment p WHERE p.state IN ('confirmed', 'reversed', 'recovered')
+        AND NOT EXISTS (
+            SELECT FROM outbox WHERE payload ->> 'payment_id' = p.id::text
+            AND type LIKE '%.payment.confirmed.v1')""",
     "two hands were enough": """
         SELECT p.id FROM payment p JOIN assistance_grant g ON g.id = p.grant_id
         WHERE p.released_by IS NOT NULL AND (
             p.released_by = p.scheduled_by OR p.released_by = ANY (g.preparers)
             OR EXISTS (SELECT FROM approval a WHERE a.grant_id = g.id AND a.round = g.round
                        AND (a.actor = p.released_by OR a.actor = ANY (g.preparers)))
-            OR NOT EXISTS (SELECT FROM approval a WHERE a.grant_id = g.id AND a.round = g.round))""",
+            OR NOT EXISTS (SELECT FROM approval a WHERE a.grant_id = g.id
+                AND a.round = g.round))""",
     "a float gave out more than is in it": """
         SELECT f.id FROM cash_float f LEFT JOIN payment p ON p.float_id = f.id
             AND p.state IN ('released', 'confirmed', 'recovered')
-        GROUP BY f.id HAVING coalesce(sum(p.payout), 0) > f.amount OR coalesce(sum(p.payout), 0) <> f.drawn""",
+        GROUP BY f.id HAVING coalesce(sum(p.payout), 0) > f.amount
+            OR coalesce(sum(p.payout), 0) <> f.drawn""",
     "an invoice was paid under two grants": """
         SELECT paper ->> 'document' FROM payment p, jsonb_array_elements(p.papers) paper
-        WHERE p.released_by IS NOT NULL AND paper ->> 'kind' = 'invoice' AND 'invoice' = ANY (p.papers_there)
+        WHERE p.released_by IS NOT NULL AND paper ->> 'kind' = 'invoice'
+            AND 'invoice' = ANY (p.papers_there)
         GROUP BY 1 HAVING count(DISTINCT p.grant_id) > 1""",
     "an entry of a bank was booked twice": """
-        SELECT payment_id FROM statement_line WHERE outcome = 'matched' GROUP BY 1 HAVING count(*) > 1""",
+        SELECT payment_id FROM statement_line WHERE outcome = 'matched' GROUP BY 1
+            HAVING count(*) > 1""",
 }
 ANY_BROKEN = " UNION ALL ".join(
     f"SELECT '{what}' WHERE EXISTS ({query})" for what, query in BROKEN.items()
 )
 RELEASED = """
-    SELECT p.id, CASE WHEN p.as_cash THEN 'cash' WHEN p.reimbursement THEN 'supplier' ELSE p.method END AS method,
+    SELECT p.id, CASE WHEN p.as_cash THEN 'cash' WHEN p.reimbursement THEN 'supplier'
+        ELSE p.method END AS method,
            g.amount,
-           (SELECT count(*) FROM approval a WHERE a.grant_id = g.id AND a.round = g.round) AS approvals,
-           ARRAY(SELECT paper ->> 'kind' FROM jsonb_array_elements(p.papers) paper JOIN cited_document c
-                 ON c.grant_id = g.id AND c.document_id = (paper ->> 'document')::uuid AND c.state = 'found'
+           (SELECT count(*) FROM approval a WHERE a.grant_id = g.id
+               AND a.round = g.round) AS approvals,
+           ARRAY(SELECT paper ->> 'kind' FROM jsonb_array_elements(p.papers) paper
+               JOIN cited_document c
+                 ON c.grant_id = g.id AND c.document_id = (paper ->> 'document')::uuid
+                     AND c.state = 'found'
                  AND c.kind = replace(paper ->> 'kind', '_seen', '')) AS papers,
            EXISTS (SELECT FROM delivery d JOIN cited_document c ON c.grant_id = g.id
                    AND c.document_id = d.certificate AND c.state = 'found' AND c.kind = 'delivery'

@@ -84,49 +84,105 @@ async def test_right_books_are_proved(books: FreshDatabase) -> None:
 
 
 TAMPERING = {
-    "a posting is changed": ("UPDATE posting SET amount = amount + 1 WHERE account = 'paid' AND amount > 0",
-                             ("entry", "does not balance")),
-    "a posting is removed": ("DELETE FROM posting WHERE account = 'reserved'", ("entry", "does not balance")),
-    "an entry is removed": (("WITH gone AS (DELETE FROM posting WHERE entry_id IN "
-                            "(SELECT id FROM journal_entry WHERE kind = 'pay') RETURNING entry_id) "
-                            "DELETE FROM journal_entry WHERE id IN (SELECT entry_id FROM gone)"),
-                            ("account paid of budget", "is not the sum of its postings")),
-    "both sides are changed alike": (("UPDATE posting SET amount = amount * 2 WHERE entry_id IN "
-                                     "(SELECT id FROM journal_entry WHERE kind = 'pay')"),
-                                     ("payment", "is not booked as its state says")),
-    "money goes another way": ("UPDATE posting SET account = 'recovered' WHERE account = 'paid' AND amount > 0",
-                               ("entry", "moves money otherwise than a pay does")),
-    "a posting is given to another grant": ("UPDATE posting SET grant_id = gen_random_uuid() WHERE account = 'paid'",
-                                            ("posting", "is of another grant than its entry")),
-    "a balance is changed": ("UPDATE budget_account SET balance = balance + 1 WHERE account = 'available'",
-                             ("account available of budget", "is not the sum of its postings")),
-    "a budget is made larger": ("UPDATE budget SET amount = amount + 1", ("budget", "was not funded with its amount")),
-    "a grant is made larger": ("UPDATE assistance_grant SET amount = amount + 1 WHERE state = 'approved'",
-                               ("grant", "holds other money than its state says")),
-    "a payment is made unpaid": ("UPDATE payment SET state = 'reversed' WHERE state = 'confirmed' AND recovered = 0",
-                                 ("payment", "is not booked as its state says")),
-    "an approval is removed": ("DELETE FROM approval", ("payment", "was released without its approvals")),
-    "the releaser is the requester": (("UPDATE payment p SET released_by = g.requester, scheduled_by = "
-                                      "gen_random_uuid() FROM assistance_grant g "
-                                      "WHERE g.id = p.grant_id AND p.released_by IS NOT NULL"),
-                                      ("payment", "was released without its approvals, its papers or a third person")),
-    "who sent it says it is back": (("UPDATE payment p SET scheduled_by = gen_random_uuid(), "
-                                    "undone_by = ARRAY[g.requester] FROM assistance_grant g "
-                                    "WHERE g.id = p.grant_id AND p.state = 'recovered'"),
-                                   ("payment", "was taken back by nobody, or by who had it sent")),
-    "a reversal is of nobody": ("UPDATE payment SET undone_by = '{}' WHERE state = 'reversed'",
-                                ("payment", "was taken back by nobody")),
-    "less is recovered than is said": ("UPDATE payment SET recovered = 1 WHERE recovered > 1 AND state = 'confirmed'",
-                                       ("payment", "is not booked as its state says")),
-    "the returnee is paid": ("UPDATE payee SET kind = 'returnee'",
-                             ("payment", "gives the returnee money as if it were in kind")),
-    "cash is of no float": (("ALTER TABLE payment DROP CONSTRAINT ck_payment_cash_from_a_float; "
-                            "UPDATE payment SET float_id = NULL WHERE method = 'cash'"), ("cash", "left no float")),
-    "a donor did not pay then": (("UPDATE budget SET sources = jsonb_set(sources, '{0,until}', '\"2026-02-01\"')"),
-                                 ("payment", "left its budget on a day on which it does not pay")),
-    "a cent is cut": ("UPDATE payment SET payout = payout + 0.001", ("payment", "is finer than its currency")),
-    "a float is said to be fuller": ("UPDATE cash_float SET drawn = 0", ("cash float", "has another amount drawn")),
-}  # fmt: skip
+    "a posting is changed": (
+        "UPDATE posting SET amount = amount + 1 WHERE account = 'paid' AND amount > 0",
+        ("entry", "does not balance"),
+    ),
+    "a posting is removed": (
+        "DELETE FROM posting WHERE account = 'reserved'",
+        ("entry", "does not balance"),
+    ),
+    "an entry is removed": (
+        (
+            "WITH gone AS (DELETE FROM posting WHERE entry_id IN "
+            "(SELECT id FROM journal_entry WHERE kind = 'pay') RETURNING entry_id) "
+            "DELETE FROM journal_entry WHERE id IN (SELECT entry_id FROM gone)"
+        ),
+        ("account paid of budget", "is not the sum of its postings"),
+    ),
+    "both sides are changed alike": (
+        (
+            "UPDATE posting SET amount = amount * 2 WHERE entry_id IN "
+            "(SELECT id FROM journal_entry WHERE kind = 'pay')"
+        ),
+        ("payment", "is not booked as its state says"),
+    ),
+    "money goes another way": (
+        "UPDATE posting SET account = 'recovered' WHERE account = 'paid' AND amount > 0",
+        ("entry", "moves money otherwise than a pay does"),
+    ),
+    "a posting is given to another grant": (
+        "UPDATE posting SET grant_id = gen_random_uuid() WHERE account = 'paid'",
+        ("posting", "is of another grant than its entry"),
+    ),
+    "a balance is changed": (
+        "UPDATE budget_account SET balance = balance + 1 WHERE account = 'available'",
+        ("account available of budget", "is not the sum of its postings"),
+    ),
+    "a budget is made larger": (
+        "UPDATE budget SET amount = amount + 1",
+        ("budget", "was not funded with its amount"),
+    ),
+    "a grant is made larger": (
+        "UPDATE assistance_grant SET amount = amount + 1 WHERE state = 'approved'",
+        ("grant", "holds other money than its state says"),
+    ),
+    "a payment is made unpaid": (
+        "UPDATE payment SET state = 'reversed' WHERE state = 'confirmed' AND recovered = 0",
+        ("payment", "is not booked as its state says"),
+    ),
+    "an approval is removed": (
+        "DELETE FROM approval",
+        ("payment", "was released without its approvals"),
+    ),
+    "the releaser is the requester": (
+        (
+            "UPDATE payment p SET released_by = g.requester, scheduled_by = "
+            "gen_random_uuid() FROM assistance_grant g "
+            "WHERE g.id = p.grant_id AND p.released_by IS NOT NULL"
+        ),
+        ("payment", "was released without its approvals, its papers or a third person"),
+    ),
+    "who sent it says it is back": (
+        (
+            "UPDATE payment p SET scheduled_by = gen_random_uuid(), "
+            "undone_by = ARRAY[g.requester] FROM assistance_grant g "
+            "WHERE g.id = p.grant_id AND p.state = 'recovered'"
+        ),
+        ("payment", "was taken back by nobody, or by who had it sent"),
+    ),
+    "a reversal is of nobody": (
+        "UPDATE payment SET undone_by = '{}' WHERE state = 'reversed'",
+        ("payment", "was taken back by nobody"),
+    ),
+    "less is recovered than is said": (
+        "UPDATE payment SET recovered = 1 WHERE recovered > 1 AND state = 'confirmed'",
+        ("payment", "is not booked as its state says"),
+    ),
+    "the returnee is paid": (
+        "UPDATE payee SET kind = 'returnee'",
+        ("payment", "gives the returnee money as if it were in kind"),
+    ),
+    "cash is of no float": (
+        (
+            "ALTER TABLE payment DROP CONSTRAINT ck_payment_cash_from_a_float; "
+            "UPDATE payment SET float_id = NULL WHERE method = 'cash'"
+        ),
+        ("cash", "left no float"),
+    ),
+    "a donor did not pay then": (
+        ("UPDATE budget SET sources = jsonb_set(sources, '{0,until}', '\"2026-02-01\"')"),
+        ("payment", "left its budget on a day on which it does not pay"),
+    ),
+    "a cent is cut": (
+        "UPDATE payment SET payout = payout + 0.001",
+        ("payment", "is finer than its currency"),
+    ),
+    "a float is said to be fuller": (
+        "UPDATE cash_float SET drawn = 0",
+        ("cash float", "has another amount drawn"),
+    ),
+}
 
 
 @pytest.mark.parametrize("what", list(TAMPERING))
@@ -168,7 +224,8 @@ async def test_the_command_names_what_it_found(databases: Databases) -> None:
     admin = await asyncpg.connect(database.admin_url)
     await admin.execute("ALTER TABLE posting DISABLE TRIGGER append_only")
     entry = await admin.fetchval(
-        "UPDATE posting SET amount = amount + 1 WHERE id = (SELECT max(id) FROM posting WHERE account = 'paid') "
+        "UPDATE posting SET amount = amount + 1"
+        " WHERE id = (SELECT max(id) FROM posting WHERE account = 'paid') "
         "RETURNING entry_id"
     )
     await admin.execute("ALTER TABLE posting ENABLE TRIGGER append_only")

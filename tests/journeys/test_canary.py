@@ -449,9 +449,9 @@ async def journey(platform: Platform, sent: Sent) -> list[tuple[str, bytes]]:
     ]  # type: ignore[method-assign]
     way = await walk.submit(canary())
     path = f"/v1/referrals/{way.referral_id}"
-    await walk.coordinator.decide(
-        path, "accept", {"implementer": "iom-iraq", "comment": FIELDS["accept_comment"]}
-    )
+    new = [{"index": index, "returnee_id": None} for index in range(len(canary()["people"]))]
+    decision = {"implementer": "iom-iraq", "comment": FIELDS["accept_comment"], "people": new}
+    await walk.coordinator.decide(path, "accept", decision)
     for step in (walk.accept, walk.confirm_travel, walk.meet, walk.plan):
         await step(way)
     partner, sender = walk.coordinator, platform.client("bamf", "counsellor-12")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import contracts
 from contracts import codes
+from services.cases.codes import Precision, Sex
 from services.cases.fields import Out
 from services.cases.intake.referrals.schemas import (
     Need,
@@ -41,7 +42,7 @@ SPOKEN: Mapping[str, type[StrEnum]] = {
 """Lists whose codes the timeline says in words, where it has them."""
 LISTS: Mapping[str, type[StrEnum]] = {
     **SPOKEN,
-    "birth-precisions": people.Precision,
+    "birth-precisions": Precision,
     "consent-purposes": codes.ConsentPurpose,
     "contact-owners": people.ContactOwner,
     "document-kinds": codes.DocumentKind,
@@ -53,7 +54,7 @@ LISTS: Mapping[str, type[StrEnum]] = {
     "payment-methods": codes.PaymentMethod,
     "relationships": Role,
     "scripts": people.Script,
-    "sexes": people.Sex,
+    "sexes": Sex,
     "sharing-purposes": codes.SharingPurpose,
     "vulnerabilities": VulnerabilityKind,
     "vulnerability-statuses": VulnerabilityStatus,
@@ -79,10 +80,10 @@ class CodeListOut(Out):
 def code_lists() -> Mapping[str, CodeListOut]:
     """Every list by its id, in order."""
     labels = json.loads(LABELS.read_text(encoding="utf-8"))
-    found = {}
-    for name, kinds in sorted(LISTS.items()):
+    lists = {}
+    for name, members in sorted(LISTS.items()):
         spoken = labels.get(name, {})
-        listed = [CodeOut(code=code, labels=spoken.get(code, {})) for code in kinds]
-        version = zlib.crc32(json.dumps([each.model_dump() for each in listed]).encode())
-        found[name] = CodeListOut(id=name, version=version, codes=listed)
-    return found
+        listed = [CodeOut(code=code, labels=spoken.get(code, {})) for code in members]
+        version = zlib.crc32(json.dumps([code.model_dump() for code in listed]).encode())
+        lists[name] = CodeListOut(id=name, version=version, codes=listed)
+    return lists

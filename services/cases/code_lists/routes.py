@@ -5,7 +5,7 @@ import zlib
 from fastapi import Response
 
 from chassis.concurrency import set_etag
-from chassis.errors import NOT_FOUND, Problem
+from chassis.errors import or_404
 from chassis.pagination import Page
 from chassis.routing import Router, public
 from contracts.codes import Slug
@@ -19,7 +19,7 @@ router = Router(prefix="/v1/code-lists", tags=["code lists"])
 async def read_code_lists(response: Response) -> Page[CodeListOut]:
     """Every list, in one page."""
     lists = list(code_lists().values())
-    set_etag(response, zlib.crc32(str([each.version for each in lists]).encode()))
+    set_etag(response, zlib.crc32(str([code_list.version for code_list in lists]).encode()))
     return Page(items=lists, next=None)
 
 
@@ -27,8 +27,6 @@ async def read_code_lists(response: Response) -> Page[CodeListOut]:
 @public
 async def read_code_list(list_id: Slug, response: Response) -> CodeListOut:
     """One list."""
-    found = code_lists().get(list_id)
-    if found is None:
-        raise Problem(NOT_FOUND)
-    set_etag(response, found.version)
-    return found
+    code_list = or_404(code_lists().get(list_id))
+    set_etag(response, code_list.version)
+    return code_list

@@ -17,7 +17,7 @@ from services.cases.documents import service
 RETENTION = "cases.document.retention"
 UNKNOWN = "cases.document.unknown"
 EVERY = timedelta(hours=1)
-SURELY_OVER = timedelta(days=1)
+UPLOAD_SURELY_OVER = timedelta(days=1)
 """No upload lasts so long: what no row speaks of by then was never committed."""
 
 log = structlog.get_logger("homeward.cases.documents")
@@ -43,8 +43,8 @@ def document_jobs(settings: Settings) -> list[JobKind]:
     async def look_for_unknown(_: ServiceClient, __: Payload) -> list[UUID]:
         if settings.documents_url is None:
             return []
-        before = datetime.now(UTC) - SURELY_OVER
-        return [each async for some in store.stored_before(before) for each in some]
+        before = datetime.now(UTC) - UPLOAD_SURELY_OVER
+        return [found async for page in store.stored_before(before) for found in page]
 
     async def unknown(session: Session, _: Payload, stored: list[UUID]) -> None:
         for start in range(0, len(stored), service.AT_ONCE):
@@ -53,5 +53,5 @@ def document_jobs(settings: Settings) -> list[JobKind]:
     return [
         JobKind(service.REMOVE, taken_out, take_out),
         JobKind(RETENTION, retain, every=EVERY),
-        JobKind(UNKNOWN, unknown, look_for_unknown, every=SURELY_OVER),
+        JobKind(UNKNOWN, unknown, look_for_unknown, every=UPLOAD_SURELY_OVER),
     ]

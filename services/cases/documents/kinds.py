@@ -47,11 +47,11 @@ def handling() -> Mapping[DocumentKind, Handling]:
     Raises:
         ValueError: The file does not say it of every kind.
     """
-    found = {
+    kinds = {
         DocumentKind(kind): Handling.model_validate(data)
         for kind, data in read(folder() / FILE).items()
     }
-    missing = set(DocumentKind) - set(found)
+    missing = set(DocumentKind) - set(kinds)
     if missing:
         raise ValueError(f"{FILE} says nothing of {', '.join(sorted(missing))}")
-    return found
+    return kinds

@@ -23,7 +23,7 @@ CONTENT: dict[str, Any] = {
     "requestBody": {"required": True, "content": dict.fromkeys((ANY, *MEDIA_TYPES), BYTES)}
 }
 
-NOT_THEIRS: dict[int | str, dict[str, Any]] = {
+NOT_VISIBLE: dict[int | str, dict[str, Any]] = {
     404: {"description": "What it is about is not there for you"}
 }
 
@@ -31,15 +31,15 @@ router = Router(prefix="/v1/documents", tags=["documents"])
 
 
 async def _store(request: Request) -> Documents:
-    here = request.app.state.homeward
-    return Documents(here.settings, here.keyring)
+    homeward = request.app.state.homeward
+    return Documents(homeward.settings, homeward.keyring)
 
 
 StoreDep = Annotated[Documents, Depends(_store)]
 
 
-def render(row: StoredDocument) -> DocumentOut:
-    """A document as it is answered."""
+def render_document(row: StoredDocument) -> DocumentOut:
+    """Render what is known of a document."""
     return DocumentOut.model_validate(row, from_attributes=True)
 
 
@@ -59,7 +59,7 @@ async def documents(
     """Documents that the organisation may open, oldest first; `about` is a returnee, a case or a
     referral.
     """
-    statement = service.listed(caller)
+    statement = service.select_documents(caller)
     if kind is not None:
         statement = statement.where(col(StoredDocument.kind) == kind)
     if about is not None:
@@ -71,10 +71,10 @@ async def documents(
         session, statement, keys=[col(StoredDocument.id)], parsers=[UUID], after=after, limit=limit
     )
     link_next(request, response, rows.next)
-    return Page(items=[render(row) for row in rows.items], next=rows.next)
+    return Page(items=[render_document(row) for row in rows.items], next=rows.next)
 
 
-@router.post("", status_code=201, openapi_extra=CONTENT, responses=NOT_THEIRS)
+@router.post("", status_code=201, openapi_extra=CONTENT, responses=NOT_VISIBLE)
 @requires(Scope.DOCUMENTS_WRITE, media_types=(ANY, *MEDIA_TYPES), max_body=FILE_BYTES)
 async def upload(
     request: Request,
@@ -92,9 +92,9 @@ async def upload(
     thing.
     """
     about = {"returnee_id": returnee_id, "case_id": case_id, "referral_id": referral_id}
-    row = await service.upload(session, store, await request.body(), kind, about, caller, id)
+    row = await service.upload(session, caller, store, await request.body(), kind, about, id)
     set_etag(response, row.version)
-    return render(row)
+    return render_document(row)
 
 
 @router.get("/{document_id}")
@@ -103,9 +103,9 @@ async def document(
     document_id: UUID, session: SessionDep, caller: CallerDep, response: Response
 ) -> DocumentOut:
     """What is known of a document."""
-    row = await service.find(session, document_id, caller)
+    row = await service.load_document(session, caller, document_id)
     set_etag(response, row.version)
-    return render(row)
+    return render_document(row)
 
 
 @router.get(
@@ -118,7 +118,7 @@ async def content(
     document_id: UUID, session: SessionDep, caller: CallerDep, store: StoreDep
 ) -> Response:
     """The document itself; every opening is audited."""
-    row, content = await service.open_(session, store, document_id, caller)
+    row, content = await service.open_document(session, caller, store, document_id)
     headers = {
         "Content-Disposition": f'attachment; filename="{row.kind}-{row.id}"',
         "X-Content-Type-Options": "nosniff",

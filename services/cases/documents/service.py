@@ -10,16 +10,17 @@ from sqlmodel import col, delete, or_, select
 
 from chassis import audit, jobs
 from chassis.auth import Caller
-from chassis.db import Session
+from chassis.db import Session, current_time
 from chassis.documents import Documents
-from chassis.errors import CONFLICT, FORBIDDEN, NOT_FOUND, FieldError, Problem, invalid
+from chassis.errors import FORBIDDEN, FieldError, Problem, id_taken, invalid, or_404
 from chassis.ids import new_id
 from contracts.codes import CaseState, DocumentKind
 from contracts.programmes import last_day
 from contracts.sourced import Unit
 from participation import aliases
 from participation.access import Role, holds, visible
-from services.cases.casework.cases.service import WORKERS, clock, seen_by, worked_on
+from services.cases.casework.access import WORKERS, visible_to, works_on
+from services.cases.codes import Scan
 from services.cases.documents.kinds import Readers, handling
 from services.cases.models import (
     CaseFile,
@@ -45,7 +46,7 @@ def _works_with_person(returnee_id: Any, caller: Caller) -> ColumnElement[bool]:
     return returnees.works_under(returnee_id, caller) | own
 
 
-def listed(caller: Caller) -> Select[Any]:
+def select_documents(caller: Caller) -> Select[Any]:
     """The documents that the caller may know of: of what it takes part in, and of kinds that are
     open to it.
     """
@@ -54,33 +55,31 @@ def listed(caller: Caller) -> Select[Any]:
     ]
     everybody = [kind for kind, how in handling().items() if how.readers is Readers.EVERYBODY]
     person, case, referral = (
-        StoredDocument.returnee_id,
-        StoredDocument.case_id,
-        StoredDocument.referral_id,
+        col(StoredDocument.returnee_id),
+        col(StoredDocument.case_id),
+        col(StoredDocument.referral_id),
     )
-    seen = select(1).where(CaseFile.id == case, seen_by(caller)).exists()
-    takes_part = or_(visible(person, caller), visible(referral, caller), seen)
-    works = or_(
+    visible_case = select(1).where(CaseFile.id == case, visible_to(caller)).exists()
+    takes_part = or_(visible(person, caller), visible(referral, caller), visible_case)
+    works_with_it = or_(
         person.is_not(None) & _works_with_person(person, caller),
         referral.is_not(None) & holds(referral, WORKERS, caller),
-        case.is_not(None) & worked_on(case, caller),
+        case.is_not(None) & works_on(caller, case),
     )
-    about = or_(col(StoredDocument.kind).in_(everybody) & takes_part, works)
-    return select(StoredDocument).where(col(StoredDocument.kind).in_(kinds), about)
+    may_open = or_(col(StoredDocument.kind).in_(everybody) & takes_part, works_with_it)
+    return select(StoredDocument).where(col(StoredDocument.kind).in_(kinds), may_open)
 
 
-async def find(session: Session, document_id: UUID, caller: Caller) -> StoredDocument:
-    """A document that the caller may open.
+async def load_document(session: Session, caller: Caller, document_id: UUID) -> StoredDocument:
+    """Load a document that the caller may open.
 
     Raises:
         Problem: 404.
     """
     row: StoredDocument | None = await session.scalar(
-        listed(caller).where(col(StoredDocument.id) == document_id)
+        select_documents(caller).where(col(StoredDocument.id) == document_id)
     )
-    if row is None:
-        raise Problem(NOT_FOUND)
-    return row
+    return or_404(row)
 
 
 async def check_documents(
@@ -100,10 +99,10 @@ async def check_documents(
     for pointer, document_id in cited.items():
         if document_id is None:
             continue
-        if (
-            await session.scalar(listed(caller).where(col(StoredDocument.id) == document_id))
-            is None
-        ):
+        row = await session.scalar(
+            select_documents(caller).where(col(StoredDocument.id) == document_id)
+        )
+        if row is None:
             right = "a document that was uploaded, or null"
             errors.append(FieldError(pointer=pointer, code="unknown_document", detail=right))
     if errors:
@@ -112,22 +111,22 @@ async def check_documents(
 
 async def upload(
     session: Session,
+    caller: Caller,
     store: Documents,
     content: bytes,
     kind: DocumentKind,
     about: Mapping[str, UUID | None],
-    caller: Caller,
     document_id: UUID | None = None,
 ) -> StoredDocument:
     """Keep a document.
 
     Args:
         session: The session.
+        caller: Who uploads it.
         store: Where its bytes go.
         content: Its bytes.
         kind: What it is.
         about: `returnee_id`, `case_id` or `referral_id`, exactly one of which is given.
-        caller: Who uploads it.
         document_id: An id of the client's own choice.
 
     Raises:
@@ -138,21 +137,22 @@ async def upload(
         right = "exactly one of returnee_id, case_id and referral_id"
         raise invalid(FieldError(pointer="#query", code="about_one_thing", detail=right))
     ((name, subject),) = subjects.items()
-    await _require_part(session, name, subject, handling()[kind].readers, caller)
+    await _require_part(session, caller, name, subject, handling()[kind].readers)
     checked = await store.check(content)
-    there = await session.get(StoredDocument, document_id) if document_id is not None else None
-    if there is not None:
-        if (there.sha256, there.kind, getattr(there, name)) != (checked.sha256, kind, subject):
-            raise Problem(CONFLICT, "the id is taken by something else")
-        return there
-    today = (await clock(session)).date()
+    existing = await session.get(StoredDocument, document_id) if document_id is not None else None
+    if existing is not None:
+        same = (existing.sha256, existing.kind, getattr(existing, name))
+        if same != (checked.sha256, kind, subject):
+            raise id_taken()
+        return existing
+    today = (await current_time(session)).date()
     row = StoredDocument(
         id=document_id or new_id(),
         kind=kind,
         media_type=checked.media_type,
         size=checked.size,
         sha256=checked.sha256,
-        scan=checked.scan,
+        scan=Scan(checked.scan),
         keep_until=keep_until(today, kind),
         organisation=caller.organisation,
         uploaded_by=caller.person,
@@ -160,9 +160,8 @@ async def upload(
     )
     session.add(row)
     await session.flush()
-    audit.record(
-        session, caller, "upload", "document", row.id, {"kind": kind, "sha256": checked.sha256}
-    )
+    details = {"kind": kind, "sha256": checked.sha256}
+    audit.record(session, caller, "upload", "document", row.id, details)
     await store.keep(row.id, content)
     return row
 
@@ -176,50 +175,49 @@ def keep_until(today: date, kind: DocumentKind) -> date:
 
 
 async def _require_part(
-    session: Session, name: str, subject: UUID, readers: Readers, caller: Caller
+    session: Session, caller: Caller, name: str, subject: UUID, readers: Readers
 ) -> None:
-    """Refuse who does not take part, and who could not open it afterwards.
+    """Refuse to keep a document about what the caller does not take part in, or that it could not
+    open afterwards.
 
     Raises:
-        Problem: 404, or 403 for who takes part in another capacity.
+        Problem: 404; 403 if the caller takes part in another capacity.
     """
-    row: Any
-    if name == "case_id":
-        row = await session.scalar(
-            select(CaseFile.id).where(CaseFile.id == subject, seen_by(caller))
-        )
-        works = bool(row) and await session.scalar(select(worked_on(subject, caller)))
-    else:
-        model = Returnee if name == "returnee_id" else Referral
-        row = await session.scalar(
-            select(model.id).where(model.id == subject, visible(model.id, caller))
-        )
-        working = (
-            returnees.works_under(subject, caller)
-            if model is Returnee
-            else holds(model.id, WORKERS, caller)
-        )
-        works = bool(row) and await session.scalar(
-            select(model.id).where(model.id == subject, working)
-        )
-    if row is None:
-        raise Problem(NOT_FOUND)
-    if readers is Readers.IMPLEMENTERS and not works:
+    row_id, may_see, works = _subject(caller, name, subject)
+    or_404(await session.scalar(select(row_id).where(row_id == subject, may_see)))
+    if readers is Readers.EVERYBODY:
+        return
+    if not await session.scalar(select(row_id).where(row_id == subject, works)):
         raise Problem(
             FORBIDDEN,
             "the implementing organisation and the programme office keep documents of this kind",
         )
 
 
-async def open_(
-    session: Session, store: Documents, document_id: UUID, caller: Caller
+def _subject(
+    caller: Caller, name: str, subject: UUID
+) -> tuple[Any, ColumnElement[bool], ColumnElement[bool]]:
+    """Of what a document is about: the column of its id, whether the caller may know of it, and
+    whether it works with it.
+    """
+    if name == "case_id":
+        return col(CaseFile.id), visible_to(caller), works_on(caller, subject)
+    if name == "returnee_id":
+        works = returnees.works_under(subject, caller)
+        return col(Returnee.id), visible(col(Returnee.id), caller), works
+    row_id = col(Referral.id)
+    return row_id, visible(row_id, caller), holds(row_id, WORKERS, caller)
+
+
+async def open_document(
+    session: Session, caller: Caller, store: Documents, document_id: UUID
 ) -> tuple[StoredDocument, bytes]:
-    """A document's content; opening it is audited.
+    """Fetch a document with its content; opening it is audited.
 
     Raises:
         Problem: 404, 503.
     """
-    row = await find(session, document_id, caller)
+    row = await load_document(session, caller, document_id)
     audit.record(session, caller, "open", "document", row.id, {"kind": row.kind})
     return row, await store.fetch(row.id)
 
@@ -261,7 +259,7 @@ async def forget_expired(session: Session) -> int:
     """Forget documents whose time is over, unless a legal hold or an open case of somebody's needs
     them; how many.
     """
-    today = (await clock(session)).date()
+    today = (await current_time(session)).date()
     expired = (
         select(StoredDocument)
         .where(StoredDocument.keep_until < today)
@@ -313,8 +311,8 @@ async def _needed(session: Session, rows: Sequence[StoredDocument]) -> set[UUID]
         row.id
         for row in rows
         if any(
-            ids[each] in people
-            for each in about.get(row.returnee_id or row.case_id or row.referral_id, ())
+            ids[returnee_id] in people
+            for returnee_id in about.get(row.returnee_id or row.case_id or row.referral_id, ())
         )
     }
 
@@ -326,7 +324,9 @@ async def forget_unknown(session: Session, stored: list[UUID]) -> int:
     known = set(
         await session.scalars(select(StoredDocument.id).where(col(StoredDocument.id).in_(stored)))
     )
-    return await _remove_later(session, [each for each in stored if each not in known])
+    return await _remove_later(
+        session, [document_id for document_id in stored if document_id not in known]
+    )
 
 
 async def _remove_later(session: Session, ids: list[UUID]) -> int:

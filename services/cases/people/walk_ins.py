@@ -18,11 +18,11 @@ from chassis.ids import new_id
 from chassis.jobs import JobKind, Payload
 from chassis.outbox import publish
 from contracts.cases import HouseholdChange, HouseholdChanged, Registration
-from contracts.codes import ArrivalState, CaseState, Member, NeedsPriority
+from contracts.codes import ArrivalState, CaseState, Member, NeedsPriority, ReturnKind
 from contracts.programmes import Rules
 from contracts.reception import ArrivalFact
 from participation.access import Role, grant
-from services.cases.casework.cases import service as cases
+from services.cases.casework.cases.service import add_members, note_arrival, open_case
 from services.cases.intake.referrals.rules import higher
 from services.cases.models import CaseFile, Household, HouseholdMember, Returnee
 from services.cases.people.returnees import service as returnees
@@ -100,12 +100,12 @@ async def apply(session: Session, payload: Payload, document: Any) -> None:
         return
     needs = NeedsPriority(payload.get("needs_priority", NeedsPriority.ROUTINE))
     case = await _open(session, returnee_id, document, rules, arrived_on, needs)
-    await cases.note_arrival(
+    await note_arrival(
         session,
         case.id,
         returnee_id,
         arrival_id=UUID(payload["arrival_id"]),
-        state=payload["state"],
+        state=ArrivalState(payload["state"]),
         arrived_on=arrived_on,
     )
 
@@ -140,7 +140,7 @@ async def _open(
         session.add(_place(case.household_id, returnee_id, member))
         case.needs_priority = higher(case.needs_priority, needs)
         case.changed()
-        await cases.add_members(session, case, [(returnee_id, member)], arrived_on)
+        await add_members(session, case, [(returnee_id, member)], arrived_on)
     else:
         household = await _household(session, document)
         session.add(_place(household.id, returnee_id, member))
@@ -149,15 +149,17 @@ async def _open(
             programme=programme.id,
             programme_version=rules.version,
             programme_office=programme.office,
-            return_kind=document["return_kind"],
+            return_kind=ReturnKind(document["return_kind"]),
             country_of_return=document["country_of_return"],
             household_id=household.id,
             implementer=implementer,
             governorate="",
             district="",
             address="",
+            state=CaseState.PRE_DEPARTURE,
+            needs_priority=needs,
         )
-        await cases.open_case(session, case, [(returnee_id, member)], needs, arrived_on)
+        await open_case(session, case, [(returnee_id, member)], arrived_on)
     joined = HouseholdChanged(
         returnee_id=returnee_id,
         case_id=case.id,

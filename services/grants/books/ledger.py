@@ -1,10 +1,12 @@
-"""The books: double entry, append-only. A budget's money is always in exactly one of its accounts."""
+"""The books: double entry, append-only.
+
+A budget's money is always in exactly one of its accounts.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import func, text
@@ -13,8 +15,10 @@ from sqlmodel import col, select
 from chassis.db import Session
 from chassis.errors import Problem, ProblemType
 from chassis.ids import new_id
+from chassis.loading import FRESH
 from chassis.outbox import publish
 from contracts.grants import BudgetLow
+from services.grants.codes import Account, Movement
 from services.grants.models import Budget, BudgetAccount, Posting
 from services.grants.schemas import money
 
@@ -32,35 +36,6 @@ BUDGET_CLOSED = ProblemType(
     "The budget does not pay today",
     "The day is outside the budget's period, or one of its donors does not pay for it.",
 )
-
-
-class Account(StrEnum):
-    """Where money is."""
-
-    FUNDS = "funds"
-    """Where it came from; the other side of everything."""
-    AVAILABLE = "available"
-    RESERVED = "reserved"
-    """Requested, not approved."""
-    COMMITTED = "committed"
-    """Approved, not paid."""
-    PAID = "paid"
-    RECOVERED = "recovered"
-    """Paid and come back later; not granted again before the office makes it available."""
-
-
-class Movement(StrEnum):
-    """Why money moves."""
-
-    FUND = "fund"
-    RESERVE = "reserve"
-    RELEASE = "release"
-    COMMIT = "commit"
-    GIVE_BACK = "give_back"
-    PAY = "pay"
-    REVERSE = "reverse"
-    RECOVER = "recover"
-    REUSE = "reuse"
 
 
 FROM_TO: Mapping[Movement, tuple[Account, Account]] = {
@@ -85,7 +60,8 @@ ENTRY = text("""
     INSERT INTO posting (entry_id, budget_id, grant_id, account, amount)
     SELECT entry.id, entry.budget_id, entry.grant_id, side.account, side.amount
     FROM entry, (VALUES (1, CAST(:source AS text), -CAST(:amount AS numeric)),
-                        (2, CAST(:target AS text), CAST(:amount AS numeric))) AS side (n, account, amount)
+                        (2, CAST(:target AS text), CAST(:amount AS numeric)))
+                AS side (n, account, amount)
     ORDER BY side.n
 """)
 """An entry with both of its sides, in one statement."""
@@ -100,12 +76,12 @@ class Cause:
     payment_id: UUID | None = None
 
 
-async def lock(session: Session, budget_id: UUID) -> Budget:
+async def lock_budget(session: Session, budget_id: UUID) -> Budget:
     """The budget, locked: the last lock of every command, so that nobody waits in a circle."""
     return (
         await session.scalars(
             select(Budget).where(Budget.id == budget_id).with_for_update(),
-            execution_options={"populate_existing": True},
+            execution_options=FRESH,
         )
     ).one()
 
@@ -124,12 +100,12 @@ async def balances(
     """What is in each account of budgets: the sums of their postings."""
     sums = {budget_id: dict.fromkeys(Account, Decimal(0)) for budget_id in budget_ids}
     rows = await session.execute(
-        select(Posting.budget_id, Posting.account, func.sum(Posting.amount))
+        select(Posting.budget_id, col(Posting.account), func.sum(Posting.amount))
         .where(col(Posting.budget_id).in_(budget_ids))
         .group_by(col(Posting.budget_id), Posting.account)
     )
     for budget_id, account, amount in rows:
-        sums[budget_id][Account(account)] = amount
+        sums[budget_id][account] = amount
     return sums
 
 
@@ -196,10 +172,11 @@ async def move(
 async def of_grant(session: Session, grant_id: UUID) -> dict[Account, Decimal]:
     """What is in each account for one grant."""
     rows = await session.execute(
-        select(Posting.account, func.sum(Posting.amount))
+        select(col(Posting.account), func.sum(Posting.amount))
         .where(Posting.grant_id == grant_id)
         .group_by(Posting.account)
     )
-    return dict.fromkeys(Account, Decimal(0)) | {
-        Account(account): amount for account, amount in rows
-    }
+    sums = dict.fromkeys(Account, Decimal(0))
+    for account, amount in rows:
+        sums[account] = amount
+    return sums

@@ -2,20 +2,12 @@
 
 import re
 
-MISSING_WORDS = (
-    "unknown unk fnu lnu mnu n/a na null nil none nn xx xxx xxxx unbekannt inconnu onbekend "
-    "desconocido okänd tuntematon bilinmiyor مجهول نامعلوم ناشناس نەزانراو"
-)
-MISSING = frozenset(MISSING_WORDS.split()) | {"غير معروف", "no name", "not known"}
+from contracts.names import is_missing
+
 TITLE_WORDS = "mr mrs ms miss mister mstr master dr prof eng sir mme mlle herr frau chd"
 TITLES = frozenset(TITLE_WORDS.split())
 INFANT = frozenset({"inf", "inft", "infant"})
 FILLER = re.compile(r"<+")
-
-
-def is_missing(part: str) -> bool:
-    """Whether a part of a name says that there is none, or that nobody knows it."""
-    return not any(map(str.isalpha, part)) or part.strip().casefold() in MISSING
 
 
 def known_part(part: str | None) -> str | None:

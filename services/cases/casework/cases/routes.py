@@ -14,8 +14,8 @@ from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
 from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
 from contracts.codes import CaseState, NeedsPriority, Slug
 from contracts.scopes import Scope
-from services.cases.casework.cases import service, transfers
-from services.cases.casework.cases.rules import TransferState
+from services.cases.casework.access import ids_worked_on, load_case, load_visible_members
+from services.cases.casework.cases import closing, service, suspension, transfers
 from services.cases.casework.cases.schemas import (
     AnswerIn,
     AssignIn,
@@ -31,13 +31,16 @@ from services.cases.casework.cases.schemas import (
 )
 from services.cases.fields import UserIdFilter
 from services.cases.models import CaseFile, CaseMember, CaseTransfer
+from services.cases.states.casework import TransferAction, TransferState
 
 router = Router(prefix="/v1/cases", tags=["cases"])
 
 
-def render(case: CaseFile, members: Iterable[CaseMember], worked_on: Collection[UUID]) -> CaseOut:
-    """A case as it is answered; what was said when it was closed is for who works on it, as on
-    those of `worked_on`.
+def render_case(
+    case: CaseFile, members: Iterable[CaseMember], worked_on: Collection[UUID]
+) -> CaseOut:
+    """Render a case. What was said when it was closed is only for those who work on it, as on those
+    of `worked_on`.
     """
     return CaseOut(
         id=case.id,
@@ -62,25 +65,25 @@ def render(case: CaseFile, members: Iterable[CaseMember], worked_on: Collection[
         closure_comment=case.closure_comment if case.id in worked_on else None,
         members=[
             MemberOut(
-                returnee_id=m.returnee_id,
-                member=m.member,
-                arrival_id=m.arrival_id,
-                arrival_state=m.arrival_state,
-                arrived_on=m.arrived_on,
+                returnee_id=member.returnee_id,
+                member=member.member,
+                arrival_id=member.arrival_id,
+                arrival_state=member.arrival_state,
+                arrived_on=member.arrived_on,
             )
-            for m in members
+            for member in members
         ],
         created_at=case.created_at,
         updated_at=case.updated_at,
     )
 
 
-async def answer(session: Session, case: CaseFile, caller: Caller, response: Response) -> CaseOut:
-    """A case with those of its members whom the caller may know of, and its ETag."""
+async def answer(session: Session, caller: Caller, case: CaseFile, response: Response) -> CaseOut:
+    """Answer with a case, those of its members whom the caller may know of, and its ETag."""
     set_etag(response, case.version)
-    mine = await service.those_worked_on(session, [case.id], caller)
-    members = await service.members_shown(session, [case.id], mine, caller)
-    return render(case, members[case.id], mine)
+    worked_on = await ids_worked_on(session, caller, [case.id])
+    members = await load_visible_members(session, caller, [case.id], worked_on)
+    return render_case(case, members[case.id], worked_on)
 
 
 @router.get("")
@@ -110,15 +113,16 @@ async def cases(
         "programme": programme,
         "needs_priority": priority,
     }
-    statement = service.listed(caller, filters, overdue=overdue, updated_since=updated_since)
+    statement = service.select_cases(caller, filters, overdue=overdue, updated_since=updated_since)
     rows = await page(
         session, statement, keys=[col(CaseFile.id)], parsers=[UUID], after=after, limit=limit
     )
     ids = [case.id for case in rows.items]
-    mine = await service.those_worked_on(session, ids, caller)
-    members = await service.members_shown(session, ids, mine, caller)
+    worked_on = await ids_worked_on(session, caller, ids)
+    members = await load_visible_members(session, caller, ids, worked_on)
     link_next(request, response, rows.next)
-    return Page(items=[render(case, members[case.id], mine) for case in rows.items], next=rows.next)
+    items = [render_case(case, members[case.id], worked_on) for case in rows.items]
+    return Page(items=items, next=rows.next)
 
 
 @router.get("/transfers")
@@ -133,15 +137,17 @@ async def transfers_offered(
     after: Cursor = None,
     limit: Limit = 50,
 ) -> Page[TransferOut]:
-    """Cases that the organisation is offered, and offers of those that it works on; oldest first."""
-    statement = transfers.listed(caller, state)
+    """Cases that the organisation is offered, and offers of those that it works on; oldest
+    first.
+    """
+    statement = transfers.select_transfers(caller, state)
     if updated_since is not None:
         statement = statement.where(col(CaseTransfer.updated_at) >= updated_since)
     rows = await page(
         session, statement, keys=[col(CaseTransfer.id)], parsers=[UUID], after=after, limit=limit
     )
     link_next(request, response, rows.next)
-    return Page(items=await transfers.rendered(session, rows.items), next=rows.next)
+    return Page(items=await transfers.render_transfers(session, rows.items), next=rows.next)
 
 
 @router.get("/{case_id}")
@@ -150,7 +156,7 @@ async def case(
     case_id: UUID, session: SessionDep, caller: CallerDep, response: Response
 ) -> CaseOut:
     """One case."""
-    return await answer(session, await service.find(session, case_id, caller), caller, response)
+    return await answer(session, caller, await load_case(session, caller, case_id), response)
 
 
 @router.post("/{case_id}/assign")
@@ -159,9 +165,10 @@ async def assign(
     case_id: UUID, body: AssignIn, session: SessionDep, caller: CallerDep, response: Response
 ) -> CaseOut:
     """Give the case to a focal point of the implementing organisation."""
-    return await answer(
-        session, await service.assign(session, case_id, body, caller), caller, response
+    row = await service.assign(
+        session, caller, case_id, focal_point=body.focal_point, office=body.office
     )
+    return await answer(session, caller, row, response)
 
 
 @router.post("/{case_id}/close")
@@ -175,8 +182,10 @@ async def close(
     response: Response,
 ) -> CaseOut:
     """Close the case for a coded reason."""
-    row = await service.close_by(session, case_id, body, caller, precondition)
-    return await answer(session, row, caller, response)
+    row = await closing.close(
+        session, caller, case_id, precondition, reason=body.reason, comment=body.comment
+    )
+    return await answer(session, caller, row, response)
 
 
 @router.post("/{case_id}/reopen")
@@ -190,8 +199,8 @@ async def reopen(
     response: Response,
 ) -> CaseOut:
     """Take a closed case up again where it was."""
-    row = await service.reopen(session, case_id, body, caller, precondition)
-    return await answer(session, row, caller, response)
+    row = await closing.reopen(session, caller, case_id, precondition, reason=body.reason)
+    return await answer(session, caller, row, response)
 
 
 @router.post("/{case_id}/suspend")
@@ -205,8 +214,16 @@ async def suspend(
     response: Response,
 ) -> CaseOut:
     """Let the case rest; its clocks stand."""
-    row = await service.suspend(session, case_id, body, caller, precondition)
-    return await answer(session, row, caller, response)
+    row = await suspension.suspend(
+        session,
+        caller,
+        case_id,
+        precondition,
+        reason=body.reason,
+        comment=body.comment,
+        since=body.since,
+    )
+    return await answer(session, caller, row, response)
 
 
 @router.post("/{case_id}/resume")
@@ -220,14 +237,14 @@ async def resume(
     response: Response,
 ) -> CaseOut:
     """Go on with a suspended case; what was due is due as much later as it rested."""
-    row = await service.resume(session, case_id, body, caller, precondition)
-    return await answer(session, row, caller, response)
+    row = await suspension.resume(session, caller, case_id, precondition, on=body.on)
+    return await answer(session, caller, row, response)
 
 
-async def offered(session: Session, row: CaseTransfer, response: Response) -> TransferOut:
-    """An offer with its ETag."""
+async def answer_transfer(session: Session, row: CaseTransfer, response: Response) -> TransferOut:
+    """Answer with an offer and its ETag."""
     set_etag(response, row.version)
-    (rendered,) = await transfers.rendered(session, [row])
+    (rendered,) = await transfers.render_transfers(session, [row])
     return rendered
 
 
@@ -237,7 +254,8 @@ async def transfer(
     case_id: UUID, session: SessionDep, caller: CallerDep, response: Response
 ) -> TransferOut:
     """The last offer of the case to another organisation."""
-    return await offered(session, await transfers.newest(session, case_id, caller), response)
+    row = await transfers.load_newest(session, caller, case_id)
+    return await answer_transfer(session, row, response)
 
 
 @router.post("/{case_id}/transfer", status_code=201)
@@ -246,7 +264,10 @@ async def offer(
     case_id: UUID, body: TransferIn, session: SessionDep, caller: CallerDep, response: Response
 ) -> TransferOut:
     """Offer the case to another implementing organisation."""
-    return await offered(session, await transfers.offer(session, case_id, body, caller), response)
+    row = await transfers.offer(
+        session, caller, case_id, to=body.to, reason=body.reason, comment=body.comment
+    )
+    return await answer_transfer(session, row, response)
 
 
 @router.post("/{case_id}/transfer/accept")
@@ -260,9 +281,16 @@ async def take(
     response: Response,
 ) -> TransferOut:
     """Take the case that is offered; the organisation before has no part in it from now on."""
-    return await offered(
-        session, await transfers.accept(session, case_id, body, caller, precondition), response
+    row = await transfers.accept(
+        session,
+        caller,
+        case_id,
+        precondition,
+        focal_point=body.focal_point,
+        office=body.office,
+        comment=body.comment,
     )
+    return await answer_transfer(session, row, response)
 
 
 @router.post("/{case_id}/transfer/decline")
@@ -276,8 +304,15 @@ async def decline(
     response: Response,
 ) -> TransferOut:
     """Do not take the case that is offered."""
-    row = await transfers.decline(session, case_id, body, caller, precondition, withdraw=False)
-    return await offered(session, row, response)
+    row = await transfers.decline(
+        session,
+        caller,
+        case_id,
+        precondition,
+        TransferAction.DECLINE,
+        comment=body.comment,
+    )
+    return await answer_transfer(session, row, response)
 
 
 @router.post("/{case_id}/transfer/withdraw")
@@ -291,5 +326,12 @@ async def withdraw(
     response: Response,
 ) -> TransferOut:
     """Take the offer of the case back."""
-    row = await transfers.decline(session, case_id, body, caller, precondition, withdraw=True)
-    return await offered(session, row, response)
+    row = await transfers.decline(
+        session,
+        caller,
+        case_id,
+        precondition,
+        TransferAction.WITHDRAW,
+        comment=body.comment,
+    )
+    return await answer_transfer(session, row, response)

@@ -18,8 +18,9 @@ from contracts.codes import (
     ReturnKind,
     Slug,
 )
-from services.cases.casework.cases.rules import TransferState
+from services.cases.codes import SuspensionReason, TransferReason
 from services.cases.fields import Date, Note, Out, member_of
+from services.cases.states.casework import TransferState
 
 UserId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 """A person in the implementing organisation, by that organisation's own opaque id."""
@@ -54,17 +55,6 @@ class ReopenIn(Body):
     reason: ReopenReason
 
 
-class SuspensionReason(StrEnum):
-    """Why a case rests. It stays in the case: some of these say something about health or justice."""
-
-    HOSPITAL = "hospital"
-    DETENTION = "detention"
-    TRAVELLING = "travelling"
-    FAMILY = "family"
-    SECURITY = "security"
-    OTHER = "other"
-
-
 class SuspendIn(Body):
     """Why the case rests, and since when."""
 
@@ -79,17 +69,6 @@ class ResumeIn(Body):
 
     on: Annotated[Date, Past("date_out_of_range")] | None = None
     """Today where nothing is said."""
-
-
-class TransferReason(StrEnum):
-    """Why a case is to be implemented by another organisation."""
-
-    MOVED = "moved"
-    NO_CAPACITY = "no_capacity"
-    PARTNER_LEAVES = "partner_leaves"
-    SAFETY = "safety"
-    WISH_OF_THE_RETURNEE = "wish_of_the_returnee"
-    OTHER = "other"
 
 
 class TransferIn(Body):

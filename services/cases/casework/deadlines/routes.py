@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 from fastapi import Request, Response
@@ -16,18 +15,13 @@ from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
 from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
 from contracts.codes import DeadlineKind, Slug
 from contracts.scopes import Scope
-from services.cases.casework.cases.service import those_worked_on
-from services.cases.casework.deadlines import decisions, rules, service
-from services.cases.casework.deadlines.schemas import (
-    DeadlineOut,
-    DeadlineState,
-    ExtendIn,
-    RuleOut,
-    WaiveIn,
-)
+from services.cases.casework.access import ids_worked_on
+from services.cases.casework.deadlines import decisions, queries, rules
+from services.cases.casework.deadlines.schemas import DeadlineOut, ExtendIn, RuleOut, WaiveIn
 from services.cases.fields import UserIdFilter
 from services.cases.models import CaseFile, Deadline
 from services.cases.programmes import zone_of
+from services.cases.states.casework import DeadlineState
 
 MOMENT: TypeAdapter[datetime] = TypeAdapter(Since)
 
@@ -42,8 +36,10 @@ class CalendarResponse(Response):
     media_type = "text/calendar"
 
 
-def answer(deadline: Deadline, case: CaseFile | None, worked_on: Collection[UUID]) -> DeadlineOut:
-    """A deadline as it is answered; why it was put off is for who works on the case, one of
+def render_deadline(
+    deadline: Deadline, case: CaseFile | None, worked_on: Collection[UUID]
+) -> DeadlineOut:
+    """Render a deadline. Why it was put off is only for those who work on the case, one of
     `worked_on`.
     """
     return DeadlineOut(
@@ -65,19 +61,6 @@ def answer(deadline: Deadline, case: CaseFile | None, worked_on: Collection[UUID
     )
 
 
-def selected(
-    caller: Caller, office: str | None, assignee: str | None, due_before: datetime | None
-) -> Any:
-    """Deadlines by whose they are and until when."""
-    statement = service.seen_by(caller)
-    for column, value in ((CaseFile.office, office), (CaseFile.focal_point, assignee)):
-        if value is not None:
-            statement = statement.where(column == value)
-    if due_before is not None:
-        statement = statement.where(col(Deadline.due_at) < due_before)
-    return statement
-
-
 @router.get("")
 @requires(Scope.CASES_READ)
 async def deadlines(
@@ -96,16 +79,16 @@ async def deadlines(
     limit: Limit = 50,
 ) -> Page[DeadlineOut]:
     """What is due, soonest first; each with the rule it follows from and its source."""
-    statement = selected(caller, office, assignee, due_before)
+    statement = queries.select_due(caller, office, assignee, due_before)
     for column, value in (
         (Deadline.state, state),
         (Deadline.kind, kind),
         (Deadline.case_id, case_id),
     ):
         if value is not None:
-            statement = statement.where(column == value)
+            statement = statement.where(col(column) == value)
     if updated_since is not None:
-        statement = statement.where(Deadline.updated_at >= updated_since)
+        statement = statement.where(col(Deadline.updated_at) >= updated_since)
     rows = await page(
         session,
         statement,
@@ -114,10 +97,13 @@ async def deadlines(
         after=after,
         limit=limit,
     )
-    cases = await service.cases_of(session, rows.items)
-    mine = await those_worked_on(session, cases, caller)
+    cases = await queries.load_cases_of(session, rows.items)
+    worked_on = await ids_worked_on(session, caller, cases)
     link_next(request, response, rows.next)
-    return Page(items=[answer(d, cases.get(d.case_id), mine) for d in rows.items], next=rows.next)
+    return Page(
+        items=[render_deadline(row, cases.get(row.case_id), worked_on) for row in rows.items],
+        next=rows.next,
+    )
 
 
 @router.get("/{deadline_id}")
@@ -126,16 +112,19 @@ async def deadline(
     deadline_id: UUID, response: Response, session: SessionDep, caller: CallerDep
 ) -> DeadlineOut:
     """One deadline."""
-    return await one(session, await service.find(session, deadline_id, caller), caller, response)
+    row = await queries.load_deadline(session, caller, deadline_id)
+    return await answer(session, caller, row, response)
 
 
-async def one(session: Session, row: Deadline, caller: Caller, response: Response) -> DeadlineOut:
-    """A deadline with its ETag."""
-    cases = await service.cases_of(session, [row])
+async def answer(
+    session: Session, caller: Caller, row: Deadline, response: Response
+) -> DeadlineOut:
+    """Answer with a deadline and its ETag."""
+    cases = await queries.load_cases_of(session, [row])
     case = cases.get(row.case_id) if row.case_id else None
     # The office and the assignee are the case's. Neither version ever counts down.
     set_etag(response, row.version + (case.version if case else 0))
-    return answer(row, case, await those_worked_on(session, cases, caller))
+    return render_deadline(row, case, await ids_worked_on(session, caller, cases))
 
 
 @router.post("/{deadline_id}/extend")
@@ -149,8 +138,16 @@ async def extend(
     response: Response,
 ) -> DeadlineOut:
     """Give more time, as somebody who is not, and was not, the focal point of the case."""
-    row = await decisions.extend(session, deadline_id, body, caller, precondition)
-    return await one(session, row, caller, response)
+    row = await decisions.extend(
+        session,
+        caller,
+        deadline_id,
+        precondition,
+        until=body.until,
+        reason=body.reason,
+        comment=body.comment,
+    )
+    return await answer(session, caller, row, response)
 
 
 @router.post("/{deadline_id}/waive")
@@ -166,8 +163,10 @@ async def waive(
     """Decide that it need not be kept, as somebody who is not, and was not, the focal point of the
     case.
     """
-    row = await decisions.waive(session, deadline_id, body, caller, precondition)
-    return await one(session, row, caller, response)
+    row = await decisions.waive(
+        session, caller, deadline_id, precondition, reason=body.reason, comment=body.comment
+    )
+    return await answer(session, caller, row, response)
 
 
 calendar = Router(tags=["deadlines"])
@@ -185,13 +184,12 @@ async def ics(
     """What is still to be done, as a calendar file: kinds and ids, no names; at most the next
     thousand.
     """
-    statement = selected(caller, office, assignee, due_before).where(
-        Deadline.state == DeadlineState.OPEN
+    statement = queries.select_due(caller, office, assignee, due_before).where(
+        col(Deadline.state) == DeadlineState.OPEN
     )
-    rows = (
-        await session.scalars(statement.order_by(Deadline.due_at, Deadline.id).limit(MOST_ENTRIES))
-    ).all()
-    cases = await service.cases_of(session, rows)
+    in_order = statement.order_by(col(Deadline.due_at), col(Deadline.id))
+    rows = (await session.scalars(in_order.limit(MOST_ENTRIES))).all()
+    cases = await queries.load_cases_of(session, rows)
     entries = []
     for row in rows:
         case = cases.get(row.case_id) if row.case_id else None

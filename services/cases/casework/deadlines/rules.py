@@ -1,41 +1,16 @@
 """What may be decided about a deadline. Pure."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 
-from chassis.errors import CONFLICT, FOUR_EYES, FieldError, Problem, invalid, state_conflict
+from chassis.errors import CONFLICT, FOUR_EYES, FieldError, Problem, invalid
 from contracts.codes import DeadlineKind
-from services.cases.casework.deadlines.schemas import DeadlineState
 
-TRANSITIONS: Mapping[DeadlineState, Mapping[str, DeadlineState]] = {
-    DeadlineState.OPEN: {"extend": DeadlineState.OPEN, "waive": DeadlineState.WAIVED},
-    DeadlineState.PAUSED: {"extend": DeadlineState.PAUSED, "waive": DeadlineState.WAIVED},
-    DeadlineState.MISSED: {"extend": DeadlineState.OPEN, "waive": DeadlineState.WAIVED},
-    DeadlineState.MET: {},
-    DeadlineState.WAIVED: {},
-    DeadlineState.CANCELLED: {},
-}
-RUNS = frozenset({DeadlineState.OPEN, DeadlineState.PAUSED})
-"""What is still to be done."""
 WINDOWS = frozenset({DeadlineKind.POST_ARRIVAL, DeadlineKind.POST_RETURN})
 """Until when something may be given. Nobody can be late with them: they close, and make no case
 overdue.
 """
-SETTLED = frozenset({DeadlineState.MET, DeadlineState.WAIVED})
-"""What a corrected day of arrival does not open again."""
 PRODID = "-//Homeward//Deadlines//EN"
-
-
-def after(state: str, action: str) -> DeadlineState:
-    """The state after a decision.
-
-    Raises:
-        Problem: 409, the state does not allow it.
-    """
-    allowed = TRANSITIONS[DeadlineState(state)]
-    if action not in allowed:
-        raise state_conflict(state, list(allowed), action)
-    return allowed[action]
 
 
 def check_second_person(person: str, in_charge: Collection[str]) -> None:

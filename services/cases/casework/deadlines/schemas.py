@@ -1,7 +1,6 @@
 """Deadlines as they are answered."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
@@ -9,32 +8,9 @@ from chassis.routing import Body
 from contracts.codes import DeadlineKind
 from contracts.programmes import Silence
 from contracts.sourced import Unit
+from services.cases.codes import DecisionReason
 from services.cases.fields import Date, Note, Out, member_of
-
-
-class DeadlineState(StrEnum):
-    """Whether something is still to be done."""
-
-    OPEN = "open"
-    PAUSED = "paused"
-    """The case is suspended, and the clock stands."""
-    MET = "met"
-    MISSED = "missed"
-    WAIVED = "waived"
-    CANCELLED = "cancelled"
-
-
-class DecisionReason(StrEnum):
-    """Why a deadline need not be kept as the rule says."""
-
-    VULNERABILITY = "vulnerability"
-    HOSPITAL = "hospital"
-    DETENTION = "detention"
-    FAMILY = "family"
-    SECURITY = "security"
-    NOT_REACHABLE = "not_reachable"
-    OFFICE = "office"
-    OTHER = "other"
+from services.cases.states.casework import DeadlineState
 
 
 class ExtendIn(Body):

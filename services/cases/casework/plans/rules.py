@@ -6,48 +6,18 @@ from decimal import Decimal
 from uuid import UUID
 
 from chassis.errors import FOUR_EYES, FieldError, Problem, state_conflict
-from contracts.codes import CaseState
-from services.cases.casework.plans.schemas import LineStatus, PlanLineIn, PlanState
+from contracts.codes import CaseState, HelpKind
+from services.cases.casework.plans.schemas import PlanLineIn
+from services.cases.states.casework import LineStatus, PlanAction
 
-TRANSITIONS: Mapping[PlanState, Mapping[str, PlanState]] = {
-    PlanState.DRAFT: {
-        "edit": PlanState.DRAFT,
-        "agree": PlanState.DRAFT,
-        "submit": PlanState.SUBMITTED,
-    },
-    PlanState.SUBMITTED: {
-        "agree": PlanState.SUBMITTED,
-        "approve": PlanState.APPROVED,
-        "return": PlanState.RETURNED,
-    },
-    PlanState.RETURNED: {"edit": PlanState.DRAFT},
-    PlanState.APPROVED: {"agree": PlanState.APPROVED, "amend": PlanState.DRAFT},
-    PlanState.SUPERSEDED: {},
-}
-"""Amending leads to the draft of a new version; the approved one stays in force until that one is
-approved.
-"""
-
-AFTER_ARRIVAL = frozenset({"submit", "approve"})
+AFTER_ARRIVAL = frozenset({PlanAction.SUBMIT, PlanAction.APPROVE})
 """Arrival is confirmed before a plan is submitted (RIAT guides, KM2)."""
 PLANNED_IN = frozenset(
     {CaseState.PRE_DEPARTURE, CaseState.ARRIVED, CaseState.IN_DELIVERY, CaseState.MONITORING}
 )
 
 
-def after(state: str, action: str) -> PlanState:
-    """The state after an action.
-
-    Raises:
-        Problem: 409, the state does not allow it.
-    """
-    allowed = TRANSITIONS[PlanState(state)]
-    if action not in allowed:
-        raise state_conflict(state, list(allowed), action)
-    return allowed[action]
-
-
-def check_case(state: str, action: str) -> None:
+def check_case(state: CaseState, action: PlanAction) -> None:
     """Refuse to work on the plan of a case that is suspended or closed, and to submit one before
     the arrival.
 
@@ -61,7 +31,7 @@ def check_case(state: str, action: str) -> None:
     if state not in PLANNED_IN:
         raise state_conflict(state, [], action)
     if state == CaseState.PRE_DEPARTURE and action in AFTER_ARRIVAL:
-        raise state_conflict(state, ["edit", "agree"], action)
+        raise state_conflict(state, [PlanAction.EDIT, PlanAction.AGREE], action)
 
 
 def check_four_eyes(approver: str, preparers: Collection[str]) -> None:
@@ -83,18 +53,18 @@ def line_errors(lines: Sequence[PlanLineIn], members: Collection[UUID]) -> list[
     """
     errors = []
     seen: set[UUID] = set()
-    for place, line in enumerate(lines):
+    for index, line in enumerate(lines):
         if line.beneficiary not in members:
             errors.append(
                 FieldError(
-                    pointer=f"/lines/{place}/beneficiary",
+                    pointer=f"/lines/{index}/beneficiary",
                     code="not_in_case",
                     detail="a returnee of the case",
                 )
             )
         if line.id in seen:
             errors.append(
-                FieldError(pointer=f"/lines/{place}/id", code="line_twice", detail="each line once")
+                FieldError(pointer=f"/lines/{index}/id", code="line_twice", detail="each line once")
             )
         if line.id is not None:
             seen.add(line.id)
@@ -108,16 +78,15 @@ class Terms:
     """
 
     id: UUID | None
-    kind: str
+    kind: HelpKind
     beneficiary: UUID
     amount: Decimal
     currency: str
 
-
-STAYS = frozenset(
-    {LineStatus.REQUESTED, LineStatus.GRANTED, LineStatus.IN_DELIVERY, LineStatus.DELIVERED}
-)
-"""From a request on a line is no longer the plan's alone."""
+    @property
+    def what_and_for_whom(self) -> tuple[HelpKind, UUID, str]:
+        """What may not be another thing once something was granted."""
+        return self.kind, self.beneficiary, self.currency
 
 
 def granted_errors(lines: Sequence[Terms], granted: Collection[Terms]) -> list[FieldError]:
@@ -127,26 +96,22 @@ def granted_errors(lines: Sequence[Terms], granted: Collection[Terms]) -> list[F
         lines: The lines of the new version.
         granted: The lines of the version in force on which something was granted.
     """
-    places = {line.id: place for place, line in enumerate(lines)}
+    indexes = {line.id: index for index, line in enumerate(lines)}
     errors = []
-    for each in sorted(granted, key=lambda g: str(g.id)):
-        place = places.get(each.id)
-        if place is None:
-            right = f"the line {each.id} too: something was granted on it"
+    for granted_line in sorted(granted, key=lambda line: str(line.id)):
+        index = indexes.get(granted_line.id)
+        if index is None:
+            right = f"the line {granted_line.id} too: something was granted on it"
             errors.append(FieldError(pointer="/lines", code="line_granted", detail=right))
             continue
-        line = lines[place]
-        if (line.kind, line.beneficiary, line.currency) != (
-            each.kind,
-            each.beneficiary,
-            each.currency,
-        ):
+        line = lines[index]
+        if line.what_and_for_whom != granted_line.what_and_for_whom:
             right = "the kind, beneficiary and currency as they were: something was granted on it"
-            errors.append(FieldError(pointer=f"/lines/{place}", code="line_granted", detail=right))
-        elif line.amount < each.amount:
+            errors.append(FieldError(pointer=f"/lines/{index}", code="line_granted", detail=right))
+        elif line.amount < granted_line.amount:
             right = "at least the budget as it was: something was granted on it"
             errors.append(
-                FieldError(pointer=f"/lines/{place}/budget", code="line_granted", detail=right)
+                FieldError(pointer=f"/lines/{index}/budget", code="line_granted", detail=right)
             )
     return errors
 
@@ -169,6 +134,6 @@ come from somebody else.
 """
 
 
-def moved(status: str, to: LineStatus) -> LineStatus:
-    """The status of a line after a fact that says it has come so far."""
-    return to if to in LINE_MOVES[LineStatus(status)] else LineStatus(status)
+def next_status(status: LineStatus, reported: LineStatus) -> LineStatus:
+    """The status of a line after an event that says it has come so far."""
+    return reported if reported in LINE_MOVES[status] else status

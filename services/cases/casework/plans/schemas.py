@@ -11,39 +11,12 @@ from pydantic import Field, model_validator
 from chassis.datetimes import Past
 from chassis.routing import Body
 from contracts.codes import AssistanceGroup, CurrencyCode, HelpKind, Money, Slug
+from services.cases.codes import Housing, Level, ReturnReason
 from services.cases.fields import Comment, Date, Language, Line, Note, Out, member_of, refuse
+from services.cases.states.casework import LineStatus, PlanState
 
 MOST_LINES = 100
 HUNDREDTH = Decimal("0.01")
-
-
-class PlanState(StrEnum):
-    """Where a version of a plan stands."""
-
-    DRAFT = "draft"
-    SUBMITTED = "submitted"
-    APPROVED = "approved"
-    RETURNED = "returned"
-    SUPERSEDED = "superseded"
-
-
-class Level(StrEnum):
-    """For whom a line is."""
-
-    INDIVIDUAL = "individual"
-    COLLECTIVE = "collective"
-    COMMUNITY = "community"
-
-
-class LineStatus(StrEnum):
-    """How far a line has come."""
-
-    PLANNED = "planned"
-    REQUESTED = "requested"
-    GRANTED = "granted"
-    IN_DELIVERY = "in_delivery"
-    DELIVERED = "delivered"
-    CANCELLED = "cancelled"
 
 
 class Criterion(StrEnum):
@@ -64,26 +37,6 @@ class Rating(StrEnum):
     GOOD = "good"
     DOUBTFUL = "doubtful"
     POOR = "poor"
-
-
-class Housing(StrEnum):
-    """What housing help is for."""
-
-    ITEMS = "items"
-    RENT = "rent"
-    MATERIALS = "materials"
-    TEMPORARY = "temporary"
-
-
-class ReturnReason(StrEnum):
-    """Why a plan goes back to who prepared it."""
-
-    NOT_FEASIBLE = "not_feasible"
-    OUTSIDE_PROGRAMME = "outside_programme"
-    BUDGET = "budget"
-    INCOMPLETE = "incomplete"
-    NOT_AGREED = "not_agreed"
-    OTHER = "other"
 
 
 class Feasibility(Body):

@@ -1,40 +1,47 @@
 """Plans: drafted, agreed, submitted, approved by another person, returned, amended."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import date
 from uuid import UUID
 
 from sqlmodel import col, delete, select
 
 from chassis import audit
-from chassis.auth import Caller, OrganisationKind
+from chassis.auth import Caller
 from chassis.concurrency import Precondition
-from chassis.db import Session, now
-from chassis.errors import CONFLICT, NOT_FOUND, FieldError, Problem, invalid
+from chassis.db import Session
+from chassis.errors import CONFLICT, FieldError, Problem, invalid, or_404
 from chassis.ids import new_id
 from chassis.outbox import publish
-from contracts.cases import PlanAgreed, PlanAmended, PlanApproved, PlanReturned, PlanSubmitted
+from contracts.cases import (
+    PlanAgreed,
+    PlanAmended,
+    PlanApproved,
+    PlanFact,
+    PlanReturned,
+    PlanSubmitted,
+)
 from contracts.codes import CaseState, DeadlineKind, actor_id
 from contracts.scopes import Scope
 from participation import aliases
 from participation.access import Role, holds, visible
-from services.cases.casework.cases import service as cases
+from services.cases.casework.access import load_case, require_worker
+from services.cases.casework.cases.service import follow_plan_lines, progress
 from services.cases.casework.deadlines import service as deadlines
-from services.cases.casework.deadlines.schemas import DeadlineState
 from services.cases.casework.plans import rules
-from services.cases.casework.plans.schemas import (
-    AgreeIn,
-    AmendIn,
-    LineStatus,
-    PlanIn,
-    PlanState,
-    ReturnIn,
-)
+from services.cases.casework.plans.progress import load_progress
+from services.cases.casework.plans.schemas import PlanLineIn
+from services.cases.casework.records import event_ids, today_of
+from services.cases.codes import ReturnReason
 from services.cases.documents.service import check_documents
-from services.cases.models import CaseFile, CaseMember, Plan, PlanLine, PlanLineStatus, Returnee
-
-SYSTEM = Caller("service-cases", "homeward", OrganisationKind.INTERNAL, frozenset())
-"""Who acts where nobody does: a reaction to another service's event."""
+from services.cases.models import CaseFile, CaseMember, Plan, PlanLine, Returnee
+from services.cases.states.casework import (
+    PLAN,
+    DeadlineState,
+    LineStatus,
+    PlanAction,
+    PlanState,
+)
 
 
 def person_id(person: str) -> UUID:
@@ -43,7 +50,7 @@ def person_id(person: str) -> UUID:
     return actor_id(organisation, user)
 
 
-async def newest(session: Session, case_id: UUID, plan_version: int | None = None) -> Plan | None:
+async def _newest(session: Session, case_id: UUID, plan_version: int | None = None) -> Plan | None:
     """A case's plan: the newest version, or the one that is asked for."""
     statement = (
         select(Plan).where(Plan.case_id == case_id).order_by(col(Plan.plan_version).desc()).limit(1)
@@ -54,41 +61,40 @@ async def newest(session: Session, case_id: UUID, plan_version: int | None = Non
     return plan
 
 
-async def find(
-    session: Session, case_id: UUID, caller: Caller, plan_version: int | None = None
+async def load_plan(
+    session: Session, caller: Caller, case_id: UUID, plan_version: int | None = None
 ) -> Plan:
-    """A case's plan, for who may know of the case.
+    """Load a case's plan, the newest version or the one that is asked for, for those who may know
+    of the case.
 
     Raises:
         Problem: 404.
     """
-    await cases.find(session, case_id, caller)
-    plan = await newest(session, case_id, plan_version)
-    if plan is None:
-        raise Problem(NOT_FOUND)
-    return plan
+    await load_case(session, caller, case_id)
+    return or_404(await _newest(session, case_id, plan_version))
 
 
-async def lines_of(session: Session, plan: Plan) -> Sequence[PlanLine]:
-    """The lines of a version of a plan."""
+async def load_lines(session: Session, plan: Plan) -> Sequence[PlanLine]:
+    """Load the lines of a version of a plan."""
     rows = await session.scalars(
         select(PlanLine).where(PlanLine.plan_id == plan.id).order_by(col(PlanLine.position))
     )
     return rows.all()
 
 
-async def named_to(session: Session, people: Collection[UUID], caller: Caller) -> dict[UUID, bool]:
-    """Of some beneficiaries those in whose return an organisation takes part that does not work on
-    the case.
+async def load_nameable(
+    session: Session, caller: Caller, people: Collection[UUID]
+) -> dict[UUID, bool]:
+    """Load in whose return an organisation takes part that does not work on the case.
 
     Args:
         session: The session.
-        people: Whom lines are for.
         caller: Who reads.
+        people: Whom lines are for.
 
     Returns:
-        With each, whether help that tells of their health or a child's situation may be named: to
-        who referred them, and may read vulnerabilities.
+        With each of them, whether help that discloses their health or a child's situation may be
+        named: to who referred them, and may read vulnerabilities.
     """
     referred = holds(col(Returnee.id), {Role.REFERRER}, caller)
     statement = select(Returnee.id, referred).where(
@@ -98,36 +104,31 @@ async def named_to(session: Session, people: Collection[UUID], caller: Caller) -
     return {row[0]: row[1] and may_read for row in await session.execute(statement)}
 
 
-async def progress_of(session: Session, case_id: UUID) -> dict[UUID, PlanLineStatus]:
-    """How far the lines of a case have come; a line that is not in it is only planned."""
-    rows = await session.scalars(select(PlanLineStatus).where(PlanLineStatus.case_id == case_id))
-    return {row.line_id: row for row in rows}
-
-
-async def _in_force(session: Session, case_id: UUID) -> Plan | None:
+async def _load_in_force(session: Session, case_id: UUID) -> Plan | None:
     plan: Plan | None = await session.scalar(
         select(Plan).where(Plan.case_id == case_id, Plan.state == PlanState.APPROVED)
     )
     return plan
 
 
-async def _granted(session: Session, case_id: UUID) -> list[rules.Terms]:
-    """What a new version may not take back."""
-    plan = await _in_force(session, case_id)
+async def _load_granted(session: Session, case_id: UUID) -> list[rules.Terms]:
+    """Load what a new version may not take back."""
+    plan = await _load_in_force(session, case_id)
     if plan is None:
         return []
-    progress = await progress_of(session, case_id)
+    progress_of_lines = await load_progress(session, case_id)
     return [
         line
-        for line in await _terms_of(session, plan)
-        if line.id in progress and progress[line.id].status in rules.STAYS
+        for line in await _load_terms(session, plan)
+        if line.id in progress_of_lines
+        and progress_of_lines[line.id].status in LineStatus.COMMITTED
     ]
 
 
-async def _terms_of(session: Session, plan: Plan) -> list[rules.Terms]:
+async def _load_terms(session: Session, plan: Plan) -> list[rules.Terms]:
     return [
         rules.Terms(line.line_id, line.kind, line.beneficiary, line.amount, line.currency)
-        for line in await lines_of(session, plan)
+        for line in await load_lines(session, plan)
     ]
 
 
@@ -138,404 +139,320 @@ async def _check_granted(session: Session, plan: Plan) -> None:
         Problem: 409.
     """
     if errors := rules.granted_errors(
-        await _terms_of(session, plan), await _granted(session, plan.case_id)
+        await _load_terms(session, plan), await _load_granted(session, plan.case_id)
     ):
         raise Problem(CONFLICT, "; ".join(error.detail for error in errors))
 
 
-class WrongLine(LookupError):  # noqa: N818 - it says what was named, and becomes a dead letter
-    """A fact names a line that no plan has, or that is somebody else's. No later fact would change
-    that.
-    """
-
-
-async def line_of(session: Session, line_id: UUID, returnee_id: UUID) -> tuple[CaseFile, UUID]:
-    """The case of a plan's line that another service speaks of, locked, and whom the line is for.
-
-    Args:
-        session: The session.
-        line_id: The line, the same in every version of the plan.
-        returnee_id: Of whom the other service speaks, under any of their ids.
-
-    Raises:
-        WrongLine: There is no such line, or it is another person's.
-    """
-    found = (
-        await session.execute(
-            select(Plan.case_id, PlanLine.beneficiary)
-            .join(PlanLine, col(PlanLine.plan_id) == Plan.id)
-            .where(PlanLine.line_id == line_id)
-            .order_by(col(Plan.plan_version).desc())
-            .limit(1)
-        )
-    ).first()
-    if found is None:
-        raise WrongLine(f"there is no plan line {line_id}")
-    if found.beneficiary not in await aliases.same_person(session, returnee_id):
-        raise WrongLine(f"plan line {line_id} is not of returnee {returnee_id}")
-    case = await session.scalar(
-        select(CaseFile).where(CaseFile.id == found.case_id).with_for_update()
-    )
-    assert case is not None
-    return case, found.beneficiary
-
-
-async def move_line(
-    session: Session,
-    line_id: UUID,
-    returnee_id: UUID,
-    status: LineStatus,
-    at: datetime,
-    *,
-    makes_good: bool = False,
-) -> None:
-    """Note how far a line has come, for the handlers of what delivers it; the case follows.
-
-    The last one that is delivered moves the case to monitoring.
-
-    Args:
-        session: The session.
-        line_id: The line, the same in every version of the plan.
-        returnee_id: Of whom the fact speaks.
-        status: What the fact says. One that is older than what is known already changes nothing.
-        at: When that was so.
-        makes_good: Whether the fact also delivers a line whose delivery did not hold; what paid for
-            it does not.
-
-    Raises:
-        WrongLine: There is no such line, or it is another person's.
-    """
-    case, beneficiary = await line_of(session, line_id, returnee_id)
-    row = await session.get(PlanLineStatus, line_id)
-    if row is None:
-        row = PlanLineStatus(line_id=line_id, case_id=case.id, status=LineStatus.PLANNED)
-        session.add(row)
-    if row.undone_at is not None and status is LineStatus.DELIVERED and not makes_good:
-        return
-    moved = rules.moved(row.status, status)
-    if moved != row.status:
-        row.status, row.updated_at, row.undone_at = moved, now(), None
-        row.delivered_at = at if moved is LineStatus.DELIVERED else None
-        case.changed()
-    await _follow_line(session, case, beneficiary)
-
-
-async def undo_line(session: Session, line_id: UUID, returnee_id: UUID, at: datetime) -> None:
-    """Take back that a line was delivered: who delivered it says that it does not hold. The case
-    follows.
-
-    Args:
-        session: The session.
-        line_id: The line, the same in every version of the plan.
-        returnee_id: Of whom the fact speaks.
-        at: When that was so.
-
-    Raises:
-        WrongLine: There is no such line, or it is another person's.
-    """
-    case, beneficiary = await line_of(session, line_id, returnee_id)
-    row = await session.get(PlanLineStatus, line_id)
-    if row is None or row.status != LineStatus.DELIVERED:
-        return
-    row.status, row.updated_at, row.delivered_at, row.undone_at = (
-        LineStatus.IN_DELIVERY,
-        now(),
-        None,
-        at,
-    )
-    case.changed()
-    audit.record(session, SYSTEM, "undo-line", "case", case.id, {"line": str(line_id)})
-    await _follow_line(session, case, beneficiary)
-
-
-async def _follow_line(session: Session, case: CaseFile, beneficiary: UUID) -> None:
-    """Have the case of a line follow it, and the case in which whose it is is followed now."""
-    await session.flush()
-    theirs = await cases.followed_in(session, case, beneficiary)
-    for each in {case.id: case, theirs.id: theirs}.values():
-        await cases.follow_lines(
-            session, each, (await cases.members_of(session, [each.id]))[each.id]
-        )
-
-
-async def _to_change(
-    session: Session, case_id: UUID, caller: Caller, action: str
+async def _require_planner(
+    session: Session, caller: Caller, case_id: UUID, action: PlanAction
 ) -> tuple[CaseFile, list[CaseMember], Plan]:
-    case, members = await cases.to_work_on(session, case_id, caller)
+    """Lock a case whose plan is to be changed, and load its newest version.
+
+    Raises:
+        Problem: 404, 403, 409.
+    """
+    case, members = await require_worker(session, caller, case_id)
     rules.check_case(case.state, action)
-    plan = await newest(session, case_id)
-    if plan is None:
-        raise Problem(NOT_FOUND)
-    return case, members, plan
+    return case, members, or_404(await _newest(session, case_id))
 
 
-def _facts(case: CaseFile, member: CaseMember, plan: Plan) -> dict[str, object]:
-    return cases.ids_of(case, member) | {"plan_id": plan.id, "plan_version": plan.plan_version}
+def _publish(
+    session: Session,
+    event: type[PlanFact],
+    case: CaseFile,
+    members: Sequence[CaseMember],
+    plan: Plan,
+    **values: object,
+) -> None:
+    """Publish what happened to a plan, once for each member of its case."""
+    ids = {"plan_id": plan.id, "plan_version": plan.plan_version}
+    for member in members:
+        publish(session, event.model_validate(event_ids(case, member) | ids | values))
+
+
+def _audit(
+    session: Session, caller: Caller, action: PlanAction, plan: Plan, **details: object
+) -> None:
+    """Note in the trail of the case what was done with its plan."""
+    details = {"plan_version": plan.plan_version} | details
+    audit.record(session, caller, f"{action}-plan", "case", plan.case_id, details)
 
 
 async def write(
-    session: Session, case_id: UUID, body: PlanIn, caller: Caller, precondition: Precondition
+    session: Session,
+    caller: Caller,
+    case_id: UUID,
+    precondition: Precondition,
+    lines: Sequence[PlanLineIn],
 ) -> Plan:
-    """Draft a case's plan, or put other lines in the place of a draft's.
+    """Draft a case's plan, or replace the lines of a draft.
 
     Raises:
         Problem: 404, 403, 409, 412, 422, 428.
     """
-    case, members = await cases.to_work_on(session, case_id, caller)
-    rules.check_case(case.state, "edit")
-    plan = await newest(session, case_id)
+    case, members = await require_worker(session, caller, case_id)
+    rules.check_case(case.state, PlanAction.EDIT)
+    plan = await _newest(session, case_id)
     precondition.check(plan.version if plan else None)
-    granted = await _granted(session, case_id)
-    # Somebody of whom a granted line is may have gone; the line stays.
-    people = {member.returnee_id for member in members if member.left_on is None} | {
-        g.beneficiary for g in granted
-    }
-    body = await _under_ids_of(session, body, people)
-    terms = [
-        rules.Terms(x.id, x.kind, x.beneficiary, x.budget.amount, x.budget.currency)
-        for x in body.lines
-    ]
-    errors = rules.line_errors(body.lines, people) + rules.granted_errors(terms, granted)
-    errors += await _taken(session, case_id, body)
-    if errors:
-        raise invalid(*errors)
+    lines = await _check_lines(session, case_id, members, lines)
     if plan is None:
         plan = Plan(case_id=case_id, plan_version=1, state=PlanState.DRAFT, preparers=[])
         session.add(plan)
     else:
-        plan.state = rules.after(plan.state, "edit")
-        plan.agreed_on = plan.agreed_language = plan.agreed_document = (
-            None  # it was agreed to as it was
+        # It was agreed to as it was.
+        PLAN.apply(
+            plan, PlanAction.EDIT, agreed_on=None, agreed_language=None, agreed_document=None
         )
-        plan.changed()
-    _prepared_by(plan, caller)
+    _add_preparer(plan, caller)
     await session.flush()
     await session.execute(delete(PlanLine).where(col(PlanLine.plan_id) == plan.id))
-    session.add_all(
-        PlanLine(
-            plan_id=plan.id,
-            line_id=line.id or new_id(),
-            position=position,
-            kind=line.kind,
-            housing=line.housing,
-            beneficiary=line.beneficiary,
-            description=line.description,
-            amount=line.budget.amount,
-            currency=line.budget.currency,
-            provider=line.provider,
-            course_id=line.course_id,
-            cohort_id=line.cohort_id,
-            level=line.level,
-            feasibility=[found.model_dump(mode="json") for found in line.feasibility],
-        )
-        for position, line in enumerate(body.lines)
-    )
+    session.add_all(_new_line(plan, index, line) for index, line in enumerate(lines))
     await session.flush()
-    audit.record(session, caller, "edit-plan", "case", case_id, {"plan_version": plan.plan_version})
+    _audit(session, caller, PlanAction.EDIT, plan)
     return plan
 
 
-async def _under_ids_of(session: Session, body: PlanIn, people: Collection[UUID]) -> PlanIn:
-    """The plan with each beneficiary under the id by which the case knows them."""
-    ids = await aliases.same_people(session, {line.beneficiary for line in body.lines})
-    known = {ids[each]: each for each in sorted(people, reverse=True) if each in ids}
-    lines = [
+async def _check_lines(
+    session: Session, case_id: UUID, members: Sequence[CaseMember], lines: Sequence[PlanLineIn]
+) -> list[PlanLineIn]:
+    """Refuse lines for others than the people of the case, and lines that take back what was
+    granted.
+
+    Returns:
+        The lines, each beneficiary under the id by which the case knows them.
+
+    Raises:
+        Problem: 422.
+    """
+    granted = await _load_granted(session, case_id)
+    # Somebody of whom a granted line is may have gone; the line stays.
+    people = {member.returnee_id for member in members if member.left_on is None} | {
+        line.beneficiary for line in granted
+    }
+    lines = await _under_ids_of(session, lines, people)
+    terms = [
+        rules.Terms(line.id, line.kind, line.beneficiary, line.budget.amount, line.budget.currency)
+        for line in lines
+    ]
+    errors = rules.line_errors(lines, people) + rules.granted_errors(terms, granted)
+    errors += await _taken_ids(session, case_id, lines)
+    if errors:
+        raise invalid(*errors)
+    return lines
+
+
+async def _under_ids_of(
+    session: Session, lines: Sequence[PlanLineIn], people: Collection[UUID]
+) -> list[PlanLineIn]:
+    ids = await aliases.same_people(session, {line.beneficiary for line in lines})
+    by_root = {ids[known]: known for known in sorted(people, reverse=True) if known in ids}
+    return [
         line
         if line.beneficiary in people
         else line.model_copy(
-            update={"beneficiary": known.get(ids.get(line.beneficiary), line.beneficiary)}
+            update={"beneficiary": by_root.get(ids.get(line.beneficiary), line.beneficiary)}
         )
-        for line in body.lines
+        for line in lines
     ]
-    return body.model_copy(update={"lines": lines})
 
 
-async def _taken(session: Session, case_id: UUID, body: PlanIn) -> list[FieldError]:
-    """The lines whose ids are of another case's plan: what is told of them would be of that one."""
-    ids = [line.id for line in body.lines if line.id is not None]
-    others = select(PlanLine.line_id).join(Plan, col(Plan.id) == PlanLine.plan_id)
+def _new_line(plan: Plan, position: int, line: PlanLineIn) -> PlanLine:
+    return PlanLine(
+        plan_id=plan.id,
+        line_id=line.id or new_id(),
+        position=position,
+        kind=line.kind,
+        housing=line.housing,
+        beneficiary=line.beneficiary,
+        description=line.description,
+        amount=line.budget.amount,
+        currency=line.budget.currency,
+        provider=line.provider,
+        course_id=line.course_id,
+        cohort_id=line.cohort_id,
+        level=line.level,
+        feasibility=[finding.model_dump(mode="json") for finding in line.feasibility],
+    )
+
+
+async def _taken_ids(
+    session: Session, case_id: UUID, lines: Sequence[PlanLineIn]
+) -> list[FieldError]:
+    """Find the lines whose ids are of another case's plan: what is published of them would be of
+    that one.
+    """
+    ids = [line.id for line in lines if line.id is not None]
     taken = set(
-        await session.scalars(others.where(col(PlanLine.line_id).in_(ids), Plan.case_id != case_id))
+        await session.scalars(
+            select(PlanLine.line_id)
+            .join(Plan, col(Plan.id) == PlanLine.plan_id)
+            .where(col(PlanLine.line_id).in_(ids), Plan.case_id != case_id)
+        )
     )
     return [
         FieldError(
-            pointer=f"/lines/{place}/id", code="id_taken", detail="a line of this case, or a new id"
+            pointer=f"/lines/{index}/id", code="id_taken", detail="a line of this case, or a new id"
         )
-        for place, line in enumerate(body.lines)
+        for index, line in enumerate(lines)
         if line.id in taken
     ]
 
 
-def _prepared_by(plan: Plan, caller: Caller) -> None:
+def _add_preparer(plan: Plan, caller: Caller) -> None:
     person = caller.require_person()
     if person not in plan.preparers:
         plan.preparers = [*plan.preparers, person]
 
 
-def _check_seen(plan: Plan, precondition: Precondition) -> None:
+def _check_if_given(plan: Plan, precondition: Precondition) -> None:
+    """Check an `If-Match` that need not be sent."""
     if precondition.given:
         precondition.check(plan.version)
 
 
 async def agree(
-    session: Session, case_id: UUID, body: AgreeIn, caller: Caller, precondition: Precondition
+    session: Session,
+    caller: Caller,
+    case_id: UUID,
+    precondition: Precondition,
+    *,
+    agreed_on: date,
+    language: str,
+    document_id: UUID | None,
 ) -> Plan:
     """Note that the returnee agreed to the plan as it is.
 
     Raises:
         Problem: 404, 403, 409, 412, 422.
     """
-    case, members, plan = await _to_change(session, case_id, caller, "agree")
-    _check_seen(plan, precondition)
-    if body.agreed_on > await cases.today_of(session, case):
+    case, members, plan = await _require_planner(session, caller, case_id, PlanAction.AGREE)
+    _check_if_given(plan, precondition)
+    if agreed_on > await today_of(session, case):
         raise invalid(
             FieldError(pointer="/agreed_on", code="date_ahead", detail="today or a day before")
         )
-    plan.state = rules.after(plan.state, "agree")
-    await check_documents(session, caller, {"/document": body.document})
-    plan.agreed_on, plan.agreed_language, plan.agreed_document = (
-        body.agreed_on,
-        body.language,
-        body.document,
+    PLAN.check(plan.state, PlanAction.AGREE)
+    await check_documents(session, caller, {"/document": document_id})
+    PLAN.apply(
+        plan,
+        PlanAction.AGREE,
+        agreed_on=agreed_on,
+        agreed_language=language,
+        agreed_document=document_id,
     )
-    plan.changed()
-    for member in members:
-        publish(session, PlanAgreed(**_facts(case, member, plan), agreed_on=body.agreed_on))
-    audit.record(
-        session, caller, "agree-plan", "case", case_id, {"plan_version": plan.plan_version}
-    )
+    _publish(session, PlanAgreed, case, members, plan, agreed_on=agreed_on)
+    _audit(session, caller, PlanAction.AGREE, plan)
     await session.flush()
     return plan
 
 
 async def submit(
-    session: Session, case_id: UUID, caller: Caller, precondition: Precondition
+    session: Session, caller: Caller, case_id: UUID, precondition: Precondition
 ) -> Plan:
     """Submit the draft for approval by another person.
 
     Raises:
         Problem: 404, 403, 409, 412.
     """
-    case, members, plan = await _to_change(session, case_id, caller, "submit")
-    _check_seen(plan, precondition)
-    plan.state = rules.after(plan.state, "submit")
+    case, members, plan = await _require_planner(session, caller, case_id, PlanAction.SUBMIT)
+    _check_if_given(plan, precondition)
+    PLAN.check(plan.state, PlanAction.SUBMIT)
     await _check_granted(session, plan)
-    plan.submitted_by = caller.require_person()
-    _prepared_by(plan, caller)
-    plan.changed()
-    for member in members:
-        publish(
-            session,
-            PlanSubmitted(**_facts(case, member, plan), preparer=person_id(plan.submitted_by)),
-        )
-    audit.record(
-        session, caller, "submit-plan", "case", case_id, {"plan_version": plan.plan_version}
-    )
+    submitted_by = caller.require_person()
+    PLAN.apply(plan, PlanAction.SUBMIT, submitted_by=submitted_by)
+    _add_preparer(plan, caller)
+    _publish(session, PlanSubmitted, case, members, plan, preparer=person_id(submitted_by))
+    _audit(session, caller, PlanAction.SUBMIT, plan)
     await session.flush()
     return plan
 
 
 async def approve(
-    session: Session, case_id: UUID, caller: Caller, precondition: Precondition
+    session: Session, caller: Caller, case_id: UUID, precondition: Precondition
 ) -> Plan:
     """Approve the submitted plan; the first approval begins the delivery.
 
     Raises:
         Problem: 404, 403 (also `four-eyes`), 409, 412, 428.
     """
-    case, members, plan = await _to_change(session, case_id, caller, "approve")
+    case, members, plan = await _require_planner(session, caller, case_id, PlanAction.APPROVE)
     precondition.check(plan.version)
-    state = rules.after(plan.state, "approve")
+    PLAN.check(plan.state, PlanAction.APPROVE)
     approver = caller.require_person()
     rules.check_four_eyes(approver, plan.preparers)
     await _check_granted(session, plan)
-    in_force = await _in_force(session, case_id)
+    in_force = await _load_in_force(session, case_id)
     if in_force is not None:
-        in_force.state = PlanState.SUPERSEDED
-        in_force.changed()
-    plan.state, plan.approved_by = state, approver
-    plan.changed()
-    preparer = person_id(plan.submitted_by or approver)
-    for member in members:
-        fact = PlanApproved(
-            **_facts(case, member, plan), preparer=preparer, approver=person_id(approver)
-        )
-        publish(session, fact)
-    audit.record(
-        session, caller, "approve-plan", "case", case_id, {"plan_version": plan.plan_version}
+        PLAN.apply(in_force, PlanAction.SUPERSEDE)
+    PLAN.apply(plan, PlanAction.APPROVE, approved_by=approver)
+    _publish(
+        session,
+        PlanApproved,
+        case,
+        members,
+        plan,
+        preparer=person_id(plan.submitted_by or approver),
+        approver=person_id(approver),
     )
+    _audit(session, caller, PlanAction.APPROVE, plan)
     await deadlines.settle(session, DeadlineState.MET, case_id=case_id, kinds=[DeadlineKind.PLAN])
-    if case.state == CaseState.ARRIVED:
-        await cases.progress(session, case, members, CaseState.IN_DELIVERY)
+    if case.state is CaseState.ARRIVED:
+        await progress(session, case, members, CaseState.IN_DELIVERY)
     await session.flush()
-    await cases.follow_lines(session, case, members)
+    await follow_plan_lines(session, case, members)
     return plan
 
 
 async def send_back(
-    session: Session, case_id: UUID, body: ReturnIn, caller: Caller, precondition: Precondition
+    session: Session,
+    caller: Caller,
+    case_id: UUID,
+    precondition: Precondition,
+    *,
+    reason: ReturnReason,
+    comment: str,
 ) -> Plan:
     """Send the submitted plan back to who prepared it.
 
     Raises:
         Problem: 404, 403, 409, 412, 428.
     """
-    case, members, plan = await _to_change(session, case_id, caller, "return")
+    case, members, plan = await _require_planner(session, caller, case_id, PlanAction.RETURN)
     precondition.check(plan.version)
-    plan.state = rules.after(plan.state, "return")
-    plan.return_reason, plan.return_comment = body.reason, body.comment
-    plan.changed()
-    for member in members:
-        publish(session, PlanReturned(**_facts(case, member, plan)))
-    details = {"plan_version": plan.plan_version, "reason": body.reason}
-    audit.record(session, caller, "return-plan", "case", case_id, details)
+    PLAN.apply(plan, PlanAction.RETURN, return_reason=reason, return_comment=comment)
+    _publish(session, PlanReturned, case, members, plan)
+    _audit(session, caller, PlanAction.RETURN, plan, reason=reason)
     await session.flush()
     return plan
 
 
-async def amend(session: Session, case_id: UUID, body: AmendIn, caller: Caller) -> Plan:
+async def amend(session: Session, caller: Caller, case_id: UUID, *, comment: str) -> Plan:
     """Begin the next version of an approved plan with its lines; the approved one stays in force
     meanwhile.
 
     Raises:
         Problem: 404, 403, 409.
     """
-    case, members, plan = await _to_change(session, case_id, caller, "amend")
-    state = rules.after(plan.state, "amend")
+    case, members, plan = await _require_planner(session, caller, case_id, PlanAction.AMEND)
     draft = Plan(
         case_id=case_id,
         plan_version=plan.plan_version + 1,
-        state=state,
+        state=PLAN.target(plan.state, PlanAction.AMEND),
         preparers=[],
         version=plan.version + 1,  # ETags of a case's plan never come again
-        amend_comment=body.comment or None,
+        amend_comment=comment or None,
     )
-    _prepared_by(draft, caller)
+    _add_preparer(draft, caller)
     session.add(draft)
     await session.flush()
-    session.add_all(
-        PlanLine(
-            plan_id=draft.id,
-            line_id=line.line_id,
-            position=line.position,
-            kind=line.kind,
-            housing=line.housing,
-            beneficiary=line.beneficiary,
-            description=line.description,
-            amount=line.amount,
-            currency=line.currency,
-            provider=line.provider,
-            course_id=line.course_id,
-            cohort_id=line.cohort_id,
-            level=line.level,
-            feasibility=line.feasibility,
-        )
-        for line in await lines_of(session, plan)
-    )
-    for member in members:
-        publish(session, PlanAmended(**_facts(case, member, draft)))
-    audit.record(
-        session, caller, "amend-plan", "case", case_id, {"plan_version": draft.plan_version}
-    )
+    session.add_all(_copy_line(draft, line) for line in await load_lines(session, plan))
+    _publish(session, PlanAmended, case, members, draft)
+    _audit(session, caller, PlanAction.AMEND, draft)
     await session.flush()
     return draft
+
+
+def _copy_line(draft: Plan, line: PlanLine) -> PlanLine:
+    same = line.model_dump(exclude={"id", "plan_id"})
+    return PlanLine(plan_id=draft.id, **same)

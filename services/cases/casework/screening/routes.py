@@ -12,7 +12,7 @@ from chassis.db import Session
 from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
 from chassis.routing import CallerDep, Router, SessionDep, requires
 from contracts.scopes import Scope
-from services.cases.casework.cases import service as cases
+from services.cases.casework.access import require_reader
 from services.cases.casework.screening import service
 from services.cases.casework.screening.schemas import FlagOut, ScreeningIn, ScreeningOut
 from services.cases.models import Flag, Screening
@@ -20,8 +20,8 @@ from services.cases.models import Flag, Screening
 router = Router(prefix="/v1/cases/{case_id}/screening", tags=["screening"])
 
 
-def render(screening: Screening, flags: Sequence[Flag] | None) -> ScreeningOut:
-    """A screening as it is answered."""
+def render_screening(screening: Screening, flags: Sequence[Flag] | None) -> ScreeningOut:
+    """Render a screening; its vulnerabilities are null where no flags are given."""
     return ScreeningOut(
         id=screening.id,
         case_id=screening.case_id,
@@ -52,14 +52,14 @@ def render(screening: Screening, flags: Sequence[Flag] | None) -> ScreeningOut:
     )
 
 
-async def rendered(
-    session: Session, screenings: Sequence[Screening], caller: Caller
+async def render_screenings(
+    session: Session, caller: Caller, screenings: Sequence[Screening]
 ) -> list[ScreeningOut]:
-    """Screenings with the vulnerabilities that the caller may know of."""
+    """Render screenings with the vulnerabilities that the caller may know of."""
     if Scope.RETURNEES_VULNERABILITIES not in caller.scopes:
-        return [render(screening, None) for screening in screenings]
-    flags = await service.flags_of(session, screenings, caller)
-    return [render(screening, flags[screening.id]) for screening in screenings]
+        return [render_screening(screening, None) for screening in screenings]
+    flags = await service.load_flags(session, caller, screenings)
+    return [render_screening(screening, flags[screening.id]) for screening in screenings]
 
 
 @router.get("")
@@ -78,7 +78,7 @@ async def screenings(
     """The screenings of a case, oldest first: a vulnerability's status over time. For who works on
     the case.
     """
-    await cases.to_read(session, case_id, caller)
+    await require_reader(session, caller, case_id)
     statement = select(Screening).where(Screening.case_id == case_id)
     if returnee_id is not None:
         statement = statement.where(Screening.returnee_id == returnee_id)
@@ -88,7 +88,7 @@ async def screenings(
         session, statement, keys=[col(Screening.id)], parsers=[UUID], after=after, limit=limit
     )
     link_next(request, response, rows.next)
-    return Page(items=await rendered(session, rows.items, caller), next=rows.next)
+    return Page(items=await render_screenings(session, caller, rows.items), next=rows.next)
 
 
 @router.post("", status_code=201)
@@ -97,7 +97,7 @@ async def record(
     case_id: UUID, body: ScreeningIn, session: SessionDep, caller: CallerDep, response: Response
 ) -> ScreeningOut:
     """Take down a screening. Vulnerabilities need the scope `returnees:vulnerabilities` too."""
-    screening = await service.record(session, case_id, body, caller)
+    screening = await service.record(session, caller, case_id, body)
     set_etag(response, screening.version)
-    (answer,) = await rendered(session, [screening], caller)
+    (answer,) = await render_screenings(session, caller, [screening])
     return answer

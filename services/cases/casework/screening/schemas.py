@@ -9,27 +9,9 @@ from pydantic import Field
 
 from chassis.routing import Body
 from contracts.codes import NeedsPriority, Phase, Slug
+from services.cases.codes import FlagSource, FlagStatus
 from services.cases.fields import Comment, Out, PastDate, member_of
 from services.cases.intake.referrals.schemas import VulnerabilityKind
-
-
-class FlagStatus(StrEnum):
-    """How sure a vulnerability is, or that it is over."""
-
-    SUSPECTED = "suspected"
-    CONFIRMED = "confirmed"
-    RESOLVED = "resolved"
-
-
-class FlagSource(StrEnum):
-    """Who said it, or what shows it."""
-
-    SELF = "self"
-    FAMILY = "family"
-    REFERRER = "referrer"
-    ASSESSMENT = "assessment"
-    MEDICAL = "medical"
-    AUTHORITY = "authority"
 
 
 class FollowUp(StrEnum):

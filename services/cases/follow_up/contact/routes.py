@@ -9,7 +9,7 @@ from chassis.concurrency import set_etag
 from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
 from chassis.routing import CallerDep, Router, SessionDep, requires
 from contracts.scopes import Scope
-from services.cases.casework.cases import service as cases
+from services.cases.casework.access import require_reader
 from services.cases.follow_up.contact import service
 from services.cases.follow_up.contact.schemas import AttemptIn, AttemptOut, SessionIn, SessionOut
 from services.cases.models import ContactAttempt, CounsellingSession
@@ -18,12 +18,12 @@ router = Router(prefix="/v1/cases/{case_id}", tags=["contact"])
 
 
 def render_session(row: CounsellingSession) -> SessionOut:
-    """A session as it is answered."""
+    """Render a counselling session."""
     return SessionOut.model_validate(row, from_attributes=True)
 
 
 def render_attempt(row: ContactAttempt) -> AttemptOut:
-    """An attempt as it is answered."""
+    """Render an attempt to reach somebody."""
     return AttemptOut.model_validate(row, from_attributes=True)
 
 
@@ -40,7 +40,7 @@ async def sessions(
     limit: Limit = 50,
 ) -> Page[SessionOut]:
     """The counselling sessions of a case, as they were taken down. For who works on the case."""
-    await cases.to_read(session, case_id, caller)
+    await require_reader(session, caller, case_id)
     statement = select(CounsellingSession).where(CounsellingSession.case_id == case_id)
     if updated_since is not None:
         statement = statement.where(CounsellingSession.updated_at >= updated_since)
@@ -62,7 +62,7 @@ async def hold(
     case_id: UUID, body: SessionIn, session: SessionDep, caller: CallerDep, response: Response
 ) -> SessionOut:
     """Take down a counselling session, before departure or after return."""
-    row = await service.hold(session, case_id, body, caller)
+    row = await service.hold_session(session, caller, case_id, body)
     set_etag(response, row.version)
     return render_session(row)
 
@@ -79,8 +79,10 @@ async def attempts(
     after: Cursor = None,
     limit: Limit = 50,
 ) -> Page[AttemptOut]:
-    """Attempts to reach the people of a case, as they were taken down. For who works on the case."""
-    await cases.to_read(session, case_id, caller)
+    """Attempts to reach the people of a case, as they were taken down. For who works on the
+    case.
+    """
+    await require_reader(session, caller, case_id)
     statement = select(ContactAttempt).where(ContactAttempt.case_id == case_id)
     if updated_since is not None:
         statement = statement.where(ContactAttempt.updated_at >= updated_since)
@@ -97,6 +99,6 @@ async def attempt(
     case_id: UUID, body: AttemptIn, session: SessionDep, caller: CallerDep, response: Response
 ) -> AttemptOut:
     """Take down an attempt to reach somebody; one that succeeds is the first contact."""
-    row = await service.attempt(session, case_id, body, caller)
+    row = await service.attempt_contact(session, caller, case_id, body)
     set_etag(response, row.version)
     return render_attempt(row)

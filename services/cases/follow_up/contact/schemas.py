@@ -9,6 +9,7 @@ from pydantic import Field
 
 from chassis.routing import Body
 from contracts.codes import ContactMethod, Phase
+from services.cases.codes import Outcome
 from services.cases.fields import Flag, Language, Moment, Note, Out, member_of
 
 
@@ -27,18 +28,6 @@ class Topic(StrEnum):
     WELL_BEING = "well_being"
     FAMILY = "family"
     OTHER = "other"
-
-
-class Outcome(StrEnum):
-    """What came of trying to reach somebody."""
-
-    REACHED = "reached"
-    NO_ANSWER = "no_answer"
-    WRONG_NUMBER = "wrong_number"
-    NOT_THERE = "not_there"
-    MOVED = "moved"
-    DECLINED = "declined"
-    NOT_SAFE = "not_safe"
 
 
 Method = Annotated[ContactMethod, member_of("unknown_method", ContactMethod)]

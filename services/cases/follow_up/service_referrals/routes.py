@@ -16,17 +16,22 @@ from services.cases.follow_up.service_referrals.schemas import (
     OutcomeIn,
     ServiceReferralIn,
     ServiceReferralOut,
-    ServiceReferralState,
 )
 from services.cases.models import ServiceReferral
+from services.cases.states.follow_up import ServiceReferralAction, ServiceReferralState
 
 router = Router(prefix="/v1/service-referrals", tags=["service-referrals"])
 
 
-def answer(row: ServiceReferral, response: Response) -> ServiceReferralOut:
-    """A referral as it is answered, with its ETag."""
-    set_etag(response, row.version)
+def render_service_referral(row: ServiceReferral) -> ServiceReferralOut:
+    """Render a referral to a service."""
     return ServiceReferralOut.model_validate(row, from_attributes=True)
+
+
+def answer(row: ServiceReferral, response: Response) -> ServiceReferralOut:
+    """Answer with a referral to a service and its ETag."""
+    set_etag(response, row.version)
+    return render_service_referral(row)
 
 
 @router.get("")
@@ -46,14 +51,14 @@ async def referrals(
     """Referrals to services, of the cases that the organisation works on; oldest first. Reading
     them is audited.
     """
-    statement = service.listed(caller)
+    statement = service.select_service_referrals(caller)
     for column, value in (
         (ServiceReferral.state, state),
         (ServiceReferral.case_id, case_id),
         (ServiceReferral.returnee_id, returnee_id),
     ):
         if value is not None:
-            statement = statement.where(column == value)
+            statement = statement.where(col(column) == value)
     if updated_since is not None:
         statement = statement.where(col(ServiceReferral.updated_at) >= updated_since)
     rows = await page(
@@ -62,8 +67,7 @@ async def referrals(
     for row in rows.items:
         audit.record(session, caller, "read", "service-referral", row.id)
     link_next(request, response, rows.next)
-    items = [ServiceReferralOut.model_validate(row, from_attributes=True) for row in rows.items]
-    return Page(items=items, next=rows.next)
+    return Page(items=[render_service_referral(row) for row in rows.items], next=rows.next)
 
 
 @router.post("", status_code=201, responses={404: {"description": "The case is not there for you"}})
@@ -72,7 +76,7 @@ async def send(
     body: ServiceReferralIn, session: SessionDep, caller: CallerDep, response: Response
 ) -> ServiceReferralOut:
     """Refer somebody to a hospital, legal aid, a shelter."""
-    return answer(await service.send(session, body, caller), response)
+    return answer(await service.send(session, caller, body), response)
 
 
 @router.get("/{service_referral_id}")
@@ -81,7 +85,7 @@ async def referral(
     service_referral_id: UUID, session: SessionDep, caller: CallerDep, response: Response
 ) -> ServiceReferralOut:
     """One referral to a service; reading it is audited."""
-    row = await service.find(session, service_referral_id, caller)
+    row = await service.load_service_referral(session, caller, service_referral_id)
     audit.record(session, caller, "read", "service-referral", row.id)
     return answer(row, response)
 
@@ -97,18 +101,16 @@ async def accept(
     response: Response,
 ) -> ServiceReferralOut:
     """The service will take the person."""
-    return answer(
-        await service.move(
-            session,
-            service_referral_id,
-            "accept",
-            caller,
-            precondition,
-            comment=body.comment,
-            document_id=body.document_id,
-        ),
-        response,
+    row = await service.record_outcome(
+        session,
+        caller,
+        service_referral_id,
+        precondition,
+        ServiceReferralAction.ACCEPT,
+        comment=body.comment,
+        document_id=body.document_id,
     )
+    return answer(row, response)
 
 
 @router.post("/{service_referral_id}/receive")
@@ -122,18 +124,16 @@ async def receive(
     response: Response,
 ) -> ServiceReferralOut:
     """The person received it."""
-    return answer(
-        await service.move(
-            session,
-            service_referral_id,
-            "receive",
-            caller,
-            precondition,
-            comment=body.comment,
-            document_id=body.document_id,
-        ),
-        response,
+    row = await service.record_outcome(
+        session,
+        caller,
+        service_referral_id,
+        precondition,
+        ServiceReferralAction.RECEIVE,
+        comment=body.comment,
+        document_id=body.document_id,
     )
+    return answer(row, response)
 
 
 @router.post("/{service_referral_id}/not-received")
@@ -147,15 +147,13 @@ async def not_received(
     response: Response,
 ) -> ServiceReferralOut:
     """The person did not receive it, for a coded reason."""
-    return answer(
-        await service.move(
-            session,
-            service_referral_id,
-            "not-received",
-            caller,
-            precondition,
-            reason=body.reason,
-            comment=body.comment,
-        ),
-        response,
+    row = await service.record_outcome(
+        session,
+        caller,
+        service_referral_id,
+        precondition,
+        ServiceReferralAction.NOT_RECEIVED,
+        reason=body.reason,
+        comment=body.comment,
     )
+    return answer(row, response)

@@ -1,34 +1,14 @@
 """Referrals to services outside the programme, as they are sent and answered."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
 from chassis.routing import Body
 from contracts.codes import ServiceKind
+from services.cases.codes import NotReceivedReason
 from services.cases.fields import Comment, Line, Moment, Note, Out, member_of
-
-
-class ServiceReferralState(StrEnum):
-    """Whether somebody got what they were referred for."""
-
-    SENT = "sent"
-    ACCEPTED = "accepted"
-    RECEIVED = "received"
-    NOT_RECEIVED = "not_received"
-
-
-class NotReceivedReason(StrEnum):
-    """Why not."""
-
-    REFUSED_BY_SERVICE = "refused_by_service"
-    NO_CAPACITY = "no_capacity"
-    TOO_FAR = "too_far"
-    COST = "cost"
-    DECLINED = "declined"
-    NOT_REACHED = "not_reached"
-    OTHER = "other"
+from services.cases.states.follow_up import ServiceReferralState
 
 
 class ServiceReferralIn(Body):

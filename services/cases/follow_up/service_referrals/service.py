@@ -12,7 +12,7 @@ from chassis import audit
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session
-from chassis.errors import NOT_FOUND, Problem
+from chassis.errors import or_404
 from chassis.outbox import publish
 from contracts.cases import (
     ServiceReferralAccepted,
@@ -21,17 +21,25 @@ from contracts.cases import (
     ServiceReferralReceived,
     ServiceReferralSent,
 )
-from contracts.codes import ServiceKind
-from services.cases.casework.cases import service as cases
+from services.cases.casework.access import require_worker, works_on
+from services.cases.casework.records import (
+    event_ids,
+    insert_once,
+    is_ahead,
+    require_member,
+    require_open,
+)
+from services.cases.codes import NotReceivedReason
 from services.cases.documents.service import check_documents
-from services.cases.follow_up.service_referrals import rules
-from services.cases.follow_up.service_referrals.schemas import (
-    ServiceReferralIn,
+from services.cases.follow_up.service_referrals.schemas import ServiceReferralIn
+from services.cases.models import CaseFile, CaseMember, ServiceReferral
+from services.cases.states.follow_up import (
+    SERVICE_REFERRAL,
+    ServiceReferralAction,
     ServiceReferralState,
 )
-from services.cases.models import CaseFile, CaseMember, ServiceReferral
 
-FACTS: dict[ServiceReferralState, type[ServiceReferralFact]] = {
+EVENTS: dict[ServiceReferralState, type[ServiceReferralFact]] = {
     ServiceReferralState.SENT: ServiceReferralSent,
     ServiceReferralState.ACCEPTED: ServiceReferralAccepted,
     ServiceReferralState.RECEIVED: ServiceReferralReceived,
@@ -39,74 +47,76 @@ FACTS: dict[ServiceReferralState, type[ServiceReferralFact]] = {
 }
 
 
-def _tell(session: Session, case: CaseFile, member: CaseMember, row: ServiceReferral) -> None:
-    fact = FACTS[ServiceReferralState(row.state)]
-    group = ServiceKind(row.kind).group
-    publish(session, fact(**cases.ids_of(case, member), service_referral_id=row.id, group=group))
+def _publish_state(
+    session: Session, case: CaseFile, member: CaseMember, row: ServiceReferral
+) -> None:
+    event = EVENTS[row.state]
+    ids = event_ids(case, member)
+    publish(session, event(**ids, service_referral_id=row.id, group=row.kind.group))
 
 
-async def send(session: Session, body: ServiceReferralIn, caller: Caller) -> ServiceReferral:
+async def send(session: Session, caller: Caller, sent: ServiceReferralIn) -> ServiceReferral:
     """Refer somebody to a service.
 
     Raises:
         Problem: 404, 403, 409, 422.
     """
-    case, members = await cases.to_work_on(session, body.case_id, caller)
-    cases.check_open(case, "refer to a service")
-    member = await cases.load_member(session, members, body.returnee_id, "/returnee_id")
-    await check_documents(session, caller, {"/consent_document": body.consent_document})
-    row, is_new = await cases.take_down(
+    case, members = await require_worker(session, caller, sent.case_id)
+    require_open(case, "refer to a service")
+    member = await require_member(session, members, sent.returnee_id, "/returnee_id")
+    await check_documents(session, caller, {"/consent_document": sent.consent_document})
+    row, is_new = await insert_once(
         session,
         ServiceReferral(
-            id=body.id,
-            case_id=body.case_id,
+            id=sent.id,
+            case_id=sent.case_id,
             returnee_id=member.returnee_id,
             state=ServiceReferralState.SENT,
-            kind=body.kind,
-            provider=body.provider,
-            purpose=body.purpose,
-            consent_document=body.consent_document,
+            kind=sent.kind,
+            provider=sent.provider,
+            purpose=sent.purpose,
+            consent_document=sent.consent_document,
             organisation=caller.organisation,
             sent_by=caller.person,
-            occurred_at=body.occurred_at,
-            clock_suspect=await cases.is_ahead(session, body.occurred_at),
+            occurred_at=sent.occurred_at,
+            clock_suspect=await is_ahead(session, sent.occurred_at),
         ),
     )
     if is_new:
-        _tell(session, case, member, row)
-        audit.record(session, caller, "send", "service-referral", row.id)
+        _publish_state(session, case, member, row)
+        audit.record(session, caller, "send", SERVICE_REFERRAL.resource, row.id)
     return row
 
 
-def listed(caller: Caller) -> Select[Any]:
+def select_service_referrals(caller: Caller) -> Select[Any]:
     """Those of the cases that the caller works on: what somebody is referred to may say what they
     suffer from.
     """
-    return select(ServiceReferral).where(cases.worked_on(ServiceReferral.case_id, caller))
+    return select(ServiceReferral).where(works_on(caller, ServiceReferral.case_id))
 
 
-async def find(session: Session, referral_id: UUID, caller: Caller) -> ServiceReferral:
-    """One of them.
+async def load_service_referral(
+    session: Session, caller: Caller, referral_id: UUID
+) -> ServiceReferral:
+    """Load a referral to a service.
 
     Raises:
         Problem: 404.
     """
     row: ServiceReferral | None = await session.scalar(
-        listed(caller).where(col(ServiceReferral.id) == referral_id)
+        select_service_referrals(caller).where(col(ServiceReferral.id) == referral_id)
     )
-    if row is None:
-        raise Problem(NOT_FOUND)
-    return row
+    return or_404(row)
 
 
-async def move(
+async def record_outcome(
     session: Session,
-    referral_id: UUID,
-    action: str,
     caller: Caller,
+    referral_id: UUID,
     precondition: Precondition,
+    action: ServiceReferralAction,
     *,
-    reason: str | None = None,
+    reason: NotReceivedReason | None = None,
     comment: str = "",
     document_id: UUID | None = None,
 ) -> ServiceReferral:
@@ -115,17 +125,21 @@ async def move(
     Raises:
         Problem: 404, 403, 409, 412, 422, 428.
     """
-    found = await find(session, referral_id, caller)
-    case, members = await cases.to_work_on(session, found.case_id, caller)
-    await session.refresh(found, with_for_update=True)
-    precondition.check(found.version)
-    state = rules.after(found.state, action)
+    row = await load_service_referral(session, caller, referral_id)
+    case, members = await require_worker(session, caller, row.case_id)
+    await session.refresh(row, with_for_update=True)
+    precondition.check(row.version)
+    SERVICE_REFERRAL.check(row.state, action)
     await check_documents(session, caller, {"/document_id": document_id})
-    found.state, found.reason = state, reason
-    found.comment = comment or found.comment
-    found.document_id = document_id or found.document_id
-    found.changed()
-    _tell(session, case, await cases.load_member(session, members, found.returnee_id, ""), found)
-    audit.record(session, caller, action, "service-referral", found.id)
-    await session.flush()
-    return found
+    await SERVICE_REFERRAL.move(
+        session,
+        caller,
+        row,
+        action,
+        reason=reason,
+        comment=comment or row.comment,
+        document_id=document_id or row.document_id,
+    )
+    member = await require_member(session, members, row.returnee_id, "")
+    _publish_state(session, case, member, row)
+    return row

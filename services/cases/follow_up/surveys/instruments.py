@@ -15,7 +15,7 @@ from services.cases.programmes import folder
 
 FOLDER = "surveys"
 UNANSWERED = ("no_wish_to_answer", "does_not_know", "not_applicable")
-"""What may be answered to every question and is worth nothing: it is as if it had not been asked."""
+"""What may be answered to every question and counts as if it had not been asked."""
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,40}$")]
 
@@ -31,7 +31,9 @@ class Question(Data):
 
 
 class Instrument(Sourced):
-    """One version of an instrument. A version that was used is never changed; another one is added."""
+    """One version of an instrument. A version that was used is never changed; another one is
+    added.
+    """
 
     id: Slug
     version: int = Field(ge=1)
@@ -71,13 +73,13 @@ def instruments() -> Mapping[tuple[str, int], Instrument]:
         ValueError: A file does not say what an instrument says, or its name is not
             `<id>-<version>`.
     """
-    found = {}
+    known = {}
     for file in sorted((folder() / FOLDER).glob("*.yaml")):
         instrument = Instrument.model_validate(read(file))
         if file.stem != f"{instrument.id}-{instrument.version}":
             raise ValueError(f"{file.name} holds version {instrument.version} of {instrument.id}")
-        found[instrument.id, instrument.version] = instrument
-    return found
+        known[instrument.id, instrument.version] = instrument
+    return known
 
 
 def newest(instrument_id: str) -> Instrument | None:

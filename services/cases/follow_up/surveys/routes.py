@@ -29,14 +29,18 @@ from services.cases.models import Survey
 router = Router(prefix="/v1/surveys", tags=["surveys"])
 
 
-async def render(session: Session, survey: Survey) -> SurveyOut:
-    """A survey as it is answered, with what has changed since the one before."""
+async def render_survey(session: Session, survey: Survey) -> SurveyOut:
+    """Render a survey, with what has changed since the one before."""
     scores = Scores(**survey.scores)
-    earlier = await service.before(session, survey)
+    previous = await service.load_previous(session, survey)
     change = None
-    if earlier is not None and earlier.instrument_version == survey.instrument_version:
-        found = rules.change(scores, Scores(**earlier.scores))
-        change = ChangeOut(since=earlier.id, dimensions=found.dimensions, composite=found.composite)
+    if previous is not None and previous.instrument_version == survey.instrument_version:
+        difference = rules.change(scores, Scores(**previous.scores))
+        change = ChangeOut(
+            since=previous.id,
+            dimensions=difference.dimensions,
+            composite=difference.composite,
+        )
     return SurveyOut(
         id=survey.id,
         case_id=survey.case_id,
@@ -76,7 +80,7 @@ async def surveys(
     """Surveys of the cases that the organisation works on, oldest first. Reading answers is
     audited.
     """
-    statement = service.listed(caller)
+    statement = service.select_surveys(caller)
     for column, value in (
         (Survey.case_id, case_id),
         (Survey.returnee_id, returnee_id),
@@ -84,7 +88,7 @@ async def surveys(
         (Survey.round, round),
     ):
         if value is not None:
-            statement = statement.where(column == value)
+            statement = statement.where(col(column) == value)
     if updated_since is not None:
         statement = statement.where(col(Survey.updated_at) >= updated_since)
     rows = await page(
@@ -93,37 +97,37 @@ async def surveys(
     for row in rows.items:
         audit.record(session, caller, "read", "survey", row.id)
     link_next(request, response, rows.next)
-    return Page(items=[await render(session, row) for row in rows.items], next=rows.next)
+    return Page(items=[await render_survey(session, row) for row in rows.items], next=rows.next)
 
 
 @router.get("/instruments")
 @requires(Scope.FOLLOW_UP_READ)
-async def versions() -> InstrumentsOut:
+async def read_instruments() -> InstrumentsOut:
     """Every version of every instrument, with its questions."""
-    found = [
+    versions = [
         InstrumentOut(
-            id=each.id,
-            version=each.version,
-            name=each.name,
-            provisional=each.provisional,
-            source=each.source,
-            verified=each.verified,
-            least_answered=each.least_answered,
-            dimensions=each.dimensions,
+            id=instrument.id,
+            version=instrument.version,
+            name=instrument.name,
+            provisional=instrument.provisional,
+            source=instrument.source,
+            verified=instrument.verified,
+            least_answered=instrument.least_answered,
+            dimensions=instrument.dimensions,
             questions=[
                 QuestionOut(
                     id=question.id,
                     text=question.text,
                     dimension=question.dimension,
                     weight=question.weight,
-                    answers=list(each.answers_to(question)),
+                    answers=list(instrument.answers_to(question)),
                 )
-                for question in each.questions
+                for question in instrument.questions
             ],
         )
-        for each in instruments().values()
+        for instrument in instruments().values()
     ]
-    return InstrumentsOut(instruments=found)
+    return InstrumentsOut(instruments=versions)
 
 
 @router.post("", status_code=201, responses={404: {"description": "The case is not there for you"}})
@@ -134,9 +138,9 @@ async def take(
     """Keep somebody's answers; they are scored by the version of the instrument that they were
     given to.
     """
-    row = await service.take(session, body, caller)
+    row = await service.take(session, caller, body)
     set_etag(response, row.version)
-    return await render(session, row)
+    return await render_survey(session, row)
 
 
 @router.get("/{survey_id}")
@@ -145,7 +149,7 @@ async def survey(
     survey_id: UUID, session: SessionDep, caller: CallerDep, response: Response
 ) -> SurveyOut:
     """One survey; reading its answers is audited."""
-    row = await service.find(session, survey_id, caller)
+    row = await service.load_survey(session, caller, survey_id)
     audit.record(session, caller, "read", "survey", row.id)
     set_etag(response, row.version)
-    return await render(session, row)
+    return await render_survey(session, row)

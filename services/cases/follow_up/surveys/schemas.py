@@ -68,7 +68,9 @@ class SurveyOut(Out):
     answers: Mapping[str, str]
     scores: ScoresOut
     change: ChangeOut | None
-    """Null for the first survey of its instrument, and where the one before was of another version."""
+    """Null for the first survey of its instrument, and where the one before was of another
+    version.
+    """
     organisation: str
     taken_by: str | None
     created_at: datetime

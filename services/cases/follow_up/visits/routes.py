@@ -12,23 +12,19 @@ from chassis.db import Session
 from chassis.pagination import Cursor, Limit, Page, Since, link_next, page
 from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requires
 from contracts.scopes import Scope
-from services.cases.casework.cases import service as cases
+from services.cases.casework.access import require_reader
+from services.cases.casework.records import today_of
 from services.cases.follow_up.visits import rules, service
-from services.cases.follow_up.visits.schemas import (
-    RecordIn,
-    TriedOut,
-    VisitIn,
-    VisitOut,
-    VisitState,
-)
-from services.cases.models import Visit
+from services.cases.follow_up.visits.schemas import RecordIn, TriedOut, VisitIn, VisitOut
+from services.cases.models import CaseFile, Visit
+from services.cases.states.follow_up import VisitState
 
 router = Router(prefix="/v1/cases/{case_id}/visits", tags=["visits"])
 
 
-async def rendered(session: Session, visits: Sequence[Visit], today: date) -> list[VisitOut]:
-    """Visits as they are answered."""
-    attempts = await service.attempts_of(session, visits)
+async def render_visits(session: Session, visits: Sequence[Visit], today: date) -> list[VisitOut]:
+    """Render visits, each with the attempts in vain."""
+    attempts = await service.load_attempts(session, visits)
     return [
         VisitOut(
             id=visit.id,
@@ -58,11 +54,11 @@ async def rendered(session: Session, visits: Sequence[Visit], today: date) -> li
 
 
 async def answer(session: Session, visit: Visit, response: Response) -> VisitOut:
-    """A visit with its ETag."""
-    case = await cases.of_id(session, visit.case_id)
+    """Answer with a visit and its ETag."""
+    case = await session.get_one(CaseFile, visit.case_id)
     set_etag(response, visit.version)
-    (one,) = await rendered(session, [visit], await cases.today_of(session, case))
-    return one
+    (rendered,) = await render_visits(session, [visit], await today_of(session, case))
+    return rendered
 
 
 @router.get("")
@@ -82,13 +78,13 @@ async def visits(
     """The visits of a case, the earliest due first. Overdue ones of all cases: `GET
     /v1/deadlines?state=missed`.
     """
-    case = await cases.to_read(session, case_id, caller)
-    today = await cases.today_of(session, case)
+    case = await require_reader(session, caller, case_id)
+    today = await today_of(session, case)
     statement = select(Visit).where(Visit.case_id == case_id)
     if state is not None:
         statement = statement.where(Visit.state == state)
     if overdue is not None:
-        late = (Visit.state == VisitState.SCHEDULED) & (Visit.due_on < today)
+        late = (col(Visit.state) == VisitState.SCHEDULED) & (col(Visit.due_on) < today)
         statement = statement.where(late if overdue else ~late)
     if updated_since is not None:
         statement = statement.where(Visit.updated_at >= updated_since)
@@ -101,7 +97,7 @@ async def visits(
         limit=limit,
     )
     link_next(request, response, rows.next)
-    return Page(items=await rendered(session, rows.items, today), next=rows.next)
+    return Page(items=await render_visits(session, rows.items, today), next=rows.next)
 
 
 @router.post("", status_code=201)
@@ -110,7 +106,8 @@ async def agree(
     case_id: UUID, body: VisitIn, session: SessionDep, caller: CallerDep, response: Response
 ) -> VisitOut:
     """Schedule a visit; those that the programme asks for are scheduled by themselves."""
-    return await answer(session, await service.agree(session, case_id, body, caller), response)
+    row = await service.agree(session, caller, case_id, body)
+    return await answer(session, row, response)
 
 
 @router.get("/{visit_id}")
@@ -119,7 +116,8 @@ async def visit(
     case_id: UUID, visit_id: UUID, session: SessionDep, caller: CallerDep, response: Response
 ) -> VisitOut:
     """One visit, with the attempts in vain."""
-    return await answer(session, await service.find(session, case_id, visit_id, caller), response)
+    row = await service.load_visit(session, caller, case_id, visit_id)
+    return await answer(session, row, response)
 
 
 @router.post("/{visit_id}/record")
@@ -134,5 +132,5 @@ async def record(
     response: Response,
 ) -> VisitOut:
     """How the visit went. Where nobody was reached it stays due, and is tried again."""
-    row = await service.record(session, case_id, visit_id, body, caller, precondition)
+    row = await service.record(session, caller, case_id, visit_id, precondition, body)
     return await answer(session, row, response)

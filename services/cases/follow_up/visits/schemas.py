@@ -9,17 +9,10 @@ from pydantic import Field, model_validator
 
 from chassis.routing import Body
 from contracts.codes import ContactMethod, DeadlineKind
+from services.cases.codes import Outcome
 from services.cases.fields import Date, Flag, Moment, Note, Out, member_of, refuse
-from services.cases.follow_up.contact.schemas import Method, Outcome
-
-
-class VisitState(StrEnum):
-    """Whether somebody was seen."""
-
-    SCHEDULED = "scheduled"
-    RECORDED = "recorded"
-    CANCELLED = "cancelled"
-    """What it would have followed up was undone before anybody went."""
+from services.cases.follow_up.contact.schemas import Method
+from services.cases.states.follow_up import VisitState
 
 
 class Extent(StrEnum):

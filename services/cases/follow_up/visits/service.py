@@ -4,6 +4,7 @@ until reached.
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlmodel import col, select
@@ -12,24 +13,38 @@ from chassis import audit
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session
-from chassis.errors import NOT_FOUND, FieldError, Problem, invalid
+from chassis.errors import FieldError, invalid, or_404
 from chassis.ids import new_id
 from chassis.outbox import publish
 from contracts.cases import VisitRecorded, VisitScheduled
 from contracts.codes import CaseState, DeadlineKind
 from contracts.programmes import END_OF_DAY, Silence
 from contracts.sourced import Unit
-from services.cases.casework.cases import service as cases
+from services.cases.casework.access import (
+    load_members,
+    lock_case,
+    lock_present_case,
+    require_reader,
+    require_worker,
+)
 from services.cases.casework.deadlines import service as deadlines
-from services.cases.casework.deadlines.schemas import DeadlineState
-from services.cases.casework.plans.service import line_of
+from services.cases.casework.plans.progress import SYSTEM, lock_case_of_line
+from services.cases.casework.records import (
+    event_ids,
+    insert_once,
+    is_ahead,
+    require_member,
+    require_open,
+    require_present,
+    today_of,
+)
 from services.cases.documents.service import check_documents
-from services.cases.follow_up.contact.schemas import Outcome
-from services.cases.follow_up.contact.service import reached
-from services.cases.follow_up.visits import rules
-from services.cases.follow_up.visits.schemas import RecordIn, VisitIn, VisitState
+from services.cases.follow_up.contact.service import end_wait_for_contact
+from services.cases.follow_up.visits.schemas import RecordIn, VisitIn
 from services.cases.models import CaseFile, CaseMember, Plan, PlanLine, Visit, VisitAttempt
 from services.cases.programmes import rules_of, zone_of
+from services.cases.states.casework import DeadlineAction
+from services.cases.states.follow_up import VISIT, VisitAction, VisitCancellation, VisitState
 
 
 async def schedule_after(
@@ -58,12 +73,12 @@ async def schedule_after(
     Raises:
         WrongLine: There is no such line, or it is another person's.
     """
-    case, beneficiary = await line_of(session, line_id, returnee_id)
-    case = await cases.followed_in(session, case, beneficiary)
+    case, beneficiary = await lock_case_of_line(session, line_id, returnee_id)
+    case = await lock_present_case(session, case, beneficiary)
     programme = rules_of(case.programme, case.programme_version)
     due_at = programme.due(cause, case.country_of_return, happened_on)
-    there = await session.scalar(select(Visit.id).where(Visit.cause_id == cause_id))
-    if due_at is None or there is not None or case.state == CaseState.CLOSED:
+    existing = await session.scalar(select(Visit.id).where(Visit.cause_id == cause_id))
+    if due_at is None or existing is not None or case.state is CaseState.CLOSED:
         return None
     member = await session.get(CaseMember, (case.id, beneficiary))
     if member is not None and member.left_on is not None:
@@ -84,19 +99,19 @@ async def schedule_after(
 
 
 async def call_off(session: Session, cause_id: UUID) -> None:
-    """Have no visit paid after a payment that came back; one that was paid stays. For handlers."""
+    """Call off the visit that would follow a payment which came back; one that was paid stays. For
+    handlers.
+    """
     visit = await session.scalar(select(Visit).where(Visit.cause_id == cause_id))
     if visit is None:
         return
-    case = await session.scalar(
-        select(CaseFile).where(CaseFile.id == visit.case_id).with_for_update()
-    )
+    case = await lock_case(session, visit.case_id)
     assert case is not None
     await _call_off(session, case, visit)
 
 
 async def call_off_with(session: Session, case: CaseFile, returnee_id: UUID) -> None:
-    """Have no visit paid to somebody who died or left; `case` is locked."""
+    """Call off the visits to somebody who died or left the case, which is locked."""
     visits = select(Visit).where(Visit.case_id == case.id, Visit.returnee_id == returnee_id)
     for visit in await session.scalars(visits.order_by(col(Visit.id))):
         await _call_off(session, case, visit)
@@ -104,65 +119,90 @@ async def call_off_with(session: Session, case: CaseFile, returnee_id: UUID) -> 
 
 async def _call_off(session: Session, case: CaseFile, visit: Visit) -> None:
     await session.refresh(visit, with_for_update=True)
-    state = rules.called_off(visit.state)
-    if state != visit.state:
-        visit.state = state
-        visit.changed()
-        await deadlines.settle_visit(session, case, visit.id, DeadlineState.CANCELLED)
+    undone = VisitCancellation.UNDONE
+    if VisitAction.CALL_OFF in VISIT.table[visit.state] and visit.cancelled_for is not undone:
+        await VISIT.move(session, SYSTEM, visit, VisitAction.CALL_OFF, cancelled_for=undone)
+        await deadlines.settle_visit(session, case, visit.id, DeadlineAction.CANCEL)
 
 
-async def agree(session: Session, case_id: UUID, body: VisitIn, caller: Caller) -> Visit:
+async def close_with_case(session: Session, case: CaseFile) -> None:
+    """Cancel the visits of a case that is closed, which is locked; their deadlines end with it."""
+    for visit in await _lock_visits(session, case, VisitState.SCHEDULED):
+        VISIT.apply(visit, VisitAction.CLOSE_WITH_CASE, cancelled_for=VisitCancellation.CASE_CLOSED)
+    await session.flush()
+
+
+async def reopen_with_case(session: Session, case: CaseFile) -> None:
+    """Schedule the visits again that were cancelled when the case was closed."""
+    for visit in await _lock_visits(session, case, VisitState.CANCELLED):
+        if visit.cancelled_for is VisitCancellation.CASE_CLOSED:
+            VISIT.apply(visit, VisitAction.REOPEN_WITH_CASE)
+    await session.flush()
+
+
+async def _lock_visits(session: Session, case: CaseFile, state: VisitState) -> list[Visit]:
+    rows = await session.scalars(
+        select(Visit)
+        .where(Visit.case_id == case.id, Visit.state == state)
+        .order_by(col(Visit.id))
+        .with_for_update()
+    )
+    return list(rows)
+
+
+async def agree(session: Session, caller: Caller, case_id: UUID, agreed: VisitIn) -> Visit:
     """Schedule a visit that a case worker agreed.
 
     Raises:
         Problem: 404, 403, 409, 422.
     """
-    case, members = await cases.to_work_on(session, case_id, caller)
-    cases.check_open(case, "schedule a visit")
-    member = await cases.load_member(session, members, body.returnee_id, "/returnee_id")
-    cases.check_present(member, "/returnee_id")
-    today = await cases.today_of(session, case)
-    if body.due_on < today:
+    case, members = await require_worker(session, caller, case_id)
+    require_open(case, "schedule a visit")
+    member = await require_member(session, members, agreed.returnee_id, "/returnee_id")
+    require_present(member, "/returnee_id")
+    today = await today_of(session, case)
+    if agreed.due_on < today:
         raise invalid(FieldError(pointer="/due_on", code="date_past", detail="today or later"))
-    if body.line_id is not None and not await _is_of_case(session, case_id, body.line_id):
+    if agreed.line_id is not None and not await _is_of_case(session, case_id, agreed.line_id):
         raise invalid(
             FieldError(pointer="/line_id", code="unknown_line", detail="a line of the case's plan")
         )
-    visit, is_new = await cases.take_down(
+    visit, is_new = await insert_once(
         session,
         Visit(
-            id=body.id,
+            id=agreed.id,
             case_id=case_id,
             returnee_id=member.returnee_id,
-            line_id=body.line_id,
-            cooperative_id=body.cooperative_id,
+            line_id=agreed.line_id,
+            cooperative_id=agreed.cooperative_id,
             cause=DeadlineKind.VISIT,
             state=VisitState.SCHEDULED,
-            due_on=body.due_on,
+            due_on=agreed.due_on,
         ),
     )
     if is_new:
         rule = {
-            "length": max(1, (body.due_on - today).days),
+            "length": max(1, (agreed.due_on - today).days),
             "unit": Unit.DAYS,
             "then": Silence.WARN,
             "source": "Agreed by the case worker.",
             "verified": True,
         }
         zone = zone_of(case.programme, case.programme_version, case.country_of_return)
-        await _schedule(
-            session, case, visit, datetime.combine(body.due_on, END_OF_DAY, zone), rule, today
-        )
+        due_at = datetime.combine(agreed.due_on, END_OF_DAY, zone)
+        await _schedule(session, case, visit, due_at, rule, today)
         audit.record(session, caller, "schedule-visit", "case", case_id, {"visit": str(visit.id)})
     return visit
 
 
 async def _is_of_case(session: Session, case_id: UUID, line_id: UUID) -> bool:
-    statement = select(PlanLine.id).join(Plan, col(Plan.id) == PlanLine.plan_id)
-    found = await session.scalar(
-        statement.where(Plan.case_id == case_id, PlanLine.line_id == line_id).limit(1)
+    line = await session.scalar(
+        select(PlanLine.id)
+        .join(Plan, col(Plan.id) == PlanLine.plan_id)
+        .where(Plan.case_id == case_id, PlanLine.line_id == line_id)
+        .limit(1)
     )
-    return found is not None
+    return line is not None
 
 
 async def _schedule(
@@ -176,107 +216,103 @@ async def _schedule(
     session.add(visit)
     await session.flush()
     await deadlines.set_for_visit(session, case, visit, due_at, rule, began)
-    members = (await cases.members_of(session, [case.id]))[case.id]
-    publish(session, VisitScheduled(**_facts(case, members, visit)))
+    members = (await load_members(session, [case.id]))[case.id]
+    publish(session, VisitScheduled(**_visit_ids(case, members, visit)))
 
 
-def _facts(case: CaseFile, members: Iterable[CaseMember], visit: Visit) -> dict[str, object]:
-    member = next(each for each in members if each.returnee_id == visit.returnee_id)
-    return cases.ids_of(case, member) | {
+def _visit_ids(case: CaseFile, members: Iterable[CaseMember], visit: Visit) -> dict[str, Any]:
+    member = next(row for row in members if row.returnee_id == visit.returnee_id)
+    return event_ids(case, member) | {
         "visit_id": visit.id,
         "line_id": visit.line_id,
         "due_on": visit.due_on,
     }
 
 
-async def find(session: Session, case_id: UUID, visit_id: UUID, caller: Caller) -> Visit:
-    """A visit of a case, for who works on it.
+async def load_visit(session: Session, caller: Caller, case_id: UUID, visit_id: UUID) -> Visit:
+    """Load a visit of a case, for those who work on it.
 
     Raises:
         Problem: 404, 403.
     """
-    await cases.to_read(session, case_id, caller)
-    visit = await session.scalar(
+    await require_reader(session, caller, case_id)
+    visit: Visit | None = await session.scalar(
         select(Visit).where(Visit.id == visit_id, Visit.case_id == case_id)
     )
-    if visit is None:
-        raise Problem(NOT_FOUND)
-    return visit
+    return or_404(visit)
 
 
 async def record(
     session: Session,
+    caller: Caller,
     case_id: UUID,
     visit_id: UUID,
-    body: RecordIn,
-    caller: Caller,
     precondition: Precondition,
+    result: RecordIn,
 ) -> Visit:
     """Take down how a visit went. Where nobody was reached it stays due, and is tried again.
 
     Raises:
         Problem: 404, 403, 409, 412, 422, 428.
     """
-    case, members = await cases.to_work_on(session, case_id, caller)
-    cases.check_open(case, "record a visit")
-    visit = await session.scalar(
-        select(Visit).where(Visit.id == visit_id, Visit.case_id == case_id).with_for_update()
+    case, members = await require_worker(session, caller, case_id)
+    require_open(case, "record a visit")
+    visit = or_404(
+        await session.scalar(
+            select(Visit).where(Visit.id == visit_id, Visit.case_id == case_id).with_for_update()
+        )
     )
-    if visit is None:
-        raise Problem(NOT_FOUND)
     precondition.check(visit.version)
-    state = rules.after(visit.state, body.outcome)
-    await check_documents(session, caller, {"/document_id": body.document_id})
-    is_ahead = await cases.is_ahead(session, body.occurred_at)
-    if body.finding is None:
+    was_reached = result.finding is not None
+    VISIT.check(visit.state, VisitAction.RECORD if was_reached else VisitAction.TRY)
+    await check_documents(session, caller, {"/document_id": result.document_id})
+    claims_future = await is_ahead(session, result.occurred_at)
+    if result.finding is None:
+        VISIT.apply(visit, VisitAction.TRY)
         session.add(
             VisitAttempt(
                 visit_id=visit.id,
-                method=body.method,
-                outcome=body.outcome,
-                occurred_at=body.occurred_at,
-                clock_suspect=is_ahead,
+                method=result.method,
+                outcome=result.outcome,
+                occurred_at=result.occurred_at,
+                clock_suspect=claims_future,
                 tried_by=caller.person,
             )
         )
     else:
-        visit.method, visit.occurred_at, visit.clock_suspect = (
-            body.method,
-            body.occurred_at,
-            is_ahead,
+        VISIT.apply(
+            visit,
+            VisitAction.RECORD,
+            finding=result.finding.model_dump(mode="json"),
+            method=result.method,
+            occurred_at=result.occurred_at,
+            clock_suspect=claims_future,
+            document_id=result.document_id,
+            visited_by=caller.person,
+            organisation=caller.organisation,
         )
-        visit.state, visit.finding = state, body.finding.model_dump(mode="json")
-        visit.document_id, visit.visited_by, visit.organisation = (
-            body.document_id,
-            caller.person,
-            caller.organisation,
-        )
-        await deadlines.settle_visit(session, case, visit.id, DeadlineState.MET)
-        await reached(session, case)
-    visit.changed()
-    was_reached = body.outcome is Outcome.REACHED
-    fact = VisitRecorded(**_facts(case, members, visit), method=body.method, reached=was_reached)
-    publish(session, fact, occurred_at=body.occurred_at)
-    audit.record(
-        session,
-        caller,
-        "record-visit",
-        "case",
-        case_id,
-        {"visit": str(visit.id), "outcome": body.outcome},
+        await deadlines.settle_visit(session, case, visit.id, DeadlineAction.MEET)
+        await end_wait_for_contact(session, case)
+    recorded = VisitRecorded(
+        **_visit_ids(case, members, visit), method=result.method, reached=was_reached
     )
+    publish(session, recorded, occurred_at=result.occurred_at)
+    details = {"visit": str(visit.id), "outcome": result.outcome}
+    audit.record(session, caller, "record-visit", "case", case_id, details)
     await session.flush()
     return visit
 
 
-async def attempts_of(session: Session, visits: Iterable[Visit]) -> dict[UUID, list[VisitAttempt]]:
-    """The attempts in vain of visits, oldest first."""
-    found: dict[UUID, list[VisitAttempt]] = {visit.id: [] for visit in visits}
+async def load_attempts(
+    session: Session, visits: Iterable[Visit]
+) -> dict[UUID, list[VisitAttempt]]:
+    """Load the attempts in vain of visits, oldest first."""
+    attempts: dict[UUID, list[VisitAttempt]] = {visit.id: [] for visit in visits}
     rows = (
         select(VisitAttempt)
-        .where(col(VisitAttempt.visit_id).in_(found))
+        .where(col(VisitAttempt.visit_id).in_(attempts))
         .order_by(col(VisitAttempt.recorded_at))
     )
     for row in await session.scalars(rows):
-        found[row.visit_id].append(row)
-    return found
+        attempts[row.visit_id].append(row)
+    return attempts

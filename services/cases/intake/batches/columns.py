@@ -26,19 +26,14 @@ from chassis.tabular.values import (
     words,
 )
 from contracts.codes import ConsentPurpose, HelpKind, LegalStatus, ReturnKind
+from services.cases.codes import Precision, Sex
 from services.cases.intake.referrals.schemas import (
     Need,
     Role,
     VulnerabilityKind,
 )
 from services.cases.intake.travel.schemas import BookingState
-from services.cases.people.returnees.schemas import (
-    DocumentKind,
-    Name,
-    Precision,
-    Script,
-    Sex,
-)
+from services.cases.people.returnees.schemas import DocumentKind, Name, Script
 
 Part = Callable[[str], Any]
 

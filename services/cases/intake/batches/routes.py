@@ -14,8 +14,9 @@ from chassis.tabular.templates import CSV, XLSX, csv_template, download, file_in
 from contracts.scopes import Scope
 from services.cases.intake.batches import service
 from services.cases.intake.batches.columns import COLUMNS
-from services.cases.intake.batches.schemas import BatchOut, BatchProblem, BatchState, ResultOut
+from services.cases.intake.batches.schemas import BatchOut, BatchProblem, ResultOut
 from services.cases.models import BatchItem, ReferralBatch
+from services.cases.states.intake import BatchState
 
 router = Router(prefix="/v1/referral-batches", tags=["referrals"])
 

@@ -1,27 +1,11 @@
 """Batches of referrals as they are answered."""
 
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
+from services.cases.codes import BatchOutcome
 from services.cases.fields import Out
-
-
-class BatchState(StrEnum):
-    """How far a batch is."""
-
-    WAITING = "waiting"
-    RUNNING = "running"
-    DONE = "done"
-
-
-class Outcome(StrEnum):
-    """What became of one referral of a batch."""
-
-    SUBMITTED = "submitted"
-    REPLAYED = "replayed"
-    """It had been submitted before."""
-    REFUSED = "refused"
+from services.cases.states.intake import BatchState
 
 
 class BatchOut(Out):
@@ -75,7 +59,7 @@ class ResultOut(Out):
     number: int
     rows: list[int]
     external_reference: str | None
-    outcome: Outcome | None
+    outcome: BatchOutcome | None
     referral_id: UUID | None
     candidates: int | None
     title: str | None

@@ -23,13 +23,15 @@ from chassis.jobs import JobKind, Payload
 from chassis.tabular.problems import Unreadable, kind_of
 from chassis.tabular.tables import what_is_right
 from chassis.tabular.templates import CSV, XLSX
+from services.cases.codes import BatchOutcome
 from services.cases.intake.batches import tabular
 from services.cases.intake.batches.columns import BY_NAME, column_of, part_of, value_at
-from services.cases.intake.batches.schemas import BatchProblem, BatchState, Outcome
+from services.cases.intake.batches.schemas import BatchProblem
 from services.cases.intake.referrals import service as referrals
 from services.cases.intake.referrals.schemas import ReferralIn
 from services.cases.models import BatchItem, Referral, ReferralBatch
 from services.cases.people.matching import duplicates
+from services.cases.states.intake import BatchState
 
 MOST = 5000
 AT_ONCE = 250
@@ -181,9 +183,9 @@ async def run(session: Session, payload: Payload, _: Any) -> None:
     )
     for item, outcome in await _take_all(session, items.all(), caller, batch.media_type):
         item.outcome, item.content = outcome, None
-        batch.submitted += outcome is Outcome.SUBMITTED
-        batch.replayed += outcome is Outcome.REPLAYED
-        batch.refused += outcome is Outcome.REFUSED
+        batch.submitted += outcome is BatchOutcome.SUBMITTED
+        batch.replayed += outcome is BatchOutcome.REPLAYED
+        batch.refused += outcome is BatchOutcome.REFUSED
         batch.done += 1
     batch.state = BatchState.RUNNING if batch.done < batch.total else BatchState.DONE
     if batch.state is BatchState.DONE:
@@ -196,15 +198,15 @@ async def run(session: Session, payload: Payload, _: Any) -> None:
 
 async def _take_all(
     session: Session, items: Sequence[BatchItem], caller: Caller, media_type: str
-) -> list[tuple[BatchItem, Outcome]]:
+) -> list[tuple[BatchItem, BatchOutcome]]:
     """Take referrals together as far as that goes; whatever one is, the others are taken."""
     read = [(item, _read(item, media_type)) for item in items]
-    taken: dict[int, Outcome] = {}
+    taken: dict[int, BatchOutcome] = {}
     together: dict[str, tuple[BatchItem, ReferralIn]] = {}
     alone: list[tuple[BatchItem, ReferralIn]] = []
     for item, body in read:
         if body is None:
-            taken[item.number] = Outcome.REFUSED
+            taken[item.number] = BatchOutcome.REFUSED
         elif body.external_reference in together:
             alone.append((item, body))  # what it repeats or corrects comes before it
         else:
@@ -223,12 +225,12 @@ async def _take_all(
             referral, is_new = answer
             item.referral_id, taken[item.number] = (
                 referral.id,
-                Outcome.SUBMITTED if is_new else Outcome.REPLAYED,
+                BatchOutcome.SUBMITTED if is_new else BatchOutcome.REPLAYED,
             )
             new += [(item, body)] if is_new else []
     for item, body in sorted(alone, key=lambda each: each[0].number):
         taken[item.number] = await _take(session, item, body, caller, media_type)
-        new += [(item, body)] if taken[item.number] is Outcome.SUBMITTED else []
+        new += [(item, body)] if taken[item.number] is BatchOutcome.SUBMITTED else []
     alike = await duplicates.count_likely(session, [body.people for _, body in new])
     for (item, _), number in zip(new, alike, strict=True):
         item.candidates = number
@@ -262,7 +264,7 @@ async def _together(
 
 async def _take(
     session: Session, item: BatchItem, body: ReferralIn, caller: Caller, media_type: str
-) -> Outcome:
+) -> BatchOutcome:
     """Take one referral; one that cannot be taken leaves nothing behind and holds up nobody."""
     try:
         async with savepoint(session):
@@ -275,18 +277,18 @@ async def _take(
         # Text that no database keeps; whatever it is, the other referrals go on.
         unfit = FieldError(pointer="", code="not_storable", detail="text that can be stored")
         item.problem = _problem(INVALID.title, [unfit], item, media_type)
-        return Outcome.REFUSED
+        return BatchOutcome.REFUSED
     assert referral is not None
     item.referral_id = referral.id
-    return Outcome.SUBMITTED if new else Outcome.REPLAYED
+    return BatchOutcome.SUBMITTED if new else BatchOutcome.REPLAYED
 
 
-def _refused(item: BatchItem, problem: Problem, media_type: str) -> Outcome:
+def _refused(item: BatchItem, problem: Problem, media_type: str) -> BatchOutcome:
     said = problem.errors or [
         FieldError(pointer="", code=problem.kind.slug, detail=problem.detail or "")
     ]
     item.problem = _problem(problem.kind.title, said, item, media_type)
-    return Outcome.REFUSED
+    return BatchOutcome.REFUSED
 
 
 BATCH = JobKind(JOB, run)

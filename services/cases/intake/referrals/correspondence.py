@@ -20,10 +20,12 @@ from contracts.cases import (
     Registration,
     ReturneeUpdated,
 )
-from contracts.codes import CaseState, Member
+from contracts.codes import CaseState, Member, NeedsPriority
 from participation import aliases
 from participation.access import Role, grant
-from services.cases.casework.cases import service as cases
+from services.cases.casework.access import lock_present_case
+from services.cases.casework.cases.service import add_members, open_case
+from services.cases.casework.records import event_ids
 from services.cases.intake.referrals import rules, service
 from services.cases.intake.referrals.pending import referred_alike
 from services.cases.intake.referrals.schemas import (
@@ -205,7 +207,7 @@ async def amend(session: Session, referral_id: UUID, body: AmendIn, caller: Call
     for each in body.correct:
         returnee_id = places[each.index]
         assert returnee_id is not None
-        theirs = await cases.followed_in(session, case, returnee_id)
+        theirs = await lock_present_case(session, case, returnee_id)
         await _correct(session, referral, theirs, returnee_id, each, people)
     for person in additions:
         index = len(people)
@@ -302,14 +304,18 @@ async def _add(
     joining = [(returnee.id, member)]
     if rules.has_own_file(person, member, programme):
         own = CaseFile(
-            id=new_id(), split_from=case.id, **{name: getattr(case, name) for name in OF_THE_RETURN}
+            id=new_id(),
+            state=CaseState.PRE_DEPARTURE,
+            needs_priority=NeedsPriority(referral.needs_priority),
+            split_from=case.id,
+            **{name: getattr(case, name) for name in OF_THE_RETURN},
         )
         service.tell_accepted(session, referral, own, joining)
-        (row,) = await cases.open_case(session, own, joining, referral.needs_priority)
-        ids = cases.ids_of(own, row)
+        (row,) = await open_case(session, own, joining)
+        ids = event_ids(own, row)
     else:
         service.tell_accepted(session, referral, case, joining)
-        (row,) = await cases.add_members(session, case, joining)
-        ids = cases.ids_of(case, row)
+        (row,) = await add_members(session, case, joining)
+        ids = event_ids(case, row)
     publish(session, HouseholdChanged(**ids, change=HouseholdChange.JOINED, member=member))
     publish(session, ReferralAmended(**ids, change=Amendment.ADDED))

@@ -28,7 +28,6 @@ from services.cases.intake.referrals.schemas import (
     ReferralDetail,
     ReferralIn,
     ReferralOut,
-    ReferralState,
     RejectIn,
     RetroactiveIn,
     RuleOut,
@@ -37,6 +36,7 @@ from services.cases.intake.referrals.schemas import (
 )
 from services.cases.models import Referral
 from services.cases.people.returnees.schemas import AccessRequestIn, AccessRequestOut
+from services.cases.states.intake import ReferralState
 
 router = Router(prefix="/v1/referrals", tags=["referrals"])
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -22,7 +22,6 @@ from services.cases.intake.referrals.schemas import (
     Need,
     PersonIn,
     ReferralContent,
-    ReferralState,
     Role,
     VulnerabilityKind,
 )
@@ -30,6 +29,7 @@ from services.cases.intake.travel.schemas import arrives_before
 from services.cases.people.matching.repetitions import repeated_documents, repeated_people
 from services.cases.people.matching.zones import zone_errors
 from services.cases.people.returnees.ages import may_be_child
+from services.cases.states.intake import ReferralState
 
 TRANSITIONS: Mapping[ReferralState, Mapping[str, ReferralState]] = {
     ReferralState.SUBMITTED: {
@@ -203,46 +203,57 @@ def _principal(referral: ReferralContent) -> int:
 
 def consistency(referral: ReferralContent, today: date) -> list[FieldError]:
     """What contradicts itself in a referral, whatever the programme says."""
-    errors: list[FieldError] = []
+    return [
+        *_travel_and_consents(referral, today),
+        *_people(referral, today),
+        *_destination(referral),
+    ]
 
-    def wrong(pointer: str, code: str, right: str) -> None:
-        errors.append(FieldError(pointer=pointer, code=code, detail=right))
 
+def _travel_and_consents(referral: ReferralContent, today: date) -> Iterator[FieldError]:
     travel = referral.travel
     if travel and arrives_before(travel.departs_on, travel.arrives_at):
-        wrong("/travel/arrives_at", "arrives_before_departure", "a time after the departure")
-    for place, consent in enumerate(referral.consents):
+        right = "a time after the departure"
+        yield FieldError(
+            pointer="/travel/arrives_at", code="arrives_before_departure", detail=right
+        )
+    for index, consent in enumerate(referral.consents):
+        pointer = f"/consents/{index}/given_on"
         if travel and consent.given_on > travel.departs_on:
-            wrong(
-                f"/consents/{place}/given_on",
-                "consent_after_departure",
-                "a date before the departure",
-            )
+            right = "a date before the departure"
+            yield FieldError(pointer=pointer, code="consent_after_departure", detail=right)
         elif consent.given_on > today:
-            wrong(f"/consents/{place}/given_on", "in_future", "a day that has come")
+            yield FieldError(pointer=pointer, code="in_future", detail="a day that has come")
     purposes = [consent.purpose for consent in referral.consents]
     if len(set(purposes)) < len(purposes):
-        wrong("/consents", "consent_twice", "one consent for each purpose")
-    for place, person in enumerate(referral.people):
+        right = "one consent for each purpose"
+        yield FieldError(pointer="/consents", code="consent_twice", detail=right)
+
+
+def _people(referral: ReferralContent, today: date) -> Iterator[FieldError]:
+    for index, person in enumerate(referral.people):
         if person.birth.date > today:
-            wrong(f"/people/{place}/birth/date", "birth_in_future", "a day before the referral")
-        errors += zone_errors(person, f"/people/{place}")
-    for first, place in repeated_people(referral.people):
+            pointer, right = f"/people/{index}/birth/date", "a day before the referral"
+            yield FieldError(pointer=pointer, code="birth_in_future", detail=right)
+        yield from zone_errors(person, f"/people/{index}")
+    for first, index in repeated_people(referral.people):
         right = f"each person once; this is the person at /people/{first}, or say what is other"
-        wrong(f"/people/{place}", "person_twice", right)
-    for place, index in repeated_documents(referral.people):
+        yield FieldError(pointer=f"/people/{index}", code="person_twice", detail=right)
+    for index, document in repeated_documents(referral.people):
+        pointer = f"/people/{index}/documents/{document}/number"
         right = "each document once, with the person whom it is made out to"
-        wrong(f"/people/{place}/documents/{index}/number", "document_twice", right)
+        yield FieldError(pointer=pointer, code="document_twice", detail=right)
     if sum(person.role is Role.PRINCIPAL for person in referral.people) != 1:
-        wrong("/people", "one_principal", "one principal applicant")
+        yield FieldError(pointer="/people", code="one_principal", detail="one principal applicant")
+
+
+def _destination(referral: ReferralContent) -> Iterator[FieldError]:
     known = governorates(referral.return_.country_of_return)
     if known and referral.destination.governorate not in known:
-        wrong(
-            "/destination/governorate",
-            "unknown_governorate",
-            "an ISO 3166-2 code of the country of return",
+        right = "an ISO 3166-2 code of the country of return"
+        yield FieldError(
+            pointer="/destination/governorate", code="unknown_governorate", detail=right
         )
-    return errors
 
 
 def additions(

@@ -37,15 +37,9 @@ from services.cases.fields import (
     member_of,
     refuse,
 )
-from services.cases.intake.travel.schemas import (
-    MOST_PERSONS,
-    BookingState,
-    Carrier,
-    Flight,
-    JourneyState,
-    Port,
-)
+from services.cases.intake.travel.schemas import MOST_PERSONS, BookingState, Carrier, Flight, Port
 from services.cases.people.returnees.schemas import CandidateOut, EvidenceOut, Person, ReturneePatch
+from services.cases.states.intake import JourneyState, ReferralState
 
 REFERENCE_LENGTH = 64
 
@@ -91,17 +85,6 @@ class VulnerabilityStatus(StrEnum):
 
     SUSPECTED = "suspected"
     CONFIRMED = "confirmed"
-
-
-class ReferralState(StrEnum):
-    """Where a referral stands."""
-
-    SUBMITTED = "submitted"
-    INFORMATION_REQUESTED = "information_requested"
-    ACCEPTED = "accepted"
-    REJECTED = "rejected"
-    EXPIRED = "expired"
-    WITHDRAWN = "withdrawn"
 
 
 class Return(Body):

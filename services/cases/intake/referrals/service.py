@@ -36,13 +36,23 @@ from contracts.cases import (
     ReferralWithdrawn,
     Registration,
 )
-from contracts.codes import CaseState, ClosureReason, DeadlineKind, Member, RejectionReason
+from contracts.codes import (
+    CaseState,
+    ClosureReason,
+    DeadlineKind,
+    Member,
+    NeedsPriority,
+    RejectionReason,
+    ReturnKind,
+)
 from contracts.programmes import Decider, Eligibility, Silence
 from participation import aliases
 from participation.access import Role, grant, grant_all, participation, revoke, roles_of, visible
-from services.cases.casework.cases import service as cases
+from services.cases.casework.access import load_cases_of_referral, load_members
+from services.cases.casework.cases.closing import close_case
+from services.cases.casework.cases.service import open_case, progress
 from services.cases.casework.deadlines import service as deadlines
-from services.cases.casework.deadlines.schemas import DeadlineState
+from services.cases.casework.records import event_ids
 from services.cases.intake.referrals import pending, rules
 from services.cases.intake.referrals.schemas import (
     AcceptIn,
@@ -50,12 +60,10 @@ from services.cases.intake.referrals.schemas import (
     InformationRequest,
     ReferralContent,
     ReferralIn,
-    ReferralState,
     RejectIn,
     WithdrawIn,
 )
 from services.cases.intake.travel import service as travel
-from services.cases.intake.travel.schemas import JourneyState
 from services.cases.models import (
     CaseFile,
     CaseMember,
@@ -70,6 +78,8 @@ from services.cases.people.returnees import service as returnees
 from services.cases.people.rights import restricted
 from services.cases.people.rights import service as rights
 from services.cases.programmes import known_referrers, programmes, rules_of
+from services.cases.states.casework import DeadlineState
+from services.cases.states.intake import JourneyState, ReferralState
 
 DECISIONS = {
     Decider.PARTNER: DeadlineKind.REFERRAL_DECISION,
@@ -590,7 +600,7 @@ async def version_of(session: Session, referral: Referral) -> int:
     journeys = select(func.coalesce(func.sum(Journey.version), 0)).where(
         Journey.referral_id == referral.id
     )
-    files = await cases.of_referral(session, referral.id)
+    files = await load_cases_of_referral(session, referral.id)
     return (
         referral.version
         + int(await session.scalar(journeys) or 0)
@@ -689,13 +699,13 @@ async def accept(
 
 async def _returned(session: Session, referral: Referral, arrived_on: date) -> None:
     """The persons of a retroactive referral have returned: their windows began that day."""
-    files = await cases.of_referral(session, referral.id, lock=True)
-    for case_id, members in (await cases.members_of(session, files)).items():
+    files = await load_cases_of_referral(session, referral.id, lock=True)
+    for case_id, members in (await load_members(session, files)).items():
         case = files[case_id]
         for member in members:
             member.arrived_on = arrived_on
         case.arrived_on = arrived_on
-        await cases.progress(session, case, members, CaseState.ARRIVED)
+        await progress(session, case, members, CaseState.ARRIVED)
         await session.flush()
         await deadlines.set_for_case(session, case, members, arrived_on)
 
@@ -820,10 +830,12 @@ async def _open(
     for places in (family, *([place] for place, own in enumerate(grown) if own)):
         case = CaseFile(
             id=new_id(),
+            state=CaseState.PRE_DEPARTURE,
+            needs_priority=NeedsPriority(referral.needs_priority),
             programme=referral.programme,
             programme_version=referral.programme_version,
             programme_office=programmes()[referral.programme].office,
-            return_kind=referral.return_kind,
+            return_kind=ReturnKind(referral.return_kind),
             country_of_return=referral.country_of_return,
             referral_id=referral.id,
             household_id=household.id,
@@ -838,7 +850,7 @@ async def _open(
         followed_in |= {ids[place]: case for place in places}
         of_case = [(ids[place], members[place]) for place in places]
         tell_accepted(session, referral, case, of_case)
-        await cases.open_case(session, case, of_case, referral.needs_priority, referral.arrived_on)
+        await open_case(session, case, of_case, referral.arrived_on)
     for change in changes:
         case = followed_in.get(change.returnee_id, opened[0])
         publish(session, change.model_copy(update={"case_id": case.id}))
@@ -900,7 +912,7 @@ async def withdraw(
     """
     referral = await _submitted(session, referral_id, caller)
     state = rules.after(referral.state, "withdraw")
-    files = await cases.of_referral(session, referral.id, lock=True)
+    files = await load_cases_of_referral(session, referral.id, lock=True)
     journeys = await travel.of_referral(session, referral.id)
     if not referral.retroactive and any(
         journey.state == JourneyState.DEPARTED for journey in journeys
@@ -917,13 +929,13 @@ async def withdraw(
     if not files:
         await _keep_partner(session, referral)
         publish(session, ReferralWithdrawn(**_ids(referral)))
-    for case_id, members in (await cases.members_of(session, files)).items():
+    for case_id, members in (await load_members(session, files)).items():
         for member in members:
             publish(
-                session, ReferralWithdrawn(**cases.ids_of(files[case_id], member) | _ids(referral))
+                session, ReferralWithdrawn(**event_ids(files[case_id], member) | _ids(referral))
             )
         if files[case_id].state != CaseState.CLOSED:
-            await cases.close(session, files[case_id], members, ClosureReason.WITHDRAWN)
+            await close_case(session, files[case_id], members, ClosureReason.WITHDRAWN)
     audit.record(session, caller, "withdraw", "referral", referral.id)
     await session.flush()
     return referral
@@ -966,9 +978,9 @@ async def on_silence(session: Session, referral: Referral, kind: str, then: Sile
 async def became(session: Session, referral: Referral) -> list[BecameOut]:
     """What became of each person of a referral."""
     people = await _people(session, referral.id)
-    files = await cases.of_referral(session, referral.id)
+    files = await load_cases_of_referral(session, referral.id)
     members: dict[UUID, CaseMember] = {}
-    for rows in (await cases.members_of(session, files)).values():
+    for rows in (await load_members(session, files)).values():
         members |= {member.returnee_id: member for member in rows}
     first = next(iter(files.values()), None)
     journeys = await _last_journeys(session, referral.id)

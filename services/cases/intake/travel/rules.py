@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from chassis.errors import Problem, state_conflict
-from services.cases.intake.travel.schemas import JourneyState
+from services.cases.states.intake import JourneyState
 
 TRANSITIONS: Mapping[JourneyState, Mapping[str, JourneyState]] = {
     JourneyState.PLANNED: {

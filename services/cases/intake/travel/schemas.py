@@ -11,6 +11,7 @@ from chassis.datetimes import Past
 from chassis.routing import Body
 from contracts.codes import CarrierCode, FlightNumber, PortCode
 from services.cases.fields import Date, Flag, Moment, Out, coded, member_of, refuse
+from services.cases.states.intake import JourneyState
 
 MOST_PERSONS = 30
 MOST_LEGS = 8
@@ -25,16 +26,6 @@ class BookingState(StrEnum):
 
     PLANNED = "planned"
     CONFIRMED = "confirmed"
-
-
-class JourneyState(StrEnum):
-    """Where a journey stands."""
-
-    PLANNED = "planned"
-    CONFIRMED = "confirmed"
-    DEPARTED = "departed"
-    NOT_DEPARTED = "not_departed"
-    CANCELLED = "cancelled"
 
 
 def arrives_before(departs_on: date, arrives_at: datetime | None) -> bool:

@@ -28,21 +28,16 @@ from contracts.cases import (
 )
 from contracts.codes import DeadlineKind
 from participation.access import Role, roles_of, visible
-from services.cases.casework.cases import service as cases
+from services.cases.casework.access import load_cases_of_referral, load_members
 from services.cases.casework.deadlines import service as deadlines
-from services.cases.casework.deadlines.schemas import DeadlineState
 from services.cases.intake.referrals import rules as referral_rules
 from services.cases.intake.referrals.schemas import Travel
 from services.cases.intake.travel import rules
-from services.cases.intake.travel.schemas import (
-    DepartedIn,
-    JourneyChange,
-    JourneyIn,
-    JourneyState,
-    Leg,
-)
+from services.cases.intake.travel.schemas import DepartedIn, JourneyChange, JourneyIn, Leg
 from services.cases.models import Journey, JourneyPerson, Referral, ReferralPerson
 from services.cases.programmes import rules_of
+from services.cases.states.casework import DeadlineState
+from services.cases.states.intake import JourneyState
 
 EARLIEST = timezone(timedelta(hours=14))
 """Where a day begins first: they may leave from anywhere."""
@@ -214,7 +209,7 @@ async def tell(
         .order_by(col(ReferralPerson.index))
     )
     people = [row.returnee_id for row in rows if row.returnee_id is not None]
-    files = await cases.of_referral(session, referral.id) if people else {}
+    files = await load_cases_of_referral(session, referral.id) if people else {}
     if not files:
         return
     facts: dict[str, Any] = {
@@ -235,7 +230,7 @@ async def tell(
     opened = next(iter(files.values()))
     followed_in = {
         member.returnee_id: files[case_id]
-        for case_id, members in (await cases.members_of(session, files)).items()
+        for case_id, members in (await load_members(session, files)).items()
         for member in members
     }
     for returnee_id in people:

@@ -23,8 +23,10 @@ KNOWN_TO = (
         RETURN NEW;
     END $$
     """,
-    "CREATE TRIGGER known_to BEFORE INSERT ON returnee FOR EACH ROW EXECUTE FUNCTION "
-    "returnee_is_known_to()",
+    (
+        "CREATE TRIGGER known_to BEFORE INSERT ON returnee FOR EACH ROW EXECUTE FUNCTION "
+        "returnee_is_known_to()"
+    ),
     # Nothing is taken out: another transaction may just be giving the same organisation another
     # part.
     """

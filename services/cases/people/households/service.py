@@ -11,7 +11,7 @@ from sqlmodel import cast, col, select, update
 from chassis import audit
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
-from chassis.db import Session, now
+from chassis.db import Session, current_time, now
 from chassis.errors import FORBIDDEN, NOT_FOUND, FieldError, Problem, invalid, state_conflict
 from chassis.ids import new_id
 from chassis.outbox import publish
@@ -24,8 +24,10 @@ from contracts.cases import (
 )
 from contracts.codes import CaseState, Member
 from participation.access import visible
-from services.cases.casework.cases import service as cases
+from services.cases.casework.access import ONLY_WORKERS, load_members, works_on
+from services.cases.casework.cases.service import follow_plan_lines
 from services.cases.casework.deadlines import service as deadlines
+from services.cases.casework.records import event_ids, today_of
 from services.cases.follow_up.visits import service as visits
 from services.cases.models import (
     CaseFile,
@@ -71,8 +73,8 @@ async def _to_change(
     if not files:
         raise state_conflict(CaseState.CLOSED, [], "change the household")
     for file in files:
-        if not await session.scalar(select(cases.worked_on(file.id, caller))):
-            raise Problem(FORBIDDEN, cases.WORK)
+        if not await session.scalar(select(works_on(caller, file.id))):
+            raise Problem(FORBIDDEN, ONLY_WORKERS)
     household = await session.get_one(Household, household_id, with_for_update=True)
     precondition.check(household.version)
     rows = await session.scalars(
@@ -196,7 +198,7 @@ async def _split_case(
     places: dict[UUID, str],
 ) -> None:
     """Open a case of their own for those of a case who go."""
-    members = (await cases.members_of(session, [file.id]))[file.id]
+    members = (await load_members(session, [file.id]))[file.id]
     going = [member for member in members if member.returnee_id in places]
     if not going:
         return
@@ -246,7 +248,7 @@ async def _split_case(
     await session.flush()
     await _take_along(session, file.id, theirs.id, [row.returnee_id for row in rows])
     for row in rows:
-        ids = cases.ids_of(theirs, row)
+        ids = event_ids(theirs, row)
         publish(
             session,
             CaseOpened(
@@ -279,7 +281,7 @@ async def _split_case(
         _tell(session, theirs, row.returnee_id, other.id, HouseholdChange.JOINED, row.member)
         await restricted.tell_again(session, row.returnee_id)
     await deadlines.copy(session, file, theirs, rows)
-    await cases.follow_lines(session, theirs, rows)
+    await follow_plan_lines(session, theirs, rows)
 
 
 async def _take_along(
@@ -312,7 +314,7 @@ async def leave(
     if body.returnee_id not in members:
         right = "a present member of the household"
         errors.append(FieldError(pointer="/returnee_id", code="not_in_household", detail=right))
-    if body.on > await cases.today_of(session, files[0]):
+    if body.on > await today_of(session, files[0]):
         errors.append(FieldError(pointer="/on", code="date_ahead", detail="today or a day before"))
     staying = {
         returnee_id: place
@@ -366,7 +368,7 @@ async def come_of_age(session: Session) -> int:
         ),
         else_=_after(func.date_trunc("year", Returnee.birth_date), "1 year"),
     )
-    today = (await cases.clock(session)).date()
+    today = (await current_time(session)).date()
     rows = await session.scalars(
         select(HouseholdMember)
         .join(Returnee, col(Returnee.id) == HouseholdMember.returnee_id)

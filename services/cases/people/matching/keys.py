@@ -8,11 +8,12 @@ In which part of the name a word stands does not matter: offices put them in oth
 from collections.abc import Iterator
 from itertools import combinations
 
+from services.cases.codes import Precision
 from services.cases.people.matching.likeness import Profile, profile
 from services.cases.people.names.agreement import without_article
 from services.cases.people.names.sounds import blocks
 from services.cases.people.names.words import Spelled
-from services.cases.people.returnees.schemas import Person, Precision
+from services.cases.people.returnees.schemas import Person
 
 DOCUMENT, IDENTIFIER, PHONE = "d:", "i:", "p:"
 SURE = f"{DOCUMENT}%"

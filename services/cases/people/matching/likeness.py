@@ -15,6 +15,7 @@ from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
+from services.cases.codes import Precision, Sex
 from services.cases.people.matching.numbers import (
     document_key,
     identifier_key,
@@ -24,14 +25,7 @@ from services.cases.people.matching.numbers import (
 )
 from services.cases.people.names.agreement import Level, agreement
 from services.cases.people.names.words import Spelled, spelled
-from services.cases.people.returnees.schemas import (
-    ContactOwner,
-    DocumentKind,
-    Person,
-    Precision,
-    Reason,
-    Sex,
-)
+from services.cases.people.returnees.schemas import ContactOwner, DocumentKind, Person, Reason
 
 LIKELY = 0.5
 POSSIBLE = 0.15
@@ -46,7 +40,7 @@ PRIOR: float = LEARNED["prior"]
 MOST = 20.0
 NAMES_AT_MOST = max(
     sum(max(WEIGHTS[part].values()) for part in ("given", "father", "grandfather", "family")),
-    max(WEIGHTS["order"].values()),
+    *WEIGHTS["order"].values(),
 )
 ENOUGH = math.log(POSSIBLE / (1 - POSSIBLE))
 """The least weight of those who are shown."""

@@ -7,10 +7,11 @@ same name, word by word, and was born the same day.
 from collections.abc import Sequence
 from itertools import combinations
 
+from services.cases.codes import Sex
 from services.cases.people.matching.likeness import Profile, profile
 from services.cases.people.names.agreement import Level, agreement
 from services.cases.people.names.words import Spelled
-from services.cases.people.returnees.schemas import Person, Sex
+from services.cases.people.returnees.schemas import Person
 
 
 def same_human(one: Profile, other: Profile) -> bool:

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 
 from chassis.errors import FieldError
+from services.cases.codes import Precision, Sex
 from services.cases.people.matching.mrz import FILLER, Zone, read
 from services.cases.people.names.agreement import FAINT, Level, agreement
 from services.cases.people.names.sounds import similarity
 from services.cases.people.names.words import Spelled, spelled
-from services.cases.people.returnees.schemas import Person, Precision, Sex
+from services.cases.people.returnees.schemas import Person
 
 GERMANY = {"D": "DEU"}
 """ICAO Doc 9303, part 3, 5: the one country whose code in a zone has not three letters."""
@@ -50,7 +51,7 @@ def _born(birth: str, born: date, known: Precision) -> bool:
     written = [birth[place : place + 2] for place in (0, 2, 4)]
     own = [f"{born.year % 100:02}", f"{born.month:02}", f"{born.day:02}"]
     pairs = list(zip(written, own, strict=True))[:digits]
-    return all(FILLER in part or part == "00" or part == mine for part, mine in pairs)
+    return all(FILLER in part or part in ("00", mine) for part, mine in pairs)
 
 
 def _named(zone: Spelled, names: Sequence[Spelled], sex: Sex) -> bool:

@@ -3,7 +3,8 @@
 from calendar import monthrange
 from datetime import date
 
-from services.cases.people.returnees.schemas import Birth, Precision
+from services.cases.codes import Precision
+from services.cases.people.returnees.schemas import Birth
 
 ADULT_AT = 18
 """Convention on the Rights of the Child, Art. 1."""

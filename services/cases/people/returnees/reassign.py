@@ -22,7 +22,7 @@ from chassis.outbox import publish
 from chassis.routing import Body
 from contracts.cases import ReturneeReassigned
 from participation import aliases
-from services.cases.casework.cases import service as cases
+from services.cases.casework.access import require_worker
 from services.cases.casework.deadlines import service as deadlines
 from services.cases.fields import Comment, Out, member_of
 from services.cases.models import (
@@ -192,7 +192,7 @@ async def _place(session: Session, fact: Any, body: ReassignIn, caller: Caller) 
         )
     case_id = body.case_id or before
     for each in sorted({each for each in (before, case_id) if each is not None}):
-        await cases.to_work_on(session, each, caller)
+        await require_worker(session, caller, each)
     if await session.get(CaseMember, (case_id, body.to)) is None:
         raise invalid(
             FieldError(

@@ -15,6 +15,7 @@ from chassis.datetimes import Past
 from chassis.pagination import Page
 from chassis.routing import Body
 from contracts.codes import Member, SharingPurpose
+from services.cases.codes import Precision, Sex
 from services.cases.fields import (
     Date,
     Language,
@@ -27,6 +28,7 @@ from services.cases.fields import (
     refuse,
 )
 from services.cases.people.matching import mrz
+from services.cases.states.people import AccessRequestState
 
 SENTINEL_BIRTH_DATE = date(1900, 1, 1)
 """What forms hold where nobody knew (RIAT's charter cases). Never somebody's date of birth here."""
@@ -62,24 +64,6 @@ UNICODE_NAMES = {
     Script.BENG: "BENGALI",
     Script.DEVA: "DEVANAGARI",
 }
-
-
-class Sex(StrEnum):
-    """As the person, or their document, says."""
-
-    MALE = "male"
-    FEMALE = "female"
-    OTHER = "other"
-    UNKNOWN = "unknown"
-
-
-class Precision(StrEnum):
-    """How much of a date of birth is known."""
-
-    DAY = "day"
-    MONTH = "month"
-    YEAR = "year"
-    ESTIMATED = "estimated"
 
 
 class DocumentKind(StrEnum):
@@ -372,13 +356,6 @@ class AccessRequestIn(Body):
     """Why an organisation asks."""
 
     reason: SharingPurpose
-
-
-class AccessRequestState(StrEnum):
-    """Whether it was answered."""
-
-    REQUESTED = "requested"
-    SHARED = "shared"
 
 
 class AccessRequestOut(Out):

@@ -166,7 +166,8 @@ def united(person: Person, others: Sequence[Person]) -> Person:
             found += [value for value in getattr(each, name) if value not in found]
         return found
 
-    lists = ("names", "documents", "languages", "contacts", "identifiers")
+    # How somebody is reached is what was last said of the record that they are found under.
+    lists = ("names", "documents", "identifiers")
     return person.model_copy(update={name: all_of(name) for name in lists}) if others else person
 
 

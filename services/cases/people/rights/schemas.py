@@ -1,7 +1,6 @@
 """What a person may ask for, as it is sent and as it is answered."""
 
 from datetime import date, datetime
-from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
@@ -9,6 +8,7 @@ from pydantic import Field
 
 from chassis.routing import Body
 from contracts.codes import ConsentPurpose, LegalBasis, SharedCategory, SharingPurpose, Slug
+from services.cases.codes import ErasureReason, HoldReason, RestrictionReason
 from services.cases.fields import Comment, Moment, Out, PastDate, member_of
 
 
@@ -71,15 +71,6 @@ class ConsentOut(Out):
     updated_at: datetime
 
 
-class RestrictionReason(StrEnum):
-    """Why an organisation may know of somebody no more."""
-
-    OBJECTION = "objection"
-    SAFETY = "safety"
-    CONTESTED = "contested"
-    UNLAWFUL = "unlawful"
-
-
 class RestrictionIn(Body):
     """Which organisation may know of somebody no more, and why; or that it may again."""
 
@@ -97,16 +88,6 @@ class RestrictionOut(Out):
     lifted_at: datetime | None
     created_at: datetime
     updated_at: datetime
-
-
-class HoldReason(StrEnum):
-    """Why data must be kept."""
-
-    LITIGATION = "litigation"
-    COMPLAINT = "complaint"
-    AUDIT = "audit"
-    FRAUD = "fraud"
-    AUTHORITY = "authority"
 
 
 class LegalHoldIn(Body):
@@ -136,14 +117,6 @@ class AccessOut(Out):
     action: str
     resource: str
     resource_id: str
-
-
-class ErasureReason(StrEnum):
-    """Why somebody is erased."""
-
-    REQUEST = "request"
-    RETENTION = "retention"
-    RECORDED_IN_ERROR = "recorded_in_error"
 
 
 class EraseIn(Body):

@@ -15,9 +15,7 @@ from chassis.pagination import Cursor, Limit, Page, link_next, page
 from chassis.routing import CallerDep, CaughtUpDep, PreconditionDep, Router, SessionDep, requires
 from contracts.codes import Slug
 from contracts.scopes import Scope
-from services.grants.awards.cooperatives import service
-from services.grants.awards.cooperatives.models import Cooperative
-from services.grants.awards.cooperatives.rules import CooperativeState
+from services.grants.awards.cooperatives import impact, joint_grants, loading, rendering, service
 from services.grants.awards.cooperatives.schemas import (
     CooperativeDetail,
     CooperativeIn,
@@ -31,7 +29,10 @@ from services.grants.awards.cooperatives.schemas import (
     TrainingIn,
     VisitIn,
 )
+from services.grants.codes import ActivityKind
+from services.grants.models import Cooperative
 from services.grants.schemas import LONGEST, UNKNOWN, Claimed, Format, as_csv
+from services.grants.states import CooperativeState
 
 router = Router(prefix="/v1/cooperatives", tags=["cooperatives"])
 
@@ -54,12 +55,12 @@ COLUMNS = (
 )
 
 
-async def answer(
-    session: Session, there: Cooperative, caller: Caller, response: Response
+async def _answer(
+    session: Session, caller: Caller, cooperative: Cooperative, response: Response
 ) -> CooperativeDetail:
     """A cooperative with all that was done, and its ETag."""
-    set_etag(response, there.version)
-    return await service.detail(session, there, caller)
+    set_etag(response, cooperative.version)
+    return await rendering.render_detail(session, caller, cooperative)
 
 
 @router.post("", status_code=201, responses=UNKNOWN)
@@ -72,9 +73,19 @@ async def propose(
     response: Response,
 ) -> CooperativeDetail:
     """Propose what several returnees want to set up together, with the share of each."""
-    return await answer(
-        session, await service.propose(session, caller, body, caught_up=caught_up), caller, response
+    proposal = service.CooperativeProposal(
+        name=body.name,
+        description=body.description,
+        kind=body.kind,
+        shares=body.shares,
+        members=[
+            service.Founder(member.returnee_id, member.case_id, member.share)
+            for member in body.members
+        ],
+        id=body.id,
     )
+    proposed = await service.propose(session, caller, proposal, caught_up=caught_up)
+    return await _answer(session, caller, proposed, response)
 
 
 @router.get("", response_model=Page[CooperativeOut], responses=CSV)
@@ -93,7 +104,7 @@ async def read_cooperatives(
     limit: Limit = 50,
 ) -> Page[CooperativeOut] | Response:
     """Cooperatives, oldest first."""
-    query = service.listed(
+    query = loading.select_cooperatives(
         caller,
         programme=programme,
         state=state,
@@ -101,15 +112,14 @@ async def read_cooperatives(
         updated_since=updated_since,
     )
     if format is Format.CSV:
-        rows = (await session.scalars(query.order_by(col(Cooperative.id)).limit(LONGEST + 1))).all()
-        return as_csv(
-            COLUMNS, [each.model_dump(mode="json") for each in await service.shown(session, rows)]
-        )
-    found = await page(
+        listed = await session.scalars(query.order_by(col(Cooperative.id)).limit(LONGEST + 1))
+        items = await rendering.render_cooperatives(session, listed.all())
+        return as_csv(COLUMNS, [item.model_dump(mode="json") for item in items])
+    rows = await page(
         session, query, keys=[col(Cooperative.id)], parsers=[UUID], after=after, limit=limit
     )
-    link_next(request, response, found.next)
-    return Page(items=await service.shown(session, found.items), next=found.next)
+    link_next(request, response, rows.next)
+    return Page(items=await rendering.render_cooperatives(session, rows.items), next=rows.next)
 
 
 @router.get("/{cooperative_id}")
@@ -118,9 +128,8 @@ async def read_cooperative(
     cooperative_id: UUID, session: SessionDep, caller: CallerDep, response: Response
 ) -> CooperativeDetail:
     """A cooperative."""
-    return await answer(
-        session, await service.find(session, cooperative_id, caller), caller, response
-    )
+    cooperative = await loading.load_cooperative(session, caller, cooperative_id)
+    return await _answer(session, caller, cooperative, response)
 
 
 @router.post("/{cooperative_id}/select")
@@ -136,8 +145,10 @@ async def select(
     """Say yes, as a person of the committee, on its minutes; never who proposed it. The programme
     says how many do.
     """
-    selected = await service.select_it(session, caller, cooperative_id, precondition, body.minutes)
-    return await answer(session, selected, caller, response)
+    selected = await service.select_proposal(
+        session, caller, cooperative_id, precondition, body.minutes
+    )
+    return await _answer(session, caller, selected, response)
 
 
 @router.post("/{cooperative_id}/reject")
@@ -152,7 +163,7 @@ async def reject(
 ) -> CooperativeDetail:
     """Note, for the committee, that it was not selected."""
     rejected = await service.reject(session, caller, cooperative_id, precondition, body.reason)
-    return await answer(session, rejected, caller, response)
+    return await _answer(session, caller, rejected, response)
 
 
 @router.post("/{cooperative_id}/form")
@@ -166,8 +177,15 @@ async def form(
     response: Response,
 ) -> CooperativeDetail:
     """Note that the members set it up."""
-    formed = await service.form(session, caller, cooperative_id, precondition, body)
-    return await answer(session, formed, caller, response)
+    formed = await service.form(
+        session,
+        caller,
+        cooperative_id,
+        precondition,
+        formed_on=body.formed_on,
+        statutes=body.statutes,
+    )
+    return await _answer(session, caller, formed, response)
 
 
 @router.put("/{cooperative_id}/shares")
@@ -181,8 +199,15 @@ async def change_shares(
     response: Response,
 ) -> CooperativeDetail:
     """Give the members other shares; what was granted to each stays as it was granted."""
-    changed = await service.change_shares(session, caller, cooperative_id, precondition, body)
-    return await answer(session, changed, caller, response)
+    changed = await service.change_shares(
+        session,
+        caller,
+        cooperative_id,
+        precondition,
+        shares=body.shares,
+        by_member={member.returnee_id: member.share for member in body.members},
+    )
+    return await _answer(session, caller, changed, response)
 
 
 @router.post("/{cooperative_id}/grant")
@@ -198,8 +223,16 @@ async def request_grant(
     """Request one grant for all; each one's part counts against their own ceilings. It is approved
     as any other.
     """
-    asked = await service.request_grant(session, caller, cooperative_id, precondition, body)
-    return await answer(session, asked, caller, response)
+    requested = await joint_grants.request_joint_grant(
+        session,
+        caller,
+        cooperative_id,
+        precondition,
+        amount=body.amount,
+        budget_id=body.budget_id,
+        description=body.description,
+    )
+    return await _answer(session, caller, requested, response)
 
 
 @router.post("/{cooperative_id}/trainings")
@@ -213,9 +246,15 @@ async def cite_training(
 ) -> CooperativeDetail:
     """Cite a training that its members were given."""
     cited = await service.cite(
-        session, caller, cooperative_id, "training", body.cohort_id, body.held_on, "/held_on"
+        session,
+        caller,
+        cooperative_id,
+        ActivityKind.TRAINING,
+        body.cohort_id,
+        body.held_on,
+        "/held_on",
     )
-    return await answer(session, cited, caller, response)
+    return await _answer(session, caller, cited, response)
 
 
 @router.post("/{cooperative_id}/visits")
@@ -225,9 +264,15 @@ async def cite_visit(
 ) -> CooperativeDetail:
     """Cite a visit that was made to it."""
     cited = await service.cite(
-        session, caller, cooperative_id, "visit", body.visit_id, body.visited_on, "/visited_on"
+        session,
+        caller,
+        cooperative_id,
+        ActivityKind.VISIT,
+        body.visit_id,
+        body.visited_on,
+        "/visited_on",
     )
-    return await answer(session, cited, caller, response)
+    return await _answer(session, caller, cited, response)
 
 
 @router.post("/{cooperative_id}/impact")
@@ -238,6 +283,13 @@ async def report_impact(
     """Report the jobs and services of a period, or put an earlier report right by naming it in
     `replaces`.
     """
-    return await answer(
-        session, await service.report(session, caller, cooperative_id, body), caller, response
+    report = impact.ImpactReport(
+        starts_on=body.starts_on,
+        ends_on=body.ends_on,
+        jobs=body.jobs,
+        services=body.services,
+        replaces=body.replaces,
+        id=body.id,
     )
+    reported = await impact.report_impact(session, caller, cooperative_id, report)
+    return await _answer(session, caller, reported, response)

@@ -11,8 +11,9 @@ from pydantic_core import PydanticCustomError
 from chassis.routing import Body
 from contracts.codes import Money
 from contracts.grants import CommunityService, CooperativeReason
-from services.grants.awards.cooperatives.rules import CooperativeKind, CooperativeState
+from services.grants.codes import CooperativeKind
 from services.grants.schemas import ExactMoney, Out, PastDay, Words
+from services.grants.states import CooperativeState
 
 MOST_MEMBERS = 50
 

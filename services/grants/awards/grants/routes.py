@@ -17,8 +17,8 @@ from contracts.codes import HelpKind, Slug
 from contracts.scopes import Scope
 from participation.aliases import same_person
 from services.grants import people
-from services.grants.awards.grants import service
-from services.grants.awards.grants.rules import GrantState
+from services.grants.awards.grants import decisions, loading, quotes, requesting
+from services.grants.awards.grants.eligibility import GrantRequest
 from services.grants.awards.grants.schemas import (
     AmendIn,
     DeliveryIn,
@@ -30,10 +30,11 @@ from services.grants.awards.grants.schemas import (
     QuoteOut,
     ReasonIn,
 )
-from services.grants.books.ledger import Account
+from services.grants.codes import Account
 from services.grants.models import Delivery, Grant, Posting, Quote
-from services.grants.payments.payees import service as payees
+from services.grants.payees.service import require_payee
 from services.grants.schemas import LONGEST, UNKNOWN, Claimed, Format, as_csv, money
+from services.grants.states import GrantState
 
 router = Router(prefix="/v1/grants", tags=["grants"])
 
@@ -61,8 +62,8 @@ COLUMNS = (
 )
 
 
-def shown(grant: Grant) -> dict[str, Any]:
-    """A grant's members."""
+def render_grant(grant: Grant) -> dict[str, Any]:
+    """The members of a grant as it is answered."""
     members = {
         name: getattr(grant, name)
         for name in GrantOut.model_fields
@@ -71,11 +72,11 @@ def shown(grant: Grant) -> dict[str, Any]:
     return members | {
         "amount": money(grant.amount, grant.currency),
         "planned": money(grant.planned, grant.currency) if grant.planned is not None else None,
-        "group": HelpKind(grant.kind).group,
+        "group": grant.kind.group,
     }
 
 
-async def answer(session: Session, grant: Grant, response: Response) -> GrantDetail:
+async def _answer(session: Session, grant: Grant, response: Response) -> GrantDetail:
     """A grant with all that was done, and its ETag."""
     set_etag(response, grant.version)
     paid = select(func.coalesce(func.sum(Posting.amount), 0)).where(
@@ -84,7 +85,7 @@ async def answer(session: Session, grant: Grant, response: Response) -> GrantDet
     row = (
         await session.execute(
             select(
-                service.approved_by(grant).scalar_subquery(),
+                decisions.select_approvers(grant).scalar_subquery(),
                 exists().where(col(Quote.grant_id) == grant.id),
                 exists().where(col(Delivery.grant_id) == grant.id),
                 paid.scalar_subquery(),
@@ -92,10 +93,10 @@ async def answer(session: Session, grant: Grant, response: Response) -> GrantDet
         )
     ).one()
     approvers, quoted, delivered, spent = row
-    quotes: Iterable[Quote] = ()
+    offers: Iterable[Quote] = ()
     deliveries: Iterable[Delivery] = ()
     if quoted:
-        quotes = await session.scalars(
+        offers = await session.scalars(
             select(Quote).where(Quote.grant_id == grant.id).order_by(col(Quote.id))
         )
     if delivered:
@@ -103,7 +104,7 @@ async def answer(session: Session, grant: Grant, response: Response) -> GrantDet
             select(Delivery).where(Delivery.grant_id == grant.id).order_by(col(Delivery.id))
         )
     return GrantDetail(
-        **shown(grant),
+        **render_grant(grant),
         requester=grant.requester,
         approvers=approvers or [],
         quotes=[
@@ -113,7 +114,7 @@ async def answer(session: Session, grant: Grant, response: Response) -> GrantDet
                 document=quote.document,
                 recorded_at=quote.recorded_at,
             )
-            for quote in quotes
+            for quote in offers
         ],
         deliveries=[DeliveryOut.model_validate(delivery) for delivery in deliveries],
         paid=money(Decimal(spent), grant.currency),
@@ -130,11 +131,11 @@ async def request_grant(
     response: Response,
 ) -> GrantDetail:
     """Request help by hand; an approved plan does it itself."""
-    who = await people.participant(
-        session, body.case_id, body.returnee_id, caller, caught_up=caught_up
+    person = await people.load_participant(
+        session, caller, body.case_id, body.returnee_id, caught_up=caught_up
     )
-    asked = service.Asked(
-        participant=who,
+    request = GrantRequest(
+        participant=person,
         kind=body.kind,
         amount=body.amount.amount,
         currency=body.amount.currency,
@@ -147,7 +148,7 @@ async def request_grant(
         housing=body.housing,
         plan_line_id=body.plan_line_id,
     )
-    return await answer(session, await service.request(session, asked), response)
+    return await _answer(session, await requesting.request_grant(session, request), response)
 
 
 @router.get("", response_model=Page[GrantOut], responses=CSV)
@@ -172,7 +173,7 @@ async def read_grants(
     """Grants, oldest first; `unsettled=true` those that do not pay all that attendance or work has
     earned.
     """
-    query = service.listed(
+    query = loading.select_grants(
         caller,
         programme=programme,
         state=state,
@@ -184,19 +185,20 @@ async def read_grants(
         updated_since=updated_since,
     )
     if format is Format.CSV:
-        rows = await session.scalars(query.order_by(col(Grant.id)).limit(LONGEST + 1))
+        grants = await session.scalars(query.order_by(col(Grant.id)).limit(LONGEST + 1))
         return as_csv(
             COLUMNS,
             [
-                GrantOut(**shown(grant)).model_dump(mode="json") | {"currency": grant.currency}
-                for grant in rows
+                GrantOut(**render_grant(grant)).model_dump(mode="json")
+                | {"currency": grant.currency}
+                for grant in grants
             ],
         )
-    found = await page(
+    rows = await page(
         session, query, keys=[col(Grant.id)], parsers=[UUID], after=after, limit=limit
     )
-    link_next(request, response, found.next)
-    return Page(items=[GrantOut(**shown(grant)) for grant in found.items], next=found.next)
+    link_next(request, response, rows.next)
+    return Page(items=[GrantOut(**render_grant(grant)) for grant in rows.items], next=rows.next)
 
 
 @router.get("/{grant_id}")
@@ -205,7 +207,7 @@ async def read_grant(
     grant_id: UUID, session: SessionDep, caller: CallerDep, response: Response
 ) -> GrantDetail:
     """A grant."""
-    return await answer(session, await service.find(session, grant_id, caller), response)
+    return await _answer(session, await loading.load_grant(session, caller, grant_id), response)
 
 
 @router.post("/{grant_id}/quotes")
@@ -214,9 +216,9 @@ async def quote(
     grant_id: UUID, body: QuoteIn, session: SessionDep, caller: CallerDep, response: Response
 ) -> GrantDetail:
     """Note an offer; the programme says how many are compared."""
-    grant = await service.find(session, grant_id, caller)
-    await payees.of_organisation(session, body.payee_id, grant.implementer)
-    quoted = await service.quote(
+    grant = await loading.load_grant(session, caller, grant_id)
+    await require_payee(session, body.payee_id, grant.implementer)
+    quoted = await quotes.record_quote(
         session,
         caller,
         grant_id,
@@ -225,7 +227,7 @@ async def quote(
         currency=body.amount.currency,
         document=body.document,
     )
-    return await answer(session, quoted, response)
+    return await _answer(session, quoted, response)
 
 
 @router.post("/{grant_id}/approve")
@@ -238,9 +240,8 @@ async def approve(
     response: Response,
 ) -> GrantDetail:
     """Say yes, as somebody else than who requested it; the programme says how many do."""
-    return await answer(
-        session, await service.approve(session, caller, grant_id, precondition), response
-    )
+    approved = await decisions.approve(session, caller, grant_id, precondition)
+    return await _answer(session, approved, response)
 
 
 @router.post("/{grant_id}/reject")
@@ -254,11 +255,8 @@ async def reject(
     response: Response,
 ) -> GrantDetail:
     """Refuse it, for a coded reason."""
-    return await answer(
-        session,
-        await service.reject(session, caller, grant_id, precondition, body.reason),
-        response,
-    )
+    rejected = await decisions.reject(session, caller, grant_id, precondition, body.reason)
+    return await _answer(session, rejected, response)
 
 
 @router.post("/{grant_id}/order")
@@ -267,7 +265,7 @@ async def order(
     grant_id: UUID, session: SessionDep, caller: CallerDep, response: Response
 ) -> GrantDetail:
     """Order what was approved."""
-    return await answer(session, await service.order(session, caller, grant_id), response)
+    return await _answer(session, await decisions.order(session, caller, grant_id), response)
 
 
 @router.post("/{grant_id}/delivery")
@@ -276,7 +274,7 @@ async def deliver(
     grant_id: UUID, body: DeliveryIn, session: SessionDep, caller: CallerDep, response: Response
 ) -> GrantDetail:
     """Note what was handed over, a part or all of it."""
-    grant = await service.deliver(
+    grant = await decisions.deliver(
         session,
         caller,
         grant_id,
@@ -284,7 +282,7 @@ async def deliver(
         certificate=body.certificate,
         complete=body.complete,
     )
-    return await answer(session, grant, response)
+    return await _answer(session, grant, response)
 
 
 @router.post("/{grant_id}/amend")
@@ -298,7 +296,7 @@ async def amend(
     response: Response,
 ) -> GrantDetail:
     """Change the amount before the first payment; it has to be approved again."""
-    grant = await service.amend(
+    grant = await requesting.amend(
         session,
         caller,
         grant_id,
@@ -307,7 +305,7 @@ async def amend(
         currency=body.amount.currency,
         description=body.description,
     )
-    return await answer(session, grant, response)
+    return await _answer(session, grant, response)
 
 
 @router.post("/{grant_id}/cancel")
@@ -316,9 +314,8 @@ async def cancel(
     grant_id: UUID, body: ReasonIn, session: SessionDep, caller: CallerDep, response: Response
 ) -> GrantDetail:
     """Give it up before anything was released."""
-    return await answer(
-        session, await service.cancel(session, caller, grant_id, body.reason), response
-    )
+    cancelled = await decisions.cancel(session, caller, grant_id, body.reason)
+    return await _answer(session, cancelled, response)
 
 
 @router.post("/{grant_id}/close")
@@ -331,6 +328,5 @@ async def close(
     response: Response,
 ) -> GrantDetail:
     """Close it; what was not spent goes back."""
-    return await answer(
-        session, await service.close(session, caller, grant_id, precondition), response
-    )
+    closed = await decisions.close(session, caller, grant_id, precondition)
+    return await _answer(session, closed, response)

@@ -1,27 +1,16 @@
 """What may happen to a grant, and what a programme lets a person have. Pure."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
-from chassis.errors import FOUR_EYES, Problem, ProblemType, state_conflict
+from chassis.errors import FOUR_EYES, Problem, ProblemType
+from chassis.machine import Machine
 from contracts.codes import HelpKind, Money
 from contracts.entitlements import Ceiling, Package, Per
-
-
-class GrantState(StrEnum):
-    """Where a grant stands."""
-
-    REQUESTED = "requested"
-    QUOTED = "quoted"
-    APPROVED = "approved"
-    ORDERED = "ordered"
-    DELIVERED = "delivered"
-    CLOSED = "closed"
-    REJECTED = "rejected"
-    CANCELLED = "cancelled"
+from services.grants.states import GrantState
 
 
 class Action(StrEnum):
@@ -38,45 +27,51 @@ class Action(StrEnum):
     CLOSE = "close"
 
 
-_UNDECIDED = {
-    Action.QUOTE: GrantState.QUOTED,
-    Action.APPROVE: GrantState.APPROVED,
-    Action.REJECT: GrantState.REJECTED,
-    Action.AMEND: GrantState.REQUESTED,
-    Action.CANCEL: GrantState.CANCELLED,
-}
-TRANSITIONS: Mapping[GrantState, Mapping[Action, GrantState]] = {
-    GrantState.REQUESTED: _UNDECIDED,
-    GrantState.QUOTED: _UNDECIDED,
-    GrantState.APPROVED: {
-        Action.ORDER: GrantState.ORDERED,
-        Action.DELIVER: GrantState.DELIVERED,
-        Action.PAY: GrantState.APPROVED,
+def _undecided(state: GrantState) -> dict[Action, GrantState | frozenset[GrantState]]:
+    return {
+        Action.QUOTE: frozenset({state, GrantState.QUOTED}),
+        Action.APPROVE: frozenset({state, GrantState.APPROVED}),
+        Action.REJECT: GrantState.REJECTED,
         Action.AMEND: GrantState.REQUESTED,
         Action.CANCEL: GrantState.CANCELLED,
-        Action.CLOSE: GrantState.CLOSED,
+    }
+
+
+MACHINE: Machine[GrantState, Action] = Machine(
+    "grant",
+    {
+        GrantState.REQUESTED: _undecided(GrantState.REQUESTED),
+        GrantState.QUOTED: _undecided(GrantState.QUOTED),
+        GrantState.APPROVED: {
+            Action.ORDER: GrantState.ORDERED,
+            Action.DELIVER: frozenset({GrantState.APPROVED, GrantState.DELIVERED}),
+            Action.PAY: GrantState.APPROVED,
+            Action.AMEND: GrantState.REQUESTED,
+            Action.CANCEL: GrantState.CANCELLED,
+            Action.CLOSE: GrantState.CLOSED,
+        },
+        GrantState.ORDERED: {
+            Action.DELIVER: frozenset({GrantState.ORDERED, GrantState.DELIVERED}),
+            Action.PAY: GrantState.ORDERED,
+            Action.CANCEL: GrantState.CANCELLED,
+            Action.CLOSE: GrantState.CLOSED,
+        },
+        GrantState.DELIVERED: {Action.PAY: GrantState.DELIVERED, Action.CLOSE: GrantState.CLOSED},
+        GrantState.CLOSED: {},
+        GrantState.REJECTED: {},
+        GrantState.CANCELLED: {},
     },
-    GrantState.ORDERED: {
-        Action.DELIVER: GrantState.DELIVERED,
-        Action.PAY: GrantState.ORDERED,
-        Action.CANCEL: GrantState.CANCELLED,
-        Action.CLOSE: GrantState.CLOSED,
-    },
-    GrantState.DELIVERED: {Action.PAY: GrantState.DELIVERED, Action.CLOSE: GrantState.CLOSED},
-    GrantState.CLOSED: {},
-    GrantState.REJECTED: {},
-    GrantState.CANCELLED: {},
-}
-"""A quote leads to `quoted` when there are as many as needed, an approval to `approved` likewise."""
-UNDECIDED = frozenset({GrantState.REQUESTED, GrantState.QUOTED})
-DECIDED = frozenset({GrantState.APPROVED, GrantState.ORDERED, GrantState.DELIVERED})
+)
+"""A quote leads to `quoted` when there are as many as needed, an approval to `approved` likewise; a
+part that is handed over leads nowhere.
+"""
 
 CEILING_EXCEEDED = ProblemType(
     "ceiling-exceeded",
     409,
     "The programme does not allow as much",
-    "`rule` says which ceiling, of what amount and where it is published; `left` what can still be granted. What was "
-    "granted elsewhere counts, and by whom is not said.",
+    "`rule` says which ceiling, of what amount and where it is published; `left` what can still be "
+    "granted. What was granted elsewhere counts, and by whom is not said.",
 )
 NOT_ALLOWED = ProblemType(
     "programme-rule",
@@ -94,20 +89,9 @@ NOT_QUOTED = ProblemType(
     "not-quoted",
     409,
     "No quote says so",
-    "Where quotes are compared, one of them is taken: its payee is paid, and no more than was quoted.",
+    "Where quotes are compared, one of them is taken: its payee is paid, and no more than was "
+    "quoted.",
 )
-
-
-def after(state: str, action: Action) -> GrantState:
-    """The state after an action.
-
-    Raises:
-        Problem: 409, the state does not allow it.
-    """
-    allowed = TRANSITIONS[GrantState(state)]
-    if action not in allowed:
-        raise state_conflict(state, list(allowed), action)
-    return allowed[action]
 
 
 def check_approver(
@@ -123,7 +107,7 @@ def check_approver(
 
 
 @dataclass(frozen=True, slots=True)
-class Granted:
+class AlreadyGranted:
     """What counts against the ceilings of a package already."""
 
     person: Decimal
@@ -136,7 +120,7 @@ def check_ceilings(
     *,
     return_kind: str,
     member: str,
-    granted: Granted,
+    granted: AlreadyGranted,
     amount: Decimal,
     currency: str,
 ) -> None:

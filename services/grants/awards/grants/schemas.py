@@ -9,20 +9,11 @@ from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from chassis.routing import Body
-from contracts.codes import AssistanceGroup, HelpKind, Money
+from contracts.codes import AssistanceGroup, HelpKind, Housing, Money
 from contracts.entitlements import PackageName
 from contracts.grants import GrantReason
-from services.grants.awards.grants.rules import GrantState
 from services.grants.schemas import ExactMoney, Out, PastDay, Words
-
-
-class Housing(StrEnum):
-    """What housing help is for."""
-
-    ITEMS = "items"
-    RENT = "rent"
-    MATERIALS = "materials"
-    TEMPORARY = "temporary"
+from services.grants.states import GrantState
 
 
 class GrantIn(Body):

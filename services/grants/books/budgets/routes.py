@@ -13,7 +13,7 @@ from contracts.codes import Slug
 from contracts.scopes import Scope
 from services.grants.books.budgets import service
 from services.grants.books.budgets.schemas import BudgetIn, BudgetOut, PostingOut, ReuseIn
-from services.grants.books.ledger import Account
+from services.grants.codes import Account
 from services.grants.models import Budget, Posting
 from services.grants.schemas import LONGEST, Claimed, Format, as_csv
 
@@ -41,9 +41,19 @@ async def set_up(
     body: BudgetIn, session: SessionDep, caller: CallerDep, response: Response
 ) -> BudgetOut:
     """Set up a budget, as the programme's office."""
-    budget = await service.set_up(session, body, caller)
+    new = service.NewBudget(
+        programme=body.programme,
+        organisation=body.organisation,
+        amount=body.amount,
+        starts_on=body.starts_on,
+        ends_on=body.ends_on,
+        low_at=body.low_at,
+        sources=[source.model_dump(mode="json", by_alias=True) for source in body.sources],
+        id=body.id,
+    )
+    budget = await service.set_up(session, caller, new)
     set_etag(response, budget.version)
-    return (await service.answer(session, [budget]))[0]
+    return (await service.render_budgets(session, [budget]))[0]
 
 
 @router.get("")
@@ -59,7 +69,7 @@ async def read_budgets(
     limit: Limit = 50,
 ) -> Page[BudgetOut]:
     """Budgets of the office's programmes, or those that the organisation grants from."""
-    query = select(Budget).where(service.seen_by(caller))
+    query = select(Budget).where(service.visible_to(caller))
     if programme is not None:
         query = query.where(Budget.programme == programme)
     if updated_since is not None:
@@ -68,7 +78,7 @@ async def read_budgets(
         session, query, keys=[col(Budget.id)], parsers=[UUID], after=after, limit=limit
     )
     link_next(request, response, rows.next)
-    return Page(items=await service.answer(session, rows.items), next=rows.next)
+    return Page(items=await service.render_budgets(session, rows.items), next=rows.next)
 
 
 @router.get("/{budget_id}")
@@ -79,9 +89,9 @@ async def read_budget(
     """A budget with what is available, reserved, committed, paid and recovered: each the sum of
     postings.
     """
-    budget = await service.find(session, budget_id, caller)
+    budget = await service.load_budget(session, caller, budget_id)
     set_etag(response, budget.version)
-    return (await service.answer(session, [budget]))[0]
+    return (await service.render_budgets(session, [budget]))[0]
 
 
 @router.post("/{budget_id}/reuse")
@@ -90,9 +100,9 @@ async def reuse(
     budget_id: UUID, body: ReuseIn, session: SessionDep, caller: CallerDep, response: Response
 ) -> BudgetOut:
     """Make available again what was recovered, as the programme's office."""
-    budget = await service.reuse(session, budget_id, body.amount, caller)
+    budget = await service.reuse(session, caller, budget_id, body.amount)
     set_etag(response, budget.version)
-    return (await service.answer(session, [budget]))[0]
+    return (await service.render_budgets(session, [budget]))[0]
 
 
 @router.get("/{budget_id}/postings", response_model=Page[PostingOut], responses=CSV)
@@ -110,16 +120,14 @@ async def read_postings(
     limit: Limit = 50,
 ) -> Page[PostingOut] | Response:
     """Every movement of the budget's money, oldest first; nothing was ever changed or removed."""
-    budget = await service.find(session, budget_id, caller)
-    query = service.postings(budget.id, account=account, recorded_since=updated_since)
+    budget = await service.load_budget(session, caller, budget_id)
+    query = service.select_postings(budget.id, account=account, recorded_since=updated_since)
     if format is Format.CSV:
-        all_of_them = list(
-            await session.scalars(query.order_by(col(Posting.id)).limit(LONGEST + 1))
-        )
-        shown = await service.shown(session, budget, all_of_them)
-        return as_csv(POSTINGS, [row.model_dump(mode="json") for row in shown])
+        postings = (await session.scalars(query.order_by(col(Posting.id)).limit(LONGEST + 1))).all()
+        items = await service.render_postings(session, budget, postings)
+        return as_csv(POSTINGS, [row.model_dump(mode="json") for row in items])
     rows = await page(
         session, query, keys=[col(Posting.id)], parsers=[int], after=after, limit=limit
     )
     link_next(request, response, rows.next)
-    return Page(items=await service.shown(session, budget, rows.items), next=rows.next)
+    return Page(items=await service.render_postings(session, budget, rows.items), next=rows.next)

@@ -1,7 +1,8 @@
 """Budgets: set up by the programme's office, granted from by an implementing organisation."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -12,54 +13,79 @@ from sqlmodel import col, false, or_, select, true
 from chassis import audit
 from chassis.auth import Caller, OrganisationKind
 from chassis.db import Session
-from chassis.errors import CONFLICT, FORBIDDEN, FOUR_EYES, NOT_FOUND, FieldError, Problem, invalid
+from chassis.errors import FORBIDDEN, FOUR_EYES, FieldError, Problem, invalid
 from chassis.ids import new_id
+from chassis.loading import id_taken, load_or_404
 from contracts.codes import Money
 from contracts.currencies import is_exact, split, unit
+from contracts.programmes import Programme
 from services.grants import people
 from services.grants.books import ledger
-from services.grants.books.budgets.schemas import BudgetIn, BudgetOut, PostingOut, SourceOut
-from services.grants.books.ledger import Account, Cause, Movement
+from services.grants.books.budgets.schemas import BudgetOut, PostingOut, SourceOut
+from services.grants.books.ledger import Cause
+from services.grants.codes import Account, Movement
 from services.grants.models import Budget, JournalEntry, Posting
 from services.grants.programmes.data import programmes
 from services.grants.schemas import money
 
 
-def seen_by(caller: Caller) -> ColumnElement[bool]:
+@dataclass(frozen=True, slots=True)
+class NewBudget:
+    """Money of a programme that an organisation is to grant from.
+
+    Attributes:
+        programme: Whose money.
+        organisation: Who grants from it.
+        amount: How much.
+        starts_on: The first day on which it pays.
+        ends_on: The last.
+        low_at: What its office wants to be told of: that less is available.
+        sources: Its donors, each with share and period.
+        id: Chosen by the client, or None.
+    """
+
+    programme: str
+    organisation: str
+    amount: Money
+    starts_on: date
+    ends_on: date
+    low_at: Decimal
+    sources: Sequence[dict[str, Any]]
+    id: UUID | None = None
+
+
+def visible_to(caller: Caller) -> ColumnElement[bool]:
     """Budgets of the programmes that an office runs, and those that an organisation grants from."""
     if caller.is_internal:
         return true()
-    mine: ColumnElement[bool] = (
+    own: ColumnElement[bool] = (
         col(Budget.organisation) == caller.organisation
         if caller.kind is OrganisationKind.PARTNER
         else false()
     )
     if caller.kind is OrganisationKind.PROGRAMME_OFFICE and caller.programmes:
-        mine = or_(mine, col(Budget.programme).in_(caller.programmes))
-    return mine
+        own = or_(own, col(Budget.programme).in_(caller.programmes))
+    return own
 
 
-async def find(session: Session, budget_id: UUID, caller: Caller) -> Budget:
+async def load_budget(session: Session, caller: Caller, budget_id: UUID) -> Budget:
     """A budget that the caller may know of.
 
     Raises:
         Problem: 404.
     """
-    budget: Budget | None = await session.scalar(
-        select(Budget).where(Budget.id == budget_id, seen_by(caller))
+    return await load_or_404(
+        session, select(Budget).where(col(Budget.id) == budget_id, visible_to(caller))
     )
-    if budget is None:
-        raise Problem(NOT_FOUND)
-    return budget
 
 
-async def set_up(session: Session, body: BudgetIn, caller: Caller) -> Budget:
+async def set_up(session: Session, caller: Caller, new: NewBudget) -> Budget:
     """Set up a budget; its first entry says where the money comes from.
 
     Raises:
-        Problem: 403 for who does not run the programme, 409, 422.
+        Problem: 403 if the caller does not run the programme, 409, 422.
     """
-    programme = programmes().get(body.programme)
+    programme = programmes().get(new.programme)
     if programme is None:
         raise invalid(
             FieldError(
@@ -71,47 +97,20 @@ async def set_up(session: Session, body: BudgetIn, caller: Caller) -> Budget:
         or caller.kind is not OrganisationKind.PROGRAMME_OFFICE
     ):
         raise Problem(FORBIDDEN, "the programme's office sets up its budgets")
-    if body.id is not None:
-        there = await session.get(Budget, body.id)
-        if there is not None:
-            same = (there.programme, there.organisation, there.amount) == (
-                body.programme,
-                body.organisation,
-                body.amount.amount,
-            )
-            if not same or there.currency != body.amount.currency:
-                raise Problem(CONFLICT, "the id is taken by something else")
-            return there
-    implementers = {
-        slug
-        for rules in programme.versions
-        for place in rules.countries_of_return.values()
-        for slug in place.implementers
-    }
-    if body.organisation not in implementers:
-        raise invalid(
-            FieldError(
-                pointer="/organisation",
-                code="no_implementer",
-                detail="an implementer of the programme",
-            )
-        )
-    if not is_exact(body.low_at, body.amount.currency):
-        raise invalid(
-            FieldError(
-                pointer="/low_at", code="too_fine", detail="no more decimals than the currency has"
-            )
-        )
+    existing = await session.get(Budget, new.id) if new.id is not None else None
+    if existing is not None:
+        return _same_budget(existing, new)
+    _check_new(new, programme)
     budget = Budget(
-        id=body.id or new_id(),
-        programme=body.programme,
-        organisation=body.organisation,
-        currency=body.amount.currency,
-        amount=body.amount.amount,
-        starts_on=body.starts_on,
-        ends_on=body.ends_on,
-        low_at=body.low_at,
-        sources=[source.model_dump(mode="json", by_alias=True) for source in body.sources],
+        id=new.id or new_id(),
+        programme=new.programme,
+        organisation=new.organisation,
+        currency=new.amount.currency,
+        amount=new.amount.amount,
+        starts_on=new.starts_on,
+        ends_on=new.ends_on,
+        low_at=new.low_at,
+        sources=list(new.sources),
     )
     session.add(budget)
     await session.flush()
@@ -121,26 +120,58 @@ async def set_up(session: Session, body: BudgetIn, caller: Caller) -> Budget:
     return budget
 
 
-async def reuse(session: Session, budget_id: UUID, amount: Money, caller: Caller) -> Budget:
+def _same_budget(existing: Budget, new: NewBudget) -> Budget:
+    """The budget that was set up before under the same id.
+
+    Raises:
+        Problem: 409, it is another one.
+    """
+    before = (existing.programme, existing.organisation, existing.amount, existing.currency)
+    if before != (new.programme, new.organisation, new.amount.amount, new.amount.currency):
+        raise id_taken()
+    return existing
+
+
+def _check_new(new: NewBudget, programme: Programme) -> None:
+    """Refuse who does not implement the programme, and what is finer than the currency.
+
+    Raises:
+        Problem: 422.
+    """
+    implementers = {
+        slug
+        for rules in programme.versions
+        for place in rules.countries_of_return.values()
+        for slug in place.implementers
+    }
+    if new.organisation not in implementers:
+        detail = "an implementer of the programme"
+        raise invalid(FieldError(pointer="/organisation", code="no_implementer", detail=detail))
+    if not is_exact(new.low_at, new.amount.currency):
+        detail = "no more decimals than the currency has"
+        raise invalid(FieldError(pointer="/low_at", code="too_fine", detail=detail))
+
+
+async def reuse(session: Session, caller: Caller, budget_id: UUID, amount: Money) -> Budget:
     """Make available again what was recovered, as somebody of the programme's office who did not
     recover it.
 
     Raises:
         Problem: 404, 403 (also `four-eyes`), 422, no more was recovered.
     """
-    budget = await ledger.lock(session, (await find(session, budget_id, caller)).id)
+    budget = await ledger.lock_budget(session, (await load_budget(session, caller, budget_id)).id)
     if (
         budget.programme not in caller.programmes
         or caller.kind is not OrganisationKind.PROGRAMME_OFFICE
     ):
         raise Problem(FORBIDDEN, "the programme's office decides on what was recovered")
     actor = people.actor(caller.require_person())
-    theirs = select(JournalEntry.id).where(
+    own_recoveries = select(JournalEntry.id).where(
         JournalEntry.budget_id == budget.id,
         JournalEntry.kind == Movement.RECOVER,
         JournalEntry.actor == actor,
     )
-    if await session.scalar(theirs.limit(1)) is not None:
+    if await session.scalar(own_recoveries.limit(1)) is not None:
         raise Problem(FOUR_EYES, "who recovered money does not make it available")
     left = (await ledger.balances(session, [budget.id]))[budget.id][Account.RECOVERED]
     if amount.currency != budget.currency or amount.amount > left:
@@ -151,13 +182,13 @@ async def reuse(session: Session, budget_id: UUID, amount: Money, caller: Caller
     return budget
 
 
-async def answer(session: Session, budgets: Sequence[Budget]) -> list[BudgetOut]:
+async def render_budgets(session: Session, budgets: Sequence[Budget]) -> list[BudgetOut]:
     """Budgets with what is in each of their accounts."""
     sums = await ledger.balances(session, [budget.id for budget in budgets])
-    return [_out(budget, sums[budget.id]) for budget in budgets]
+    return [_render_budget(budget, sums[budget.id]) for budget in budgets]
 
 
-def _out(budget: Budget, sums: dict[Account, Decimal]) -> BudgetOut:
+def _render_budget(budget: Budget, sums: dict[Account, Decimal]) -> BudgetOut:
     shares = split(
         sums[Account.PAID], [Decimal(source["share"]) for source in budget.sources], budget.currency
     )
@@ -187,7 +218,7 @@ def _out(budget: Budget, sums: dict[Account, Decimal]) -> BudgetOut:
     )
 
 
-def postings(
+def select_postings(
     budget_id: UUID, *, account: Account | None, recorded_since: datetime | None
 ) -> Select[Any]:
     """The postings of a budget with the entries they are of."""
@@ -203,12 +234,14 @@ def postings(
     return query
 
 
-async def shown(session: Session, budget: Budget, rows: Sequence[Posting]) -> list[PostingOut]:
+async def render_postings(
+    session: Session, budget: Budget, rows: Sequence[Posting]
+) -> list[PostingOut]:
     """Postings as they are answered."""
-    found = await session.scalars(
+    journal = await session.scalars(
         select(JournalEntry).where(col(JournalEntry.id).in_({row.entry_id for row in rows}))
     )
-    entries = {entry.id: entry for entry in found}
+    entries = {entry.id: entry for entry in journal}
     return [
         PostingOut(
             id=row.id,

@@ -17,7 +17,7 @@ from services.grants.schemas import Claimed, money
 router = Router(prefix="/v1/cash-floats", tags=["cash floats"])
 
 
-def shown(cash: CashFloat) -> FloatOut:
+def render_float(cash: CashFloat) -> FloatOut:
     """A float as it is answered."""
     left = cash.amount - cash.drawn
     plain = {
@@ -36,10 +36,10 @@ def shown(cash: CashFloat) -> FloatOut:
     )
 
 
-def answer(cash: CashFloat, response: Response) -> FloatOut:
+def _answer(cash: CashFloat, response: Response) -> FloatOut:
     """A float and its ETag."""
     set_etag(response, cash.version)
-    return shown(cash)
+    return render_float(cash)
 
 
 @router.post("", status_code=201)
@@ -48,7 +48,10 @@ async def open_float(
     body: FloatIn, session: SessionDep, caller: CallerDep, response: Response
 ) -> FloatOut:
     """Put cash at a desk's disposal; releases draw on it."""
-    return answer(await service.open_float(session, body, caller), response)
+    return _answer(
+        await service.open_float(session, caller, body.port_of_entry, body.amount, body.id),
+        response,
+    )
 
 
 @router.get("")
@@ -63,14 +66,14 @@ async def read_floats(
     limit: Limit = 50,
 ) -> Page[FloatOut]:
     """Floats of the organisation."""
-    query = select(CashFloat).where(service.seen_by(caller))
+    query = select(CashFloat).where(service.visible_to(caller))
     if updated_since is not None:
         query = query.where(CashFloat.updated_at >= updated_since)
     rows = await page(
         session, query, keys=[col(CashFloat.id)], parsers=[UUID], after=after, limit=limit
     )
     link_next(request, response, rows.next)
-    return Page(items=[shown(row) for row in rows.items], next=rows.next)
+    return Page(items=[render_float(row) for row in rows.items], next=rows.next)
 
 
 @router.get("/{float_id}")
@@ -79,7 +82,7 @@ async def read_float(
     float_id: UUID, session: SessionDep, caller: CallerDep, response: Response
 ) -> FloatOut:
     """A float."""
-    return answer(await service.find(session, float_id, caller), response)
+    return _answer(await service.load_float(session, caller, float_id), response)
 
 
 @router.post("/{float_id}/return")
@@ -88,7 +91,7 @@ async def hand_in(
     float_id: UUID, body: HandInIn, session: SessionDep, caller: CallerDep, response: Response
 ) -> FloatOut:
     """Hand in what is left."""
-    return answer(await service.hand_in(session, float_id, body.amount, caller), response)
+    return _answer(await service.hand_in(session, caller, float_id, body.amount), response)
 
 
 @router.post("/{float_id}/reconcile")
@@ -102,6 +105,6 @@ async def reconcile(
     response: Response,
 ) -> FloatOut:
     """Count it, as somebody else."""
-    return answer(
-        await service.reconcile(session, float_id, body.counted, caller, precondition), response
+    return _answer(
+        await service.reconcile(session, caller, float_id, precondition, body.counted), response
     )

@@ -70,8 +70,10 @@ GUARDS = (
         RETURN NULL;
     END $$
     """,
-    "CREATE TRIGGER balance_follows AFTER INSERT ON posting FOR EACH ROW EXECUTE FUNCTION "
-    "balance_follows()",
+    (
+        "CREATE TRIGGER balance_follows AFTER INSERT ON posting FOR EACH ROW EXECUTE FUNCTION "
+        "balance_follows()"
+    ),
     # Nobody approves what they requested, changed or planned.
     """
     CREATE FUNCTION approver_is_another() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -84,8 +86,10 @@ GUARDS = (
         RETURN NEW;
     END $$
     """,
-    "CREATE TRIGGER another BEFORE INSERT OR UPDATE ON approval FOR EACH ROW EXECUTE FUNCTION "
-    "approver_is_another()",
+    (
+        "CREATE TRIGGER another BEFORE INSERT OR UPDATE ON approval FOR EACH ROW EXECUTE FUNCTION "
+        "approver_is_another()"
+    ),
     # Money leaves only with enough approvals, and by somebody who had no part in it before.
     """
     CREATE FUNCTION releaser_is_a_third() RETURNS trigger LANGUAGE plpgsql AS $$

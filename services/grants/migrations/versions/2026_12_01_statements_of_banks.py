@@ -24,12 +24,13 @@ REKEYED = rf"""
         ELSE '/' || coalesce(substring(key from 'page (\d+)'), '1')
     END
     FROM statement s WHERE s.id = l.statement_id AND l.{NO_REFERENCE_OF_THE_BANK}
-"""
+"""  # noqa: S608 - only an expression of our own is filled in
 COUNTED = """
     UPDATE statement_line l SET ordinal = n.ordinal
     FROM (
         SELECT id, row_number() OVER (
-            PARTITION BY statement_id, key, booked_on, direction, amount, reference ORDER BY line, id
+            PARTITION BY statement_id, key, booked_on, direction, amount, reference
+            ORDER BY line, id
         ) - 1 AS ordinal
         FROM statement_line
     ) n

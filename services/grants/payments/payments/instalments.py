@@ -9,23 +9,19 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlmodel import col, select
 
-from chassis import audit
 from chassis.db import Session
 from chassis.errors import FieldError, Problem, invalid, state_conflict
-from chassis.ids import new_id
-from contracts import grants as facts
-from contracts.codes import CaseState, HelpKind
+from contracts.codes import CaseState
 from contracts.currencies import unit
 from participation.aliases import same_person
-from services.grants import people, supporting_documents
-from services.grants.awards.grants import service as grants
-from services.grants.awards.grants.rules import DECIDED
-from services.grants.models import Grant, Participant, Payment, Visit
+from services.grants import supporting_documents
+from services.grants.awards.grants.loading import participant_of
+from services.grants.models import Grant, Payment, Visit
 from services.grants.payments.payments import rules
-from services.grants.payments.payments.rules import PaymentState
+from services.grants.payments.payments.preparation import schedule_by_platform
 from services.grants.programmes.data import assistance
 from services.grants.schemas import money
-from services.grants.statement_files.references import default_reference
+from services.grants.states import PaymentState
 
 
 async def visited_on(session: Session, grant: Grant) -> date | None:
@@ -40,28 +36,23 @@ async def visited_on(session: Session, grant: Grant) -> date | None:
     return day
 
 
-async def check(session: Session, grant: Grant, instalment: int, amount: Decimal) -> None:
+async def check_instalment(
+    session: Session, grant: Grant, instalment: int, amount: Decimal
+) -> None:
     """Refuse more than the instalments up to this one are together, and one whose turn has not
     come.
 
     Raises:
         Problem: 409 (also `grant-exceeded`), 422.
     """
-    shares = assistance(grant.programme, grant.programme_version).instalments_of(
-        HelpKind(grant.kind)
-    )
+    shares = assistance(grant.programme, grant.programme_version).instalments_of(grant.kind)
     if instalment > len(shares):
-        raise invalid(
-            FieldError(
-                pointer="/instalment", code="no_such_instalment", detail=f"at most {len(shares)}"
-            )
-        )
+        detail = f"at most {len(shares)}"
+        raise invalid(FieldError(pointer="/instalment", code="no_such_instalment", detail=detail))
     left = await _left(session, grant, instalment, shares)
     if amount > left:
-        raise Problem(
-            rules.AMOUNT_EXCEEDED,
-            left=money(max(left, Decimal(0)), grant.currency).model_dump(mode="json"),
-        )
+        rest = money(max(left, Decimal(0)), grant.currency)
+        raise Problem(rules.AMOUNT_EXCEEDED, left=rest.model_dump(mode="json"))
     if instalment > 1:
         received = await _received_on(session, grant.id, instalment - 1)
         seen = (
@@ -81,67 +72,60 @@ async def schedule_next(session: Session, grant: Grant) -> Payment | None:
     Returns:
         The payment; None where there is nothing to prepare.
     """
-    shares = assistance(grant.programme, grant.programme_version).instalments_of(
-        HelpKind(grant.kind)
-    )
-    if len(shares) == 1 or grant.state not in DECIDED or grant.returnee_id is None:
+    shares = assistance(grant.programme, grant.programme_version).instalments_of(grant.kind)
+    if len(shares) == 1 or not grant.state.is_decided:
         return None
-    who = await session.get(Participant, (grant.case_id, grant.returnee_id))
-    before: Payment | None = await session.scalar(
-        select(Payment)
-        .where(col(Payment.grant_id) == grant.id, col(Payment.state) == PaymentState.CONFIRMED)
-        .order_by(col(Payment.instalment).desc(), col(Payment.id).desc())
-        .limit(1)
-    )
+    person = await participant_of(session, grant)
+    if person is None or person.case_state is CaseState.CLOSED:
+        return None
+    before = await _last_received(session, grant.id)
     if (
-        who is None
-        or who.state == CaseState.CLOSED
-        or before is None
+        before is None
         or before.instalment == len(shares)
+        or not await _was_seen(session, grant, before)
     ):
         return None
     number = before.instalment + 1
-    occasion = f"instalment/{grant.id}/{number}"
-    there = await session.scalar(
+    prepared = await session.scalar(
         select(Payment.id)
         .where(Payment.grant_id == grant.id, Payment.instalment == number)
         .limit(1)
     )
     left = await _left(session, grant, number, shares)
-    plain = before.payout_currency == before.currency and not before.as_cash
-    seen = await visited_on(session, grant)
-    if there is not None or left <= 0 or not plain or seen is None or before.confirmed_on is None:
+    if prepared is not None or left <= 0:
         return None
-    if seen < before.confirmed_on:
-        return None
-    payment_id = new_id()
-    payment = Payment(
-        id=payment_id,
-        grant_id=grant.id,
-        budget_id=grant.budget_id,
-        returnee_id=grant.returnee_id,
-        reference=default_reference(payment_id),
+    return await schedule_by_platform(
+        session,
+        grant,
         method=before.method,
+        amount=left,
+        papers_needed=before.papers_needed,
+        earned_by=f"instalment/{grant.id}/{number}",
         payee_id=before.payee_id,
         instalment=number,
-        session=occasion,
         reimbursement=before.reimbursement,
-        amount=left,
-        currency=grant.currency,
-        payout=left,
-        payout_currency=grant.currency,
-        rate=Decimal(1),
-        state=PaymentState.SCHEDULED,
-        papers=[],
-        papers_there=[],
-        papers_needed=before.papers_needed,
-        scheduled_by=people.SYSTEM_ACTOR,
     )
-    session.add(payment)
-    await session.flush()
-    grants.publish_payment(session, grant, payment, facts.PaymentScheduled)
-    audit.record(session, people.SYSTEM, "schedule", "payment", payment.id)
+
+
+async def _last_received(session: Session, grant_id: UUID) -> Payment | None:
+    """The last instalment that was received and that another one can be like: neither cash nor in
+    another currency.
+    """
+    payment: Payment | None = await session.scalar(
+        select(Payment)
+        .where(col(Payment.grant_id) == grant_id, col(Payment.state) == PaymentState.CONFIRMED)
+        .order_by(col(Payment.instalment).desc(), col(Payment.id).desc())
+        .limit(1)
+    )
+    if payment is None or payment.payout_currency != payment.currency or payment.as_cash:
+        return None
     return payment
+
+
+async def _was_seen(session: Session, grant: Grant, payment: Payment) -> bool:
+    """Whether somebody saw what became of a payment that was received."""
+    seen = await visited_on(session, grant)
+    return seen is not None and payment.confirmed_on is not None and seen >= payment.confirmed_on
 
 
 async def _received_on(session: Session, grant_id: UUID, instalment: int) -> date | None:
@@ -158,12 +142,13 @@ async def _received_on(session: Session, grant_id: UUID, instalment: int) -> dat
 async def _left(
     session: Session, grant: Grant, instalment: int, shares: tuple[Decimal, ...]
 ) -> Decimal:
-    used, up_to = func.coalesce(func.sum(Payment.amount), 0), Payment.instalment <= instalment
+    up_to = col(Payment.instalment) <= instalment
     row = (
         await session.execute(
-            select(used, func.coalesce(func.sum(col(Payment.amount)).filter(up_to), 0)).where(
-                Payment.grant_id == grant.id, Payment.live
-            )
+            select(
+                func.coalesce(func.sum(Payment.amount), 0),
+                func.coalesce(func.sum(Payment.amount).filter(up_to), 0),
+            ).where(Payment.grant_id == grant.id, Payment.live)
         )
     ).one()
     open_now = (grant.amount * sum(shares[:instalment])).quantize(unit(grant.currency))

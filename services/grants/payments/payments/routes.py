@@ -13,10 +13,10 @@ from chassis.routing import CallerDep, PreconditionDep, Router, SessionDep, requ
 from contracts.codes import PaymentMethod, Slug
 from contracts.scopes import Scope
 from services.grants import supporting_documents
-from services.grants.awards.grants import service as grants
+from services.grants.awards.grants.funding import check_budget_open
+from services.grants.awards.grants.loading import local_today
 from services.grants.models import DeskReceipt, Payment
-from services.grants.payments.payments import service
-from services.grants.payments.payments.rules import PaymentState
+from services.grants.payments.payments import loading, outcomes, releasing, scheduling
 from services.grants.payments.payments.schemas import (
     ConfirmIn,
     DeskReceiptOut,
@@ -31,6 +31,7 @@ from services.grants.payments.payments.schemas import (
     ReleaseManyIn,
 )
 from services.grants.schemas import CHANGED, LONGEST, UNKNOWN, Claimed, Format, as_csv, money
+from services.grants.states import PaymentState
 
 router = Router(tags=["payments"])
 
@@ -66,7 +67,7 @@ COLUMNS = (
 )
 
 
-def shown(payment: Payment) -> PaymentOut:
+def render_payment(payment: Payment) -> PaymentOut:
     """A payment as it is answered."""
     amounts = {
         "amount": money(payment.amount, payment.currency),
@@ -82,10 +83,10 @@ def shown(payment: Payment) -> PaymentOut:
     return PaymentOut.model_validate(members | amounts)
 
 
-def answer(payment: Payment, response: Response) -> PaymentOut:
+def _answer(payment: Payment, response: Response) -> PaymentOut:
     """A payment and its ETag."""
     set_etag(response, payment.version)
-    return shown(payment)
+    return render_payment(payment)
 
 
 @router.post("/v1/grants/{grant_id}/payments", status_code=201)
@@ -94,7 +95,7 @@ async def schedule(
     grant_id: UUID, body: PaymentIn, session: SessionDep, caller: CallerDep, response: Response
 ) -> PaymentOut:
     """Prepare a payment of an approved grant."""
-    order = service.Order(
+    order = scheduling.PaymentOrder(
         method=body.method,
         amount=body.amount.amount,
         currency=body.amount.currency,
@@ -110,7 +111,7 @@ async def schedule(
         reference=body.reference,
         reimbursement=body.reimbursement,
     )
-    return answer(await service.schedule(session, caller, grant_id, order), response)
+    return _answer(await scheduling.schedule(session, caller, grant_id, order), response)
 
 
 @router.get("/v1/payments", response_model=Page[PaymentOut], responses=CSV)
@@ -139,7 +140,7 @@ async def read_payments(
     `erased=true`: instead, what the organisation sent to people who were erased since, and nobody
     confirmed yet.
     """
-    query = service.listed(
+    query = loading.select_payments(
         caller,
         programme=programme,
         state=state,
@@ -152,20 +153,20 @@ async def read_payments(
         updated_since=updated_since,
     )
     if format is Format.CSV:
-        rows = await session.scalars(query.order_by(col(Payment.id)).limit(LONGEST + 1))
+        payments = await session.scalars(query.order_by(col(Payment.id)).limit(LONGEST + 1))
         return as_csv(
             COLUMNS,
             [
-                shown(row).model_dump(mode="json")
+                render_payment(row).model_dump(mode="json")
                 | {"currency": row.currency, "payout_currency": row.payout_currency}
-                for row in rows
+                for row in payments
             ],
         )
-    found = await page(
+    rows = await page(
         session, query, keys=[col(Payment.id)], parsers=[UUID], after=after, limit=limit
     )
-    link_next(request, response, found.next)
-    return Page(items=[shown(row) for row in found.items], next=found.next)
+    link_next(request, response, rows.next)
+    return Page(items=[render_payment(row) for row in rows.items], next=rows.next)
 
 
 @router.get("/v1/payments/desk-receipts")
@@ -181,8 +182,8 @@ async def read_desk_receipts(
     """Pocket money that was handed over and that no payment accounts for yet: nobody had released
     as much.
     """
-    query = service.unmatched_receipts(caller)
-    found = await page(
+    query = loading.select_unmatched_receipts(caller)
+    rows = await page(
         session,
         query,
         keys=[col(DeskReceipt.assistance_id)],
@@ -190,7 +191,7 @@ async def read_desk_receipts(
         after=after,
         limit=limit,
     )
-    link_next(request, response, found.next)
+    link_next(request, response, rows.next)
     items = [
         DeskReceiptOut(
             id=row.assistance_id,
@@ -200,20 +201,20 @@ async def read_desk_receipts(
             handed_on=row.handed_on,
             recorded_at=row.recorded_at,
         )
-        for row in found.items
+        for row in rows.items
     ]
-    return Page(items=items, next=found.next)
+    return Page(items=items, next=rows.next)
 
 
 @router.post("/v1/payments/release", responses=UNKNOWN | CHANGED)
 @requires(Scope.PAYMENTS_RELEASE, person=True)
 async def release_many(body: ReleaseManyIn, session: SessionDep, caller: CallerDep) -> PaymentsOut:
     """Let the money of several payments go, as a third person: of all, or of none."""
-    wanted = [(each.payment_id, each.version) for each in body.payments]
-    if len({payment_id for payment_id, _ in wanted}) < len(wanted):
+    versions = {seen.payment_id: seen.version for seen in body.payments}
+    if len(versions) < len(body.payments):
         raise invalid(FieldError(pointer="/payments", code="twice", detail="each payment once"))
-    released = await service.release_many(session, caller, wanted, body.float_id)
-    return PaymentsOut(items=[shown(payment) for payment in released])
+    released = await releasing.release_many(session, caller, versions, body.float_id)
+    return PaymentsOut(items=[render_payment(payment) for payment in released])
 
 
 @router.post("/v1/payments/{payment_id}/papers")
@@ -223,7 +224,7 @@ async def add_papers(
 ) -> PaymentOut:
     """Add papers to a scheduled payment; each counts as soon as it is known to be on file."""
     cited = [(paper.kind, paper.document) for paper in body.papers]
-    return answer(await service.add_papers(session, caller, payment_id, cited), response)
+    return _answer(await scheduling.add_papers(session, caller, payment_id, cited), response)
 
 
 @router.get("/v1/payments/{payment_id}")
@@ -232,7 +233,7 @@ async def read_payment(
     payment_id: UUID, session: SessionDep, caller: CallerDep, response: Response
 ) -> PaymentOut:
     """A payment."""
-    return answer(await service.find(session, payment_id, caller), response)
+    return _answer(await loading.load_payment(session, caller, payment_id), response)
 
 
 @router.patch("/v1/payments/{payment_id}")
@@ -246,9 +247,8 @@ async def name_payee(
     response: Response,
 ) -> PaymentOut:
     """Say who is paid what was earned. Who says it does not release it."""
-    return answer(
-        await service.name_payee(session, caller, payment_id, precondition, body.payee_id), response
-    )
+    named = await scheduling.name_payee(session, caller, payment_id, precondition, body.payee_id)
+    return _answer(named, response)
 
 
 @router.post("/v1/payments/{payment_id}/release")
@@ -264,9 +264,8 @@ async def release(
     """Let the money go, as a third person: neither who requested nor who approved nor who scheduled
     it.
     """
-    return answer(
-        await service.release(session, caller, payment_id, precondition, body.float_id), response
-    )
+    released = await releasing.release(session, caller, payment_id, precondition, body.float_id)
+    return _answer(released, response)
 
 
 @router.post("/v1/payments/{payment_id}/confirm")
@@ -275,15 +274,14 @@ async def confirm(
     payment_id: UUID, body: ConfirmIn, session: SessionDep, caller: CallerDep, response: Response
 ) -> PaymentOut:
     """Note that it was received, with the receipt; all of it, or what was."""
-    grant, payment = await service.locked(session, payment_id, caller)
-    if body.confirmed_on > await grants.today(session, grant.programme, grant.implementer):
-        raise invalid(
-            FieldError(pointer="/confirmed_on", code="in_future", detail="a day that has come")
-        )
-    await grants.check_open(session, grant, payment.budget_id, body.confirmed_on)
+    grant, payment = await loading.lock_payment(session, caller, payment_id)
+    if body.confirmed_on > await local_today(session, grant.programme, grant.implementer):
+        detail = "a day that has come"
+        raise invalid(FieldError(pointer="/confirmed_on", code="in_future", detail=detail))
+    await check_budget_open(session, grant, payment.budget_id, body.confirmed_on)
     if await session.get(DeskReceipt, body.receipt) is None:
         await supporting_documents.cite(session, grant.id, [body.receipt])
-    confirmed = await service.confirm(
+    confirmed = await outcomes.confirm(
         session,
         caller,
         grant,
@@ -292,7 +290,7 @@ async def confirm(
         receipt=body.receipt,
         received=body.amount,
     )
-    return answer(confirmed, response)
+    return _answer(confirmed, response)
 
 
 @router.post("/v1/payments/{payment_id}/fail")
@@ -306,9 +304,9 @@ async def fail(
     response: Response,
 ) -> PaymentOut:
     """Note that it reached nobody: after its release, as somebody who had no part in sending it."""
-    grant, payment = await service.locked(session, payment_id, caller)
+    grant, payment = await loading.lock_payment(session, caller, payment_id)
     precondition.check(payment.version)
-    return answer(await service.fail(session, caller, grant, payment, body.reason), response)
+    return _answer(await outcomes.fail(session, caller, grant, payment, body.reason), response)
 
 
 @router.post("/v1/payments/{payment_id}/reverse")
@@ -322,9 +320,9 @@ async def reverse(
     response: Response,
 ) -> PaymentOut:
     """Note that it came back, as somebody who had no part in sending it; nothing is deleted."""
-    grant, payment = await service.locked(session, payment_id, caller)
+    grant, payment = await loading.lock_payment(session, caller, payment_id)
     precondition.check(payment.version)
-    return answer(await service.reverse(session, caller, grant, payment, body.reason), response)
+    return _answer(await outcomes.reverse(session, caller, grant, payment, body.reason), response)
 
 
 @router.post("/v1/payments/{payment_id}/recover")
@@ -340,11 +338,11 @@ async def recover(
     """Note that what was paid was recovered, all or a part, as somebody who had no part in sending
     it.
     """
-    grant, payment = await service.locked(session, payment_id, caller)
+    grant, payment = await loading.lock_payment(session, caller, payment_id)
     precondition.check(payment.version)
     if body.receipt is not None:
         await supporting_documents.cite(session, grant.id, [body.receipt])
-    recovered = await service.recover(
+    recovered = await outcomes.recover(
         session, caller, grant, payment, body.reason, returned=body.amount
     )
-    return answer(recovered, response)
+    return _answer(recovered, response)

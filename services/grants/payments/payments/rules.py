@@ -1,26 +1,18 @@
 """What may happen to a payment. Pure."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
-from chassis.errors import Problem, ProblemType, state_conflict
+from chassis.errors import Problem, ProblemType
+from chassis.machine import Machine
 from contracts.codes import PaymentMethod
 from contracts.entitlements import Papers
+from services.grants.codes import PayeeKind
 from services.grants.payments import separation
 from services.grants.payments.separation import Part, Step, Way
-
-
-class PaymentState(StrEnum):
-    """Where a payment stands."""
-
-    SCHEDULED = "scheduled"
-    RELEASED = "released"
-    CONFIRMED = "confirmed"
-    FAILED = "failed"
-    REVERSED = "reversed"
-    RECOVERED = "recovered"
+from services.grants.states import PaymentState
 
 
 class Action(StrEnum):
@@ -31,26 +23,33 @@ class Action(StrEnum):
     FAIL = "fail"
     REVERSE = "reverse"
     RECOVER = "recover"
+    RESURRECT = "resurrect"
 
 
-TRANSITIONS: Mapping[PaymentState, Mapping[Action, PaymentState]] = {
-    PaymentState.SCHEDULED: {
-        Action.RELEASE: PaymentState.RELEASED,
-        Action.FAIL: PaymentState.FAILED,
+MACHINE: Machine[PaymentState, Action] = Machine(
+    "payment",
+    {
+        PaymentState.SCHEDULED: {
+            Action.RELEASE: PaymentState.RELEASED,
+            Action.FAIL: PaymentState.FAILED,
+        },
+        PaymentState.RELEASED: {
+            Action.CONFIRM: PaymentState.CONFIRMED,
+            Action.FAIL: PaymentState.FAILED,
+        },
+        PaymentState.CONFIRMED: {
+            Action.REVERSE: PaymentState.REVERSED,
+            Action.RECOVER: frozenset({PaymentState.CONFIRMED, PaymentState.RECOVERED}),
+        },
+        PaymentState.FAILED: {Action.RESURRECT: PaymentState.RELEASED},
+        PaymentState.REVERSED: {},
+        PaymentState.RECOVERED: {},
     },
-    PaymentState.RELEASED: {
-        Action.CONFIRM: PaymentState.CONFIRMED,
-        Action.FAIL: PaymentState.FAILED,
-    },
-    PaymentState.CONFIRMED: {
-        Action.REVERSE: PaymentState.REVERSED,
-        Action.RECOVER: PaymentState.RECOVERED,
-    },
-    PaymentState.FAILED: {},
-    PaymentState.REVERSED: {},
-    PaymentState.RECOVERED: {},
-}
-"""Nothing leads back: money that is to be sent again is another payment."""
+    internal={Action.RESURRECT},
+)
+"""Money that is to be sent again is another payment. What was said to have failed goes on only
+where a bank shows that it was sent after all. A recovery leads to `recovered` when all is back.
+"""
 
 PAPERS_MISSING = ProblemType(
     "papers-missing",
@@ -62,7 +61,8 @@ PAYEE_NOT_VERIFIED = ProblemType(
     "payee-not-verified",
     409,
     "The payee's account is not verified",
-    "Somebody else than who proposed the account verifies it; while a change waits, nothing is paid to it.",
+    "Somebody else than who proposed the account verifies it; while a change waits, nothing is "
+    "paid to it.",
 )
 AMOUNT_EXCEEDED = ProblemType(
     "grant-exceeded",
@@ -90,18 +90,6 @@ NOT_DUE = ProblemType(
     "The payment is not due yet",
     "`due_on` is the day from which what it is for was earned.",
 )
-
-
-def after(state: str, action: Action) -> PaymentState:
-    """The state after an action.
-
-    Raises:
-        Problem: 409, the state does not allow it.
-    """
-    allowed = TRANSITIONS[PaymentState(state)]
-    if action not in allowed:
-        raise state_conflict(state, list(allowed), action)
-    return allowed[action]
 
 
 def check_releaser(
@@ -149,24 +137,24 @@ def check_takes_back(
     separation.check(Step.REVERSE, Way.HTTP, person, parts, detail)
 
 
-def check_papers(needed: Collection[str], there: Collection[str]) -> None:
+def check_papers(needed: Collection[str], on_file: Collection[str]) -> None:
     """Refuse to pay without the papers.
 
     Raises:
         Problem: 409 `papers-missing`.
     """
-    missing = sorted(set(needed) - set(there))
+    missing = sorted(set(needed) - set(on_file))
     if missing:
         raise Problem(PAPERS_MISSING, missing=missing)
 
 
-def to_the_returnee(method: str, payee_kind: str | None) -> bool:
+def goes_to_returnee(method: PaymentMethod, payee_kind: PayeeKind | None) -> bool:
     """Whether money gets into the returnee's own hands or account."""
-    return method == PaymentMethod.CASH or payee_kind == "returnee"
+    return method is PaymentMethod.CASH or payee_kind is PayeeKind.RETURNEE
 
 
 def papers_needed(
-    papers: Papers, method: str, payee_kind: str | None, *, reimbursement: bool
+    papers: Papers, method: PaymentMethod, payee_kind: PayeeKind | None, *, reimbursement: bool
 ) -> list[str]:
     """What must be on file before a payment is released: as it hangs on who is paid for what, the
     method only adds.
@@ -174,12 +162,12 @@ def papers_needed(
     Money for the returnee asks for what cash does, goods and what is given back for goods for what
     a supplier does.
     """
-    of = {PaymentMethod(method)}
-    if reimbursement or payee_kind == "supplier":
-        of.add(PaymentMethod.SUPPLIER)
-    elif to_the_returnee(method, payee_kind):
-        of = {PaymentMethod.CASH}
-    return sorted({paper for each in of for paper in papers.by_method.get(each, ())})
+    methods = {method}
+    if reimbursement or payee_kind is PayeeKind.SUPPLIER:
+        methods.add(PaymentMethod.SUPPLIER)
+    elif goes_to_returnee(method, payee_kind):
+        methods = {PaymentMethod.CASH}
+    return sorted({paper for asking in methods for paper in papers.by_method.get(asking, ())})
 
 
 def check_due(due_on: date | None, today: date) -> None:

@@ -11,8 +11,8 @@ from pydantic import Field, StringConstraints
 from chassis.routing import Body
 from contracts.codes import CurrencyCode, Money, Paper, PaymentMethod
 from contracts.grants import Question
-from services.grants.payments.payments.rules import PaymentState
 from services.grants.schemas import Day, ExactMoney, Out, PastDay
+from services.grants.states import PaymentState
 
 Reference = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9-]{4,35}$")]
 """What a bank repeats: within the characters of SEPA and MT940."""

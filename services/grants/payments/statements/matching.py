@@ -18,11 +18,11 @@ from chassis.crypto import Keyring
 from chassis.db import Session
 from services.grants.books import ledger
 from services.grants.models import Budget, Grant, Payee, Payment, StatementFile, StatementLine
-from services.grants.payments.payees.service import details_of
-from services.grants.payments.payments.rules import PaymentState
+from services.grants.payees.service import details_of
 from services.grants.payments.statements.rules import Outcome
 from services.grants.statement_files.model import Direction, Entry, account_number
 from services.grants.statement_files.references import LENGTH, is_default
+from services.grants.states import PaymentState
 
 MOST_CANDIDATES = 5
 CANDIDATE_DAYS = timedelta(days=60)
@@ -264,7 +264,7 @@ async def _lock(session: Session, caller: Caller, which: ColumnElement[bool]) ->
     )
     payments = (await session.scalars(for_payments, execution_options=fresh)).all()
     budgets = {
-        budget_id: await ledger.lock(session, budget_id)
+        budget_id: await ledger.lock_budget(session, budget_id)
         for budget_id in sorted({row.budget_id for row in rows})
     }
     return [

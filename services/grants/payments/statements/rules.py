@@ -6,8 +6,8 @@ from decimal import Decimal
 from enum import StrEnum
 
 from contracts.grants import Question
-from services.grants.payments.payments.rules import PaymentState
 from services.grants.statement_files.model import Direction, Entry
+from services.grants.states import PaymentState
 
 BY_BANK = (Question.PAID_AFTER_FAILURE, Question.PAID_TWICE)
 NOT_SENT = (PaymentState.FAILED, PaymentState.REVERSED)

@@ -26,8 +26,7 @@ from services.grants import people
 from services.grants.books import ledger
 from services.grants.models import Grant, Payment, StatementFile, StatementLine
 from services.grants.payments.days import first_day, last_day
-from services.grants.payments.payments import service as payments
-from services.grants.payments.payments.rules import PaymentState
+from services.grants.payments.payments import outcomes as payments
 from services.grants.payments.separation import Part, Step, Way, is_barred
 from services.grants.payments.statements import matching, rules
 from services.grants.payments.statements.matching import Match, Matches
@@ -274,10 +273,10 @@ def _circumstances(
     zone = zone_of(grant.programme, grant.implementer)
     step = Step.CONFIRM if entry.direction is Direction.DEBIT else Step.REVERSE
     return rules.Circumstances(
-        state=PaymentState(payment.state),
+        state=payment.state,
         payout=payment.payout,
         currency=payment.payout_currency,
-        questioned=Question(payment.questioned) if payment.questioned else None,
+        questioned=payment.questioned,
         recovered=payment.recovered > 0,
         released_on=first_day(payment.released_at, zone) if payment.released_at else None,
         latest=last_day(clock, zone),
@@ -302,8 +301,8 @@ async def _carry_out(
     """Do to a locked payment what an entry means; what it means if that cannot be done."""
     grant, payment = match.grant, match.payment
     if verdict.effect is Effect.RESURRECT:
-        if not await payments.was_sent_after_all(session, grant, payment):
-            verdict = rules.not_sent(PaymentState(payment.state))
+        if not await payments.resurrect_failed_payment(session, caller, grant, payment):
+            verdict = rules.not_sent(payment.state)
         else:
             verdict = Verdict(Outcome.MATCHED, effect=Effect.CONFIRM)
     if verdict.effect is Effect.ASK:
@@ -316,7 +315,7 @@ async def _carry_out(
     elif verdict.effect is Effect.REVERSE:
         await payments.reverse(session, caller, grant, payment, RETURNED)
     acted = verdict.effect in {Effect.CONFIRM, Effect.REVERSE}
-    if acted and payment.questioned == Question.BANK_ENTRY:
+    if acted and payment.questioned is Question.BANK_ENTRY:
         await payments.question(session, grant, payment, None)
     return verdict
 
@@ -378,7 +377,7 @@ async def decide_line(
     match = await matching.lock_one(session, caller, chosen) if chosen is not None else None
     if decision is Decision.DISMISS:
         verdict = Verdict(Outcome.MISMATCHED, rules.DISMISSED)
-        if match is not None and match.payment.questioned == Question.BANK_ENTRY:
+        if match is not None and match.payment.questioned is Question.BANK_ENTRY:
             await payments.question(session, match.grant, match.payment, None)
     else:
         verdict = await _book(session, caller, person, line, file, match)
