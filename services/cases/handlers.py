@@ -139,7 +139,7 @@ async def received(session: Session, event: Event[ArrivalReceived]) -> None:
 
 
 async def corrected(session: Session, event: Event[ArrivalCorrected]) -> None:
-    """The desk corrected the day of arrival; what was done since stays, and the deadlines follow."""
+    """The desk corrected the day of arrival; what was done since stays, the deadlines follow."""
     case_id = await case_of(session, event.data)
     pending = await walk_ins.waiting(session, event.data.returnee_id) if case_id is None else None
     state = pending["state"] if pending else None
@@ -235,7 +235,7 @@ def _moves(status: LineStatus) -> Handler:
 
 
 async def grant_delivered(session: Session, event: Event[GrantDelivered]) -> None:
-    """The plan line moves on; once it is whole, a visit follows where the programme asks for one."""
+    """The plan line moves on; once whole, a visit follows where the programme asks for one."""
     data = event.data
     await _move(session, event, LineStatus.DELIVERED if data.complete else LineStatus.IN_DELIVERY)
     if data.complete and data.plan_line_id is not None:

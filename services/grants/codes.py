@@ -23,7 +23,7 @@ class PayeeKind(StrEnum):
 
 
 class CooperativeKind(StrEnum):
-    """What a cooperative is for."""
+    """What it is for."""
 
     BUSINESS = "business"
     SOCIAL = "social"
@@ -37,7 +37,7 @@ class ActivityKind(StrEnum):
 
 
 class Account(StrEnum):
-    """Where a budget's money is."""
+    """Where money is."""
 
     FUNDS = "funds"
     """Where it came from; the other side of everything."""
@@ -52,7 +52,7 @@ class Account(StrEnum):
 
 
 class Movement(StrEnum):
-    """Why a budget's money moves."""
+    """Why money moves."""
 
     FUND = "fund"
     RESERVE = "reserve"

@@ -1,6 +1,6 @@
 """Handlers are total: every event that cases reacts to has an outcome in every state of the case
-and of the plan's line that it is about, also when it comes twice. What a handler cannot take becomes
-a dead letter, and every later event of that person waits behind it.
+and of the plan's line that it is about, also when it comes twice. What a handler cannot take
+becomes a dead letter, and every later event of that person waits behind it.
 """
 
 from collections.abc import Iterator

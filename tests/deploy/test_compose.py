@@ -183,16 +183,20 @@ def test_the_image_has_every_package_and_is_not_root() -> None:
 
 
 def locked(path: str) -> dict[str, str]:
-    """What a lock pins: each package with all that the lock says of it."""
+    """What a lock pins: each package with its version and hashes. What only some systems need
+    differs: a tool needs everywhere what the platform needs on one.
+    """
     entries = re.split(r"^(?=\S)", (ROOT / path).read_text(), flags=re.MULTILINE)[1:]
     pinned = {}
     for entry in entries:
         head, *hashes = entry.rstrip().split(" \\\n    ")
-        name = re.fullmatch(r"([a-z0-9-]+)(\[[a-z,]+\])?==[A-Za-z0-9.]+( ; [\w.' =!<>()]+)?", head)
+        name = re.fullmatch(
+            r"([a-z0-9-]+)(\[[a-z,]+\])?==[A-Za-z0-9.]+(?P<marker> ; [\w.' =!<>()]+)?", head
+        )
         assert name, head
         assert hashes, f"{head} has no hash"
         assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", each) for each in hashes), head
-        pinned[name[1]] = entry
+        pinned[name[1]] = entry.replace(name["marker"] or "", "")
     assert len(pinned) == len(entries), "a package is pinned twice"
     return pinned
 

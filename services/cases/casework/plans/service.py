@@ -251,7 +251,11 @@ async def _under_ids_of(
         line
         if line.beneficiary in people
         else line.model_copy(
-            update={"beneficiary": by_root.get(ids.get(line.beneficiary), line.beneficiary)}
+            update={
+                "beneficiary": by_root.get(
+                    ids.get(line.beneficiary, line.beneficiary), line.beneficiary
+                )
+            }
         )
         for line in lines
     ]

@@ -57,7 +57,7 @@ async def attended(
         await service.settle_allowances(session, data.returnee_id, data.case_id)
 
 
-async def _worked(session: Session, data: PlacementFact, **told: Any) -> Worked | None:
+async def _worked(session: Session, data: PlacementFact, **values: Any) -> Worked | None:
     """What is known of a placement with a subsidy, locked, with what was told now; None where there
     is no subsidy.
     """
@@ -68,12 +68,16 @@ async def _worked(session: Session, data: PlacementFact, **told: Any) -> Worked 
         or await beneficiaries.is_erased(session, data.returnee_id)
     ):
         return None
-    values = {"line_id": line_id, "returnee_id": data.returnee_id, "months": data.subsidy_months}
-    new = insert(Worked).values(placement_id=data.placement_id, **values)
+    new = insert(Worked).values(
+        placement_id=data.placement_id,
+        line_id=line_id,
+        returnee_id=data.returnee_id,
+        months=data.subsidy_months,
+    )
     await session.execute(new.on_conflict_do_nothing())
     query = select(Worked).where(Worked.placement_id == data.placement_id).with_for_update()
     worked = (await session.scalars(query, execution_options=FRESH)).one()
-    for name, value in told.items():
+    for name, value in values.items():
         if value is not None:
             setattr(worked, name, value)
     await session.flush()

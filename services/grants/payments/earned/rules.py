@@ -138,6 +138,6 @@ def months_after(start: date, months: int) -> date:
     return date(year, month + 1, min(start.day, calendar.monthrange(year, month + 1)[1]))
 
 
-def checks_of(told: Mapping[str, Any]) -> dict[int, bool]:
+def checks_of(stored: Mapping[str, Any]) -> dict[int, bool]:
     """Checks as they are stored, by months."""
-    return {int(months): bool(check["working"]) for months, check in told.items()}
+    return {int(months): bool(check["working"]) for months, check in stored.items()}

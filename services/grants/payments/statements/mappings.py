@@ -10,7 +10,8 @@ from chassis import audit
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session
-from chassis.errors import CONFLICT, NOT_FOUND, Problem
+from chassis.errors import CONFLICT, Problem
+from chassis.loading import load_or_404
 from services.grants.models import StatementMapping
 from services.grants.payments.statements.schemas import MappingIn, MappingOut
 
@@ -18,7 +19,7 @@ RESOURCE = "statement-mapping"
 NAME_TAKEN = "the organisation has a mapping of this name"
 
 
-def seen_by(caller: Caller) -> ColumnElement[bool]:
+def visible_to(caller: Caller) -> ColumnElement[bool]:
     """Mappings of the caller's organisation."""
     if caller.is_internal:
         return true()
@@ -33,15 +34,10 @@ async def load_mapping(
     Raises:
         Problem: 404.
     """
-    query = select(StatementMapping).where(StatementMapping.id == mapping_id, seen_by(caller))
-    if lock:
-        query = query.with_for_update()
-    found: StatementMapping | None = await session.scalar(
-        query, execution_options={"populate_existing": True}
+    query = select(StatementMapping).where(
+        col(StatementMapping.id) == mapping_id, visible_to(caller)
     )
-    if found is None:
-        raise Problem(NOT_FOUND)
-    return found
+    return await load_or_404(session, query.with_for_update() if lock else query)
 
 
 async def save(session: Session, caller: Caller, body: MappingIn) -> StatementMapping:

@@ -16,6 +16,7 @@ from chassis import audit
 from chassis.auth import Caller
 from chassis.crypto import Keyring
 from chassis.db import Session
+from chassis.loading import FRESH
 from services.grants.books import ledger
 from services.grants.models import Budget, Grant, Payee, Payment, StatementFile, StatementLine
 from services.grants.payees.service import details_of
@@ -93,8 +94,8 @@ class KnownLines:
 
     def ordinal_of(self, statement_id: UUID, entry: Entry) -> int:
         """How many equal lines there are before that of a new entry."""
-        said = (entry.booked_on, entry.direction.value, entry.amount, entry.reference)
-        return self._next((statement_id, entry.key, *said))
+        content = (entry.booked_on, entry.direction.value, entry.amount, entry.reference)
+        return self._next((statement_id, entry.key, *content))
 
     def _take(self, entry: Entry, fits: Fits) -> StatementLine | None:
         left = self._left[entry.content[:5]]
@@ -112,8 +113,8 @@ class KnownLines:
 
 
 def _equal(line: StatementLine) -> Equal:
-    said = (line.booked_on, line.direction, line.amount, line.reference)
-    return (line.statement_id, line.key, *said)
+    content = (line.booked_on, line.direction, line.amount, line.reference)
+    return (line.statement_id, line.key, *content)
 
 
 def _says_the_same(line: StatementLine, entry: Entry) -> bool:
@@ -238,7 +239,6 @@ async def lock_one(session: Session, caller: Caller, payment_id: UUID) -> Match 
 
 
 async def _lock(session: Session, caller: Caller, which: ColumnElement[bool]) -> list[Match]:
-    fresh = {"populate_existing": True}
     rows = (
         await session.execute(
             select(Payment.grant_id, Payment.id, Payment.budget_id)
@@ -254,7 +254,7 @@ async def _lock(session: Session, caller: Caller, which: ColumnElement[bool]) ->
         .with_for_update()
     )
     grants = {
-        grant.id: grant for grant in await session.scalars(for_grants, execution_options=fresh)
+        grant.id: grant for grant in await session.scalars(for_grants, execution_options=FRESH)
     }
     for_payments = (
         select(Payment)
@@ -262,7 +262,7 @@ async def _lock(session: Session, caller: Caller, which: ColumnElement[bool]) ->
         .order_by(col(Payment.id))
         .with_for_update()
     )
-    payments = (await session.scalars(for_payments, execution_options=fresh)).all()
+    payments = (await session.scalars(for_payments, execution_options=FRESH)).all()
     budgets = {
         budget_id: await ledger.lock_budget(session, budget_id)
         for budget_id in sorted({row.budget_id for row in rows})
@@ -334,13 +334,15 @@ def _likeliest(entry: Entry, alike: Mapping[Alike, Sequence[Candidate]]) -> list
     """The payments that an entry may be; those to the account of the other side first."""
     debit = entry.direction is Direction.DEBIT
     state = PaymentState.RELEASED if debit else PaymentState.CONFIRMED
-    found = [
+    candidates = [
         candidate
         for candidate in alike.get((entry.amount, entry.currency, state), ())
         if candidate.since <= entry.booked_on <= candidate.since + CANDIDATE_DAYS
     ]
-    found.sort(key=lambda each: not entry.counterparty or each.account != entry.counterparty)
-    return [candidate.payment_id for candidate in found[:MOST_CANDIDATES]]
+    candidates.sort(
+        key=lambda candidate: not entry.counterparty or candidate.account != entry.counterparty
+    )
+    return [candidate.payment_id for candidate in candidates[:MOST_CANDIDATES]]
 
 
 def _account_of(keyring: Keyring, payee: Payee) -> str:

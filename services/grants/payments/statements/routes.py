@@ -181,7 +181,7 @@ async def read_statements(
     limit: Limit = 50,
 ) -> Page[StatementOut]:
     """Statements of the organisation, each with its first lines."""
-    query = select(StatementFile).where(service.seen_by(caller))
+    query = select(StatementFile).where(service.visible_to(caller))
     if updated_since is not None:
         query = query.where(StatementFile.updated_at >= updated_since)
     rows = await page(
@@ -206,7 +206,7 @@ async def read_open_lines(
     query = (
         select(StatementLine)
         .join(StatementFile, col(StatementFile.id) == StatementLine.statement_id)
-        .where(service.seen_by(caller), col(StatementLine.outcome).in_(rules.UNDECIDED))
+        .where(service.visible_to(caller), col(StatementLine.outcome).in_(rules.UNDECIDED))
     )
     rows = await page(
         session, query, keys=[col(StatementLine.id)], parsers=[UUID], after=after, limit=limit
@@ -287,7 +287,7 @@ async def read_mappings(
     limit: Limit = 50,
 ) -> Page[MappingOut]:
     """The mappings that the organisation keeps."""
-    query = select(StatementMapping).where(mappings.seen_by(caller))
+    query = select(StatementMapping).where(mappings.visible_to(caller))
     rows = await page(
         session, query, keys=[col(StatementMapping.id)], parsers=[UUID], after=after, limit=limit
     )

@@ -19,14 +19,15 @@ from chassis import audit
 from chassis.auth import Caller
 from chassis.crypto import Keyring
 from chassis.db import Session, now
-from chassis.errors import FOUR_EYES, NOT_FOUND, FieldError, Problem, invalid, state_conflict
+from chassis.errors import FOUR_EYES, FieldError, Problem, invalid, state_conflict
 from chassis.ids import new_id
+from chassis.loading import load_or_404
 from contracts.grants import Question
 from services.grants import people
 from services.grants.books import ledger
 from services.grants.models import Grant, Payment, StatementFile, StatementLine
 from services.grants.payments.days import first_day, last_day
-from services.grants.payments.payments import outcomes as payments
+from services.grants.payments.payments import outcomes
 from services.grants.payments.separation import Part, Step, Way, is_barred
 from services.grants.payments.statements import matching, rules
 from services.grants.payments.statements.matching import Match, Matches
@@ -48,7 +49,7 @@ class Decision(StrEnum):
     DISMISS = "dismiss"
 
 
-def seen_by(caller: Caller) -> ColumnElement[bool]:
+def visible_to(caller: Caller) -> ColumnElement[bool]:
     """Statements of the caller's organisation."""
     return true() if caller.is_internal else col(StatementFile.organisation) == caller.organisation
 
@@ -59,12 +60,10 @@ async def load_statement(session: Session, caller: Caller, statement_id: UUID) -
     Raises:
         Problem: 404.
     """
-    found: StatementFile | None = await session.scalar(
-        select(StatementFile).where(StatementFile.id == statement_id, seen_by(caller))
+    return await load_or_404(
+        session,
+        select(StatementFile).where(col(StatementFile.id) == statement_id, visible_to(caller)),
     )
-    if found is None:
-        raise Problem(NOT_FOUND)
-    return found
 
 
 async def lines_of(
@@ -229,12 +228,12 @@ class _Booking:
 
     async def judge(self, work: _Work) -> None:
         """Say what an entry is, and do what follows."""
-        found = self.matches.of(work.entry)
-        if len(found) != 1:
-            why = rules.SEVERAL_PAYMENTS if found else rules.NO_PAYMENT
+        matches = self.matches.of(work.entry)
+        if len(matches) != 1:
+            why = rules.SEVERAL_PAYMENTS if matches else rules.NO_PAYMENT
             self._note(work, Verdict(Outcome.UNKNOWN, why), None)
             return
-        (match,) = found
+        (match,) = matches
         same_before = self.settled.has(match.payment, work.entry.direction)
         payment = _circumstances(
             match, work.entry, self.clock, self.person, same_before=same_before
@@ -301,22 +300,22 @@ async def _carry_out(
     """Do to a locked payment what an entry means; what it means if that cannot be done."""
     grant, payment = match.grant, match.payment
     if verdict.effect is Effect.RESURRECT:
-        if not await payments.resurrect_failed_payment(session, caller, grant, payment):
+        if not await outcomes.resurrect_failed_payment(session, caller, grant, payment):
             verdict = rules.not_sent(payment.state)
         else:
             verdict = Verdict(Outcome.MATCHED, effect=Effect.CONFIRM)
     if verdict.effect is Effect.ASK:
         await _ask(session, grant, payment, verdict.question)
     elif verdict.effect is Effect.UPHOLD:
-        await payments.question(session, grant, payment, None)
+        await outcomes.question(session, grant, payment, None)
     elif verdict.effect is Effect.CONFIRM:
         day = entry.booked_on
-        await payments.confirm(session, caller, grant, payment, confirmed_on=day, receipt=None)
+        await outcomes.confirm(session, caller, grant, payment, confirmed_on=day, receipt=None)
     elif verdict.effect is Effect.REVERSE:
-        await payments.reverse(session, caller, grant, payment, RETURNED)
+        await outcomes.reverse(session, caller, grant, payment, RETURNED)
     acted = verdict.effect in {Effect.CONFIRM, Effect.REVERSE}
     if acted and payment.questioned is Question.BANK_ENTRY:
-        await payments.question(session, grant, payment, None)
+        await outcomes.question(session, grant, payment, None)
     return verdict
 
 
@@ -327,7 +326,7 @@ async def _ask(session: Session, grant: Grant, payment: Payment, why: Question |
         return
     if not waits:
         log.warning("a bank paid what it should not have", payment=str(payment.id), why=why.value)
-    await payments.question(session, grant, payment, why)
+    await outcomes.question(session, grant, payment, why)
 
 
 async def _add_candidates(
@@ -337,8 +336,8 @@ async def _add_candidates(
     unknown = [work for work in works if work.verdict.outcome is Outcome.UNKNOWN]
     taken = {work.payment_id for work in works if work.payment_id is not None}
     entries = [work.entry for work in unknown]
-    found = await matching.candidates_of(session, caller, keyring, entries, taken)
-    for index, candidates in found.items():
+    by_index = await matching.candidates_of(session, caller, keyring, entries, taken)
+    for index, candidates in by_index.items():
         unknown[index].candidates = candidates
 
 
@@ -361,14 +360,12 @@ async def decide_line(
     person = people.actor(caller.require_person())
     file = await load_statement(session, caller, statement_id)
     await _lock_accounts(session, file.organisation, [(file.account, file.currency)])
-    line: StatementLine | None = await session.scalar(
+    line = await load_or_404(
+        session,
         select(StatementLine)
         .where(StatementLine.id == line_id, StatementLine.statement_id == file.id)
         .with_for_update(),
-        execution_options={"populate_existing": True},
     )
-    if line is None:
-        raise Problem(NOT_FOUND)
     if line.outcome not in rules.UNDECIDED:
         raise state_conflict(line.outcome, [], "decide")
     if line.outcome == Outcome.QUESTION and line.imported_by == person:
@@ -378,7 +375,7 @@ async def decide_line(
     if decision is Decision.DISMISS:
         verdict = Verdict(Outcome.MISMATCHED, rules.DISMISSED)
         if match is not None and match.payment.questioned is Question.BANK_ENTRY:
-            await payments.question(session, match.grant, match.payment, None)
+            await outcomes.question(session, match.grant, match.payment, None)
     else:
         verdict = await _book(session, caller, person, line, file, match)
     line.outcome, line.why, line.decided_by = verdict.outcome, verdict.why, person
