@@ -4,7 +4,7 @@ time.
 
 import hashlib
 import stat
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -99,6 +99,30 @@ async def test_who_may_open_what(house: House) -> None:
     assert (
         await house.upload(PDF, "other-ngo", kind="consent", returnee_id=person)
     ).status_code == 404
+
+
+async def test_a_share_without_documents_opens_none(house: House) -> None:
+    accepted = await house.arrived(alone())
+    (person,) = accepted.people
+    kind = next(
+        kind
+        for kind, how in handling().items()
+        if how.readers is Readers.EVERYBODY and how.scope is None
+    )
+    about_both = [{"returnee_id": person}, {"case_id": accepted.case_id}]
+    papers = [(await house.upload(PDF, kind=kind, **about)).json()["id"] for about in about_both]
+    terms = {
+        "organisation": "mercy-hands",
+        "purpose": "referred_service",
+        "legal_basis": "public_task",
+        "until": (datetime.now(UTC) + timedelta(days=9)).isoformat(),
+    }
+    for categories, status in (([], 404), (["identity"], 404), (["documents"], 200)):
+        shared = await house.post(f"/returnees/{person}/share", terms | {"categories": categories})
+        assert shared.status_code == 201, shared.text
+        for paper in papers:
+            answer = await house.get(f"/documents/{paper}/content", "mercy-hands")
+            assert answer.status_code == status, categories
 
 
 async def test_about_exactly_one_thing_and_an_id_of_ones_own(house: House) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, union_all
+from sqlalchemy.orm import aliased
 from sqlmodel import col, delete, or_, select
 
 from chassis import audit, jobs
@@ -14,11 +15,11 @@ from chassis.db import Session, current_time
 from chassis.documents import Documents
 from chassis.errors import FORBIDDEN, FieldError, Problem, id_taken, invalid, or_404
 from chassis.ids import new_id
-from contracts.codes import CaseState, DocumentKind
+from contracts.codes import CaseState, DocumentKind, SharedCategory
 from contracts.programmes import last_day
 from contracts.sourced import Unit
 from participation import aliases
-from participation.access import Role, holds, visible
+from participation.access import Role, discloses, holds, visible
 from services.cases.access.cases import WORKERS, visible_to, works_on
 from services.cases.access.people import is_worked_with
 from services.cases.codes import Scan
@@ -59,8 +60,24 @@ def select_documents(caller: Caller) -> Select[Any]:
         col(StoredDocument.case_id),
         col(StoredDocument.referral_id),
     )
-    visible_case = select(1).where(CaseFile.id == case, visible_to(caller)).exists()
-    takes_part = or_(visible(person, caller), visible(referral, caller), visible_case)
+    # With whom somebody was shared without their documents is shown none of them, and none of
+    # their case.
+    member = aliased(CaseMember)
+    disclosed_case = (
+        select(1)
+        .join_from(CaseFile, member, col(member.case_id) == CaseFile.id)
+        .where(
+            CaseFile.id == case,
+            visible_to(caller),
+            discloses(col(member.returnee_id), SharedCategory.DOCUMENTS, caller),
+        )
+        .exists()
+    )
+    takes_part = or_(
+        discloses(person, SharedCategory.DOCUMENTS, caller),
+        visible(referral, caller),
+        disclosed_case,
+    )
     works_with_it = or_(
         person.is_not(None) & _works_with_person(person, caller),
         referral.is_not(None) & holds(referral, WORKERS, caller),
