@@ -422,6 +422,8 @@ class ArrivalState(StrEnum):
     """Whom a desk waits for."""
     AT_THE_PORT = nonmember(frozenset({MET, COMPLETED, DECLINED}))
     """Who was there, so that a child of theirs was not alone."""
+    NOT_COME = nonmember(frozenset({NO_SHOW, NOT_DEPARTED}))
+    """Whom nobody waits for any more, and who was not there."""
     ENDED_AT_THE_DESK = nonmember(frozenset({COMPLETED, DECLINED}))
 
 

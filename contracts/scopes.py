@@ -42,7 +42,8 @@ class Scope(StrEnum):
     RETURNEES_EXPORT = (
         "returnees:export",
         (
-            "Hand a person all that is held about them, also what only few may read; every export is "
+            "Hand a person all that is held about them, also what only few may read; every "
+            "export is "
             "audited."
         ),
     )

@@ -60,7 +60,7 @@ class UnknownArrival(LookupError):  # noqa: N818 - it says what arrived, and bec
 
 
 async def load_case_id(session: Session, fact: ArrivalFact) -> UUID | None:
-    """Load the case that an arrival belongs to: the one it names, else the person's open or last one.
+    """Load the case that an arrival belongs to: the one it names, else the open or last one.
 
     Returns:
         The case; None for somebody whom a desk met without a referral, and who has no case, or none

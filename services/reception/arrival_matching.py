@@ -8,12 +8,10 @@ from sqlalchemy import insert
 from sqlmodel import col, delete, or_, select, update
 
 from chassis.db import Session, now
-from chassis.outbox import publish
 from contracts.codes import ArrivalState
-from contracts.reception import ArrivalExpected
 from participation import aliases
 from participation.access import Role, grant
-from services.reception.event_payloads import ids_of
+from services.reception.event_payloads import publish_expected
 from services.reception.models import Alias, Arrival, Flight, MatchingDigest, Passenger
 
 log = structlog.get_logger("homeward.reception")
@@ -64,15 +62,15 @@ async def unite_known(
         query = query.where(
             col(MatchingDigest.returnee_id).in_(await aliases.same_person(session, returnee_id))
         )
-    found: dict[UUID, tuple[Passenger, dict[UUID, bool]]] = {}
+    matches: dict[UUID, tuple[Passenger, dict[UUID, bool]]] = {}
     marked = (await session.execute(query)).all()
-    one_of = await aliases.resolve_all(session, [who for _, who, _ in marked])
+    person_of = await aliases.resolve_all(session, [who for _, who, _ in marked])
     for passenger, marks_of, by_reference in marked:
-        _, candidates = found.setdefault(passenger.id, (passenger, {}))
-        who = one_of[marks_of]
+        _, candidates = matches.setdefault(passenger.id, (passenger, {}))
+        who = person_of[marks_of]
         candidates[who] = candidates.get(who, False) or bool(by_reference)
     united = 0
-    for passenger, candidates in sorted(found.values(), key=lambda pair: pair[0].id):
+    for passenger, candidates in sorted(matches.values(), key=lambda pair: pair[0].id):
         sure = [who for who, by_reference in candidates.items() if by_reference] or list(candidates)
         if len(sure) > 1:
             log.warning("a passenger has the marks of several people", passenger=str(passenger.id))
@@ -93,15 +91,15 @@ async def unite(session: Session, arrival_id: UUID, returnee_id: UUID) -> Arriva
         The arrival that is left; None, and nothing changed, where none of theirs ends with this
         flight.
     """
-    mine = await session.scalar(
+    seat = await session.scalar(
         select(Arrival)
         .where(col(Arrival.id) == arrival_id, col(Arrival.returnee_id).is_(None))
         .with_for_update()
     )
-    if mine is None or mine.flight_id is None:
+    if seat is None or seat.flight_id is None:
         return None
-    flight = await session.get_one(Flight, mine.flight_id)
-    theirs = await session.scalars(
+    flight = await session.get_one(Flight, seat.flight_id)
+    own_arrivals = await session.scalars(
         select(Arrival)
         .where(
             col(Arrival.returnee_id).in_(await aliases.same_person(session, returnee_id)),
@@ -110,17 +108,20 @@ async def unite(session: Session, arrival_id: UUID, returnee_id: UUID) -> Arriva
         .order_by(col(Arrival.id))
         .with_for_update()
     )
-    one = next((each for each in theirs if same_journey(when(each), flight.scheduled_at)), None)
-    if one is None:
+    expected = next(
+        (arrival for arrival in own_arrivals if same_journey(when(arrival), flight.scheduled_at)),
+        None,
+    )
+    if expected is None:
         return None
     await session.execute(
-        update(Passenger).where(col(Passenger.arrival_id) == mine.id).values(arrival_id=one.id)
+        update(Passenger).where(col(Passenger.arrival_id) == seat.id).values(arrival_id=expected.id)
     )
     await session.execute(
-        update(Alias).where(col(Alias.arrival_id) == mine.id).values(arrival_id=one.id)
+        update(Alias).where(col(Alias.arrival_id) == seat.id).values(arrival_id=expected.id)
     )
-    await session.execute(delete(Arrival).where(col(Arrival.id) == mine.id))
-    await session.execute(insert(Alias).values(id=mine.id, arrival_id=one.id))
+    await session.execute(delete(Arrival).where(col(Arrival.id) == seat.id))
+    await session.execute(insert(Alias).values(id=seat.id, arrival_id=expected.id))
     values = {"flight_id": flight.id, "version": Arrival.version + 1, "updated_at": now()}
     moved = {
         "expected_at": flight.scheduled_at,
@@ -128,26 +129,21 @@ async def unite(session: Session, arrival_id: UUID, returnee_id: UUID) -> Arriva
         "carrier": flight.carrier,
         "flight_number": flight.flight_number,
     }
-    told = one.state == ArrivalState.EXPECTED and any(
-        getattr(one, name) != value for name, value in moved.items()
+    is_moved = expected.state == ArrivalState.EXPECTED and any(
+        getattr(expected, name) != value for name, value in moved.items()
     )
     await session.execute(
-        update(Arrival).where(col(Arrival.id) == one.id).values(values | (moved if told else {}))
+        update(Arrival)
+        .where(col(Arrival.id) == expected.id)
+        .values(values | (moved if is_moved else {}))
     )
-    await session.refresh(one)
-    if (
-        flight.receiver is not None and one.returnee_id is not None
-    ):  # whose desk meets the flight, whoever implements the case
-        await grant(session, [one.returnee_id], Role.PARTNER, flight.receiver)
-    if told:
-        fact = ArrivalExpected(
-            **ids_of(one),
-            port_of_entry=one.port_of_entry,
-            expected_at=one.expected_at,
-            confirmed=one.confirmed,
-        )
-        publish(session, fact)
-    return one
+    await session.refresh(expected)
+    # Whose desk meets the flight sees them, whoever implements the case.
+    if flight.receiver is not None and expected.returnee_id is not None:
+        await grant(session, [expected.returnee_id], Role.PARTNER, flight.receiver)
+    if is_moved:
+        publish_expected(session, expected)
+    return expected
 
 
 def when(arrival: Arrival) -> datetime | None:

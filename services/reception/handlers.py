@@ -80,14 +80,14 @@ async def household_changed(session: Session, event: Event[HouseholdChanged]) ->
     now_in = None if data.change is HouseholdChange.LEFT else data.household_id
     known = beneficiaries.beneficiary
     where = [known.c.returnee_id == data.returnee_id]
-    theirs = [col(Arrival.returnee_id) == data.returnee_id]
+    own_arrivals = [col(Arrival.returnee_id) == data.returnee_id]
     if now_in is None:
         where.append(known.c.household_id == data.household_id)
-        theirs.append(col(Arrival.household_id) == data.household_id)
+        own_arrivals.append(col(Arrival.household_id) == data.household_id)
     elif data.referral_id is not None:
-        theirs.append(col(Arrival.referral_id) == data.referral_id)
+        own_arrivals.append(col(Arrival.referral_id) == data.referral_id)
     await session.execute(update(known).where(*where).values(household_id=now_in, updated_at=now()))
-    await session.execute(update(Arrival).where(*theirs).values(household_id=now_in))
+    await session.execute(update(Arrival).where(*own_arrivals).values(household_id=now_in))
 
 
 async def returnee_updated(session: Session, event: Event[ReturneeUpdated]) -> None:
@@ -102,22 +102,22 @@ async def returnee_erased(session: Session, event: Event[ReturneeErased]) -> Non
     returnee_id = event.data.returnee_id
     await projection.project(session, event)
     await identities.forget(session, returnee_id)
-    theirs = select(Arrival.id).where(Arrival.returnee_id == returnee_id)
-    await session.execute(delete(Profile).where(col(Profile.arrival_id).in_(theirs)))
+    own_arrivals = select(Arrival.id).where(Arrival.returnee_id == returnee_id)
+    await session.execute(delete(Profile).where(col(Profile.arrival_id).in_(own_arrivals)))
     await session.execute(
         delete(MatchingDigest).where(col(MatchingDigest.returnee_id) == returnee_id)
     )
     await session.execute(
-        update(Handover).where(col(Handover.arrival_id).in_(theirs)).values(sealed=None)
+        update(Handover).where(col(Handover.arrival_id).in_(own_arrivals)).values(sealed=None)
     )
     await session.execute(
         update(Passenger)
-        .where(col(Passenger.arrival_id).in_(theirs))
+        .where(col(Passenger.arrival_id).in_(own_arrivals))
         .values(sealed=None, reference_digest=None, document_digest=None, family_group=None)
     )
     await session.execute(
         update(OnwardTransport)
-        .where(col(OnwardTransport.arrival_id).in_(theirs))
+        .where(col(OnwardTransport.arrival_id).in_(own_arrivals))
         .values(district=None)
     )
     publish(session, ReturneeScrubbed(returnee_id=returnee_id))
@@ -184,15 +184,15 @@ async def _as_walk_ins(session: Session, returnee_id: UUID) -> list[tuple[Arriva
         .with_for_update()
     )
     arrivals = list(await session.scalars(query))
-    met = [each for each in arrivals if each.walk_in and each.arrived_on is not None]
-    return [
-        (
-            each,
-            next((one for one in met if one.met_at and same_journey(when(each), one.met_at)), None),
+    walk_ins = [row for row in arrivals if row.walk_in and row.arrived_on is not None]
+
+    def on_the_journey_of(arrival: Arrival) -> Arrival | None:
+        return next(
+            (row for row in walk_ins if row.met_at and same_journey(when(arrival), row.met_at)),
+            None,
         )
-        for each in arrivals
-        if not each.walk_in
-    ]
+
+    return [(arrival, on_the_journey_of(arrival)) for arrival in arrivals if not arrival.walk_in]
 
 
 async def travel_planned(session: Session, event: Event[TravelPlanned]) -> None:

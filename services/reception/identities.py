@@ -93,14 +93,14 @@ async def keep_new(
 ) -> None:
     """Keep, and mark, who people are whom reception has just given an id."""
     documents = {
-        who: IdentityCopy.model_validate(each.model_dump()).model_dump_json().encode()
-        for who, each in copies.items()
+        who: IdentityCopy.model_validate(copy.model_dump()).model_dump_json().encode()
+        for who, copy in copies.items()
     }
     await beneficiaries.keep_identities(session, documents, keyring)
     rows = {
-        (who, marks.document(each.number))
+        (who, marks.document(document.number))
         for who, copy in copies.items()
-        for each in copy.documents
+        for document in copy.documents
     }
     if rows:
         await session.execute(
@@ -109,7 +109,7 @@ async def keep_new(
         )
 
 
-async def mark(session: Session, returnee_id: UUID, digests: Iterable[bytes]) -> None:
+async def replace_digests(session: Session, returnee_id: UUID, digests: Iterable[bytes]) -> None:
     """Note by what a person is recognised in manifests, instead of what was noted before."""
     await session.execute(
         delete(MatchingDigest).where(col(MatchingDigest.returnee_id) == returnee_id)
@@ -125,11 +125,11 @@ def fetch_job(settings: Settings) -> JobKind:
     """The job that fetches an identity from cases and keeps a minimal copy."""
 
     async def fetched(
-        session: Session, returnee_id: UUID, found: Fetched, keyring: Keyring
+        session: Session, returnee_id: UUID, fetched_copy: Fetched, keyring: Keyring
     ) -> None:
-        if not await keep(session, returnee_id, found, keyring):
+        if not await keep(session, returnee_id, fetched_copy, keyring):
             return
-        await mark(session, returnee_id, map(bytes.fromhex, found.marks))
+        await replace_digests(session, returnee_id, map(bytes.fromhex, fetched_copy.marks))
         await session.execute(
             update(Arrival)
             .where(col(Arrival.returnee_id) == returnee_id)

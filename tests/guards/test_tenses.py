@@ -33,7 +33,9 @@ PLANS = frozenset(
 )
 """What is meant to come, or may have: whoever knows more than the body checks it."""
 CLAIMED = frozenset({"occurred_at", "sent_at"})
-"""By the clock of a device, which may be wrong: taken down as claimed, and flagged by the service."""
+"""By the clock of a device, which may be wrong: taken down as claimed, and flagged by the
+service.
+"""
 ASKED = frozenset(
     {
         ("POST /v1/programmes/{programme_id}/eligibility", "/counselled_on"),

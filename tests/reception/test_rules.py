@@ -45,6 +45,13 @@ def test_reopening_leads_back_to_where_the_person_was():
     )
 
 
+def test_each_state_says_whether_the_person_is_there():
+    """A state in none of the sets would be left out wherever they are asked for, without a word."""
+    sets = (ArrivalState.TO_COME, ArrivalState.AT_THE_PORT, ArrivalState.NOT_COME)
+    assert sorted(state for states in sets for state in states) == sorted(ArrivalState)
+    assert ArrivalState.ENDED_AT_THE_DESK < ArrivalState.AT_THE_PORT
+
+
 def test_news_of_a_journey_moves_nobody_who_has_arrived():
     assert not ArrivalState.AT_THE_PORT & ARRIVAL.sources(ArrivalAction.EXPECT)
     assert ARRIVAL.sources(ArrivalAction.CALL_OFF) == ArrivalState.TO_COME

@@ -101,12 +101,12 @@ def _on_day(day: date, port: str | None, ports: Ports) -> list[Any]:
             func.coalesce(dated, cast(Arrival.departs_on, DateTime(timezone=True))).is_not(None),
         ]
     noon = datetime.combine(day, time(12), UTC)
-    there = cast(func.timezone(ports.zone_in_sql(col(Arrival.port_of_entry)), dated), Date)
+    local_day = cast(func.timezone(ports.zone_in_sql(col(Arrival.port_of_entry)), dated), Date)
     return [
         col(Arrival.listed_at).between(
             noon - timedelta(days=1, hours=3), noon + timedelta(days=1, hours=3)
         ),
-        func.coalesce(there, Arrival.departs_on) == day,
+        func.coalesce(local_day, Arrival.departs_on) == day,
     ]
 
 

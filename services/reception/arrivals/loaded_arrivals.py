@@ -147,7 +147,9 @@ class LoadedArrivals:
 
     async def _load_cases(self) -> None:
         people = {
-            each.returnee_id for each in self.arrivals.values() if each.returnee_id is not None
+            arrival.returnee_id
+            for arrival in self.arrivals.values()
+            if arrival.returnee_id is not None
         }
         people -= self._cases.keys()
         known = beneficiaries.beneficiary.c

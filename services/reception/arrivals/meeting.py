@@ -39,7 +39,7 @@ from services.reception.arrivals.permitted import (
 )
 from services.reception.arrivals.rules import clock_suspect
 from services.reception.event_payloads import ids_of
-from services.reception.flights.service import find as find_flight
+from services.reception.flights.service import load_flight
 from services.reception.identities import IdentityCopy
 from services.reception.models import (
     Arrival,
@@ -195,7 +195,7 @@ async def walk_in(
         detail = "one of: " + ", ".join(sorted(batch.context.programmes))
         raise invalid(FieldError(pointer="/programme", code="unknown_programme", detail=detail))
     if flight_id is not None:
-        await find_flight(batch.session, batch.caller, flight_id)
+        await load_flight(batch.session, batch.caller, flight_id)
     if household_id is not None:
         await _require_own_household(batch, household_id)
     existing = batch.known(id) if id is not None else None

@@ -19,7 +19,7 @@ from contracts.codes import (
 from contracts.programmes import HandoverReason
 from services.reception.arrivals.batch import ArrivalBatch
 from services.reception.arrivals.permitted import RESOURCE, move, require_allowed
-from services.reception.event_payloads import ids_of
+from services.reception.event_payloads import ids_of, publish_diverted, publish_expected
 from services.reception.models import (
     Arrival,
 )
@@ -195,11 +195,6 @@ async def redirect(
     else:
         batch.touch(arrival)
     if arrival.returnee_id is not None:
-        when = {"port_of_entry": port, "expected_at": arrival.expected_at}
-        fact = (
-            events.ArrivalDiverted(**ids_of(arrival), **when)
-            if elsewhere
-            else events.ArrivalExpected(**ids_of(arrival), **when, confirmed=arrival.confirmed)
-        )
-        publish(batch.session, fact, occurred_at=at)
+        publish_changed = publish_diverted if elsewhere else publish_expected
+        publish_changed(batch.session, arrival, occurred_at=at)
     return arrival

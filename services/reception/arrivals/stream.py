@@ -51,7 +51,7 @@ class Watched:
 
     async def of(self, session: Session, caller: Caller, since: datetime | None) -> list[Arrival]:
         """Those on the board; since a time, those of them that were touched."""
-        found: list[Arrival] = []
+        arrivals: list[Arrival] = []
         after = None
         while True:
             rows = await board.list_arrivals(
@@ -67,9 +67,9 @@ class Watched:
                 after=after,
                 limit=AT_ONCE,
             )
-            found += rows.items
+            arrivals += rows.items
             if rows.next is None:
-                return found
+                return arrivals
             after = rows.next
 
 
@@ -147,12 +147,12 @@ async def follow(
 
 
 async def _left(
-    session: Session, caller: Caller, sent: Mapping[UUID, int], there: Sequence[Arrival]
+    session: Session, caller: Caller, sent: Mapping[UUID, int], on_board: Sequence[Arrival]
 ) -> list[UUID]:
     """Those who were sent and are touched, but not on the board any more; also whose arrival became
     another's.
     """
-    away = sorted(sent.keys() - {row.id for row in there})
+    away = sorted(sent.keys() - {row.id for row in on_board})
     if not away:
         return []
     query = select(Arrival.id, Arrival.version).where(
@@ -163,17 +163,17 @@ async def _left(
 
 
 async def _touched(
-    session: Session, caller: Caller, there: Sequence[Arrival], since: datetime
+    session: Session, caller: Caller, on_board: Sequence[Arrival], since: datetime
 ) -> list[UUID]:
     """Those who were touched since a time and are not on the board: whoever listens again may have
     them on theirs.
     """
-    mine = visible(col(Arrival.seen_through), caller)
-    touched = select(Arrival.id).where(Arrival.updated_at >= since, mine)
+    may_see = visible(col(Arrival.seen_through), caller)
+    touched = select(Arrival.id).where(Arrival.updated_at >= since, may_see)
     became = (
         select(Alias.id)
         .join(Arrival, col(Arrival.id) == Alias.arrival_id)
-        .where(Alias.since >= since, mine)
+        .where(Alias.since >= since, may_see)
     )
-    here = {row.id for row in there}
+    here = {row.id for row in on_board}
     return [who for who in await session.scalars(union_all(touched, became)) if who not in here]

@@ -105,7 +105,7 @@ KINDS: Mapping[MutationKind, tuple[type[Body], commands.Apply]] = {
 happen.
 """
 
-RANK = {kind: place for place, kind in enumerate(KINDS)}
+RANK = {kind: index for index, kind in enumerate(KINDS)}
 
 STEPS: Mapping[MutationKind, StepModel] = {
     MutationKind.ASSISTANCE: Assistance,
@@ -161,7 +161,7 @@ class _Log:
 
 @dataclass(frozen=True)
 class _Entry:
-    place: int
+    index: int
     mutation: MutationIn
     """At the time that is taken for right."""
     digest: bytes
@@ -188,31 +188,31 @@ async def synchronise(
     """
     async with database.transaction() as session:
         received_at: datetime = (await session.execute(select(now()))).scalar_one()
-    told = _Log(caller, context, body.device, body.sent_at, received_at)
+    device_log = _Log(caller, context, body.device, body.sent_at, received_at)
     answers: dict[int, SyncResult] = {}
     entries = []
-    for place, mutation in enumerate(body.mutations):
+    for index, mutation in enumerate(body.mutations):
         try:
-            entries.append(_entry(told, place, mutation))
+            entries.append(_entry(device_log, index, mutation))
         except Problem as problem:
-            answers[place] = _refused(mutation, problem)
+            answers[index] = _refused(mutation, problem)
     first: dict[UUID, _Entry] = {}
     for entry in entries:
         first.setdefault(entry.mutation.id, entry)
     in_time = sorted(
-        first.values(), key=lambda e: (e.mutation.occurred_at, RANK[e.mutation.kind], e.place)
+        first.values(), key=lambda e: (e.mutation.occurred_at, RANK[e.mutation.kind], e.index)
     )
-    results = await _settle(database, told, in_time)
-    answers |= {entry.place: _answer(entry, first[entry.mutation.id], results) for entry in entries}
+    results = await _settle(database, device_log, in_time)
+    answers |= {entry.index: _answer(entry, first[entry.mutation.id], results) for entry in entries}
     return SyncOut(
         received_at=received_at,
-        clock_ahead_seconds=told.ahead_seconds,
-        clock_doubtful=told.doubtful,
-        items=[answers[place] for place in range(len(body.mutations))],
+        clock_ahead_seconds=device_log.ahead_seconds,
+        clock_doubtful=device_log.doubtful,
+        items=[answers[index] for index in range(len(body.mutations))],
     )
 
 
-def _entry(told: _Log, place: int, mutation: MutationIn | UnreadableMutation) -> _Entry:
+def _entry(device_log: _Log, index: int, mutation: MutationIn | UnreadableMutation) -> _Entry:
     """An entry at the time that is taken for right.
 
     Raises:
@@ -220,9 +220,9 @@ def _entry(told: _Log, place: int, mutation: MutationIn | UnreadableMutation) ->
     """
     if isinstance(mutation, UnreadableMutation):
         raise invalid(*mutation.errors)
-    digest, claimed = _digest(told.context, mutation), mutation.occurred_at
-    corrected = mutation.model_copy(update={"occurred_at": told.corrected(claimed)})
-    return _Entry(place, corrected, digest, claimed)
+    digest, claimed = _digest(device_log.context, mutation), mutation.occurred_at
+    corrected = mutation.model_copy(update={"occurred_at": device_log.corrected(claimed)})
+    return _Entry(index, corrected, digest, claimed)
 
 
 def _digest(context: ReceptionContext, mutation: MutationIn) -> bytes:
@@ -255,14 +255,14 @@ def _refused(mutation: MutationIn | UnreadableMutation, problem: Problem) -> Syn
 
 
 async def _settle(
-    database: Database, told: _Log, entries: Sequence[_Entry]
+    database: Database, device_log: _Log, entries: Sequence[_Entry]
 ) -> dict[UUID, SyncResult]:
     """Apply entries in one transaction; should the database refuse what was decided, each half in
     its own.
     """
     try:
         results: dict[UUID, SyncResult] = await database.run(
-            lambda session: _apply(session, told, entries)
+            lambda session: _apply(session, device_log, entries)
         )
     except (DBAPIError, Problem) as error:
         if isinstance(error, DBAPIError):
@@ -274,8 +274,8 @@ async def _settle(
                 raise
         if len(entries) > 1:
             half = len(entries) // 2
-            return await _settle(database, told, entries[:half]) | await _settle(
-                database, told, entries[half:]
+            return await _settle(database, device_log, entries[:half]) | await _settle(
+                database, device_log, entries[half:]
             )
         mutation = entries[0].mutation
         if isinstance(error, Problem):
@@ -287,36 +287,40 @@ async def _settle(
     return results
 
 
-async def _apply(session: Session, told: _Log, entries: Sequence[_Entry]) -> dict[UUID, SyncResult]:
+async def _apply(
+    session: Session, device_log: _Log, entries: Sequence[_Entry]
+) -> dict[UUID, SyncResult]:
     results: dict[UUID, SyncResult] = {}
-    mine = await _claim(session, told, entries, results)
-    if not mine:
+    claimed = await _claim(session, device_log, entries, results)
+    if not claimed:
         return results
-    gives = any(entry.mutation.kind is MutationKind.ASSISTANCE for entry in mine)
-    arrivals = {entry.mutation.arrival_id for entry in mine}
-    batch = await ArrivalBatch.on(session, told.caller, told.context, arrivals, households=gives)
-    batch.clock_doubtful = told.doubtful
-    if told.doubtful and not told.fallen:
-        batch.ahead = told.ahead
+    gives = any(entry.mutation.kind is MutationKind.ASSISTANCE for entry in claimed)
+    arrivals = {entry.mutation.arrival_id for entry in claimed}
+    batch = await ArrivalBatch.on(
+        session, device_log.caller, device_log.context, arrivals, households=gives
+    )
+    batch.clock_doubtful = device_log.doubtful
+    if device_log.doubtful and not device_log.fallen:
+        batch.ahead = device_log.ahead
     for kind, model in STEPS.items():
         await batch.load_steps(
-            model, [entry.mutation.id for entry in mine if entry.mutation.kind is kind]
+            model, [entry.mutation.id for entry in claimed if entry.mutation.kind is kind]
         )
-    bodies = _bodies(mine, results)
-    waiting = [entry.mutation for entry in mine if entry.mutation.id in bodies]
+    bodies = _bodies(claimed, results)
+    waiting = [entry.mutation for entry in claimed if entry.mutation.id in bodies]
     for _ in range(ROUNDS):
         later = await _round(batch, waiting, bodies, results)
         progress, waiting = len(later) < len(waiting), later
         if not waiting or not progress:
             break
     refused = [
-        each
-        for each, result in results.items()
+        mutation_id
+        for mutation_id, result in results.items()
         if result.outcome in {Outcome.CONFLICT, Outcome.INVALID}
     ]
-    given_back = {entry.mutation.id for entry in mine} & set(refused)
+    given_back = {entry.mutation.id for entry in claimed} & set(refused)
     if given_back:
-        organisation = col(Mutation.organisation) == told.caller.organisation
+        organisation = col(Mutation.organisation) == device_log.caller.organisation
         await session.execute(
             delete(Mutation).where(organisation, col(Mutation.id).in_(given_back))
         )
@@ -362,17 +366,17 @@ def _bodies(entries: Sequence[_Entry], results: dict[UUID, SyncResult]) -> dict[
 
 
 async def _claim(
-    session: Session, told: _Log, entries: Sequence[_Entry], results: dict[UUID, SyncResult]
+    session: Session, device_log: _Log, entries: Sequence[_Entry], results: dict[UUID, SyncResult]
 ) -> list[_Entry]:
     """Note that these entries are being applied, waiting for whoever applies one of them too.
 
     Returns:
         Those that are new; for the others the answer is in `results`.
     """
-    told_by = {
-        "organisation": told.caller.organisation,
-        "device": told.device,
-        "ahead_seconds": told.ahead_seconds,
+    sent_by = {
+        "organisation": device_log.caller.organisation,
+        "device": device_log.device,
+        "ahead_seconds": device_log.ahead_seconds,
     }
     columns = {
         "id": [entry.mutation.id for entry in entries],
@@ -381,11 +385,11 @@ async def _claim(
         "digest": [entry.digest for entry in entries],
         "occurred_at": [entry.claimed_at for entry in entries],
     }
-    new = set(await session.scalars(CLAIM, told_by | columns))
+    new = set(await session.scalars(CLAIM, sent_by | columns))
     known = [entry for entry in entries if entry.mutation.id not in new]
     if known:
         query = select(Mutation.id, Mutation.digest).where(
-            Mutation.organisation == told.caller.organisation,
+            Mutation.organisation == device_log.caller.organisation,
             col(Mutation.id).in_([entry.mutation.id for entry in known]),
         )
         digests = {row.id: row.digest for row in await session.execute(query)}
@@ -408,8 +412,8 @@ async def _one(batch: ArrivalBatch, mutation: MutationIn, body: Body) -> SyncRes
         done = await apply(batch, mutation.arrival_id, body)
     except Problem as problem:
         return _refused(mutation, problem)
-    there = mutation.kind is MutationKind.WALK_IN and done[1] is False
-    outcome = Outcome.ALREADY_APPLIED if there else Outcome.APPLIED
+    is_repeated = mutation.kind is MutationKind.WALK_IN and done[1] is False
+    outcome = Outcome.ALREADY_APPLIED if is_repeated else Outcome.APPLIED
     return SyncResult(id=mutation.id, arrival_id=mutation.arrival_id, outcome=outcome)
 
 

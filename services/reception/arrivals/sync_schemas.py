@@ -79,11 +79,11 @@ def _readable_or_not(
     try:
         return handler(said)
     except ValidationError as error:
-        found = error.errors(include_input=False, include_url=False)
+        details = error.errors(include_input=False, include_url=False)
         return UnreadableMutation(
             id=_id_in(said, "id"),
             arrival_id=_id_in(said, "arrival_id"),
-            errors=[field_error(dict(each, loc=("body", *each["loc"]))) for each in found],
+            errors=[field_error(dict(detail, loc=("body", *detail["loc"]))) for detail in details],
         )
 
 

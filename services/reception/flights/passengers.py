@@ -95,35 +95,37 @@ def _same_passengers(
         By place in the new manifest.
     """
     same: dict[int, Known] = {}
-    left = {each.row.id: each for each in before}
-    surest = {each.row.key: each for each in before}
+    left = {known.row.id: known for known in before}
+    surest = {known.row.key: known for known in before}
     seats: dict[str | None, list[Known]] = defaultdict(list)
-    for each in before:
-        if each.arrival.returnee_id not in erased:
-            seats[each.row.seat].append(each)
+    for known in before:
+        if known.arrival.returnee_id not in erased:
+            seats[known.row.seat].append(known)
     others = {
-        key: each for each in before for key in _less_sure(each.details, each.row.seat, marks)
+        key: known for known in before for key in _less_sure(known.details, known.row.seat, marks)
     }
 
     def pair(find: Callable[[PassengerIn], Iterable[Known | None]]) -> None:
-        for place, passenger in enumerate(passengers):
-            if place in same:
+        for index, passenger in enumerate(passengers):
+            if index in same:
                 continue
-            found = next((each for each in find(passenger) if each and each.row.id in left), None)
-            if found is not None:
-                same[place] = left.pop(found.row.id)
+            match = next(
+                (known for known in find(passenger) if known and known.row.id in left), None
+            )
+            if match is not None:
+                same[index] = left.pop(match.row.id)
 
     def by_any(passenger: PassengerIn) -> Iterable[Known | None]:
         keys = _less_sure(passenger, passenger.seat, marks)
         return (
-            each
-            for each in map(others.get, keys)
-            if each and None in {each.details.external_reference, passenger.external_reference}
+            known
+            for known in map(others.get, keys)
+            if known and None in {known.details.external_reference, passenger.external_reference}
         )
 
     def by_seat(passenger: PassengerIn) -> Iterable[Known | None]:
         sitting = seats[passenger.seat] if passenger.seat is not None else []
-        return (each for each in sitting if _still_sits(each, passenger))
+        return (known for known in sitting if _still_sits(known, passenger))
 
     pair(lambda passenger: [surest.get(_key(passenger, passenger.seat, marks))])
     pair(by_any)
@@ -182,7 +184,7 @@ async def take_manifest(
     Raises:
         Problem: 404, 409, 412, 428; 422 where nobody is left without its being meant.
     """
-    flight = await service.find(session, caller, flight_id, lock=True)
+    flight = await service.lock_flight(session, caller, flight_id)
     precondition.check(flight.version if flight.manifest_version else None)
     FLIGHT.check(flight.state, FlightAction.MANIFEST)
     at: datetime = (await session.execute(select(now()))).scalar_one()
@@ -203,8 +205,8 @@ async def take_manifest(
     same = _same_passengers(before, passengers, erased, marks)
     added: list[tuple[dict[str, Any], dict[str, Any]]] = []
     changed = 0
-    for place, passenger in enumerate(passengers):
-        known = same.get(place)
+    for index, passenger in enumerate(passengers):
+        known = same.get(index)
         if known is None:
             added.append(_new(flight, passenger, at, marks, keyring))
         # Of somebody erased, who they were does not come back with the next version.
@@ -347,7 +349,7 @@ async def load_manifest(
     Raises:
         Problem: 404, also where there is no manifest yet.
     """
-    flight = await service.find(session, caller, flight_id)
+    flight = await service.load_flight(session, caller, flight_id)
     if not flight.manifest_version:
         raise Problem(NOT_FOUND)
     query = (

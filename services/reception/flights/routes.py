@@ -94,7 +94,8 @@ async def announce(
 
     Where it seems to be announced already, by whomever, the answer says under which id.
     """
-    flight = await service.announce(session, caller, body)
+    plan = service.FlightPlan(**body.model_dump(exclude={"id"}))
+    flight = await service.announce(session, caller, plan, flight_id=body.id)
     others = await service.also_announced(session, caller, flight)
     return FlightAnnounced(**_out(response, flight).model_dump(), also_announced=others)
 
@@ -138,7 +139,7 @@ async def read_flights(
     """Flights in the order in which they are to land; also as CSV and as a page to print, up to
     2,000 lines.
     """
-    rows = await service.flights(
+    rows = await service.list_flights(
         session,
         caller,
         ports=ports,
@@ -184,7 +185,7 @@ async def read_flight(
     flight_id: UUID, response: Response, session: SessionDep, caller: CallerDep
 ) -> FlightOut:
     """A flight."""
-    return _out(response, await service.find(session, caller, flight_id))
+    return _out(response, await service.load_flight(session, caller, flight_id))
 
 
 @router.patch("/{flight_id}")
@@ -198,7 +199,9 @@ async def change(
     precondition: PreconditionDep,
 ) -> FlightOut:
     """Note a delay or another number; whoever is expected on it is expected then."""
-    return _out(response, await service.change(session, caller, flight_id, body, precondition))
+    changes = {name: getattr(body, name) for name in body.model_fields_set}
+    flight = await service.change(session, caller, flight_id, changes, precondition)
+    return _out(response, flight)
 
 
 @router.post("/{flight_id}/landed")

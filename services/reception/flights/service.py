@@ -1,6 +1,7 @@
 """What is done with flights: each function is one step of a request's transaction."""
 
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
@@ -18,13 +19,9 @@ from chassis.ids import new_id
 from chassis.outbox import publish
 from chassis.pagination import Rows, page
 from contracts import reception as events
-from contracts.codes import ArrivalState, PortCode
+from contracts.codes import ArrivalState, PortCode, ReturnKind
 from participation.access import Role, grant, visible
-from services.reception.event_payloads import ids_of
-from services.reception.flights.schemas import (
-    FlightIn,
-    FlightPatch,
-)
+from services.reception.event_payloads import ids_of, publish_diverted, publish_expected
 from services.reception.models import Arrival, Flight
 from services.reception.ports import Ports
 from services.reception.states import ARRIVAL, FLIGHT, ArrivalAction, FlightAction, FlightState
@@ -50,7 +47,7 @@ def _schedule(flight: Flight) -> dict[str, Any]:
     }
 
 
-async def flights(
+async def list_flights(
     session: Session,
     caller: Caller,
     *,
@@ -89,59 +86,107 @@ async def flights(
         )
         query = query.where(col(Flight.scheduled_at) >= begins, col(Flight.scheduled_at) < ends)
     elif day is not None:
-        there = func.timezone(ports.zone_in_sql(col(Flight.port_of_entry)), Flight.scheduled_at)
-        query = query.where(cast(there, Date) == day)
+        local_time = func.timezone(
+            ports.zone_in_sql(col(Flight.port_of_entry)), Flight.scheduled_at
+        )
+        query = query.where(cast(local_time, Date) == day)
     keys, parsers = [col(Flight.scheduled_at), col(Flight.id)], [datetime.fromisoformat, UUID]
     return await page(session, query, keys=keys, parsers=parsers, after=after, limit=limit)
 
 
-async def find(session: Session, caller: Caller, flight_id: UUID, *, lock: bool = False) -> Flight:
+async def load_flight(session: Session, caller: Caller, flight_id: UUID) -> Flight:
     """A flight that the caller may know of.
 
     Raises:
         Problem: 404.
     """
-    query = select(Flight).where(Flight.id == flight_id, visible(col(Flight.id), caller))
-    flight = await session.scalar(query.with_for_update(of=Flight) if lock else query)
+    return await _load(session, _known_flight(caller, flight_id))
+
+
+async def lock_flight(session: Session, caller: Caller, flight_id: UUID) -> Flight:
+    """As `load_flight`, to change it.
+
+    Raises:
+        Problem: 404.
+    """
+    return await _load(session, _known_flight(caller, flight_id).with_for_update(of=Flight))
+
+
+def _known_flight(caller: Caller, flight_id: UUID) -> Select[Any]:
+    return select(Flight).where(Flight.id == flight_id, visible(col(Flight.id), caller))
+
+
+async def _load(session: Session, query: Select[Any]) -> Flight:
+    flight: Flight | None = await session.scalar(query)
     if flight is None:
         raise Problem(NOT_FOUND)
     return flight
 
 
-async def announce(session: Session, caller: Caller, body: FlightIn) -> Flight:
+@dataclass(frozen=True)
+class FlightPlan:
+    """A flight as it is announced.
+
+    Attributes:
+        carrier: Who flies.
+        flight_number: None of a charter without one.
+        charter: Whether it is one.
+        origin: From where.
+        port_of_entry: Where to.
+        scheduled_at: When it is to land.
+        programme: Of those on it whom no referral names.
+        return_kind: How they return.
+        receiver: Whose desk meets it; the announcing organisation's, if it has one and nothing is
+            said.
+    """
+
+    carrier: str | None
+    flight_number: str | None
+    charter: bool
+    origin: str
+    port_of_entry: str
+    scheduled_at: datetime
+    programme: str | None
+    return_kind: ReturnKind | None
+    receiver: str | None
+
+
+async def announce(
+    session: Session, caller: Caller, plan: FlightPlan, *, flight_id: UUID | None
+) -> Flight:
     """Announce a flight; the announcing organisation, the receiver and the programme's office take
     part in it.
 
     Raises:
         Problem: 409, the id is taken by something else.
     """
-    receiver = body.receiver or (
+    receiver = plan.receiver or (
         caller.organisation if caller.kind is OrganisationKind.PARTNER else None
     )
-    values = body.model_dump(exclude={"id"}) | {
+    values = asdict(plan) | {
         "receiver": receiver,
         "announced_by": caller.organisation,
     }
-    row = values | {"id": body.id or new_id(), "state": FlightState.ANNOUNCED}
-    made: Flight | None = await session.scalar(
+    row = values | {"id": flight_id or new_id(), "state": FlightState.ANNOUNCED}
+    flight: Flight | None = await session.scalar(
         upsert(Flight).values(row).on_conflict_do_nothing().returning(Flight)
     )
-    if made is None:
-        there = await session.scalar(
-            select(Flight).where(col(Flight.id) == body.id, visible(col(Flight.id), caller))
-        )
-        if there is None or any(getattr(there, name) != value for name, value in values.items()):
+    if flight is None:
+        existing: Flight | None = await session.scalar(_known_flight(caller, row["id"]))
+        if existing is None or any(
+            getattr(existing, name) != value for name, value in values.items()
+        ):
             raise Problem(CONFLICT, "the id is taken by something else")
-        return there
+        return existing
     role = Role.REFERRER if caller.kind is OrganisationKind.REFERRER else Role.PARTNER
-    await grant(session, [made.id], role, caller.organisation)
+    await grant(session, [flight.id], role, caller.organisation)
     if receiver is not None:
-        await grant(session, [made.id], Role.PARTNER, receiver)
-    if body.programme is not None:
-        await grant(session, [made.id], Role.PROGRAMME, body.programme)
-    publish(session, events.FlightAnnounced(**_schedule(made)))
-    audit.record(session, caller, "announce", RESOURCE, made.id)
-    return made
+        await grant(session, [flight.id], Role.PARTNER, receiver)
+    if plan.programme is not None:
+        await grant(session, [flight.id], Role.PROGRAMME, plan.programme)
+    publish(session, events.FlightAnnounced(**_schedule(flight)))
+    audit.record(session, caller, "announce", RESOURCE, flight.id)
+    return flight
 
 
 async def also_announced(session: Session, caller: Caller, flight: Flight) -> list[UUID]:
@@ -181,18 +226,21 @@ async def transition(
 
 
 async def change(
-    session: Session, caller: Caller, flight_id: UUID, body: FlightPatch, precondition: Precondition
+    session: Session,
+    caller: Caller,
+    flight_id: UUID,
+    changes: Mapping[str, Any],
+    precondition: Precondition,
 ) -> Flight:
     """Note a delay or another number; whoever is expected on it is expected then.
 
     Raises:
         Problem: 404, 409, 412, 428.
     """
-    flight = await find(session, caller, flight_id, lock=True)
+    flight = await lock_flight(session, caller, flight_id)
     precondition.check(flight.version)
     FLIGHT.check(flight.state, FlightAction.CHANGE)
-    sent = {name: getattr(body, name) for name in body.model_fields_set}
-    changed = {name: value for name, value in sent.items() if getattr(flight, name) != value}
+    changed = {name: value for name, value in changes.items() if getattr(flight, name) != value}
     if not changed:
         return flight
     flight = await transition(session, flight, FlightAction.CHANGE, **changed)
@@ -204,9 +252,9 @@ async def change(
     }
     for arrival in await _move(session, caller, flight, None, moved):
         if arrival.state is ArrivalState.DIVERTED:
-            _publish_diverted(session, arrival)
+            publish_diverted(session, arrival)
         else:
-            _publish_expected(session, arrival)
+            publish_expected(session, arrival)
     audit.record(
         session, caller, FlightAction.CHANGE, RESOURCE, flight.id, {"changed": sorted(changed)}
     )
@@ -221,7 +269,7 @@ async def land(
     Raises:
         Problem: 404, 409.
     """
-    flight = await find(session, caller, flight_id, lock=True)
+    flight = await lock_flight(session, caller, flight_id)
     flight = await transition(session, flight, FlightAction.LANDED, landed_at=landed_at or now())
     assert flight.landed_at is not None
     publish(
@@ -240,7 +288,7 @@ async def cancel(session: Session, caller: Caller, flight_id: UUID) -> Flight:
     Raises:
         Problem: 404, 409.
     """
-    flight = await find(session, caller, flight_id, lock=True)
+    flight = await lock_flight(session, caller, flight_id)
     flight = await transition(session, flight, FlightAction.CANCELLED)
     publish(session, events.FlightCancelled(**_fact(flight)))
     for arrival in await _move(session, caller, flight, ArrivalAction.CALL_OFF):
@@ -257,7 +305,7 @@ async def divert(
     Raises:
         Problem: 404, 409.
     """
-    flight = await find(session, caller, flight_id, lock=True)
+    flight = await lock_flight(session, caller, flight_id)
     before = flight.port_of_entry
     at = scheduled_at or flight.scheduled_at
     flight = await transition(
@@ -271,7 +319,7 @@ async def divert(
     publish(session, events.FlightDiverted(**_fact(flight), previous_port=before))
     moved = {"port_of_entry": port, "expected_at": at}
     for arrival in await _move(session, caller, flight, ArrivalAction.DIVERT, moved):
-        _publish_diverted(session, arrival)
+        publish_diverted(session, arrival)
     audit.record(session, caller, FlightAction.DIVERTED, RESOURCE, flight.id)
     return flight
 
@@ -313,21 +361,3 @@ async def _move(
         execution_options={"synchronize_session": False, "populate_existing": True},
     )
     return sorted((row for row in rows if row.returnee_id is not None), key=lambda row: row.id)
-
-
-def _publish_expected(session: Session, arrival: Arrival) -> None:
-    fact = events.ArrivalExpected(
-        **ids_of(arrival),
-        port_of_entry=arrival.port_of_entry,
-        expected_at=arrival.expected_at,
-        confirmed=arrival.confirmed,
-    )
-    publish(session, fact)
-
-
-def _publish_diverted(session: Session, arrival: Arrival) -> None:
-    assert arrival.port_of_entry is not None
-    fact = events.ArrivalDiverted(
-        **ids_of(arrival), port_of_entry=arrival.port_of_entry, expected_at=arrival.expected_at
-    )
-    publish(session, fact)
