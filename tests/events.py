@@ -80,12 +80,13 @@ def fact_about(model: type[Fact], **known: Any) -> Fact:
 
     So a test over all types of events has a new one in it by itself.
     """
-    values = {
-        name: known.get(name) or example_of(field.annotation, *field.metadata)
+    needed = {
+        name: example_of(field.annotation, *field.metadata)
         for name, field in model.model_fields.items()
-        if name in known or field.is_required()
+        if name not in known and field.is_required()
     }
-    return model.model_validate(values)
+    given = {name: value for name, value in known.items() if name in model.model_fields}
+    return model.model_validate(needed | given)
 
 
 async def handle(session: Session, handlers: Handlers, data: EventData) -> None:

@@ -10,6 +10,7 @@ from pydantic import Field
 from sqlalchemy import insert
 from sqlmodel import col, delete, update
 
+from chassis.auth import Caller
 from chassis.crypto import Keyring
 from chassis.db import Session, now
 from chassis.jobs import JobKind
@@ -81,6 +82,13 @@ async def read(
 ) -> dict[UUID, Identity]:
     """What the desk sees of people. The caller of this audits the reading."""
     return await identities.read(session, returnee_ids, keyring, Identity)
+
+
+async def read_shown(
+    session: Session, caller: Caller, returnee_ids: Iterable[UUID], keyring: Keyring
+) -> dict[UUID, Identity]:
+    """What the desk sees of people whose identity may be shown to the caller, who audits it."""
+    return await identities.read_shown(session, caller, returnee_ids, keyring, Identity)
 
 
 async def read_copy(session: Session, returnee_id: UUID, keyring: Keyring) -> IdentityCopy | None:

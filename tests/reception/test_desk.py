@@ -12,6 +12,7 @@ from chassis.audit import audit
 from chassis.jobs import job
 from contracts import cases
 from participation.identities import FETCH
+from tests.events import fact_about
 from tests.reception.desk import LANDS_AT, Desk, Person
 
 HOUSEHOLD = {"women": 1, "men": 1, "girls": 2, "boys": 0}
@@ -533,3 +534,29 @@ async def test_who_may_only_look_does_nothing(desk: Desk):
         assert (await desk.post(f"/{arrival}/check-in", organisation=onlooker)).status_code == 403
         assert (await desk.post(f"/{arrival}/no-show", organisation=onlooker)).status_code == 403
     assert (await desk.get(f"/{arrival}")).json()["state"] == "expected"
+
+
+@pytest.mark.parametrize("categories", [(), ("contacts",), ("identity",), ("identity", "contacts")])
+async def test_a_share_shows_what_it_names_and_no_more(desk: Desk, categories: tuple[str, ...]):
+    person = Person()
+    arrival = await desk.expect(person)
+    contact = {"kind": "phone", "value": "+9647701234567", "owner": "self"}
+    await desk.recognise(person, contacts=[contact])
+    shared = fact_about(
+        cases.ReturneeShared,
+        returnee_id=person.id,
+        organisation="ngo",
+        categories=categories,
+        until=datetime.now(UTC) + timedelta(days=9),
+    )
+    await desk.tell(shared)
+    for organisation, identity, contacts in (
+        ("ngo", "identity" in categories, "contacts" in categories),
+        ("iom-iraq", True, True),
+    ):
+        seen = (await desk.get(f"/{arrival}", organisation=organisation)).json()
+        assert (seen["identity"] is not None) is identity
+        assert bool(seen["guidance"]["contacts"]) is contacts
+        board = await desk.get("", organisation=organisation, returnee_id=str(person.id))
+        (entry,) = board.json()["items"]
+        assert (entry["identity"] is not None) is identity

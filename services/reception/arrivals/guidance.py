@@ -2,7 +2,9 @@
 
 from chassis.auth import Caller
 from chassis.db import Session
+from contracts.codes import SharedCategory
 from contracts.programmes import SafeContactRule
+from participation.access import disclosed
 from services.reception.arrivals.answers import Entitled, Guidance, Reachable
 from services.reception.arrivals.batch import ArrivalBatch
 from services.reception.arrivals.entitlements import post_arrival_until
@@ -51,9 +53,11 @@ async def _reachable(
     batch: ArrivalBatch, arrival: Arrival, rule: SafeContactRule | None
 ) -> list[Reachable]:
     """How somebody may be reached; where no programme says, nobody but themselves and only when it
-    is safe.
+    is safe. With whom somebody was shared without contacts is told none.
     """
-    copy = await batch.copy_of(arrival.returnee_id) if arrival.returnee_id is not None else None
+    who = [] if arrival.returnee_id is None else [arrival.returnee_id]
+    shown_of = await disclosed(batch.session, batch.caller, who, SharedCategory.CONTACTS)
+    copy = await batch.copy_of(who[0]) if shown_of else None
     relatives = rule.relatives if rule is not None else "never"
     here = batch.clock.astimezone(batch.context.ports.zone(arrival.port_of_entry or "")).time()
     shown = []

@@ -47,8 +47,9 @@ async def render_board_entries(
     where: object,
 ) -> list[BoardEntry]:
     """Arrivals as the board shows them to somebody; what is read of people is audited."""
-    known = await identities.read(
+    known = await identities.read_shown(
         session,
+        caller,
         [arrival.returnee_id for arrival in arrivals if arrival.returnee_id is not None],
         context.keyring,
     )
