@@ -59,8 +59,8 @@ class UnknownArrival(LookupError):  # noqa: N818 - it says what arrived, and bec
     """Reception speaks of somebody who is in no case here. No later fact would change that."""
 
 
-async def case_of(session: Session, fact: ArrivalFact) -> UUID | None:
-    """The case that an arrival belongs to: the one it names, else the person's open or last one.
+async def load_case_id(session: Session, fact: ArrivalFact) -> UUID | None:
+    """Load the case that an arrival belongs to: the one it names, else the open or last one.
 
     Returns:
         The case; None for somebody whom a desk met without a referral, and who has no case, or none
@@ -96,10 +96,10 @@ async def _is_walk_in(session: Session, fact: ArrivalFact) -> bool:
     )
 
 
-async def _note(
+async def _note_arrival(
     session: Session, fact: ArrivalFact, state: ArrivalState, arrived_on: date | None
 ) -> None:
-    case_id = await case_of(session, fact)
+    case_id = await load_case_id(session, fact)
     if case_id is None:
         if await session.get(Returnee, fact.returnee_id) is None:
             await walk_ins.adopt_later(session, fact, state, arrived_on)
@@ -116,9 +116,9 @@ async def _note(
         raise UnknownArrival(f"returnee {fact.returnee_id} is not in case {case_id}")
 
 
-async def _day(session: Session, fact: ArrivalFact) -> date | None:
+async def _noted_day(session: Session, fact: ArrivalFact) -> date | None:
     """The day of arrival as it was noted before."""
-    case_id = await case_of(session, fact)
+    case_id = await load_case_id(session, fact)
     if case_id is None:
         pending = await walk_ins.lock_waiting(session, fact.returnee_id)
         return (
@@ -134,12 +134,12 @@ async def _day(session: Session, fact: ArrivalFact) -> date | None:
 
 async def received(session: Session, event: Event[ArrivalReceived]) -> None:
     """Somebody was met: the first arrival moves the case and starts its windows."""
-    await _note(session, event.data, ArrivalState.MET, event.data.arrived_on)
+    await _note_arrival(session, event.data, ArrivalState.MET, event.data.arrived_on)
 
 
 async def corrected(session: Session, event: Event[ArrivalCorrected]) -> None:
     """The desk corrected the day of arrival; what was done since stays, the deadlines follow."""
-    case_id = await case_of(session, event.data)
+    case_id = await load_case_id(session, event.data)
     pending = (
         await walk_ins.lock_waiting(session, event.data.returnee_id) if case_id is None else None
     )
@@ -150,27 +150,33 @@ async def corrected(session: Session, event: Event[ArrivalCorrected]) -> None:
                 CaseMember.case_id == case_id, CaseMember.returnee_id == event.data.returnee_id
             )
         )
-    await _note(session, event.data, ArrivalState(state or ArrivalState.MET), event.data.arrived_on)
+    await _note_arrival(
+        session, event.data, ArrivalState(state or ArrivalState.MET), event.data.arrived_on
+    )
 
 
 async def confirmed(session: Session, event: Event[ArrivalConfirmed]) -> None:
     """The office established the day of arrival; again corrects it, and the deadlines follow."""
-    await _note(session, event.data, ArrivalState.COMPLETED, event.data.arrived_on)
+    await _note_arrival(session, event.data, ArrivalState.COMPLETED, event.data.arrived_on)
 
 
 async def completed(session: Session, event: Event[ArrivalCompleted]) -> None:
     """Everything at the port of entry is done."""
-    await _note(session, event.data, ArrivalState.COMPLETED, await _day(session, event.data))
+    await _note_arrival(
+        session, event.data, ArrivalState.COMPLETED, await _noted_day(session, event.data)
+    )
 
 
 async def declined(session: Session, event: Event[ArrivalDeclined]) -> None:
     """Somebody wants no reception assistance; whether they had arrived is as it was noted."""
-    await _note(session, event.data, ArrivalState.DECLINED, await _day(session, event.data))
+    await _note_arrival(
+        session, event.data, ArrivalState.DECLINED, await _noted_day(session, event.data)
+    )
 
 
 def _absent(state: ArrivalState) -> Handler:
     async def handle(session: Session, event: Event[Any]) -> None:
-        await _note(session, event.data, state, None)
+        await _note_arrival(session, event.data, state, None)
 
     return handle
 
@@ -180,14 +186,17 @@ async def reopened(session: Session, event: Event[ArrivalReopened]) -> None:
     said to be here.
     """
     is_here = event.data.state in ArrivalState.AT_THE_PORT
-    await _note(
-        session, event.data, event.data.state, await _day(session, event.data) if is_here else None
+    await _note_arrival(
+        session,
+        event.data,
+        event.data.state,
+        await _noted_day(session, event.data) if is_here else None,
     )
 
 
 async def profiled(session: Session, event: Event[ArrivalProfiled]) -> None:
     """Needs that were found on arrival raise the urgency of a case; they never lower it."""
-    case_id = await case_of(session, event.data)
+    case_id = await load_case_id(session, event.data)
     if case_id is None:
         await walk_ins.note_needs(session, event.data.returnee_id, event.data.needs_priority)
         return

@@ -41,7 +41,7 @@ LISTS: Mapping[str, type[StrEnum]] = {
     "consent-purposes": codes.ConsentPurpose,
     "contact-owners": particulars.ContactOwner,
     "document-kinds": codes.DocumentKind,
-    "identity-document-kinds": particulars.DocumentKind,
+    "identity-document-kinds": particulars.IdentityDocumentKind,
     "legal-bases": codes.LegalBasis,
     "legal-statuses": codes.LegalStatus,
     "members": codes.Member,

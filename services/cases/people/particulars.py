@@ -63,7 +63,7 @@ UNICODE_NAMES = {
 }
 
 
-class DocumentKind(StrEnum):
+class IdentityDocumentKind(StrEnum):
     """What shows who somebody is."""
 
     PASSPORT = "passport"
@@ -86,9 +86,7 @@ class ContactOwner(StrEnum):
 
 
 class Name(Body):
-    """A person's name in one script, kept as written; a part that is not known is an empty
-    string.
-    """
+    """A person's name in one script, as written; a part that is not known is an empty string."""
 
     script: Annotated[Script, member_of("unknown_script", Script)]
     given: NamePart = ""
@@ -146,7 +144,7 @@ def _document_number(number: str) -> str:
 class Document(Body):
     """A document, its number kept as written."""
 
-    kind: Annotated[DocumentKind, member_of("unknown_document_kind", DocumentKind)]
+    kind: Annotated[IdentityDocumentKind, member_of("unknown_document_kind", IdentityDocumentKind)]
     number: Annotated[str, AfterValidator(_document_number)]
     issuer: Nationality
     expires: Date | None = None
@@ -239,7 +237,7 @@ def as_written(kept: Mapping[str, Any]) -> Person:
         Document.model_construct(
             **each
             | {
-                "kind": DocumentKind(each["kind"]),
+                "kind": IdentityDocumentKind(each["kind"]),
                 "expires": date.fromisoformat(each["expires"]) if each.get("expires") else None,
             }
         )

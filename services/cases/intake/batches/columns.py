@@ -29,7 +29,7 @@ from contracts.codes import ConsentPurpose, HelpKind, LegalStatus, ReturnKind
 from services.cases.codes import Precision, Sex, VulnerabilityKind
 from services.cases.intake.referrals.schemas import Need, Role
 from services.cases.intake.travel.schemas import BookingState
-from services.cases.people.particulars import DocumentKind, Name, Script
+from services.cases.people.particulars import IdentityDocumentKind, Name, Script
 
 Part = Callable[[str], Any]
 
@@ -174,7 +174,7 @@ COLUMNS = (
         f"{PERSON}/documents",
         "Documents",
         _with_none(_listed(kind=lower, number=number, issuer=upper, expires=day), "expires"),
-        codes=tuple(DocumentKind),
+        codes=tuple(IdentityDocumentKind),
         several=True,
         hint="kind|number|issuer|day on which it expires",
     ),

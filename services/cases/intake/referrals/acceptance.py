@@ -152,7 +152,7 @@ async def _check(
         for binding in bindings
         if binding.returnee_id is not None
     }
-    places = {binding.index: place for place, binding in enumerate(bindings)}
+    positions = {binding.index: position for position, binding in enumerate(bindings)}
     returnees = await _lock_known(session, caller, list(bound.values()))
     seen: set[UUID] = set()
     for index, returnee_id in bound.items():
@@ -161,12 +161,14 @@ async def _check(
         )
         if defect is not None:
             code, right = defect
-            pointer = f"/people/{places[index]}/returnee_id"
+            pointer = f"/people/{positions[index]}/returnee_id"
             errors.append(FieldError(pointer=pointer, code=code, detail=right))
         seen.add(returnee_id)
     if errors:
         raise invalid(*errors)
-    unnamed = {index: person for index, person in enumerate(content.people) if index not in places}
+    unnamed = {
+        index: person for index, person in enumerate(content.people) if index not in positions
+    }
     await check_second_records(session, caller, referral.id, unnamed)
     return {index: returnees[returnee_id] for index, returnee_id in bound.items()}
 

@@ -136,20 +136,20 @@ def _check(
     new, repeated = additions
     errors = [
         FieldError(
-            pointer=f"/correct/{place}/index",
+            pointer=f"/correct/{position}/index",
             code="no_such_person",
             detail=f"a place from 0 to {len(people) - 1}",
         )
-        for place, correction in enumerate(correct)
+        for position, correction in enumerate(correct)
         if correction.index >= len(people) or people[correction.index].get("erased")
     ]
     errors += [
         FieldError(
-            pointer=f"/add/{place}/role",
+            pointer=f"/add/{position}/role",
             code="one_principal",
             detail="another role than the principal's",
         )
-        for place, person in enumerate(add)
+        for position, person in enumerate(add)
         if rules.member_of_household(person, person.birth.date) is Member.PRINCIPAL
     ]
     if new and len(people) + len(add) > MOST_PERSONS:

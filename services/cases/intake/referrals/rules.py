@@ -131,7 +131,12 @@ def _pointer(rule: str, referral: ReferralContent) -> str:
 
 def _principal(referral: ReferralContent) -> int:
     return next(
-        (place for place, person in enumerate(referral.people) if person.role is Role.PRINCIPAL), 0
+        (
+            position
+            for position, person in enumerate(referral.people)
+            if person.role is Role.PRINCIPAL
+        ),
+        0,
     )
 
 
@@ -207,7 +212,7 @@ def additions(
     known = [PersonIn.model_validate(person) for person in people if not person.get("erased")]
     new: list[PersonIn] = []
     errors: list[FieldError] = []
-    for place, person in enumerate(sent):
+    for position, person in enumerate(sent):
         dumped = person.model_dump(mode="json")
         if dumped in left:
             left.remove(dumped)
@@ -215,15 +220,15 @@ def additions(
         together = [*known, *new, person]
         if any(len(together) - 1 in pair for pair in repeated_people(together)):
             right = "somebody who is not in the referral; what is other of them is a correction"
-            errors.append(FieldError(pointer=f"/add/{place}", code="person_twice", detail=right))
+            errors.append(FieldError(pointer=f"/add/{position}", code="person_twice", detail=right))
         if person.birth.date > today:
-            at = f"/add/{place}/birth/date"
+            at = f"/add/{position}/birth/date"
             errors.append(FieldError(pointer=at, code="birth_in_future", detail="today or before"))
-        errors += zone_errors(person, f"/add/{place}")
+        errors += zone_errors(person, f"/add/{position}")
         here = {index for who, index in repeated_documents(together) if who == len(together) - 1}
         errors += [
             FieldError(
-                pointer=f"/add/{place}/documents/{index}/number",
+                pointer=f"/add/{position}/documents/{index}/number",
                 code="document_twice",
                 detail="each document once, with the person whom it is made out to",
             )
@@ -299,19 +304,21 @@ def binding_errors(bound: Sequence[int], people: int) -> list[FieldError]:
         people: How many persons the referral has.
     """
     errors = []
-    for place, index in enumerate(bound):
+    for position, index in enumerate(bound):
         if index >= people:
             errors.append(
                 FieldError(
-                    pointer=f"/people/{place}/index",
+                    pointer=f"/people/{position}/index",
                     code="no_such_person",
                     detail=f"a place from 0 to {people - 1}",
                 )
             )
-        if index in bound[:place]:
+        if index in bound[:position]:
             errors.append(
                 FieldError(
-                    pointer=f"/people/{place}/index", code="person_twice", detail="each person once"
+                    pointer=f"/people/{position}/index",
+                    code="person_twice",
+                    detail="each person once",
                 )
             )
     return errors

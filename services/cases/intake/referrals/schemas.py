@@ -171,9 +171,7 @@ class RetroactiveIn(ReferralIn):
 
 
 class Correction(Body):
-    """What is corrected about one person of a referral; a member that is not sent stays as it
-    is.
-    """
+    """What is corrected about one person of a referral; what is not sent stays as it is."""
 
     index: Annotated[int, Field(ge=0, lt=MOST_PERSONS)]
     person: ReturneePatch

@@ -186,11 +186,11 @@ def _check_persons(referral: Referral, persons: Sequence[int]) -> None:
     people = len(referral.content["people"])
     errors = [
         FieldError(
-            pointer=f"/persons/{place}",
+            pointer=f"/persons/{position}",
             code="no_such_person",
             detail=f"a place from 0 to {people - 1}",
         )
-        for place, index in enumerate(persons)
+        for position, index in enumerate(persons)
         if index >= people
     ]
     if len(set(persons)) < len(persons):

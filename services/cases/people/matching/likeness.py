@@ -26,7 +26,7 @@ from services.cases.people.matching.numbers import (
 from services.cases.people.matching.reasons import Reason
 from services.cases.people.names.agreement import Level, agreement
 from services.cases.people.names.words import Spelled, spelled
-from services.cases.people.particulars import ContactOwner, DocumentKind, Person
+from services.cases.people.particulars import ContactOwner, IdentityDocumentKind, Person
 
 LIKELY = 0.5
 POSSIBLE = 0.15
@@ -140,7 +140,7 @@ class Profile:
 def profile(person: Person) -> Profile:
     """Makes an entry comparable."""
     numbers = {
-        (key, document.issuer, document.kind is DocumentKind.FAMILY_BOOK)
+        (key, document.issuer, document.kind is IdentityDocumentKind.FAMILY_BOOK)
         for document in person.documents
         if not says_nothing(key := document_key(document.number))
     }

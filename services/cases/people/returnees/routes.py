@@ -39,11 +39,11 @@ async def answer(
     person = await service.load_readable(session, caller, returnee, known)
     if person is not None:
         audit.record(session, caller, "read-identity", "returnee", returnee.id)
-    place = (await load_present_households(session, [returnee.id])).get(returnee.id)
+    present = (await load_present_households(session, [returnee.id])).get(returnee.id)
     set_etag(response, returnee.version)
     return ReturneeOut(
         id=returnee.id,
-        household_id=place.household_id if place else None,
+        household_id=present.household_id if present else None,
         merged=[other for other in known if other != returnee.id],
         case_ids=await service.load_case_ids(session, known),
         identity=person,
@@ -58,8 +58,10 @@ async def search(body: SearchIn, session: SessionDep, caller: CallerDep) -> Foun
     """People by any part of a name, in any script and transliteration, with the year they were
     born; or by a number.
     """
-    found = await find_people(session, body.q, body.limit, caller)
-    places = await load_present_households(session, [returnee.id for returnee, _ in found.people])
+    matches = await find_people(session, body.q, body.limit, caller)
+    present = await load_present_households(
+        session, [returnee.id for returnee, _ in matches.people]
+    )
     return FoundPage(
         items=[
             FoundOut(
@@ -69,14 +71,14 @@ async def search(body: SearchIn, session: SessionDep, caller: CallerDep) -> Foun
                 sex=returnee.sex,
                 birth=person.birth,
                 nationality=returnee.nationality,
-                household_id=places[returnee.id].household_id if returnee.id in places else None,
+                household_id=present[returnee.id].household_id if returnee.id in present else None,
                 created_at=returnee.created_at,
                 updated_at=returnee.updated_at,
             )
-            for returnee, score in found.people
+            for returnee, score in matches.people
             for person in [service.person_of(returnee)]
         ],
-        more=found.more,
+        more=matches.more,
     )
 
 
@@ -117,15 +119,15 @@ async def identity(
     """
     row = await load_returnee(session, caller, returnee_id)
     person = service.person_of(row)
-    place = (await load_present_households(session, [row.id])).get(row.id)
+    present = (await load_present_households(session, [row.id])).get(row.id)
     # Of a merged person each id keeps its own marks: undoing the merge leaves nobody with
     # another's.
     own = await session.get_one(Returnee, returnee_id)
-    found = {
+    digests = {
         marks.reference(reference, index)
         for reference, index in await service.load_references(session, own.id)
     }
-    found |= {marks.document(document.number) for document in service.person_of(own).documents}
+    digests |= {marks.document(document.number) for document in service.person_of(own).documents}
     audit.record(session, caller, "read-identity", "returnee", row.id)
     set_etag(response, row.version)
     return IdentityOut(
@@ -134,11 +136,11 @@ async def identity(
         sex=person.sex,
         birth=person.birth,
         nationality=person.nationality,
-        household_id=place.household_id if place else None,
+        household_id=present.household_id if present else None,
         languages=person.languages,
         contacts=[
             SafeContact(kind=c.kind, owner=c.owner, safe_hours=c.safe_hours)
             for c in person.contacts
         ],
-        marks=sorted(mark.hex() for mark in found),
+        marks=sorted(mark.hex() for mark in digests),
     )
