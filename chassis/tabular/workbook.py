@@ -112,7 +112,7 @@ class _Part:
     def text(self, text: str) -> None:
         """Text of an element."""
 
-    def begin(self) -> None:
+    def start_over(self) -> None:
         """A part begins."""
 
 
@@ -137,9 +137,9 @@ class _Cells(_Part):
     def __init__(self, shared: list[int]) -> None:
         self.shared = shared
         self.length = 0
-        self.begin()
+        self.start_over()
 
-    def begin(self) -> None:
+    def start_over(self) -> None:
         self.row = self.column = 0
         self.widest = self.lowest = 0
         self.points = self.in_value = False
@@ -205,7 +205,7 @@ def _parses(name: str, content: bytes, part: _Part) -> bool:
     parser.StartElementHandler = part.start
     parser.CharacterDataHandler = part.text
     parser.StartDoctypeDeclHandler = _refuse_types
-    part.begin()
+    part.start_over()
     try:
         parser.Parse(content, True)
     except expat.ExpatError:

@@ -115,11 +115,13 @@ class TestScreening:
 
     def test_urgency_is_the_highest_and_falls_only_when_everybody_was_seen(self) -> None:
         one, other = uuid4(), uuid4()
-        assert priority("urgent", {one: "routine"}, [one, other]) is NeedsPriority.URGENT
-        assert (
-            priority("urgent", {one: "routine", other: "raised"}, [one, other])
-            is NeedsPriority.RAISED
+        urgent, raised, routine = (
+            NeedsPriority.URGENT,
+            NeedsPriority.RAISED,
+            NeedsPriority.ROUTINE,
         )
+        assert priority(urgent, {one: routine}, [one, other]) is urgent
+        assert priority(urgent, {one: routine, other: raised}, [one, other]) is raised
         assert readers_of("victim_of_trafficking", [], "iom-iraq") == ["iom-iraq"]
         assert readers_of("elderly", None, "iom-iraq") == []
 

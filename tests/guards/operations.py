@@ -44,6 +44,12 @@ COURSE = {
     "languages": ["ar"],
     "isced_f": "1012",
 }
+MAPPING = {
+    "name": "None",
+    "columns": {"booked_on": ["Date"], "amount": ["Amount"]},
+    "account": "NONE",
+    "currency": "EUR",
+}
 PERIOD = {"from": "2012-01-01", "until": "2035-12-31"}
 BODIES: dict[str, Callable[[Ids, str], Any]] = {
     "POST /v1/budgets": lambda *_: {
@@ -59,6 +65,8 @@ BODIES: dict[str, Callable[[Ids, str], Any]] = {
     "POST /v1/referrals": lambda ids, sender: example(sender=sender, supersedes=ids["supersedes"]),
     "PUT /v1/referrals/{referral_id}": lambda _, sender: example(sender=sender),
     "POST /v1/cases/{case_id}/plan/agree": lambda *_: {"agreed_on": "2024-03-05", "language": "ar"},
+    "POST /v1/statement-mappings": lambda *_: MAPPING,
+    "PUT /v1/statement-mappings/{mapping_id}": lambda *_: MAPPING,
     "PUT /v1/enrolments/{enrolment_id}/profile": lambda *_: {"country": "IRQ"},
     "PATCH /v1/flights/{flight_id}": lambda *_: {"carrier": "TK"},
     "POST /v1/arrivals/{arrival_id}/bind": lambda ids, _: {"returnee_id": ids["returnee_id"]},

@@ -161,6 +161,8 @@ class World:
 
     def id_for(self, name: str, operation: Operation) -> str:
         """The real id that an operation means by a name."""
+        if (own := f"{operation.role} {name}") in self.ids:
+            return self.ids[own]
         assert name in self.ids, (
             f"{operation.label} names something by `{name}`: add an id of the walked return for "
             f"it to `build` in "
@@ -381,17 +383,21 @@ async def taught(reader: GatewayClient, way: Return) -> dict[str, str]:
 async def statement_of(
     reader: GatewayClient, payments: Sequence[Mapping[str, Any]]
 ) -> dict[str, str]:
-    """A bank's statement with one of the payments in it, and how the bank's tables are read."""
+    """A bank's statement with one of the payments in it and an entry that waits for a person, and
+    how the bank's tables are read.
+    """
     payment, entry = payments[0], secrets.token_hex(6).upper()
     head = "account,statement,line,booking_date,direction,amount,currency,bank_reference,reference"
     amount = payment["payout"]["amount"]
     currency, reference = payment["payout"]["currency"], payment["reference"]
     row = f"GUARD,{entry},1,2026-01-05,debit,{amount},{currency},{entry},{reference}"
+    nobodys = f"GUARD,{entry},2,2026-01-05,debit,7.00,{currency},{entry}X,"
     headers = {"Content-Type": "text/csv"}
     answer = await reader.send(
-        "POST", "/v1/statements", content=f"{head}\n{row}\n".encode(), headers=headers
+        "POST", "/v1/statements", content=f"{head}\n{row}\n{nobodys}\n".encode(), headers=headers
     )
     statement = answer.json()["items"][0]
+    waits = next(line for line in statement["lines"] if line["outcome"] == "unknown")
     table = {
         "name": f"Guarded bank {entry}",
         "columns": {"booked_on": ["Date"], "amount": ["Amount"]},
@@ -401,7 +407,7 @@ async def statement_of(
     mapping = (await reader.post("/v1/statement-mappings", table))["id"]
     return {
         "statement_id": statement["id"],
-        "line_id": statement["lines"][0]["id"],
+        "grants line_id": waits["id"],
         "mapping_id": mapping,
         "mapping": mapping,
     }

@@ -40,6 +40,16 @@ async def load_mapping(
     return await load_or_404(session, query.with_for_update() if lock else query)
 
 
+async def find_mapping(
+    session: Session, caller: Caller, mapping_id: UUID
+) -> StatementMapping | None:
+    """A mapping of the caller's organisation, if there is one of that id."""
+    query = select(StatementMapping).where(
+        col(StatementMapping.id) == mapping_id, visible_to(caller)
+    )
+    return await session.scalar(query)
+
+
 async def save(session: Session, caller: Caller, body: MappingIn) -> StatementMapping:
     """Keep a mapping.
 

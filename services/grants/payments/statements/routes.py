@@ -97,7 +97,12 @@ async def _sent(
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     saved: TableMapping | None = None
     if mapping is not None:
-        row = await mappings.load_mapping(session, caller, mapping)
+        row = await mappings.find_mapping(session, caller, mapping)
+        if row is None:
+            detail = "a mapping of the organisation, from `/v1/statement-mappings`"
+            raise invalid(
+                FieldError(pointer="#query/mapping", code="unknown_mapping", detail=detail)
+            )
         saved = mappings.read_body(row).mapping()
     return SentFile(await request.body(), MediaType(kind or MediaType.CSV), saved)
 
