@@ -179,39 +179,44 @@ class Walk:
     async def meet(self, walk: Return) -> None:
         """The desk meets the family at once, takes down what they need, and sees them off."""
         arrivals = [await self._arrival(returnee) for returnee in walk.returnees]
-        expected = [arrival for arrival in arrivals if arrival["state"] == "expected"]
-        if expected:
-            landed = datetime.fromisoformat(expected[0]["expected_at"])
-            long_ago = abs(datetime.now(UTC) - landed) > timedelta(days=2)
-            at = {"occurred_at": expected[0]["expected_at"]} if long_ago else {}
-            await self.desk.post(
-                "/v1/arrivals/check-in", {"arrivals": [each["id"] for each in expected]} | at
-            )
+        await self._check_in([each for each in arrivals if each["state"] == "expected"])
         head = (await self._arrival(walk.returnees[0]))["id"]
         if (await self.desk.get(f"/v1/arrivals/{head}"))["profile"] is None:
-            await self.desk.post(f"/v1/arrivals/{head}/profile", self._profile(walk))
-            await self.desk.post(f"/v1/arrivals/{head}/assistance", {"kind": "nutrition"})
-            destination = {"governorate": walk.content["destination"]["governorate"]}
-            transport = {
-                "mode": "bus",
-                "destination": destination,
-                "cost": {"amount": "45.00", "currency": "EUR"},
-            }
-            await self.desk.post(f"/v1/arrivals/{head}/onward-transport", transport)
-        for arrival in arrivals:
-            now = await self._arrival(arrival["returnee_id"])
+            await self._look_after(head, walk)
+        for returnee in walk.returnees:
+            now = await self._arrival(returnee)
             if now["state"] == "met":
-                for payment in (
-                    await self.desk.get("/v1/payments", returnee_id=arrival["returnee_id"])
-                )["items"]:
-                    if payment["state"] == "released" and payment["float_id"] is not None:
-                        money = {
-                            "id": payment["id"],
-                            "kind": "pocket_money",
-                            "amount": payment["payout"],
-                        }
-                        await self.desk.post(f"/v1/arrivals/{now['id']}/assistance", money)
+                await self._hand_over_cash(now)
                 await self.desk.decide(f"/v1/arrivals/{now['id']}", "complete")
+
+    async def _check_in(self, expected: list[dict[str, Any]]) -> None:
+        if not expected:
+            return
+        landed = datetime.fromisoformat(expected[0]["expected_at"])
+        long_ago = abs(datetime.now(UTC) - landed) > timedelta(days=2)
+        at = {"occurred_at": expected[0]["expected_at"]} if long_ago else {}
+        await self.desk.post(
+            "/v1/arrivals/check-in", {"arrivals": [each["id"] for each in expected]} | at
+        )
+
+    async def _look_after(self, arrival_id: str, walk: Return) -> None:
+        path = f"/v1/arrivals/{arrival_id}"
+        await self.desk.post(f"{path}/profile", self._profile(walk))
+        await self.desk.post(f"{path}/assistance", {"kind": "nutrition"})
+        transport = {
+            "mode": "bus",
+            "destination": {"governorate": walk.content["destination"]["governorate"]},
+            "cost": {"amount": "45.00", "currency": "EUR"},
+        }
+        await self.desk.post(f"{path}/onward-transport", transport)
+
+    async def _hand_over_cash(self, arrival: dict[str, Any]) -> None:
+        """Pocket money that was released from the desk's float."""
+        payments = await self.desk.get("/v1/payments", returnee_id=arrival["returnee_id"])
+        for payment in payments["items"]:
+            if payment["state"] == "released" and payment["float_id"] is not None:
+                money = {"id": payment["id"], "kind": "pocket_money", "amount": payment["payout"]}
+                await self.desk.post(f"/v1/arrivals/{arrival['id']}/assistance", money)
 
     async def plan(self, walk: Return) -> None:
         """The focal point drafts a plan, the returnee agrees, and another person approves it."""
@@ -273,12 +278,9 @@ class Walk:
     async def _give(self, grant: dict[str, Any], payee: str) -> None:
         path = f"/v1/grants/{grant['id']}"
         state = grant["state"]
-        kinds = ("delivery", "invoice", "payment")
-        uploads = [
-            await self.focal_point.upload(PAPER, kind=kind, case_id=grant["case_id"])
-            for kind in kinds
-        ]
-        certificate, bill, receipt = (uploaded["id"] for uploaded in uploads)
+        certificate, bill, receipt = await self._upload(
+            grant["case_id"], "delivery", "invoice", "payment"
+        )
         if state == "requested":
             state = (await self.coordinator.decide(path, "approve"))["state"]
         if state == "approved":
@@ -303,16 +305,23 @@ class Walk:
                 payment = await eventually(
                     partial(self._prepare, path, invoice), "the handover is on file"
                 )
-            at = f"/v1/payments/{payment['id']}"
-            if payment["state"] == "scheduled":
-                payment = await eventually(partial(self._release, at), "the papers are on file")
-            if payment["state"] == "released":
-                received = {
-                    "confirmed_on": datetime.now(UTC).date().isoformat(),
-                    "receipt": receipt,
-                }
-                await self.focal_point.post(f"{at}/confirm", received)
+            await self._pay(payment, receipt)
         await self.focal_point.decide(path, "close")
+
+    async def _pay(self, payment: dict[str, Any], receipt: str) -> None:
+        at = f"/v1/payments/{payment['id']}"
+        if payment["state"] == "scheduled":
+            payment = await eventually(partial(self._release, at), "the papers are on file")
+        if payment["state"] == "released":
+            received = {"confirmed_on": datetime.now(UTC).date().isoformat(), "receipt": receipt}
+            await self.focal_point.post(f"{at}/confirm", received)
+
+    async def _upload(self, case_id: str, *kinds: str) -> list[str]:
+        """A paper of each kind, about a case."""
+        return [
+            (await self.focal_point.upload(PAPER, kind=kind, case_id=case_id))["id"]
+            for kind in kinds
+        ]
 
     async def _prepare(self, grant: str, payment: Mapping[str, Any]) -> Any:
         """A payment, once the part before it was received and seen; the rest is in the papers."""
@@ -444,19 +453,8 @@ class Walk:
 
         Who gives the course keeps the sheet, hands out the manual and says that it was completed.
         """
-        listed = await self.coordinator.get(
-            "/v1/courses", programme=walk.content["programme"], limit=200
-        )
-        fits = [
-            c
-            for c in listed["items"]
-            if c["country"] == walk.country and c["phase"] == "post_arrival"
-        ]
         paid = ALLOWANCE in walk.content["requested_assistance"]
-        orientation = {"orientation", "job_readiness"}
-        course = next(
-            (c for c in fits if (c["stipend"] if paid else c["kind"] in orientation)), None
-        )
+        course = await self._course_for(walk, paid=paid)
         if course is None:
             return
         sessions = PAID_SESSIONS if paid else 1
@@ -490,37 +488,44 @@ class Walk:
 
         return await eventually(enrolled, "training has heard that they have arrived")
 
+    async def _course_for(self, walk: Return, *, paid: bool) -> dict[str, Any] | None:
+        """A course after the arrival in the country: one with an allowance, or an orientation."""
+        listed = await self.coordinator.get(
+            "/v1/courses", programme=walk.content["programme"], limit=200
+        )
+        orientation = {"orientation", "job_readiness"}
+        for course in listed["items"]:
+            here = course["country"] == walk.country and course["phase"] == "post_arrival"
+            if here and (course["stipend"] if paid else course["kind"] in orientation):
+                return dict(course)
+        return None
+
     async def allow(self, walk: Return) -> None:
         """What attendance has earned is released at once, by a third person, and received."""
-        for grant in (await self.finance.get("/v1/grants", case_id=walk.case_id, kind=ALLOWANCE))[
-            "items"
-        ]:
-            if grant["state"] != "approved":
-                continue
-            payments = await eventually(
-                partial(self._earned, grant), "grants has heard of the attendance"
+        grants = await self.finance.get("/v1/grants", case_id=walk.case_id, kind=ALLOWANCE)
+        for grant in grants["items"]:
+            if grant["state"] == "approved":
+                await self._allow(walk, grant)
+
+    async def _allow(self, walk: Return, grant: dict[str, Any]) -> None:
+        payments = await eventually(
+            partial(self._earned, grant), "grants has heard of the attendance"
+        )
+        scheduled = [p for p in payments if p["state"] == "scheduled"]
+        if scheduled:
+            wanted = [{"payment_id": p["id"], "version": p["version"]} for p in scheduled]
+            await self.finance.post(
+                "/v1/payments/release", {"payments": wanted, "float_id": await self._float(walk)}
             )
-            scheduled = [p for p in payments if p["state"] == "scheduled"]
-            if scheduled:
-                wanted = [{"payment_id": p["id"], "version": p["version"]} for p in scheduled]
-                await self.finance.post(
-                    "/v1/payments/release",
-                    {"payments": wanted, "float_id": await self._float(walk)},
-                )
-            today = datetime.now(UTC).date().isoformat()
-            kinds = ("delivery", "payment")
-            uploads = [
-                await self.focal_point.upload(PAPER, kind=kind, case_id=walk.case_id)
-                for kind in kinds
-            ]
-            certificate, receipt = (uploaded["id"] for uploaded in uploads)
-            for payment in await self._earned(grant):
-                if payment["state"] == "released":
-                    received = {"confirmed_on": today, "receipt": receipt}
-                    await self.focal_point.post(f"/v1/payments/{payment['id']}/confirm", received)
-            handed = {"delivered_on": today, "certificate": certificate}
-            await self.focal_point.post(f"/v1/grants/{grant['id']}/delivery", handed)
-            await self.focal_point.decide(f"/v1/grants/{grant['id']}", "close")
+        today = datetime.now(UTC).date().isoformat()
+        certificate, receipt = await self._upload(walk.case_id, "delivery", "payment")
+        for payment in await self._earned(grant):
+            if payment["state"] == "released":
+                received = {"confirmed_on": today, "receipt": receipt}
+                await self.focal_point.post(f"/v1/payments/{payment['id']}/confirm", received)
+        handed = {"delivered_on": today, "certificate": certificate}
+        await self.focal_point.post(f"/v1/grants/{grant['id']}/delivery", handed)
+        await self.focal_point.decide(f"/v1/grants/{grant['id']}", "close")
 
     async def _earned(self, grant: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The payments of an allowance, once there is one for each session; none before."""
@@ -599,11 +604,15 @@ class Walk:
         return self.coordinator
 
     async def _arrival(self, returnee_id: str) -> Any:
+        """Somebody whom the desk expects, once it knows who they are: a family is met by its names,
+        and a child goes with an adult only where the desk can see that there is one.
+        """
+
         async def look() -> Any:
             items = (await self.desk.get("/v1/arrivals", returnee_id=returnee_id))["items"]
-            return items[0] if items else None
+            return items[0] if items and items[0]["identity"] is not None else None
 
-        return await eventually(look, "reception expects the person")
+        return await eventually(look, "the desk expects the person and knows their name")
 
     def _profile(self, walk: Return) -> dict[str, Any]:
         people = walk.content["people"]

@@ -209,13 +209,12 @@ class Simulation:
             self.expected[arrival["id"]] = Counter(
                 TOLD[entry["kind"]] for entry in log if entry["kind"] in TOLD
             )
-            if len(devices) > 1 and self.random.random() < TWICE_MET:
-                other = self.random.choice([each for each in devices if each is not device])
+            others = [each for each in devices if each is not device]
+            if others and self.random.random() < TWICE_MET:
                 again = self._entry("check-in", arrival, 1)
-                other.log.append(again)
-                self.twice |= {
-                    again["id"],
-                    *(entry["id"] for entry in log if entry["kind"] == "check-in"),
+                self.random.choice(others).log.append(again)
+                self.twice |= {again["id"]} | {
+                    entry["id"] for entry in log if entry["kind"] == "check-in"
                 }
         return devices
 
@@ -266,18 +265,11 @@ class Simulation:
         waiting = {entry["id"]: entry for entry in device.log}
         problems: dict[str, Any] = {}
         for _ in range(ROUNDS):
-            to_send = list(waiting.values())
-            to_send += self.random.sample(to_send, round(len(to_send) * self.flight.duplicates))
-            if self.flight.shuffle:
-                self.random.shuffle(to_send)
+            to_send = self._disturbed(list(waiting.values()))
             for start in range(0, len(to_send), self.flight.batch):
                 for result in await self._send(device, to_send[start : start + self.flight.batch]):
-                    self.report.outcomes[result["outcome"]] += 1
                     problems[result["id"]] = result["problem"]
-                    told = result["outcome"] == "conflict" and result["id"] in self.twice
-                    self.report.conflicts_told += told
-                    settled = result["outcome"] in SETTLED or (told and result["problem"].get("by"))
-                    if settled and waiting.pop(result["id"], None) is not None:
+                    if self._is_settled(result) and waiting.pop(result["id"], None) is not None:
                         taken(1)
             if not waiting:
                 return
@@ -285,6 +277,20 @@ class Simulation:
             f"{entry['kind']}: {problems[entry['id']]['title']}" for entry in waiting.values()
         )
         raise Stuck(f"tablet {device.number} could not settle {dict(left)}")
+
+    def _disturbed(self, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Entries as a bad connection delivers them: some twice, in any order."""
+        entries += self.random.sample(entries, round(len(entries) * self.flight.duplicates))
+        if self.flight.shuffle:
+            self.random.shuffle(entries)
+        return entries
+
+    def _is_settled(self, result: dict[str, Any]) -> bool:
+        """Whether an entry need not be sent again; counts how it ended."""
+        told = result["outcome"] == "conflict" and result["id"] in self.twice
+        self.report.outcomes[result["outcome"]] += 1
+        self.report.conflicts_told += told
+        return result["outcome"] in SETTLED or (told and bool(result["problem"].get("by")))
 
     async def _send(self, device: _Device, entries: list[Entry]) -> list[dict[str, Any]]:
         body = {

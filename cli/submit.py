@@ -84,18 +84,7 @@ async def submit(
             "If something was put right elsewhere since, have it taken once more: --again",
             highlight=False,
         )
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console) as progress:
-        bar = progress.add_task(file.name, total=batch["total"], completed=batch["done"])
-        while batch["state"] != "done":
-            await asyncio.sleep(LOOK_SECONDS)
-            batch = await client.get(f"/v1/referral-batches/{batch['id']}")
-            progress.update(bar, completed=batch["done"])
+    batch = await _wait(client, batch, file.name, console)
     results = await _results(client, batch["id"])
     target = results_file(file)
     write(results, target)
@@ -105,6 +94,29 @@ async def submit(
         f"{sum(1 for each in results if each['candidates'])} may be about people known here: "
         f"{target}"
     )
+    _show_problems(results, console)
+    return bool(batch["refused"] == 0)
+
+
+async def _wait(
+    client: GatewayClient, batch: dict[str, Any], name: str, console: Console
+) -> dict[str, Any]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        bar = progress.add_task(name, total=batch["total"], completed=batch["done"])
+        while batch["state"] != "done":
+            await asyncio.sleep(LOOK_SECONDS)
+            batch = await client.get(f"/v1/referral-batches/{batch['id']}")
+            progress.update(bar, completed=batch["done"])
+    return batch
+
+
+def _show_problems(results: list[dict[str, Any]], console: Console) -> None:
     problems = [(each, problem) for each in results for problem in each["problems"]]
     for each, problem in problems[:SAID_HERE]:
         row = problem["row"] or each["rows"][0]
@@ -116,7 +128,6 @@ async def submit(
         )
     if len(problems) > SAID_HERE:
         console.print(f"  and {len(problems) - SAID_HERE} more there")
-    return bool(batch["refused"] == 0)
 
 
 async def _results(client: GatewayClient, batch_id: str) -> list[dict[str, Any]]:

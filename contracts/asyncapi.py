@@ -11,6 +11,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from chassis.events import Audience, EventData, head_type, topic_of
 from contracts import cases, grants, reception, training
 
+NULL = {"type": "null"}
 ASYNCAPI = "3.1.0"
 JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 MODE: JsonSchemaMode = "serialization"
@@ -136,18 +137,8 @@ def asyncapi_document(events: Sequence[type[EventData]] = EVENTS) -> dict[str, A
             tuple(name for name in HEADERS if name not in OF_A_FACT),
         )
         types = [*(model.event_type for model in events if model.service == service), head]
-        channels[service] = {
-            "address": topic_of(service),
-            "title": f"Facts of {service}",
-            "description": f"Everything that {service} records, for each subject in order.",
-            "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in types},
-        }
-        operations[f"publish-{service}"] = {
-            "action": "send",
-            "channel": {"$ref": f"#/channels/{service}"},
-            "summary": f"{service} publishes what it recorded.",
-            "messages": [{"$ref": f"#/channels/{service}/messages/{name}"} for name in types],
-        }
+        channels[service] = _channel(service, types)
+        operations[f"publish-{service}"] = _publication(service, types)
     return {
         "asyncapi": ASYNCAPI,
         "info": {
@@ -194,18 +185,38 @@ def _extensions(model: type[EventData]) -> dict[str, Any]:
     }
 
 
+def _channel(service: str, types: Sequence[str]) -> dict[str, Any]:
+    return {
+        "address": topic_of(service),
+        "title": f"Facts of {service}",
+        "description": f"Everything that {service} records, for each subject in order.",
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in types},
+    }
+
+
+def _publication(service: str, types: Sequence[str]) -> dict[str, Any]:
+    return {
+        "action": "send",
+        "channel": {"$ref": f"#/channels/{service}"},
+        "summary": f"{service} publishes what it recorded.",
+        "messages": [{"$ref": f"#/channels/{service}/messages/{name}"} for name in types],
+    }
+
+
 def _without_null(schema: Any) -> Any:
     """Take `null` out of optional members: what has no value is left out of a payload."""
     if isinstance(schema, list):
         return [_without_null(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    schema = {key: _without_null(value) for key, value in schema.items()}
-    if schema.get("default", ...) is None:
-        del schema["default"]
-    options = schema.get("anyOf")
-    if isinstance(options, list) and {"type": "null"} in options:
-        rest = [option for option in options if option != {"type": "null"}]
+    schema = {
+        key: _without_null(value)
+        for key, value in schema.items()
+        if (key, value) != ("default", None)
+    }
+    options = schema.get("anyOf", [])
+    if NULL in options:
+        rest = [option for option in options if option != NULL]
         del schema["anyOf"]
         schema = (rest[0] if len(rest) == 1 else {"anyOf": rest}) | schema
     return schema

@@ -55,15 +55,10 @@ def merge(documents: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     components: dict[str, dict[str, Any]] = {}
     for role, original in documents.items():
         document = _with_references(original, renamed.get(role, {}))
-        for path, operations in document["paths"].items():
-            if role != "gateway" and path.startswith(OF_A_PROCESS):
-                continue
-            if path in paths:
-                raise ValueError(f"{path} is answered by {role} and by another role")
-            paths[path] = operations
-            for operation in operations.values():
-                operation.setdefault("tags", [role])
-                operation["x-service"] = role
+        answered = _answered(role, document)
+        for path in answered.keys() & paths.keys():
+            raise ValueError(f"{path} is answered by {role} and by another role")
+        paths |= answered
         for kind, members in document.get("components", {}).items():
             names = renamed.get(role, {}) if kind == "schemas" else {}
             for name, member in members.items():
@@ -147,6 +142,20 @@ def _with_references(value: Any, names: Mapping[str, str]) -> Any:
             for tag, ref in copy["mapping"].items()
         }
     return copy
+
+
+def _answered(role: str, document: dict[str, Any]) -> dict[str, Any]:
+    """The paths that are a role's in the merged document, each operation saying whose it is."""
+    answered = {
+        path: operations
+        for path, operations in document["paths"].items()
+        if role == "gateway" or not path.startswith(OF_A_PROCESS)
+    }
+    for operations in answered.values():
+        for operation in operations.values():
+            operation.setdefault("tags", [role])
+            operation["x-service"] = role
+    return answered
 
 
 def _reachable(paths: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
