@@ -63,7 +63,10 @@ class TimelineEntry(Base, table=True):
     """A fact that a service published, as the timeline shows it."""
 
     __tablename__ = "timeline"
-    __table_args__ = (Index("ix_timeline_subject", "subject", "occurred_at", "recorded_at"),)
+    __table_args__ = (
+        Index("ix_timeline_subject", "subject", "occurred_at", "recorded_at"),
+        Index("ix_timeline_source_type", "source", "type", "position"),
+    )
 
     source: str = column(sa_type=Text, primary_key=True)
     position: int = column(sa_type=BigInteger, primary_key=True, autoincrement=False)

@@ -393,7 +393,7 @@ class PlanLine(Base, table=True):
     position: int
     kind: HelpKind
     housing: Housing | None = None
-    beneficiary: UUID = column(foreign_key="returnee.id")
+    beneficiary: UUID = column(foreign_key="returnee.id", index=True)
     description: str
     amount: Decimal = column(sa_type=Numeric(18, 3))
     currency: str
@@ -423,7 +423,7 @@ class Deadline(Resource, table=True):
     due_at: datetime
     programme: str
     referral_id: UUID | None = column(foreign_key="referral.id")
-    case_id: UUID | None = column(foreign_key="case_file.id")
+    case_id: UUID | None = column(foreign_key="case_file.id", index=True)
     visit_id: UUID | None = column(foreign_key="visit.id", unique=True)
     rule: dict[str, Any]
     shifted_days: int = column(server_default=text("0"))
@@ -478,7 +478,7 @@ class CaseTransfer(Resource, table=True):
 
     __tablename__ = "case_transfer"
 
-    case_id: UUID = column(foreign_key="case_file.id")
+    case_id: UUID = column(foreign_key="case_file.id", index=True)
     state: TransferState
     offered_by: str
     """The organisation that offers."""
@@ -563,7 +563,7 @@ class ContactAttempt(Resource, table=True):
     __tablename__ = "contact_attempt"
 
     case_id: UUID = column(foreign_key="case_file.id", index=True)
-    returnee_id: UUID = column(foreign_key="returnee.id")
+    returnee_id: UUID = column(foreign_key="returnee.id", index=True)
     method: ContactMethod
     outcome: Outcome
     notes: str | None = None
@@ -579,7 +579,7 @@ class Visit(Resource, table=True):
     __tablename__ = "visit"
 
     case_id: UUID = column(foreign_key="case_file.id", index=True)
-    returnee_id: UUID = column(foreign_key="returnee.id")
+    returnee_id: UUID = column(foreign_key="returnee.id", index=True)
     line_id: UUID | None = None
     cooperative_id: UUID | None = None
     cause: DeadlineKind

@@ -200,7 +200,7 @@ class Enrolment(OfPerson, table=True):
     )
 
     cohort_id: UUID | None = column(foreign_key="cohort.id", index=True)
-    course_id: UUID | None = column(foreign_key="course.id")
+    course_id: UUID | None = column(foreign_key="course.id", index=True)
     kind: CourseKind = column(comment="of course, or what the plan's line asks for")
     phase: Phase | None = None
     plan_line_id: UUID | None = None
@@ -421,7 +421,7 @@ class Mentor(OfPerson, table=True):
         ),
     )
 
-    enrolment_id: UUID = column(foreign_key="enrolment.id")
+    enrolment_id: UUID = column(foreign_key="enrolment.id", index=True)
     state: MentorState
     agreed_on: date
     capacity: int

@@ -1,6 +1,7 @@
 """How PostgreSQL reads a timeline: by its index, however many others there are."""
 
 import json
+from collections.abc import Iterator
 from uuid import UUID, uuid4
 
 import pytest_asyncio
@@ -8,6 +9,7 @@ from sqlalchemy import event, text
 
 from chassis.auth import Caller, OrganisationKind
 from chassis.db import Database
+from gateway.events.routes import Reading
 from gateway.handlers import SOURCES
 from gateway.positions import Positions
 from gateway.timeline import service
@@ -44,14 +46,21 @@ async def filled(databases: Databases):
     await owner.close()
 
 
-def scans(plan: dict) -> set[str]:
-    """The tables that a plan reads from end to end."""
-    own = {plan["Relation Name"]} if plan["Node Type"] == "Seq Scan" else set()
-    return own.union(*(scans(below) for below in plan.get("Plans", [])))
+def nodes(plan: dict) -> Iterator[dict]:
+    """The steps of a plan."""
+    yield plan
+    for below in plan.get("Plans", []):
+        yield from nodes(below)
 
 
 async def scanned(database: Database, read) -> set[str]:
-    """The tables that the statements of a read scan."""
+    """The tables that the statements of a read go through from end to end."""
+    steps = await planned(database, read)
+    return {step["Relation Name"] for step in steps if step["Node Type"] == "Seq Scan"}
+
+
+async def planned(database: Database, read) -> list[dict]:
+    """The steps by which PostgreSQL carries out the statements of a read."""
     sent: list[tuple[str, object]] = []
 
     def note(_: object, __: object, statement: str, parameters: object, *___: object) -> None:
@@ -65,7 +74,7 @@ async def scanned(database: Database, read) -> set[str]:
     finally:
         event.remove(engine, "before_cursor_execute", note)
     assert sent
-    found: set[str] = set()
+    found: list[dict] = []
     async with database.engine.connect() as connection:
         for statement, parameters in sent:
             rows = await connection.exec_driver_sql(
@@ -73,7 +82,7 @@ async def scanned(database: Database, read) -> set[str]:
             )
             plan_ = rows.scalar_one()
             (plan,) = json.loads(plan_) if isinstance(plan_, str) else plan_
-            found |= scans(plan["Plan"])
+            found += nodes(plan["Plan"])
     return found
 
 
@@ -113,8 +122,19 @@ async def test_the_one_who_asks_is_found_without_a_scan(filled: Database) -> Non
     }
 
 
-async def test_a_planted_scan_is_noticed(filled: Database) -> None:
-    async def by_type(session) -> None:
-        await session.execute(text("SELECT * FROM timeline WHERE type = 'x'"))
+async def test_events_of_a_type_are_not_looked_for_among_all_others(filled: Database) -> None:
+    caller = Caller(
+        client_id="c", organisation="us", kind=OrganisationKind.INTERNAL, scopes=frozenset()
+    )
+    rare = Reading(caller, ["org.homeward.cases.case.closed.v1"], REACHED, limit=50)
+    start = dict.fromkeys(SOURCES, 0)
+    steps = await planned(filled, lambda session: rare.queues(session, start, 50))
+    read = {step["Index Name"] for step in steps if "'cases'" in step.get("Index Cond", "")}
+    assert read == {"ix_timeline_source_type"}, "all others would be read and left out"
 
-    assert await scanned(filled, by_type) == {"timeline"}
+
+async def test_a_planted_scan_is_noticed(filled: Database) -> None:
+    async def by_data(session) -> None:
+        await session.execute(text("SELECT * FROM timeline WHERE data = '[]'"))
+
+    assert await scanned(filled, by_data) == {"timeline"}

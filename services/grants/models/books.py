@@ -59,7 +59,7 @@ class JournalEntry(Base, table=True):
     __tablename__ = "journal_entry"
 
     id: UUID = column(primary_key=True, default_factory=new_id)
-    budget_id: UUID = column(foreign_key="budget.id")
+    budget_id: UUID = column(foreign_key="budget.id", index=True)
     kind: Movement
     grant_id: UUID | None = column(index=True)
     payment_id: UUID | None = None

@@ -50,12 +50,12 @@ class Payment(Resource, table=True):
     __tablename__ = "payment"
 
     grant_id: UUID = column(foreign_key="assistance_grant.id", index=True)
-    budget_id: UUID = column(foreign_key="budget.id")
+    budget_id: UUID = column(foreign_key="budget.id", index=True)
     returnee_id: UUID | None = column(index=True)
     reference: str = column(unique=True)
     """What the bank repeats; nothing in it is about a person."""
     method: PaymentMethod
-    payee_id: UUID | None = column(foreign_key="payee.id")
+    payee_id: UUID | None = column(foreign_key="payee.id", index=True)
     instalment: int = column(default=1)
     session: str | None = None
     """What it was earned by, once: a session or a day that was attended, a month of work."""
