@@ -249,14 +249,15 @@ class TestMerge:
         assert await house.audited("merge", a) == await house.audited("unmerge", a) == 1
 
     async def test_a_case_under_either_id_is_the_one_open_case(self, house: House) -> None:
+        family = unlike()
         one, other = (
             await house.accepted(somebody(unlike())),
-            await house.accepted(somebody(unlike())),
+            await house.accepted(somebody(family)),
         )
         assert (await merge(house, one.people[0], other.people[0])).status_code == 200
         at = f"/cases/{other.case_id}"
         await house.post(f"{at}/close", {"reason": "lost_contact"}, etag=await house.etag(at))
-        again = (await house.submit(somebody(unlike())))["id"]
+        again = (await house.submit(somebody(family)))["id"]
         bound = {"people": [{"index": 0, "returnee_id": other.people[0]}]}
         refused = await house.accept(again, bound)
         assert refused.json()["errors"][0]["code"] == "case_open"

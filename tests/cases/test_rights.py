@@ -46,7 +46,8 @@ async def closed(
 async def implemented_twice(house: House) -> tuple[str, dict[str, Any]]:
     """Somebody who returned with one organisation, then with another, and the latter's referral."""
     person = (await closed(house, alone())).people[0]
-    await house.post(f"/returnees/{person}/share", TERMS | {"organisation": OTHER})
+    consent = {"organisation": OTHER, "purpose": "continued_assistance"}
+    await house.post(f"/returnees/{person}/share", TERMS | consent)
     again = await house.submit(alone(requested_partner=OTHER))
     binding = {"people": [{"index": 0, "returnee_id": person}]}
     answer = await house.accept(again["id"], binding, who=OTHER)
@@ -516,6 +517,75 @@ class TestEarlierImplementer:
         assert answer.json()["people"][0]["returnee_id"] == theirs
 
 
+class TestBinding:
+    """Whoever says that somebody new is a returnee lets others read all of that returnee."""
+
+    async def _closed_and_shared(
+        self, house: House, monkeypatch: pytest.MonkeyPatch, **terms: Any
+    ) -> str:
+        monkeypatch.setattr(Rules, "implementers", lambda *_: ("iom-iraq", OTHER))
+        person = (await closed(house, alone())).people[0]
+        shared = TERMS | {"organisation": OTHER} | terms
+        assert (await house.post(f"/returnees/{person}/share", shared)).status_code == 201
+        return person
+
+    async def _bind(self, house: House, person: str, **values: Any) -> Any:
+        again = await house.submit(alone(sender="bamf", requested_partner=OTHER, **values))
+        body = {"people": [{"index": 0, "returnee_id": person}]}
+        return await house.accept(again["id"], body, who=OTHER)
+
+    @pytest.mark.parametrize("categories", [[], ["identity", "contacts"]])
+    @pytest.mark.parametrize("purpose", ["referred_service", "audit"])
+    async def test_a_share_does_not_become_a_part_that_reads_all(
+        self,
+        house: House,
+        monkeypatch: pytest.MonkeyPatch,
+        categories: list[str],
+        purpose: str,
+    ) -> None:
+        person = await self._closed_and_shared(
+            house, monkeypatch, categories=categories, purpose=purpose
+        )
+        before = (await house.get(f"/returnees/{person}", OTHER)).json()
+        refused = await self._bind(house, person)
+        assert refused.status_code == 422, refused.text
+        (error,) = refused.json()["errors"]
+        assert (error["pointer"], error["code"]) == ("/people/0/returnee_id", "not_to_bind")
+        assert (await house.get(f"/returnees/{person}", OTHER)).json() == before
+        assert (await house.get(f"/returnees/{person}/access-report")).status_code == 200
+
+    async def test_who_was_told_so_that_they_go_on_binds_whoever_it_is(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        person = await self._closed_and_shared(house, monkeypatch, purpose="same_person")
+        bound = await self._bind(house, person)
+        assert bound.status_code == 200, bound.text
+
+    async def test_an_ended_share_is_no_consent(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        person = await self._closed_and_shared(house, monkeypatch, purpose="same_person")
+        ended = {"organisation": OTHER}
+        assert (await house.post(f"/returnees/{person}/unshare", ended)).is_success
+        refused = await self._bind(house, person)
+        assert refused.json()["errors"][0]["code"] == "unknown_returnee"
+
+    async def test_a_stranger_is_not_bound_even_by_who_may(self, house: House) -> None:
+        person = (await closed(house, alone())).people[0]
+        body = alone()
+        stranger = body["people"][0] | {
+            "names": [{"script": "Latn", "given": "Wilfried", "family": "Ostermann"}],
+            "birth": {"date": "1951-02-03", "precision": "day"},
+            "sex": "male",
+            "documents": [],
+            "contacts": [],
+        }
+        again = await house.submit(body | {"people": [stranger]})
+        binding = {"people": [{"index": 0, "returnee_id": person}]}
+        refused = await house.accept(again["id"], binding)
+        assert [error["code"] for error in refused.json()["errors"]] == ["not_alike"]
+
+
 class TestErase:
     async def test_the_identity_is_gone_and_the_fact_stays(self, house: House) -> None:
         body = referral()
@@ -616,7 +686,9 @@ class TestErase:
         gone = {"returnee_id": child, "reason": "re_migrated", "on": "2026-04-01"}
         left = await house.post(f"{at}/leave", gone, etag=await house.etag(at))
         assert left.status_code == 200, left.text
-        again = await house.submit(alone())
+        family = referral()
+        back = family | {"people": [family["people"][1] | {"role": "principal"}]}
+        again = await house.submit(back)
         answer = await house.accept(again["id"], {"people": [{"index": 0, "returnee_id": child}]})
         assert answer.status_code == 200, answer.text
         path = f"/cases/{answer.json()['people'][0]['case_id']}"

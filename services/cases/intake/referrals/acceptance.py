@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from sqlmodel import col, select
-
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session, current_time
@@ -14,15 +12,13 @@ from chassis.outbox import publish
 from contracts.cases import ReferralAccepted, Registration
 from contracts.codes import CaseState, Member
 from contracts.programmes import Decider
-from participation import aliases
 from participation.access import Role, grant
 from services.cases.access.cases import load_cases_of_referral, load_members
-from services.cases.access.people import has_open_case, load_visible_ids
 from services.cases.access.referrals import require_decider
-from services.cases.access.restrictions import load_kept_away
 from services.cases.casework.cases.service import open_case, progress
 from services.cases.casework.deadlines import service as deadlines
 from services.cases.intake.referrals import rules, service
+from services.cases.intake.referrals.bindings import load_bound
 from services.cases.intake.referrals.schemas import Binding, Consent, ReferralContent
 from services.cases.intake.travel import journeys
 from services.cases.models import CaseFile, Referral, Returnee
@@ -129,7 +125,7 @@ async def _check(
     bindings: Sequence[Binding],
     possible: Sequence[str],
     implementer: str,
-) -> dict[int, Returnee]:
+) -> Mapping[int, Returnee]:
     """Check who implements a referral and who its persons are said to be.
 
     Returns:
@@ -144,72 +140,15 @@ async def _check(
         errors.append(
             FieldError(pointer="/implementer", code="implementer_outside_programme", detail=right)
         )
-    roots = await aliases.resolve_all(
-        session, [binding.returnee_id for binding in bindings if binding.returnee_id is not None]
-    )
-    bound = {
-        binding.index: roots[binding.returnee_id]
-        for binding in bindings
-        if binding.returnee_id is not None
-    }
-    positions = {binding.index: position for position, binding in enumerate(bindings)}
-    returnees = await _lock_known(session, caller, list(bound.values()))
-    seen: set[UUID] = set()
-    for index, returnee_id in bound.items():
-        defect = await _binding_defect(
-            session, returnees, seen, returnee_id, {referral.sender, implementer}
-        )
-        if defect is not None:
-            code, right = defect
-            pointer = f"/people/{positions[index]}/returnee_id"
-            errors.append(FieldError(pointer=pointer, code=code, detail=right))
-        seen.add(returnee_id)
+    taking_part = {referral.sender, implementer}
+    bound = await load_bound(session, caller, content.people, bindings, taking_part)
+    errors += bound.errors
     if errors:
         raise invalid(*errors)
-    unnamed = {
-        index: person for index, person in enumerate(content.people) if index not in positions
-    }
+    named = {binding.index for binding in bindings}
+    unnamed = {index: person for index, person in enumerate(content.people) if index not in named}
     await check_second_records(session, caller, referral.id, unnamed)
-    return {index: returnees[returnee_id] for index, returnee_id in bound.items()}
-
-
-async def _lock_known(
-    session: Session, caller: Caller, roots: Sequence[UUID]
-) -> dict[UUID, Returnee]:
-    """Lock those of some people whom the caller may know of: whoever knows them by another id of
-    theirs may name them, or is named them as a candidate.
-    """
-    ids = await aliases.same_people(session, roots)
-    known_roots = {ids[visible] for visible in await load_visible_ids(session, caller, ids)}
-    rows = await session.scalars(
-        select(Returnee)
-        .where(col(Returnee.id).in_(known_roots), col(Returnee.erased_at).is_(None))
-        .order_by(col(Returnee.id))
-        .with_for_update(of=Returnee)
-    )
-    return {returnee.id: returnee for returnee in rows}
-
-
-async def _binding_defect(
-    session: Session,
-    returnees: Mapping[UUID, Returnee],
-    seen: set[UUID],
-    returnee_id: UUID,
-    taking_part: set[str],
-) -> tuple[str, str] | None:
-    """What stands in the way of a person's being a returnee: a code, and what would be right."""
-    if returnee_id not in returnees:
-        return "unknown_returnee", "a returnee known to you, or null"
-    if returnee_id in seen:
-        return "returnee_twice", "each returnee once"
-    if await has_open_case(session, returnee_id):
-        return "case_open", "a returnee whose earlier cases are closed"
-    if kept := taking_part & await load_kept_away(session, [returnee_id]):
-        right = (
-            "a returnee from whom nobody is kept who would take part; lift the restriction first: "
-        )
-        return "restricted", right + ", ".join(sorted(kept))
-    return None
+    return bound.returnees
 
 
 async def _register(
