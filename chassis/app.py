@@ -72,6 +72,7 @@ class Service:
         needs: Settings that may be left out elsewhere, and without which it does not start.
         knows_people_from: The service whose events its projection of people is made of; None for
             a service that has no such projection.
+        takes_part_in: Tells of whom a stored answer may be told again.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Service:
     middleware: Sequence[Callable[[Any], Any]] = ()
     needs: Sequence[str] = ()
     knows_people_from: str | None = None
+    takes_part_in: idempotency.TakesPartIn = idempotency.nobody
 
     @property
     def consumes(self) -> tuple[str, ...]:
@@ -123,6 +125,7 @@ class Homeward:
         )
         self.authenticator = Authenticator(settings, fetch)
         self.listeners = Listeners(settings.streams_per_client)
+        self.takes_part_in = service.takes_part_in
         self.answer_retention = timedelta(hours=settings.idempotency_retention_hours)
         self._hearing = asyncio.Lock()
         self._listened = float("-inf")

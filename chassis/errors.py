@@ -215,9 +215,10 @@ ANSWER_LOST = ProblemType(
     "answer-lost",
     409,
     "It was done, and its answer is not kept any more",
-    "A request with this Idempotency-Key was carried out, and its stored answer was encrypted "
-    "under a key that is "
-    "not in use any more. Nothing is done again: read the resource to see what came of it.",
+    "A request with this Idempotency-Key was carried out. Its stored answer was erased with a "
+    "person of whom it told, tells of somebody in whose return you have no part any more, or was "
+    "encrypted under a key that is not in use any more. Nothing is done again: read the resource "
+    "to see what came of it.",
 )
 PRECONDITION_REQUIRED = ProblemType(
     "precondition-required",

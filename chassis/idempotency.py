@@ -2,13 +2,18 @@
 
 The record is written in the request's own transaction. A concurrent twin waits for it on the
 primary key; if the first attempt fails, nothing of it remains and the twin goes on.
+
+An answer tells of people. With it is kept of whom, as far as the caller took part in their return
+then; whoever takes no part any more is not told again, and what is erased is erased here too.
 """
 
 import hashlib
 import json
 import re
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 from sqlalchemy import (
     Column,
@@ -19,11 +24,13 @@ from sqlalchemy import (
     LargeBinary,
     Table,
     Text,
+    Uuid,
     delete,
     select,
+    text,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -36,6 +43,16 @@ HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 KEY_FORM = re.compile(r"[!-~]{1,255}")
 KEPT_HEADERS = ("content-type", "etag", "location", "link")
+UUID_FORM = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+TakesPartIn = Callable[[Session, Caller, Collection[UUID]], Awaitable[set[UUID]]]
+"""Of some ids those of what the caller takes part in now; others are not people, or not theirs."""
+
+
+async def nobody(_: Session, __: Caller, ___: Collection[UUID]) -> set[UUID]:
+    """What takes the place of `TakesPartIn` in an application that tells of nobody."""
+    return set()
+
 
 idempotency = Table(
     "idempotency",
@@ -46,7 +63,16 @@ idempotency = Table(
     Column("fingerprint", LargeBinary, nullable=False),
     Column("status", Integer),
     Column("headers", JSONB),
-    Column("body", LargeBinary, comment="encrypted"),
+    Column(
+        "body", LargeBinary, comment="encrypted; null while it is awaited, and once it is erased"
+    ),
+    Column(
+        "subjects",
+        ARRAY(Uuid),
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="of whom the answer tells, as far as the caller took part in their return",
+    ),
     Column("expires_at", DateTime(timezone=True), nullable=False),
     Index("ix_idempotency_expires_at", "expires_at"),
 )
@@ -91,7 +117,13 @@ def attempt_of(request: Request, caller: Caller, body: bytes) -> Attempt:
 
 
 async def begin(
-    session: Session, attempt: Attempt, keyring: Keyring, keep: timedelta
+    session: Session,
+    caller: Caller,
+    attempt: Attempt,
+    keyring: Keyring,
+    *,
+    keep: timedelta,
+    takes_part_in: TakesPartIn = nobody,
 ) -> Response | None:
     """Claim the key, waiting for a twin that holds it.
 
@@ -99,8 +131,8 @@ async def begin(
         The stored answer if the request was answered before, else None: go on, then call `finish`.
 
     Raises:
-        Problem: 422, the key was used for another request; 409, the answer cannot be decrypted any
-            more.
+        Problem: 422, the key was used for another request; 409, the answer was erased, cannot be
+            decrypted any more, or tells of somebody in whose return the caller has no part now.
     """
     statement = insert(idempotency).values(
         organisation=attempt.organisation,
@@ -124,16 +156,28 @@ async def begin(
     row = (await session.execute(select(idempotency).where(*_is(attempt)))).one()
     if row.fingerprint != attempt.fingerprint:
         raise Problem(IDEMPOTENCY_KEY_REUSED)
+    # It was done, so it is not done again; what was answered then is read by nobody any more.
+    subjects = set(row.subjects)
+    if row.body is None or subjects - await takes_part_in(session, caller, subjects):
+        raise Problem(ANSWER_LOST)
     try:
         body = keyring.decrypt(row.body, attempt.context)
     except NotDecryptable:
-        # It was done, so it is not done again; what was answered then, nobody can read any more.
         raise Problem(ANSWER_LOST) from None
     return Response(body, status_code=row.status, headers={**row.headers, REPLAYED: "true"})
 
 
-async def finish(session: Session, attempt: Attempt, response: Response, keyring: Keyring) -> None:
+async def finish(
+    session: Session,
+    caller: Caller,
+    attempt: Attempt,
+    response: Response,
+    keyring: Keyring,
+    takes_part_in: TakesPartIn = nobody,
+) -> None:
     """Store the answer beside its effect."""
+    named = {UUID(found.decode()) for found in UUID_FORM.findall(bytes(response.body))}
+    subjects = await takes_part_in(session, caller, named) if named else set()
     headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
     await session.execute(
         update(idempotency)
@@ -142,7 +186,17 @@ async def finish(session: Session, attempt: Attempt, response: Response, keyring
             status=response.status_code,
             headers=json.loads(json.dumps(headers)),
             body=keyring.encrypt(bytes(response.body), attempt.context),
+            subjects=sorted(subjects),
         )
+    )
+
+
+async def erase(session: Session, subjects: Collection[UUID]) -> None:
+    """Forget every answer that tells of somebody, though not that the request was carried out."""
+    await session.execute(
+        update(idempotency)
+        .where(idempotency.c.subjects.overlap(list(subjects)))
+        .values(body=None, headers={}, subjects=[])
     )
 
 

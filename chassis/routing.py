@@ -130,6 +130,7 @@ class Surroundings(Protocol):
     authenticator: Authenticator
     keyring: Keyring
     answer_retention: timedelta
+    takes_part_in: idempotency.TakesPartIn
 
     async def catch_up(self, returnee_id: UUID) -> None:
         """Wait until the projection has heard all that its source has said until now, and of that
@@ -257,7 +258,12 @@ class Pipeline:
                 request.state.session = session
                 if attempt is not None:
                     stored = await idempotency.begin(
-                        session, attempt, here.keyring, here.answer_retention
+                        session,
+                        request.state.caller,
+                        attempt,
+                        here.keyring,
+                        keep=here.answer_retention,
+                        takes_part_in=here.takes_part_in,
                     )
                     if stored is not None:
                         return stored
@@ -269,7 +275,14 @@ class Pipeline:
                         f"{self.route.path} never compared the version that the caller has seen"
                     )
                 if attempt is not None:
-                    await idempotency.finish(session, attempt, response, here.keyring)
+                    await idempotency.finish(
+                        session,
+                        request.state.caller,
+                        attempt,
+                        response,
+                        here.keyring,
+                        here.takes_part_in,
+                    )
                 return response
         except _Refused as refused:
             return refused.response

@@ -273,6 +273,22 @@ async def disclosed(
     return set(rows)
 
 
+async def takes_part_in(
+    session: Session, caller: Caller, subject_ids: Collection[UUID]
+) -> set[UUID]:
+    """Of some ids those of the people and referrals in whose return the caller takes part now; of
+    our own services, in whose return anybody does.
+    """
+    if not subject_ids:
+        return set()
+    statement = select(participation.c.subject_id).where(
+        participation.c.subject_id.in_(subject_ids)
+    )
+    if not caller.is_internal:
+        statement = statement.where(part_of(caller))
+    return set(await session.scalars(statement.distinct()))
+
+
 async def roles_of(session: Session, subject_id: UUID, caller: Caller) -> frozenset[Role]:
     """In what capacities the caller takes part in one person's return; empty means: say that there
     is nothing.

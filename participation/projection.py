@@ -16,6 +16,7 @@ from uuid import UUID
 from sqlalchemy import delete, text
 from sqlalchemy.dialects.postgresql import insert
 
+from chassis import idempotency
 from chassis.db import Session, now
 from chassis.events import Envelope, Event, EventData
 from contracts import cases
@@ -286,6 +287,7 @@ async def _erase(session: Session, data: Row) -> None:
     )
     await session.execute(delete(participation).where(participation.c.subject_id == returnee_id))
     await session.execute(delete(identity_copy).where(identity_copy.c.returnee_id == returnee_id))
+    await idempotency.erase(session, [returnee_id])
 
 
 async def _merge(session: Session, data: Row) -> None:

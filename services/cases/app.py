@@ -4,6 +4,7 @@ from pathlib import Path
 
 from chassis.app import Service
 from contracts import cases as events
+from participation.access import takes_part_in
 from participation.subject_access import holdings_router
 from services.cases.casework.cases.closing import CASE_CLOSED, CASE_REOPENED
 from services.cases.casework.cases.routes import router as cases
@@ -85,6 +86,7 @@ service = Service(
         holdings_router("cases", Base.metadata, HOLDINGS),
     ],
     metadata=Base.metadata,
+    takes_part_in=takes_part_in,
     migrations=Path(__file__).parent / "migrations" / "versions",
     publishes=list(events.PUBLISHES),
     handlers=HANDLERS,

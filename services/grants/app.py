@@ -4,6 +4,7 @@ from pathlib import Path
 
 from chassis.app import Service
 from contracts import grants as events
+from participation.access import takes_part_in
 from participation.subject_access import Holdings, holdings_router
 from services.grants import closing, plans, supporting_documents, transfers
 from services.grants.awards.cooperatives.routes import router as cooperatives
@@ -45,6 +46,7 @@ service = Service(
         ),
     ],
     metadata=Base.metadata,
+    takes_part_in=takes_part_in,
     migrations=Path(__file__).parent / "migrations" / "versions",
     publishes=events.PUBLISHES,
     handlers=HANDLERS,

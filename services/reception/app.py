@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from chassis.app import Service
 from chassis.streams import Closing
 from contracts.reception import PUBLISHES
+from participation.access import takes_part_in
 from participation.subject_access import Holdings, holdings_router
 from services.reception.arrivals.board_routes import router as board
 from services.reception.arrivals.routes import router as arrivals
@@ -47,6 +48,7 @@ service = Service(
         ),
     ],
     metadata=Base.metadata,
+    takes_part_in=takes_part_in,
     migrations=Path(__file__).parent / "migrations" / "versions",
     publishes=PUBLISHES,
     handlers=HANDLERS,

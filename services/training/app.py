@@ -4,6 +4,7 @@ from pathlib import Path
 
 from chassis.app import Service
 from contracts import training as facts
+from participation.access import takes_part_in
 from participation.subject_access import Holdings, holdings_router
 from services.training import plans, whereabouts
 from services.training.attendance.routes import router as attendance
@@ -43,6 +44,7 @@ service = Service(
         holdings_router("training", Base.metadata, Holdings()),
     ],
     metadata=Base.metadata,
+    takes_part_in=takes_part_in,
     migrations=Path(__file__).parent / "migrations" / "versions",
     publishes=facts.PUBLISHES,
     handlers=HANDLERS,

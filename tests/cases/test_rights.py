@@ -586,6 +586,72 @@ class TestBinding:
         assert [error["code"] for error in refused.json()["errors"]] == ["not_alike"]
 
 
+class TestStoredAnswers:
+    """A request that is sent again gets the first answer: not what its sender may not read now."""
+
+    async def _noted(self, house: House) -> tuple[Accepted, str, dict[str, Any], str]:
+        accepted = await house.accepted(alone())
+        path = f"/cases/{accepted.case_id}/contact-attempts"
+        body = {
+            "returnee_id": accepted.people[0],
+            "method": "phone",
+            "outcome": "reached",
+            "occurred_at": datetime.now(UTC).isoformat(),
+        }
+        key = str(uuid4())
+        first = await house.post(path, body, key=key)
+        assert first.status_code == 201, first.text
+        again = await house.post(path, body, key=key)
+        assert (again.content, again.headers["idempotency-replayed"]) == (first.content, "true")
+        return accepted, path, body, key
+
+    async def _lost(self, answer: Any) -> bool:
+        return (answer.status_code, answer.json()["type"]) == (409, "/problems/answer-lost")
+
+    async def test_they_are_not_told_again_to_who_takes_no_part_any_more(
+        self, house: House
+    ) -> None:
+        accepted, path, body, key = await self._noted(house)
+        async with house.homeward.database.transaction() as session:
+            await revoke(session, UUID(accepted.people[0]), Role.PARTNER, "iom-iraq")
+        assert await self._lost(await house.post(path, body, key=key))
+
+    async def test_nor_to_who_is_kept_from_somebody(self, house: House) -> None:
+        body, key = alone(), str(uuid4())
+        first = await house.post("/referrals", body, who="fedasil", key=key)
+        assert first.status_code == 201, first.text
+        seen = await house.get(f"/referrals/{first.json()['id']}")
+        assert (await house.accept(seen.json()["id"], {})).is_success
+        person = (await house.get(f"/referrals/{seen.json()['id']}")).json()["people"][0]
+        at = f"/returnees/{person['returnee_id']}/restrictions"
+        kept = await house.post(at, {"organisation": "fedasil", "reason": "safety"})
+        assert kept.status_code == 201, kept.text
+        again = await house.post("/referrals", body, who="fedasil", key=key)
+        assert await self._lost(again), again.text
+
+    async def test_erasure_reaches_them(self, house: House) -> None:
+        body, key = alone(), str(uuid4())
+        first = await house.post("/referrals", body, who="fedasil", key=key)
+        accepted = await house.accept(first.json()["id"], {})
+        (person,) = accepted.json()["people"]
+        path = f"/cases/{person['case_id']}"
+        done = await house.post(
+            f"{path}/close",
+            {"reason": "withdrawn", "comment": "they stay"},
+            etag=await house.etag(path),
+        )
+        assert done.status_code == 200, done.text
+        assert (await erase(house, person["returnee_id"])).status_code == 200
+        assert await self._lost(await house.post("/referrals", body, who="fedasil", key=key))
+        about = UUID(person["returnee_id"]), UUID(first.json()["id"])
+        async with house.homeward.database.transaction() as session:
+            kept = await session.scalar(
+                text("SELECT count(*) FROM idempotency WHERE subjects && CAST(:about AS uuid[])"),
+                {"about": list(about)},
+            )
+        assert kept == 0
+
+
 class TestErase:
     async def test_the_identity_is_gone_and_the_fact_stays(self, house: House) -> None:
         body = referral()

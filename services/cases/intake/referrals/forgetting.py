@@ -11,6 +11,7 @@ from pydantic import Field
 from sqlalchemy import func
 from sqlmodel import col, delete, select, update
 
+from chassis import idempotency
 from chassis.db import Session, now
 from chassis.jobs import JobKind, Payload
 from contracts.programmes import read
@@ -56,6 +57,7 @@ async def scrub(
         referral: The referral, locked.
         indices: Which persons of it; everybody where nothing is said.
     """
+    await idempotency.erase(session, [referral.id])
     people = [
         {"role": person["role"], "erased": True} if indices is None or index in indices else person
         for index, person in enumerate(referral.content["people"])

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import CursorResult
 from sqlmodel import col, delete, select, update
 
-from chassis import audit
+from chassis import audit, idempotency
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.consequences import Consequences
@@ -110,6 +110,7 @@ async def erase(
     await _scrub_rights(session, erased)
     await ON_ERASURE(session, erased)
     await session.execute(delete(participation).where(participation.c.subject_id.in_(ids)))
+    await idempotency.erase(session, ids)
     scrubbed = dict(erased.scrubbed)
     for own_id in ids:
         session.add(
