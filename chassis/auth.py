@@ -22,8 +22,17 @@ ALGORITHMS = ("ES256", "RS256", "PS256", "EdDSA")
 INTERNAL = "internal"
 ACT_FOR_USERS = "act-for-users"
 ACTOR_HEADER = "Homeward-Actor"
-ACTOR_FORM = re.compile(r"[A-Za-z0-9._-]{1,64}")
+ACTOR_PATTERN = r"^[A-Za-z0-9._-]{1,64}$"
+ACTOR_FORM = re.compile(ACTOR_PATTERN)
 """An opaque user id. No `@`: an e-mail address identifies a person."""
+
+
+def folded_user_id(user_id: str) -> str:
+    """The one spelling of a user id. `Finance-4` and `finance-4` are one person, who is not a
+    second person beside themselves; everything that is told who somebody is folds it so.
+    """
+    return user_id.lower()
+
 
 KEYS_FRESH_SECONDS = 600
 KEYS_RETRY_SECONDS = 3
@@ -52,8 +61,8 @@ class Caller:
         kind: What the organisation does.
         scopes: What the client may do.
         programmes: Ids of the programmes that a programme office runs.
-        person: `<organisation>:<user id>` of the deciding person, if there is one. Four-eyes rules
-            compare it.
+        person: `<organisation>:<user id>` of the deciding person, folded, if there is one.
+            Four-eyes rules compare it.
         issued_at: UNIX time of the token; a revocation ends those of before it.
     """
 
@@ -235,7 +244,7 @@ class Authenticator:
                 FORBIDDEN,
                 f"{ACTOR_HEADER} is an opaque user id of letters, digits, dot, dash and underscore",
             )
-        person = f"{caller.organisation}:{actor}"
+        person = f"{caller.organisation}:{folded_user_id(actor)}"
         if caller.person not in {None, person}:
             raise Problem(
                 FORBIDDEN, f"the token names its person; {ACTOR_HEADER} may name no other"
@@ -297,7 +306,7 @@ class Authenticator:
             kind=OrganisationKind(str(kind)),
             scopes=scopes,
             programmes=tuple(programmes),
-            person=f"{organisation}:{person}" if person else None,
+            person=f"{organisation}:{folded_user_id(str(person))}" if person else None,
             issued_at=float(claims["iat"]),
         )
 

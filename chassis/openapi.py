@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from chassis.auth import ACT_FOR_USERS, ACTOR_HEADER
+from chassis.auth import ACT_FOR_USERS, ACTOR_HEADER, ACTOR_PATTERN
 from chassis.errors import CATALOGUE, ProblemDocument
 from chassis.idempotency import HEADER as IDEMPOTENCY_HEADER
 from chassis.routing import WRITES, Requirement, Route
@@ -112,7 +112,7 @@ def _describe_operation(
                 f"The deciding person, where the token names none: an opaque user id; needs the "
                 f"scope {ACT_FOR_USERS}.",
                 False,
-                "^[A-Za-z0-9._-]{1,64}$",
+                ACTOR_PATTERN,
             )
         )
     if needs.if_match:

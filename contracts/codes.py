@@ -50,13 +50,13 @@ def actor_id(organisation: str, person: str) -> UUID:
 
     Args:
         organisation: Slug of the organisation that vouches for the person.
-        person: The person's id within that organisation.
+        person: The person's id within that organisation, in any spelling.
 
     Returns:
         The same id every time, so that four-eyes rules can compare it across services, from which
         the person's id in their organisation is not readable.
     """
-    return uuid5(ACTORS, f"{organisation}\n{person}")
+    return uuid5(ACTORS, f"{organisation}\n{person.lower()}")
 
 
 class Money(BaseModel):

@@ -17,12 +17,14 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     StrictBool,
     WrapValidator,
 )
 from pydantic import ValidationError as Invalid
 from pydantic_core import PydanticCustomError
 
+from chassis.auth import ACTOR_PATTERN, folded_user_id
 from chassis.datetimes import Past
 from chassis.iso import countries, languages
 
@@ -179,8 +181,10 @@ def _moment(value: Any) -> Any:
 
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
-UserIdFilter = Annotated[str, Query(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
-"""An opaque user id in a filter."""
+UserId = Annotated[str, Field(pattern=ACTOR_PATTERN), AfterValidator(folded_user_id)]
+"""An opaque user id, kept in its one spelling."""
+UserIdFilter = Annotated[str, Query(pattern=ACTOR_PATTERN), AfterValidator(folded_user_id)]
+"""The same in a filter."""
 Flag = Annotated[StrictBool, coded("not_a_boolean", "true or false")]
 
 

@@ -20,6 +20,7 @@ from chassis.auth import Authenticator, Caller, KeySet, OrganisationKind
 from chassis.errors import BAD_GATEWAY, Problem
 from chassis.settings import Settings
 from cli.roles import ROLES
+from contracts.codes import actor_id
 from participation.access import Role, grant, revoke, roles_of, visible
 from tests.chassis.probe import Probe
 from tests.tokens import ISSUER, bearer, fetch_keys, settings, token
@@ -113,6 +114,13 @@ class TestToken:
             "u-1": 200,
             "u-2": 403,
         }
+
+    async def test_a_person_is_the_same_in_any_spelling(self, probe: Probe) -> None:
+        signed_in = bearer(scopes=f"{READ} act-for-users", person="Finance-4")
+        answer = await read(probe, signed_in | {"Homeward-Actor": "finance-4"})
+        assert answer.status_code == 200
+        assert actor_id("iom-iraq", "BM-FOCAL") == actor_id("iom-iraq", "bm-focal")
+        assert actor_id("iom-iraq", "bm-focal") != actor_id("iom-iraq", "bm-focal-2")
 
     async def test_external_provider_beside_our_own(self, probe: Probe) -> None:
         asked: list[str] = []

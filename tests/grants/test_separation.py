@@ -110,7 +110,10 @@ async def desk_of(office: Office) -> Desk:
 
 
 async def try_step(desk: Desk, step: Step, way: Way, who: str) -> bool:
-    """Whether somebody may do a step, tried on a payment that waits for it."""
+    """Whether somebody may do a step, tried on a payment that waits for it; they spell their id in
+    another way than before, and are no second person for that.
+    """
+    who = who.swapcase()
     receipt = {"confirmed_on": today(), "receipt": uuid4()}
     reason = {"reason": "account_closed"}
     if way is Way.IMPORT:

@@ -5,8 +5,6 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
-
 from chassis.datetimes import Past
 from chassis.routing import Body
 from contracts.codes import (
@@ -19,11 +17,8 @@ from contracts.codes import (
     Slug,
 )
 from services.cases.codes import SuspensionReason, TransferReason
-from services.cases.fields import Date, Note, Out, member_of
+from services.cases.fields import Date, Note, Out, UserId, member_of
 from services.cases.states.casework import TransferState
-
-UserId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
-"""A person in the implementing organisation, by that organisation's own opaque id."""
 
 
 class ReopenReason(StrEnum):
@@ -39,6 +34,7 @@ class AssignIn(Body):
     """Who follows the case, and from which office of the implementing organisation."""
 
     focal_point: UserId
+    """By that organisation's own opaque id."""
     office: Slug | None = None
 
 
