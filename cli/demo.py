@@ -328,7 +328,7 @@ class Walk:
         try:
             return await self.focal_point.post(f"{grant}/payments", payment)
         except Refused as refused:
-            if refused.problem != "state-conflict":
+            if refused.problem not in {"state-conflict", "papers-pending"}:
                 raise
             return None
 
@@ -337,7 +337,7 @@ class Walk:
         try:
             return await self.finance.decide(payment, "release", {})
         except Refused as refused:
-            if refused.problem != "papers-missing":
+            if refused.problem != "papers-pending":
                 raise
             return None
 

@@ -3,6 +3,7 @@ instalments. Dated data.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -90,6 +91,50 @@ class Package(Data):
             ),
             None,
         )
+
+    def exceeded(
+        self, return_kind: str, member: str, already: "AlreadyGranted", amount: Decimal
+    ) -> "Exceeded | None":
+        """What stands against giving a person an amount of the package; None if nothing does.
+
+        The one rule for what a plan may promise and a grant may give.
+
+        Args:
+            return_kind: How the person returned.
+            member: Their place in the household.
+            already: What counts against the ceilings, in whichever programme or household.
+            amount: How much, in the programme's currency.
+        """
+        for per, counted in ((Per.PERSON, already.person), (Per.HOUSEHOLD, already.household)):
+            ceiling = self.ceiling(per, return_kind, member if per is Per.PERSON else None)
+            if ceiling is not None:
+                left = max(ceiling.amount - counted, Decimal(0))
+                if amount > left:
+                    return Exceeded(ceiling, left)
+            elif per is Per.PERSON:  # the package is not for such a return
+                return Exceeded(self.ceilings[0], None)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyGranted:
+    """What counts against the ceilings of a package already."""
+
+    person: Decimal
+    household: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Exceeded:
+    """A ceiling that an amount is over.
+
+    Attributes:
+        ceiling: The ceiling; of a package that is not for such a return, any of its ceilings.
+        left: What is left below it; None where the package is not for such a return.
+    """
+
+    ceiling: Ceiling
+    left: Decimal | None
 
 
 class CashOnArrival(Sourced):

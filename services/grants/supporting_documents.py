@@ -47,6 +47,15 @@ DOCUMENT_TAKEN = ProblemType(
     "Another grant rests on the document",
     "An invoice is paid, and a handover proved, under one grant: nothing is funded twice.",
 )
+PAPERS_PENDING = ProblemType(
+    "papers-pending",
+    409,
+    "It is not known yet whether the papers are on file",
+    "The service that keeps documents was asked for those that are cited, and has not answered "
+    "yet. Wait for the seconds in Retry-After and send it again; nothing was done. `missing` lists "
+    "what is waited for, as far as it is papers of a payment.",
+)
+RETRY_SECONDS = 2
 
 
 class Answer(StrEnum):
@@ -97,6 +106,27 @@ async def cite(session: Session, grant_id: UUID, documents: Iterable[UUID]) -> N
     )
     for document_id in asked.all():
         await _ask_at(session, grant_id, document_id, None)
+
+
+async def refused_without_papers(session: Session, grant_id: UUID, refusal: Problem) -> Problem:
+    """What to say where papers that a step needs are not on file: that they are missing is only
+    known once cases has answered for every document that the grant cites.
+
+    Args:
+        session: The session.
+        grant_id: The grant.
+        refusal: What is said if no answer is waited for.
+    """
+    awaited = select(CitedDocument.document_id).where(
+        CitedDocument.grant_id == grant_id, CitedDocument.state == CitationState.CITED
+    )
+    if await session.scalar(awaited.limit(1)) is None:
+        return refusal
+    return Problem(
+        PAPERS_PENDING,
+        headers={"Retry-After": str(RETRY_SECONDS)},
+        **{name: value for name, value in refusal.extensions.items() if name == "missing"},
+    )
 
 
 async def on_file(
@@ -199,7 +229,7 @@ async def _ask_at(
 
 
 async def _ask(client: ServiceClient, payload: Payload) -> Any:
-    return await client.find("cases", f"/v1/documents/{payload['document_id']}")
+    return await client.find("cases", f"/v1/documents/{payload['document_id']}/reference")
 
 
 async def _note(session: Session, payload: Payload, document: Any) -> None:

@@ -21,7 +21,7 @@ from tests.cases.house import Accepted, House, alone, referral
 from tests.cases.test_case_life import act, deadlines
 from tests.cases.test_plans import drafted, line, path
 
-EUROS = {"amount": "1500.00", "currency": "EUR"}
+EUROS = {"amount": "400.00", "currency": "EUR"}
 
 
 class Granted:

@@ -4,6 +4,7 @@ amended.
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.errors import Problem
+from contracts.entitlements import Ceiling, Package, Per
 from contracts.grants import GrantDelivered
 from contracts.training import (
     CertificateInvalidated,
@@ -23,7 +25,7 @@ from services.cases.states.casework import PLAN, PlanAction, PlanState
 from tests.cases.house import EVERYTHING, Accepted, House, alone, today
 
 
-def line(beneficiary: str, amount: str = "1500.00", **values: Any) -> dict[str, Any]:
+def line(beneficiary: str, amount: str = "400.00", **values: Any) -> dict[str, Any]:
     return {
         "kind": "business",
         "beneficiary": beneficiary,
@@ -59,6 +61,9 @@ async def approved(house: House, accepted: Accepted) -> Any:
     return answer
 
 
+LOWER = Ceiling(per=Per.PERSON, amount=Decimal("100.00"), source="Assumed.", verified=False)
+
+
 class TestDraft:
     async def test_amounts_are_exact(self, house: House) -> None:
         accepted = await house.arrived()
@@ -68,18 +73,50 @@ class TestDraft:
             accepted,
             line(principal, "0.10"),
             line(principal, "0.20"),
-            line(
-                child,
-                "250000.125",
-                kind="education",
-                budget={"amount": "250000.125", "currency": "IQD"},
-            ),
+            line(child, "0.30", kind="education"),
             line(principal, "99.99", kind="housing", housing="rent"),
         )
-        assert answer.json()["totals"] == [
-            {"amount": "100.29", "currency": "EUR"},
-            {"amount": "250000.125", "currency": "IQD"},
+        assert answer.json()["totals"] == [{"amount": "100.59", "currency": "EUR"}]
+
+    async def test_what_the_programme_does_not_give_is_not_promised(self, house: House) -> None:
+        accepted = await house.arrived()
+        principal, child = accepted.people
+        wanted = [
+            line(principal, "1200.00"),
+            line(principal, "900.00", kind="housing", housing="rent"),
+            line(child, "10.00", budget={"amount": "10.00", "currency": "IQD"}),
         ]
+        refused = await house.call("PUT", path(accepted), {"lines": wanted}, new=True)
+        assert refused.status_code == 422, refused.text
+        told = {error["pointer"]: error["code"] for error in refused.json()["errors"]}
+        assert told == {
+            "/lines/1/budget": "ceiling",
+            "/lines/2/budget": "currency",
+        }
+        (ceiling, *_) = refused.json()["rules"]
+        assert ceiling["left"] == {"amount": "800.00", "currency": "EUR"}
+        assert ceiling["source"]
+        assert (await house.get(path(accepted))).status_code == 404, "nothing is half-applied"
+
+    @pytest.mark.parametrize("step", ["submit", "approve"])
+    async def test_nor_when_the_rules_changed_since_it_was_written(
+        self, house: House, monkeypatch: pytest.MonkeyPatch, step: str
+    ) -> None:
+        accepted = await house.arrived(alone())
+        if step == "submit":
+            await drafted(house, accepted)
+        else:
+            await submitted(house, accepted)
+        monkeypatch.setattr(Package, "ceiling", lambda *_: LOWER)
+        etag = await house.etag(path(accepted))
+        refused = await house.post(f"{path(accepted)}/{step}", person="bert", etag=etag)
+        assert (refused.status_code, refused.json()["type"]) == (
+            409,
+            "/problems/plan-exceeds-programme",
+        )
+        assert refused.json()["rules"][0]["left"] == {"amount": "100.00", "currency": "EUR"}
+        state = (await house.get(path(accepted))).json()["state"]
+        assert state == {"submit": "draft", "approve": "submitted"}[step]
 
     @pytest.mark.parametrize(
         ("values", "code"),
@@ -422,7 +459,7 @@ class TestDelivery:
             programme="eurp",
             group="economic",
             kind="vocational_training",
-            amount={"amount": "1500.00", "currency": "EUR"},
+            amount={"amount": "400.00", "currency": "EUR"},
             plan_line_id=asked["plan_line_id"],
             delivered_on="2026-03-20",
             complete=True,

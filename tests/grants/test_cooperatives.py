@@ -254,10 +254,15 @@ async def test_no_money_leaves_before_cases_has_its_minutes_and_statutes(office:
     release = f"/v1/payments/{payment['id']}/release"
     refused = await office.post(release, {}, by=RELEASER, version=1)
     assert (refused.json()["type"], refused.json()["missing"]) == (
-        "/problems/papers-missing",
+        "/problems/papers-pending",
         ["minutes"],
     )
     await office.hear_of_documents(grant["id"], known=False)
+    refused = await office.post(release, {}, by=RELEASER, version=1)
+    assert (refused.json()["type"], refused.json()["missing"]) == (
+        "/problems/papers-missing",
+        ["minutes"],
+    )
     assert (await office.get(path)).json()["papers_missing"] == ["minutes"]
     await office.hear_of_documents(grant["id"])
     assert (await office.get(path)).json()["papers_missing"] == []

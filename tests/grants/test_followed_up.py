@@ -399,9 +399,11 @@ async def test_quotes_and_handovers_without_a_document_prove_nothing(office: Off
         }
         quoted = await office.done(f"{path}/quotes", body)
     assert quoted["state"] == "quoted"
-    assert (await office.post(f"{path}/approve", by=APPROVER, version=4)).json()[
-        "type"
-    ] == "/problems/quotes-missing"
+    pending = await office.post(f"{path}/approve", by=APPROVER, version=4)
+    assert pending.json()["type"] == "/problems/papers-pending"
+    await office.hear_of_documents(grant["id"], known=False)
+    missing = await office.post(f"{path}/approve", by=APPROVER, version=4)
+    assert missing.json()["type"] == "/problems/quotes-missing"
     await office.hear_of_documents(grant["id"])
     for who in (APPROVER, SECOND):
         await office.done(f"{path}/approve", by=who)
@@ -417,7 +419,13 @@ async def test_quotes_and_handovers_without_a_document_prove_nothing(office: Off
         f"{path}/delivery", {"delivered_on": PAID_ON, "certificate": uuid4(), "complete": False}
     )
     release = f"/v1/payments/{payment['id']}/release"
-    missing = (await office.post(release, {}, by=RELEASER, version=1)).json()["missing"]
-    assert missing == ["handover_certificate", "invoice"]
+    pending = await office.post(release, {}, by=RELEASER, version=1)
+    assert pending.json()["type"] == "/problems/papers-pending"
+    assert pending.headers["retry-after"] == "2"
+    assert pending.json()["missing"] == ["handover_certificate", "invoice"]
+    await office.hear_of_documents(grant["id"], known=False)
+    refused = await office.post(release, {}, by=RELEASER, version=1)
+    assert refused.json()["type"] == "/problems/papers-missing"
+    assert refused.json()["missing"] == ["handover_certificate", "invoice"]
     await office.hear_of_documents(grant["id"])
     await office.done(release, {}, by=RELEASER)

@@ -57,7 +57,7 @@ async def released(walk: Walk, due: list[dict[str, Any]]) -> Any:
     try:
         return (await walk.finance.post("/v1/payments/release", {"payments": due}))["items"]
     except Refused as refused:
-        if refused.problem != "papers-missing":
+        if refused.problem != "papers-pending":
             raise
         return None
 

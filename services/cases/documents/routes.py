@@ -14,7 +14,7 @@ from chassis.routing import CallerDep, Router, SessionDep, requires
 from contracts.codes import DocumentKind
 from contracts.scopes import Scope
 from services.cases.documents import service
-from services.cases.documents.schemas import DocumentOut
+from services.cases.documents.schemas import DocumentOut, DocumentReferenceOut
 from services.cases.models import StoredDocument
 
 ANY = "application/octet-stream"
@@ -106,6 +106,19 @@ async def document(
     row = await service.load_document(session, caller, document_id)
     set_etag(response, row.version)
     return render_document(row)
+
+
+@router.get("/{document_id}/reference")
+@requires(Scope.INTERNAL)
+async def reference(
+    document_id: UUID, session: SessionDep, response: Response
+) -> DocumentReferenceOut:
+    """That a document is there, what it is and about whom; for our own services, which rest a
+    payment on a paper that only few may open. The gateway does not forward it.
+    """
+    row = await service.load_reference(session, document_id)
+    set_etag(response, row.version)
+    return DocumentReferenceOut.model_validate(row, from_attributes=True)
 
 
 @router.get(

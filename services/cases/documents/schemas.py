@@ -7,6 +7,20 @@ from contracts.codes import DocumentKind
 from services.cases.fields import Out
 
 
+class DocumentReferenceOut(Out):
+    """What another of our services may know of a document without opening it: that there is one,
+    what it is and about whom, and a digest by which it is known again.
+    """
+
+    id: UUID
+    kind: DocumentKind
+    returnee_id: UUID | None
+    case_id: UUID | None
+    referral_id: UUID | None
+    sha256: str
+    created_at: datetime
+
+
 class DocumentOut(Out):
     """What is known of a document; its content is at `/content`."""
 

@@ -99,6 +99,16 @@ async def load_document(session: Session, caller: Caller, document_id: UUID) -> 
     return or_404(row)
 
 
+async def load_reference(session: Session, document_id: UUID) -> StoredDocument:
+    """Load a document for one of our own services, which is told of it and never opens it.
+
+    Raises:
+        Problem: 404.
+    """
+    row: StoredDocument | None = await session.get(StoredDocument, document_id)
+    return or_404(row)
+
+
 async def check_documents(
     session: Session, caller: Caller, cited: Mapping[str, UUID | None]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from sqlmodel import col, delete, select
@@ -10,7 +11,7 @@ from chassis import audit
 from chassis.auth import Caller
 from chassis.concurrency import Precondition
 from chassis.db import Session
-from chassis.errors import CONFLICT, FieldError, Problem, invalid, or_404
+from chassis.errors import CONFLICT, INVALID, FieldError, Problem, invalid, or_404
 from chassis.ids import new_id
 from chassis.outbox import publish
 from contracts.cases import (
@@ -28,12 +29,13 @@ from participation.access import Role, holds, visible
 from services.cases.access.cases import load_case, require_worker
 from services.cases.casework.cases.service import follow_plan_lines, progress
 from services.cases.casework.deadlines import service as deadlines
-from services.cases.casework.plans import rules
+from services.cases.casework.plans import entitlements, rules
 from services.cases.casework.plans.progress import load_progress
 from services.cases.casework.plans.schemas import PlanLineIn
 from services.cases.codes import ReturnReason
 from services.cases.documents.service import check_documents
 from services.cases.models import CaseFile, CaseMember, Plan, PlanLine, Returnee
+from services.cases.programmes import rules_of
 from services.cases.records import event_ids, today_of
 from services.cases.states.casework import (
     PLAN,
@@ -195,7 +197,7 @@ async def write(
     rules.check_case(case.state, PlanAction.EDIT)
     plan = await _newest(session, case_id)
     precondition.check(plan.version if plan else None)
-    lines = await _check_lines(session, case_id, members, lines)
+    lines = await _check_lines(session, case, members, lines)
     if plan is None:
         plan = Plan(case_id=case_id, plan_version=1, state=PlanState.DRAFT, preparers=[])
         session.add(plan)
@@ -214,10 +216,10 @@ async def write(
 
 
 async def _check_lines(
-    session: Session, case_id: UUID, members: Sequence[CaseMember], lines: Sequence[PlanLineIn]
+    session: Session, case: CaseFile, members: Sequence[CaseMember], lines: Sequence[PlanLineIn]
 ) -> list[PlanLineIn]:
-    """Refuse lines for others than the people of the case, and lines that take back what was
-    granted.
+    """Refuse lines for others than the people of the case, lines that take back what was granted,
+    and lines that the programme does not give.
 
     Returns:
         The lines, each beneficiary under the id by which the case knows them.
@@ -225,7 +227,7 @@ async def _check_lines(
     Raises:
         Problem: 422.
     """
-    granted = await _load_granted(session, case_id)
+    granted = await _load_granted(session, case.id)
     # Somebody of whom a granted line is may have gone; the line stays.
     people = {member.returnee_id for member in members if member.left_on is None} | {
         line.beneficiary for line in granted
@@ -236,10 +238,53 @@ async def _check_lines(
         for line in lines
     ]
     errors = rules.line_errors(lines, people) + rules.granted_errors(terms, granted)
-    errors += await _taken_ids(session, case_id, lines)
+    errors += await _taken_ids(session, case.id, lines)
+    refusals = await _refusals(session, case, members, terms)
+    errors += [refusal.error for refusal in refusals]
     if errors:
-        raise invalid(*errors)
+        told: dict[str, Any] = {"rules": [refusal.rule for refusal in refusals]} if refusals else {}
+        raise Problem(INVALID, errors=errors, **told)
     return lines
+
+
+async def _refusals(
+    session: Session,
+    case: CaseFile,
+    members: Sequence[CaseMember],
+    lines: Sequence[rules.Terms],
+) -> list[entitlements.Refusal]:
+    """Find what the programme of a case does not give of a plan's lines."""
+    progress_of_lines = await load_progress(session, case.id)
+    return entitlements.refusals(
+        rules_of(case.programme, case.programme_version).assistance,
+        lines,
+        return_kind=case.return_kind,
+        members={member.returnee_id: member.member for member in members},
+        # One that was cancelled is asked for again with the plan that has it.
+        delivered={
+            line_id
+            for line_id, status in progress_of_lines.items()
+            if status.status is LineStatus.DELIVERED
+        },
+    )
+
+
+async def _check_given_by_programme(
+    session: Session, case: CaseFile, members: Sequence[CaseMember], plan: Plan
+) -> None:
+    """Refuse to promise what the programme does not give; the case, or the rules, may have changed
+    since the plan was written.
+
+    Raises:
+        Problem: 409 `plan-exceeds-programme`.
+    """
+    refusals = await _refusals(session, case, members, await _load_terms(session, plan))
+    if refusals:
+        raise Problem(
+            entitlements.PLAN_EXCEEDS_PROGRAMME,
+            errors=[refusal.error for refusal in refusals],
+            rules=[refusal.rule for refusal in refusals],
+        )
 
 
 async def _under_ids_of(
@@ -363,6 +408,7 @@ async def submit(
     _check_if_given(plan, precondition)
     PLAN.check(plan.state, PlanAction.SUBMIT)
     await _check_granted(session, plan)
+    await _check_given_by_programme(session, case, members, plan)
     submitted_by = caller.require_person()
     PLAN.apply(plan, PlanAction.SUBMIT, submitted_by=submitted_by)
     _add_preparer(plan, caller)
@@ -386,6 +432,7 @@ async def approve(
     approver = caller.require_person()
     rules.check_four_eyes(approver, plan.preparers)
     await _check_granted(session, plan)
+    await _check_given_by_programme(session, case, members, plan)
     in_force = await _load_in_force(session, case_id)
     if in_force is not None:
         PLAN.apply(in_force, PlanAction.SUPERSEDE)

@@ -45,7 +45,8 @@ async def approve(
     """One person's yes; with enough of them the money is committed.
 
     Raises:
-        Problem: 404, 403 (also `four-eyes`), 409 (also `quotes-missing`), 412, 428.
+        Problem: 404, 403 (also `four-eyes`), 409 (also `quotes-missing`, `papers-pending`), 412,
+            428.
     """
     grant = await lock_grant(session, caller, grant_id)
     MACHINE.require(grant, Action.APPROVE, precondition)
@@ -56,7 +57,8 @@ async def approve(
         grant.quotes_needed
         and await supporting_documents.count_quotes(session, grant) < grant.quotes_needed
     ):
-        raise Problem(rules.QUOTES_MISSING, needed=grant.quotes_needed)
+        too_few = Problem(rules.QUOTES_MISSING, needed=grant.quotes_needed)
+        raise await supporting_documents.refused_without_papers(session, grant.id, too_few)
     session.add(Approval(grant_id=grant.id, round=grant.round, actor=approver))
     if len(given) + 1 < grant.approvers_needed:
         await MACHINE.move(session, caller, grant, Action.APPROVE, to=grant.state)

@@ -13,13 +13,12 @@ from chassis.auth import Caller
 from chassis.db import Session, now
 from chassis.errors import FieldError, invalid
 from contracts.codes import HelpKind, Housing
-from contracts.entitlements import Assistance, Outside, Package
+from contracts.entitlements import AlreadyGranted, Assistance, Outside, Package
 from participation.aliases import same_person
 from services.grants import people
 from services.grants.awards.grants import rules
 from services.grants.awards.grants.events import split_by_shares
 from services.grants.awards.grants.loading import local_today, participant_of
-from services.grants.awards.grants.rules import AlreadyGranted
 from services.grants.codes import GrantSource
 from services.grants.models import Grant, Participant
 from services.grants.programmes.data import assistance, window_ends

@@ -1,7 +1,6 @@
 """What may happen to a grant, and what a programme lets a person have. Pure."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
@@ -9,7 +8,7 @@ from uuid import UUID
 from chassis.errors import FOUR_EYES, Problem, ProblemType
 from chassis.machine import Machine
 from contracts.codes import HelpKind, Money
-from contracts.entitlements import Ceiling, Package, Per
+from contracts.entitlements import AlreadyGranted, Ceiling, Package
 from services.grants.states import GrantState
 
 
@@ -106,14 +105,6 @@ def check_approver(
         raise Problem(FOUR_EYES)
 
 
-@dataclass(frozen=True, slots=True)
-class AlreadyGranted:
-    """What counts against the ceilings of a package already."""
-
-    person: Decimal
-    household: Decimal
-
-
 def check_ceilings(
     name: str,
     package: Package,
@@ -139,22 +130,17 @@ def check_ceilings(
         Problem: 409 `ceiling-exceeded`, or `programme-rule` where the package is not for such a
             return.
     """
-    for per, already in ((Per.PERSON, granted.person), (Per.HOUSEHOLD, granted.household)):
-        ceiling = package.ceiling(per, return_kind, member if per is Per.PERSON else None)
-        if ceiling is None:
-            if per is Per.PERSON:
-                raise refused(
-                    "package", name, package.ceilings[0].source, package.ceilings[0].verified
-                )
-            continue
-        left = max(ceiling.amount - already, Decimal(0))
-        if amount > left:
-            raise Problem(
-                CEILING_EXCEEDED,
-                "less is left than is requested",
-                rule=_rule(name, ceiling, currency),
-                left=_written(left, currency),
-            )
+    exceeded = package.exceeded(return_kind, member, granted, amount)
+    if exceeded is None:
+        return
+    if exceeded.left is None:
+        raise refused("package", name, exceeded.ceiling.source, exceeded.ceiling.verified)
+    raise Problem(
+        CEILING_EXCEEDED,
+        "less is left than is requested",
+        rule=_rule(name, exceeded.ceiling, currency),
+        left=_written(exceeded.left, currency),
+    )
 
 
 def check_cash(

@@ -60,7 +60,8 @@ async def check_instalment(
             await supporting_documents.handed_over(session, grant),
         )
         if received is None or not any(day is not None and day >= received for day in seen):
-            raise state_conflict("before_visit", [], "an instalment after the first")
+            early = state_conflict("before_visit", [], "an instalment after the first")
+            raise await supporting_documents.refused_without_papers(session, grant.id, early)
 
 
 async def schedule_next(session: Session, grant: Grant) -> Payment | None:

@@ -42,8 +42,8 @@ async def release(
     """A third person lets the money go.
 
     Raises:
-        Problem: 404, 403 (also `four-eyes`), 409 (also `papers-missing`, `payee-not-verified`,
-            `float-exhausted`), 412, 428.
+        Problem: 404, 403 (also `four-eyes`), 409 (also `papers-missing`, `papers-pending`,
+            `payee-not-verified`, `float-exhausted`), 412, 428.
     """
     grant, payment = await lock_payment(session, caller, payment_id)
     precondition.check(payment.version)
@@ -123,16 +123,19 @@ async def _check_papers(session: Session, grant: Grant, payment: Payment) -> Non
     """Refuse to pay without the papers; a handover proves itself, whichever payment it was for.
 
     Raises:
-        Problem: 409 `papers-missing`.
+        Problem: 409 `papers-missing`, or `papers-pending` while cases has not answered.
     """
     missing = set(payment.papers_needed) - set(payment.papers_there)
     if Paper.HANDOVER_CERTIFICATE in missing:
         handed_over = await supporting_documents.handed_over(session, grant)
         proved = {Paper.HANDOVER_CERTIFICATE.value} if handed_over is not None else set()
         payment.papers_there = sorted(proved.union(payment.papers_there))
-    rules.check_papers(payment.papers_needed, payment.papers_there)
-    if grant.parts:
-        rules.check_papers(*await supporting_documents.of_cooperative(session, grant.id))
+    refusal = rules.missing_papers(payment.papers_needed, payment.papers_there)
+    if refusal is None and grant.parts:
+        of_cooperative = await supporting_documents.of_cooperative(session, grant.id)
+        refusal = rules.missing_papers(*of_cooperative)
+    if refusal is not None:
+        raise await supporting_documents.refused_without_papers(session, grant.id, refusal)
 
 
 async def _check_day(session: Session, grant: Grant, payment: Payment) -> None:

@@ -137,15 +137,10 @@ def check_takes_back(
     separation.check(Step.REVERSE, Way.HTTP, person, parts, detail)
 
 
-def check_papers(needed: Collection[str], on_file: Collection[str]) -> None:
-    """Refuse to pay without the papers.
-
-    Raises:
-        Problem: 409 `papers-missing`.
-    """
+def missing_papers(needed: Collection[str], on_file: Collection[str]) -> Problem | None:
+    """The refusal to pay without the papers, 409 `papers-missing`; None if all are on file."""
     missing = sorted(set(needed) - set(on_file))
-    if missing:
-        raise Problem(PAPERS_MISSING, missing=missing)
+    return Problem(PAPERS_MISSING, missing=missing) if missing else None
 
 
 def goes_to_returnee(method: PaymentMethod, payee_kind: PayeeKind | None) -> bool:
