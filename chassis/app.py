@@ -334,6 +334,7 @@ HTTP_PROBLEMS = {
     400: errors.BAD_REQUEST,
     404: errors.NOT_FOUND,
     405: errors.METHOD_NOT_ALLOWED,
+    408: errors.BODY_TOO_SLOW,
     413: errors.TOO_LARGE,
     415: errors.UNSUPPORTED_MEDIA_TYPE,
 }

@@ -192,6 +192,13 @@ PRECONDITION_FAILED = ProblemType(
 TOO_LARGE = ProblemType(
     "too-large", 413, "The body is too large", "Send less at once, or use the batch resource."
 )
+BODY_TOO_SLOW = ProblemType(
+    "body-too-slow",
+    408,
+    "The body did not come",
+    "A body that was announced has to keep coming. Nothing was done; send it again, under the same "
+    "Idempotency-Key.",
+)
 UNSUPPORTED_MEDIA_TYPE = ProblemType(
     "unsupported-media-type",
     415,

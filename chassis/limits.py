@@ -1,17 +1,19 @@
-"""How large a request's body may be: as its route says, else as the settings say; what is larger is
-not read on.
+"""How large a request's body may be, and how long it may take: as its route says, else as the
+settings say; what is larger, or does not come, is not waited for.
 
 A body that says its length is refused before any of it is read, one that does not as soon as it is
-too large.
+too large. Reading something takes no body. Whoever announces a body and does not send it holds
+nothing but their own connection, and that not for long.
 """
 
+import asyncio
 from dataclasses import dataclass
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chassis.errors import TOO_LARGE, Problem
+from chassis.errors import BAD_REQUEST, BODY_TOO_SLOW, TOO_LARGE, Problem
 
 TABLE_BYTES = 8 * 1024 * 1024
 """Room for 5,000 rows of a list that somebody keeps."""
@@ -20,6 +22,13 @@ FILE_BYTES = 32 * 1024 * 1024
 scanned document.
 """
 KEY = "homeward.body"
+WITHOUT_BODY = frozenset({"GET", "HEAD"})
+SILENT_SECONDS = 10.0
+"""How long nothing of a body that was announced may come."""
+SLOWEST_BYTES = 1024
+"""A second, on the average: a scanned page over the worst of telephones, in some minutes."""
+CLOSE = {"Connection": "close"}
+"""What was announced may still come: it would be taken for the next request."""
 
 
 @dataclass
@@ -34,8 +43,8 @@ class Allowance:
 
 
 class BodyLimit:
-    """ASGI middleware: counts what is received. FastAPI's own limit answers in plain text, which no
-    caller expects.
+    """ASGI middleware: counts what is received, and the time that it takes. FastAPI's own limit
+    answers in plain text, which no caller expects.
 
     Args:
         app: The application.
@@ -52,17 +61,51 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         allowance = scope[KEY] = Allowance(self.most)
-        received = 0
+        body = _Body(receive, allowance)
+        await self.app(scope, body.receive, send)
 
-        async def receive_counted() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > allowance.most:
-                raise HTTPException(TOO_LARGE.status)
-            return message
 
-        await self.app(scope, receive_counted, send)
+class _Body:
+    """What is received of one request."""
+
+    def __init__(self, receive: Receive, allowance: Allowance) -> None:
+        self._receive, self._allowance = receive, allowance
+        self._received, self._complete = 0, False
+        self._began: float | None = None
+
+    async def receive(self) -> Message:
+        """Receive what comes next.
+
+        Raises:
+            HTTPException: 413, it is too much; 408, it does not come.
+        """
+        if self._complete:  # what comes now is only that the caller has gone
+            return await self._receive()
+        now = asyncio.get_running_loop().time()
+        self._began = now if self._began is None else self._began
+        due = self._began + SILENT_SECONDS + self._received / SLOWEST_BYTES
+        try:
+            async with asyncio.timeout_at(min(due, now + SILENT_SECONDS)):
+                message = await self._receive()
+        except TimeoutError:
+            raise HTTPException(BODY_TOO_SLOW.status, headers=CLOSE) from None
+        self._received += len(message.get("body", b""))
+        self._complete = not message.get("more_body", False)
+        if self._received > self._allowance.most:
+            raise HTTPException(TOO_LARGE.status)
+        return message
+
+
+def refuse_body(request: Request) -> None:
+    """Refuse a body where something is only read.
+
+    Raises:
+        Problem: 400.
+    """
+    announced = request.headers.get("content-length", "0")
+    has_body = announced != "0" or "transfer-encoding" in request.headers
+    if request.method in WITHOUT_BODY and has_body:
+        raise Problem(BAD_REQUEST, f"{request.method} takes no body", headers=CLOSE)
 
 
 def allow(request: Request, most: int | None) -> None:

@@ -35,7 +35,7 @@ from chassis.errors import (
     FieldError,
     Problem,
 )
-from chassis.limits import allow
+from chassis.limits import allow, refuse_body
 from chassis.telemetry import bind_caller
 
 WRITES = {"POST", "PUT", "PATCH", "DELETE"}
@@ -206,6 +206,7 @@ class Pipeline:
         here = cast("Surroundings", request.app.state.homeward)
         requirement, state = self.requirement, request.state
         state.caller = None
+        refuse_body(request)
         if requirement.scope is not None:
             caller = await here.authenticator.authenticate(request)
             bind_caller(caller.client_id, caller.organisation)
@@ -222,6 +223,8 @@ class Pipeline:
         attempt = None
         if requirement.needs_key({request.method}) and state.caller is not None:
             attempt = idempotency.attempt_of(request, state.caller, await request.body())
+        # All of it is there before a connection of the database is taken: a slow sender holds none.
+        await request.body()
         response = await self._until_settled(request, here, attempt)
         if request.method == "GET" and _unchanged(request, response):
             return Response(status_code=304, headers={"ETag": response.headers["etag"]})

@@ -32,7 +32,7 @@ log = structlog.get_logger("homeward.gateway")
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """What runs beside the application."""
     here: Homeward = app.state.homeward
-    app.state.proxy = proxy.new_client()
+    app.state.proxy = proxy.Connections()
     app.state.closing = closing = Closing()
     polling = asyncio.create_task(poll_revocations(here), name="revocations")
     try:

@@ -1,4 +1,4 @@
-"""How often a client may ask, and an address without a token."""
+"""How often a client may ask, and how much at once; and an address without a token."""
 
 import time
 from collections import Counter
@@ -22,6 +22,10 @@ TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path
 TOKENS_PER_MINUTE = 120
 """Attempts to get a token from one address: each costs the server a hash on purpose."""
 UNLIMITED = ("/health/", "/metrics")
+AT_ONCE = 100
+"""Requests that a client, or an address without a token, may have open at the same time; streams
+are among them. Whoever opens more waits for their own, and nobody waits for them.
+"""
 
 REFUSED = Metric(
     "homeward_gateway_limited_total", "Requests refused because there were too many", ["by"]
@@ -75,6 +79,7 @@ class RateLimit:
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
         self._window = Window()
+        self._open: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request."""
@@ -93,9 +98,16 @@ class RateLimit:
         elif scope["path"] == TOKEN_PATH:
             by, limit = "token", min(limit, TOKENS_PER_MINUTE)
         who = caller.client_id if caller else request.client.host if request.client else ""
-        wait = self._window.hit(f"{by} {who}", limit, time.monotonic())
-        if not wait:
-            await self.app(scope, receive, send)
+        key = f"{by} {who}"
+        wait = self._window.hit(key, limit, time.monotonic())
+        if not wait and self._open[key] < AT_ONCE:
+            self._open[key] += 1
+            try:
+                await self.app(scope, receive, send)
+            finally:
+                self._open[key] -= 1
+                if not self._open[key]:
+                    del self._open[key]
             return
         REFUSED.labels(by).inc()
         problem = Problem(TOO_MANY_REQUESTS, headers={"Retry-After": str(max(1, ceil(wait)))})

@@ -55,6 +55,22 @@ def _open_to_all() -> re.Pattern[str]:
 
 
 @lru_cache
+def _streams() -> re.Pattern[str]:
+    return _matching(
+        lambda operation: (
+            "text/event-stream" in operation["responses"]["200"].get("content", {})
+            if "200" in operation["responses"]
+            else False
+        )
+    )
+
+
+def is_stream(method: str, path: str) -> bool:
+    """Whether what is asked for stays open."""
+    return bool(_streams().fullmatch(f"{method} {path}"))
+
+
+@lru_cache
 def _between_services() -> re.Pattern[str]:
     return _matching(lambda operation: operation["x-homeward"]["scope"] == Scope.INTERNAL)
 

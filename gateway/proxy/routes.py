@@ -14,12 +14,20 @@ from starlette.responses import Response, StreamingResponse
 
 from chassis.app import Homeward
 from chassis.errors import BAD_GATEWAY, NOT_FOUND, Problem
-from chassis.limits import allow
+from chassis.limits import allow, refuse_body
 from chassis.routing import Router
 from chassis.telemetry import REQUEST_ID_HEADER, bind_caller
 from gateway.limits import caller_of
-from gateway.proxy.owners import is_between_services, is_open, most_bytes, owners
+from gateway.proxy.owners import is_between_services, is_open, is_stream, most_bytes, owners
 
+STREAMS_AT_ONCE = 2000
+AT_ONCE = 100
+"""Requests that one owner is asked at the same time; a slow one has nobody's connections but its
+own.
+"""
+WAIT_SECONDS = 5.0
+"""For a connection to an owner all of whose are busy."""
+KEPT_BYTES = 1024 * 1024
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 ANSWER_SECONDS = 30.0
 CONNECT_SECONDS = 3.0
@@ -57,15 +65,36 @@ class Label:
     path: str
 
 
-def new_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
-    """The connections to our services; kept in `app.state.proxy`."""
-    return httpx.AsyncClient(
-        timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-        limits=httpx.Limits(
-            max_connections=200, max_keepalive_connections=50, keepalive_expiry=KEEP_ALIVE_SECONDS
-        ),
-        transport=transport,
-    )
+class Connections:
+    """The connections to our services; kept in `app.state.proxy`. Each owner has its own, and
+    streams, which stay open, have others than requests.
+    """
+
+    def __init__(self) -> None:
+        self._of: dict[tuple[str, bool], httpx.AsyncClient] = {}
+        self.timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS, pool=WAIT_SECONDS)
+
+    def to(self, owner: str, *, stream: bool = False) -> httpx.AsyncClient:
+        """The connections to an owner.
+
+        Args:
+            owner: Its name.
+            stream: Whether what is asked for stays open.
+        """
+        if (owner, stream) not in self._of:
+            most = STREAMS_AT_ONCE if stream else AT_ONCE
+            limits = httpx.Limits(
+                max_connections=most,
+                max_keepalive_connections=0 if stream else 25,
+                keepalive_expiry=KEEP_ALIVE_SECONDS,
+            )
+            self._of[owner, stream] = httpx.AsyncClient(timeout=self.timeout, limits=limits)
+        return self._of[owner, stream]
+
+    async def aclose(self) -> None:
+        """Close all of them."""
+        for client in self._of.values():
+            await client.aclose()
 
 
 async def forward(request: Request) -> Response:
@@ -83,23 +112,25 @@ async def forward(request: Request) -> Response:
     if owner is None or is_between_services(request.method, request.url.path):
         raise Problem(NOT_FOUND)
     request.scope["route"] = Label(f"(forwarded to {owner})")
-    client = cast("httpx.AsyncClient", request.app.state.proxy)
+    connections = cast("Connections", request.app.state.proxy)
+    client = connections.to(owner, stream=is_stream(request.method, request.url.path))
     path = request.scope["raw_path"].partition(b"?")[0]
     if DOTS & set(request.path_params.get("rest", "").split("/")):
         raise Problem(
             NOT_FOUND
         )  # what is sent on would be another path than the one whose owner was looked up
     query = request.scope["query_string"]
+    refuse_body(request)
     allow(request, most_bytes(request.method, request.url.path))
-    has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
+    body = await _request_body(request)
     outgoing = httpx.Request(
         request.method,
         httpx.URL(here.settings.service_url(owner)).copy_with(
             raw_path=path + (b"?" + query if query else b"")
         ),
         headers=_headers(request),
-        content=request.stream() if has_body else None,
-        extensions={"timeout": client.timeout.as_dict()},
+        content=body,
+        extensions={"timeout": connections.timeout.as_dict()},
     )
     try:
         answer = await client.send(outgoing, stream=True)
@@ -111,6 +142,16 @@ async def forward(request: Request) -> Response:
         _without(answer.headers.raw, HOP_BY_HOP | THEIRS, answer.headers.get("connection"))
     )
     return response
+
+
+async def _request_body(request: Request) -> bytes | AsyncIterator[bytes] | None:
+    """The body to send on. One of usual size is there before a connection to its owner is taken; a
+    large one goes on as it comes.
+    """
+    length = request.headers.get("content-length", "")
+    if length.isdigit() and int(length) <= KEPT_BYTES:
+        return await request.body()
+    return request.stream() if length or "transfer-encoding" in request.headers else None
 
 
 async def _body(answer: httpx.Response) -> AsyncIterator[bytes]:

@@ -231,7 +231,7 @@ async def test_a_service_that_is_away_is_said_to_be(behind: Gateway, monkeypatch
     away = await behind.http.get("/v1/arrivals", headers=CALLER)
     assert (away.status_code, away.headers["retry-after"]) == (503, "2")
     assert away.json()["type"] == f"/problems/{BAD_GATEWAY.slug}"
-    behind.app.state.proxy.timeout = httpx.Timeout(0.2)
+    monkeypatch.setattr(behind.app.state.proxy, "timeout", httpx.Timeout(0.2))
     silent = await behind.http.get("/v1/cases/never", headers=CALLER)
     assert silent.status_code == 503
 
