@@ -162,9 +162,16 @@ def bind_caller(client_id: str, organisation: str) -> None:
     structlog.contextvars.bind_contextvars(client_id=client_id, organisation=organisation)
 
 
+SAFE_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+"""Of every answer that does not say otherwise: what tells of a person is kept by nobody on the way,
+and is what it says it is.
+"""
+HSTS = "max-age=31536000; includeSubDomains"
+
+
 class RequestContext:
-    """ASGI middleware: request id, one log line and one metric a request, and a problem for what
-    nobody caught.
+    """ASGI middleware: request id, safe headers, one log line and one metric a request, and a
+    problem for what nobody caught.
     """
 
     def __init__(self, app: ASGIApp, service: str) -> None:
@@ -186,7 +193,12 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
+                headers = MutableHeaders(scope=message)
+                headers[REQUEST_ID_HEADER] = request_id
+                for name, value in SAFE_HEADERS.items():
+                    headers.setdefault(name, value)
+                if scope.get("scheme") == "https":
+                    headers.setdefault("Strict-Transport-Security", HSTS)
             await send(message)
 
         try:

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from chassis.app import Homeward
-from chassis.errors import BAD_GATEWAY, NOT_FOUND, Problem
+from chassis.errors import BAD_GATEWAY, FORBIDDEN, NOT_FOUND, Problem
 from chassis.limits import allow, refuse_body
 from chassis.routing import Router
 from chassis.telemetry import REQUEST_ID_HEADER, bind_caller
@@ -101,16 +101,19 @@ async def forward(request: Request) -> Response:
     """Send a request on to the owner of its path, and its answer back.
 
     Raises:
-        Problem: 401 for a token that does not hold, 404 where nobody owns the path, 413 for a body
+        Problem: 401 for a token that does not hold, 403 for one of our own services, 404 where nobody owns the path, 413 for a body
             that its owner would not take, 503 if the owner does not answer.
     """
     here = cast("Homeward", request.app.state.homeward)
+    caller = None
     if "authorization" in request.headers or not is_open(request.method, request.url.path):
         caller = await caller_of(request, here)
         bind_caller(caller.client_id, caller.organisation)
     owner = owners().get(request.path_params["segment"])
     if owner is None or is_between_services(request.method, request.url.path):
         raise Problem(NOT_FOUND)
+    if caller is not None and caller.is_internal:  # its token was taken from a service of ours
+        raise Problem(FORBIDDEN, "our own services ask one another, not through the gateway")
     request.scope["route"] = Label(f"(forwarded to {owner})")
     connections = cast("Connections", request.app.state.proxy)
     client = connections.to(owner, stream=is_stream(request.method, request.url.path))

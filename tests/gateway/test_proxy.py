@@ -203,7 +203,9 @@ async def test_what_only_our_services_ask_one_another_is_not_forwarded(behind: G
         for method in ("GET", "HEAD"):
             assert (await behind.http.request(method, path, headers=ours)).status_code == 404, path
     for path in (f"/v1/returnees/{who}", f"/v1/returnees/{who}/identity/x"):
-        assert (await behind.http.get(path, headers=ours)).json()["path"] == path
+        assert (await behind.http.get(path, headers=CALLER)).json()["path"] == path
+        taken = await behind.http.get(path, headers=ours)
+        assert taken.status_code == 403, "our own services do not come through the public door"
 
 
 async def test_nobody_walks_out_of_the_path_of_its_owner(behind: Gateway) -> None:
@@ -284,3 +286,16 @@ async def test_no_request_looks_for_a_module_that_is_not_there(behind: Gateway) 
             assert (got.status_code, put.status_code) == (200, 200)
             assert own.status_code == 403
     assert not missed
+
+
+async def test_answers_are_kept_by_nobody_and_are_what_they_say(behind: Gateway) -> None:
+    """Also refusals, and answers of the gateway itself."""
+    for path in ("/v1/cases/a", "/v1/nothing", "/v1/returnees/a/timeline", "/health/live"):
+        answer = await behind.http.get(path, headers=CALLER)
+        assert answer.headers["cache-control"] == "no-store", path
+        assert answer.headers["x-content-type-options"] == "nosniff", path
+        assert "strict-transport-security" not in answer.headers, "not over plain http"
+    transport = httpx.ASGITransport(app=behind.app)
+    async with httpx.AsyncClient(transport=transport, base_url="https://gateway.test") as http:
+        secure = await http.get("/v1/nothing", headers=CALLER)
+    assert secure.headers["strict-transport-security"].startswith("max-age=31536000")
