@@ -59,6 +59,10 @@ class EventData(BaseModel):
     set.
     """
     audience: ClassVar[frozenset[Audience]]
+    happened_on: ClassVar[str | None] = None
+    """The member that says on which day it happened, of a fact that is told later and of which only
+    the day is known. It stands in the timeline on that day.
+    """
 
     def __init_subclass__(cls, **_: Any) -> None:
         """Drop the declaration's keywords: pydantic gives them to both hooks, and the one below
@@ -73,6 +77,7 @@ class EventData(BaseModel):
         name: str | None = None,
         subject: str | tuple[str, ...] = (),
         audience: Iterable[Audience] = (),
+        happened_on: str | None = None,
         version: int = 1,
         **kwargs: Any,
     ) -> None:
@@ -86,6 +91,9 @@ class EventData(BaseModel):
         cls.event_type = f"{NAMESPACE}.{name}.v{version}"
         cls.subject_fields = subjects
         cls.audience = frozenset(audience)
+        if happened_on is not None and happened_on not in cls.model_fields:
+            raise TypeError(f"{cls.__name__}: {happened_on!r} is not one of its members")
+        cls.happened_on = happened_on
         if REGISTRY.setdefault(cls.event_type, cls) is not cls:
             raise TypeError(f"two models are declared as {cls.event_type}")
 

@@ -4,7 +4,7 @@ commit.
 
 import asyncio
 import json
-from datetime import datetime
+from datetime import date, datetime, time, tzinfo
 
 import asyncpg
 import structlog
@@ -49,7 +49,30 @@ WRITE = text("""
 """)
 
 
-def publish(session: Session, data: EventData, *, occurred_at: datetime | None = None) -> None:
+NOON = time(12)
+
+
+def on_its_day(data: EventData, zone: tzinfo) -> datetime | None:
+    """The moment at which a fact stands of which only the day is known: noon there, so that it is
+    the same day wherever it is read; None, which is now, on the day itself.
+
+    Args:
+        data: The fact; see `EventData.happened_on`.
+        zone: Where it happened.
+    """
+    day: date | None = getattr(data, str(data.happened_on))
+    if day is None or day >= datetime.now(zone).date():
+        return None
+    return datetime.combine(day, NOON, zone)
+
+
+def publish(
+    session: Session,
+    data: EventData,
+    *,
+    occurred_at: datetime | None = None,
+    zone: tzinfo | None = None,
+) -> None:
     """Tell a fact when, and only if, the session's transaction commits.
 
     All events of a transaction are written in one statement just before its commit, when every row
@@ -59,7 +82,12 @@ def publish(session: Session, data: EventData, *, occurred_at: datetime | None =
         session: The session of the transaction.
         data: The fact.
         occurred_at: When it happened, as claimed; the time of the commit if not given.
+        zone: Where it happened, of a fact of which only the day is known.
     """
+    if data.happened_on is not None and occurred_at is None:
+        if zone is None:
+            raise TypeError(f"{data.event_type} has a day: say in which zone it happened")
+        occurred_at = on_its_day(data, zone)
     row = {
         "id": new_id(),
         "aggregatetype": data.aggregate,

@@ -190,7 +190,11 @@ class JourneyFact(ReturneeFact):
 
 
 class TravelDeparted(
-    JourneyFact, name="cases.travel.departed", subject="returnee_id", audience=EVERYBODY
+    JourneyFact,
+    name="cases.travel.departed",
+    subject="returnee_id",
+    audience=EVERYBODY,
+    happened_on="departed_on",
 ):
     """The host country says that the person has left."""
 
@@ -602,7 +606,13 @@ class PlanSubmitted(
     """Opaque: see `contracts.codes.actor_id`."""
 
 
-class PlanAgreed(PlanFact, name="cases.plan.agreed", subject="returnee_id", audience=IMPLEMENTERS):
+class PlanAgreed(
+    PlanFact,
+    name="cases.plan.agreed",
+    subject="returnee_id",
+    audience=IMPLEMENTERS,
+    happened_on="agreed_on",
+):
     """The returnee agreed to the reintegration plan."""
 
     agreed_on: date

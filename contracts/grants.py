@@ -83,7 +83,11 @@ class GrantOrdered(
 
 
 class GrantDelivered(
-    GrantFact, name="grants.grant.delivered", subject="returnee_id", audience=EVERYBODY
+    GrantFact,
+    name="grants.grant.delivered",
+    subject="returnee_id",
+    audience=EVERYBODY,
+    happened_on="delivered_on",
 ):
     """The returnee received what was approved, or a part of it."""
 
@@ -147,7 +151,11 @@ class PaymentReleased(
 
 
 class PaymentConfirmed(
-    PaymentFact, name="grants.payment.confirmed", subject="returnee_id", audience=EVERYBODY
+    PaymentFact,
+    name="grants.payment.confirmed",
+    subject="returnee_id",
+    audience=EVERYBODY,
+    happened_on="confirmed_on",
 ):
     """The payment was received."""
 
@@ -262,7 +270,11 @@ class CooperativeSelected(
 
 
 class CooperativeFormed(
-    CooperativeFact, name="grants.cooperative.formed", subject="returnee_id", audience=EVERYBODY
+    CooperativeFact,
+    name="grants.cooperative.formed",
+    subject="returnee_id",
+    audience=EVERYBODY,
+    happened_on="formed_on",
 ):
     """The members set the cooperative up."""
 

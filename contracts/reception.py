@@ -182,7 +182,11 @@ class ConfirmationMethod(StrEnum):
 
 
 class ArrivalConfirmed(
-    ArrivalFact, name="reception.arrival.confirmed", subject="returnee_id", audience=EVERYBODY
+    ArrivalFact,
+    name="reception.arrival.confirmed",
+    subject="returnee_id",
+    audience=EVERYBODY,
+    happened_on="arrived_on",
 ):
     """The office established that the returnee arrived without having been met."""
 

@@ -375,7 +375,11 @@ class PlacementProposed(
 
 
 class PlacementStarted(
-    PlacementFact, name="training.placement.started", subject="returnee_id", audience=EVERYBODY
+    PlacementFact,
+    name="training.placement.started",
+    subject="returnee_id",
+    audience=EVERYBODY,
+    happened_on="started_on",
 ):
     """The returnee began to work."""
 
@@ -397,7 +401,11 @@ class PlacementEnd(StrEnum):
 
 
 class PlacementEnded(
-    PlacementFact, name="training.placement.ended", subject="returnee_id", audience=EVERYBODY
+    PlacementFact,
+    name="training.placement.ended",
+    subject="returnee_id",
+    audience=EVERYBODY,
+    happened_on="ended_on",
 ):
     """The placement came to an end, or to nothing before it began."""
 
@@ -412,6 +420,7 @@ class PlacementRetentionChecked(
     name="training.placement.retention_checked",
     subject="returnee_id",
     audience=EVERYBODY,
+    happened_on="checked_on",
 ):
     """It was checked whether the returnee still works there so many months after the start."""
 

@@ -221,7 +221,8 @@ async def line_undone(session: Session, event: Event[CertificateInvalidated]) ->
     """A course that counted as completed does not: the line goes back, and with it the case."""
     data = event.data
     if data.plan_line_id is not None:
-        await undo_line(session, data.plan_line_id, data.returnee_id, event.envelope.occurred_at)
+        at = event.envelope.recorded_at or event.envelope.occurred_at
+        await undo_line(session, data.plan_line_id, data.returnee_id, at)
 
 
 async def _move(
@@ -229,7 +230,8 @@ async def _move(
 ) -> None:
     data = event.data
     if data.plan_line_id is not None:
-        at = event.envelope.occurred_at
+        # When it was said: the day on which it happened may lie before what undid it.
+        at = event.envelope.recorded_at or event.envelope.occurred_at
         await advance_line(
             session, data.plan_line_id, data.returnee_id, status, at, makes_good=makes_good
         )

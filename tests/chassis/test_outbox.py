@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 import pytest_asyncio
@@ -23,7 +25,19 @@ class Told(EventData, name="outboxtest.thing.told", subject="thing", audience=EV
     more: str | None = None
 
 
-REGISTRY.pop(Told.event_type)  # it is no contract
+class Delivered(
+    EventData,
+    name="outboxtest.thing.delivered",
+    subject="thing",
+    audience=EVERYBODY,
+    happened_on="on",
+):
+    thing: str
+    on: date | None
+
+
+for made in (Told, Delivered):
+    REGISTRY.pop(made.event_type)  # it is no contract
 
 
 @pytest_asyncio.fixture
@@ -151,3 +165,32 @@ async def test_many_commits_wake_the_relay_few_times(database: Database) -> None
     await asyncio.sleep(0.05)
     assert 1 <= count < 50
     await listener.close()
+
+
+ERBIL = ZoneInfo("Asia/Baghdad")
+
+
+def test_what_happened_before_stands_at_noon_of_its_day() -> None:
+    at = outbox.on_its_day(Delivered(thing="a", on=date(2026, 3, 4)), ERBIL)
+    assert at == datetime(2026, 3, 4, 9, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("later", [0, 1, 30])
+def test_what_happens_on_the_day_itself_stands_when_it_is_told(later: int) -> None:
+    today = datetime.now(ERBIL).date()
+    told = Delivered(thing="a", on=today + timedelta(days=later))
+    assert outbox.on_its_day(told, ERBIL) is None
+    assert outbox.on_its_day(Delivered(thing="a", on=None), ERBIL) is None
+
+
+async def test_whoever_tells_of_a_day_says_where_it_was(database: Database) -> None:
+    fact = Delivered(thing="somebody", on=date(2026, 3, 4))
+    async with database.transaction() as session:
+        with pytest.raises(TypeError):
+            publish(session, fact)
+        publish(session, fact, zone=ERBIL)
+        publish(session, fact, occurred_at=datetime(2026, 3, 4, 7, tzinfo=UTC))
+    async with database.transaction() as session:
+        rows = await session.scalars(text("SELECT occurred_at FROM outbox ORDER BY seq"))
+        hours = [at.astimezone(UTC).hour for at in rows]
+    assert hours == [9, 7]

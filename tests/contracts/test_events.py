@@ -2,6 +2,7 @@ import ast
 import inspect
 import re
 from collections.abc import Iterator
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -244,3 +245,32 @@ def test_a_withdrawal_is_about_the_person_once_there_is_one(facts: list[EventDat
     assert withdrawn.subject == payload_of(withdrawn)["returnee_id"]
     before = type(withdrawn).model_validate(payload_of(withdrawn) | {"returnee_id": None})
     assert before.subject == payload_of(withdrawn)["referral_id"]
+
+
+OF_WHAT_IS_TO_COME = frozenset({"departs_on", "due_on", "starts_on", "ends_on", "since"})
+"""Days that are planned, or from which on something is so: not the day of the fact."""
+TOLD_WHEN_IT_HAPPENED = frozenset(
+    {
+        "reception.arrival.received",
+        "reception.arrival.corrected",
+        "cases.case.opened",
+        "training.attendance.recorded",
+        "training.attendance.corrected",
+    }
+)
+"""Facts with a day whose moment is claimed by who tells them, or that are about something else."""
+
+
+@pytest.mark.parametrize("model", EVENTS, ids=lambda model: model.event_type)
+def test_a_fact_of_which_the_day_is_known_stands_on_that_day(model: type[EventData]) -> None:
+    days = {
+        name
+        for name, field in model.model_fields.items()
+        if field.annotation in {date, date | None} and name not in OF_WHAT_IS_TO_COME
+    }
+    short = model.event_type.removeprefix("org.homeward.").rpartition(".")[0]
+    if short in TOLD_WHEN_IT_HAPPENED:
+        assert days, "it has no day any more: take it out of the list"
+        return
+    expected = {"ended_on"} if "ended_on" in days else days
+    assert {model.happened_on} - {None} == expected

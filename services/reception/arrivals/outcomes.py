@@ -110,7 +110,7 @@ async def confirm(
         evidence,
     )
     fact = events.ArrivalConfirmed(**ids_of(arrival), arrived_on=arrived_on, method=method)
-    publish(batch.session, fact, occurred_at=arrival.state_at)
+    publish(batch.session, fact, zone=batch.context.ports.zone(arrival.port_of_entry or ""))
     return arrival
 
 

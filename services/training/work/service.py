@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import sqlalchemy
 from sqlalchemy import ColumnElement, Date, func
@@ -308,6 +309,12 @@ async def set_profile(
     return seeker
 
 
+def _zone_of(placement: Placement) -> ZoneInfo:
+    """The time zone where somebody works: of the first country that they may have returned to."""
+    rules = rules_of(placement.programme, placement.programme_version)
+    return next(iter(rules.countries_of_return.values())).country.zone
+
+
 def placement_fact(placement: Placement) -> dict[str, Any]:
     """What every fact about a placement carries."""
     return placement.ids | {
@@ -464,7 +471,8 @@ async def start(
     if seeker is not None:
         seeker.looking = False
         seeker.changed()
-    publish(session, facts.PlacementStarted(**placement_fact(placement), started_on=started_on))
+    begun = facts.PlacementStarted(**placement_fact(placement), started_on=started_on)
+    publish(session, begun, zone=_zone_of(placement))
     await session.flush()
     return placement
 
@@ -502,7 +510,8 @@ async def finish(
             seeker.changed()
     PLACEMENT.apply(placement, PlacementAction.END, reason=reason, ended_on=ended_on)
     ended = {"reason": reason, "started_on": placement.started_on, "ended_on": ended_on}
-    publish(session, facts.PlacementEnded(**placement_fact(placement), **ended))
+    fact = facts.PlacementEnded(**placement_fact(placement), **ended)
+    publish(session, fact, zone=_zone_of(placement))
     await session.flush()
 
 
@@ -533,7 +542,8 @@ async def check_retention(
         check.checked_on, check.working = body.checked_on, body.working
         placement.changed()
         found_ = {"months": body.months, "checked_on": body.checked_on, "working": body.working}
-        publish(session, facts.PlacementRetentionChecked(**placement_fact(placement), **found_))
+        fact = facts.PlacementRetentionChecked(**placement_fact(placement), **found_)
+        publish(session, fact, zone=_zone_of(placement))
         audit.record(
             session, caller, "retention", "placement", placement.id, {"months": body.months}
         )

@@ -35,7 +35,7 @@ from services.cases.casework.plans.schemas import PlanLineIn
 from services.cases.codes import ReturnReason
 from services.cases.documents.service import check_documents
 from services.cases.models import CaseFile, CaseMember, Plan, PlanLine, Returnee
-from services.cases.programmes import rules_of
+from services.cases.programmes import rules_of, zone_of
 from services.cases.records import event_ids, today_of
 from services.cases.states.casework import (
     PLAN,
@@ -169,8 +169,9 @@ def _publish(
 ) -> None:
     """Publish what happened to a plan, once for each member of its case."""
     ids = {"plan_id": plan.id, "plan_version": plan.plan_version}
+    zone = zone_of(case.programme, case.programme_version, case.country_of_return)
     for member in members:
-        publish(session, event.model_validate(event_ids(case, member) | ids | values))
+        publish(session, event.model_validate(event_ids(case, member) | ids | values), zone=zone)
 
 
 def _audit(

@@ -25,6 +25,7 @@ from services.cases.access.cases import load_cases_of_referral, load_members
 from services.cases.casework.deadlines import service as deadlines
 from services.cases.intake.travel.schemas import Leg, Travel
 from services.cases.models import CaseFile, Journey, JourneyPerson, Referral, ReferralPerson
+from services.cases.programmes import zone_of
 from services.cases.states.casework import DeadlineState
 from services.cases.states.intake import JOURNEY, JourneyAction, JourneyState
 
@@ -223,6 +224,7 @@ async def publish_journey(
     if issubclass(event, Itinerary):
         payload |= _itinerary(journey)
     opened = next(iter(cases.values()))
+    zone = zone_of(opened.programme, opened.programme_version, opened.country_of_return)
     followed_in = await _cases_by_member(session, cases)
     for returnee_id in people:
         case = followed_in.get(returnee_id, opened)
@@ -231,7 +233,7 @@ async def publish_journey(
             "case_id": case.id,
             "household_id": case.household_id,
         }
-        publish(session, event.model_validate(ids | payload))
+        publish(session, event.model_validate(ids | payload), zone=zone)
 
 
 async def _load_returnee_ids(session: Session, referral: Referral, journey: Journey) -> list[UUID]:

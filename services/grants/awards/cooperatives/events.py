@@ -7,6 +7,7 @@ from chassis.outbox import publish
 from contracts import grants as events
 from services.grants.awards.cooperatives.loading import load_members
 from services.grants.models import Cooperative, Participant
+from services.grants.programmes.data import zone_of
 
 
 async def publish_cooperative_event(
@@ -27,4 +28,4 @@ async def publish_cooperative_event(
             members=len(members),
             **more,
         )
-        publish(session, event)
+        publish(session, event, zone=zone_of(cooperative.programme, cooperative.implementer))

@@ -10,6 +10,7 @@ from contracts import grants as events
 from contracts.codes import Money
 from contracts.currencies import split
 from services.grants.models import Grant
+from services.grants.programmes.data import zone_of
 from services.grants.schemas import money
 
 
@@ -52,4 +53,8 @@ def publish_grant_event(
     others = {name: value for name, value in more.items() if name not in amounts}
     amount = money(grant.amount, grant.currency)
     for payload in event_payloads(grant, amount=amount, **amounts):
-        publish(session, model(**payload, **others))
+        publish(
+            session,
+            model(**payload, **others),
+            zone=zone_of(grant.programme, grant.implementer),
+        )

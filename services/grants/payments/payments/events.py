@@ -7,6 +7,7 @@ from chassis.outbox import publish
 from contracts import grants as events
 from services.grants.awards.grants.events import event_payloads
 from services.grants.models import Grant, Payment
+from services.grants.programmes.data import zone_of
 from services.grants.schemas import money
 
 
@@ -18,5 +19,7 @@ def publish_payment_event(
         "amount": more.pop("amount", money(payment.amount, payment.currency)),
         "payout": more.pop("payout", money(payment.payout, payment.payout_currency)),
     }
+    zone = zone_of(grant.programme, grant.implementer)
     for payload in event_payloads(grant, **amounts):
-        publish(session, model(**payload, payment_id=payment.id, method=payment.method, **more))
+        fact = model(**payload, payment_id=payment.id, method=payment.method, **more)
+        publish(session, fact, zone=zone)
