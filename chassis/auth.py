@@ -296,19 +296,30 @@ class Authenticator:
             raise unauthenticated("the token does not name its client and organisation")
         if self.revocations.covers(str(client_id), float(claims["iat"])):
             raise unauthenticated("the client was revoked")
-        act = claims.get("act")
-        person = act.get("sub") if isinstance(act, Mapping) else act
-        if person and not ACTOR_FORM.fullmatch(str(person)):
-            raise unauthenticated("the token names its person otherwise than by an opaque user id")
         return Caller(
             client_id=str(client_id),
             organisation=str(organisation),
             kind=OrganisationKind(str(kind)),
             scopes=scopes,
             programmes=tuple(programmes),
-            person=f"{organisation}:{folded_user_id(str(person))}" if person else None,
+            person=_person_of(str(organisation), claims),
             issued_at=float(claims["iat"]),
         )
+
+
+def _person_of(organisation: str, claims: Mapping[str, Any]) -> str | None:
+    """The person whom a token names.
+
+    Raises:
+        Problem: 401, not by an opaque user id.
+    """
+    act = claims.get("act")
+    person = act.get("sub") if isinstance(act, Mapping) else act
+    if not person:
+        return None
+    if not ACTOR_FORM.fullmatch(str(person)):
+        raise unauthenticated("the token names its person otherwise than by an opaque user id")
+    return f"{organisation}:{folded_user_id(str(person))}"
 
 
 def unauthenticated(detail: str) -> Problem:

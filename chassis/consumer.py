@@ -8,6 +8,7 @@ source fills what is missing.
 
 import asyncio
 import base64
+import collections
 import hashlib
 import time
 import traceback
@@ -378,8 +379,8 @@ class Consumer:
             # What is parked counts as not applied, unless it is applied here and now.
             applied = await self._handle(session, candidates, blocked, {key_of(e) for e in claimed})
             await inbox.unpark(session, {key_of(e) for e in claimed} & {key_of(e) for e in applied})
-        for source in {e.service for e in applied}:
-            APPLIED.labels(self.service, source).inc(sum(e.service == source for e in applied))
+        for source, number in collections.Counter(e.service for e in applied).items():
+            APPLIED.labels(self.service, source).inc(number)
         return {e.subject for e in applied}
 
     async def _handle(
@@ -620,15 +621,19 @@ def describe(error: BaseException) -> str:
     if isinstance(error, Problem):
         words.append(error.kind.slug)
     if isinstance(error, DBAPIError):
-        words.append(f"sqlstate {sqlstate(error)}")
-        constraint = getattr(error.orig.__cause__ if error.orig else None, "constraint_name", None)
-        words.extend([constraint] if constraint else [])
+        words += _of_database(error)
     frames = [
         f for f in traceback.extract_tb(error.__traceback__) if "site-packages" not in f.filename
     ]
     if frames:
         words.append(f"in {frames[-1].name}, line {frames[-1].lineno}")
     return ", ".join(words)
+
+
+def _of_database(error: DBAPIError) -> list[str]:
+    """What the database said, without the row that it repeats."""
+    constraint = getattr(error.orig.__cause__ if error.orig else None, "constraint_name", None)
+    return [f"sqlstate {sqlstate(error)}", *([constraint] if constraint else [])]
 
 
 def raw_of(place: str, record: ConsumerRecord[Any, Any]) -> str:

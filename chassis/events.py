@@ -3,7 +3,7 @@ travels in.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -196,6 +196,18 @@ class Envelope:
         return self.type == head_type(self.service)
 
 
+T = TypeVar("T")
+
+
+def _moment(text: str) -> datetime:
+    return utc(datetime.fromisoformat(text))
+
+
+def _read(how: Callable[[Any], T], value: Any) -> T | None:
+    """An attribute that need not be there."""
+    return None if value is None else how(value)
+
+
 def from_attributes(attributes: Mapping[str, Any], data: Any) -> Envelope:
     """Read an envelope from CloudEvents attributes and a decoded payload.
 
@@ -211,20 +223,17 @@ def from_attributes(attributes: Mapping[str, Any], data: Any) -> Envelope:
         ):
             raise MalformedEvent("no log could have held it")
         optional = attributes.get
-        previous, position, epoch, recorded = (
-            optional(n) for n in ("previous", "position", "epoch", "recordedat")
-        )
         envelope = Envelope(
             id=UUID(str(attributes["id"])),
             service=str(attributes["source"]).removeprefix("/"),
             type=str(attributes["type"]),
             subject=str(attributes["subject"]),
-            occurred_at=utc(datetime.fromisoformat(attributes["time"])),
+            occurred_at=_moment(attributes["time"]),
             data=data,
-            position=int(position) if position is not None else None,
-            previous=int(previous) if previous is not None else None,
-            epoch=UUID(str(epoch)) if epoch is not None else None,
-            recorded_at=utc(datetime.fromisoformat(recorded)) if recorded is not None else None,
+            position=_read(int, optional("position")),
+            previous=_read(int, optional("previous")),
+            epoch=_read(UUID, optional("epoch")),
+            recorded_at=_read(_moment, optional("recordedat")),
             traceparent=optional("traceparent"),
         )
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:

@@ -85,10 +85,29 @@ def _header(
     }
 
 
+def _headers_of(method: str, needs: Requirement) -> list[dict[str, Any]]:
+    """The request headers of an operation."""
+    headers = []
+    if needs.needs_key({method}):
+        key = "A key of your own for this request; a UUID."
+        headers.append(_header(IDEMPOTENCY_HEADER, key, True, "^[!-~]{1,255}$"))
+    if needs.person:
+        person = (
+            f"The deciding person, where the token names none: an opaque user id; needs the "
+            f"scope {ACT_FOR_USERS}."
+        )
+        headers.append(_header(ACTOR_HEADER, person, False, ACTOR_PATTERN))
+    if needs.if_match:
+        headers.append(_header("If-Match", "The ETag of what you have seen.", False))
+        headers.append(_header("If-None-Match", "`*` where nothing exists yet.", False))
+    return headers
+
+
 def _describe_operation(
     operation: dict[str, Any], method: str, needs: Requirement, names_something: bool
 ) -> None:
     parameters: list[dict[str, Any]] = operation.setdefault("parameters", [])
+    parameters += _headers_of(method, needs)
     statuses = set(ALWAYS)
     if needs.scope is not None:
         operation["security"] = [{TOKEN: [needs.scope]}]
@@ -96,28 +115,8 @@ def _describe_operation(
     else:
         operation["security"] = []
     if needs.needs_key({method}):
-        parameters.append(
-            _header(
-                IDEMPOTENCY_HEADER,
-                "A key of your own for this request; a UUID.",
-                True,
-                "^[!-~]{1,255}$",
-            )
-        )
         statuses |= {409, 422}
-    if needs.person:
-        parameters.append(
-            _header(
-                ACTOR_HEADER,
-                f"The deciding person, where the token names none: an opaque user id; needs the "
-                f"scope {ACT_FOR_USERS}.",
-                False,
-                ACTOR_PATTERN,
-            )
-        )
     if needs.if_match:
-        parameters.append(_header("If-Match", "The ETag of what you have seen.", False))
-        parameters.append(_header("If-None-Match", "`*` where nothing exists yet.", False))
         statuses |= {412, 428}
     if method in WRITES:
         statuses |= {409, 413, 415, 422}

@@ -3,6 +3,7 @@
 """
 
 import base64
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
@@ -153,14 +154,7 @@ class Settings(BaseSettings):
             # Only some services need it, and those do not start without.
             ("HOMEWARD_MATCHING_KEY", (self.matching_key,) if self.matching_key else ()),
         ):
-            if any(value is None or not value.get_secret_value() for value in values):
-                problems.append(f"{name} is not set")
-            elif any(
-                value.get_secret_value().startswith(DEVELOPMENT_KEY_PREFIX)
-                for value in values
-                if value
-            ):
-                problems.append(f"{name} is a development key")
+            problems += _weaknesses(name, values)
         if self.audit_key and not problems and len(decoded(self.audit_key)) < KEY_BYTES:
             problems.append(f"HOMEWARD_AUDIT_KEY must be at least {KEY_BYTES} bytes in base64")
         return problems
@@ -197,3 +191,13 @@ def decoded(key: SecretStr) -> bytes:
 def async_url(url: str) -> str:
     """Give a `postgresql://` address SQLAlchemy's asyncpg driver."""
     return url.replace("postgresql://", "postgresql+asyncpg://", 1)
+
+
+def _weaknesses(name: str, values: Sequence[SecretStr | None]) -> list[str]:
+    """What is wrong with secrets of a setting, without one of them."""
+    secrets = [value.get_secret_value() if value else "" for value in values]
+    if not all(secrets):
+        return [f"{name} is not set"]
+    if any(secret.startswith(DEVELOPMENT_KEY_PREFIX) for secret in secrets):
+        return [f"{name} is a development key"]
+    return []

@@ -96,6 +96,11 @@ class _Column(dict[str, Any]):
     """What was said of a column, until its annotation is known too."""
 
 
+def _present(**values: Any) -> dict[str, Any]:
+    """What is said of some things that need not be said."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
 def column(
     *,
     default: Any = PydanticUndefined,
@@ -130,24 +135,19 @@ def column(
         sa_type: The column type, where the annotation's is not meant.
         **options: Anything else of `sqlalchemy.Column`.
     """
-    kwargs = dict(options)
-    if server_default is not None:
-        kwargs["server_default"] = server_default
-    if comment is not None:
-        kwargs["comment"] = comment
+    kwargs = options | _present(server_default=server_default, comment=comment)
     args: list[Any] = [] if identity is None else [identity]
     if computed is not None:
         args.append(Computed(computed, persisted=True))
-    said = {
-        "primary_key": primary_key or None,
-        "foreign_key": foreign_key,
-        "ondelete": ondelete,
-        "index": index or None,
-        "unique": unique or None,
-        "sa_type": sa_type,
-        "default_factory": default_factory,
-    }
-    given = {name: value for name, value in said.items() if value is not None}
+    given = _present(
+        primary_key=primary_key or None,
+        foreign_key=foreign_key,
+        ondelete=ondelete,
+        index=index or None,
+        unique=unique or None,
+        sa_type=sa_type,
+        default_factory=default_factory,
+    )
     if default is not PydanticUndefined:
         given["default"] = default
     return _Column({"sa_column_kwargs": kwargs, "sa_column_args": args} | given)

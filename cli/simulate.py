@@ -211,12 +211,16 @@ class Simulation:
             )
             others = [each for each in devices if each is not device]
             if others and self.random.random() < TWICE_MET:
-                again = self._entry("check-in", arrival, 1)
-                self.random.choice(others).log.append(again)
-                self.twice |= {again["id"]} | {
-                    entry["id"] for entry in log if entry["kind"] == "check-in"
-                }
+                self._meet_again(arrival, self.random.choice(others), log)
         return devices
+
+    def _meet_again(
+        self, arrival: dict[str, Any], other: _Device, log: list[dict[str, Any]]
+    ) -> None:
+        """Another tablet notes the same meeting."""
+        again = self._entry("check-in", arrival, 1)
+        other.log.append(again)
+        self.twice |= {again["id"]} | {entry["id"] for entry in log if entry["kind"] == "check-in"}
 
     def _reception(self, arrival: dict[str, Any]) -> list[Entry]:
         log = []

@@ -92,12 +92,7 @@ class RateLimit:
         if caller is not None and caller.is_internal:
             await self.app(scope, receive, send)
             return
-        by, limit = "address", here.settings.requests_per_minute
-        if caller is not None:
-            by = "client"
-        elif scope["path"] == TOKEN_PATH:
-            by, limit = "token", min(limit, TOKENS_PER_MINUTE)
-        who = caller.client_id if caller else request.client.host if request.client else ""
+        by, who, limit = _counted_as(request, caller, here.settings.requests_per_minute)
         key = f"{by} {who}"
         wait = self._window.hit(key, limit, time.monotonic())
         if not wait and self._open[key] < AT_ONCE:
@@ -116,6 +111,16 @@ class RateLimit:
             document, problem.kind.status, problem.headers, media_type=PROBLEM_MEDIA_TYPE
         )
         await answer(scope, receive, send)
+
+
+def _counted_as(request: Request, caller: Caller | None, most: int) -> tuple[str, str, int]:
+    """As what, and as whose, a request is counted, and how many a minute may have."""
+    if caller is not None:
+        return "client", caller.client_id, most
+    address = request.client.host if request.client else ""
+    if request.url.path == TOKEN_PATH:
+        return "token", address, min(most, TOKENS_PER_MINUTE)
+    return "address", address, most
 
 
 async def admitted(request: Request, here: Homeward) -> Caller | None:

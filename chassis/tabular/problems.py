@@ -76,12 +76,17 @@ def _kind_of_day(day: re.Match[str]) -> str:
     first, second, third = (int(day[index]) for index in (1, 2, 3))
     if TIME.fullmatch(day[4] or ""):
         return "a time"
-    if first > DAYS:
-        exists = 1 <= second <= MONTHS and 1 <= third <= DAYS
-        return "a day in another form" if not exists or "-" not in day[0] else "a day"
-    if first <= MONTHS and second <= MONTHS and "." not in day[0] and first != second:
+    if first > DAYS and "-" in day[0]:
+        return "a day" if _exists(second, third) else "a day in another form"
+    may_be_swapped = max(first, second) <= MONTHS and first != second
+    if may_be_swapped and "." not in day[0]:
         return "a day that can be read in two ways"
     return "a day in another form"
+
+
+def _exists(month: int, day: int) -> bool:
+    """Whether some month has such a day."""
+    return 1 <= month <= MONTHS and 1 <= day <= DAYS
 
 
 def _kind_of_words(text: str) -> str:

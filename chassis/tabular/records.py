@@ -58,15 +58,20 @@ def read_records(raw: bytes, *, charset: str | None = None) -> Iterator[Record]:
         yield _record(number, each)
 
 
+def _is_spread(begins: str, bracket: str, text: str) -> bool:
+    """Whether one value in brackets stands on several lines."""
+    return begins == bracket or (begins.startswith(bracket) and _is_json(text))
+
+
 def _check_form(text: str, number: int, first: str) -> None:
     if _is_json(first.strip()) and not first.lstrip().startswith("["):
         return
     begins = first.strip()
-    if begins.startswith("[") and (begins == "[" or _is_json(text)):
+    if _is_spread(begins, "[", text):
         right = f"{ONE_A_LINE}, without brackets about all of them and commas between them"
     elif begins.endswith(",") and _is_json(begins.removesuffix(",")):
         right = f"{ONE_A_LINE}, without a comma after it"
-    elif begins == "{" or (begins.startswith("{") and _is_json(text)):
+    elif _is_spread(begins, "{", text):
         right = f"{ONE_A_LINE}, not one over several lines"
     else:
         return

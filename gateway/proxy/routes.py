@@ -101,8 +101,9 @@ async def forward(request: Request) -> Response:
     """Send a request on to the owner of its path, and its answer back.
 
     Raises:
-        Problem: 401 for a token that does not hold, 403 for one of our own services, 404 where nobody owns the path, 413 for a body
-            that its owner would not take, 503 if the owner does not answer.
+        Problem: 401 for a token that does not hold, 403 for one of our own services, 404 where
+            nobody owns the path, 413 for a body that its owner would not take, 503 if the owner
+            does not answer.
     """
     here = cast("Homeward", request.app.state.homeward)
     caller = None

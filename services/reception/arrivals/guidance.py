@@ -58,16 +58,17 @@ async def _reachable(
     who = [] if arrival.returnee_id is None else [arrival.returnee_id]
     shown_of = await disclosed(batch.session, batch.caller, who, SharedCategory.CONTACTS)
     copy = await batch.copy_of(who[0]) if shown_of else None
+    if copy is None:
+        return []
     relatives = rule.relatives if rule is not None else "never"
+    any_hour = rule is not None and not rule.only_in_safe_hours
     here = batch.clock.astimezone(batch.context.ports.zone(arrival.port_of_entry or "")).time()
     shown = []
-    for contact in copy.contacts if copy is not None else ():
+    for contact in copy.contacts:
         own = contact.owner == "self"
         if not own and relatives == "never":
             continue
-        safe = is_safe(contact.safe_hours, here) or (
-            rule is not None and not rule.only_in_safe_hours
-        )
+        safe = any_hour or is_safe(contact.safe_hours, here)
         asked = not own and relatives == "with_consent"
         shown.append(Reachable(**contact.model_dump(), safe_now=safe, needs_consent=asked))
     return shown

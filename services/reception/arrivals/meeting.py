@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import exists
@@ -168,6 +169,23 @@ async def bind(
     return arrival
 
 
+async def _require_known(
+    batch: ArrivalBatch, programme: str | None, flight_id: UUID | None, household_id: UUID | None
+) -> None:
+    """Refuse a programme, a flight or a household that the desk does not know.
+
+    Raises:
+        Problem: 404, 422.
+    """
+    if programme is not None and programme not in batch.context.programmes:
+        detail = "one of: " + ", ".join(sorted(batch.context.programmes))
+        raise invalid(FieldError(pointer="/programme", code="unknown_programme", detail=detail))
+    if flight_id is not None:
+        await load_flight(batch.session, batch.caller, flight_id)
+    if household_id is not None:
+        await _require_own_household(batch, household_id)
+
+
 async def walk_in(
     batch: ArrivalBatch,
     *,
@@ -191,13 +209,7 @@ async def walk_in(
         Problem: 404, the flight; 409, the id is taken by something else; 422, there is no such
             programme.
     """
-    if programme is not None and programme not in batch.context.programmes:
-        detail = "one of: " + ", ".join(sorted(batch.context.programmes))
-        raise invalid(FieldError(pointer="/programme", code="unknown_programme", detail=detail))
-    if flight_id is not None:
-        await load_flight(batch.session, batch.caller, flight_id)
-    if household_id is not None:
-        await _require_own_household(batch, household_id)
+    await _require_known(batch, programme, flight_id, household_id)
     existing = batch.known(id) if id is not None else None
     if existing is not None and await _is_same_walk_in(batch, existing, copy):
         return existing, False
@@ -251,6 +263,16 @@ async def _require_own_household(batch: ArrivalBatch, household_id: UUID) -> Non
         raise Problem(CONFLICT, "the household's id is taken by something else")
 
 
+def _met(batch: ArrivalBatch, at: datetime, port: str) -> dict[str, Any]:
+    """What is kept of when and where somebody was met."""
+    return {
+        "met_at": at,
+        "port_of_entry": port,
+        "arrived_on": day_at(batch, at, port),
+        "clock_suspect": clock_suspect(at, batch.clock),
+    }
+
+
 async def correct(
     batch: ArrivalBatch,
     arrival_id: UUID,
@@ -270,28 +292,15 @@ async def correct(
     assert arrival.met_at is not None
     at, here = met_at or arrival.met_at, port or arrival.port_of_entry
     assert here is not None
-    values = {
-        "met_at": at,
-        "port_of_entry": here,
-        "arrived_on": day_at(batch, at, here),
-        "clock_suspect": clock_suspect(at, batch.clock),
-        "identity_doubtful": arrival.identity_doubtful
-        if identity_doubtful is None
-        else identity_doubtful,
-    }
+    doubtful = arrival.identity_doubtful if identity_doubtful is None else identity_doubtful
+    values = _met(batch, at, here) | {"identity_doubtful": doubtful}
     changed = sorted(name for name, value in values.items() if getattr(arrival, name) != value)
     if not changed:
         return arrival
-    audit.record(
-        batch.session,
-        batch.caller,
-        ArrivalAction.CORRECT,
-        RESOURCE,
-        arrival.id,
-        {"changed": changed},
-    )
-    for name, value in values.items():
-        setattr(arrival, name, value)
+    details = {"changed": changed}
+    audit.record(batch.session, batch.caller, ArrivalAction.CORRECT, RESOURCE, arrival.id, details)
+    for name in changed:
+        setattr(arrival, name, values[name])
     batch.touch(arrival)
     if {"port_of_entry", "arrived_on"} & set(changed):
         fact = events.ArrivalCorrected(

@@ -221,12 +221,16 @@ def _said(cells: Mapping[str, str]) -> dict[str, Any]:
         said["seat"], infant = None, True
     if infant:
         said["remarks"] = list(dict.fromkeys([*said.get("remarks", ()), Remark.INFANT]))
-    born, precision = as_precise(said.get("birth_date", ""), said.get("birth_precision", ""))
-    # A day that is known is the rule, and said by saying nothing of it.
-    known = (
-        None if precision == BirthPrecision.DAY and not said.get("birth_precision") else precision
-    )
-    return said | {"birth_date": born or None, "birth_precision": known or None}
+    return said | _birth(said.get("birth_date", ""), said.get("birth_precision", ""))
+
+
+def _birth(day: str, precision: str) -> dict[str, Any]:
+    """When somebody was born, and how precisely that is known. A day that is known is the rule, and
+    said by saying nothing of it.
+    """
+    born, known = as_precise(day, precision)
+    told = None if known == BirthPrecision.DAY and not precision else known
+    return {"birth_date": born or None, "birth_precision": told or None}
 
 
 def _problem(item: Mapping[str, Any], index: int, row: Row) -> FieldError:

@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import Query, Request, Response
 
 from chassis.concurrency import set_etag
+from chassis.crypto import Keyring
 from chassis.errors import FieldError, invalid
 from chassis.limits import TABLE_BYTES
 from chassis.pagination import Cursor, Limit, Page, link_next
@@ -51,7 +52,7 @@ from services.reception.flights.schemas import (
     Purpose,
     View,
 )
-from services.reception.models import Flight
+from services.reception.models import Arrival, Flight, Passenger
 from services.reception.ports import PortsDep
 from services.reception.printing import Column, Form, FormDep, as_csv, as_page, in_forms
 from services.reception.states import FlightState
@@ -333,23 +334,10 @@ async def read_manifest(
     record_disclosure(
         session, caller, flight, len(rows), form=form, recipient=recipient, purpose=purpose
     )
-    passengers = []
-    for passenger, arrival, mine in rows:
-        details = details_of(passenger, keyring).model_dump(
-            exclude={"external_reference", "person"}
-        )
-        passengers.append(
-            PassengerOut(
-                id=passenger.id,
-                arrival_id=arrival.id if mine else None,
-                returnee_id=arrival.returnee_id if mine else None,
-                state=arrival.state if mine else None,
-                seat=passenger.seat,
-                family_group=passenger.family_group,
-                nationality=passenger.nationality,
-                **details,
-            )
-        )
+    passengers = [
+        _render_passenger(passenger, arrival if own else None, keyring)
+        for passenger, arrival, own in rows
+    ]
     set_etag(response, flight.version)
     if authority:
         reduced = [
@@ -384,6 +372,28 @@ def _cell(passenger: PassengerOut | AuthorityPassenger, name: str, form: Form) -
     return value
 
 
+def _render_passenger(
+    passenger: Passenger, arrival: Arrival | None, keyring: Keyring
+) -> PassengerOut:
+    """Render a line of a manifest; of an arrival that is not for the reader nothing is told."""
+    details = details_of(passenger, keyring).model_dump(exclude={"external_reference", "person"})
+    return PassengerOut(
+        id=passenger.id,
+        arrival_id=arrival.id if arrival else None,
+        returnee_id=arrival.returnee_id if arrival else None,
+        state=arrival.state if arrival else None,
+        seat=passenger.seat,
+        family_group=passenger.family_group,
+        nationality=passenger.nationality,
+        **details,
+    )
+
+
+def _title(flight: Flight) -> str:
+    number = flight.flight_number or ("Charter" if flight.charter else "Flight")
+    return f"{number} {flight.origin} - {flight.port_of_entry}"
+
+
 def _printed(
     form: Form,
     flight: Flight,
@@ -399,16 +409,12 @@ def _printed(
     if form is Form.CSV:
         return as_csv(columns, rows)
     zone = ports.zone(flight.port_of_entry)
-    number = flight.flight_number or ("Charter" if flight.charter else "Flight")
     lands = flight.scheduled_at.astimezone(zone)
     about = (
         f"Lands {lands:%a %d %b %Y %H:%M} local time. "
         f"Version {flight.manifest_version} of the manifest."
     )
-    title, at = (
-        f"{number} {flight.origin} - {flight.port_of_entry}",
-        datetime.now(UTC).astimezone(zone),
-    )
+    title, at = _title(flight), datetime.now(UTC).astimezone(zone)
     if given is None:
         return as_page(title, about, columns, rows, at=at, ticks=True)
     recipient, purpose = given

@@ -178,15 +178,22 @@ async def announce(
         ):
             raise Problem(CONFLICT, "the id is taken by something else")
         return existing
+    await _let_take_part(session, caller, flight, receiver)
+    publish(session, events.FlightAnnounced(**_schedule(flight)))
+    audit.record(session, caller, "announce", RESOURCE, flight.id)
+    return flight
+
+
+async def _let_take_part(
+    session: Session, caller: Caller, flight: Flight, receiver: str | None
+) -> None:
+    """Let who announced a flight, who receives it and its programme's office take part in it."""
     role = Role.REFERRER if caller.kind is OrganisationKind.REFERRER else Role.PARTNER
     await grant(session, [flight.id], role, caller.organisation)
     if receiver is not None:
         await grant(session, [flight.id], Role.PARTNER, receiver)
-    if plan.programme is not None:
-        await grant(session, [flight.id], Role.PROGRAMME, plan.programme)
-    publish(session, events.FlightAnnounced(**_schedule(flight)))
-    audit.record(session, caller, "announce", RESOURCE, flight.id)
-    return flight
+    if flight.programme is not None:
+        await grant(session, [flight.id], Role.PROGRAMME, flight.programme)
 
 
 async def also_announced(session: Session, caller: Caller, flight: Flight) -> list[UUID]:

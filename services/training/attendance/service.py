@@ -1,6 +1,6 @@
 """Attendance: a whole sheet at once, put right later, and what follows from it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -68,6 +68,35 @@ async def sheet(
     return [(row[0], row[1]) for row in rows]
 
 
+def _require_same(body: SheetIn, before: Mapping[UUID, Attendance]) -> None:
+    """Refuse a capture that was sent before and says something else than what is there.
+
+    Raises:
+        Problem: 409.
+    """
+    sent = {entry.enrolment_id: entry.status for entry in body.entries}
+    recorded = {key: before[key].status for key in sent if key in before}
+    if sent != recorded:
+        raise Problem(
+            CONFLICT, "the capture was sent before with other content, or was corrected since"
+        )
+
+
+def _corrections(
+    changed: Sequence[Attendance], before: Mapping[UUID, Attendance]
+) -> list[dict[str, str]]:
+    """What was recorded before and is other now, as the audit trail keeps it."""
+    return [
+        {
+            "enrolment": str(row.enrolment_id),
+            "from": before[row.enrolment_id].status,
+            "to": row.status,
+        }
+        for row in changed
+        if row.enrolment_id in before
+    ]
+
+
 async def record(
     session: Session,
     caller: Caller,
@@ -100,14 +129,7 @@ async def record(
     meeting: CohortSession = found(await session.scalar(query.with_for_update()))
     before = {row.enrolment_id: row for row, _ in await sheet(session, caller, cohort_id, number)}
     if body.capture_id is not None and body.capture_id == meeting.capture_id:
-        if {e.enrolment_id: e.status for e in body.entries} != {
-            e.enrolment_id: before[e.enrolment_id].status
-            for e in body.entries
-            if e.enrolment_id in before
-        }:
-            raise Problem(
-                CONFLICT, "the capture was sent before with other content, or was corrected since"
-            )
+        _require_same(body, before)
         precondition.checked = True  # what is sent again says nothing new
         return meeting
     precondition.check(meeting.sheet_version or None)
@@ -135,15 +157,7 @@ async def record(
     meeting.recorded_by = caller.person or caller.organisation
     meeting.clock_suspect = at > clock + CLOCK_TOLERANCE
     details: dict[str, Any] = {"session": number}
-    corrected = [
-        {
-            "enrolment": str(row.enrolment_id),
-            "from": before[row.enrolment_id].status,
-            "to": row.status,
-        }
-        for row in changed
-        if row.enrolment_id in before
-    ]
+    corrected = _corrections(changed, before)
     audit.record(
         session,
         caller,

@@ -40,6 +40,14 @@ class Refusal:
     right: str
 
 
+def _of_phase(before_departure: bool, case_state: str) -> list[Refusal]:
+    if before_departure and case_state != CaseState.PRE_DEPARTURE:
+        return [Refusal("phase", "a person who has not left yet")]
+    if not before_departure and case_state not in IN_THE_COUNTRY:
+        return [Refusal("phase", "a person who has arrived and whose case is open")]
+    return []
+
+
 def refusals(
     offer: Offer,
     *,
@@ -65,10 +73,7 @@ def refusals(
     if offer.programmes and programme not in offer.programmes:
         found.append(Refusal("programme", "a person of a programme that the course is for"))
     before = offer.phase == Phase.PRE_DEPARTURE
-    if before and case_state != CaseState.PRE_DEPARTURE:
-        found.append(Refusal("phase", "a person who has not left yet"))
-    if not before and case_state not in IN_THE_COUNTRY:
-        found.append(Refusal("phase", "a person who has arrived and whose case is open"))
+    found += _of_phase(before, case_state)
     here = host_countries if before else countries_of_return
     if not offer.online and here is not None and offer.country not in here:
         found.append(

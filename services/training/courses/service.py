@@ -280,7 +280,7 @@ def read_courses(file: bytes) -> tuple[list[tuple[CourseIn, ProviderIn]], list[F
     errors: list[FieldError] = []
     codes: set[str] = set()
     for number, row in enumerate(rows, start=2):
-        if None in row or None in row.values():
+        if not _is_whole(row):
             errors.append(
                 FieldError(
                     pointer="", code="columns", detail="as many cells as the header", row=number
@@ -300,11 +300,18 @@ def read_courses(file: bytes) -> tuple[list[tuple[CourseIn, ProviderIn]], list[F
                 (body, ProviderIn(slug=body.provider, name=row["provider"], country=body.country))
             )
         except ValidationError as error:
-            items = [
-                field_error({**item, "loc": ("body", *item["loc"])}) for item in error.errors()
-            ]
-            errors += [item.model_copy(update={"row": number}) for item in items]
+            errors += _errors_of_row(error, number)
     return bodies, errors
+
+
+def _is_whole(row: Mapping[str | None, object]) -> bool:
+    """Whether a row has as many cells as the header."""
+    return None not in row and None not in row.values()
+
+
+def _errors_of_row(error: ValidationError, number: int) -> list[FieldError]:
+    items = [field_error({**item, "loc": ("body", *item["loc"])}) for item in error.errors()]
+    return [item.model_copy(update={"row": number}) for item in items]
 
 
 def _course_of(row: Mapping[str, str]) -> CourseIn:
@@ -453,6 +460,20 @@ async def _set_sessions(
     await session.flush()
 
 
+def _change_capacity(cohort: Cohort, capacity: int | None) -> bool:
+    """Give a cohort another number of places; whether it is another.
+
+    Raises:
+        Problem: 409, more are taken.
+    """
+    if capacity is None or capacity == cohort.capacity:
+        return False
+    if capacity < cohort.seats_taken:
+        raise Problem(CONFLICT, f"{cohort.seats_taken} places are taken")
+    cohort.capacity = capacity
+    return True
+
+
 async def change_cohort(
     session: Session, cohort: Cohort, body: CohortChange
 ) -> tuple[CohortField, ...]:
@@ -466,10 +487,7 @@ async def change_cohort(
     """
     COHORT.check(cohort.state, CohortAction.CHANGE)
     changed: list[CohortField] = []
-    if body.capacity is not None and body.capacity != cohort.capacity:
-        if body.capacity < cohort.seats_taken:
-            raise Problem(CONFLICT, f"{cohort.seats_taken} places are taken")
-        cohort.capacity = body.capacity
+    if _change_capacity(cohort, body.capacity):
         changed.append(CohortField.CAPACITY)
     if _move_venue(cohort, body):
         changed.append(CohortField.VENUE)

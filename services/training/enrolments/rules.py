@@ -112,22 +112,27 @@ def obstacles(
         starts_on: Its first day.
         available_from: From when they are available; None where nothing stands in the way.
     """
-    found = []
-    if free <= 0:
-        found.append(Obstacle.FULL)
-    if clash:
-        found.append(Obstacle.CLASH)
-    if not online and (place is None or lives_in is None):
-        found.append(Obstacle.PLACE_NOT_KNOWN)
-    elif not online and place != lives_in:
-        found.append(Obstacle.ANOTHER_PLACE)
+    late = available_from is not None and available_from > starts_on
+    found = (
+        Obstacle.FULL if free <= 0 else None,
+        Obstacle.CLASH if clash else None,
+        None if online else _of_place(place, lives_in),
+        _of_language(languages, speaks),
+        Obstacle.NOT_AVAILABLE if late else None,
+    )
+    return tuple(obstacle for obstacle in found if obstacle is not None)
+
+
+def _of_place(place: str | None, lives_in: str | None) -> Obstacle | None:
+    if place is None or lives_in is None:
+        return Obstacle.PLACE_NOT_KNOWN
+    return None if place == lives_in else Obstacle.ANOTHER_PLACE
+
+
+def _of_language(languages: Collection[str], speaks: Collection[str]) -> Obstacle | None:
     if not speaks:
-        found.append(Obstacle.LANGUAGE_NOT_KNOWN)
-    elif not set(languages) & set(speaks):
-        found.append(Obstacle.LANGUAGE)
-    if available_from is not None and available_from > starts_on:
-        found.append(Obstacle.NOT_AVAILABLE)
-    return tuple(found)
+        return Obstacle.LANGUAGE_NOT_KNOWN
+    return None if set(languages) & set(speaks) else Obstacle.LANGUAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +142,11 @@ class Suits:
     cohort_id: UUID
     course_id: UUID
     obstacles: frozenset[Obstacle]
+
+
+def _first_without(obstacles: frozenset[Obstacle], options: Sequence[Suits]) -> UUID | None:
+    """The first cohort against which none of some obstacles speaks."""
+    return next((o.cohort_id for o in options if not o.obstacles & obstacles), None)
 
 
 def chosen(
@@ -151,15 +161,9 @@ def chosen(
         course_id: The course that it names: the first run of it that has a place.
     """
     if cohort_id is not None:
-        return next(
-            (o.cohort_id for o in options if o.cohort_id == cohort_id and not o.obstacles & NAMED),
-            None,
-        )
+        return _first_without(NAMED, [o for o in options if o.cohort_id == cohort_id])
     if course_id is not None:
-        return next(
-            (o.cohort_id for o in options if o.course_id == course_id and not o.obstacles & SOLID),
-            None,
-        )
+        return _first_without(SOLID, [o for o in options if o.course_id == course_id])
     fitting = [option.cohort_id for option in options if not option.obstacles]
     return fitting[0] if len(fitting) == 1 else None
 

@@ -361,6 +361,29 @@ async def place(
     return enrolment
 
 
+async def _refuse_enrolled(session: Session, person_ids: Sequence[UUID], cohort_id: UUID) -> None:
+    """Refuse somebody who has a place in a cohort, or waits for one.
+
+    Raises:
+        Problem: 409.
+    """
+    active = (
+        col(Enrolment.cohort_id) == cohort_id,
+        col(Enrolment.returnee_id).in_(person_ids),
+        col(Enrolment.state).not_in(EnrolmentState.OVER),
+    )
+    if await session.scalar(select(Enrolment.id).where(*active)) is not None:
+        raise Problem(CONFLICT, "the person is enrolled in this cohort, or on its waiting list")
+
+
+def _publish_placed(session: Session, enrolment: Enrolment, cohort: Cohort) -> None:
+    """Publish that somebody has a place, or waits for one."""
+    if enrolment.state == EnrolmentState.ENROLLED:
+        publish(session, facts.EnrolmentConfirmed(**fact_of(enrolment), stipend=enrolment.stipend))
+    else:
+        publish(session, facts.EnrolmentWaitlisted(**fact_of(enrolment), queue=cohort.waiting))
+
+
 async def seat(
     session: Session,
     caller: Caller,
@@ -393,13 +416,7 @@ async def seat(
     """
     course, offer, provider = await _offer_of(session, cohort_id)
     await _refuse_ineligible(session, person, offer)
-    active = (
-        col(Enrolment.cohort_id) == cohort_id,
-        col(Enrolment.returnee_id).in_(person_ids),
-        col(Enrolment.state).not_in(EnrolmentState.OVER),
-    )
-    if await session.scalar(select(Enrolment.id).where(*active)) is not None:
-        raise Problem(CONFLICT, "the person is enrolled in this cohort, or on its waiting list")
+    await _refuse_enrolled(session, person_ids, cohort_id)
     await _refuse_clash(session, person_ids, cohort_id, despite=despite_clash)
     if not await is_kept(session, person.returnee_id):
         await identities.fetch_later(session, person.returnee_id)
@@ -426,10 +443,7 @@ async def seat(
     if new:
         session.add(enrolment)
         publish(session, facts.EnrolmentRequested(**fact_of(enrolment)))
-    if free:
-        publish(session, facts.EnrolmentConfirmed(**fact_of(enrolment), stipend=enrolment.stipend))
-    else:
-        publish(session, facts.EnrolmentWaitlisted(**fact_of(enrolment), queue=cohort.waiting))
+    _publish_placed(session, enrolment, cohort)
     audit.record(
         session, caller, EnrolmentAction.PLACE, RESOURCE, enrolment.id, {"state": enrolment.state}
     )

@@ -322,13 +322,15 @@ async def settle(
     action = DeadlineAction.MEET if is_met else DeadlineAction.CANCEL
     for deadline in await lock_deadlines(session, referral_id=referral_id, case_id=case_id):
         if deadline.state in ended and (kinds is None or deadline.kind in kinds):
-            about: Referral | CaseFile = (
-                await session.get_one(Referral, deadline.referral_id)
-                if deadline.referral_id is not None
-                else await session.get_one(CaseFile, deadline.case_id)
-            )
-            await _end(session, deadline, about, action)
+            await _end(session, deadline, await _load_subject(session, deadline), action)
     await session.flush()
+
+
+async def _load_subject(session: Session, deadline: Deadline) -> Referral | CaseFile:
+    """Load what a deadline is about."""
+    if deadline.referral_id is not None:
+        return await session.get_one(Referral, deadline.referral_id)
+    return await session.get_one(CaseFile, deadline.case_id)
 
 
 async def _end(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chassis.errors import FieldError
-from services.cases.follow_up.surveys.instruments import UNANSWERED, Instrument
+from services.cases.follow_up.surveys.instruments import UNANSWERED, Instrument, Question
 
 DIGITS = 3
 
@@ -40,6 +40,28 @@ def answer_errors(instrument: Instrument, answers: Mapping[str, str]) -> list[Fi
     return errors
 
 
+def _value_of(instrument: Instrument, question: Question, answer: str | None) -> float | None:
+    """What an answer is worth; None where it is none, or counts for nothing."""
+    if answer is None or answer in UNANSWERED:
+        return None
+    return instrument.scales[question.scale][answer]
+
+
+def _score_of(instrument: Instrument, dimension: str, answers: Mapping[str, str]) -> float | None:
+    """The weighted mean of what was answered of a dimension; None where that is too little."""
+    asked = answered = worth = 0.0
+    for question in instrument.questions:
+        if question.dimension != dimension:
+            continue
+        asked += question.weight
+        value = _value_of(instrument, question, answers.get(question.id))
+        if value is not None:
+            answered += question.weight
+            worth += question.weight * value
+    enough = asked > 0 and answered >= asked * instrument.least_answered
+    return round(worth / answered, DIGITS) if enough else None
+
+
 def score(instrument: Instrument, answers: Mapping[str, str]) -> Scores:
     """What answers are worth by one version of an instrument.
 
@@ -48,22 +70,7 @@ def score(instrument: Instrument, answers: Mapping[str, str]) -> Scores:
     """
     dimensions: dict[str, float | None] = {}
     for name in instrument.dimensions:
-        asked = answered = worth = 0.0
-        for question in instrument.questions:
-            if question.dimension != name:
-                continue
-            answer = answers.get(question.id)
-            value = (
-                None
-                if answer is None or answer in UNANSWERED
-                else instrument.scales[question.scale][answer]
-            )
-            asked += question.weight
-            if value is not None:
-                answered += question.weight
-                worth += question.weight * value
-        enough = asked > 0 and answered >= asked * instrument.least_answered
-        dimensions[name] = round(worth / answered, DIGITS) if enough else None
+        dimensions[name] = _score_of(instrument, name, answers)
     known = {name: value for name, value in dimensions.items() if value is not None}
     if len(known) < len(dimensions):
         return Scores(dimensions, None)

@@ -197,6 +197,16 @@ OF_A_PERSON = tuple(
 OF_THE_REFERRAL = tuple(each.name for each in COLUMNS if each.name not in OF_A_PERSON)
 
 
+def _of_any_person(steps: list[str], content: Mapping[str, Any] | None) -> list[str]:
+    """The steps to a place of a person as the columns have them: of whichever person, and of a name
+    its script instead of its number.
+    """
+    if steps[2] != "names":
+        return [steps[0], "*", *steps[2:]]
+    script = value_at(content, "/" + "/".join([*steps[:4], "script"]))
+    return [steps[0], "*", "names", str(script or Script.LATN.value), *steps[4:]]
+
+
 def column_of(pointer: str, content: Mapping[str, Any] | None) -> str | None:
     """The column that a place in a referral was read from; None where there is none of its own.
 
@@ -208,10 +218,7 @@ def column_of(pointer: str, content: Mapping[str, Any] | None) -> str | None:
     if steps[:1] == ["people"]:
         if len(steps) < 3:  # noqa: PLR2004 - a person as such
             return None
-        steps[1] = "*"
-        if steps[2] == "names":
-            script = value_at(content, "/".join([*pointer.split("/")[:5], "script"]))
-            steps = [*steps[:3], str(script or Script.LATN.value), *steps[4:]]
+        steps = _of_any_person(steps, content)
     place = "/" + "/".join(steps)
     beginnings = [each for each in COLUMNS if each.pointer and _within(place, each.pointer)]
     if beginnings:

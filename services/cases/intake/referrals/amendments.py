@@ -60,6 +60,22 @@ OF_THE_RETURN = (
 """What the case of somebody who is followed for themselves has from their family's."""
 
 
+async def _lock_open_case(session: Session, referral: Referral) -> CaseFile:
+    """Lock the case that a referral opened.
+
+    Raises:
+        Problem: 409, it is closed.
+    """
+    case: CaseFile | None = await session.scalar(
+        select(CaseFile)
+        .where(CaseFile.referral_id == referral.id, col(CaseFile.split_from).is_(None))
+        .with_for_update()
+    )
+    if case is None or case.state is CaseState.CLOSED:
+        raise Problem(CONFLICT, "its case is closed")
+    return case
+
+
 async def amend(
     session: Session,
     caller: Caller,
@@ -82,13 +98,7 @@ async def amend(
     """
     referral = await require_sender(session, caller, referral_id)
     REFERRAL.check(referral.state, ReferralAction.AMEND)
-    case = await session.scalar(
-        select(CaseFile)
-        .where(CaseFile.referral_id == referral.id, col(CaseFile.split_from).is_(None))
-        .with_for_update()
-    )
-    if case is None or case.state is CaseState.CLOSED:
-        raise Problem(CONFLICT, "its case is closed")
+    case = await _lock_open_case(session, referral)
     people = [dict(person) for person in referral.content["people"]]
     today = (await current_time(session)).date()
     additions = _check(people, add, correct, rules.additions(people, add, today))
@@ -134,6 +144,23 @@ def _check(
         Problem: 422.
     """
     new, repeated = additions
+    errors = _misplaced(people, add, correct)
+    if new and len(people) + len(add) > MOST_PERSONS:
+        right = f"at most {MOST_PERSONS} persons in a referral; refer others anew"
+        errors.append(FieldError(pointer="/add", code="too_many_persons", detail=right))
+    errors += repeated
+    if not add and not correct:
+        right = "somebody to add or to correct"
+        errors.append(FieldError(pointer="", code="nothing_amended", detail=right))
+    if errors:
+        raise invalid(*errors)
+    return new
+
+
+def _misplaced(
+    people: Sequence[Mapping[str, Any]], add: Sequence[PersonIn], correct: Sequence[Correction]
+) -> list[FieldError]:
+    """Corrections of nobody, and principals beside the one that there is."""
     errors = [
         FieldError(
             pointer=f"/correct/{position}/index",
@@ -152,16 +179,7 @@ def _check(
         for position, person in enumerate(add)
         if rules.member_of_household(person, person.birth.date) is Member.PRINCIPAL
     ]
-    if new and len(people) + len(add) > MOST_PERSONS:
-        right = f"at most {MOST_PERSONS} persons in a referral; refer others anew"
-        errors.append(FieldError(pointer="/add", code="too_many_persons", detail=right))
-    errors += repeated
-    if not add and not correct:
-        right = "somebody to add or to correct"
-        errors.append(FieldError(pointer="", code="nothing_amended", detail=right))
-    if errors:
-        raise invalid(*errors)
-    return new
+    return errors
 
 
 async def _correct(

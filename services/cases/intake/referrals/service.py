@@ -19,7 +19,14 @@ from services.cases.casework.deadlines import service as deadlines
 from services.cases.intake.referrals import pending
 from services.cases.intake.referrals.schemas import BecameOut, ReferralContent
 from services.cases.intake.travel import journeys
-from services.cases.models import CaseMember, Journey, JourneyPerson, Referral, ReferralPerson
+from services.cases.models import (
+    CaseFile,
+    CaseMember,
+    Journey,
+    JourneyPerson,
+    Referral,
+    ReferralPerson,
+)
 from services.cases.states.casework import DeadlineState
 
 DECISIONS = {
@@ -119,24 +126,32 @@ async def load_outcomes(session: Session, referral: Referral) -> list[BecameOut]
     roles = [person["role"] for person in referral.content["people"]]
     outcomes = []
     for person in people:
-        journey = last_journeys.get(person.index)
         member = members.get(person.returnee_id)
         case = cases[member.case_id] if member else opened
-        outcomes.append(
-            BecameOut(
-                index=person.index,
-                role=roles[person.index],
-                returnee_id=person.returnee_id,
-                travel_state=journey.state if journey else None,
-                departs_on=journeys.legs_of(journey)[0].departs_on if journey else None,
-                arrival_state=member.arrival_state if member else None,
-                arrived_on=member.arrived_on if member else None,
-                case_id=case.id if case else None,
-                case_state=case.state if case else None,
-                closure_reason=case.closure_reason if case else None,
-            )
-        )
+        journey = last_journeys.get(person.index)
+        outcomes.append(_render_outcome(person, roles[person.index], journey, member, case))
     return outcomes
+
+
+def _render_outcome(
+    person: ReferralPerson,
+    role: str,
+    journey: Journey | None,
+    member: CaseMember | None,
+    case: CaseFile | None,
+) -> BecameOut:
+    became: dict[str, Any] = {}
+    if journey is not None:
+        departs_on = journeys.legs_of(journey)[0].departs_on
+        became |= {"travel_state": journey.state, "departs_on": departs_on}
+    if member is not None:
+        became |= {"arrival_state": member.arrival_state, "arrived_on": member.arrived_on}
+    if case is not None:
+        reason = case.closure_reason
+        became |= {"case_id": case.id, "case_state": case.state, "closure_reason": reason}
+    nothing = dict.fromkeys(BecameOut.model_fields)
+    said = {"index": person.index, "role": role, "returnee_id": person.returnee_id}
+    return BecameOut.model_validate(nothing | said | became)
 
 
 async def _load_last_journeys(session: Session, referral_id: UUID) -> dict[int, Journey]:

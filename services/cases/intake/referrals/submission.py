@@ -3,7 +3,7 @@ requested.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -271,6 +271,25 @@ async def _lock_latest(
     return {row.external_reference: row for row in rows}
 
 
+def _first_journeys(
+    stored: Iterable[tuple[Referral, ReferralDraft]],
+) -> Iterator[journeys.FirstJourney]:
+    for referral, draft in stored:
+        travel, people = draft.sent.travel, len(draft.sent.people)
+        if travel is not None:
+            arrived = draft.arrived_on is not None
+            yield journeys.FirstJourney(referral.id, travel, people, arrived)
+
+
+def _parts_of(referral: Referral, draft: ReferralDraft) -> list[tuple[UUID, Role, str]]:
+    """Who takes part in a referral: its sender, its programme's office, and who is asked."""
+    return [
+        (referral.id, Role.REFERRER, referral.sender),
+        (referral.id, Role.PROGRAMME, referral.programme),
+        *((referral.id, Role.PARTNER, partner) for partner in draft.result.partners),
+    ]
+
+
 async def _store(
     session: Session, caller: Caller, drafts: Sequence[ReferralDraft], at: datetime
 ) -> list[Referral]:
@@ -290,28 +309,9 @@ async def _store(
         for index, keys in enumerate(pending.keys_of_people(draft.sent.people))
     ]
     await session.execute(insert(ReferralPerson), people)
-    await grant_all(
-        session,
-        [
-            part
-            for referral, draft in stored
-            for part in (
-                (referral.id, Role.REFERRER, referral.sender),
-                (referral.id, Role.PROGRAMME, referral.programme),
-                *((referral.id, Role.PARTNER, partner) for partner in draft.result.partners),
-            )
-        ],
-    )
-    await journeys.add_for_new_referrals(
-        session,
-        [
-            journeys.FirstJourney(
-                referral.id, draft.sent.travel, len(draft.sent.people), draft.arrived_on is not None
-            )
-            for referral, draft in stored
-            if draft.sent.travel is not None
-        ],
-    )
+    parts = [part for referral, draft in stored for part in _parts_of(referral, draft)]
+    await grant_all(session, parts)
+    await journeys.add_for_new_referrals(session, list(_first_journeys(stored)))
     for referral, draft in stored:
         _publish_submitted(session, referral, draft.result, len(draft.sent.people))
         details = {"programme": referral.programme}

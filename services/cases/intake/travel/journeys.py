@@ -186,16 +186,23 @@ async def replace_first(
         revision=first.revision + 1,
     )
     others = [journey for journey in journeys if journey.id != first.id]
+    await _let_travel(session, first, others, people)
+
+
+async def _let_travel(
+    session: Session, journey: Journey, others: Sequence[Journey], people: int
+) -> None:
+    """Let everybody of a referral travel on a journey who travels on no other."""
     travel_otherwise = {
         index for indices in (await load_persons(session, others)).values() for index in indices
     }
     for row in await session.scalars(
-        select(JourneyPerson).where(JourneyPerson.journey_id == first.id)
+        select(JourneyPerson).where(JourneyPerson.journey_id == journey.id)
     ):
         await session.delete(row)
     await session.flush()
     session.add_all(
-        JourneyPerson(journey_id=first.id, index=index)
+        JourneyPerson(journey_id=journey.id, index=index)
         for index in range(people)
         if index not in travel_otherwise
     )

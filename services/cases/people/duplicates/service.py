@@ -159,35 +159,39 @@ async def check_second_records(
         people: Of whom nothing was said, by their index in it.
     """
     found = await alike_all(session, list(people.values()))
-    likely = {
-        index: [(row, verdict) for row, verdict in matches if verdict.likely][:SHOWN]
-        for index, matches in zip(people, found, strict=True)
-    }
+    likely = {index: _likely(matches) for index, matches in zip(people, found, strict=True)}
     if not any(likely.values()):
         return
     ids = {row.id for matches in likely.values() for row, _ in matches}
     known = set(await load_visible_ids(session, caller, ids))
     roots = await aliases.resolve_all(session, known)
-    right = "who this is: the returnee_id of a candidate, or null for somebody new"
     raise Problem(
         SECOND_RECORD,
         "people who may be known already are named as new by listing them",
-        errors=[
-            FieldError(pointer="/people", code="likely_known", detail=f"at index {index}: {right}")
-            for index, matches in likely.items()
-            if matches
-        ],
+        errors=[_undecided(index) for index, matches in likely.items() if matches],
         candidates=[
-            {
-                "index": index,
-                "candidate_id": str(candidate_id_of(of, row.id)),
-                "returnee_id": str(roots[row.id]) if row.id in known else None,
-                "score": verdict.score if row.id in known else round(verdict.score, 1),
-            }
+            {"index": index, "candidate_id": str(candidate_id_of(of, row.id))}
+            | _as_known(verdict, roots[row.id] if row.id in known else None)
             for index, matches in likely.items()
             for row, verdict in matches
         ],
     )
+
+
+def _likely(matches: Sequence[tuple[Returnee, Verdict]]) -> list[tuple[Returnee, Verdict]]:
+    return [(row, verdict) for row, verdict in matches if verdict.likely][:SHOWN]
+
+
+def _undecided(index: int) -> FieldError:
+    right = "who this is: the returnee_id of a candidate, or null for somebody new"
+    return FieldError(pointer="/people", code="likely_known", detail=f"at index {index}: {right}")
+
+
+def _as_known(verdict: Verdict, returnee_id: UUID | None) -> dict[str, Any]:
+    """A candidate as it is told; of one whom the caller does not know less, and less precisely."""
+    if returnee_id is None:
+        return {"returnee_id": None, "score": round(verdict.score, 1)}
+    return {"returnee_id": str(returnee_id), "score": verdict.score}
 
 
 async def load_candidates(

@@ -7,6 +7,23 @@ from uuid import UUID
 from chassis.errors import FieldError
 from contracts.codes import Member
 
+NOBODY_STAYS = FieldError(
+    pointer="/members", code="nobody_stays", detail="not everybody: somebody stays"
+)
+
+
+def _strangers(going: Sequence[UUID], members: Mapping[UUID, Member]) -> list[FieldError]:
+    """Those of who goes who are not of the household."""
+    return [
+        FieldError(
+            pointer=f"/members/{index}",
+            code="not_in_household",
+            detail="a present member of the household",
+        )
+        for index, returnee_id in enumerate(going)
+        if returnee_id not in members
+    ]
+
 
 def split_errors(
     going: Sequence[UUID],
@@ -24,15 +41,7 @@ def split_errors(
         members: Who belongs to the household now, and their place in it.
         head: Its head.
     """
-    errors = [
-        FieldError(
-            pointer=f"/members/{index}",
-            code="not_in_household",
-            detail="a present member of the household",
-        )
-        for index, returnee_id in enumerate(going)
-        if returnee_id not in members
-    ]
+    errors = _strangers(going, members)
     if len(set(going)) < len(going):
         errors.append(
             FieldError(pointer="/members", code="member_twice", detail="each member once")
@@ -45,12 +54,7 @@ def split_errors(
         new_places = {person: members[person] for person in going if person in members}
         errors += head_errors("/principal", principal, new_places)
     staying = {person: place for person, place in members.items() if person not in going}
-    if not staying:
-        errors.append(
-            FieldError(
-                pointer="/members", code="nobody_stays", detail="not everybody: somebody stays"
-            )
-        )
+    errors += [] if staying else [NOBODY_STAYS]
     return errors + successor_errors(head if head in going else None, successor, staying)
 
 

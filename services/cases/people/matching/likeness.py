@@ -263,11 +263,14 @@ def _within_a_year(one: Profile, other: Profile) -> str:
         return "swapped"
     if Precision.MONTH in {one.precision, other.precision} and a.month == b.month:
         return "month"
-    slip_of_day = a.month == b.month and _slip(a.day, b.day)
-    slip_of_month = a.day == b.day and _slip(a.month, b.month)
-    if slip_of_day or slip_of_month or abs((a - b).days) == 1:
-        return "slip"
-    return "other_day"
+    return "slip" if _is_slip(a, b) else "other_day"
+
+
+def _is_slip(one: date, other: date) -> bool:
+    """Whether two days of a year are as one that was mistyped, or is of the next time zone."""
+    of_day = one.month == other.month and _slip(one.day, other.day)
+    of_month = one.day == other.day and _slip(one.month, other.month)
+    return of_day or of_month or abs((one - other).days) == 1
 
 
 def _over_years(one: Profile, other: Profile) -> str:

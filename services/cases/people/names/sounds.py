@@ -234,12 +234,11 @@ def _drop(sound: frozenset[str], *, written: bool) -> float:
 def _swap(one: frozenset[str], other: frozenset[str], *, written: bool) -> float:
     if one & other:
         return 0.0
-    if not (one & WEAK and other & WEAK):
-        if written:
-            return CONSONANT
-        return min((CLOSELY.get(a + b, CONSONANT) for a in one for b in other), default=CONSONANT)
+    weak = bool(one & WEAK and other & WEAK)
     if written:
-        return LETTER
+        return LETTER if weak else CONSONANT
+    if not weak:
+        return min((CLOSELY.get(a + b, CONSONANT) for a in one for b in other), default=CONSONANT)
     return NEAR if any(one & group and other & group for group in NEIGHBOURS) else FAR
 
 

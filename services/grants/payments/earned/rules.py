@@ -1,7 +1,7 @@
 """What attendance and work have earned. Pure."""
 
 import calendar
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_DOWN, Decimal
@@ -120,16 +120,22 @@ def subsidies(work: Work, rates: tuple[WageSubsidy, ...], currency: str) -> list
     if rate is None:
         return []
     amount = min((work.wage * rate.share).quantize(unit(currency), ROUND_DOWN), rate.at_most)
+    if amount <= 0:
+        return []
+    return [
+        Earned(f"{work.placement_id}/{month}", amount, due_on, rate.method, rate.papers)
+        for month, due_on in _months_worked(work, rate)
+    ]
+
+
+def _months_worked(work: Work, rate: WageSubsidy) -> Iterator[tuple[int, date]]:
+    """The whole months of work that are paid for, and the day on which each was over."""
     stopped = min((months for months, working in work.checks.items() if not working), default=None)
-    earned = []
     for month in range(1, min(work.months or rate.months, rate.months) + 1):
-        due_on = months_after(work.started_on, month)
-        worked = work.ended_on is None or due_on <= work.ended_on + timedelta(days=1)
-        if amount > 0 and worked and (stopped is None or month < stopped):
-            earned.append(
-                Earned(f"{work.placement_id}/{month}", amount, due_on, rate.method, rate.papers)
-            )
-    return earned
+        over_on = months_after(work.started_on, month)
+        worked = work.ended_on is None or over_on <= work.ended_on + timedelta(days=1)
+        if worked and (stopped is None or month < stopped):
+            yield month, over_on
 
 
 def months_after(start: date, months: int) -> date:

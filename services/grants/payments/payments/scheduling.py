@@ -85,10 +85,8 @@ async def schedule(
     scheduler = people.actor(caller.require_person())
     await limits.check_sender(session, grant, scheduler)
     grant_rules.MACHINE.require(grant, grant_rules.Action.PAY)
-    existing = await session.get(Payment, order.id) if order.id is not None else None
+    existing = await _load_scheduled(session, grant, order)
     if existing is not None:
-        if (existing.grant_id, existing.method) != (grant.id, order.method):
-            raise id_taken()
         return existing
     if order.currency != grant.currency:
         detail = f"the grant's: {grant.currency}"
@@ -140,6 +138,18 @@ async def schedule(
     publish_payment_event(session, grant, payment, events.PaymentScheduled, due_on=order.due_on)
     audit.record(session, caller, "schedule", MACHINE.resource, payment.id)
     return payment
+
+
+async def _load_scheduled(session: Session, grant: Grant, order: PaymentOrder) -> Payment | None:
+    """Load the payment that was prepared before under the same id.
+
+    Raises:
+        Problem: 409, it is another one.
+    """
+    existing = await session.get(Payment, order.id) if order.id is not None else None
+    if existing is not None and (existing.grant_id, existing.method) != (grant.id, order.method):
+        raise id_taken()
+    return existing
 
 
 def _cited_papers(cited: Sequence[tuple[Paper, UUID]]) -> list[dict[str, str]]:
