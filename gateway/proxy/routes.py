@@ -106,14 +106,15 @@ async def forward(request: Request) -> Response:
             does not answer.
     """
     here = cast("Homeward", request.app.state.homeward)
-    caller = None
-    if "authorization" in request.headers or not is_open(request.method, request.url.path):
+    caller, for_anybody = None, is_open(request.method, request.url.path)
+    if "authorization" in request.headers or not for_anybody:
         caller = await caller_of(request, here)
         bind_caller(caller.client_id, caller.organisation)
     owner = owners().get(request.path_params["segment"])
     if owner is None or is_between_services(request.method, request.url.path):
         raise Problem(NOT_FOUND)
-    if caller is not None and caller.is_internal:  # its token was taken from a service of ours
+    if caller is not None and caller.is_internal and not for_anybody:
+        # Its token was taken from a service of ours.
         raise Problem(FORBIDDEN, "our own services ask one another, not through the gateway")
     request.scope["route"] = Label(f"(forwarded to {owner})")
     connections = cast("Connections", request.app.state.proxy)

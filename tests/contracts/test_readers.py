@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC
 from typing import Any
 
 import pytest
@@ -93,7 +94,7 @@ async def records(
     database = Database.from_settings(settings, "test-readers")
     async with database.transaction() as session:
         for fact in of_service:
-            publish(session, fact)
+            publish(session, fact, zone=UTC)
     relay = asyncio.create_task(Relay(database, settings, service).run())
     try:
         yield await asyncio.to_thread(
