@@ -8,52 +8,17 @@ import json
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
 import pytest
 
-from chassis.jobs import Payload
 from services.cases.intake.batches import tabular
-from services.cases.intake.batches.service import BATCH_JOB
 from services.cases.models import BatchItem
 from tests.cases.house import House, alone, referral
+from tests.cases.steps import finished, send
 
 DATA = Path(__file__).parent / "data"
 ROW = next(tabular.table((DATA / "referrals.csv").read_bytes()))
-
-
-async def send(
-    house: House, raw: bytes, media_type: str = "text/csv", who: str = "fedasil", **more: str
-) -> httpx.Response:
-    headers = (
-        house.headers(who) | {"Content-Type": media_type, "Idempotency-Key": str(uuid4())} | more
-    )
-    return await house.http.post("/v1/referral-batches", content=raw, headers=headers)
-
-
-async def finished(
-    house: House, answer: httpx.Response, who: str = "fedasil"
-) -> tuple[dict[str, Any], list[Any]]:
-    """Let the job run as often as it schedules itself; the batch and its results."""
-    assert answer.status_code == 202, answer.text
-    batch_id = answer.json()["id"]
-    payload: Payload = {"batch_id": batch_id}
-    while True:
-        async with house.homeward.database.transaction() as session:
-            await BATCH_JOB.apply(session, payload, None)
-        batch = (await house.get(f"/referral-batches/{batch_id}", who)).json()
-        if batch["state"] == "done":
-            break
-    results: list[Any] = []
-    query: dict[str, Any] = {"limit": 200}
-    while True:
-        page = (await house.get(f"/referral-batches/{batch_id}/results", who, **query)).json()
-        results += page["items"]
-        if page["next"] is None:
-            return batch, results
-        query["after"] = page["next"]
 
 
 def as_csv(rows: list[dict[str, str]], delimiter: str = ",", encoding: str = "utf-8-sig") -> bytes:

@@ -4,7 +4,6 @@ ends.
 
 from datetime import UTC, date, datetime, timedelta
 from random import Random
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -29,22 +28,10 @@ from services.cases.states.casework import (
     TransferState,
 )
 from tests.cases.house import Accepted, House, alone, arrival, received, referral, stepped, today
-from tests.cases.test_plans import approved, line
-from tests.cases.test_plans import path as plan_path
+from tests.cases.steps import act, approved, deadlines, line
+from tests.cases.steps import path as plan_path
 
 OTHER = "ettc-iraq"
-
-
-async def act(house: House, accepted: Accepted, action: str, body: Any, **options: Any) -> Any:
-    who = options.get("who", "iom-iraq")
-    etag = await house.etag(f"/cases/{accepted.case_id}", who)
-    return await house.post(f"/cases/{accepted.case_id}/{action}", body, etag=etag, **options)
-
-
-async def deadlines(house: House, case_id: str) -> dict[str, dict[str, Any]]:
-    answer = await house.get("/deadlines", case_id=case_id)
-    assert answer.status_code == 200, answer.text
-    return {item["kind"]: item for item in answer.json()["items"]}
 
 
 class TestSuspension:

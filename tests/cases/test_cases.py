@@ -16,7 +16,7 @@ from services.cases.casework.cases import rules
 from services.cases.handlers import UnknownArrival
 from services.cases.states.casework import CASE, CaseAction
 from tests.cases.house import Accepted, House, alone, arrival, received
-from tests.cases.test_plans import approved
+from tests.cases.steps import approved
 
 
 async def state(house: House, accepted: Accepted) -> str:

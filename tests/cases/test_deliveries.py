@@ -17,74 +17,8 @@ from services.cases.casework.plans import rules
 from services.cases.casework.plans.progress import WrongLine
 from services.cases.models import PlanLineStatus
 from services.cases.states.casework import LineStatus
-from tests.cases.house import Accepted, House, alone, referral
-from tests.cases.test_case_life import act, deadlines
-from tests.cases.test_plans import drafted, line, path
-
-EUROS = {"amount": "400.00", "currency": "EUR"}
-
-
-class Granted:
-    """A plan in force, and what grants tells of one of its lines."""
-
-    def __init__(self, house: House, accepted: Accepted, lines: list[UUID]) -> None:
-        self.house = house
-        self.accepted = accepted
-        self.lines = lines
-        self.grant_id = uuid4()
-
-    def fact(self, event: type[EventData], line: int = 0, **values: Any) -> EventData:
-        common = {
-            "grant_id": self.grant_id,
-            "returnee_id": UUID(self.accepted.people[0]),
-            "case_id": UUID(self.accepted.case_id),
-            "programme": "eurp",
-            "plan_line_id": self.lines[line],
-            "group": "economic",
-            "amount": EUROS,
-        }
-        return event.model_validate(common | values)
-
-    def delivered(self, line: int = 0, *, complete: bool = True, **values: Any) -> EventData:
-        return self.fact(
-            grants.GrantDelivered, line, delivered_on=date(2026, 4, 20), complete=complete, **values
-        )
-
-    def payment(self, event: type[EventData], payment_id: UUID, **values: Any) -> EventData:
-        return self.fact(event, payment_id=payment_id, method="bank", payout=EUROS, **values)
-
-    async def state(self) -> tuple[str, list[str]]:
-        """The case's state, and how far each line of its plan has come."""
-        plan = (await self.house.get(path(self.accepted))).json()
-        case = (await self.house.get(f"/cases/{self.accepted.case_id}")).json()
-        assert all(
-            (each["status"] == "delivered") == (each["delivered_at"] is not None)
-            for each in plan["lines"]
-        )
-        return case["state"], [each["status"] for each in plan["lines"]]
-
-    async def visits(self) -> list[dict[str, Any]]:
-        items: list[dict[str, Any]] = (
-            await self.house.get(f"/cases/{self.accepted.case_id}/visits")
-        ).json()["items"]
-        return items
-
-
-async def in_force(
-    house: House,
-    kinds: tuple[str, ...] = ("business",),
-    accepted: Accepted | None = None,
-    person: int = 0,
-) -> Granted:
-    accepted = accepted or await house.arrived(alone())
-    await drafted(house, accepted, *(line(accepted.people[person], kind=kind) for kind in kinds))
-    return await _approved(house, accepted)
-
-
-async def _approved(house: House, accepted: Accepted) -> Granted:
-    etag = (await house.post(f"{path(accepted)}/submit", person="anna")).headers["etag"]
-    plan = (await house.post(f"{path(accepted)}/approve", person="bert", etag=etag)).json()
-    return Granted(house, accepted, [UUID(each["id"]) for each in plan["lines"]])
+from tests.cases.house import House, alone, referral
+from tests.cases.steps import Granted, _approved, act, deadlines, drafted, in_force, line, path
 
 
 def course(granted: Granted) -> list[EventData]:

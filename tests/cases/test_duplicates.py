@@ -21,6 +21,7 @@ from services.cases.people.names.agreement import ALIKE, NEAR
 from services.cases.people.names.sounds import blocks, similarity
 from services.cases.people.particulars import Person
 from tests.cases.house import House, alone
+from tests.cases.steps import merge, unmerge
 
 DATA = Path(__file__).parent / "data"
 EXAMPLES = DATA / "referrals.jsonl"
@@ -204,16 +205,6 @@ class TestCandidates:
         assert seen.json()["identity"]["documents"] == []
         waiting = (await house.get(f"/returnees/{known}/access-requests")).json()["items"]
         assert [each["state"] for each in waiting] == ["shared"] * 2
-
-
-async def merge(house: House, one: str, into: str, **options: Any) -> Any:
-    etag = await house.etag(f"/returnees/{one}")
-    return await house.post(f"/returnees/{one}/merge", {"into": into}, etag=etag, **options)
-
-
-async def unmerge(house: House, one: str) -> Any:
-    etag = await house.etag(f"/returnees/{one}")
-    return await house.post(f"/returnees/{one}/unmerge", etag=etag)
 
 
 class TestMerge:

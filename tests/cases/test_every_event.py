@@ -19,9 +19,7 @@ from services.cases.handlers import HANDLERS
 from services.cases.models import PlanLineStatus
 from services.cases.states.casework import LineStatus
 from tests.cases.house import Accepted, House, alone, arrival
-from tests.cases.test_case_life import act
-from tests.cases.test_deliveries import in_force
-from tests.cases.test_plans import drafted, path
+from tests.cases.steps import act, drafted, in_force, path
 from tests.events import handle
 
 EUROS = {"amount": "10.00", "currency": "EUR"}

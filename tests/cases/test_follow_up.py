@@ -22,32 +22,9 @@ from services.cases.states.follow_up import (
     VisitState,
 )
 from tests.cases.house import Accepted, House, alone, stepped
-from tests.cases.test_case_life import act, deadlines
-from tests.cases.test_plans import approved
+from tests.cases.steps import NOW, act, approved, deadlines, flag, screening
 
-NOW = "2026-04-02T10:00:00+03:00"
 WITHOUT = "cases:read cases:write follow-up:read"
-
-
-def screening(
-    accepted: Accepted, *vulnerabilities: dict[str, Any], **values: Any
-) -> dict[str, Any]:
-    return {
-        "returnee_id": accepted.people[0],
-        "phase": "post_arrival",
-        "screened_on": "2026-03-20",
-        "needs_priority": "raised",
-        "vulnerabilities": list(vulnerabilities),
-    } | values
-
-
-def flag(kind: str, status: str = "suspected", **values: Any) -> dict[str, Any]:
-    return {
-        "kind": kind,
-        "status": status,
-        "source": "assessment",
-        "reason": "Told at the first meeting",
-    } | values
 
 
 class TestScreening:

@@ -12,7 +12,7 @@ from services.cases.casework.plans import rules as plan_rules
 from services.cases.states.casework import CASE, PLAN, PlanAction, PlanState
 from services.cases.states.intake import REFERRAL, ReferralAction, ReferralState
 from tests.cases.house import House, alone
-from tests.cases.test_plans import drafted, line
+from tests.cases.steps import drafted, line
 
 CALLS = 14
 HELD = {"suspend": CaseState.SUSPENDED, "close": CaseState.CLOSED}

@@ -23,43 +23,7 @@ from contracts.training import (
 )
 from services.cases.states.casework import PLAN, PlanAction, PlanState
 from tests.cases.house import EVERYTHING, Accepted, House, alone, today
-
-
-def line(beneficiary: str, amount: str = "400.00", **values: Any) -> dict[str, Any]:
-    return {
-        "kind": "business",
-        "beneficiary": beneficiary,
-        "description": "Tools for a barber shop",
-        "budget": {"amount": amount, "currency": "EUR"},
-    } | values
-
-
-def path(accepted: Accepted) -> str:
-    return f"/cases/{accepted.case_id}/plan"
-
-
-async def drafted(
-    house: House, accepted: Accepted, *lines: dict[str, Any], person: str | None = "anna"
-) -> Any:
-    body = {"lines": list(lines) or [line(accepted.people[0])]}
-    answer = await house.call("PUT", path(accepted), body, new=True, person=person)
-    assert answer.status_code == 200, answer.text
-    return answer
-
-
-async def submitted(house: House, accepted: Accepted) -> str:
-    await drafted(house, accepted)
-    answer = await house.post(f"{path(accepted)}/submit", person="anna")
-    assert answer.status_code == 200, answer.text
-    return str(answer.headers["etag"])
-
-
-async def approved(house: House, accepted: Accepted) -> Any:
-    etag = await submitted(house, accepted)
-    answer = await house.post(f"{path(accepted)}/approve", person="bert", etag=etag)
-    assert answer.status_code == 200, answer.text
-    return answer
-
+from tests.cases.steps import approved, drafted, line, path, submitted
 
 LOWER = Ceiling(per=Per.PERSON, amount=Decimal("100.00"), source="Assumed.", verified=False)
 

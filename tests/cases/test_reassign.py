@@ -6,8 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 from tests.cases.house import Accepted, House, alone
-from tests.cases.test_duplicates import merge, unmerge
-from tests.cases.test_follow_up import NOW, flag, screening
+from tests.cases.steps import NOW, flag, merge, screening, unmerge
 
 
 async def two(house: House) -> tuple[Accepted, Accepted]:

@@ -22,7 +22,7 @@ from services.cases.intake.batches.columns import BY_NAME, COLUMNS, OF_THE_REFER
 from services.cases.intake.batches.phones import phone
 from services.cases.intake.referrals.schemas import ReferralIn
 from tests.cases.house import House
-from tests.cases.test_batches import finished, send
+from tests.cases.steps import finished, send
 
 FILES = Path(__file__).parent / "data" / "files"
 SENDER = "bamf"

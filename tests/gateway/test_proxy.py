@@ -5,13 +5,12 @@ import socket
 import sys
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from typing import Any
 
 import httpx
 import pytest_asyncio
-import uvicorn
 from pydantic import AnyHttpUrl
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -26,6 +25,7 @@ from gateway.proxy.owners import owners
 from tests import tokens
 from tests.conftest import NewDatabase
 from tests.gateway.conftest import Gateway, Running
+from tests.serving import serving
 
 
 async def echo(request: Request) -> Response:
@@ -73,19 +73,6 @@ LITTLE = Starlette(
         Route("/{rest:path}", echo, methods=METHODS),
     ]
 )
-
-
-@asynccontextmanager
-async def serving(app: Any) -> AsyncIterator[str]:
-    listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(
-        uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
-    )
-    task = asyncio.create_task(server.serve([listening]))
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    server.should_exit = True
-    await task
-    listening.close()
 
 
 class Last(MetaPathFinder):

@@ -19,8 +19,8 @@ from gateway.timeline import stream
 from tests import tokens
 from tests.gateway.conftest import Gateway
 from tests.gateway.facts import Person, Sources, hearing
-from tests.gateway.test_proxy import serving
-from tests.gateway.test_timeline import SEES
+from tests.gateway.reading import SEES
+from tests.serving import serving
 
 
 @pytest_asyncio.fixture

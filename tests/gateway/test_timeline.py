@@ -21,33 +21,13 @@ from participation.beneficiaries import beneficiary
 from tests import tokens
 from tests.gateway.conftest import Gateway
 from tests.gateway.facts import START, Person, Sources, hearing, rows
-
-SEES = {
-    "bamf": tokens.bearer("bamf", "referrer", "timeline:read"),
-    "fedasil": tokens.bearer("fedasil", "referrer", "timeline:read"),
-    "iom-iraq": tokens.bearer("iom-iraq", "partner", "timeline:read"),
-    "goal": tokens.bearer("goal", "partner", "timeline:read"),
-    "eurp": tokens.bearer("frontex", "programme_office", "timeline:read", programmes=("eurp",)),
-    "other office": tokens.bearer(
-        "bosa", "programme_office", "timeline:read", programmes=("amif-be-2018",)
-    ),
-    "school": tokens.bearer("school", "training_provider", "timeline:read"),
-    "ours": tokens.bearer("homeward", "internal", "internal timeline:read"),
-}
+from tests.gateway.reading import SEES, journey, timeline
 
 
 @pytest_asyncio.fixture
 async def sources(gateway: Gateway) -> Sources:
     tokens.trust(gateway.here)
     return Sources(gateway.database)
-
-
-async def timeline(
-    gateway: Gateway, person: Person, who: str = "iom-iraq", **query: object
-) -> httpx.Response:
-    return await gateway.http.get(
-        f"/v1/returnees/{person.id}/timeline", headers=SEES[who], params=query
-    )
 
 
 def words(answer: httpx.Response) -> list[str]:
@@ -65,15 +45,6 @@ JOURNEY = [
     "reception.arrival.received",
     "cases.case.progressed",
 ]
-
-
-async def journey(sources: Sources) -> Person:
-    person = Person(sources)
-    for fact in (person.submitted, person.accepted, person.opened, person.met):
-        fact()
-    person.progressed("arrived")
-    await sources.tell_all()
-    return person
 
 
 async def test_facts_of_all_services_stand_in_one_order(gateway: Gateway, sources: Sources) -> None:

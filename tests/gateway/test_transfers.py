@@ -11,7 +11,7 @@ from participation.access import participation
 from tests import tokens
 from tests.gateway.conftest import Gateway
 from tests.gateway.facts import Person, Sources, hearing, rows
-from tests.gateway.test_timeline import SEES, journey, timeline
+from tests.gateway.reading import SEES, journey, timeline
 
 
 @pytest_asyncio.fixture

@@ -9,7 +9,7 @@ from typing import Any
 
 from cli.client import Refused
 from cli.demo import PAID_SESSIONS, PAPER, Return, Walk, eventually, held_today
-from tests.journeys.test_training import BELGIUM, completed, courses, wishes
+from tests.journeys.teaching import BELGIUM, completed, courses, wishes
 from tests.platform import Platform, example, walk_of
 
 WAGE = {"amount": "260.00", "currency": "EUR"}

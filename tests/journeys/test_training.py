@@ -8,30 +8,16 @@ from typing import Any
 import httpx
 
 from cli.demo import Return, Walk, eventually, held_today
+from tests.journeys.teaching import BELGIUM, completed, courses, wishes
 from tests.platform import Platform, example, walk_of
 
-BELGIUM, FINLAND = "FED-2019-00029", "MIG-2021-00058"
+FINLAND = "MIG-2021-00058"
 COURSES = Path(__file__).parents[2] / "examples" / "courses.csv"
-
-
-async def courses(walk: Walk) -> dict[str, Any]:
-    """The courses of the list, by code."""
-    await walk.offer_courses()
-    listed = (await walk.coordinator.get("/v1/courses", limit=200))["items"]
-    return {course["code"]: course for course in listed}
 
 
 async def cohort(walk: Walk, course: dict[str, Any], sessions: int, **values: Any) -> str:
     body = {"course_id": course["id"], "sessions": held_today(sessions)} | values
     return str((await walk.coordinator.post("/v1/cohorts", body))["id"])
-
-
-async def completed(walk: Walk, enrolment: dict[str, Any], sessions: int) -> dict[str, Any]:
-    await walk.attend(enrolment, sessions)
-    done: dict[str, Any] = await walk.coordinator.decide(
-        f"/v1/enrolments/{enrolment['id']}", "complete"
-    )
-    return done
 
 
 async def took(
@@ -40,20 +26,6 @@ async def took(
     """The head of the family takes a course from beginning to end."""
     place = await cohort(walk, course, sessions, **values)
     return await completed(walk, await walk.enrol(way, place, despite_clash=True), sessions)
-
-
-async def wishes(walk: Walk, way: Return, *kinds: str) -> dict[str, dict[str, Any]]:
-    """What the approved plan asks for, once training has fetched it."""
-
-    async def fetched() -> Any:
-        items = (await walk.coordinator.get("/v1/enrolments", returnee_id=way.returnees[0]))[
-            "items"
-        ]
-        found = {item["kind"]: item for item in items if item["plan_line_id"]}
-        return found if found.keys() >= set(kinds) else None
-
-    found: dict[str, dict[str, Any]] = await eventually(fetched, "training has fetched the plan")
-    return found
 
 
 async def test_belgium_from_orientation_to_a_trade_and_a_job(platform: Platform) -> None:

@@ -19,8 +19,8 @@ from contracts import cases
 from services.reception.arrivals import stream
 from services.reception.arrivals.stream import Left
 from services.reception.context import ReceptionContext
-from tests.gateway.test_proxy import serving
 from tests.reception.desk import LANDS_AT, Desk, Person
+from tests.serving import serving
 
 CALLER = Caller("tablet", "iom-iraq", OrganisationKind.PARTNER, frozenset({"arrivals:read"}))
 

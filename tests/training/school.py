@@ -395,3 +395,22 @@ async def running(database_url: str) -> AsyncIterator[School]:
         httpx.AsyncClient(transport=transport, base_url="http://school") as http,
     ):
         yield School(http, app.state.homeward)
+
+
+async def vacancy(school: School, **values: Any) -> str:
+    employer = (
+        await school.post("/v1/employers", name="Salon", country="IRQ", governorate="IQ-BG")
+    ).json()
+    body = {
+        "employer_id": employer["id"],
+        "title": "Barber",
+        "kind": "job",
+        "occupation": "5141",
+        "country": "IRQ",
+        "governorate": "IQ-BG",
+        "languages": ["ar"],
+        "wage": {"amount": "700", "currency": "USD"},
+    }
+    answer = await school.post("/v1/vacancies", **(body | values))
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])

@@ -9,8 +9,7 @@ from uuid import uuid4
 
 from contracts import cases
 from contracts.codes import CaseState
-from tests.training.school import HOUR, Person, School, sessions
-from tests.training.test_work import vacancy
+from tests.training.school import HOUR, Person, School, sessions, vacancy
 
 SHARED, REFERRER = "iom-albania", "fedasil"
 

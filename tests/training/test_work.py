@@ -19,7 +19,7 @@ from services.training.programmes import weighing
 from services.training.weighing import Weighing
 from services.training.work.matching import Pool, best_work
 from services.training.work.rules import Match, Skills, Work, match, month_after
-from tests.training.school import Person, School
+from tests.training.school import Person, School, vacancy
 
 BARBER = Skills(
     UUID(int=1),
@@ -214,25 +214,6 @@ def test_months_end_on_days_that_exist() -> None:
     assert month_after(date(2025, 11, 30), 3) == date(2026, 2, 28)
     assert month_after(date(2026, 8, 31), 6) == date(2027, 2, 28)
     assert month_after(date(2026, 9, 15), 3) == date(2026, 12, 15)
-
-
-async def vacancy(school: School, **values: Any) -> str:
-    employer = (
-        await school.post("/v1/employers", name="Salon", country="IRQ", governorate="IQ-BG")
-    ).json()
-    body = {
-        "employer_id": employer["id"],
-        "title": "Barber",
-        "kind": "job",
-        "occupation": "5141",
-        "country": "IRQ",
-        "governorate": "IQ-BG",
-        "languages": ["ar"],
-        "wage": {"amount": "700", "currency": "USD"},
-    }
-    answer = await school.post("/v1/vacancies", **(body | values))
-    assert answer.status_code == 201, answer.text
-    return str(answer.json()["id"])
 
 
 async def test_a_graduate_is_matched_and_a_stranger_learns_nothing(school: School) -> None:
