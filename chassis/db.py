@@ -50,6 +50,8 @@ SILENT_SECONDS = 40.0
 """Nothing came over a connection although every statement had to end before: the way to the server
 is broken.
 """
+CONNECT_SECONDS = 10.0
+"""A server that opens twenty connections at once on a busy machine takes some seconds for each."""
 OUTAGE_CLASSES = ("08", "53", "58")  # connection lost, resources exhausted, the system below failed
 
 Hook = Callable[[Session], Awaitable[None]]
@@ -166,7 +168,7 @@ class Database:
             pool_pre_ping=True,
             hide_parameters=True,  # an error message must not carry what was written about a person
             connect_args={
-                "timeout": 5,
+                "timeout": CONNECT_SECONDS,
                 "command_timeout": SILENT_SECONDS,
                 "server_settings": {
                     "application_name": application_name,
@@ -242,7 +244,10 @@ class Database:
             "statement_timeout": "30000",
         }
         return await asyncpg.connect(
-            address, timeout=5, command_timeout=SILENT_SECONDS, server_settings=settings
+            address,
+            timeout=CONNECT_SECONDS,
+            command_timeout=SILENT_SECONDS,
+            server_settings=settings,
         )
 
     async def close(self) -> None:
